@@ -1,0 +1,74 @@
+import { sha256, sha512 } from '@noble/hashes/sha2.js'
+import type { CreateHasher, Digest, DigestAlgorithm, Hasher } from '../types.ts'
+import { formatHex } from './hex.ts'
+
+const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128 }
+const WEB_NAME: Readonly<Record<DigestAlgorithm, string>> = { sha256: 'SHA-256', sha512: 'SHA-512' }
+
+/** Only the two registered algorithms, lower case. @see OCI Image Spec 1.1, Digests */
+export function isDigest(value: unknown): value is Digest {
+  return typeof value === 'string' && /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(value)
+}
+
+export function algorithmOf(digest: Digest): DigestAlgorithm {
+  return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
+}
+
+/** The digest without its algorithm. */
+export function hexOf(digest: Digest): string {
+  return digest.slice(7)
+}
+
+export function formatDigest(algorithm: DigestAlgorithm, raw: Uint8Array): Digest {
+  const hex = formatHex(raw)
+  if (hex.length !== HEX_LENGTH[algorithm]) throw new TypeError(`a ${algorithm} digest has ${HEX_LENGTH[algorithm] / 2} bytes, not ${raw.length}`)
+  return `${algorithm}:${hex}`
+}
+
+/** Digest of bytes in hand, by WebCrypto: native everywhere. */
+export async function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Promise<Digest> {
+  return formatDigest(algorithm, await rawDigestOf(bytes, algorithm))
+}
+
+export async function rawDigestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest(WEB_NAME[algorithm], bytes as Uint8Array<ArrayBuffer>))
+}
+
+/** The portable streaming hasher: 70–170 MiB/s (measured), a tenth of a native one. */
+export const createPortableHasher: CreateHasher = (algorithm: DigestAlgorithm): Hasher => {
+  const hash = algorithm === 'sha256' ? sha256.create() : sha512.create()
+  return {
+    update: (bytes) => {
+      hash.update(bytes)
+    },
+    digest: () => hash.digest(),
+  }
+}
+
+/** The constructor that workerd has as `crypto.DigestStream`. */
+export interface DigestStreamConstructor {
+  new (algorithm: string): WritableStream<Uint8Array> & { readonly digest: Promise<ArrayBuffer> }
+}
+
+/**
+ * A native streaming hasher for Cloudflare Workers.
+ *
+ * @example Hash large layers natively at the edge
+ * ```ts
+ * await pull(ref, { createHasher: createDigestStreamHasher(crypto.DigestStream) })
+ * ```
+ * @see https://developers.cloudflare.com/workers/runtime-apis/web-crypto/#constructors
+ */
+export function createDigestStreamHasher(DigestStream: DigestStreamConstructor): CreateHasher {
+  return (algorithm) => {
+    const stream = new DigestStream(WEB_NAME[algorithm])
+    const writer = stream.getWriter()
+    return {
+      update: (bytes) => writer.write(bytes),
+      digest: async () => {
+        await writer.close()
+        return new Uint8Array(await stream.digest)
+      },
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Errors that Spindle rejects with.
+ *
+ * Every one has a `code` to switch on, says which side failed, what to do next, and keeps its
+ * `cause`. Wrong arguments are plain `TypeError`s; aborts reject with `signal.reason` itself.
+ */
+
+/** What went wrong, for a `switch`. The README's table says when each arises and what to do. */
+export type ErrorCode =
+  | 'ERR_REFERENCE_INVALID'
+  | 'ERR_APP_INVALID'
+  | 'ERR_FILE_MISSING'
+  | 'ERR_LIMIT_EXCEEDED'
+  | 'ERR_DIGEST_MISMATCH'
+  | 'ERR_CONTENT_INVALID'
+  | 'ERR_NOT_FOUND'
+  | 'ERR_UNAUTHORIZED'
+  | 'ERR_CREDENTIALS_INVALID'
+  | 'ERR_CONFLICT'
+  | 'ERR_RESPONSE'
+  | 'ERR_NETWORK'
+  | 'ERR_TIMEOUT'
+  | 'ERR_SIGNATURE_INVALID'
+  | 'ERR_POLICY_REJECTED'
+  | 'ERR_UNSUPPORTED'
+  | 'ERR_TRAP'
+
+/** The base of all errors of this library. Exported from the main entry point and `spindle/errors`. */
+export class SpindleError extends Error {
+  override readonly name: string = 'SpindleError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** One entry of a registry's `errors` array. @see OCI Distribution Spec 1.1, Error Codes */
+export interface ResponseDetail {
+  readonly code: string
+  readonly message?: string
+  readonly detail?: unknown
+}
+
+/** A server answered, but not with what was asked for. */
+export class ResponseError extends SpindleError {
+  override readonly name: string = 'ResponseError'
+  readonly status: number
+  readonly method: string
+  /** Query values and user-info removed: redirects carry signatures there. */
+  readonly url: string
+  readonly details: readonly ResponseDetail[]
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    response: { status: number; method: string; url: string; details?: readonly ResponseDetail[] },
+    options?: { cause?: unknown },
+  ) {
+    super(code, message, options)
+    this.status = response.status
+    this.method = response.method
+    this.url = response.url
+    this.details = response.details ?? []
+  }
+}
+
+/** Something said about one place of a file. Lines and columns count from 1. */
+export interface Finding {
+  /** Kebab-case, stable; for filtering. */
+  readonly code: string
+  readonly message: string
+  /** Path of the file in the application's tree. */
+  readonly path: string
+  readonly line?: number
+  readonly column?: number
+  /** The lines around the place with a caret under it. */
+  readonly frame?: string
+}
+
+/** An application that can't be loaded; `findings` has all reasons, not just the first. */
+export class AppInvalid extends SpindleError {
+  override readonly name: string = 'AppInvalid'
+  readonly findings: readonly Finding[]
+
+  constructor(findings: readonly Finding[], options?: { cause?: unknown }) {
+    super('ERR_APP_INVALID', findings.map(formatFinding).join('\n'), options)
+    this.findings = findings
+  }
+}
+
+/** `path:line:column: message`, then the code frame if there is one. */
+export function formatFinding(finding: Finding): string {
+  let place = finding.path
+  if (finding.line !== undefined) place += `:${finding.line}`
+  if (finding.line !== undefined && finding.column !== undefined) place += `:${finding.column}`
+  const frame = finding.frame === undefined ? '' : `\n${finding.frame}`
+  return `${place}: ${finding.message}${frame}`
+}
+
+const NAMES: ReadonlySet<string> = new Set(['SpindleError', 'ResponseError', 'AppInvalid'])
+
+/** Also true for errors of another copy or realm of this library, where `instanceof` fails. */
+export function isSpindleError(value: unknown): value is SpindleError {
+  return value instanceof SpindleError || (value instanceof Error && NAMES.has(value.name) && 'code' in value)
+}

@@ -1,0 +1,176 @@
+/** Types that more than one room speaks. What belongs to one room stands there. */
+
+/** A content digest. Only sha256 is produced; sha512 is accepted on read. */
+export type Digest = `sha256:${string}` | `sha512:${string}`
+
+export type DigestAlgorithm = 'sha256' | 'sha512'
+
+/** Points at bytes by type, digest and size. The only currency that stores trade in. */
+export interface Descriptor {
+  readonly mediaType: string
+  readonly digest: Digest
+  /** In bytes. */
+  readonly size: number
+  readonly artifactType?: string
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly platform?: { readonly architecture: string; readonly os: string }
+}
+
+/** A parsed OCI reference. `toString()` gives the canonical form back. */
+export interface Reference {
+  /** Host and port as written, Docker Hub as `docker.io`. */
+  readonly registry: string
+  readonly repository: string
+  readonly tag?: string
+  /** Wins over `tag`, which is then kept for display. */
+  readonly digest?: Digest
+  toString(): string
+}
+
+/** Bytes that can be opened again and again, and cost nothing before that. A `Blob` is one. */
+export interface Content {
+  /** In bytes. */
+  readonly size: number
+  stream(): ReadableStream<Uint8Array>
+}
+
+/** Paths are relative, `/`-separated and normalized; contents are read when needed. */
+export type FileTree = ReadonlyMap<string, Uint8Array | Content>
+
+/** A body to send. Only a one-shot stream can't be sent again after a failure. */
+export type BodySource = Uint8Array | Content | ReadableStream<Uint8Array>
+
+/** A streaming digest. */
+export interface Hasher {
+  update(bytes: Uint8Array): void | Promise<void>
+  /** Raw digest bytes. Called once, last. */
+  digest(): Uint8Array | Promise<Uint8Array>
+}
+
+/** Makes a streaming hasher; a platform's native one is many times faster than the default. */
+export type CreateHasher = (algorithm: DigestAlgorithm) => Hasher
+
+/** Injected in place of the global `fetch`; also how tests, relays and proxies plug in. */
+export type FetchLike = (request: Request) => Promise<Response>
+
+/** What Workers, Bun.serve, hono, msw and a Service Worker all accept. `fetch` needs no `this`. */
+export interface FetchHandler {
+  readonly fetch: (request: Request) => Promise<Response>
+}
+
+export type Credentials =
+  | { readonly username: string; readonly password: string }
+  | { readonly token: string }
+  | { readonly refreshToken: string }
+
+export interface AuthScope {
+  readonly registry: string
+  readonly repository: string
+  readonly actions: ReadonlyArray<'pull' | 'push' | 'delete'>
+}
+
+/** Asked once per scope; `undefined` means anonymous. What it throws ends the call. */
+export type Keychain = (scope: AuthScope) => Credentials | undefined | Promise<Credentials | undefined>
+
+/** Plain credentials go to the one registry a call names; a call between two takes a keychain. */
+export type CredentialSource = Credentials | Keychain
+
+export interface RetryOptions {
+  /** Attempts after the first. Default 2. */
+  limit?: number
+  /** Milliseconds before attempt `n` (1-based); `Retry-After` wins over it. Default 250·2ⁿ⁻¹ with jitter. */
+  delay?: (attempt: number) => number
+  /** Longest wait in milliseconds that a server may ask for. Default 60000. */
+  maxDelay?: number
+}
+
+export interface TransportOptions {
+  /** Default: the global `fetch`. */
+  fetch?: FetchLike
+  credentials?: CredentialSource
+  /** `false` turns retries off. */
+  retry?: RetryOptions | false
+  /** Milliseconds for one attempt to answer with headers. Default 30000, plus body time for uploads; `false` for none. */
+  timeout?: number | false
+  /** Hosts (with port) that may be reached over plain http. Loopback always may. */
+  insecure?: readonly string[]
+}
+
+/** Holds the token cache, limiter and retry policy; share one between calls to share them. */
+export interface Transport {
+  readonly fetch: (request: TransportRequest) => Promise<Response>
+  /** `http:` for loopback and hosts named in `insecure`, else `https:`. */
+  readonly protocol: (registry: string) => 'http:' | 'https:'
+}
+
+/** A request that can be made again: its body is opened anew for each attempt. */
+export interface TransportRequest {
+  readonly method?: string
+  readonly url: string | URL
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: BodySource
+  readonly signal?: AbortSignal
+  /** Absent: no registry authentication. */
+  readonly scope?: AuthScope
+  /** Statuses that the caller handles; any other of 400 and above rejects. */
+  readonly expect?: readonly number[]
+  /** Bytes of the body that have been handed to the network. */
+  readonly onUpload?: (loaded: number) => void
+}
+
+/** Emitted in this order: one `plan`, then `blob`s interleaved, then one `manifest` per manifest. */
+export type TransferEvent =
+  | { readonly type: 'plan'; readonly blobs: number; readonly bytes: number }
+  | {
+      readonly type: 'blob'
+      readonly descriptor: Descriptor
+      /** `waiting`, then `active`, ends as one of `done`, `exists`, `mounted`. */
+      readonly status: 'waiting' | 'active' | 'done' | 'exists' | 'mounted'
+      /** In bytes; equals the size only once the other side has acknowledged. */
+      readonly loaded: number
+    }
+  | { readonly type: 'manifest'; readonly descriptor: Descriptor; readonly tag?: string }
+
+export interface OperationOptions {
+  /** Aborting rejects with `signal.reason` itself, never wrapped. */
+  signal?: AbortSignal
+  onProgress?: (event: TransferEvent) => void
+  /** Streaming hasher for what is too large to hold. Default: `@noble/hashes`, portable but slow. */
+  createHasher?: CreateHasher
+}
+
+export interface RemoteOptions extends OperationOptions, TransportOptions {
+  /** Reuse a transport. Together with `fetch`, `credentials`, `retry`, `timeout` or `insecure` it is a `TypeError`. */
+  transport?: Transport
+  /** Blobs in flight at once. Default 8. */
+  concurrency?: number
+}
+
+/** Where content can be read by descriptor, and names looked up. */
+export interface ReadStore {
+  /** The stream errors at its end when the bytes don't fit the descriptor: don't act on them before it closes. */
+  fetch(target: Descriptor, options?: OperationOptions): Promise<ReadableStream<Uint8Array>>
+  has(target: Descriptor, options?: OperationOptions): Promise<boolean>
+  /** A tag or digest to what it names; rejects with `ERR_NOT_FOUND`. */
+  resolve(ref: string, options?: OperationOptions): Promise<Descriptor>
+}
+
+export interface Store extends ReadStore {
+  /** Resolves once all bytes are kept and fit the descriptor; otherwise nothing is kept. */
+  push(expected: Descriptor, body: BodySource, options?: OperationOptions): Promise<void>
+  tag(target: Descriptor, ref: string, options?: OperationOptions): Promise<void>
+}
+
+/** Optional powers, found with `'referrers' in store`. */
+export interface ReferrerStore {
+  referrers(subject: Descriptor, options?: OperationOptions & { artifactType?: string }): AsyncIterable<Descriptor>
+}
+export interface MountStore {
+  /** `true` when the target's registry took the blob over from another of its repositories. */
+  mount(target: Descriptor, fromRepository: string, options?: OperationOptions): Promise<boolean>
+}
+
+/** Where an artifact lives: a reference to a registry, or a ref in a store in hand. */
+export type Location = string | Reference | { readonly store: Store; readonly ref: string }
+/** As `Location`, but only read from. */
+export type Source = string | Reference | { readonly store: ReadStore; readonly ref: string }
