@@ -156,14 +156,25 @@ export interface ReadStore {
 }
 
 export interface Store extends ReadStore {
-  /** Resolves once all bytes are kept and fit the descriptor; otherwise nothing is kept. */
-  push(expected: Descriptor, body: BodySource, options?: OperationOptions): Promise<void>
+  /**
+   * Resolves once all bytes are kept and fit the descriptor; otherwise nothing is kept.
+   * `tag` names a manifest in the same step: on a registry that saves a round trip.
+   */
+  push(expected: Descriptor, body: BodySource, options?: OperationOptions & { tag?: string }): Promise<void>
   tag(target: Descriptor, ref: string, options?: OperationOptions): Promise<void>
 }
 
 /** Optional powers, found with `'referrers' in store`. */
 export interface ReferrerStore {
   referrers(subject: Descriptor, options?: OperationOptions & { artifactType?: string }): AsyncIterable<Descriptor>
+}
+export interface ContentStore {
+  /** Content in hand, to be sent as it is; `undefined` when it would have to be fetched. */
+  content(target: Descriptor): Uint8Array | Content | undefined
+}
+export interface KnownBlobsStore {
+  /** What the manifest now at a tag points at, so must be there; empty when there is none. */
+  knownBlobs(ref: string, options?: OperationOptions): Promise<ReadonlySet<Digest>>
 }
 export interface MountStore {
   /** `true` when the target's registry took the blob over from another of its repositories. */
