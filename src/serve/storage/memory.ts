@@ -1,0 +1,171 @@
+import { SpindleError } from '../../errors.ts'
+import { chunksOf, concat, openStream, sizeOf, streamOf } from '../../bytes/stream.ts'
+import { assertStorageKey, LIST_LIMIT } from './port.ts'
+import type { MovingStorage, PutResult, StorageBody, StoredHead, StoredInfo } from './port.ts'
+
+/** Most bytes that all values together may have, so that a page or Worker isn't killed for its memory. */
+export const MEMORY_STORAGE_BYTES: number = 1024 * 1024 * 1024
+
+/** Longest piece handed out at once, so that a slow reader doesn't make a copy of a large value. */
+const PIECE = 256 * 1024
+
+export interface MemoryStorageOptions {
+  /** Most bytes to keep; a `put` beyond it rejects with `ERR_LIMIT_EXCEEDED`. Default 1 GiB. */
+  maxBytes?: number
+}
+
+interface Value extends StoredHead {
+  readonly bytes: Uint8Array
+}
+
+/**
+ * A storage that lives as long as the process, page or isolate.
+ *
+ * Exported from `spindle/serve`.
+ *
+ * @example Two registries over the same content
+ * ```ts
+ * const storage = createMemoryStorage()
+ * const writable = createRegistryHandler({ storage })
+ * const mirror = createRegistryHandler({ storage, readOnly: true })
+ * ```
+ */
+export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingStorage {
+  const maxBytes = options.maxBytes ?? MEMORY_STORAGE_BYTES
+  const values = new Map<string, Value>()
+  // Listing needs order, a Map has none; sorted again only after keys came or went.
+  let sorted: string[] | undefined
+  let used = 0
+  // Tells a value from an equal one put later: deleting and putting again is a change.
+  let version = 0
+
+  const keys = (): readonly string[] => (sorted ??= [...values.keys()].sort())
+
+  const write = (key: string, bytes: Uint8Array): PutResult => {
+    const etag = String(++version)
+    const before = values.get(key)
+    if (before === undefined) sorted = undefined
+    used += bytes.length - (before?.size ?? 0)
+    values.set(key, { key, size: bytes.length, modified: Date.now(), etag, bytes })
+    return { stored: true, etag }
+  }
+  const remove = (key: string): void => {
+    const before = values.get(key)
+    if (before === undefined) return
+    values.delete(key)
+    used -= before.size
+    sorted = undefined
+  }
+
+  return {
+    async get(key, { range } = {}) {
+      assertStorageKey(key)
+      const value = values.get(key)
+      if (value === undefined) return undefined
+      const { bytes, ...head } = value
+      const start = Math.min(range?.offset ?? 0, bytes.length)
+      const end = Math.min(start + (range?.length ?? bytes.length), bytes.length)
+      return { ...head, body: pieces(bytes.subarray(start, end)) }
+    },
+
+    async head(key) {
+      assertStorageKey(key)
+      const value = values.get(key)
+      if (value === undefined) return undefined
+      const { bytes: _, ...head } = value
+      return head
+    },
+
+    async put(key, body, { ifAbsent = false, ifMatch, size } = {}) {
+      assertStorageKey(key)
+      const holds = (): boolean => !(ifAbsent && values.has(key)) && (ifMatch === undefined || values.get(key)?.etag === ifMatch)
+      if (!holds()) return refuse(body)
+      const bytes = await collect(body, size, maxBytes - used)
+      // Asked again: others may have written while the bytes came in. From here on nothing waits.
+      if (!holds()) return { stored: false }
+      if (used + bytes.length - (values.get(key)?.size ?? 0) > maxBytes) throw full(maxBytes)
+      return write(key, bytes)
+    },
+
+    async delete(key) {
+      assertStorageKey(key)
+      remove(key)
+    },
+
+    async list(prefix, { after = '', limit = LIST_LIMIT } = {}) {
+      const all = keys()
+      const entries: StoredInfo[] = []
+      for (let i = firstAfter(all, prefix, after); i < all.length; i++) {
+        const key = all[i]!
+        if (!key.startsWith(prefix)) break
+        if (entries.length === limit) return { entries, more: true }
+        const { size, modified } = values.get(key)!
+        entries.push({ key, size, modified })
+      }
+      return { entries, more: false }
+    },
+
+    async move(from, to, { ifAbsent = false } = {}) {
+      assertStorageKey(from)
+      assertStorageKey(to)
+      const value = values.get(from)
+      if (value === undefined || (ifAbsent && values.has(to))) return { stored: false }
+      remove(from)
+      return write(to, value.bytes)
+    },
+  }
+}
+
+/** Index of the first key that is after `after` and not before `prefix`. */
+function firstAfter(keys: readonly string[], prefix: string, after: string): number {
+  let low = 0
+  let high = keys.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const key = keys[middle]!
+    if (key < prefix || (after !== '' && key <= after)) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+async function refuse(body: StorageBody): Promise<PutResult> {
+  if (!(body instanceof Uint8Array) && 'getReader' in body) void body.cancel().catch(() => {})
+  return { stored: false }
+}
+
+async function collect(body: StorageBody, size: number | undefined, room: number): Promise<Uint8Array> {
+  // Copied: what the caller does to its array afterwards must not change what is stored.
+  if (body instanceof Uint8Array) return body.slice()
+  const expected = sizeOf(body) ?? size
+  const chunks: Uint8Array[] = []
+  let seen = 0
+  for await (const chunk of chunksOf(openStream(body))) {
+    seen += chunk.length
+    if (seen > (expected ?? seen)) throw wrongSize(expected!, `more than ${expected}`)
+    if (seen > room) throw full(room)
+    chunks.push(chunk)
+  }
+  if (expected !== undefined && seen !== expected) throw wrongSize(expected, seen)
+  return concat(chunks, seen)
+}
+
+function wrongSize(expected: number, actual: number | string): SpindleError {
+  return new SpindleError('ERR_DIGEST_MISMATCH', `a value of ${expected} bytes was announced, but ${actual} came`)
+}
+
+function full(bytes: number): SpindleError {
+  return new SpindleError('ERR_LIMIT_EXCEEDED', `the memory storage has no room for more than ${bytes} bytes: raise maxBytes or use another storage`)
+}
+
+function pieces(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  if (bytes.length <= PIECE) return streamOf(bytes.slice())
+  let at = 0
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.enqueue(bytes.slice(at, at + PIECE))
+      at += PIECE
+      if (at >= bytes.length) controller.close()
+    },
+  }, { highWaterMark: 0 })
+}
