@@ -1,0 +1,87 @@
+import type { Content, FileTree } from '../types.ts'
+import { type DirectoryHandle, readDirectoryHandle } from './sources/directory-handle.ts'
+import { type DropData, readDrop } from './sources/drop.ts'
+import { readFileList, type UploadedFile } from './sources/files.ts'
+import { type FileRecord, isContent, readEntries } from './sources/record.ts'
+import { readZipSource, type ZipSource } from './sources/zip.ts'
+import type { TreeLimits } from './tree-builder.ts'
+
+/**
+ * Where an application's files come from: a map or record of paths, the files of an `<input>`,
+ * a drop's `DataTransfer`, a `FileSystemDirectoryHandle`, or a zip as a `Blob` or bytes.
+ */
+export type AppSource =
+  | FileTree
+  | FileRecord
+  | Iterable<UploadedFile>
+  | DirectoryHandle
+  | DropData
+  | ZipSource
+  | Uint8Array
+
+export interface ReadAppSourceOptions {
+  /** Most bytes of all files together. Default 256 MiB for a zip, unlimited otherwise: files stay where they are. */
+  maxBytes?: number
+  /** Most files. Default 200000. */
+  maxFiles?: number
+  signal?: AbortSignal
+}
+
+/**
+ * Reads any `AppSource` into one tree of checked paths; contents are read only when needed.
+ *
+ * Exported from the main entry point and `spindle/app`. Call it synchronously from a drop handler:
+ * a drop's entries are taken before the first `await`.
+ *
+ * @example Files of a folder chosen in a page
+ * ```ts
+ * const tree = await readAppSource(input.files)
+ * ```
+ *
+ * Rejects with `ERR_APP_INVALID` for a path that leads out of the tree or occurs twice,
+ * `ERR_LIMIT_EXCEEDED`, `ERR_FILE_MISSING` for what can't be read, and `ERR_CONTENT_INVALID` for a
+ * zip that lies or that holds links or encrypted entries.
+ */
+export async function readAppSource(source: AppSource, options: ReadAppSourceOptions = {}): Promise<FileTree> {
+  const { signal } = options
+  const limits: TreeLimits = { maxBytes: options.maxBytes, maxFiles: options.maxFiles }
+  signal?.throwIfAborted()
+  if (typeof source !== 'object' || source === null) {
+    throw new TypeError('"source" must be files: a map or record of paths, File objects, a drop, a directory handle or a zip; in Node use readDirectory for a path')
+  }
+  if (source instanceof Uint8Array || isZipSource(source)) return readZipSource(source, limits, signal)
+  if (isDirectoryHandle(source)) return readDirectoryHandle(source, limits, signal)
+  if (isDrop(source)) {
+    const [tree, only] = await readDrop(source, limits, signal)
+    return isZipFile(only) ? readZipSource(only, limits, signal) : tree
+  }
+  if (isMap(source)) return readEntries(source, limits)
+  if (Symbol.iterator in source) {
+    const files = [...(source as Iterable<UploadedFile>)]
+    const only = files.length === 1 ? files[0] : undefined
+    return isZipFile(only) ? readZipSource(only, limits, signal) : readFileList(files, limits)
+  }
+  return readEntries(Object.entries(source), limits)
+}
+
+// A page's user can't say "this file is the application": one zip, chosen or dropped alone, is.
+function isZipFile(file: UploadedFile | undefined): file is UploadedFile & ZipSource {
+  return file !== undefined && /\.zip$/i.test(file.name) && isZipSource(file)
+}
+
+function isZipSource(value: object): value is ZipSource {
+  return isContent(value) && 'slice' in value && typeof value.slice === 'function'
+}
+
+function isDirectoryHandle(value: object): value is DirectoryHandle {
+  return 'kind' in value && value.kind === 'directory' && 'entries' in value && typeof value.entries === 'function'
+}
+
+function isDrop(value: object): value is DropData {
+  const items: unknown = 'items' in value ? value.items : undefined
+  return typeof items === 'object' && items !== null && !(items instanceof Uint8Array) && 'length' in items
+}
+
+function isMap(value: object): value is ReadonlyMap<string, Uint8Array | Content> {
+  return 'get' in value && typeof value.get === 'function' && 'entries' in value && Symbol.iterator in value
+}
