@@ -1,10 +1,21 @@
 import { defineConfig } from 'tsup'
 
+// One build for all subpaths: what they share becomes one chunk, so that an error caught from
+// `spindle/node` is an instance of the class that `spindle/errors` exports.
 export default defineConfig({
-  entry: { index: 'src/index.ts', errors: 'src/errors.ts' },
+  entry: {
+    errors: 'src/errors.ts',
+    index: 'src/index.ts',
+  },
   format: 'esm',
   target: 'es2022',
   platform: 'neutral',
+  external: [/^node:/],
+  splitting: true,
+  treeshake: true,
   dts: true,
+  // The widest of the projects; that the core needs no Node types is checked by `npm run typecheck`.
+  tsconfig: 'src/node/tsconfig.json',
   clean: true,
+  silent: true,
 })

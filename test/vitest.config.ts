@@ -1,9 +1,44 @@
+import { fileURLToPath } from 'node:url'
+import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
+import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
+import { CHROMIUM_FLAGS, findChromium } from './lanes/chromium.mjs'
+
+const executablePath = findChromium()
 
 export default defineConfig({
+  root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     projects: [
-      { test: { name: 'node', environment: 'node', include: ['test/**/*.test.ts'], exclude: ['test/browser/**', 'test/workerd/**'] } },
+      {
+        test: { name: 'node', environment: 'node', include: ['test/**/*.test.ts'] },
+      },
+      {
+        test: {
+          name: 'chromium',
+          include: ['test/portable/**/*.test.ts'],
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                args: CHROMIUM_FLAGS,
+                ...(executablePath === undefined ? {} : { executablePath }),
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+      {
+        plugins: [cloudflareTest({ miniflare: { compatibilityDate: '2026-03-01' } })],
+        test: {
+          name: 'workerd',
+          include: ['test/portable/**/*.test.ts'],
+          setupFiles: ['test/lanes/bare-worker.ts'],
+        },
+      },
     ],
   },
 })
