@@ -1,0 +1,56 @@
+import { SpindleError } from '../errors.ts'
+import { digestOf, hexOf } from '../bytes/digest.ts'
+import { encodeUtf8 } from '../bytes/text.ts'
+import { parseVersion } from './semver.ts'
+
+/** Names one invoice: `NAME/VERSION`. */
+export interface BindleId {
+  readonly name: string
+  /** Strict SemVer 2, kept as written. */
+  readonly version: string
+  toString(): string
+}
+
+/**
+ * Reads `NAME/VERSION`, or `bindle:NAME/VERSION`: split at the last `/`, lenient in the name.
+ *
+ * Exported from the main entry point and from `spindle/bindle`.
+ *
+ * @example
+ * ```ts
+ * parseBindleId('example.com/hello/1.2.3+q8e6334c').version // '1.2.3+q8e6334c'
+ * ```
+ * @throws `ERR_REFERENCE_INVALID`
+ */
+export function parseBindleId(input: string): BindleId {
+  const text = input.startsWith('bindle:') ? input.slice('bindle:'.length) : input
+  const slash = text.lastIndexOf('/')
+  const name = text.slice(0, Math.max(slash, 0))
+  const version = text.slice(slash + 1)
+  if (slash < 1 || parseVersion(version) === undefined) {
+    throw new SpindleError('ERR_REFERENCE_INVALID', `${JSON.stringify(input)} is not a bindle id; write NAME/VERSION with a full semantic version, as in example.com/hello/1.2.3`)
+  }
+  return createBindleId(name, version)
+}
+
+export function createBindleId(name: string, version: string): BindleId {
+  return { name, version, toString: () => `${name}/${version}` }
+}
+
+/**
+ * Refuses names that servers take but can't give back: they match the raw path of a URL, so
+ * whatever a URL encodes or normalizes is lost there.
+ * @throws `ERR_REFERENCE_INVALID`
+ */
+export function assertPushableId(id: BindleId): void {
+  const fits = /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/.test(id.name)
+    && !id.name.split('/').some((segment) => segment === '.' || segment === '..')
+  if (!fits || parseVersion(id.version) === undefined) {
+    throw new SpindleError('ERR_REFERENCE_INVALID', `${JSON.stringify(String(id))} can't be pushed: a server could not find it again; use ASCII letters, digits, "_", "-", "." and "/" in the name`)
+  }
+}
+
+/** Names the directory, tarball and server folder of an id: SHA-256 of `NAME/VERSION`, in hexadecimal. */
+export async function canonicalName(id: BindleId): Promise<string> {
+  return hexOf(await digestOf(encodeUtf8(`${id.name}/${id.version}`)))
+}

@@ -1,0 +1,32 @@
+import { parse, stringify, TomlError } from 'smol-toml'
+import { SpindleError } from '../errors.ts'
+import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
+
+/** Documents of Bindle are tables of this depth at most; the reader stops hostile ones early. */
+const MAX_DEPTH = 32
+
+/** A parsed table without a prototype: no key in it can be anything but data. */
+export interface TomlTable {
+  readonly [key: string]: unknown
+}
+
+/**
+ * Reads a TOML document.
+ * @throws `ERR_CONTENT_INVALID` with line and column; also for integers above 2⁵³−1, which would
+ * silently become other numbers.
+ */
+export function parseToml(source: string | Uint8Array, what: string): TomlTable {
+  const text = typeof source === 'string' ? source : decodeUtf8(source)
+  if (text === undefined) throw new SpindleError('ERR_CONTENT_INVALID', `${what} is not UTF-8`)
+  try {
+    return parse(text, { maxDepth: MAX_DEPTH })
+  } catch (cause) {
+    const place = cause instanceof TomlError ? `:${cause.line}:${cause.column}` : ''
+    throw new SpindleError('ERR_CONTENT_INVALID', `${what}${place}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** A document in the order of the table's keys, tables after plain values as TOML demands. */
+export function formatToml(table: TomlTable): Uint8Array<ArrayBuffer> {
+  return encodeUtf8(stringify(table))
+}
