@@ -1,0 +1,224 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join, normalize, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+
+/** A file imports from its own room or from a lower floor; never upward, nor from a neighbour. */
+const FLOORS: Readonly<Record<string, number>> = {
+  'errors.ts': 0,
+  'types.ts': 0,
+  bytes: 1,
+  oci: 2,
+  http: 2,
+  store: 3,
+  bindle: 3,
+  spin: 4,
+  registry: 4,
+  trust: 4,
+  serve: 5,
+  run: 6,
+  verbs: 7,
+  'index.ts': 8,
+  node: 8,
+}
+
+/** The files through which a package comes in; `src/node` is Node's own house. */
+const DOORS: Readonly<Record<string, RegExp>> = {
+  '@noble/hashes': /^(?:bytes\/digest|trust\/cosign-key)\.ts$/,
+  fflate: /^bytes\/(?:gzip|zip)\.ts$/,
+  'smol-toml': /^(?:spin|bindle)\/[a-z-]*(?:toml|manifest|invoice)[a-z-]*\.ts$/,
+}
+
+/** What only Node has. The compiler finds the names; this also finds them behind `globalThis`. */
+const NODE_NAMES = new Set([
+  'Buffer',
+  'process',
+  '__dirname',
+  '__filename',
+  'require',
+  'setImmediate',
+])
+
+const MOST_LINES = 400
+const MEDIAN_LINES = 130
+
+const src = fileURLToPath(new URL('../src/', import.meta.url))
+
+interface SourceFile {
+  /** From `src`, `/`-separated. */
+  readonly path: string
+  readonly lines: number
+  readonly tree: ts.SourceFile
+  readonly imports: readonly string[]
+}
+
+const files: readonly SourceFile[] = findFiles()
+
+function findFiles(): SourceFile[] {
+  const paths = ts.sys
+    .readDirectory(src, ['.ts'])
+    .map((path) => path.slice(src.length).split(sep).join('/'))
+  return paths.map((path) => {
+    const text = readFileSync(join(src, path), 'utf8')
+    return {
+      path,
+      lines: text.trimEnd().split('\n').length,
+      tree: ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true),
+      imports: ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName),
+    }
+  })
+}
+
+const roomOf = (path: string): string => path.split('/', 1)[0] ?? path
+const packageOf = (specifier: string): string =>
+  specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+const isRelative = (specifier: string): boolean => specifier.startsWith('.')
+const targetOf = (path: string, specifier: string): string =>
+  normalize(join(dirname(path), specifier))
+    .split(sep)
+    .join('/')
+
+/** Every import of every file that a rule objects to, as `from → what`. */
+function importsThat(isWrong: (file: SourceFile, specifier: string) => boolean): string[] {
+  return files.flatMap((file) =>
+    file.imports
+      .filter((specifier) => isWrong(file, specifier))
+      .map((specifier) => `${file.path} → ${specifier}`),
+  )
+}
+
+/** Every node of every file that a rule objects to, as `path:line text`. */
+function nodesThat(isWrong: (node: ts.Node, file: SourceFile) => boolean): string[] {
+  const found: string[] = []
+  for (const file of files) {
+    const visit = (node: ts.Node): void => {
+      if (isWrong(node, file)) {
+        const { line } = file.tree.getLineAndCharacterOfPosition(node.getStart(file.tree))
+        found.push(`${file.path}:${line + 1} ${node.getText(file.tree).slice(0, 60)}`)
+      }
+      ts.forEachChild(node, visit)
+    }
+    visit(file.tree)
+  }
+  return found
+}
+
+describe('the house', () => {
+  it('has a floor for every room', () => {
+    const rooms = new Set(files.map((file) => roomOf(file.path)))
+    expect([...rooms].filter((room) => FLOORS[room] === undefined)).toEqual([])
+  })
+
+  it('has no import from a higher floor or a neighbour', () => {
+    const wrong = importsThat((file, specifier) => {
+      if (!isRelative(specifier)) return false
+      const from = roomOf(file.path)
+      const to = roomOf(targetOf(file.path, specifier))
+      return from !== to && !((FLOORS[to] ?? Infinity) < (FLOORS[from] ?? -1))
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('lets packages in by their doors only', () => {
+    const wrong = importsThat((file, specifier) => {
+      if (isRelative(specifier) || specifier.startsWith('node:') || roomOf(file.path) === 'node')
+        return false
+      return !DOORS[packageOf(specifier)]?.test(file.path)
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('imports only what package.json depends on', () => {
+    const manifest = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')) as {
+      dependencies: Record<string, string>
+    }
+    const imported = new Set(
+      files
+        .flatMap((file) => file.imports)
+        .filter((specifier) => !isRelative(specifier) && !specifier.startsWith('node:'))
+        .map(packageOf),
+    )
+    expect([...imported].filter((name) => !(name in manifest.dependencies))).toEqual([])
+  })
+
+  it('imports Node in src/node only', () => {
+    expect(
+      importsThat(
+        (file, specifier) => specifier.startsWith('node:') && roomOf(file.path) !== 'node',
+      ),
+    ).toEqual([])
+  })
+
+  it('names what only Node has in src/node only', () => {
+    const names = nodesThat((node, file) => {
+      if (roomOf(file.path) === 'node' || !ts.isIdentifier(node) || !NODE_NAMES.has(node.text))
+        return false
+      return isGlobalName(node)
+    })
+    expect(names).toEqual([])
+  })
+})
+
+/** A name of its own, or a property of `globalThis`; not somebody else's property of that name. */
+function isGlobalName(node: ts.Identifier): boolean {
+  const { parent } = node
+  if (ts.isPropertyAccessExpression(parent) && parent.name === node) {
+    return ts.isIdentifier(parent.expression) && parent.expression.text === 'globalThis'
+  }
+  return !('name' in parent && parent.name === node) && !ts.isPropertyName(parent)
+}
+
+describe('files', () => {
+  it('are named in kebab-case, after what they hold', () => {
+    const wrong = files.filter(
+      ({ path }) =>
+        !path
+          .split('/')
+          .every((part) => /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.d)?(?:\.ts)?$/.test(part)) ||
+        /(?:^|[/-])(?:utils?|helpers?|common|misc|shared)(?:[-./]|$)/.test(path),
+    )
+    expect(wrong.map((file) => file.path)).toEqual([])
+  })
+
+  it(`have at most ${MOST_LINES} lines, but for types`, () => {
+    const wrong = files.filter(
+      ({ path, lines }) => lines > MOST_LINES && !path.endsWith('types.ts'),
+    )
+    expect(wrong.map(({ path, lines }) => `${path}: ${lines}`)).toEqual([])
+  })
+
+  it(`have ${MEDIAN_LINES} lines or fewer, half of them`, () => {
+    const sorted = files.map((file) => file.lines).toSorted((a, b) => a - b)
+    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThanOrEqual(MEDIAN_LINES)
+  })
+
+  it('say .ts where they import each other', () => {
+    expect(
+      importsThat((_, specifier) => isRelative(specifier) && !/\.(?:ts|json)$/.test(specifier)),
+    ).toEqual([])
+  })
+
+  it('have no default exports', () => {
+    const wrong = nodesThat(
+      (node) =>
+        ts.isExportAssignment(node) ||
+        (ts.isExportSpecifier(node) && node.name.text === 'default') ||
+        (node.kind === ts.SyntaxKind.DefaultKeyword && ts.isModifier(node)),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('have no enums or namespaces, and no classes but errors', () => {
+    const wrong = nodesThat(
+      (node) =>
+        ts.isEnumDeclaration(node) ||
+        (ts.isModuleDeclaration(node) &&
+          ts.isIdentifier(node.name) &&
+          node.name.text !== 'global') ||
+        (ts.isClassLike(node) &&
+          !/(?:Error|AppInvalid)\b/.test(node.heritageClauses?.[0]?.getText() ?? '')),
+    )
+    expect(wrong).toEqual([])
+  })
+})
