@@ -25,6 +25,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 
 /** The files through which a package comes in; `src/node` is Node's own house. */
 const DOORS: Readonly<Record<string, RegExp>> = {
+  '@noble/ed25519': /^bytes\/ed25519\.ts$/,
   '@noble/hashes': /^(?:bytes\/digest|trust\/cosign-key)\.ts$/,
   fflate: /^bytes\/(?:gzip|zip)\.ts$/,
   'smol-toml': /^(?:spin|bindle)\/[a-z-]*(?:toml|manifest|invoice)[a-z-]*\.ts$/,
@@ -166,7 +167,7 @@ function isGlobalName(node: ts.Identifier): boolean {
   if (ts.isPropertyAccessExpression(parent) && parent.name === node) {
     return ts.isIdentifier(parent.expression) && parent.expression.text === 'globalThis'
   }
-  return !('name' in parent && parent.name === node) && !ts.isPropertyName(parent)
+  return !('name' in parent && parent.name === node)
 }
 
 describe('files', () => {
