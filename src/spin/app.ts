@@ -1,0 +1,50 @@
+import type { Finding } from '../errors.ts'
+import type { Content, FileTree } from '../types.ts'
+import type { AppManifest, ComponentTable, InheritableConfiguration, TriggerTable } from './app-manifest.ts'
+
+/**
+ * An application in hand: its manifest is valid and all that it names was found.
+ *
+ * Exported from the main entry point; `loadApp` makes one.
+ */
+export interface App {
+  /** In the form of version 2, normalized: each trigger has an id, each component a name, the profile is applied. */
+  readonly manifest: AppManifest
+  /** Path of the manifest in `files`. */
+  readonly manifestPath: string
+  /** Everything that was given, not only what the application uses. */
+  readonly files: FileTree
+  /** In file order: types, then entries. */
+  readonly triggers: readonly AppTrigger[]
+  /** What the manifest's components use, in file order, components written in place last. */
+  readonly components: readonly AppComponent[]
+  readonly profile?: string
+  /** Non-fatal findings, each with a place in the manifest. */
+  readonly warnings: readonly Finding[]
+}
+
+/** A trigger with what is put before its component. */
+export interface AppTrigger {
+  readonly id: string
+  readonly type: string
+  readonly table: TriggerTable
+  /** By role. */
+  readonly dependencies: ReadonlyMap<string, readonly AppDependency[]>
+}
+
+/** A component with its contents. */
+export interface AppComponent {
+  readonly id: string
+  readonly table: ComponentTable
+  readonly wasm: Uint8Array | Content
+  /** As the component sees them: `a/b` is its `/a/b`. */
+  readonly files: FileTree
+  readonly dependencies: ReadonlyMap<string, AppDependency>
+}
+
+/** The Wasm that fills one import of a component. */
+export interface AppDependency {
+  readonly wasm: Uint8Array | Content
+  readonly export?: string
+  readonly inherit?: 'all' | readonly InheritableConfiguration[]
+}
