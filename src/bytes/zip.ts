@@ -4,13 +4,9 @@ import type { Content } from '../types.ts'
 import { crc32 } from './crc32.ts'
 import { piecesOf, streamFrom } from './generate.ts'
 import { normalizePath, quotePath } from './path.ts'
-import { chunksOf, readExactly, streamOf } from './stream.ts'
+import { type SliceableContent, sliceableOf } from './sliceable.ts'
+import { chunksOf, readExactly } from './stream.ts'
 import { decodeUtf8, decodeUtf8Lossy } from './text.ts'
-
-/** What of a `Blob` is used: parts can be read without the rest. */
-export interface ZipSource extends Content {
-  slice(start: number, end: number): Content
-}
 
 export interface ZipLimits {
   /** Most bytes of all entries together, unpacked. Default 256 MiB. */
@@ -54,8 +50,8 @@ interface Entry {
  * encryption and compression methods but stored and deflate.
  * @see PKWARE APPNOTE 6.3.10, 4.3
  */
-export async function readZip(source: ZipSource | Uint8Array, limits: ZipLimits = {}, signal?: AbortSignal): Promise<ReadonlyMap<string, Content>> {
-  const zip = source instanceof Uint8Array ? sliceable(source) : source
+export async function readZip(source: SliceableContent | Uint8Array, limits: ZipLimits = {}, signal?: AbortSignal): Promise<ReadonlyMap<string, Content>> {
+  const zip = source instanceof Uint8Array ? sliceableOf(source) : source
   const { maxBytes = DEFAULT_MAX_BYTES, maxEntries = DEFAULT_MAX_ENTRIES } = limits
   const end = await readEnd(zip, signal)
   if (end.count > maxEntries) throw new SpindleError('ERR_LIMIT_EXCEEDED', `the zip has ${end.count} entries, more than ${maxEntries}: leave files out`)
@@ -71,15 +67,7 @@ export async function readZip(source: ZipSource | Uint8Array, limits: ZipLimits 
   return files
 }
 
-function sliceable(bytes: Uint8Array): ZipSource {
-  return {
-    size: bytes.length,
-    stream: () => streamOf(bytes),
-    slice: (start, end) => ({ size: end - start, stream: () => streamOf(bytes.subarray(start, end)) }),
-  }
-}
-
-function read(zip: ZipSource, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+function read(zip: SliceableContent, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   return readExactly(zip.slice(start, end), end - start, 'a part of the zip', signal)
 }
 
@@ -89,7 +77,7 @@ interface End {
   readonly size: number
 }
 
-async function readEnd(zip: ZipSource, signal: AbortSignal | undefined): Promise<End> {
+async function readEnd(zip: SliceableContent, signal: AbortSignal | undefined): Promise<End> {
   const tailStart = Math.max(0, zip.size - END_SIZE - 0xffff)
   const tail = await read(zip, tailStart, zip.size, signal)
   const view = viewOf(tail)
@@ -161,7 +149,7 @@ function parseDirectory(bytes: Uint8Array, end: End): Entry[] {
   return entries
 }
 
-async function* unpack(zip: ZipSource, entry: Entry): AsyncGenerator<Uint8Array> {
+async function* unpack(zip: SliceableContent, entry: Entry): AsyncGenerator<Uint8Array> {
   const shown = quotePath(entry.path)
   const head = await read(zip, entry.start, entry.start + LOCAL_SIZE + entry.name.length)
   const view = viewOf(head)

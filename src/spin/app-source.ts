@@ -1,9 +1,10 @@
+import type { SliceableContent } from '../bytes/sliceable.ts'
 import type { Content, FileTree } from '../types.ts'
 import { type DirectoryHandle, readDirectoryHandle } from './sources/directory-handle.ts'
 import { type DropData, readDrop } from './sources/drop.ts'
 import { readFileList, type UploadedFile } from './sources/files.ts'
 import { type FileRecord, isContent, readEntries } from './sources/record.ts'
-import { readZipSource, type ZipSource } from './sources/zip.ts'
+import { readZipSource } from './sources/zip.ts'
 import type { TreeLimits } from './tree-builder.ts'
 
 /**
@@ -16,7 +17,7 @@ export type AppSource =
   | Iterable<UploadedFile>
   | DirectoryHandle
   | DropData
-  | ZipSource
+  | SliceableContent
   | Uint8Array
 
 export interface ReadAppSourceOptions {
@@ -49,7 +50,7 @@ export async function readAppSource(source: AppSource, options: ReadAppSourceOpt
   if (typeof source !== 'object' || source === null) {
     throw new TypeError('"source" must be files: a map or record of paths, File objects, a drop, a directory handle or a zip; in Node use readDirectory for a path')
   }
-  if (source instanceof Uint8Array || isZipSource(source)) return readZipSource(source, limits, signal)
+  if (source instanceof Uint8Array || isSliceable(source)) return readZipSource(source, limits, signal)
   if (isDirectoryHandle(source)) return readDirectoryHandle(source, limits, signal)
   if (isDrop(source)) {
     const [tree, only] = await readDrop(source, limits, signal)
@@ -65,11 +66,11 @@ export async function readAppSource(source: AppSource, options: ReadAppSourceOpt
 }
 
 // A page's user can't say "this file is the application": one zip, chosen or dropped alone, is.
-function isZipFile(file: UploadedFile | undefined): file is UploadedFile & ZipSource {
-  return file !== undefined && /\.zip$/i.test(file.name) && isZipSource(file)
+function isZipFile(file: UploadedFile | undefined): file is UploadedFile & SliceableContent {
+  return file !== undefined && /\.zip$/i.test(file.name) && isSliceable(file)
 }
 
-function isZipSource(value: object): value is ZipSource {
+function isSliceable(value: object): value is SliceableContent {
   return isContent(value) && 'slice' in value && typeof value.slice === 'function'
 }
 
