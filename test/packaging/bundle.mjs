@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** What a subpath brings along, in kB of 1000 bytes, minified and gzipped with its dependencies. */
+export const BUDGETS = [
+  { name: './reference', code: `export * from 'spindle/reference'`, kB: 2 },
+  { name: './errors', code: `export * from 'spindle/errors'`, kB: 1.5 },
+  {
+    name: './push + ./pull',
+    code: `export * from 'spindle/push'; export * from 'spindle/pull'`,
+    kB: 30,
+  },
+  { name: './push', code: `export * from 'spindle/push'`, kB: 26 },
+  { name: './pull', code: `export * from 'spindle/pull'`, kB: 26 },
+  { name: './copy', code: `export * from 'spindle/copy'`, kB: 20 },
+  { name: './resolve', code: `export * from 'spindle/resolve'`, kB: 16 },
+  { name: './repository', code: `export * from 'spindle/repository'`, kB: 18 },
+  { name: './store', code: `export * from 'spindle/store'`, kB: 14 },
+  { name: './app', code: `export * from 'spindle/app'`, kB: 34 },
+  { name: './serve', code: `export * from 'spindle/serve'`, kB: 34 },
+  { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 34 },
+  {
+    name: './sign',
+    code: `export * from 'spindle/sign'`,
+    kB: 28,
+    beyond: './repository',
+    beyondKB: 10,
+  },
+  {
+    name: './verify',
+    code: `export * from 'spindle/verify'`,
+    kB: 34,
+    beyond: './repository',
+    beyondKB: 12,
+  },
+  { name: './trust-root', code: `export * from 'spindle/trust-root'`, kB: 12 },
+  { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 12 },
+  { name: './run', code: `export * from 'spindle/run'`, kB: 90 },
+  { name: '.', code: `export * from 'spindle'`, kB: 200 },
+].filter(({ code }) => specifiersIn(code).every((specifier) => specifier in exported()))
+
+/** Subpaths of the package that the table leaves out: they run in Node only. */
+export const UNBUDGETED = ['./node', './mocks', './package.json']
+
+function exported() {
+  return Object.fromEntries(
+    Object.keys(manifest.exports).map((subpath) => [`spindle${subpath.slice(1)}`, true]),
+  )
+}
+
+function specifiersIn(code) {
+  return [...code.matchAll(/'(spindle[^']*)'/g)].map((match) => match[1])
+}
+
+/** Bundles code that imports the built package as a user's bundler does. */
+export async function bundle(code, options = {}) {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: code, resolveDir: root, sourcefile: 'user.js' },
+    // A package may import itself by name; its `exports` lead to `dist`.
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    external: ['node:*', 'cloudflare:*'],
+    logLevel: 'error',
+    ...options,
+  })
+  return { text: outputFiles[0].text, bytes: outputFiles[0].contents, metafile }
+}
+
+export async function sizeOf(code) {
+  const { bytes } = await bundle(code, { minify: true })
+  return { minified: bytes.length, gzipped: gzipSync(bytes, { level: 9 }).length }
+}
+
+/** All budgets with what they come to. */
+export async function measureSizes() {
+  const rows = await Promise.all(
+    BUDGETS.map(async (budget) => ({ ...budget, ...(await sizeOf(budget.code)) })),
+  )
+  return rows.map((row) => {
+    const base = rows.find((other) => other.name === row.beyond)
+    const extra = base === undefined ? undefined : row.gzipped - base.gzipped
+    const fits =
+      row.gzipped <= row.kB * 1000 && (extra === undefined || extra <= row.beyondKB * 1000)
+    return { ...row, extra, fits }
+  })
+}
+
+const kB = (bytes) => (bytes / 1000).toFixed(1)
+
+export function formatSizes(rows) {
+  const cells = rows.map((row) => [
+    row.name,
+    kB(row.minified),
+    kB(row.gzipped),
+    row.kB.toFixed(1),
+    row.extra === undefined ? '' : `${kB(row.extra)} of ${row.beyondKB} beyond ${row.beyond}`,
+    row.fits ? '' : 'TOO LARGE',
+  ])
+  const head = ['subpath', 'min kB', 'min+gz kB', 'budget kB', '', '']
+  const widths = head.map((title, column) =>
+    Math.max(...[head, ...cells].map((line) => line[column].length)),
+  )
+  return [head, ...cells]
+    .map((line) =>
+      line
+        .map((cell, column) =>
+          column >= 1 && column <= 3 ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

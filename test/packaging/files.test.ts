@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { installPackage, manifest, notBuilt, specifierOf, subpaths } from './installed.ts'
+
+describe.skipIf(notBuilt !== undefined)('the tarball', () => {
+  const installed = installPackage(['msw'])
+
+  it('holds the built subpaths, what they share, and papers', () => {
+    const expected = new Set(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+    for (const target of Object.values(manifest.exports)) {
+      if (typeof target === 'string') continue
+      expected.add(target.default.slice(2)).add(target.types.slice(2))
+    }
+    for (const path of Object.values(manifest.bin ?? {})) expected.add(path.replace(/^\.\//, ''))
+    const shared = /^dist\/(?:chunk|[a-z0-9-]+)-[A-Z0-9a-z_-]{8}\.(?:js|d\.ts)$/
+    const files = installed.files.filter((path) => expected.has(path) || !shared.test(path))
+    expect(files.toSorted()).toEqual([...expected].toSorted())
+  })
+
+  it('imports every subpath, and shares one copy of what they share', () => {
+    const script = `
+      const names = {}
+      for (const specifier of ${JSON.stringify(subpaths.map(specifierOf))}) {
+        const module = await import(specifier)
+        names[specifier] = Object.keys(module)
+      }
+      const barrel = await import(${JSON.stringify(manifest.name)})
+      const doubled = []
+      for (const specifier of Object.keys(names)) {
+        const module = await import(specifier)
+        for (const name of names[specifier]) {
+          if (name in barrel && barrel[name] !== module[name]) doubled.push(specifier + ' ' + name)
+        }
+      }
+      console.log(JSON.stringify({ names, doubled }))`
+    const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+      cwd: installed.directory,
+      encoding: 'utf8',
+    })
+    const { names, doubled } = JSON.parse(output) as {
+      names: Record<string, string[]>
+      doubled: string[]
+    }
+    expect(Object.keys(names).filter((specifier) => names[specifier]?.length === 0)).toEqual([])
+    expect(doubled).toEqual([])
+  })
+
+  it('has bins that say how to use them', () => {
+    for (const path of Object.values(manifest.bin ?? {})) {
+      const bin = join(installed.directory, 'node_modules', manifest.name, path)
+      expect(readFileSync(bin, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+      expect(execFileSync(process.execPath, [bin, '--help'], { encoding: 'utf8' })).toContain(
+        manifest.name,
+      )
+    }
+  })
+})
