@@ -90,6 +90,75 @@ export class AppInvalid extends SpindleError {
   }
 }
 
+/** Which check a signature failed. The names follow the order of checks, see `trust/`. */
+export type SignatureReason =
+  | 'BUNDLE_MALFORMED'
+  | 'BUNDLE_UNSUPPORTED_VERSION'
+  | 'UNSUPPORTED_ALGORITHM'
+  | 'SIGNATURE_INVALID'
+  | 'DIGEST_MISMATCH'
+  | 'PAYLOAD_TYPE'
+  | 'PREDICATE_TYPE'
+  | 'ANNOTATION_MISMATCH'
+  | 'REFERENCE_MISMATCH'
+  | 'KEY_MISMATCH'
+  | 'CERT_CHAIN'
+  | 'CERT_TIME'
+  | 'SCT_MISSING'
+  | 'SCT_INVALID'
+  | 'IDENTITY_MISMATCH'
+  | 'ISSUER_MISMATCH'
+  | 'EXTENSION_MISMATCH'
+  | 'TLOG_MISSING'
+  | 'TLOG_UNKNOWN_LOG'
+  | 'TLOG_SET_INVALID'
+  | 'TLOG_PROOF_INVALID'
+  | 'TLOG_CHECKPOINT_INVALID'
+  | 'TLOG_ENTRY_MISMATCH'
+  | 'TIMESTAMP_MISSING'
+  | 'TIMESTAMP_INVALID'
+  | 'TRUST_ROOT_INVALID'
+
+/** One signature was examined and is no proof; `reason` says which check it failed. */
+export class SignatureInvalid extends SpindleError {
+  override readonly name: string = 'SignatureInvalid'
+  readonly reason: SignatureReason
+
+  constructor(reason: SignatureReason, message: string, options?: { cause?: unknown }) {
+    super(
+      reason === 'UNSUPPORTED_ALGORITHM' ? 'ERR_UNSUPPORTED' : 'ERR_SIGNATURE_INVALID',
+      message,
+      options,
+    )
+    this.reason = reason
+  }
+}
+
+/** A signature that was examined, and why it does not count. */
+export interface RejectedSignature {
+  /** Where it was found; absent for one handed over. */
+  readonly source?: { readonly mediaType: string; readonly digest: string }
+  readonly error: SpindleError
+}
+
+/** An artifact does not satisfy a policy; `rejected` has every signature that was looked at. */
+export class PolicyRejected extends SpindleError {
+  override readonly name: string = 'PolicyRejected'
+  readonly reason: 'NO_SIGNATURES' | 'NO_MATCHING_SIGNATURE'
+  readonly rejected: readonly RejectedSignature[]
+
+  constructor(
+    reason: PolicyRejected['reason'],
+    message: string,
+    rejected: readonly RejectedSignature[],
+    options?: { cause?: unknown },
+  ) {
+    super('ERR_POLICY_REJECTED', message, options)
+    this.reason = reason
+    this.rejected = rejected
+  }
+}
+
 /** `path:line:column: message`, then the code frame if there is one. */
 export function formatFinding(finding: Finding): string {
   let place = finding.path
@@ -99,9 +168,18 @@ export function formatFinding(finding: Finding): string {
   return `${place}: ${finding.message}${frame}`
 }
 
-const NAMES: ReadonlySet<string> = new Set(['SpindleError', 'ResponseError', 'AppInvalid'])
+const NAMES: ReadonlySet<string> = new Set([
+  'SpindleError',
+  'ResponseError',
+  'AppInvalid',
+  'SignatureInvalid',
+  'PolicyRejected',
+])
 
 /** Also true for errors of another copy or realm of this library, where `instanceof` fails. */
 export function isSpindleError(value: unknown): value is SpindleError {
-  return value instanceof SpindleError || (value instanceof Error && NAMES.has(value.name) && 'code' in value)
+  return (
+    value instanceof SpindleError ||
+    (value instanceof Error && NAMES.has(value.name) && 'code' in value)
+  )
 }

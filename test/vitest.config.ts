@@ -3,6 +3,7 @@ import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findChromium } from './lanes/chromium.mjs'
+import { sharedVectors } from './lanes/shared-vectors.mjs'
 
 const executablePath = findChromium()
 
@@ -11,9 +12,11 @@ export default defineConfig({
   test: {
     projects: [
       {
+        plugins: [sharedVectors()],
         test: { name: 'node', environment: 'node', include: ['test/**/*.test.ts'] },
       },
       {
+        plugins: [sharedVectors()],
         test: {
           name: 'chromium',
           include: ['test/portable/**/*.test.ts'],
@@ -32,7 +35,10 @@ export default defineConfig({
         },
       },
       {
-        plugins: [cloudflareTest({ miniflare: { compatibilityDate: '2026-03-01' } })],
+        plugins: [
+          sharedVectors(),
+          cloudflareTest({ miniflare: { compatibilityDate: '2026-03-01' } }),
+        ],
         test: {
           name: 'workerd',
           include: ['test/portable/**/*.test.ts'],

@@ -25,6 +25,29 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
 }
 
 /**
+ * As `parseJson`, but refuses an object that says one key twice: readers differ on which counts,
+ * and what is signed may have one reading only.
+ * @throws `ERR_CONTENT_INVALID` naming `what`.
+ */
+export function parseUniqueJson(bytes: Uint8Array, what: string): unknown {
+  const value = parseJson(bytes, what)
+  // Well-formed from here on, so tokens can be told apart without a grammar.
+  const open: (Set<string> | undefined)[] = []
+  const text = decodeUtf8(bytes) ?? ''
+  for (const [token, string, colon] of text.matchAll(/[{}[\]]|("(?:[^"\\]|\\.)*")\s*(:)?/g)) {
+    if (token === '{') open.push(new Set())
+    else if (token === '[') open.push(undefined)
+    else if (token === '}' || token === ']') open.pop()
+    else if (colon !== undefined) {
+      const key = JSON.parse(string!) as string
+      if (open.at(-1)!.has(key)) throw new SpindleError('ERR_CONTENT_INVALID', `${what} says "${key}" twice`)
+      open.at(-1)!.add(key)
+    }
+  }
+  return value
+}
+
+/**
  * Compact JSON with keys in code unit order: the same value gives the same bytes.
  * `undefined` members are left out, as `JSON.stringify` does.
  */

@@ -1,0 +1,46 @@
+/** Textual encodings of keys and certificates. @see https://www.rfc-editor.org/rfc/rfc7468 */
+import { SpindleError } from '../errors.ts'
+import { formatBase64, parseBase64 } from './base64.ts'
+
+export interface PemBlock {
+  /** What stands between `-----BEGIN ` and `-----`. */
+  readonly label: string
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** Longest text: a chain of ten certificates has 20 KiB. */
+export const MAX_PEM_CHARS: number = 64 * 1024
+
+/**
+ * All blocks of a text, in order; what stands around them is skipped, as every reader of PEM does.
+ * @throws `ERR_CONTENT_INVALID` for a block that isn't well-formed, or when there is none.
+ */
+export function parsePem(text: string, what: string): PemBlock[] {
+  if (text.length > MAX_PEM_CHARS)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `${what} is longer than ${MAX_PEM_CHARS} characters`,
+    )
+  const blocks: PemBlock[] = []
+  for (const [, label = '', body = '', end] of text.matchAll(
+    /-----BEGIN ([A-Z0-9 ]{1,64})-----([^-]*)-----END ([A-Z0-9 ]{1,64})-----/g,
+  )) {
+    const bytes = parseBase64(body.replace(/[\t\n\r ]/g, ''))
+    if (label !== end || bytes === undefined || bytes.length === 0) {
+      throw new SpindleError('ERR_CONTENT_INVALID', `${what} holds a damaged PEM block "${label}"`)
+    }
+    blocks.push({ label, bytes })
+  }
+  if (blocks.length === 0)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${what} is not PEM: there is no "-----BEGIN …-----" block`,
+    )
+  return blocks
+}
+
+/** One block, 64 characters a line. */
+export function formatPem(label: string, bytes: Uint8Array): string {
+  const lines = formatBase64(bytes).match(/.{1,64}/g) ?? []
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
+}

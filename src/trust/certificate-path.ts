@@ -1,0 +1,142 @@
+/** From a leaf certificate to an anchor. @see https://www.rfc-editor.org/rfc/rfc5280#section-6 */
+import {
+  derBoolean,
+  derChildren,
+  derOid,
+  derSmallInteger,
+  DER_BOOLEAN,
+  DER_SEQUENCE,
+  expectDer,
+  parseDer,
+  sameBytes,
+} from '../bytes/der.ts'
+import { SignatureInvalid } from '../errors.ts'
+import { isIssuedBy, type Certificate } from './certificate.ts'
+
+export const KEY_USAGE = '2.5.29.15'
+export const SUBJECT_ALT_NAME = '2.5.29.17'
+export const BASIC_CONSTRAINTS = '2.5.29.19'
+export const EXTENDED_KEY_USAGE = '2.5.29.37'
+/** Extensions whose meaning is enforced here; any other critical one is refused. */
+const UNDERSTOOD: ReadonlySet<string> = new Set([
+  KEY_USAGE,
+  SUBJECT_ALT_NAME,
+  BASIC_CONSTRAINTS,
+  EXTENDED_KEY_USAGE,
+])
+
+export const CODE_SIGNING = '1.3.6.1.5.5.7.3.3'
+export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
+const ANY_USAGE = '2.5.29.37.0'
+
+/** Longest chain examined: public good has three. */
+export const MAX_PATH = 10
+
+/** One certificate authority of a trusted root. */
+export interface Authority {
+  readonly uri: string
+  /** Leaf-most first, the anchor last. */
+  readonly chain: readonly Certificate[]
+  /** In milliseconds since 1970, both inclusive. */
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * The path from a leaf to the authority's anchor, leaf first.
+ *
+ * Only names, signatures, constraints and usages; times are `assertPathTime`'s.
+ * @throws `SignatureInvalid` `CERT_CHAIN`.
+ */
+export async function buildPath(
+  leaf: Certificate,
+  authority: Authority,
+  usage: string,
+  intermediates: readonly Certificate[] = [],
+): Promise<Certificate[]> {
+  const anchor = authority.chain.at(-1)!
+  const candidates = [...authority.chain, ...intermediates]
+  const path = [leaf]
+  assertUnderstood(leaf)
+  if (!usagesOf(leaf)?.includes(usage))
+    throw broken('the certificate is not for this use (extended key usage)')
+  for (;;) {
+    const last = path.at(-1)!
+    if (sameBytes(last.raw, anchor.raw)) return path
+    if (path.length === MAX_PATH) throw broken(`the chain is longer than ${MAX_PATH} certificates`)
+    let issuer: Certificate | undefined
+    for (const candidate of candidates) {
+      if (path.some((seen) => sameBytes(seen.raw, candidate.raw))) continue
+      if (await isIssuedBy(last, candidate)) {
+        issuer = candidate
+        break
+      }
+    }
+    if (issuer === undefined) throw broken('the certificate does not chain to the trusted root')
+    // Certificates between the leaf and this one: they must fit its path length.
+    assertAuthority(issuer, path.length - 1, usage)
+    path.push(issuer)
+  }
+}
+
+/** @throws `SignatureInvalid` `CERT_TIME` unless the authority and every certificate were valid then. */
+export function assertPathTime(
+  path: readonly Certificate[],
+  authority: Authority,
+  at: number,
+): void {
+  if (at < authority.start || at > authority.end)
+    throw new SignatureInvalid(
+      'CERT_TIME',
+      `the trusted root did not trust this authority at ${isoTime(at)}`,
+    )
+  for (const certificate of path) {
+    if (at < certificate.notBefore || at > certificate.notAfter) {
+      throw new SignatureInvalid(
+        'CERT_TIME',
+        `a certificate of the chain was not valid at ${isoTime(at)}`,
+      )
+    }
+  }
+}
+
+/** For messages. */
+export function isoTime(at: number): string {
+  return new Date(at).toISOString()
+}
+
+function assertUnderstood(certificate: Certificate): void {
+  for (const [id, { critical }] of certificate.extensions) {
+    if (critical && !UNDERSTOOD.has(id))
+      throw broken(`the critical extension ${id} is not understood`)
+  }
+}
+
+function assertAuthority(certificate: Certificate, below: number, usage: string): void {
+  assertUnderstood(certificate)
+  const constraints = certificate.extensions.get(BASIC_CONSTRAINTS)
+  const fields =
+    constraints === undefined
+      ? []
+      : derChildren(expectDer(parseDer(constraints.value), DER_SEQUENCE))
+  if (fields[0]?.tag !== DER_BOOLEAN || !derBoolean(fields[0]))
+    throw broken('an issuer in the chain is no certificate authority')
+  if (fields[1] !== undefined && derSmallInteger(fields[1]) < below)
+    throw broken('the chain is longer than its certificate authority allows')
+  const keyUsage = certificate.extensions.get(KEY_USAGE)
+  // Bit 5, keyCertSign. Unused trailing bits are cut off in DER, hence the first byte is read raw.
+  if (keyUsage !== undefined && ((parseDer(keyUsage.value).value[1] ?? 0) & 0x04) === 0)
+    throw broken('an issuer in the chain may not sign certificates')
+  const usages = usagesOf(certificate)
+  if (usages !== undefined && !usages.includes(usage) && !usages.includes(ANY_USAGE))
+    throw broken('an issuer in the chain is for another use')
+}
+
+function usagesOf(certificate: Certificate): string[] | undefined {
+  const extension = certificate.extensions.get(EXTENDED_KEY_USAGE)
+  return extension && derChildren(expectDer(parseDer(extension.value), DER_SEQUENCE)).map(derOid)
+}
+
+function broken(message: string): SignatureInvalid {
+  return new SignatureInvalid('CERT_CHAIN', message)
+}

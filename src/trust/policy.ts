@@ -1,0 +1,225 @@
+/** What has to be proven about an artifact. Data, so that it can stand in a file. */
+import { isJsonObject } from '../bytes/json.ts'
+import { PolicyRejected, SpindleError, type RejectedSignature } from '../errors.ts'
+import type { CertificateExtensions } from './identity.ts'
+import { loadPublicKey, type KeyInput, type PublicKey } from './public-key.ts'
+import { parseTrustedRoot, type TrustedRoot } from './trusted-root.ts'
+
+interface Evidence {
+  /**
+   * A `trusted_root.json`, parsed or as text: whose logs, certificates and timestamps count.
+   * `spindle/trust-root` has the public-good one.
+   */
+  readonly trustedRoot?: unknown
+  /** Whether a transparency log has to hold the signature. Default true. Entries that are there are verified anyway. */
+  readonly requireTransparencyLog?: boolean
+  /** Annotations that have to be signed along, by exact value; others may be there too. */
+  readonly annotations?: Readonly<Record<string, string>>
+  /** Types of statement that count. Default: `cosign sign`'s alone for an artifact's signatures, any for a bundle in hand. */
+  readonly predicateTypes?: readonly string[]
+  /** Storage forms that count. Default: both. */
+  readonly formats?: readonly SignatureFormat[]
+  /** The name that a signature of the older form has to carry, as `registry/repository`. Default: not looked at, as cosign. */
+  readonly reference?: string
+  /** How many different signers have to have signed. Default 1. */
+  readonly threshold?: number
+}
+
+export type SignatureFormat = 'bundle' | 'legacy'
+
+/** Signed with one of these keys. */
+export interface KeyPolicy extends Evidence {
+  readonly key: KeyInput | readonly KeyInput[]
+}
+
+/** Signed by somebody for whom Fulcio, or a private authority, issued a certificate. */
+export interface IdentityPolicy extends Evidence {
+  /** E-mail address, URI or user name; exact, or a pattern that has to match the whole. */
+  readonly identity: string | RegExp
+  /** Who vouched for the identity, such as `https://token.actions.githubusercontent.com`; exact, or a pattern that has to match the whole. */
+  readonly issuer: string | RegExp
+  readonly trustedRoot: unknown
+  /** Exact values of what Fulcio copied from the identity token, such as the GitHub workflow. */
+  readonly extensions?: CertificateExtensions
+  /** Whether a certificate transparency log has to have seen the certificate. Default true. */
+  readonly requireSct?: boolean
+  /**
+   * Who has to vouch for the time of signing: `log`, timestamp `authority`, or `any` of them. Default `any`.
+   * `now` asks nobody and the certificate has to be valid at this moment: for private authorities only.
+   */
+  readonly time?: 'any' | 'log' | 'authority' | 'now'
+}
+
+/**
+ * What has to hold. Exported from the main entry point, `spindle/verify` and `spindle/pull`.
+ *
+ * @example Releases of one workflow, or signed with our key
+ * ```ts
+ * const policy: Policy = {
+ *   anyOf: [
+ *     {
+ *       identity: /https:\/\/github\.com\/team\/app\/\.github\/workflows\/release\.yml@refs\/tags\/.+/,
+ *       issuer: 'https://token.actions.githubusercontent.com',
+ *       trustedRoot,
+ *     },
+ *     { key: pem, requireTransparencyLog: false },
+ *   ],
+ * }
+ * ```
+ */
+export type Policy =
+  | KeyPolicy
+  | IdentityPolicy
+  | { readonly anyOf: readonly Policy[] }
+  | { readonly allOf: readonly Policy[] }
+
+/** A policy that was checked and loaded: no key is parsed twice. */
+export type LoadedPolicy =
+  | LoadedRule
+  | { readonly anyOf: readonly LoadedPolicy[] }
+  | { readonly allOf: readonly LoadedPolicy[] }
+
+export interface LoadedRule {
+  readonly keys?: readonly PublicKey[]
+  readonly certificate?: Required<
+    Pick<IdentityPolicy, 'identity' | 'issuer' | 'extensions' | 'requireSct' | 'time'>
+  >
+  readonly root: TrustedRoot | undefined
+  readonly requireTransparencyLog: boolean
+  readonly annotations: ReadonlyArray<readonly [string, string]>
+  readonly predicateTypes: readonly string[] | undefined
+  readonly formats: readonly SignatureFormat[]
+  readonly reference: string | undefined
+  readonly threshold: number
+}
+
+/** Deepest nesting of `anyOf` and `allOf`, and most rules of one of them. */
+const MAX_DEPTH = 8
+const MAX_RULES = 64
+
+/** @throws `TypeError` for a policy that is ambiguous, empty or would let anything through. */
+export async function loadPolicy(policy: Policy, depth = 0): Promise<LoadedPolicy> {
+  if (!isJsonObject(policy))
+    throw new TypeError(
+      'a policy is an object with `key`, `identity` and `issuer`, `anyOf` or `allOf`',
+    )
+  const kinds = ['key', 'identity', 'anyOf', 'allOf'].filter(
+    (name) => Object.hasOwn(policy, name) && policy[name as keyof Policy] !== undefined,
+  )
+  if (kinds.length !== 1)
+    throw new TypeError(
+      `a policy has exactly one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\`, this one has ${kinds.join(' and ') || 'none'}`,
+    )
+  if ('anyOf' in policy || 'allOf' in policy) {
+    const rules = 'anyOf' in policy ? policy.anyOf : policy.allOf
+    if (
+      depth === MAX_DEPTH ||
+      !Array.isArray(rules) ||
+      rules.length === 0 ||
+      rules.length > MAX_RULES
+    )
+      throw new TypeError(
+        `\`${kinds[0]}\` has 1 to ${MAX_RULES} policies, nested at most ${MAX_DEPTH} deep`,
+      )
+    const loaded: LoadedPolicy[] = []
+    for (const rule of rules as readonly Policy[]) loaded.push(await loadPolicy(rule, depth + 1))
+    return 'anyOf' in policy ? { anyOf: loaded } : { allOf: loaded }
+  }
+  return loadRule(policy)
+}
+
+async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule> {
+  const {
+    threshold = 1,
+    requireTransparencyLog = true,
+    annotations = {},
+    predicateTypes,
+    formats = ['bundle', 'legacy'],
+    reference,
+    trustedRoot,
+  } = policy
+  if (!Number.isSafeInteger(threshold) || threshold < 1)
+    throw new TypeError('`threshold` is a whole number, 1 or more')
+  if (formats.length === 0 || predicateTypes?.length === 0)
+    throw new TypeError('`formats` and `predicateTypes` name at least one, or are left out')
+  const wanted = Object.entries(annotations)
+  if (wanted.some(([, value]) => typeof value !== 'string'))
+    throw new TypeError('`annotations` are strings')
+  const root = trustedRoot === undefined ? undefined : parseTrustedRoot(trustedRoot)
+  const evidence = {
+    root,
+    requireTransparencyLog,
+    annotations: wanted,
+    predicateTypes,
+    formats,
+    reference,
+    threshold,
+  }
+  if ('key' in policy) {
+    if ('issuer' in policy && policy.issuer !== undefined)
+      throw new TypeError('a policy has `key`, or `identity` and `issuer`, not both')
+    if (root === undefined && requireTransparencyLog) {
+      throw new TypeError(
+        'a `trustedRoot` is needed to check the transparency log; without one, say `requireTransparencyLog: false`',
+      )
+    }
+    const inputs = Array.isArray(policy.key)
+      ? (policy.key as readonly KeyInput[])
+      : [policy.key as KeyInput]
+    if (inputs.length === 0 || inputs.length > MAX_RULES)
+      throw new TypeError(`\`key\` has 1 to ${MAX_RULES} keys`)
+    return { ...evidence, keys: await Promise.all(inputs.map(loadPublicKey)) }
+  }
+  const { identity, issuer, extensions = {}, requireSct = true, time = 'any' } = policy
+  assertCriterion('identity', identity)
+  assertCriterion('issuer', issuer)
+  if (root === undefined)
+    throw new TypeError(
+      'a `trustedRoot` is needed to check certificates: `spindle/trust-root` has the public-good one',
+    )
+  if (Object.values(extensions).some((value) => typeof value !== 'string' || value === ''))
+    throw new TypeError('`extensions` are strings that are not empty')
+  if (!['any', 'log', 'authority', 'now'].includes(time))
+    throw new TypeError("`time` is 'any', 'log', 'authority' or 'now'")
+  return { ...evidence, certificate: { identity, issuer, extensions, requireSct, time } }
+}
+
+function assertCriterion(name: string, value: unknown): void {
+  const empty = value instanceof RegExp ? value.source === '(?:)' : value === ''
+  if (empty || !(typeof value === 'string' || value instanceof RegExp))
+    throw new TypeError(
+      `\`${name}\` is a string or a pattern, and not empty: identity and issuer are both needed`,
+    )
+  // `g` and `y` keep state between matches; `m` would let one line stand for the whole.
+  if (value instanceof RegExp && /[gmy]/.test(value.flags))
+    throw new TypeError(
+      `\`${name}\` is a pattern without the flags g, m and y: it has to match the whole`,
+    )
+}
+
+/** Applies a policy to one thing: `examine` resolves with the proof or rejects with why there is none. */
+export async function decide<T>(
+  policy: LoadedPolicy,
+  examine: (rule: LoadedRule) => Promise<T>,
+): Promise<T> {
+  if ('allOf' in policy) {
+    const proofs: T[] = []
+    for (const rule of policy.allOf) proofs.push(await decide(rule, examine))
+    return proofs[0]!
+  }
+  if (!('anyOf' in policy)) return examine(policy)
+  const rejected: RejectedSignature[] = []
+  for (const rule of policy.anyOf) {
+    try {
+      return await decide(rule, examine)
+    } catch (error) {
+      if (!(error instanceof SpindleError)) throw error
+      rejected.push({ error })
+    }
+  }
+  throw new PolicyRejected(
+    'NO_MATCHING_SIGNATURE',
+    `none of ${rejected.length} alternatives of the policy holds: ${rejected.map(({ error }) => error.message).join('; ')}`,
+    rejected,
+  )
+}

@@ -1,0 +1,121 @@
+/** Whom signatures are trusted from. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto */
+import { formatHex } from '../bytes/hex.ts'
+import { parseJson } from '../bytes/json.ts'
+import { encodeUtf8 } from '../bytes/text.ts'
+import { SignatureInvalid } from '../errors.ts'
+import { parseCertificate } from './certificate.ts'
+import type { Authority } from './certificate-path.ts'
+import { parsePublicKey, spkiOfPkcs1, type PublicKey } from './public-key.ts'
+import { readField, type Field } from './wire-json.ts'
+
+/** A transparency log, of signatures or of certificates. */
+export interface Log {
+  readonly uri: string
+  /** SHA-256 of its key as the log publishes it, hexadecimal. */
+  readonly id: string
+  /** First four bytes of the key's identifier in checkpoints, hexadecimal. */
+  readonly checkpointId: string
+  /** Read when first used: an unsupported key fails only the entries that need it. */
+  readonly key: () => PublicKey
+  /** In milliseconds since 1970, both inclusive. */
+  readonly start: number
+  readonly end: number
+}
+
+export interface TrustedRoot {
+  readonly tlogs: readonly Log[]
+  readonly ctlogs: readonly Log[]
+  readonly certificateAuthorities: readonly Authority[]
+  readonly timestampAuthorities: readonly Authority[]
+}
+
+/** The public-good root has 7 KiB. */
+export const MAX_TRUSTED_ROOT_CHARS: number = 1024 * 1024
+/** Most logs or authorities of one kind. */
+export const MAX_ENTRIES = 64
+
+const MEDIA_TYPE =
+  /^application\/vnd\.dev\.sigstore\.trustedroot(?:\+json;version=0\.1|\.v0\.[12]\+json)$/
+const parsed = new WeakMap<object, TrustedRoot>()
+
+/**
+ * A `trusted_root.json`, as text or already parsed, to what verification works with.
+ *
+ * Validity ranges are kept, not applied: old instances stay listed for old signatures.
+ * @throws `SignatureInvalid` `TRUST_ROOT_INVALID`.
+ */
+export function parseTrustedRoot(input: unknown): TrustedRoot {
+  if (typeof input === 'string' && input.length > MAX_TRUSTED_ROOT_CHARS)
+    throw rootInvalid(`it is longer than ${MAX_TRUSTED_ROOT_CHARS} characters`)
+  const json = typeof input === 'string' ? parseJson(encodeUtf8(input), 'the trusted root') : input
+  if (typeof json !== 'object' || json === null) throw rootInvalid('it is no JSON object')
+  let root = parsed.get(json)
+  if (root === undefined) {
+    try {
+      root = readRoot(readField(json, 'trusted root'))
+    } catch (cause) {
+      throw rootInvalid((cause as Error).message, cause)
+    }
+    parsed.set(json, root)
+  }
+  return root
+}
+
+function readRoot(root: Field): TrustedRoot {
+  if (!MEDIA_TYPE.test(root.get('mediaType').string()))
+    throw rootInvalid('its media type is unknown')
+  return {
+    tlogs: root.get('tlogs').list(MAX_ENTRIES).map(readLog),
+    ctlogs: root.get('ctlogs').list(MAX_ENTRIES).map(readLog),
+    certificateAuthorities: root.get('certificateAuthorities').list(MAX_ENTRIES).map(readAuthority),
+    timestampAuthorities: root.get('timestampAuthorities').list(MAX_ENTRIES).map(readAuthority),
+  }
+}
+
+function readLog(log: Field): Log {
+  const key = log.get('publicKey')
+  const bytes = key.get('rawBytes').bytes()
+  const bare = key.get('keyDetails').string().startsWith('PKCS1_')
+  const id = formatHex(log.get('logId').get('keyId').bytes())
+  let parsedKey: PublicKey | undefined
+  return {
+    uri: log.get('baseUrl').string(),
+    id,
+    checkpointId: formatHex(
+      (
+        log.get('checkpointKeyId').optional()?.get('keyId').bytes() ??
+        log.get('logId').get('keyId').bytes()
+      ).subarray(0, 4),
+    ),
+    key: () => (parsedKey ??= parsePublicKey(bare ? spkiOfPkcs1(bytes) : bytes)),
+    ...readRange(key.get('validFor')),
+  }
+}
+
+function readAuthority(authority: Field): Authority {
+  const chain = authority.get('certChain').get('certificates').list(MAX_ENTRIES)
+  if (chain.length === 0) throw rootInvalid('an authority has no certificates')
+  return {
+    uri: authority.get('uri').optional()?.string() ?? '',
+    chain: chain.map((certificate) => parseCertificate(certificate.get('rawBytes').bytes())),
+    ...readRange(authority.get('validFor')),
+  }
+}
+
+function readRange(range: Field): { start: number; end: number } {
+  return { start: range.get('start').time(), end: range.get('end').optional()?.time() ?? Infinity }
+}
+
+/** Whether a log was trusted then; both ends belong to the range. */
+export function validAt(
+  log: { readonly start: number; readonly end: number },
+  at: number,
+): boolean {
+  return at >= log.start && at <= log.end
+}
+
+function rootInvalid(why: string, cause?: unknown): SignatureInvalid {
+  return new SignatureInvalid('TRUST_ROOT_INVALID', `the trusted root can't be used: ${why}`, {
+    cause,
+  })
+}

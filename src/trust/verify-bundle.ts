@@ -1,0 +1,139 @@
+import { sameBytes } from '../bytes/der.ts'
+import { algorithmOf, digestOf, isDigest } from '../bytes/digest.ts'
+import { SignatureInvalid, SpindleError } from '../errors.ts'
+import type { Descriptor, Digest } from '../types.ts'
+import { parseBundle, type Bundle } from './bundle.ts'
+import { IN_TOTO_TYPE, parseStatement, preAuthEncoding } from './dsse.ts'
+import { hashBy } from './hash.ts'
+import { decide, loadPolicy, type LoadedRule, type Policy, type SignatureFormat } from './policy.ts'
+import { verifyEvidence, type Proof } from './verify-signature.ts'
+
+/** What a bundle is to be about: the bytes, or their digest where the bundle holds a statement. */
+export type BundleSubject = { readonly artifact: Uint8Array } | { readonly digest: Digest }
+
+/** A signature that holds, and what it proves. */
+export interface VerifiedSignature extends Proof {
+  readonly format: SignatureFormat
+  /** Where it was found; absent for a bundle handed over. */
+  readonly source?: Descriptor
+  /** Type of the signed statement, where there is one. */
+  readonly predicateType?: string
+  /** What was signed along with the digest. */
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+/**
+ * Verifies a sigstore bundle, whatever its predicate, without any network.
+ *
+ * Exported from the main entry point and from `spindle/verify`.
+ *
+ * @example A file and the bundle beside it
+ * ```ts
+ * const { signer } = await verifyBundle(bundleJson, { artifact: bytes }, {
+ *   identity: 'dev@example.org', issuer: 'https://accounts.google.com', trustedRoot,
+ * })
+ * ```
+ * @param bundle JSON text, its bytes, or the parsed value.
+ * @param over The artifact, or its digest. A bundle over bare bytes needs the bytes: WebCrypto hashes them itself.
+ * @throws `SignatureInvalid` with the `reason`; `PolicyRejected` (`ERR_POLICY_REJECTED`) when no
+ * alternative of `anyOf` holds; `TypeError` for a policy that can't be meant.
+ * @see https://github.com/sigstore/architecture-docs/blob/main/client-spec.md#4-verification
+ */
+export async function verifyBundle(
+  bundle: unknown,
+  over: BundleSubject,
+  policy: Policy,
+): Promise<VerifiedSignature> {
+  const loaded = await loadPolicy(policy)
+  const parsed = parseBundle(bundle)
+  return decide(loaded, (rule) => {
+    if (rule.threshold > 1)
+      throw new TypeError('`threshold` counts the signers of a stored artifact; a bundle has one')
+    return verifyParsedBundle(parsed, over, rule)
+  })
+}
+
+/** @internal One rule over a bundle that was read. */
+export async function verifyParsedBundle(
+  bundle: Bundle,
+  over: BundleSubject,
+  rule: LoadedRule,
+): Promise<VerifiedSignature> {
+  try {
+    const { content, certificates, entries, timestamps } = bundle
+    if (rule.keys !== undefined && certificates.length > 0)
+      throw new SignatureInvalid(
+        'KEY_MISMATCH',
+        'it is signed with a certificate, the policy asks for a key',
+      )
+    const signed =
+      content.kind === 'message'
+        ? { signature: content.signature, data: await messageOf(over, content.digest) }
+        : {
+            signature: content.signature,
+            data: preAuthEncoding(content.payloadType, content.payload),
+            payload: content.payload,
+          }
+    const proof = await verifyEvidence({ ...signed, certificates, entries, timestamps }, rule)
+    if (content.kind === 'message') {
+      assertAnnotations({}, rule)
+      return { format: 'bundle', annotations: {}, ...proof }
+    }
+    if (content.payloadType !== IN_TOTO_TYPE)
+      throw new SignatureInvalid(
+        'PAYLOAD_TYPE',
+        'the envelope holds something else than an in-toto statement',
+      )
+    const digest = 'digest' in over ? over.digest : await digestOf(over.artifact)
+    if (!isDigest(digest))
+      throw new TypeError('`digest` is `sha256:` or `sha512:` and lower-case hexadecimal')
+    const { predicateType, annotations } = parseStatement(content.payload, digest)
+    if (rule.predicateTypes?.includes(predicateType) === false)
+      throw new SignatureInvalid(
+        'PREDICATE_TYPE',
+        `it is a statement of type ${predicateType}, which does not count as a signature here`,
+      )
+    assertAnnotations(annotations, rule)
+    return { format: 'bundle', predicateType, annotations, ...proof }
+  } catch (cause) {
+    throw asSignatureInvalid(cause)
+  }
+}
+
+async function messageOf(
+  over: BundleSubject,
+  hint: { algorithm: string; value: Uint8Array },
+): Promise<Uint8Array> {
+  if (!('artifact' in over)) {
+    throw new SignatureInvalid(
+      'UNSUPPORTED_ALGORITHM',
+      `the bundle signs bare bytes, and WebCrypto can't verify that from a ${algorithmOf(over.digest)} digest: hand over the artifact itself`,
+    )
+  }
+  if (!sameBytes(await hashBy(hint.algorithm, over.artifact), hint.value))
+    throw new SignatureInvalid('DIGEST_MISMATCH', 'the bundle is about other bytes than these')
+  return over.artifact
+}
+
+/** @internal Every wanted annotation has to be there, exactly. */
+export function assertAnnotations(
+  signed: Readonly<Record<string, string>>,
+  rule: LoadedRule,
+): void {
+  for (const [key, value] of rule.annotations) {
+    const actual = Object.hasOwn(signed, key) ? signed[key] : undefined
+    if (actual !== value)
+      throw new SignatureInvalid(
+        'ANNOTATION_MISMATCH',
+        `the annotation ${key} is ${actual === undefined ? 'not signed' : `"${actual}"`}, the policy asks for "${value}"`,
+      )
+  }
+}
+
+/** @internal What a parser found wrong is wrong with the signature; other errors are not. */
+export function asSignatureInvalid(cause: unknown): unknown {
+  if (!(cause instanceof SpindleError) || cause instanceof SignatureInvalid) return cause
+  return new SignatureInvalid('BUNDLE_MALFORMED', `the signature can't be read: ${cause.message}`, {
+    cause,
+  })
+}

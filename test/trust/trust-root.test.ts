@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module'
+import { describe, expect, it } from 'vitest'
+import { publicGoodRoot } from '../../src/trust/trust-root.ts'
+import { parseTrustedRoot } from '../../src/trust/trusted-root.ts'
+
+interface Seeds {
+  readonly [url: string]: { readonly targets: { readonly [name: string]: string } }
+}
+
+describe('the public-good trusted root', () => {
+  it('is the one that sigstore ships in its own client', () => {
+    const seeds = createRequire(import.meta.url)('@sigstore/tuf/seeds.json') as Seeds
+    const target = seeds['https://tuf-repo-cdn.sigstore.dev']!.targets['trusted_root.json']!
+    expect(publicGoodRoot).toEqual(JSON.parse(Buffer.from(target, 'base64').toString()))
+  })
+
+  it('has today’s logs and authorities beside those of the past', () => {
+    const { tlogs, ctlogs, certificateAuthorities, timestampAuthorities } =
+      parseTrustedRoot(publicGoodRoot)
+    expect(
+      [tlogs, ctlogs, certificateAuthorities, timestampAuthorities].map((list) => list.length),
+    ).toEqual([2, 2, 2, 1])
+  })
+})
+
+describe('a trusted root', () => {
+  const edited = (edit: (root: any) => void): object => {
+    const root = structuredClone(publicGoodRoot)
+    edit(root)
+    return root
+  }
+
+  it.each([
+    ['no object', () => 'null'],
+    ['another media type', () => edited((root) => (root.mediaType = 'application/json'))],
+    [
+      'a log without the start of its range',
+      () => edited((root) => delete root.tlogs[0].publicKey.validFor.start),
+    ],
+    [
+      'an authority without the start of its range',
+      () => edited((root) => delete root.certificateAuthorities[0].validFor.start),
+    ],
+    [
+      'an authority without certificates',
+      () => edited((root) => (root.certificateAuthorities[0].certChain.certificates = [])),
+    ],
+    [
+      'a damaged certificate',
+      () =>
+        edited(
+          (root) => (root.certificateAuthorities[0].certChain.certificates[0].rawBytes = 'MAA='),
+        ),
+    ],
+    [
+      'a time that is none',
+      () => edited((root) => (root.ctlogs[0].publicKey.validFor.start = 'yesterday')),
+    ],
+    [
+      'too many logs',
+      () => edited((root) => (root.tlogs = Array.from({ length: 65 }, () => root.tlogs[0]))),
+    ],
+  ])('is refused for %s', (_, make) => {
+    expect(() => parseTrustedRoot(make())).toThrow(
+      expect.objectContaining({ reason: 'TRUST_ROOT_INVALID' }),
+    )
+  })
+
+  it('with a key of an unsupported kind fails only those who need that key', () => {
+    const root = parseTrustedRoot(
+      edited((json) => (json.tlogs[0].publicKey.rawBytes = 'MAUwAwYBKgMBAA==')),
+    )
+    expect(() => root.tlogs[0]!.key()).toThrow()
+    expect(root.tlogs[1]!.key().kind).toBe('Ed25519')
+  })
+})
