@@ -185,3 +185,25 @@ export interface MountStore {
 export type Location = string | Reference | { readonly store: Store; readonly ref: string }
 /** As `Location`, but only read from. */
 export type Source = string | Reference | { readonly store: ReadStore; readonly ref: string }
+
+/** A signature that held. */
+export interface VerifiedSignature {
+  readonly kind: 'cosign-key' | 'sigstore-bundle'
+  /** The manifest that carries the signature. */
+  readonly descriptor: Descriptor
+  /** Of the certificate; absent for a key. */
+  readonly identity?: string
+  readonly issuer?: string
+  /** As a log or timestamp authority vouches for it. */
+  readonly signedAt?: Date
+}
+
+/**
+ * Decides whether a manifest may be used, before anything it points at is read: resolves with the
+ * signatures that held, or rejects. A function and not a policy object, so that only who verifies
+ * ships the verifier.
+ */
+export type Verifier = (
+  subject: { readonly store: ReadStore & Partial<ReferrerStore>; readonly descriptor: Descriptor },
+  options?: OperationOptions,
+) => Promise<readonly VerifiedSignature[]>

@@ -67,7 +67,11 @@ export function cursorOn(content: SliceableContent): ByteCursor {
     },
     async read(size) {
       const end = Math.min(position + size, content.size)
-      const bytes = await readExactly(content.slice(position, end), end - position, 'a part of the archive')
+      const bytes = await readExactly(
+        content.slice(position, end),
+        end - position,
+        'a part of the archive',
+      )
       position = end
       return bytes
     },

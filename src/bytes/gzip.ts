@@ -35,7 +35,7 @@ export async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
     size = 0
   }
   for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       // A full piece goes only once more follows, so that the last one is known to be the last.
       if (size === PIECE) {
         push(false)
@@ -65,14 +65,18 @@ export interface GunzipOptions {
  * Throws `ERR_LIMIT_EXCEEDED` above `maxBytes`, `ERR_CONTENT_INVALID` for what is damaged, cut off
  * or no gzip. The checksum in the trailer is not looked at: content has a digest of its own.
  */
-export async function* gunzip(source: AsyncIterable<Uint8Array>, { maxBytes, what }: GunzipOptions): AsyncGenerator<Uint8Array> {
+export async function* gunzip(
+  source: AsyncIterable<Uint8Array>,
+  { maxBytes, what }: GunzipOptions,
+): AsyncGenerator<Uint8Array> {
   let out: Uint8Array[] = []
   let called = false
   let seen = 0
   const inflater = new Gunzip((chunk) => {
     called = true
     seen += chunk.length
-    if (seen > maxBytes) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} unpacks to more than ${maxBytes} bytes`)
+    if (seen > maxBytes)
+      throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} unpacks to more than ${maxBytes} bytes`)
     if (chunk.length > 0) out.push(chunk)
   })
   let ended = false
@@ -81,7 +85,8 @@ export async function* gunzip(source: AsyncIterable<Uint8Array>, { maxBytes, wha
     ended = true
     throw new Error('the first member has ended')
   }
-  const damaged = (cause?: unknown): SpindleError => new SpindleError('ERR_CONTENT_INVALID', `${what} is no gzip, or damaged`, { cause })
+  const damaged = (cause?: unknown): SpindleError =>
+    new SpindleError('ERR_CONTENT_INVALID', `${what} is no gzip, or damaged`, { cause })
   const step = (piece: Uint8Array): void => {
     called = false
     try {

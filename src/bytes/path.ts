@@ -13,12 +13,16 @@ export function normalizePath(input: string): PathResult {
   if (input.length > PATH_LENGTH) return { problem: `is longer than ${PATH_LENGTH} characters` }
   if (input.includes('\\')) return { problem: 'has a backslash; use "/" between folders' }
   // eslint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(input)) return { problem: 'has a control character; rename the file' }
+  if (/[\u0000-\u001f\u007f]/.test(input))
+    return { problem: 'has a control character; rename the file' }
   if (/\p{Surrogate}/u.test(input)) return { problem: 'is not valid Unicode; rename the file' }
-  if (input.startsWith('/')) return { problem: 'is absolute; paths are relative to the application' }
-  if (/^[A-Za-z]:/.test(input)) return { problem: 'begins with a drive letter; paths are relative to the application' }
+  if (input.startsWith('/'))
+    return { problem: 'is absolute; paths are relative to the application' }
+  if (/^[A-Za-z]:/.test(input))
+    return { problem: 'begins with a drive letter; paths are relative to the application' }
   const segments = input.split('/').filter((segment) => segment !== '' && segment !== '.')
-  if (segments.includes('..')) return { problem: 'has a ".." segment; paths may not lead out of the application' }
+  if (segments.includes('..'))
+    return { problem: 'has a ".." segment; paths may not lead out of the application' }
   if (segments.length === 0) return { problem: 'is empty; it should name a file' }
   return { path: segments.join('/') }
 }
@@ -26,7 +30,8 @@ export function normalizePath(input: string): PathResult {
 /** A path as it may stand in a message: bounded, and nothing in it moves the cursor. */
 export function quotePath(path: string): string {
   const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path
-  return JSON.stringify(shown).replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (char) =>
-    `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return JSON.stringify(shown).replace(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

@@ -21,7 +21,10 @@ const MAX_OCTAL = 0o77777777777
  * In GNU's form, as Spin writes it: names are UTF-8 as they are, and longer ones than 100 bytes
  * stand in an entry of their own before. @see https://www.gnu.org/software/tar/manual/html_node/Standard.html
  */
-export async function* writeTar(files: Iterable<TarFile>, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* writeTar(
+  files: Iterable<TarFile>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   for (const { path, content } of files) {
     const size = content instanceof Uint8Array ? content.length : content.size
     const name = encodeUtf8(path)
@@ -36,7 +39,11 @@ export async function* writeTar(files: Iterable<TarFile>, signal?: AbortSignal):
       if (sent > size) break
       yield chunk
     }
-    if (sent !== size) throw new SpindleError('ERR_DIGEST_MISMATCH', `${quotePath(path)} changed while it was read: it had ${size} bytes; try again when nothing writes to it`)
+    if (sent !== size)
+      throw new SpindleError(
+        'ERR_DIGEST_MISMATCH',
+        `${quotePath(path)} changed while it was read: it had ${size} bytes; try again when nothing writes to it`,
+      )
     yield new Uint8Array(paddingOf(size))
   }
   yield new Uint8Array(2 * TAR_BLOCK)

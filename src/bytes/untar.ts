@@ -41,9 +41,13 @@ interface Meta {
  * `ERR_UNSUPPORTED` for sparse files.
  * @see POSIX.1-2024 pax, "ustar Interchange Format" and "pax Interchange Format"
  */
-export async function* readTar(cursor: ByteCursor, options: UntarOptions): AsyncGenerator<TarEntry> {
+export async function* readTar(
+  cursor: ByteCursor,
+  options: UntarOptions,
+): AsyncGenerator<TarEntry> {
   const { maxEntries = MAX_ENTRIES, maxBytes = MAX_BYTES, what } = options
-  const broken = (problem: string): SpindleError => new SpindleError('ERR_CONTENT_INVALID', `${what} is no tar archive, or damaged: ${problem}`)
+  const broken = (problem: string): SpindleError =>
+    new SpindleError('ERR_CONTENT_INVALID', `${what} is no tar archive, or damaged: ${problem}`)
   const readFully = async (size: number): Promise<Uint8Array> => {
     const bytes = await cursor.read(size)
     if (bytes.length !== size) throw broken('it is cut off')
@@ -55,13 +59,18 @@ export async function* readTar(cursor: ByteCursor, options: UntarOptions): Async
       const block = await cursor.read(TAR_BLOCK)
       if (block.length === 0 || block.every((byte) => byte === 0)) return
       if (block.length !== TAR_BLOCK) throw broken('it is cut off')
-      if (count >= maxEntries) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} has more than ${maxEntries} entries`)
+      if (count >= maxEntries)
+        throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} has more than ${maxEntries} entries`)
       if (!checksumFits(block)) throw broken('a header has a wrong checksum')
       const type = String.fromCharCode(block[156] as number)
       const size = parseNumber(block.subarray(124, 136))
       if (size === undefined) throw broken('a header has no valid size')
       if (type === 'L' || type === 'K' || type === 'x' || type === 'g') {
-        if (size > MAX_META) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} has an extended header of more than ${MAX_META} bytes`)
+        if (size > MAX_META)
+          throw new SpindleError(
+            'ERR_LIMIT_EXCEEDED',
+            `${what} has an extended header of more than ${MAX_META} bytes`,
+          )
         const bytes = (await readFully(size + paddingOf(size))).subarray(0, size)
         if (type === 'L') meta.path = cString(bytes)
         if (type === 'x') {
@@ -71,8 +80,19 @@ export async function* readTar(cursor: ByteCursor, options: UntarOptions): Async
         }
         continue
       }
-      if (type === 'S') throw new SpindleError('ERR_UNSUPPORTED', `${what} holds a sparse file; write it with tar's default options`)
-      const kind = type === '0' || type === '\0' || type === '7' ? 'file' : type === '5' ? 'directory' : type === '1' || type === '2' ? 'link' : 'other'
+      if (type === 'S')
+        throw new SpindleError(
+          'ERR_UNSUPPORTED',
+          `${what} holds a sparse file; write it with tar's default options`,
+        )
+      const kind =
+        type === '0' || type === '\0' || type === '7'
+          ? 'file'
+          : type === '5'
+            ? 'directory'
+            : type === '1' || type === '2'
+              ? 'link'
+              : 'other'
       // Only links and folders carry sizes without bytes after them.
       const length = kind === 'link' || kind === 'directory' ? 0 : (meta.size ?? size)
       const offset = cursor.position
@@ -82,8 +102,15 @@ export async function* readTar(cursor: ByteCursor, options: UntarOptions): Async
         size: length,
         offset,
         bytes: async () => {
-          if (cursor.position !== offset) throw new TypeError('the bytes of a tar entry can be read once, before the next entry is asked for')
-          if (length > maxBytes) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} holds a file of ${length} bytes, more than ${maxBytes}`)
+          if (cursor.position !== offset)
+            throw new TypeError(
+              'the bytes of a tar entry can be read once, before the next entry is asked for',
+            )
+          if (length > maxBytes)
+            throw new SpindleError(
+              'ERR_LIMIT_EXCEEDED',
+              `${what} holds a file of ${length} bytes, more than ${maxBytes}`,
+            )
           return readFully(length)
         },
       }
@@ -138,11 +165,17 @@ function headerPath(block: Uint8Array): string {
 /** `length key=value\n`, over and over. */
 function parsePax(bytes: Uint8Array): Meta | undefined {
   const meta: Meta = {}
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(32, at)
     const digits = space === -1 || space - at > 8 ? '' : cString(bytes.subarray(at, space))
     const end = at + Number(digits)
-    if (!/^[1-9][0-9]*$/.test(digits) || end > bytes.length || end <= space + 1 || bytes[end - 1] !== 10) return undefined
+    if (
+      !/^[1-9][0-9]*$/.test(digits) ||
+      end > bytes.length ||
+      end <= space + 1 ||
+      bytes[end - 1] !== 10
+    )
+      return undefined
     const record = bytes.subarray(space + 1, end - 1)
     const equals = record.indexOf(61)
     if (equals < 1) return undefined

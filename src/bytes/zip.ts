@@ -50,24 +50,41 @@ interface Entry {
  * encryption and compression methods but stored and deflate.
  * @see PKWARE APPNOTE 6.3.10, 4.3
  */
-export async function readZip(source: SliceableContent | Uint8Array, limits: ZipLimits = {}, signal?: AbortSignal): Promise<ReadonlyMap<string, Content>> {
+export async function readZip(
+  source: SliceableContent | Uint8Array,
+  limits: ZipLimits = {},
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, Content>> {
   const zip = source instanceof Uint8Array ? sliceableOf(source) : source
   const { maxBytes = DEFAULT_MAX_BYTES, maxEntries = DEFAULT_MAX_ENTRIES } = limits
   const end = await readEnd(zip, signal)
-  if (end.count > maxEntries) throw new SpindleError('ERR_LIMIT_EXCEEDED', `the zip has ${end.count} entries, more than ${maxEntries}: leave files out`)
+  if (end.count > maxEntries)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the zip has ${end.count} entries, more than ${maxEntries}: leave files out`,
+    )
   const directory = await read(zip, end.start, end.start + end.size, signal)
   const entries = parseDirectory(directory, end)
   let total = 0
   const files = new Map<string, Content>()
   for (const entry of entries) {
     total += entry.size
-    if (total > maxBytes) throw new SpindleError('ERR_LIMIT_EXCEEDED', `the zip unpacks to more than ${maxBytes} bytes: leave files out, or raise "maxBytes"`)
+    if (total > maxBytes)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `the zip unpacks to more than ${maxBytes} bytes: leave files out, or raise "maxBytes"`,
+      )
     files.set(entry.path, { size: entry.size, stream: () => streamFrom(unpack(zip, entry)) })
   }
   return files
 }
 
-function read(zip: SliceableContent, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+function read(
+  zip: SliceableContent,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   return readExactly(zip.slice(start, end), end - start, 'a part of the zip', signal)
 }
 
@@ -82,15 +99,26 @@ async function readEnd(zip: SliceableContent, signal: AbortSignal | undefined): 
   const tail = await read(zip, tailStart, zip.size, signal)
   const view = viewOf(tail)
   for (let at = tail.length - END_SIZE; at >= 0; at--) {
-    if (view.getUint32(at, true) !== 0x06054b50 || at + END_SIZE + view.getUint16(at + 20, true) !== tail.length) continue
+    if (
+      view.getUint32(at, true) !== 0x06054b50 ||
+      at + END_SIZE + view.getUint16(at + 20, true) !== tail.length
+    )
+      continue
     const count = view.getUint16(at + 10, true)
     const size = view.getUint32(at + 12, true)
     const start = view.getUint32(at + 16, true)
     const wide = at >= 20 && view.getUint32(at - 20, true) === 0x07064b50
     if (wide || count === 0xffff || size === 0xffffffff || start === 0xffffffff) {
-      throw new SpindleError('ERR_UNSUPPORTED', 'this is a zip64 archive (4 GiB or 65535 entries and more), which is not read: zip less, or give a folder')
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        'this is a zip64 archive (4 GiB or 65535 entries and more), which is not read: zip less, or give a folder',
+      )
     }
-    if (view.getUint16(at + 4, true) !== 0 || view.getUint16(at + 6, true) !== 0 || view.getUint16(at + 8, true) !== count) {
+    if (
+      view.getUint16(at + 4, true) !== 0 ||
+      view.getUint16(at + 6, true) !== 0 ||
+      view.getUint16(at + 8, true) !== count
+    ) {
       throw new SpindleError('ERR_UNSUPPORTED', 'this zip is one part of several: join them first')
     }
     if (start + size !== tailStart + at) throw broken('its directory is not where it says it is')
@@ -105,9 +133,11 @@ function parseDirectory(bytes: Uint8Array, end: End): Entry[] {
   const paths = new Set<string>()
   let at = 0
   for (let i = 0; i < end.count; i++) {
-    if (at + 46 > bytes.length || view.getUint32(at, true) !== 0x02014b50) throw broken('its directory is damaged')
+    if (at + 46 > bytes.length || view.getUint32(at, true) !== 0x02014b50)
+      throw broken('its directory is damaged')
     const nameLength = view.getUint16(at + 28, true)
-    const next = at + 46 + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true)
+    const next =
+      at + 46 + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true)
     if (next > bytes.length) throw broken('its directory is damaged')
     const name = bytes.subarray(at + 46, at + 46 + nameLength)
     const shown = quotePath(decodeUtf8Lossy(name))
@@ -116,17 +146,32 @@ function parseDirectory(bytes: Uint8Array, end: End): Entry[] {
     const packed = view.getUint32(at + 20, true)
     const size = view.getUint32(at + 24, true)
     const start = view.getUint32(at + 42, true)
-    if (packed === 0xffffffff || size === 0xffffffff || start === 0xffffffff) throw new SpindleError('ERR_UNSUPPORTED', `${shown} in the zip is a zip64 entry, which is not read: give a folder`)
-    if ((flags & 0x2041) !== 0) throw new SpindleError('ERR_UNSUPPORTED', `${shown} in the zip is encrypted: zip it without a password`)
-    if (method !== 0 && method !== 8) throw new SpindleError('ERR_UNSUPPORTED', `${shown} in the zip is compressed by method ${method}: use deflate`)
+    if (packed === 0xffffffff || size === 0xffffffff || start === 0xffffffff)
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        `${shown} in the zip is a zip64 entry, which is not read: give a folder`,
+      )
+    if ((flags & 0x2041) !== 0)
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        `${shown} in the zip is encrypted: zip it without a password`,
+      )
+    if (method !== 0 && method !== 8)
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        `${shown} in the zip is compressed by method ${method}: use deflate`,
+      )
     const kind = (view.getUint32(at + 38, true) >>> 28) & 0xf
     if (kind === 0xa) throw broken(`${shown} is a link; put the file itself there`)
-    if (kind !== 0 && kind !== 8 && kind !== 4) throw broken(`${shown} is neither a file nor a folder`)
+    if (kind !== 0 && kind !== 8 && kind !== 4)
+      throw broken(`${shown} is neither a file nor a folder`)
     const text = decodeUtf8(name)
-    if (text === undefined) throw broken(`the name ${shown} is not UTF-8; zip it with a tool that writes UTF-8 names`)
+    if (text === undefined)
+      throw broken(`the name ${shown} is not UTF-8; zip it with a tool that writes UTF-8 names`)
     const result = normalizePath(text)
     if ('problem' in result) throw broken(`the path ${shown} ${result.problem}`)
-    if (method === 0 ? packed !== size : size > packed * DEFLATE_MAX_RATIO) throw broken(`the size of ${shown} can't be true`)
+    if (method === 0 ? packed !== size : size > packed * DEFLATE_MAX_RATIO)
+      throw broken(`the size of ${shown} can't be true`)
     const place = { start, least: start + LOCAL_SIZE + nameLength + packed }
     if (text.endsWith('/')) {
       if (size !== 0) throw broken(`the folder ${shown} has contents`)
@@ -134,7 +179,19 @@ function parseDirectory(bytes: Uint8Array, end: End): Entry[] {
     } else {
       if (paths.has(result.path)) throw broken(`${shown} occurs twice`)
       paths.add(result.path)
-      all.push({ ...place, entry: { name, path: result.path, method, crc: view.getUint32(at + 16, true), packed, size, start, limit: 0 } })
+      all.push({
+        ...place,
+        entry: {
+          name,
+          path: result.path,
+          method,
+          crc: view.getUint32(at + 16, true),
+          packed,
+          size,
+          start,
+          limit: 0,
+        },
+      })
     }
     at = next
   }
@@ -154,23 +211,35 @@ async function* unpack(zip: SliceableContent, entry: Entry): AsyncGenerator<Uint
   const head = await read(zip, entry.start, entry.start + LOCAL_SIZE + entry.name.length)
   const view = viewOf(head)
   const sameName = head.subarray(LOCAL_SIZE).every((byte, i) => byte === entry.name[i])
-  const agrees = view.getUint32(0, true) === 0x04034b50 && (view.getUint16(6, true) & 0x2041) === 0 && view.getUint16(8, true) === entry.method && view.getUint16(26, true) === entry.name.length && sameName
+  const agrees =
+    view.getUint32(0, true) === 0x04034b50 &&
+    (view.getUint16(6, true) & 0x2041) === 0 &&
+    view.getUint16(8, true) === entry.method &&
+    view.getUint16(26, true) === entry.name.length &&
+    sameName
   if (!agrees) throw broken(`the entry ${shown} differs from the directory`)
   const start = entry.start + LOCAL_SIZE + entry.name.length + view.getUint16(28, true)
   if (start + entry.packed > entry.limit) throw broken('entries overlap')
   const packed = zip.slice(start, start + entry.packed).stream()
   let size = 0
   let crc = 0
-  for await (const chunk of entry.method === 0 ? chunksOf(packed) : inflate(packed, entry.size, shown)) {
+  for await (const chunk of entry.method === 0
+    ? chunksOf(packed)
+    : inflate(packed, entry.size, shown)) {
     size += chunk.length
     if (size > entry.size) throw broken(`${shown} is longer than it says`)
     crc = crc32(chunk, crc)
     yield chunk
   }
-  if (size !== entry.size || crc !== entry.crc) throw broken(`${shown} is damaged: its size or checksum differs`)
+  if (size !== entry.size || crc !== entry.crc)
+    throw broken(`${shown} is damaged: its size or checksum differs`)
 }
 
-async function* inflate(packed: ReadableStream<Uint8Array>, size: number, shown: string): AsyncGenerator<Uint8Array> {
+async function* inflate(
+  packed: ReadableStream<Uint8Array>,
+  size: number,
+  shown: string,
+): AsyncGenerator<Uint8Array> {
   let out: Uint8Array[] = []
   let seen = 0
   let idle = 0

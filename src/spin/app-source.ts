@@ -43,14 +43,20 @@ export interface ReadAppSourceOptions {
  * `ERR_LIMIT_EXCEEDED`, `ERR_FILE_MISSING` for what can't be read, and `ERR_CONTENT_INVALID` for a
  * zip that lies or that holds links or encrypted entries.
  */
-export async function readAppSource(source: AppSource, options: ReadAppSourceOptions = {}): Promise<FileTree> {
+export async function readAppSource(
+  source: AppSource,
+  options: ReadAppSourceOptions = {},
+): Promise<FileTree> {
   const { signal } = options
   const limits: TreeLimits = { maxBytes: options.maxBytes, maxFiles: options.maxFiles }
   signal?.throwIfAborted()
   if (typeof source !== 'object' || source === null) {
-    throw new TypeError('"source" must be files: a map or record of paths, File objects, a drop, a directory handle or a zip; in Node use readDirectory for a path')
+    throw new TypeError(
+      '"source" must be files: a map or record of paths, File objects, a drop, a directory handle or a zip; in Node use readDirectory for a path',
+    )
   }
-  if (source instanceof Uint8Array || isSliceable(source)) return readZipSource(source, limits, signal)
+  if (source instanceof Uint8Array || isSliceable(source))
+    return readZipSource(source, limits, signal)
   if (isDirectoryHandle(source)) return readDirectoryHandle(source, limits, signal)
   if (isDrop(source)) {
     const [tree, only] = await readDrop(source, limits, signal)
@@ -75,14 +81,29 @@ function isSliceable(value: object): value is SliceableContent {
 }
 
 function isDirectoryHandle(value: object): value is DirectoryHandle {
-  return 'kind' in value && value.kind === 'directory' && 'entries' in value && typeof value.entries === 'function'
+  return (
+    'kind' in value &&
+    value.kind === 'directory' &&
+    'entries' in value &&
+    typeof value.entries === 'function'
+  )
 }
 
 function isDrop(value: object): value is DropData {
   const items: unknown = 'items' in value ? value.items : undefined
-  return typeof items === 'object' && items !== null && !(items instanceof Uint8Array) && 'length' in items
+  return (
+    typeof items === 'object' &&
+    items !== null &&
+    !(items instanceof Uint8Array) &&
+    'length' in items
+  )
 }
 
 function isMap(value: object): value is ReadonlyMap<string, Uint8Array | Content> {
-  return 'get' in value && typeof value.get === 'function' && 'entries' in value && Symbol.iterator in value
+  return (
+    'get' in value &&
+    typeof value.get === 'function' &&
+    'entries' in value &&
+    Symbol.iterator in value
+  )
 }

@@ -35,10 +35,16 @@ export function createTreeBuilder(limits: TreeLimits = {}): TreeBuilder {
       if (tree.has(path)) throw refused(input, 'occurs twice; rename one of the two')
       bytes += content instanceof Uint8Array ? content.length : content.size
       if (bytes > maxBytes) {
-        throw new SpindleError('ERR_LIMIT_EXCEEDED', `the application's files are more than ${maxBytes} bytes together: leave files out, or raise "maxBytes"`)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `the application's files are more than ${maxBytes} bytes together: leave files out, or raise "maxBytes"`,
+        )
       }
       if (tree.size >= maxFiles) {
-        throw new SpindleError('ERR_LIMIT_EXCEEDED', `the application has more than ${maxFiles} files: leave folders out, or raise "maxFiles"`)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `the application has more than ${maxFiles} files: leave folders out, or raise "maxFiles"`,
+        )
       }
       tree.set(path, content)
     },
@@ -46,5 +52,7 @@ export function createTreeBuilder(limits: TreeLimits = {}): TreeBuilder {
 }
 
 function refused(path: string, problem: string): AppInvalid {
-  return new AppInvalid([{ code: 'path-invalid', message: `this path ${problem}`, path: quotePath(path) }])
+  return new AppInvalid([
+    { code: 'path-invalid', message: `this path ${problem}`, path: quotePath(path) },
+  ])
 }

@@ -34,22 +34,29 @@ function text(size: number): Uint8Array {
 describe('gzip', () => {
   test('is read by zlib and by itself, whatever the chunks', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 5000 }), fc.array(fc.integer({ min: 1, max: 999 }), { maxLength: 5 }), async (bytes, sizes) => {
-        const packed = await collect(gzip(cut(bytes, sizes)))
-        expect(Buffer.compare(gunzipSync(packed), bytes)).toBe(0)
-        expect(Buffer.compare(await collect(gunzip(cut(packed, sizes), open)), bytes)).toBe(0)
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 5000 }),
+        fc.array(fc.integer({ min: 1, max: 999 }), { maxLength: 5 }),
+        async (bytes, sizes) => {
+          const packed = await collect(gzip(cut(bytes, sizes)))
+          expect(Buffer.compare(gunzipSync(packed), bytes)).toBe(0)
+          expect(Buffer.compare(await collect(gunzip(cut(packed, sizes), open)), bytes)).toBe(0)
+        },
+      ),
     )
   })
 
-  test.each([0, 65535, 65536, 65537, 131072, 300_000])('gives the same bytes for %i bytes however they are cut', async (size) => {
-    const bytes = text(size)
-    const whole = await collect(gzip(cut(bytes, [])))
-    for (const sizes of [[1000], [65536], [65535, 2], [70_001]]) {
-      expect(Buffer.compare(await collect(gzip(cut(bytes, sizes))), whole)).toBe(0)
-    }
-    expect(Buffer.compare(gunzipSync(whole), bytes)).toBe(0)
-  })
+  test.each([0, 65535, 65536, 65537, 131072, 300_000])(
+    'gives the same bytes for %i bytes however they are cut',
+    async (size) => {
+      const bytes = text(size)
+      const whole = await collect(gzip(cut(bytes, [])))
+      for (const sizes of [[1000], [65536], [65535, 2], [70_001]]) {
+        expect(Buffer.compare(await collect(gzip(cut(bytes, sizes))), whole)).toBe(0)
+      }
+      expect(Buffer.compare(gunzipSync(whole), bytes)).toBe(0)
+    },
+  )
 
   test('writes no time, no name, and one member', async () => {
     const packed = await collect(gzip(cut(text(100), [])))
@@ -58,7 +65,9 @@ describe('gzip', () => {
 
   test('never changes its bytes', async () => {
     const packed = await collect(gzip(cut(text(1 << 20), [])))
-    expect(createHash('sha256').update(packed).digest('hex')).toBe('638d625faee9e67b0b056c24efd315a3a30a999ec425356a7b3ba8ce853134cd')
+    expect(createHash('sha256').update(packed).digest('hex')).toBe(
+      '638d625faee9e67b0b056c24efd315a3a30a999ec425356a7b3ba8ce853134cd',
+    )
   })
 })
 
@@ -66,7 +75,9 @@ describe('gunzip', () => {
   test('reads what zlib writes at any level', async () => {
     const bytes = text(200_000)
     for (const level of [0, 1, 6, 9]) {
-      expect(Buffer.compare(await collect(gunzip(cut(gzipSync(bytes, { level }), [777]), open)), bytes)).toBe(0)
+      expect(
+        Buffer.compare(await collect(gunzip(cut(gzipSync(bytes, { level }), [777]), open)), bytes),
+      ).toBe(0)
     }
   })
 
@@ -79,33 +90,55 @@ describe('gunzip', () => {
 
   test.each([[1], [7], [20_000]])('stops after the first member, chunks of %i', async (size) => {
     const first = gzipSync(text(100))
-    for (const rest of [first, Buffer.from('junk'), Buffer.alloc(3), Buffer.alloc(100_000), Buffer.from([31, 139, 8, 8, 0, 0, 0, 0, 0, 0, 65, 65])]) {
+    for (const rest of [
+      first,
+      Buffer.from('junk'),
+      Buffer.alloc(3),
+      Buffer.alloc(100_000),
+      Buffer.from([31, 139, 8, 8, 0, 0, 0, 0, 0, 0, 65, 65]),
+    ]) {
       const packed = Buffer.concat([first, rest])
       expect(Buffer.compare(await collect(gunzip(cut(packed, [size]), open)), text(100))).toBe(0)
     }
   })
 
   test('rejects what is cut off, anywhere before the trailer', async () => {
-    for (const packed of [gzipSync(text(300)), gzipSync(text(70_000), { level: 0 })]) for (let length = 0; length < packed.length - 8; length += packed.length > 1000 && length > 20 && length < 65_500 ? 997 : 1) {
-      await expect(collect(gunzip(cut(packed.subarray(0, length), [6400]), open))).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
-    }
+    for (const packed of [gzipSync(text(300)), gzipSync(text(70_000), { level: 0 })])
+      for (
+        let length = 0;
+        length < packed.length - 8;
+        length += packed.length > 1000 && length > 20 && length < 65_500 ? 997 : 1
+      ) {
+        await expect(
+          collect(gunzip(cut(packed.subarray(0, length), [6400]), open)),
+        ).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+      }
   })
 
   test('fails only with a coded error, whatever comes', async () => {
     const good = gzipSync(text(2000))
-    const damaged = fc.array(fc.tuple(fc.integer({ min: 0, max: good.length - 1 }), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 5 }).map((edits) => {
-      const bytes = Uint8Array.from(good)
-      for (const [at, value] of edits) bytes[at] = value
-      return bytes
-    })
+    const damaged = fc
+      .array(
+        fc.tuple(fc.integer({ min: 0, max: good.length - 1 }), fc.integer({ min: 0, max: 255 })),
+        { minLength: 1, maxLength: 5 },
+      )
+      .map((edits) => {
+        const bytes = Uint8Array.from(good)
+        for (const [at, value] of edits) bytes[at] = value
+        return bytes
+      })
     await fc.assert(
-      fc.asyncProperty(fc.oneof(damaged, fc.uint8Array({ maxLength: 300 })), fc.integer({ min: 1, max: 3000 }), async (bytes, size) => {
-        try {
-          await collect(gunzip(cut(bytes, [size]), { ...open, maxBytes: 100_000 }))
-        } catch (error) {
-          expect(error).toBeInstanceOf(SpindleError)
-        }
-      }),
+      fc.asyncProperty(
+        fc.oneof(damaged, fc.uint8Array({ maxLength: 300 })),
+        fc.integer({ min: 1, max: 3000 }),
+        async (bytes, size) => {
+          try {
+            await collect(gunzip(cut(bytes, [size]), { ...open, maxBytes: 100_000 }))
+          } catch (error) {
+            expect(error).toBeInstanceOf(SpindleError)
+          }
+        },
+      ),
       { numRuns: 500 },
     )
   })

@@ -2,12 +2,20 @@ import { zipSync } from 'fflate'
 import { describe, expect, test } from 'vitest'
 import { readBounded } from '../../src/bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
-import { type AppSource, readAppSource, type ReadAppSourceOptions } from '../../src/spin/app-source.ts'
+import {
+  type AppSource,
+  readAppSource,
+  type ReadAppSourceOptions,
+} from '../../src/spin/app-source.ts'
 
-async function contentsOf(source: AppSource, options?: ReadAppSourceOptions): Promise<Record<string, string | undefined>> {
+async function contentsOf(
+  source: AppSource,
+  options?: ReadAppSourceOptions,
+): Promise<Record<string, string | undefined>> {
   const tree = await readAppSource(source, options)
   const contents: Record<string, string | undefined> = {}
-  for (const [path, content] of tree) contents[path] = decodeUtf8(await readBounded(content, 1e6, path))
+  for (const [path, content] of tree)
+    contents[path] = decodeUtf8(await readBounded(content, 1e6, path))
   return contents
 }
 
@@ -21,19 +29,32 @@ const expected = { 'spin.toml': 'toml', 'static/a.css': 'css' }
 
 describe('readAppSource', () => {
   test('reads a record of strings, bytes and blobs', async () => {
-    expect(await contentsOf({ './spin.toml': 'toml', 'static//a.css': new Blob(['css']) })).toEqual(expected)
+    expect(await contentsOf({ './spin.toml': 'toml', 'static//a.css': new Blob(['css']) })).toEqual(
+      expected,
+    )
   })
 
   test('reads a map', async () => {
-    expect(await contentsOf(new Map([['spin.toml', encodeUtf8('toml')], ['static/a.css', encodeUtf8('css')]]))).toEqual(expected)
+    expect(
+      await contentsOf(
+        new Map([
+          ['spin.toml', encodeUtf8('toml')],
+          ['static/a.css', encodeUtf8('css')],
+        ]),
+      ),
+    ).toEqual(expected)
   })
 
   test('keeps the prototype key as a path', async () => {
-    expect(Object.keys(await contentsOf(JSON.parse('{"constructor":"x"}') as Record<string, string>))).toEqual(['constructor'])
+    expect(
+      Object.keys(await contentsOf(JSON.parse('{"constructor":"x"}') as Record<string, string>)),
+    ).toEqual(['constructor'])
   })
 
   test('reads chosen files without the name of their folder', async () => {
-    expect(await contentsOf([fileOf('my app/spin.toml', 'toml'), fileOf('my app/static/a.css', 'css')])).toEqual(expected)
+    expect(
+      await contentsOf([fileOf('my app/spin.toml', 'toml'), fileOf('my app/static/a.css', 'css')]),
+    ).toEqual(expected)
   })
 
   test('reads single chosen files by name', async () => {
@@ -41,32 +62,57 @@ describe('readAppSource', () => {
   })
 
   test.each(['blob', 'bytes', 'file'])('reads a zip as %s', async (form) => {
-    const zip = zipSync({ top: { 'spin.toml': encodeUtf8('toml'), static: { 'a.css': [encodeUtf8('css'), { level: 0 }] } } })
+    const zip = zipSync({
+      top: {
+        'spin.toml': encodeUtf8('toml'),
+        static: { 'a.css': [encodeUtf8('css'), { level: 0 }] },
+      },
+    })
     const blob = new Blob([zip as Uint8Array<ArrayBuffer>])
     const source = form === 'blob' ? blob : form === 'bytes' ? zip : [new File([blob], 'App.ZIP')]
     expect(await contentsOf(source)).toEqual(expected)
   })
 
   test('reads a directory handle', async () => {
-    const handle = directory('app', [file('spin.toml', 'toml'), directory('static', [file('a.css', 'css')])])
+    const handle = directory('app', [
+      file('spin.toml', 'toml'),
+      directory('static', [file('a.css', 'css')]),
+    ])
     expect(await contentsOf(handle)).toEqual(expected)
   })
 
   test('says how to get permission for a directory handle', async () => {
-    const denied = { kind: 'directory' as const, name: 'app', entries: () => { throw new DOMException('no', 'NotAllowedError') } }
-    await expect(readAppSource(denied)).rejects.toMatchObject({ code: 'ERR_FILE_MISSING', message: expect.stringContaining('requestPermission') })
+    const denied = {
+      kind: 'directory' as const,
+      name: 'app',
+      entries: () => {
+        throw new DOMException('no', 'NotAllowedError')
+      },
+    }
+    await expect(readAppSource(denied)).rejects.toMatchObject({
+      code: 'ERR_FILE_MISSING',
+      message: expect.stringContaining('requestPermission'),
+    })
   })
 
   test('reads all batches of a dropped folder, and takes entries before the first await', async () => {
     const names = Array.from({ length: 250 }, (_, i) => `f${i}`)
-    const drop = dropOf([dropDirectory('app', names.map((name) => dropFile(name, name)))])
+    const drop = dropOf([
+      dropDirectory(
+        'app',
+        names.map((name) => dropFile(name, name)),
+      ),
+    ])
     const reading = readAppSource(drop)
     drop.items.length = 0
     expect((await reading).size).toBe(250)
   })
 
   test('reads files and folders dropped together', async () => {
-    const drop = dropOf([dropFile('spin.toml', 'toml'), dropDirectory('static', [dropFile('a.css', 'css')])])
+    const drop = dropOf([
+      dropFile('spin.toml', 'toml'),
+      dropDirectory('static', [dropFile('a.css', 'css')]),
+    ])
     expect(await contentsOf(drop)).toEqual(expected)
   })
 
@@ -79,8 +125,22 @@ describe('readAppSource', () => {
     await expect(readAppSource(dropOf([]))).rejects.toMatchObject({ code: 'ERR_FILE_MISSING' })
   })
 
-  test.each(['../a', 'a/../b', '/a', 'C:/a', 'a\\b', 'a\u0000b', 'a\nb', '', '.', 'a\ud800', 'x'.repeat(5000)])('refuses the path %j', async (path) => {
-    await expect(readAppSource(new Map([[path, new Uint8Array()]]))).rejects.toMatchObject({ code: 'ERR_APP_INVALID' })
+  test.each([
+    '../a',
+    'a/../b',
+    '/a',
+    'C:/a',
+    'a\\b',
+    'a\u0000b',
+    'a\nb',
+    '',
+    '.',
+    'a\ud800',
+    'x'.repeat(5000),
+  ])('refuses the path %j', async (path) => {
+    await expect(readAppSource(new Map([[path, new Uint8Array()]]))).rejects.toMatchObject({
+      code: 'ERR_APP_INVALID',
+    })
   })
 
   test('refuses two spellings of one path', async () => {
@@ -88,8 +148,12 @@ describe('readAppSource', () => {
   })
 
   test('bounds files and bytes', async () => {
-    await expect(readAppSource({ a: '', b: '' }, { maxFiles: 1 })).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' })
-    await expect(readAppSource({ a: '12', b: '34' }, { maxBytes: 3 })).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' })
+    await expect(readAppSource({ a: '', b: '' }, { maxFiles: 1 })).rejects.toMatchObject({
+      code: 'ERR_LIMIT_EXCEEDED',
+    })
+    await expect(readAppSource({ a: '12', b: '34' }, { maxBytes: 3 })).rejects.toMatchObject({
+      code: 'ERR_LIMIT_EXCEEDED',
+    })
   })
 
   test('rejects with the reason of an abort', async () => {
@@ -106,7 +170,14 @@ function file(name: string, text: string): { kind: string; name: string } {
   return { kind: 'file', name, getFile: async () => new File([text], name) } as never
 }
 
-function directory(name: string, children: { kind: string; name: string }[]): { kind: 'directory'; name: string; entries(): AsyncIterable<[string, { kind: string; name: string }]> } {
+function directory(
+  name: string,
+  children: { kind: string; name: string }[],
+): {
+  kind: 'directory'
+  name: string
+  entries(): AsyncIterable<[string, { kind: string; name: string }]>
+} {
   return {
     kind: 'directory',
     name,
@@ -116,13 +187,22 @@ function directory(name: string, children: { kind: string; name: string }[]): { 
   }
 }
 
-function dropOf(entries: object[]): { items: { length: number } & ArrayLike<{ kind: string; webkitGetAsEntry(): object }> } {
-  const items = [{ kind: 'string', webkitGetAsEntry: () => ({}) }, ...entries.map((entry) => ({ kind: 'file', webkitGetAsEntry: () => entry }))]
+function dropOf(entries: object[]): {
+  items: { length: number } & ArrayLike<{ kind: string; webkitGetAsEntry(): object }>
+} {
+  const items = [
+    { kind: 'string', webkitGetAsEntry: () => ({}) },
+    ...entries.map((entry) => ({ kind: 'file', webkitGetAsEntry: () => entry })),
+  ]
   return { items }
 }
 
 function dropFile(name: string, content: string | Blob): object {
-  return { isFile: true, name, file: (done: (file: File) => void) => setTimeout(() => done(new File([content], name))) }
+  return {
+    isFile: true,
+    name,
+    file: (done: (file: File) => void) => setTimeout(() => done(new File([content], name))),
+  }
 }
 
 function dropDirectory(name: string, children: object[]): object {

@@ -36,27 +36,42 @@ async function walk(
   builder: TreeBuilder,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (depth > MAX_DEPTH) throw new SpindleError('ERR_LIMIT_EXCEEDED', `folders are nested more than ${MAX_DEPTH} deep at "${prefix.slice(0, 200)}": is there a loop of links?`)
-  const children = await allowed(prefix || directory.name, async () => {
-    const found: { readonly kind: string; readonly name: string }[] = []
-    for await (const [, child] of directory.entries()) {
-      signal?.throwIfAborted()
-      found.push(child)
-    }
-    return found
-  }, signal)
+  if (depth > MAX_DEPTH)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `folders are nested more than ${MAX_DEPTH} deep at "${prefix.slice(0, 200)}": is there a loop of links?`,
+    )
+  const children = await allowed(
+    prefix || directory.name,
+    async () => {
+      const found: { readonly kind: string; readonly name: string }[] = []
+      for await (const [, child] of directory.entries()) {
+        signal?.throwIfAborted()
+        found.push(child)
+      }
+      return found
+    },
+    signal,
+  )
   for (const child of children) {
     signal?.throwIfAborted()
     const path = prefix + child.name
     if (child.kind === 'directory') {
       await walk(child as DirectoryHandle, `${path}/`, depth + 1, builder, signal)
     } else {
-      builder.add(path, await allowed(path, () => (child as unknown as FileHandle).getFile(), signal))
+      builder.add(
+        path,
+        await allowed(path, () => (child as unknown as FileHandle).getFile(), signal),
+      )
     }
   }
 }
 
-async function allowed<T>(path: string, work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+async function allowed<T>(
+  path: string,
+  work: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   try {
     return await work()
   } catch (cause) {
@@ -64,8 +79,16 @@ async function allowed<T>(path: string, work: () => Promise<T>, signal: AbortSig
     if (cause instanceof SpindleError) throw cause
     const name = cause instanceof Error ? cause.name : ''
     if (name === 'NotAllowedError' || name === 'SecurityError') {
-      throw new SpindleError('ERR_FILE_MISSING', `the browser does not allow reading "${path}": ask for it with handle.requestPermission({ mode: 'read' }) from a click, then try again`, { cause })
+      throw new SpindleError(
+        'ERR_FILE_MISSING',
+        `the browser does not allow reading "${path}": ask for it with handle.requestPermission({ mode: 'read' }) from a click, then try again`,
+        { cause },
+      )
     }
-    throw new SpindleError('ERR_FILE_MISSING', `"${path}" can't be read: it was moved, deleted or locked since the folder was opened; open it again`, { cause })
+    throw new SpindleError(
+      'ERR_FILE_MISSING',
+      `"${path}" can't be read: it was moved, deleted or locked since the folder was opened; open it again`,
+      { cause },
+    )
   }
 }

@@ -17,7 +17,9 @@ interface FileEntry extends Entry {
   file(done: (file: UploadedFile) => void, failed: (error: unknown) => void): void
 }
 interface DirectoryEntry extends Entry {
-  createReader(): { readEntries(done: (batch: Entry[]) => void, failed: (error: unknown) => void): void }
+  createReader(): {
+    readEntries(done: (batch: Entry[]) => void, failed: (error: unknown) => void): void
+  }
 }
 
 const MAX_DEPTH = 128
@@ -28,7 +30,11 @@ const MAX_DEPTH = 128
  * Entries are taken before the first `await`, as the browser empties the `DataTransfer` when the
  * drop handler returns. A single folder's own name is dropped, as for a chosen folder.
  */
-export function readDrop(drop: DropData, limits: TreeLimits, signal?: AbortSignal): Promise<readonly [FileTree, UploadedFile | undefined]> {
+export function readDrop(
+  drop: DropData,
+  limits: TreeLimits,
+  signal?: AbortSignal,
+): Promise<readonly [FileTree, UploadedFile | undefined]> {
   const entries: Entry[] = []
   for (let i = 0; i < drop.items.length; i++) {
     const item = drop.items[i]
@@ -37,12 +43,19 @@ export function readDrop(drop: DropData, limits: TreeLimits, signal?: AbortSigna
     if (entry) entries.push(entry)
   }
   if (entries.length === 0) {
-    throw new SpindleError('ERR_FILE_MISSING', 'nothing was dropped that is a file or a folder; hand event.dataTransfer over inside the drop handler, before any await')
+    throw new SpindleError(
+      'ERR_FILE_MISSING',
+      'nothing was dropped that is a file or a folder; hand event.dataTransfer over inside the drop handler, before any await',
+    )
   }
   return collect(entries, limits, signal)
 }
 
-async function collect(entries: readonly Entry[], limits: TreeLimits, signal: AbortSignal | undefined): Promise<readonly [FileTree, UploadedFile | undefined]> {
+async function collect(
+  entries: readonly Entry[],
+  limits: TreeLimits,
+  signal: AbortSignal | undefined,
+): Promise<readonly [FileTree, UploadedFile | undefined]> {
   const found = new Map<string, UploadedFile>()
   const files = createTreeBuilder(limits)
   const keep: TreeBuilder = {
@@ -53,7 +66,8 @@ async function collect(entries: readonly Entry[], limits: TreeLimits, signal: Ab
     },
   }
   for (const entry of entries) await walk(entry, '', 0, keep, signal)
-  const only = entries.length === 1 && entries[0]?.isFile === true ? [...found.values()][0] : undefined
+  const only =
+    entries.length === 1 && entries[0]?.isFile === true ? [...found.values()][0] : undefined
   const top = commonFolder([...found.keys()])
   if (top === '') return [files.tree, only]
   const stripped = createTreeBuilder(limits)
@@ -61,10 +75,20 @@ async function collect(entries: readonly Entry[], limits: TreeLimits, signal: Ab
   return [stripped.tree, only]
 }
 
-async function walk(entry: Entry, prefix: string, depth: number, builder: TreeBuilder, signal: AbortSignal | undefined): Promise<void> {
+async function walk(
+  entry: Entry,
+  prefix: string,
+  depth: number,
+  builder: TreeBuilder,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   signal?.throwIfAborted()
   const path = prefix + entry.name
-  if (depth > MAX_DEPTH) throw new SpindleError('ERR_LIMIT_EXCEEDED', `folders are nested more than ${MAX_DEPTH} deep at "${path.slice(0, 200)}": is there a loop of links?`)
+  if (depth > MAX_DEPTH)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `folders are nested more than ${MAX_DEPTH} deep at "${path.slice(0, 200)}": is there a loop of links?`,
+    )
   if (entry.isFile) {
     builder.add(path, await settle(path, (done, failed) => (entry as FileEntry).file(done, failed)))
     return
@@ -78,10 +102,19 @@ async function walk(entry: Entry, prefix: string, depth: number, builder: TreeBu
   }
 }
 
-function settle<T>(path: string, start: (done: (value: T) => void, failed: (error: unknown) => void) => void): Promise<T> {
+function settle<T>(
+  path: string,
+  start: (done: (value: T) => void, failed: (error: unknown) => void) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     start(resolve, (cause) => {
-      reject(new SpindleError('ERR_FILE_MISSING', `"${path}" can't be read: it was moved, deleted or locked since it was dropped; drop it again`, { cause }))
+      reject(
+        new SpindleError(
+          'ERR_FILE_MISSING',
+          `"${path}" can't be read: it was moved, deleted or locked since it was dropped; drop it again`,
+          { cause },
+        ),
+      )
     })
   })
 }

@@ -19,9 +19,18 @@ function contentOf(path: string, value: unknown): Uint8Array | Content {
   if (typeof value === 'string') return encodeUtf8(value)
   if (value instanceof Uint8Array) return value
   if (isContent(value)) return value
-  throw new TypeError(`the content of ${JSON.stringify(path)} must be a string, a Uint8Array or a Blob`)
+  throw new TypeError(
+    `the content of ${JSON.stringify(path)} must be a string, a Uint8Array or a Blob`,
+  )
 }
 
 export function isContent(value: unknown): value is Content {
-  return typeof value === 'object' && value !== null && 'size' in value && typeof value.size === 'number' && 'stream' in value && typeof value.stream === 'function'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'size' in value &&
+    typeof value.size === 'number' &&
+    'stream' in value &&
+    typeof value.stream === 'function'
+  )
 }

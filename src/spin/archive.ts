@@ -1,0 +1,63 @@
+import { createPortableHasher, formatDigest } from '../bytes/digest.ts'
+import { streamFrom } from '../bytes/generate.ts'
+import { gzip } from '../bytes/gzip.ts'
+import { concat } from '../bytes/stream.ts'
+import { type TarFile, writeTar } from '../bytes/tar.ts'
+import { SpindleError } from '../errors.ts'
+import type { Content, CreateHasher, Digest } from '../types.ts'
+
+/** Archives up to this size are kept; larger ones are made anew when they are sent. */
+const HELD_BYTES = 32 * 1024 * 1024
+
+export interface ArchiveResult {
+  readonly content: Uint8Array | Content
+  readonly digest: Digest
+  readonly size: number
+}
+
+/** One component's files as tar in gzip, sorted by path, with the same bytes everywhere. */
+export async function packArchive(
+  files: readonly TarFile[],
+  place: string,
+  options: { signal?: AbortSignal; createHasher?: CreateHasher },
+): Promise<ArchiveResult> {
+  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+  assertUnpackable(sorted, place)
+  const hasher = (options.createHasher ?? createPortableHasher)('sha256')
+  let held: Uint8Array[] | undefined = []
+  let size = 0
+  for await (const chunk of gzip(writeTar(sorted, options.signal))) {
+    await hasher.update(chunk)
+    size += chunk.length
+    if (size > HELD_BYTES) held = undefined
+    held?.push(chunk)
+  }
+  const digest = formatDigest('sha256', await hasher.digest())
+  const content =
+    held === undefined
+      ? { size, stream: () => streamFrom(gzip(writeTar(sorted))) }
+      : concat(held, size)
+  return { content, digest, size }
+}
+
+function assertUnpackable(sorted: readonly TarFile[], place: string): void {
+  const paths = new Set<string>()
+  for (const { path } of sorted) {
+    if (paths.has(path))
+      throw new SpindleError(
+        'ERR_APP_INVALID',
+        `${place} has two files at "${path}": map one of them elsewhere`,
+      )
+    paths.add(path)
+  }
+  for (const { path } of sorted) {
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const folder = path.slice(0, end)
+      if (paths.has(folder))
+        throw new SpindleError(
+          'ERR_APP_INVALID',
+          `${place} has both a file and a folder at "${folder}": map one of them elsewhere`,
+        )
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import { parseBase64 } from '../bytes/base64.ts'
+import { mapBounded } from '../bytes/concurrency.ts'
+import { cursorOver } from '../bytes/cursor.ts'
+import { digestOf } from '../bytes/digest.ts'
+import { gunzip } from '../bytes/gzip.ts'
+import { chunksOf, readVerified, streamOf } from '../bytes/stream.ts'
+import { readTar } from '../bytes/untar.ts'
+import { SpindleError } from '../errors.ts'
+import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
+import type { ContentRef } from './locked-app.ts'
+import { ARCHIVE_LAYER_TYPE } from './media-types.ts'
+
+export interface CollectOptions extends OperationOptions {
+  readonly maxBytes: number
+  readonly concurrency: number
+}
+
+/** Finds what a lock names by digest, wherever the artifact has it. */
+export interface ArtifactContents {
+  /** Bytes of all that is asked for, each checked against its digest. */
+  collect(refs: Iterable<ContentRef>, options: CollectOptions): Promise<Map<Digest, Uint8Array>>
+}
+
+/**
+ * Content of an artifact: inline in the lock, as a layer of its own, or inside an archive layer,
+ * where only hashes count and names are nothing.
+ */
+export function createArtifactContents(
+  store: ReadStore,
+  layers: readonly Descriptor[],
+): ArtifactContents {
+  const byDigest = new Map<Digest, Descriptor>()
+  for (const layer of layers) if (!byDigest.has(layer.digest)) byDigest.set(layer.digest, layer)
+  const archives = [...byDigest.values()].filter((layer) => layer.mediaType === ARCHIVE_LAYER_TYPE)
+  /** What is in the archives that were read so far; so that others needn't be read again. */
+  const inside = new Map<Digest, ReadonlySet<Digest>>()
+
+  return {
+    async collect(refs, options) {
+      const budget = createBudget(options.maxBytes)
+      const found = new Map<Digest, Uint8Array>()
+      const toFetch = new Map<Digest, Descriptor>()
+      const missing = new Set<Digest>()
+      for (const { digest, inline } of refs) {
+        if (found.has(digest) || toFetch.has(digest) || missing.has(digest)) continue
+        const layer = byDigest.get(digest)
+        if (inline !== undefined) {
+          const bytes = await decodeInline(inline, digest)
+          budget(bytes.length)
+          found.set(digest, bytes)
+        } else if (layer !== undefined) {
+          budget(layer.size)
+          toFetch.set(digest, layer)
+        } else missing.add(digest)
+      }
+      await fetchLayers(store, [...toFetch.values()], found, options)
+      const known = archives.filter((archive) => overlaps(inside.get(archive.digest), missing))
+      for (const archive of [...known, ...archives.filter(({ digest }) => !inside.has(digest))]) {
+        if (missing.size === 0) break
+        if (archive.size > options.maxBytes) throw tooLarge(options.maxBytes)
+        const bytes = await readVerified(
+          await store.fetch(archive, operationOf(options)),
+          archive,
+          options.signal,
+        )
+        inside.set(
+          archive.digest,
+          await searchArchive(bytes, archive, missing, found, budget, options),
+        )
+      }
+      for (const digest of missing) {
+        throw new SpindleError(
+          'ERR_CONTENT_INVALID',
+          `the application names content ${digest}, but the artifact has it neither inline nor as a layer nor in an archive: push the application again`,
+        )
+      }
+      return found
+    },
+  }
+}
+
+async function fetchLayers(
+  store: ReadStore,
+  layers: readonly Descriptor[],
+  found: Map<Digest, Uint8Array>,
+  options: CollectOptions,
+): Promise<void> {
+  const { onProgress } = options
+  onProgress?.({
+    type: 'plan',
+    blobs: layers.length,
+    bytes: layers.reduce((sum, layer) => sum + layer.size, 0),
+  })
+  await mapBounded(
+    layers,
+    options.concurrency,
+    async (descriptor, signal) => {
+      onProgress?.({ type: 'blob', descriptor, status: 'active', loaded: 0 })
+      found.set(
+        descriptor.digest,
+        await readVerified(
+          await store.fetch(descriptor, { ...operationOf(options), signal }),
+          descriptor,
+          signal,
+        ),
+      )
+      onProgress?.({ type: 'blob', descriptor, status: 'done', loaded: descriptor.size })
+    },
+    options.signal,
+  )
+}
+
+async function searchArchive(
+  bytes: Uint8Array,
+  archive: Descriptor,
+  missing: Set<Digest>,
+  found: Map<Digest, Uint8Array>,
+  budget: (bytes: number) => void,
+  { maxBytes, signal }: CollectOptions,
+): Promise<ReadonlySet<Digest>> {
+  const what = `the archive ${archive.digest}`
+  const digests = new Set<Digest>()
+  const unpacked = gunzip(chunksOf(streamOf(bytes), signal), { maxBytes, what })
+  for await (const entry of readTar(cursorOver(unpacked), { what, maxBytes })) {
+    signal?.throwIfAborted()
+    if (entry.kind !== 'file') continue
+    const content = await entry.bytes()
+    const digest = await digestOf(content)
+    digests.add(digest)
+    if (!missing.delete(digest)) continue
+    budget(content.length)
+    found.set(digest, content)
+  }
+  return digests
+}
+
+async function decodeInline(inline: string, digest: Digest): Promise<Uint8Array> {
+  const bytes = parseBase64(inline)
+  if (bytes === undefined)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `inline content of ${digest} is no base64: push the application again`,
+    )
+  return readVerified(bytes, { mediaType: '', digest, size: bytes.length })
+}
+
+function createBudget(maxBytes: number): (bytes: number) => void {
+  let total = 0
+  return (bytes) => {
+    total += bytes
+    if (total > maxBytes) throw tooLarge(maxBytes)
+  }
+}
+
+function tooLarge(maxBytes: number): SpindleError {
+  return new SpindleError(
+    'ERR_LIMIT_EXCEEDED',
+    `the application's contents are more than ${maxBytes} bytes: raise "maxBytes" if you trust it`,
+  )
+}
+
+function overlaps(has: ReadonlySet<Digest> | undefined, wanted: ReadonlySet<Digest>): boolean {
+  if (has === undefined) return false
+  for (const digest of wanted) if (has.has(digest)) return true
+  return false
+}
+
+function operationOf({ signal, createHasher }: OperationOptions): OperationOptions {
+  return {
+    ...(signal === undefined ? {} : { signal }),
+    ...(createHasher === undefined ? {} : { createHasher }),
+  }
+}

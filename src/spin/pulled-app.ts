@@ -1,0 +1,29 @@
+import type {
+  Descriptor,
+  Digest,
+  FileTree,
+  OperationOptions,
+  ReadStore,
+  VerifiedSignature,
+} from '../types.ts'
+import type { LockedApp } from './locked-app.ts'
+
+/** An application in a registry or store: its lock is read, contents come when they are asked for. */
+export interface PulledApp {
+  /** What was resolved: a manifest, or an index with one. */
+  readonly descriptor: Descriptor
+  /** The manifest's bytes, as they were signed and hashed. */
+  readonly manifest: Uint8Array
+  readonly annotations: Readonly<Record<string, string>>
+  readonly locked: LockedApp
+  /** Those that were asked for and held; empty when none were asked for. */
+  readonly signatures: readonly VerifiedSignature[]
+  /** Where it was read from: copying `descriptor` out of it gives the same digest elsewhere. */
+  readonly store: ReadStore
+  /** A component's Wasm, checked. Rejects with `ERR_NOT_FOUND` when there is no such component. */
+  component(id: string, options?: OperationOptions): Promise<Uint8Array>
+  /** The static files of one component, unpacked and checked: what it sees at `/`. */
+  files(id: string, options?: OperationOptions): Promise<FileTree>
+  /** All Wasm and files by digest, checked: with `locked` they are what `packApp` takes. */
+  contents(options?: OperationOptions): Promise<ReadonlyMap<Digest, Uint8Array>>
+}

@@ -1,0 +1,235 @@
+import { normalizePath, quotePath } from '../bytes/path.ts'
+import { isJsonObject, parseJson } from '../bytes/json.ts'
+import { readVerified } from '../bytes/stream.ts'
+import { SpindleError } from '../errors.ts'
+import type { Descriptor, FileTree, OperationOptions, ReadStore } from '../types.ts'
+import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
+import { type ArtifactManifest, parseArtifact } from './artifact-manifest.ts'
+import { lockBareWasm } from './bare-wasm.ts'
+import { parseLockedApp } from './lock-json.ts'
+import type { ContentRef, LockedApp, LockedComponent } from './locked-app.ts'
+import { LOCKED_APP_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from './media-types.ts'
+import { MAX_MANIFEST_BYTES } from './pack.ts'
+import type { PulledApp } from './pulled-app.ts'
+import { MAX_APP_BYTES } from './tree-builder.ts'
+
+export type { PulledApp } from './pulled-app.ts'
+
+/** Largest lock: an entry of a file has about 150 bytes, and 200000 files may be. */
+export const MAX_LOCK_BYTES: number = 32 * 1024 * 1024
+
+/** Two cores reach their knee here. */
+const CONCURRENCY = 8
+
+export interface UnpackOptions extends OperationOptions {
+  /** Most bytes that one call may unpack. Default 256 MiB. */
+  maxBytes?: number
+  /** Blobs in flight at once. Default 8. */
+  concurrency?: number
+}
+
+/**
+ * Opens an application of any version of Spin, from 0.8 on: its manifest and lock are read and
+ * checked, its contents when they are asked for. No byte is handed out before its digest fits.
+ *
+ * Exported from the main entry point and `spindle/app`.
+ *
+ * @example Out of an OCI layout
+ * ```ts
+ * const app = await unpackApp(await store.resolve('1.0'), store)
+ * const wasm = await app.component('hello')
+ * ```
+ *
+ * Rejects with `ERR_CONTENT_INVALID` for what is no Spin application or a malformed one,
+ * `ERR_DIGEST_MISMATCH`, `ERR_LIMIT_EXCEEDED`, and `ERR_UNSUPPORTED` for an application that
+ * says it needs more than is known here.
+ */
+export async function unpackApp(
+  descriptor: Descriptor,
+  store: ReadStore,
+  options: UnpackOptions = {},
+): Promise<PulledApp> {
+  const { bytes, manifest } = await readManifest(descriptor, store, options)
+  const locked = await readLock(manifest, store, options)
+  const components = new Map(locked.components.map((component) => [component.id, component]))
+  const paths = new Map(locked.components.map((component) => [component.id, pathsOf(component)]))
+  const contents = createArtifactContents(store, manifest.layers)
+
+  const collect = (
+    refs: Iterable<ContentRef>,
+    call: OperationOptions = {},
+  ): ReturnType<typeof contents.collect> => {
+    const { maxBytes = MAX_APP_BYTES, concurrency = CONCURRENCY } = options
+    return contents.collect(refs, {
+      ...operationOf(options),
+      ...call,
+      maxBytes,
+      concurrency,
+    } satisfies CollectOptions)
+  }
+  const find = (id: string): LockedComponent => {
+    const component = components.get(id)
+    if (component === undefined)
+      throw new SpindleError(
+        'ERR_NOT_FOUND',
+        `the application has no component ${JSON.stringify(id)}; it has ${
+          [...components.keys()]
+            .slice(0, 20)
+            .map((known) => JSON.stringify(known))
+            .join(', ') || 'none'
+        }`,
+      )
+    return component
+  }
+
+  return {
+    descriptor,
+    manifest: bytes,
+    annotations: manifest.annotations,
+    locked,
+    signatures: [],
+    store,
+    async component(id, call) {
+      const { source } = find(id)
+      const found = await collect([source], call)
+      return found.get(source.digest) as Uint8Array
+    },
+    async files(id, call) {
+      const files = find(id).files ?? []
+      const found = await collect(files, call)
+      const tree = new Map<string, Uint8Array>()
+      for (const [i, path] of (paths.get(id) ?? []).entries())
+        tree.set(path, found.get(files[i]?.digest as Descriptor['digest']) as Uint8Array)
+      return tree satisfies FileTree
+    },
+    contents: (call) => collect(locked.components.flatMap(refsOf), call),
+  }
+}
+
+function refsOf(component: LockedComponent): readonly ContentRef[] {
+  const dependencies = [
+    ...Object.values(component.dependencies ?? {}),
+    ...Object.values(component.trigger_dependencies ?? {}).flat(),
+  ]
+  return [
+    component.source,
+    ...dependencies.map((dependency) => dependency.source),
+    ...(component.files ?? []),
+  ]
+}
+
+async function readManifest(
+  root: Descriptor,
+  store: ReadStore,
+  options: UnpackOptions,
+): Promise<{ bytes: Uint8Array; manifest: ArtifactManifest }> {
+  const bytes = await readBlob(root, MAX_MANIFEST_BYTES, 'manifest', store, options)
+  const artifact = parseArtifact(bytes)
+  if (!('entries' in artifact)) return { bytes, manifest: artifact }
+  const entry = pickEntry(artifact.entries)
+  const inner = await readBlob(entry, MAX_MANIFEST_BYTES, 'manifest', store, options)
+  const manifest = parseArtifact(inner)
+  if ('entries' in manifest)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${root.digest} is an index of indexes; name the application's manifest by its digest`,
+    )
+  return { bytes: inner, manifest }
+}
+
+// Spin's own client looks for the host's platform, so that no index of a Spin application works with it.
+function pickEntry(entries: readonly Descriptor[]): Descriptor {
+  const wasm = entries.filter((entry) => entry.platform?.architecture === 'wasm')
+  const [only] = wasm.length === 1 ? wasm : entries.length === 1 ? entries : []
+  if (only !== undefined) return only
+  const list = entries
+    .slice(0, 20)
+    .map(
+      ({ digest, platform }) =>
+        `${platform === undefined ? '' : `${quotePath(`${platform.os}/${platform.architecture}`)} `}${digest}`,
+    )
+  throw new SpindleError(
+    'ERR_CONTENT_INVALID',
+    `this is an index of ${entries.length} manifests, and none stands out as the application; name one by its digest: ${list.join(', ')}`,
+  )
+}
+
+async function readLock(
+  manifest: ArtifactManifest,
+  store: ReadStore,
+  options: UnpackOptions,
+): Promise<LockedApp> {
+  const { config, layers } = manifest
+  const locks = new Map(
+    layers
+      .filter((layer) => layer.mediaType === LOCKED_APP_TYPE)
+      .map((layer) => [layer.digest, layer]),
+  )
+  if (locks.size > 1)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `the artifact has ${locks.size} locked applications, and nothing says which one counts; push it again`,
+    )
+  const [layer] = locks.values()
+  const place = layer ?? config
+  const bytes = await readBlob(place, MAX_LOCK_BYTES, 'locked application', store, options)
+  if (layer !== undefined || config.mediaType === LOCKED_APP_TYPE) return parseLockedApp(bytes)
+  // Whatever its type says, a config with this key is an application.
+  const value = parseJsonConfig(bytes)
+  if (isJsonObject(value) && 'spin_lock_version' in value) return parseLockedApp(bytes)
+  const [wasm] = layers
+  if (
+    layers.length === 1 &&
+    wasm !== undefined &&
+    (wasm.mediaType === WASM_PACKAGE_TYPE || wasm.mediaType === WASM_LAYER_TYPE)
+  )
+    return lockBareWasm(wasm, manifest.annotations)
+  throw new SpindleError(
+    'ERR_CONTENT_INVALID',
+    `this artifact is no Spin application: it has ${layers.length} layers, none of them a locked application, and a config of type ${quotePath(config.mediaType)}`,
+  )
+}
+
+function parseJsonConfig(bytes: Uint8Array): unknown {
+  try {
+    return parseJson(bytes, 'the config')
+  } catch {
+    return undefined
+  }
+}
+
+async function readBlob(
+  target: Descriptor,
+  limit: number,
+  what: string,
+  store: ReadStore,
+  options: UnpackOptions,
+): Promise<Uint8Array> {
+  if (target.size > limit)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the ${what} ${target.digest} has ${target.size} bytes, more than ${limit}: this is no usual application`,
+    )
+  return readVerified(await store.fetch(target, operationOf(options)), target, options.signal)
+}
+
+/** Spin on Windows wrote `\` until 3.0, and others a leading `/`: both mean what they seem to. */
+function pathsOf(component: LockedComponent): string[] {
+  return (component.files ?? []).map(({ path }) => {
+    const result = normalizePath(path.replaceAll('\\', '/').replace(/^\//, ''))
+    if ('problem' in result)
+      throw new SpindleError(
+        'ERR_CONTENT_INVALID',
+        `the application is refused: the file ${quotePath(path)} of component "${component.id}" ${result.problem}`,
+      )
+    return result.path
+  })
+}
+
+function operationOf({ signal, createHasher, onProgress }: OperationOptions): OperationOptions {
+  return {
+    ...(signal === undefined ? {} : { signal }),
+    ...(createHasher === undefined ? {} : { createHasher }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  }
+}
