@@ -1,0 +1,31 @@
+import { readVerified, streamOf, COLLECT_BYTES, verifyStream } from '../bytes/stream.ts'
+import type { OperationOptions, ReadStore, Store } from '../types.ts'
+
+/**
+ * A store that is read through a cache: content is looked for there first, and kept there after.
+ *
+ * Names are always resolved at the origin. Cached bytes are checked on reading; damaged ones are
+ * fetched anew. Content too large to hold is streamed past the cache.
+ */
+export function withCache(origin: ReadStore, cache: Store): ReadStore {
+  return {
+    resolve: (ref, options) => origin.resolve(ref, options),
+    has: async (target, options) => (await cache.has(target, options)) || origin.has(target, options),
+    async fetch(target, options: OperationOptions = {}) {
+      if (target.size > COLLECT_BYTES) {
+        return verifyStream(await origin.fetch(target, options), target, options.createHasher)
+      }
+      if (await cache.has(target, options)) {
+        try {
+          return streamOf(await readVerified(await cache.fetch(target, options), target, options.signal))
+        } catch (error) {
+          options.signal?.throwIfAborted()
+          // Damaged or gone since: the origin has it still.
+        }
+      }
+      const bytes = await readVerified(await origin.fetch(target, options), target, options.signal)
+      await cache.push(target, bytes, options)
+      return streamOf(bytes)
+    },
+  }
+}

@@ -1,0 +1,54 @@
+import { SpindleError } from '../errors.ts'
+import { readVerified } from '../bytes/stream.ts'
+import { isManifestType, MANIFEST_BYTES, parseManifest, successorsOf } from '../oci/manifest.ts'
+import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
+
+/** A manifest with its bytes, as the graph walk found it. */
+export interface ManifestNode {
+  readonly descriptor: Descriptor
+  readonly bytes: Uint8Array
+}
+
+/** An artifact's parts, each once. */
+export interface Graph {
+  /** What a manifest points at stands before it; the root is last. */
+  readonly manifests: readonly ManifestNode[]
+  readonly blobs: readonly Descriptor[]
+}
+
+/** A Spin application has one manifest, a multi-platform image tens; more is an attack on our memory. */
+export const MAX_MANIFESTS = 1000
+/** Indexes in indexes in indexes: real ones nest once. */
+export const MAX_DEPTH = 16
+
+/**
+ * Reads a root and all manifests under it; blobs are listed, not read.
+ * A layer that carries `urls` only is still listed: a copy must be whole.
+ * @throws `ERR_LIMIT_EXCEEDED` for a graph too large or too deep, `ERR_DIGEST_MISMATCH` for a lie.
+ */
+export async function readGraph(store: ReadStore, root: Descriptor, options: OperationOptions = {}): Promise<Graph> {
+  const manifests = new Map<Digest, ManifestNode>()
+  const blobs = new Map<Digest, Descriptor>()
+  const visit = async (target: Descriptor, depth: number): Promise<void> => {
+    if (!isManifestType(target.mediaType)) {
+      if (!blobs.has(target.digest)) blobs.set(target.digest, target)
+      return
+    }
+    if (manifests.has(target.digest)) return
+    if (depth > MAX_DEPTH) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${root.digest} nests more than ${MAX_DEPTH} indexes`)
+    if (manifests.size >= MAX_MANIFESTS) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${root.digest} has more than ${MAX_MANIFESTS} manifests`)
+    const bytes = await readManifest(store, target, options)
+    for (const next of successorsOf(parseManifest(bytes, target.mediaType))) await visit(next, depth + 1)
+    manifests.set(target.digest, { descriptor: target, bytes })
+  }
+  await visit(root, 0)
+  return { manifests: [...manifests.values()], blobs: [...blobs.values()] }
+}
+
+/** A manifest's bytes, bounded and checked. */
+export async function readManifest(store: ReadStore, target: Descriptor, options: OperationOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  if (target.size > MANIFEST_BYTES) {
+    throw new SpindleError('ERR_LIMIT_EXCEEDED', `the manifest ${target.digest} has ${target.size} bytes, more than the ${MANIFEST_BYTES} that registries take`)
+  }
+  return readVerified(await store.fetch(target, options), target, options.signal)
+}
