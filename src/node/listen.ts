@@ -1,0 +1,77 @@
+import { createServer } from 'node:http'
+import type { RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { toNodeHandler } from 'srvx/node'
+import type { FetchHandler } from '../types.ts'
+
+/** Milliseconds that answers in progress are given to end before their connections are cut. */
+export const CLOSE_GRACE = 5000
+
+/** Milliseconds without a byte after which a connection is cut. */
+export const IDLE_TIMEOUT: number = 5 * 60 * 1000
+
+export interface ListenOptions {
+  /** Address to listen on. Default `127.0.0.1`: nobody outside the machine reaches it. */
+  host?: string
+  /** Default 0: any free port. */
+  port?: number
+}
+
+export interface Listener {
+  /** As `http://127.0.0.1:43567`, without a slash at the end. */
+  readonly url: string
+  /** Takes no more requests, waits five seconds for those under way, then cuts them off. */
+  close(): Promise<void>
+}
+
+/**
+ * Puts a `fetch` handler behind a port.
+ *
+ * Exported from `spindle/node`. Bodies stream both ways; `request.signal` aborts when the client
+ * leaves.
+ *
+ * @example A registry on this machine
+ * ```ts
+ * const registry = createRegistryHandler({ storage: createFileStorage('./registry') })
+ * const { url, close } = await listen(registry, { port: 5000 })
+ * ```
+ * @returns Once connections are accepted.
+ * @throws The error of `node:http` when the address can't be had.
+ */
+export async function listen(handler: FetchHandler, options: ListenOptions = {}): Promise<Listener> {
+  const { host = '127.0.0.1', port = 0 } = options
+  const handle = toNodeHandler((request) => handler.fetch(request)) as (...args: Parameters<RequestListener>) => unknown
+  // A layer of gigabytes over a slow line takes longer than the five minutes that Node gives a whole
+  // request; what stalls is ended by the time without a byte instead.
+  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+    // Not awaited by Node: a client that leaves in the middle must not end the process.
+    Promise.resolve(handle(request, response)).catch(() => response.destroy())
+  })
+  server.setTimeout(IDLE_TIMEOUT)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const address = server.address() as AddressInfo
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  let closing: Promise<void> | undefined
+  return {
+    url: `http://${name}:${address.port}`,
+    close: () => (closing ??= close(server)),
+  }
+}
+
+function close(server: ReturnType<typeof createServer>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cut = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE)
+    server.close((error) => {
+      clearTimeout(cut)
+      if (error === undefined) resolve()
+      else reject(error)
+    })
+    server.closeIdleConnections()
+  })
+}

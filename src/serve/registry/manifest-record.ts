@@ -1,0 +1,37 @@
+import { readExactly } from '../../bytes/stream.ts'
+import { isJsonObject, parseJson } from '../../bytes/json.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
+import { isDigest } from '../../bytes/digest.ts'
+import { concat } from '../../bytes/stream.ts'
+import { SpindleError } from '../../errors.ts'
+import type { Digest } from '../../types.ts'
+import type { Storage } from '../storage/port.ts'
+import { manifestKey } from './keys.ts'
+
+/** A manifest with what the registry must remember of it beside its bytes. */
+export interface ManifestRecord {
+  /** As it was sent, but for parameters. */
+  readonly mediaType: string
+  readonly subject?: Digest
+  readonly bytes: Uint8Array
+}
+
+const NEWLINE = 0x0a
+
+/** One value, so that content type and bytes can't come apart: a line of JSON, then the exact bytes. */
+export function formatManifestRecord({ mediaType, subject, bytes }: ManifestRecord): Uint8Array {
+  return concat([encodeUtf8(`${JSON.stringify({ mediaType, subject })}\n`), bytes])
+}
+
+export async function readManifestRecord(storage: Storage, repository: string, digest: Digest): Promise<ManifestRecord | undefined> {
+  const value = await storage.get(manifestKey(repository, digest))
+  if (value === undefined) return undefined
+  const stored = await readExactly(value.body, value.size, 'the stored manifest')
+  const end = stored.indexOf(NEWLINE)
+  const head = parseJson(stored.subarray(0, Math.max(end, 0)), 'the head of a stored manifest')
+  if (!isJsonObject(head) || typeof head['mediaType'] !== 'string') {
+    throw new SpindleError('ERR_CONTENT_INVALID', `the storage has no manifest of this registry at ${value.key}`)
+  }
+  const subject = head['subject']
+  return { mediaType: head['mediaType'], ...(isDigest(subject) && { subject }), bytes: stored.subarray(end + 1) }
+}

@@ -1,0 +1,43 @@
+/** The codes of the OCI Distribution Specification, "Error Codes"; it allows no others. */
+export type RegistryCode =
+  | 'BLOB_UNKNOWN'
+  | 'BLOB_UPLOAD_INVALID'
+  | 'BLOB_UPLOAD_UNKNOWN'
+  | 'DIGEST_INVALID'
+  | 'MANIFEST_BLOB_UNKNOWN'
+  | 'MANIFEST_INVALID'
+  | 'MANIFEST_UNKNOWN'
+  | 'NAME_INVALID'
+  | 'NAME_UNKNOWN'
+  | 'SIZE_INVALID'
+  | 'UNAUTHORIZED'
+  | 'DENIED'
+  | 'UNSUPPORTED'
+  | 'TOOMANYREQUESTS'
+
+export interface RefusalEntry {
+  readonly code: RegistryCode
+  readonly message: string
+  readonly detail?: unknown
+}
+
+/** A request that the registry won't carry out: thrown anywhere below the handler, answered there. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly status: number
+  readonly entries: readonly RefusalEntry[]
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, entries: RefusalEntry | readonly RefusalEntry[], options: { headers?: Readonly<Record<string, string>>; cause?: unknown } = {}) {
+    const list = Array.isArray(entries) ? (entries as readonly RefusalEntry[]) : [entries as RefusalEntry]
+    super(list.map(({ code, message }) => `${code}: ${message}`).join('; '), { cause: options.cause })
+    this.status = status
+    this.entries = list
+    this.headers = options.headers ?? {}
+  }
+}
+
+/** The body that clients parse. @see OCI Distribution Spec 1.1, Error Codes */
+export function answerRefusal({ status, entries, headers }: Refusal): Response {
+  return new Response(JSON.stringify({ errors: entries }), { status, headers: { 'Content-Type': 'application/json', ...headers } })
+}

@@ -1,0 +1,170 @@
+import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import type { Digest } from '../../types.ts'
+import { canMove } from '../storage/port.ts'
+import { answerEmpty } from './answer.ts'
+import { answerPushedBlob, hasBlob, linkBlob, receiveBlob } from './blobs.ts'
+import type { Call, RegistryContext } from './context.ts'
+import { announcedSize, createIntake, joinStreams, openBody, tooLarge } from './intake.ts'
+import { blobKey } from './keys.ts'
+import { parseChunkRange } from './range.ts'
+import { Refusal } from './refusal.ts'
+import { checkDigest, isRepositoryName } from './route.ts'
+import { closeSession, firstDigestKey, MAX_PARTS, openSession, partKey, readSession, unknownUpload } from './upload-session.ts'
+import type { UploadSession } from './upload-session.ts'
+
+/** end-4a, 4b, 4c and 11: `POST /v2/<name>/blobs/uploads/`. `mayRead` says whether a blob may be taken from a repository. */
+export async function startUpload(
+  context: RegistryContext,
+  { request, url }: Call,
+  repository: string,
+  mayRead: (source: string) => Promise<boolean>,
+): Promise<Response> {
+  const query = url.searchParams
+  const mount = query.get('mount')
+  if (mount !== null && (await mountBlob(context, repository, checkDigest(mount), query.get('from'), mayRead))) {
+    return answerPushedBlob(repository, checkDigest(mount))
+  }
+  const digest = query.get('digest')
+  if (digest !== null && mount === null) {
+    const checked = checkDigest(digest)
+    refuseTooLarge(context, 0, request)
+    await receiveBlob(context, repository, checked, openBody(request), announcedSize(request))
+    return answerPushedBlob(repository, checked)
+  }
+  const algorithm = query.get('digest-algorithm')
+  if (algorithm !== null && algorithm !== 'sha256' && algorithm !== 'sha512') {
+    throw new Refusal(400, { code: 'DIGEST_INVALID', message: 'not a supported algorithm: sha256 and sha512 are', detail: { algorithm: algorithm.slice(0, 100) } })
+  }
+  return answerSession(202, await openSession(context, repository))
+}
+
+async function mountBlob(
+  context: RegistryContext,
+  repository: string,
+  digest: Digest,
+  from: string | null,
+  mayRead: (source: string) => Promise<boolean>,
+): Promise<boolean> {
+  // Without a source the client may take it from wherever it may read; only if all may read all, that is everywhere.
+  const found = from === null
+    ? (await hasBlob(context, repository, digest)) || (context.open && (await context.storage.head(blobKey(digest))) !== undefined)
+    : isRepositoryName(from) && (await mayRead(from)) && (await hasBlob(context, from, digest))
+  if (found) await linkBlob(context, repository, digest)
+  return found
+}
+
+/** end-5: `PATCH`, one chunk or the whole as a stream. */
+export async function appendUpload(context: RegistryContext, { request }: Call, repository: string, id: string): Promise<Response> {
+  const { storage } = context
+  const session = await readSession(context, repository, id)
+  const range = chunkRange(request, session)
+  refuseTooLarge(context, session.offset, request)
+  if (session.parts.length >= MAX_PARTS) {
+    throw new Refusal(400, { code: 'BLOB_UPLOAD_INVALID', message: `more than ${MAX_PARTS} chunks: send larger ones` })
+  }
+  const size = range === undefined ? announcedSize(request) : range.last - range.first + 1
+  if (size === 0) return answerSession(202, session)
+  // A first chunk is often the whole; its digest is worth having only where it saves a second reading.
+  const hashed = session.offset === 0 && canMove(storage)
+  const intake = createIntake(openBody(request), {
+    ...(hashed && { hash: { algorithm: 'sha256', hasher: context.createHasher('sha256') } }),
+    maxBytes: size ?? context.maxBlobBytes - session.offset,
+  })
+  try {
+    const { stored } = await storage.put(partKey(session), intake.stream, { ifAbsent: true, ...(size !== undefined && { size }) })
+    // Another chunk was first. The client asks for the state, or reads it here.
+    if (!stored) throw outOfOrder(await readSession(context, repository, id))
+    const came = await intake.settle()
+    // An empty part would hold the place of the next one.
+    if (came.size === 0) await storage.delete(partKey(session))
+    else if (came.digest !== undefined) await storage.put(firstDigestKey(session), encodeUtf8(`${came.size} ${came.digest}`))
+    return answerSession(202, { ...session, offset: session.offset + came.size })
+  } catch (error) {
+    intake.abandon(error)
+    throw wrongLength(error)
+  }
+}
+
+/** end-6: `PUT ?digest=`, with the whole, with the last chunk, or with nothing more. */
+export async function finishUpload(context: RegistryContext, { request, url }: Call, repository: string, id: string): Promise<Response> {
+  const digest = checkDigest(url.searchParams.get('digest') ?? '')
+  const session = await readSession(context, repository, id)
+  chunkRange(request, session)
+  refuseTooLarge(context, session.offset, request)
+  const size = announcedSize(request)
+  if (!(size === 0 && (await moveWhole(context, session, digest)))) {
+    const parts = session.parts.map(({ key }) => async () => {
+      const part = await context.storage.get(key)
+      if (part === undefined) throw unknownUpload()
+      return part.body
+    })
+    try {
+      await receiveBlob(context, repository, digest, joinStreams([...parts, async () => openBody(request)]), size === undefined ? undefined : session.offset + size)
+    } catch (error) {
+      // What was sent fits no digest the client knows: nothing can be added that would mend it.
+      if (error instanceof Refusal && error.entries[0]?.code === 'DIGEST_INVALID') await closeSession(context.storage, session)
+      throw wrongLength(error)
+    }
+  }
+  await linkBlob(context, repository, digest)
+  await closeSession(context.storage, session)
+  return answerPushedBlob(repository, digest)
+}
+
+/** One chunk that was the whole was hashed when it came: it need not be read again. */
+async function moveWhole({ storage }: RegistryContext, session: UploadSession, digest: Digest): Promise<boolean> {
+  if (session.parts.length !== 1 || !canMove(storage)) return false
+  const known = await storage.get(firstDigestKey(session))
+  if (known === undefined || decodeUtf8(await readBounded(known.body, 200, 'a digest')) !== `${session.offset} ${digest}`) return false
+  const { stored } = await storage.move(partKey({ ...session, offset: 0 }), blobKey(digest), { ifAbsent: true })
+  return stored || (await storage.head(blobKey(digest))) !== undefined
+}
+
+/** end-13: `GET` of the upload's location. */
+export async function describeUpload(context: RegistryContext, repository: string, id: string): Promise<Response> {
+  return answerSession(204, await readSession(context, repository, id))
+}
+
+/** end-14: `DELETE` of the upload's location. */
+export async function cancelUpload(context: RegistryContext, repository: string, id: string): Promise<Response> {
+  await closeSession(context.storage, await readSession(context, repository, id))
+  return answerEmpty(204)
+}
+
+function answerSession(status: number, session: UploadSession): Response {
+  return answerEmpty(status, sessionHeaders(session))
+}
+
+function sessionHeaders({ id, repository, offset }: UploadSession): Record<string, string> {
+  // `0-0` before the first byte too: that is what clients know from other registries.
+  return { Location: `/v2/${repository}/blobs/uploads/${id}`, Range: `0-${Math.max(offset - 1, 0)}`, 'Docker-Upload-UUID': id }
+}
+
+/** Checks that a chunk continues where the last one ended. */
+function chunkRange(request: Request, session: UploadSession): { first: number; last: number } | undefined {
+  const header = request.headers.get('Content-Range')
+  if (header === null) return undefined
+  const range = parseChunkRange(header)
+  if (range === undefined) throw new Refusal(400, { code: 'BLOB_UPLOAD_INVALID', message: 'Content-Range must be first-last, both included, as 0-499' })
+  if (range.first !== session.offset) throw outOfOrder(session)
+  const announced = announcedSize(request)
+  if (announced !== undefined && announced !== range.last - range.first + 1) {
+    throw new Refusal(400, { code: 'SIZE_INVALID', message: 'Content-Range and Content-Length do not agree' })
+  }
+  return range
+}
+
+function outOfOrder(session: UploadSession): Refusal {
+  return new Refusal(416, { code: 'BLOB_UPLOAD_INVALID', message: `out of order: the next chunk begins at ${session.offset}` }, { headers: sessionHeaders(session) })
+}
+
+function refuseTooLarge({ maxBlobBytes }: RegistryContext, offset: number, request: Request): void {
+  if (offset + (announcedSize(request) ?? 0) > maxBlobBytes) throw tooLarge()
+}
+
+/** The storage says so when a stream had not the size that was announced. */
+function wrongLength(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_DIGEST_MISMATCH') return error
+  return new Refusal(400, { code: 'SIZE_INVALID', message: 'more or fewer bytes came than were announced: nothing of them was kept' }, { cause: error })
+}
