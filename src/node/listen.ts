@@ -38,9 +38,14 @@ export interface Listener {
  * @returns Once connections are accepted.
  * @throws The error of `node:http` when the address can't be had.
  */
-export async function listen(handler: FetchHandler, options: ListenOptions = {}): Promise<Listener> {
+export async function listen(
+  handler: FetchHandler,
+  options: ListenOptions = {},
+): Promise<Listener> {
   const { host = '127.0.0.1', port = 0 } = options
-  const handle = toNodeHandler((request) => handler.fetch(request)) as (...args: Parameters<RequestListener>) => unknown
+  const handle = toNodeHandler((request) => handler.fetch(request)) as (
+    ...args: Parameters<RequestListener>
+  ) => unknown
   // A layer of gigabytes over a slow line takes longer than the five minutes that Node gives a whole
   // request; what stalls is ended by the time without a byte instead.
   const server = createServer({ requestTimeout: 0 }, (request, response) => {

@@ -23,11 +23,16 @@ export type Authorization = boolean | { readonly challenge: Challenge }
  * An empty `repository` stands for the server itself: no actions for the ping at `/v2/`, `pull` for
  * the list of all repositories.
  */
-export type Authorize = (request: Request, scope: AuthScope) => Authorization | Promise<Authorization>
+export type Authorize = (
+  request: Request,
+  scope: AuthScope,
+) => Authorization | Promise<Authorization>
 
 /** One header value; what could end a quoted string is left out. */
 export function formatChallenge({ scheme, parameters }: Challenge): string {
-  const list = Object.entries(parameters).map(([name, value]) => `${name}="${value.replace(/[^\x20-\x7e]|["\\]/g, '')}"`)
+  const list = Object.entries(parameters).map(
+    ([name, value]) => `${name}="${value.replace(/[^\x20-\x7e]|["\\]/g, '')}"`,
+  )
   return `${scheme} ${list.join(',')}`
 }
 
@@ -39,7 +44,9 @@ export function formatScope({ repository, actions }: AuthScope): string {
 
 /** One challenge for two scopes, so that a client that mounts needs one token, not two. */
 export function mergeChallenges(first: Challenge, second: Challenge): Challenge {
-  const scopes = [first.parameters['scope'], second.parameters['scope']].filter((scope) => scope !== undefined && scope !== '')
+  const scopes = [first.parameters['scope'], second.parameters['scope']].filter(
+    (scope) => scope !== undefined && scope !== '',
+  )
   if (scopes.length < 2) return first
   return { scheme: first.scheme, parameters: { ...first.parameters, scope: scopes.join(' ') } }
 }

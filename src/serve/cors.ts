@@ -13,16 +13,39 @@ const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 
 /** All that registry and Bindle clients send; names of headers, none that a page could not set. */
 const REQUEST_HEADERS = [
-  'Accept', 'Authorization', 'Content-Type', 'Content-Range', 'Range',
-  'If-Match', 'If-None-Match', 'If-Range', 'X-Requested-With',
+  'Accept',
+  'Authorization',
+  'Content-Type',
+  'Content-Range',
+  'Range',
+  'If-Match',
+  'If-None-Match',
+  'If-Range',
+  'X-Requested-With',
 ]
 
 /** All that clients must read; `*` would not cover answers to requests with `Authorization`. */
 export const EXPOSED_HEADERS: readonly string[] = [
-  'Location', 'Docker-Content-Digest', 'Link', 'Range', 'Content-Range', 'Accept-Ranges', 'ETag',
-  'OCI-Subject', 'OCI-Filters-Applied', 'OCI-Chunk-Min-Length', 'OCI-Tag', 'WWW-Authenticate',
-  'Warning', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset',
-  'Docker-Upload-UUID', 'Docker-Distribution-Api-Version', 'Content-Length',
+  'Location',
+  'Docker-Content-Digest',
+  'Link',
+  'Range',
+  'Content-Range',
+  'Accept-Ranges',
+  'ETag',
+  'OCI-Subject',
+  'OCI-Filters-Applied',
+  'OCI-Chunk-Min-Length',
+  'OCI-Tag',
+  'WWW-Authenticate',
+  'Warning',
+  'Retry-After',
+  'RateLimit-Limit',
+  'RateLimit-Remaining',
+  'RateLimit-Reset',
+  'Docker-Upload-UUID',
+  'Docker-Distribution-Api-Version',
+  'Content-Length',
 ]
 
 /** In seconds. Browsers cap it themselves: Chromium at two hours. */
@@ -32,12 +55,18 @@ const MAX_AGE = 86400
 export function assertOrigins({ origins }: CorsOptions): void {
   if (origins === '*') return
   for (const origin of origins) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) throw new TypeError(`"cors.origins" has ${JSON.stringify(origin)}, which is no origin: write it as https://app.example`)
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin)
+      throw new TypeError(
+        `"cors.origins" has ${JSON.stringify(origin)}, which is no origin: write it as https://app.example`,
+      )
   }
 }
 
 /** The answer to a preflight, or `undefined` when the request isn't one. */
-export function answerPreflight(request: Request, cors: CorsOptions | undefined): Response | undefined {
+export function answerPreflight(
+  request: Request,
+  cors: CorsOptions | undefined,
+): Response | undefined {
   if (request.method !== 'OPTIONS') return undefined
   const headers = new Headers({ Allow: `${METHODS}, OPTIONS` })
   if (cors !== undefined && request.headers.has('Access-Control-Request-Method')) {
@@ -50,11 +79,20 @@ export function answerPreflight(request: Request, cors: CorsOptions | undefined)
 }
 
 /** Adds what lets the page that asked read an answer. Credentials of the browser are never allowed. */
-export function allowOrigin(headers: Headers, request: Request, cors: CorsOptions | undefined): void {
+export function allowOrigin(
+  headers: Headers,
+  request: Request,
+  cors: CorsOptions | undefined,
+): void {
   if (cors === undefined) return
   const origin = request.headers.get('Origin')
   if (cors.origins !== '*') headers.append('Vary', 'Origin')
-  const allowed = cors.origins === '*' ? '*' : origin !== null && cors.origins.includes(origin) ? origin : undefined
+  const allowed =
+    cors.origins === '*'
+      ? '*'
+      : origin !== null && cors.origins.includes(origin)
+        ? origin
+        : undefined
   if (allowed === undefined) return
   headers.set('Access-Control-Allow-Origin', allowed)
   headers.set('Access-Control-Expose-Headers', EXPOSED_HEADERS.join(', '))

@@ -4,7 +4,10 @@ import { readExactly } from '../../bytes/stream.ts'
 const WHOLE_BYTES = 256 * 1024
 
 interface FixedLengthStreamConstructor {
-  new (length: number): { readonly readable: ReadableStream<Uint8Array>; readonly writable: WritableStream<Uint8Array> }
+  new (length: number): {
+    readonly readable: ReadableStream<Uint8Array>
+    readonly writable: WritableStream<Uint8Array>
+  }
 }
 
 /**
@@ -19,7 +22,8 @@ export async function answerBytes(
   init: { readonly status: number; readonly headers: Headers },
 ): Promise<Response> {
   init.headers.set('Content-Length', String(length))
-  if (length <= WHOLE_BYTES) return new Response(await readExactly(body, length, 'the stored value'), init)
+  if (length <= WHOLE_BYTES)
+    return new Response(await readExactly(body, length, 'the stored value'), init)
   const { FixedLengthStream } = globalThis as { FixedLengthStream?: FixedLengthStreamConstructor }
   if (FixedLengthStream === undefined) return new Response(body, init)
   const { readable, writable } = new FixedLengthStream(length)
@@ -29,11 +33,27 @@ export async function answerBytes(
 }
 
 /** JSON that is complete in memory. `HEAD` gets the same headers and no body from the handler. */
-export function answerJson(value: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+export function answerJson(
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
   const bytes = new TextEncoder().encode(JSON.stringify(value))
-  return new Response(bytes, { status: 200, headers: { 'Content-Type': 'application/json', 'Content-Length': String(bytes.length), ...headers } })
+  return new Response(bytes, {
+    status: 200,
+    headers: {
+      'Content-Type': 'application/json',
+      'Content-Length': String(bytes.length),
+      ...headers,
+    },
+  })
 }
 
-export function answerEmpty(status: number, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(null, { status, headers: status === 204 ? headers : { 'Content-Length': '0', ...headers } })
+export function answerEmpty(
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(null, {
+    status,
+    headers: status === 204 ? headers : { 'Content-Length': '0', ...headers },
+  })
 }

@@ -15,14 +15,25 @@ export function cachePolicy({ open }: RegistryContext): string {
 }
 
 /** Whether the repository has the blob. That another one has it is nobody's business here. */
-export async function hasBlob({ storage }: RegistryContext, repository: string, digest: Digest): Promise<boolean> {
+export async function hasBlob(
+  { storage }: RegistryContext,
+  repository: string,
+  digest: Digest,
+): Promise<boolean> {
   return (await storage.head(linkKey(repository, digest))) !== undefined
 }
 
 /** end-2: `GET` and `HEAD /v2/<name>/blobs/<digest>`, with ranges and conditions. */
-export async function pullBlob(context: RegistryContext, { request }: Call, repository: string, digest: Digest): Promise<Response> {
+export async function pullBlob(
+  context: RegistryContext,
+  { request }: Call,
+  repository: string,
+  digest: Digest,
+): Promise<Response> {
   const { storage } = context
-  const stored = (await hasBlob(context, repository, digest)) ? await storage.head(blobKey(digest)) : undefined
+  const stored = (await hasBlob(context, repository, digest))
+    ? await storage.head(blobKey(digest))
+    : undefined
   if (stored === undefined) throw unknownBlob(digest)
   const etag = `"${digest}"`
   const headers = new Headers({
@@ -31,7 +42,8 @@ export async function pullBlob(context: RegistryContext, { request }: Call, repo
     'Cache-Control': cachePolicy(context),
     'Accept-Ranges': 'bytes',
   })
-  if (matchesEtag(request.headers.get('If-None-Match'), etag)) return new Response(null, { status: 304, headers })
+  if (matchesEtag(request.headers.get('If-None-Match'), etag))
+    return new Response(null, { status: 304, headers })
   // Anybody may push a page as a blob: with these a browser saves it and never shows it.
   headers.set('Content-Type', 'application/octet-stream')
   headers.set('Content-Disposition', 'attachment')
@@ -41,19 +53,34 @@ export async function pullBlob(context: RegistryContext, { request }: Call, repo
     return new Response(null, { status: 200, headers })
   }
   const condition = request.headers.get('If-Range')
-  const range = condition === null || condition === etag ? parseRange(request.headers.get('Range'), size) : undefined
+  const range =
+    condition === null || condition === etag
+      ? parseRange(request.headers.get('Range'), size)
+      : undefined
   if (range === 'unsatisfiable') {
-    throw new Refusal(416, { code: 'SIZE_INVALID', message: `the blob has ${size} bytes, none of them in that range` }, { headers: { 'Content-Range': `bytes */${size}` } })
+    throw new Refusal(
+      416,
+      { code: 'SIZE_INVALID', message: `the blob has ${size} bytes, none of them in that range` },
+      { headers: { 'Content-Range': `bytes */${size}` } },
+    )
   }
   const length = range === undefined ? size : range.last - range.first + 1
-  const value = await storage.get(blobKey(digest), range === undefined ? {} : { range: { offset: range.first, length } })
+  const value = await storage.get(
+    blobKey(digest),
+    range === undefined ? {} : { range: { offset: range.first, length } },
+  )
   if (value === undefined) throw unknownBlob(digest)
-  if (range !== undefined) headers.set('Content-Range', `bytes ${range.first}-${range.last}/${size}`)
+  if (range !== undefined)
+    headers.set('Content-Range', `bytes ${range.first}-${range.last}/${size}`)
   return answerBytes(value.body, length, { status: range === undefined ? 200 : 206, headers })
 }
 
 /** end-10: `DELETE /v2/<name>/blobs/<digest>`. Other repositories that have it keep it. */
-export async function deleteBlob(context: RegistryContext, repository: string, digest: Digest): Promise<Response> {
+export async function deleteBlob(
+  context: RegistryContext,
+  repository: string,
+  digest: Digest,
+): Promise<Response> {
   if (!(await hasBlob(context, repository, digest))) throw unknownBlob(digest)
   await context.storage.delete(linkKey(repository, digest))
   return answerEmpty(202)
@@ -80,9 +107,17 @@ export async function receiveBlob(
     if (!present) await storage.put(key, bytes, { ifAbsent: true })
   } else {
     const algorithm = algorithmOf(digest)
-    const intake = createIntake(source, { hash: { algorithm, hasher: createHasher(algorithm) }, maxBytes: maxBlobBytes, promised: digest })
+    const intake = createIntake(source, {
+      hash: { algorithm, hasher: createHasher(algorithm) },
+      maxBytes: maxBlobBytes,
+      promised: digest,
+    })
     try {
-      if (!present) await storage.put(key, intake.stream, { ifAbsent: true, ...(size !== undefined && { size }) })
+      if (!present)
+        await storage.put(key, intake.stream, {
+          ifAbsent: true,
+          ...(size !== undefined && { size }),
+        })
       await intake.settle()
     } catch (error) {
       intake.abandon(error)
@@ -92,15 +127,26 @@ export async function receiveBlob(
   await linkBlob(context, repository, digest)
 }
 
-export async function linkBlob({ storage }: RegistryContext, repository: string, digest: Digest): Promise<void> {
+export async function linkBlob(
+  { storage }: RegistryContext,
+  repository: string,
+  digest: Digest,
+): Promise<void> {
   await storage.put(linkKey(repository, digest), NOTHING, { ifAbsent: true })
 }
 
 /** The answer to every way of bringing a blob in. */
 export function answerPushedBlob(repository: string, digest: Digest): Response {
-  return answerEmpty(201, { Location: `/v2/${repository}/blobs/${digest}`, 'Docker-Content-Digest': digest })
+  return answerEmpty(201, {
+    Location: `/v2/${repository}/blobs/${digest}`,
+    'Docker-Content-Digest': digest,
+  })
 }
 
 function unknownBlob(digest: Digest): Refusal {
-  return new Refusal(404, { code: 'BLOB_UNKNOWN', message: 'no such blob in this repository', detail: { digest } })
+  return new Refusal(404, {
+    code: 'BLOB_UNKNOWN',
+    message: 'no such blob in this repository',
+    detail: { digest },
+  })
 }

@@ -90,13 +90,22 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
 
   const handle = async (request: Request): Promise<Response> => {
     const url = new URL(request.url)
-    if (tokenEndpoint !== undefined && url.pathname === tokenEndpoint.path) return mutable(await tokenEndpoint.fetch(request))
+    if (tokenEndpoint !== undefined && url.pathname === tokenEndpoint.path)
+      return mutable(await tokenEndpoint.fetch(request))
     const route = parseRoute(url.pathname)
-    if (route === undefined) throw new Refusal(404, { code: 'UNSUPPORTED', message: 'not a path of a registry: they begin with /v2/' })
+    if (route === undefined)
+      throw new Refusal(404, {
+        code: 'UNSUPPORTED',
+        message: 'not a path of a registry: they begin with /v2/',
+      })
     const actions = actionsOf(route, request.method)
     if (authorize !== undefined) await admit(authorize, request, url, route, actions)
     if (readOnly && actions.some((action) => action !== 'pull')) {
-      throw new Refusal(405, { code: 'UNSUPPORTED', message: 'this registry is read-only' }, { headers: { Allow: 'GET, HEAD, OPTIONS' } })
+      throw new Refusal(
+        405,
+        { code: 'UNSUPPORTED', message: 'this registry is read-only' },
+        { headers: { Allow: 'GET, HEAD, OPTIONS' } },
+      )
     }
     if (route.kind === 'uploads') await sweep()
     return dispatch(context, { request, url }, route, authorize)
@@ -117,7 +126,12 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
   }
 }
 
-function dispatch(context: RegistryContext, call: Call, route: Route, authorize: Authorize | undefined): Promise<Response> | Response {
+function dispatch(
+  context: RegistryContext,
+  call: Call,
+  route: Route,
+  authorize: Authorize | undefined,
+): Promise<Response> | Response {
   const method = call.request.method === 'HEAD' ? 'GET' : call.request.method
   switch (route.kind) {
     case 'ping':
@@ -142,7 +156,10 @@ function dispatch(context: RegistryContext, call: Call, route: Route, authorize:
       if (method === 'DELETE') return deleteBlob(context, route.repository, route.digest)
       throw wrongMethod('GET, HEAD, DELETE')
     case 'uploads':
-      if (method === 'POST') return startUpload(context, call, route.repository, (source) => mayRead(authorize, call, source))
+      if (method === 'POST')
+        return startUpload(context, call, route.repository, (source) =>
+          mayRead(authorize, call, source),
+        )
       throw wrongMethod('POST')
     case 'upload':
       if (method === 'GET') return describeUpload(context, route.repository, route.id)
@@ -166,37 +183,77 @@ function actionsOf(route: Route, method: string): AuthScope['actions'] {
   return method === 'DELETE' ? ['delete'] : ['pull', 'push']
 }
 
-async function admit(authorize: Authorize, request: Request, url: URL, route: Route, actions: AuthScope['actions']): Promise<void> {
+async function admit(
+  authorize: Authorize,
+  request: Request,
+  url: URL,
+  route: Route,
+  actions: AuthScope['actions'],
+): Promise<void> {
   const repository = 'repository' in route ? route.repository : ''
   const answer = await authorize(request, { registry: url.host, repository, actions })
   if (answer === true) return
-  if (answer === false) throw new Refusal(403, { code: 'DENIED', message: 'that is not allowed with these credentials' })
+  if (answer === false)
+    throw new Refusal(403, {
+      code: 'DENIED',
+      message: 'that is not allowed with these credentials',
+    })
   // Who mounts is told of both scopes at once, so that one token will do.
-  const source = route.kind === 'uploads' && url.searchParams.has('mount') ? url.searchParams.get('from') : null
-  const second: Authorization = source === null ? true : await authorize(request, { registry: url.host, repository: source, actions: ['pull'] })
-  throw unauthorized(typeof second === 'object' ? mergeChallenges(answer.challenge, second.challenge) : answer.challenge)
+  const source =
+    route.kind === 'uploads' && url.searchParams.has('mount') ? url.searchParams.get('from') : null
+  const second: Authorization =
+    source === null
+      ? true
+      : await authorize(request, { registry: url.host, repository: source, actions: ['pull'] })
+  throw unauthorized(
+    typeof second === 'object'
+      ? mergeChallenges(answer.challenge, second.challenge)
+      : answer.challenge,
+  )
 }
 
-async function mayRead(authorize: Authorize | undefined, { request, url }: Call, repository: string): Promise<boolean> {
-  return authorize === undefined || (await authorize(request, { registry: url.host, repository, actions: ['pull'] })) === true
+async function mayRead(
+  authorize: Authorize | undefined,
+  { request, url }: Call,
+  repository: string,
+): Promise<boolean> {
+  return (
+    authorize === undefined ||
+    (await authorize(request, { registry: url.host, repository, actions: ['pull'] })) === true
+  )
 }
 
 function unauthorized(challenge: Challenge): Refusal {
-  return new Refusal(401, { code: 'UNAUTHORIZED', message: 'authentication required' }, { headers: { 'WWW-Authenticate': formatChallenge(challenge) } })
+  return new Refusal(
+    401,
+    { code: 'UNAUTHORIZED', message: 'authentication required' },
+    { headers: { 'WWW-Authenticate': formatChallenge(challenge) } },
+  )
 }
 
 function wrongMethod(allow: string): Refusal {
-  return new Refusal(405, { code: 'UNSUPPORTED', message: `that can't be done here; ${allow} can` }, { headers: { Allow: `${allow}, OPTIONS` } })
+  return new Refusal(
+    405,
+    { code: 'UNSUPPORTED', message: `that can't be done here; ${allow} can` },
+    { headers: { Allow: `${allow}, OPTIONS` } },
+  )
 }
 
-function asRefusal(error: unknown, request: Request, onError: RegistryHandlerOptions['onError']): Refusal {
+function asRefusal(
+  error: unknown,
+  request: Request,
+  onError: RegistryHandlerOptions['onError'],
+): Refusal {
   if (error instanceof Refusal) return error
   onError?.(error, request)
   // What failed inside is the operator's business: the client learns no paths and no keys.
   if (error instanceof Error && 'code' in error && error.code === 'ERR_LIMIT_EXCEEDED') {
     return new Refusal(507, { code: 'DENIED', message: 'the registry has no room for that' })
   }
-  return new Refusal(500, { code: 'UNSUPPORTED', message: 'the registry failed; its operator can see why' })
+  return new Refusal(500, {
+    code: 'UNSUPPORTED',
+    message: 'the registry failed; its operator can see why',
+  })
 }
 
 /** Headers that every answer has; and no body for `HEAD`, whatever was answered. */
@@ -207,7 +264,9 @@ function finish(response: Response, request: Request, cors: CorsOptions | undefi
   headers.set('X-Content-Type-Options', 'nosniff')
   headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox")
   allowOrigin(headers, request, cors)
-  return request.method === 'HEAD' && response.body !== null ? new Response(null, { status, headers }) : response
+  return request.method === 'HEAD' && response.body !== null
+    ? new Response(null, { status, headers })
+    : response
 }
 
 /** Looks for abandoned uploads now and then, a page at a time, when somebody begins another. */
@@ -224,7 +283,7 @@ function createSweeper(context: RegistryContext): () => Promise<void> {
 
 function limit(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
-  if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`"${name}" must be a whole number from 0 on`)
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new TypeError(`"${name}" must be a whole number from 0 on`)
   return value
 }
-

@@ -58,18 +58,21 @@ export function createIntake(source: ReadableStream<Uint8Array>, options: Intake
   }
 
   return {
-    stream: new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        try {
-          const chunk = await next()
-          if (chunk === undefined) controller.close()
-          else controller.enqueue(chunk)
-        } catch (error) {
-          controller.error(error)
-        }
+    stream: new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          try {
+            const chunk = await next()
+            if (chunk === undefined) controller.close()
+            else controller.enqueue(chunk)
+          } catch (error) {
+            controller.error(error)
+          }
+        },
+        // Cancelling is the storage's "I have it already": what was sent must still be checked.
       },
-      // Cancelling is the storage's "I have it already": what was sent must still be checked.
-    }, { highWaterMark: 0 }),
+      { highWaterMark: 0 },
+    ),
     async settle() {
       while (settled === undefined) await next()
       return settled
@@ -79,12 +82,18 @@ export function createIntake(source: ReadableStream<Uint8Array>, options: Intake
 }
 
 /** A body of a known, small size, checked. */
-export async function readPromised(source: ReadableStream<Uint8Array>, promised: Digest, maxBytes: number): Promise<Uint8Array> {
+export async function readPromised(
+  source: ReadableStream<Uint8Array>,
+  promised: Digest,
+  maxBytes: number,
+): Promise<Uint8Array> {
   let bytes: Uint8Array
   try {
     bytes = await readBounded(source, maxBytes, 'the body')
   } catch (error) {
-    throw error instanceof SpindleError && error.code === 'ERR_LIMIT_EXCEEDED' ? tooLarge(error) : error
+    throw error instanceof SpindleError && error.code === 'ERR_LIMIT_EXCEEDED'
+      ? tooLarge(error)
+      : error
   }
   checkPromise(await digestOf(bytes, algorithmOf(promised)), promised)
   return bytes
@@ -97,18 +106,30 @@ export function openBody(request: Request): ReadableStream<Uint8Array> {
   if (body === undefined) return openLazily(async () => (await request.blob()).stream())
   if (body === null) return streamOf(new Uint8Array(0))
   const reader = body.getReader()
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read()
-        if (done) controller.close()
-        else controller.enqueue(value)
-      } catch (cause) {
-        controller.error(new Refusal(400, { code: 'BLOB_UPLOAD_INVALID', message: 'the body ended early: nothing of it was kept' }, { cause }))
-      }
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (done) controller.close()
+          else controller.enqueue(value)
+        } catch (cause) {
+          controller.error(
+            new Refusal(
+              400,
+              {
+                code: 'BLOB_UPLOAD_INVALID',
+                message: 'the body ended early: nothing of it was kept',
+              },
+              { cause },
+            ),
+          )
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
     },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 }
 
 /** What `Content-Length` says, if anything; `undefined` for a streamed body. */
@@ -119,24 +140,29 @@ export function announcedSize(request: Request): number | undefined {
 }
 
 /** Several streams as one; each is opened when the one before has ended. */
-export function joinStreams(parts: ReadonlyArray<() => Promise<ReadableStream<Uint8Array>>>): ReadableStream<Uint8Array> {
+export function joinStreams(
+  parts: ReadonlyArray<() => Promise<ReadableStream<Uint8Array>>>,
+): ReadableStream<Uint8Array> {
   let index = 0
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      for (;;) {
-        if (reader === undefined) {
-          const open = parts[index++]
-          if (open === undefined) return controller.close()
-          reader = (await open()).getReader()
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        for (;;) {
+          if (reader === undefined) {
+            const open = parts[index++]
+            if (open === undefined) return controller.close()
+            reader = (await open()).getReader()
+          }
+          const { done, value } = await reader.read()
+          if (!done) return controller.enqueue(value)
+          reader = undefined
         }
-        const { done, value } = await reader.read()
-        if (!done) return controller.enqueue(value)
-        reader = undefined
-      }
+      },
+      cancel: (reason) => reader?.cancel(reason),
     },
-    cancel: (reason) => reader?.cancel(reason),
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 }
 
 function openLazily(open: () => Promise<ReadableStream<Uint8Array>>): ReadableStream<Uint8Array> {
@@ -145,10 +171,17 @@ function openLazily(open: () => Promise<ReadableStream<Uint8Array>>): ReadableSt
 
 function checkPromise(actual: Digest, promised: Digest | undefined): void {
   if (promised === undefined || actual === promised) return
-  throw new Refusal(400, { code: 'DIGEST_INVALID', message: 'the content has another digest than was said: nothing of it was kept', detail: { promised, actual } })
+  throw new Refusal(400, {
+    code: 'DIGEST_INVALID',
+    message: 'the content has another digest than was said: nothing of it was kept',
+    detail: { promised, actual },
+  })
 }
 
 export function tooLarge(cause?: unknown): Refusal {
-  return new Refusal(413, { code: 'SIZE_INVALID', message: 'the body is larger than this registry accepts' }, { cause })
+  return new Refusal(
+    413,
+    { code: 'SIZE_INVALID', message: 'the body is larger than this registry accepts' },
+    { cause },
+  )
 }
-

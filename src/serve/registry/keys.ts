@@ -23,20 +23,26 @@ export function blobKey(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}`
 }
 
-export const linkKey = (repository: string, digest: Digest): string => `repositories/${repository}/_blobs/${pathOf(digest)}`
+export const linkKey = (repository: string, digest: Digest): string =>
+  `repositories/${repository}/_blobs/${pathOf(digest)}`
 export const linksPrefix = (repository: string): string => `repositories/${repository}/_blobs/`
 
-export const manifestKey = (repository: string, digest: Digest): string => `repositories/${repository}/_manifests/${pathOf(digest)}`
-export const manifestsPrefix = (repository: string): string => `repositories/${repository}/_manifests/`
+export const manifestKey = (repository: string, digest: Digest): string =>
+  `repositories/${repository}/_manifests/${pathOf(digest)}`
+export const manifestsPrefix = (repository: string): string =>
+  `repositories/${repository}/_manifests/`
 
 export const tagKey = (repository: string, tag: string): string => `${tagsPrefix(repository)}${tag}`
 export const tagsPrefix = (repository: string): string => `repositories/${repository}/_tags/`
 
-export const referrersPrefix = (repository: string, subject: Digest): string => `repositories/${repository}/_referrers/${pathOf(subject)}/`
-export const referrerKey = (repository: string, subject: Digest, digest: Digest): string => `${referrersPrefix(repository, subject)}${pathOf(digest)}`
+export const referrersPrefix = (repository: string, subject: Digest): string =>
+  `repositories/${repository}/_referrers/${pathOf(subject)}/`
+export const referrerKey = (repository: string, subject: Digest, digest: Digest): string =>
+  `${referrersPrefix(repository, subject)}${pathOf(digest)}`
 
 export const UPLOADS_PREFIX = 'uploads/'
-export const uploadPrefix = (id: string, repository: string): string => `${UPLOADS_PREFIX}${id}/${repository}/_`
+export const uploadPrefix = (id: string, repository: string): string =>
+  `${UPLOADS_PREFIX}${id}/${repository}/_`
 
 export const CATALOG_PREFIX = 'catalog/'
 export const catalogKey = (repository: string): string => `${CATALOG_PREFIX}${repository}`

@@ -34,28 +34,44 @@ export function checkManifest(bytes: Uint8Array, contentType: string | null): Ch
   const manifest = parse(bytes)
   const said = contentType?.split(';', 1)[0]?.trim() ?? ''
   const inside = manifest['mediaType']
-  if (inside !== undefined && typeof inside !== 'string') throw invalid('"mediaType" is not a string')
+  if (inside !== undefined && typeof inside !== 'string')
+    throw invalid('"mediaType" is not a string')
   const isImage = 'layers' in manifest || 'config' in manifest
   const isIndex = 'manifests' in manifest
   // One document read as two things is how a scanner is shown another image than the runtime.
-  if (isImage && isIndex) throw invalid('it has both "manifests" and "layers" or "config": that is ambiguous')
-  const mediaType = said !== '' ? said : inside ?? (isIndex ? OCI_INDEX : isImage ? OCI_MANIFEST : '')
-  if (!MANIFEST_TYPE.test(mediaType)) throw invalid('send the media type of the manifest as Content-Type; it must be a JSON type')
-  if (inside !== undefined && inside !== mediaType) throw invalid(`"mediaType" is ${inside.slice(0, 200)}, but Content-Type says ${mediaType.slice(0, 200)}`)
+  if (isImage && isIndex)
+    throw invalid('it has both "manifests" and "layers" or "config": that is ambiguous')
+  const mediaType =
+    said !== '' ? said : (inside ?? (isIndex ? OCI_INDEX : isImage ? OCI_MANIFEST : ''))
+  if (!MANIFEST_TYPE.test(mediaType))
+    throw invalid('send the media type of the manifest as Content-Type; it must be a JSON type')
+  if (inside !== undefined && inside !== mediaType)
+    throw invalid(
+      `"mediaType" is ${inside.slice(0, 200)}, but Content-Type says ${mediaType.slice(0, 200)}`,
+    )
   const version = manifest['schemaVersion']
-  if (version !== undefined ? version !== 2 : isKnown(mediaType)) throw invalid('"schemaVersion" must be 2')
-  if (mediaType === OCI_MANIFEST && !(isImage && 'config' in manifest)) throw invalid('an image manifest must have "config" and "layers"')
+  if (version !== undefined ? version !== 2 : isKnown(mediaType))
+    throw invalid('"schemaVersion" must be 2')
+  if (mediaType === OCI_MANIFEST && !(isImage && 'config' in manifest))
+    throw invalid('an image manifest must have "config" and "layers"')
   if (mediaType === OCI_INDEX && !isIndex) throw invalid('an image index must have "manifests"')
 
-  const config = manifest['config'] === undefined ? undefined : readDescriptor(manifest['config'], 'config')
+  const config =
+    manifest['config'] === undefined ? undefined : readDescriptor(manifest['config'], 'config')
   const layers = [...readDescriptors(manifest, 'layers'), ...readDescriptors(manifest, 'blobs')]
   const manifests = readDescriptors(manifest, 'manifests')
-  const subject = manifest['subject'] === undefined ? undefined : readDescriptor(manifest['subject'], 'subject').digest
+  const subject =
+    manifest['subject'] === undefined
+      ? undefined
+      : readDescriptor(manifest['subject'], 'subject').digest
   const artifactType = readArtifactType(manifest, isIndex ? undefined : config?.mediaType)
   const annotations = readAnnotations(manifest['annotations'])
   return {
     mediaType,
-    blobs: [...(config === undefined ? [] : [config]), ...layers.filter(({ mediaType }) => !isElsewhere(mediaType))].map(({ digest }) => digest),
+    blobs: [
+      ...(config === undefined ? [] : [config]),
+      ...layers.filter(({ mediaType }) => !isElsewhere(mediaType)),
+    ].map(({ digest }) => digest),
     manifests: manifests.map(({ digest }) => digest),
     ...(subject !== undefined && { subject }),
     ...(artifactType !== undefined && { artifactType }),
@@ -83,7 +99,10 @@ function isElsewhere(mediaType: string): boolean {
   return mediaType.includes('.nondistributable.') || mediaType.includes('.foreign.')
 }
 
-function readDescriptors(manifest: JsonObject, field: string): { mediaType: string; digest: Digest }[] {
+function readDescriptors(
+  manifest: JsonObject,
+  field: string,
+): { mediaType: string; digest: Digest }[] {
   const list = manifest[field]
   if (list === undefined || list === null) return []
   if (!Array.isArray(list)) throw invalid(`"${field}" is not a list`)
@@ -95,13 +114,15 @@ function readDescriptor(value: unknown, place: string): { mediaType: string; dig
   const { mediaType, digest, size } = value
   if (typeof mediaType !== 'string') throw invalid(`"${place}.mediaType" is not a string`)
   if (!isDigest(digest)) throw invalid(`"${place}.digest" is not a sha256 or sha512 digest`)
-  if (!Number.isSafeInteger(size) || (size as number) < 0) throw invalid(`"${place}.size" is not a number of bytes`)
+  if (!Number.isSafeInteger(size) || (size as number) < 0)
+    throw invalid(`"${place}.size" is not a number of bytes`)
   return { mediaType, digest }
 }
 
 function readArtifactType(manifest: JsonObject, fallback: string | undefined): string | undefined {
   const type = manifest['artifactType']
-  if (type !== undefined && typeof type !== 'string') throw invalid('"artifactType" is not a string')
+  if (type !== undefined && typeof type !== 'string')
+    throw invalid('"artifactType" is not a string')
   return type === undefined || type === '' ? fallback : type
 }
 
@@ -110,7 +131,10 @@ function readAnnotations(value: unknown): Readonly<Record<string, string>> | und
   if (!isJsonObject(value)) throw invalid('"annotations" is not an object')
   const entries = Object.entries(value)
   const wrong = entries.find(([, text]) => typeof text !== 'string')
-  if (wrong !== undefined) throw invalid(`"annotations" has ${JSON.stringify(wrong[0].slice(0, 200))}, which is not a string`)
+  if (wrong !== undefined)
+    throw invalid(
+      `"annotations" has ${JSON.stringify(wrong[0].slice(0, 200))}, which is not a string`,
+    )
   return value as Readonly<Record<string, string>>
 }
 

@@ -1,8 +1,7 @@
-import { readExactly } from '../../bytes/stream.ts'
+import { concat, readExactly } from '../../bytes/stream.ts'
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { isDigest } from '../../bytes/digest.ts'
-import { concat } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Digest } from '../../types.ts'
 import type { Storage } from '../storage/port.ts'
@@ -23,15 +22,26 @@ export function formatManifestRecord({ mediaType, subject, bytes }: ManifestReco
   return concat([encodeUtf8(`${JSON.stringify({ mediaType, subject })}\n`), bytes])
 }
 
-export async function readManifestRecord(storage: Storage, repository: string, digest: Digest): Promise<ManifestRecord | undefined> {
+export async function readManifestRecord(
+  storage: Storage,
+  repository: string,
+  digest: Digest,
+): Promise<ManifestRecord | undefined> {
   const value = await storage.get(manifestKey(repository, digest))
   if (value === undefined) return undefined
   const stored = await readExactly(value.body, value.size, 'the stored manifest')
   const end = stored.indexOf(NEWLINE)
   const head = parseJson(stored.subarray(0, Math.max(end, 0)), 'the head of a stored manifest')
   if (!isJsonObject(head) || typeof head['mediaType'] !== 'string') {
-    throw new SpindleError('ERR_CONTENT_INVALID', `the storage has no manifest of this registry at ${value.key}`)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `the storage has no manifest of this registry at ${value.key}`,
+    )
   }
   const subject = head['subject']
-  return { mediaType: head['mediaType'], ...(isDigest(subject) && { subject }), bytes: stored.subarray(end + 1) }
+  return {
+    mediaType: head['mediaType'],
+    ...(isDigest(subject) && { subject }),
+    bytes: stored.subarray(end + 1),
+  }
 }

@@ -4,7 +4,8 @@ import { Refusal } from './refusal.ts'
 export function parsePageSize(url: URL): number | undefined {
   const text = url.searchParams.get('n')
   if (text === null) return undefined
-  if (!/^\d{1,9}$/.test(text)) throw new Refusal(400, { code: 'UNSUPPORTED', message: '"n" must be a number from 0 on' })
+  if (!/^\d{1,9}$/.test(text))
+    throw new Refusal(400, { code: 'UNSUPPORTED', message: '"n" must be a number from 0 on' })
   return Number(text)
 }
 

@@ -10,7 +10,10 @@ export interface ByteRange {
  * `undefined` means the whole value: no header, another unit, several ranges (a server may ignore
  * those) or what is no range at all. @see RFC 9110, 14.1.2
  */
-export function parseRange(header: string | null, size: number): ByteRange | 'unsatisfiable' | undefined {
+export function parseRange(
+  header: string | null,
+  size: number,
+): ByteRange | 'unsatisfiable' | undefined {
   const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header ?? '')
   if (match === null) return undefined
   const [, from = '', to = ''] = match

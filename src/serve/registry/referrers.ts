@@ -18,7 +18,11 @@ const PAGE_ENTRIES = 500
 const READS = 8
 
 /** What is kept for each referrer: its descriptor as the list will show it. */
-export function formatReferrer({ mediaType, artifactType, annotations }: CheckedManifest, digest: Digest, size: number): Uint8Array {
+export function formatReferrer(
+  { mediaType, artifactType, annotations }: CheckedManifest,
+  digest: Digest,
+  size: number,
+): Uint8Array {
   return encodeUtf8(JSON.stringify({ mediaType, digest, size, artifactType, annotations }))
 }
 
@@ -26,15 +30,25 @@ export function formatReferrer({ mediaType, artifactType, annotations }: Checked
  * end-12a, 12b: `GET /v2/<name>/referrers/<digest>?artifactType=`. Never 404: without referrers the
  * list is empty. Only manifests of this repository are in it.
  */
-export async function listReferrers({ storage }: RegistryContext, { url }: Call, repository: string, subject: Digest): Promise<Response> {
+export async function listReferrers(
+  { storage }: RegistryContext,
+  { url }: Call,
+  repository: string,
+  subject: Digest,
+): Promise<Response> {
   const prefix = referrersPrefix(repository, subject)
   const artifactType = url.searchParams.get('artifactType')
   const last = url.searchParams.get('last')
   const limit = Math.min(parsePageSize(url) ?? PAGE_ENTRIES, PAGE_ENTRIES)
-  const page = await storage.list(prefix, { limit: Math.max(limit, 1), ...(isDigest(last) && { after: `${prefix}${last.replace(':', '/')}` }) })
+  const page = await storage.list(prefix, {
+    limit: Math.max(limit, 1),
+    ...(isDigest(last) && { after: `${prefix}${last.replace(':', '/')}` }),
+  })
   const texts = await mapBounded(page.entries, READS, async ({ key }) => {
     const value = await storage.get(key)
-    return value === undefined ? undefined : readExactly(value.body, value.size, 'a stored referrer')
+    return value === undefined
+      ? undefined
+      : readExactly(value.body, value.size, 'a stored referrer')
   })
 
   const manifests: unknown[] = []
@@ -42,7 +56,8 @@ export async function listReferrers({ storage }: RegistryContext, { url }: Call,
   let seen = 0
   for (const text of texts) {
     const entry = text === undefined ? undefined : parseJson(text, 'a stored referrer')
-    const wanted = isJsonObject(entry) && (artifactType === null || entry['artifactType'] === artifactType)
+    const wanted =
+      isJsonObject(entry) && (artifactType === null || entry['artifactType'] === artifactType)
     if (wanted && manifests.length > 0 && bytes + text!.length > PAGE_BYTES) break
     seen++
     if (!wanted) continue
@@ -51,10 +66,13 @@ export async function listReferrers({ storage }: RegistryContext, { url }: Call,
   }
   const lastSeen = page.entries[seen - 1]?.key.slice(prefix.length).replace('/', ':')
   const more = page.more || seen < page.entries.length
-  return answerJson({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }, {
-    'Content-Type': OCI_INDEX,
-    'Cache-Control': 'no-cache',
-    ...(artifactType !== null && { 'OCI-Filters-Applied': 'artifactType' }),
-    ...(more && lastSeen !== undefined && { Link: formatLink(url, { last: lastSeen }) }),
-  })
+  return answerJson(
+    { schemaVersion: 2, mediaType: OCI_INDEX, manifests },
+    {
+      'Content-Type': OCI_INDEX,
+      'Cache-Control': 'no-cache',
+      ...(artifactType !== null && { 'OCI-Filters-Applied': 'artifactType' }),
+      ...(more && lastSeen !== undefined && { Link: formatLink(url, { last: lastSeen }) }),
+    },
+  )
 }

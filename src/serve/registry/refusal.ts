@@ -28,9 +28,17 @@ export class Refusal extends Error {
   readonly entries: readonly RefusalEntry[]
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(status: number, entries: RefusalEntry | readonly RefusalEntry[], options: { headers?: Readonly<Record<string, string>>; cause?: unknown } = {}) {
-    const list = Array.isArray(entries) ? (entries as readonly RefusalEntry[]) : [entries as RefusalEntry]
-    super(list.map(({ code, message }) => `${code}: ${message}`).join('; '), { cause: options.cause })
+  constructor(
+    status: number,
+    entries: RefusalEntry | readonly RefusalEntry[],
+    options: { headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
+  ) {
+    const list = Array.isArray(entries)
+      ? (entries as readonly RefusalEntry[])
+      : [entries as RefusalEntry]
+    super(list.map(({ code, message }) => `${code}: ${message}`).join('; '), {
+      cause: options.cause,
+    })
     this.status = status
     this.entries = list
     this.headers = options.headers ?? {}
@@ -39,5 +47,8 @@ export class Refusal extends Error {
 
 /** The body that clients parse. @see OCI Distribution Spec 1.1, Error Codes */
 export function answerRefusal({ status, entries, headers }: Refusal): Response {
-  return new Response(JSON.stringify({ errors: entries }), { status, headers: { 'Content-Type': 'application/json', ...headers } })
+  return new Response(JSON.stringify({ errors: entries }), {
+    status,
+    headers: { 'Content-Type': 'application/json', ...headers },
+  })
 }

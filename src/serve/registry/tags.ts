@@ -6,7 +6,14 @@ import { listAll } from '../storage/port.ts'
 import type { Storage } from '../storage/port.ts'
 import { answerJson } from './answer.ts'
 import type { Call, RegistryContext } from './context.ts'
-import { CATALOG_PREFIX, catalogKey, linksPrefix, manifestsPrefix, tagKey, tagsPrefix } from './keys.ts'
+import {
+  CATALOG_PREFIX,
+  catalogKey,
+  linksPrefix,
+  manifestsPrefix,
+  tagKey,
+  tagsPrefix,
+} from './keys.ts'
 import { formatLink, parsePageSize } from './paging.ts'
 import { matchesEtag } from './range.ts'
 import { Refusal } from './refusal.ts'
@@ -19,10 +26,18 @@ const DIGEST_LENGTH = 200
 const ATTEMPTS = 5
 
 /** end-8a, 8b: `GET /v2/<name>/tags/list?n=&last=`, sorted by code point. */
-export async function listTags(context: RegistryContext, { url }: Call, repository: string): Promise<Response> {
+export async function listTags(
+  context: RegistryContext,
+  { url }: Call,
+  repository: string,
+): Promise<Response> {
   const { names, next } = await listNames(context.storage, tagsPrefix(repository), url)
   if (names.length === 0 && !(await isRepository(context.storage, repository))) {
-    throw new Refusal(404, { code: 'NAME_UNKNOWN', message: 'no such repository', detail: { name: repository } })
+    throw new Refusal(404, {
+      code: 'NAME_UNKNOWN',
+      message: 'no such repository',
+      detail: { name: repository },
+    })
   }
   return answerJson({ name: repository, tags: names }, { 'Cache-Control': 'no-cache', ...next })
 }
@@ -33,13 +48,22 @@ export async function listCatalog({ storage }: RegistryContext, { url }: Call): 
   return answerJson({ repositories: names }, { 'Cache-Control': 'no-cache', ...next })
 }
 
-async function listNames(storage: Storage, prefix: string, url: URL): Promise<{ names: string[]; next: { Link?: string } }> {
+async function listNames(
+  storage: Storage,
+  prefix: string,
+  url: URL,
+): Promise<{ names: string[]; next: { Link?: string } }> {
   const limit = Math.min(parsePageSize(url) ?? PAGE_ENTRIES, PAGE_ENTRIES)
   const last = url.searchParams.get('last') ?? ''
   if (limit === 0) return { names: [], next: {} }
   const names: string[] = []
-  for await (const { key } of listAll(storage, prefix, last === '' ? {} : { after: `${prefix}${last}` })) {
-    if (names.length === limit) return { names, next: { Link: formatLink(url, { n: String(limit), last: names.at(-1)! }) } }
+  for await (const { key } of listAll(
+    storage,
+    prefix,
+    last === '' ? {} : { after: `${prefix}${last}` },
+  )) {
+    if (names.length === limit)
+      return { names, next: { Link: formatLink(url, { n: String(limit), last: names.at(-1)! }) } }
     names.push(key.slice(prefix.length))
   }
   return { names, next: {} }
@@ -53,11 +77,18 @@ async function isRepository(storage: Storage, repository: string): Promise<boole
   return false
 }
 
-export async function readTag(storage: Storage, repository: string, tag: string): Promise<Digest | undefined> {
+export async function readTag(
+  storage: Storage,
+  repository: string,
+  tag: string,
+): Promise<Digest | undefined> {
   return (await readTagValue(storage, tagKey(repository, tag)))?.digest
 }
 
-async function readTagValue(storage: Storage, key: string): Promise<{ digest: Digest; etag: string } | undefined> {
+async function readTagValue(
+  storage: Storage,
+  key: string,
+): Promise<{ digest: Digest; etag: string } | undefined> {
   const value = await storage.get(key)
   if (value === undefined) return undefined
   const digest = decodeUtf8(await readBounded(value.body, DIGEST_LENGTH, 'a stored tag'))
@@ -65,7 +96,13 @@ async function readTagValue(storage: Storage, key: string): Promise<{ digest: Di
 }
 
 /** Sets a tag; with `If-Match` or `If-None-Match` only if it is what the client last saw, else 412. */
-export async function writeTag(storage: Storage, repository: string, tag: string, digest: Digest, conditions: Headers): Promise<void> {
+export async function writeTag(
+  storage: Storage,
+  repository: string,
+  tag: string,
+  digest: Digest,
+  conditions: Headers,
+): Promise<void> {
   const key = tagKey(repository, tag)
   const bytes = encodeUtf8(digest)
   const [match, noneMatch] = [conditions.get('If-Match'), conditions.get('If-None-Match')]
@@ -76,12 +113,22 @@ export async function writeTag(storage: Storage, repository: string, tag: string
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const current = await readTagValue(storage, key)
     const etag = current === undefined ? '' : `"${current.digest}"`
-    const holds = (match === null || (current !== undefined && matchesEtag(match, etag))) && !(current !== undefined && matchesEtag(noneMatch, etag))
+    const holds =
+      (match === null || (current !== undefined && matchesEtag(match, etag))) &&
+      !(current !== undefined && matchesEtag(noneMatch, etag))
     if (!holds) break
-    const { stored } = await storage.put(key, bytes, current === undefined ? { ifAbsent: true } : { ifMatch: current.etag })
+    const { stored } = await storage.put(
+      key,
+      bytes,
+      current === undefined ? { ifAbsent: true } : { ifMatch: current.etag },
+    )
     if (stored) return
   }
-  throw new Refusal(412, { code: 'DENIED', message: 'the tag has changed: the manifest was kept, the tag was not set', detail: { tag } })
+  throw new Refusal(412, {
+    code: 'DENIED',
+    message: 'the tag has changed: the manifest was kept, the tag was not set',
+    detail: { tag },
+  })
 }
 
 export async function untag(storage: Storage, repository: string, tag: string): Promise<boolean> {
@@ -92,7 +139,11 @@ export async function untag(storage: Storage, repository: string, tag: string): 
 }
 
 /** A deleted manifest must not stay in the list of tags. */
-export async function removeTagsTo(storage: Storage, repository: string, digest: Digest): Promise<void> {
+export async function removeTagsTo(
+  storage: Storage,
+  repository: string,
+  digest: Digest,
+): Promise<void> {
   for await (const { key } of listAll(storage, tagsPrefix(repository))) {
     if ((await readTagValue(storage, key))?.digest === digest) await storage.delete(key)
   }

@@ -36,7 +36,10 @@ export function firstDigestKey(session: UploadSession): string {
   return `${session.prefix}digest`
 }
 
-export async function openSession({ storage }: RegistryContext, repository: string): Promise<UploadSession> {
+export async function openSession(
+  { storage }: RegistryContext,
+  repository: string,
+): Promise<UploadSession> {
   const id = randomId()
   const prefix = uploadPrefix(id, repository)
   await storage.put(`${prefix}session`, EMPTY, { ifAbsent: true })
@@ -44,7 +47,11 @@ export async function openSession({ storage }: RegistryContext, repository: stri
 }
 
 /** @throws `BLOB_UPLOAD_UNKNOWN` when it was never opened here, is done, cancelled or too old. */
-export async function readSession({ storage, uploadTtl }: RegistryContext, repository: string, id: string): Promise<UploadSession> {
+export async function readSession(
+  { storage, uploadTtl }: RegistryContext,
+  repository: string,
+  id: string,
+): Promise<UploadSession> {
   const prefix = uploadPrefix(id, repository)
   const parts: { key: string; size: number }[] = []
   let offset = 0
@@ -74,7 +81,10 @@ export async function closeSession(storage: Storage, session: UploadSession): Pr
  * Looks at one page of uploads and removes those that nobody has touched for the time to live.
  * @returns Where the next call shall go on; `undefined` for the beginning.
  */
-export async function sweepUploads({ storage, uploadTtl }: RegistryContext, after: string | undefined): Promise<string | undefined> {
+export async function sweepUploads(
+  { storage, uploadTtl }: RegistryContext,
+  after: string | undefined,
+): Promise<string | undefined> {
   const page = await storage.list(UPLOADS_PREFIX, after === undefined ? {} : { after })
   const isOld = (modified: number): boolean => Date.now() - modified > uploadTtl
   const young = new Set<string>()
@@ -99,7 +109,10 @@ export async function sweepUploads({ storage, uploadTtl }: RegistryContext, afte
 }
 
 export function unknownUpload(): Refusal {
-  return new Refusal(404, { code: 'BLOB_UPLOAD_UNKNOWN', message: 'no such upload, or it is done or too old: begin another with POST' })
+  return new Refusal(404, {
+    code: 'BLOB_UPLOAD_UNKNOWN',
+    message: 'no such upload, or it is done or too old: begin another with POST',
+  })
 }
 
 /** `crypto.randomUUID` is missing in pages that are not served securely. */

@@ -10,7 +10,15 @@ import { blobKey } from './keys.ts'
 import { parseChunkRange } from './range.ts'
 import { Refusal } from './refusal.ts'
 import { checkDigest, isRepositoryName } from './route.ts'
-import { closeSession, firstDigestKey, MAX_PARTS, openSession, partKey, readSession, unknownUpload } from './upload-session.ts'
+import {
+  closeSession,
+  firstDigestKey,
+  MAX_PARTS,
+  openSession,
+  partKey,
+  readSession,
+  unknownUpload,
+} from './upload-session.ts'
 import type { UploadSession } from './upload-session.ts'
 
 /** end-4a, 4b, 4c and 11: `POST /v2/<name>/blobs/uploads/`. `mayRead` says whether a blob may be taken from a repository. */
@@ -22,7 +30,10 @@ export async function startUpload(
 ): Promise<Response> {
   const query = url.searchParams
   const mount = query.get('mount')
-  if (mount !== null && (await mountBlob(context, repository, checkDigest(mount), query.get('from'), mayRead))) {
+  if (
+    mount !== null &&
+    (await mountBlob(context, repository, checkDigest(mount), query.get('from'), mayRead))
+  ) {
     return answerPushedBlob(repository, checkDigest(mount))
   }
   const digest = query.get('digest')
@@ -34,7 +45,11 @@ export async function startUpload(
   }
   const algorithm = query.get('digest-algorithm')
   if (algorithm !== null && algorithm !== 'sha256' && algorithm !== 'sha512') {
-    throw new Refusal(400, { code: 'DIGEST_INVALID', message: 'not a supported algorithm: sha256 and sha512 are', detail: { algorithm: algorithm.slice(0, 100) } })
+    throw new Refusal(400, {
+      code: 'DIGEST_INVALID',
+      message: 'not a supported algorithm: sha256 and sha512 are',
+      detail: { algorithm: algorithm.slice(0, 100) },
+    })
   }
   return answerSession(202, await openSession(context, repository))
 }
@@ -47,21 +62,31 @@ async function mountBlob(
   mayRead: (source: string) => Promise<boolean>,
 ): Promise<boolean> {
   // Without a source the client may take it from wherever it may read; only if all may read all, that is everywhere.
-  const found = from === null
-    ? (await hasBlob(context, repository, digest)) || (context.open && (await context.storage.head(blobKey(digest))) !== undefined)
-    : isRepositoryName(from) && (await mayRead(from)) && (await hasBlob(context, from, digest))
+  const found =
+    from === null
+      ? (await hasBlob(context, repository, digest)) ||
+        (context.open && (await context.storage.head(blobKey(digest))) !== undefined)
+      : isRepositoryName(from) && (await mayRead(from)) && (await hasBlob(context, from, digest))
   if (found) await linkBlob(context, repository, digest)
   return found
 }
 
 /** end-5: `PATCH`, one chunk or the whole as a stream. */
-export async function appendUpload(context: RegistryContext, { request }: Call, repository: string, id: string): Promise<Response> {
+export async function appendUpload(
+  context: RegistryContext,
+  { request }: Call,
+  repository: string,
+  id: string,
+): Promise<Response> {
   const { storage } = context
   const session = await readSession(context, repository, id)
   const range = chunkRange(request, session)
   refuseTooLarge(context, session.offset, request)
   if (session.parts.length >= MAX_PARTS) {
-    throw new Refusal(400, { code: 'BLOB_UPLOAD_INVALID', message: `more than ${MAX_PARTS} chunks: send larger ones` })
+    throw new Refusal(400, {
+      code: 'BLOB_UPLOAD_INVALID',
+      message: `more than ${MAX_PARTS} chunks: send larger ones`,
+    })
   }
   const size = range === undefined ? announcedSize(request) : range.last - range.first + 1
   if (size === 0) return answerSession(202, session)
@@ -72,13 +97,17 @@ export async function appendUpload(context: RegistryContext, { request }: Call, 
     maxBytes: size ?? context.maxBlobBytes - session.offset,
   })
   try {
-    const { stored } = await storage.put(partKey(session), intake.stream, { ifAbsent: true, ...(size !== undefined && { size }) })
+    const { stored } = await storage.put(partKey(session), intake.stream, {
+      ifAbsent: true,
+      ...(size !== undefined && { size }),
+    })
     // Another chunk was first. The client asks for the state, or reads it here.
     if (!stored) throw outOfOrder(await readSession(context, repository, id))
     const came = await intake.settle()
     // An empty part would hold the place of the next one.
     if (came.size === 0) await storage.delete(partKey(session))
-    else if (came.digest !== undefined) await storage.put(firstDigestKey(session), encodeUtf8(`${came.size} ${came.digest}`))
+    else if (came.digest !== undefined)
+      await storage.put(firstDigestKey(session), encodeUtf8(`${came.size} ${came.digest}`))
     return answerSession(202, { ...session, offset: session.offset + came.size })
   } catch (error) {
     intake.abandon(error)
@@ -87,7 +116,12 @@ export async function appendUpload(context: RegistryContext, { request }: Call, 
 }
 
 /** end-6: `PUT ?digest=`, with the whole, with the last chunk, or with nothing more. */
-export async function finishUpload(context: RegistryContext, { request, url }: Call, repository: string, id: string): Promise<Response> {
+export async function finishUpload(
+  context: RegistryContext,
+  { request, url }: Call,
+  repository: string,
+  id: string,
+): Promise<Response> {
   const digest = checkDigest(url.searchParams.get('digest') ?? '')
   const session = await readSession(context, repository, id)
   chunkRange(request, session)
@@ -100,10 +134,17 @@ export async function finishUpload(context: RegistryContext, { request, url }: C
       return part.body
     })
     try {
-      await receiveBlob(context, repository, digest, joinStreams([...parts, async () => openBody(request)]), size === undefined ? undefined : session.offset + size)
+      await receiveBlob(
+        context,
+        repository,
+        digest,
+        joinStreams([...parts, async () => openBody(request)]),
+        size === undefined ? undefined : session.offset + size,
+      )
     } catch (error) {
       // What was sent fits no digest the client knows: nothing can be added that would mend it.
-      if (error instanceof Refusal && error.entries[0]?.code === 'DIGEST_INVALID') await closeSession(context.storage, session)
+      if (error instanceof Refusal && error.entries[0]?.code === 'DIGEST_INVALID')
+        await closeSession(context.storage, session)
       throw wrongLength(error)
     }
   }
@@ -113,21 +154,39 @@ export async function finishUpload(context: RegistryContext, { request, url }: C
 }
 
 /** One chunk that was the whole was hashed when it came: it need not be read again. */
-async function moveWhole({ storage }: RegistryContext, session: UploadSession, digest: Digest): Promise<boolean> {
+async function moveWhole(
+  { storage }: RegistryContext,
+  session: UploadSession,
+  digest: Digest,
+): Promise<boolean> {
   if (session.parts.length !== 1 || !canMove(storage)) return false
   const known = await storage.get(firstDigestKey(session))
-  if (known === undefined || decodeUtf8(await readBounded(known.body, 200, 'a digest')) !== `${session.offset} ${digest}`) return false
-  const { stored } = await storage.move(partKey({ ...session, offset: 0 }), blobKey(digest), { ifAbsent: true })
+  if (
+    known === undefined ||
+    decodeUtf8(await readBounded(known.body, 200, 'a digest')) !== `${session.offset} ${digest}`
+  )
+    return false
+  const { stored } = await storage.move(partKey({ ...session, offset: 0 }), blobKey(digest), {
+    ifAbsent: true,
+  })
   return stored || (await storage.head(blobKey(digest))) !== undefined
 }
 
 /** end-13: `GET` of the upload's location. */
-export async function describeUpload(context: RegistryContext, repository: string, id: string): Promise<Response> {
+export async function describeUpload(
+  context: RegistryContext,
+  repository: string,
+  id: string,
+): Promise<Response> {
   return answerSession(204, await readSession(context, repository, id))
 }
 
 /** end-14: `DELETE` of the upload's location. */
-export async function cancelUpload(context: RegistryContext, repository: string, id: string): Promise<Response> {
+export async function cancelUpload(
+  context: RegistryContext,
+  repository: string,
+  id: string,
+): Promise<Response> {
   await closeSession(context.storage, await readSession(context, repository, id))
   return answerEmpty(204)
 }
@@ -138,25 +197,46 @@ function answerSession(status: number, session: UploadSession): Response {
 
 function sessionHeaders({ id, repository, offset }: UploadSession): Record<string, string> {
   // `0-0` before the first byte too: that is what clients know from other registries.
-  return { Location: `/v2/${repository}/blobs/uploads/${id}`, Range: `0-${Math.max(offset - 1, 0)}`, 'Docker-Upload-UUID': id }
+  return {
+    Location: `/v2/${repository}/blobs/uploads/${id}`,
+    Range: `0-${Math.max(offset - 1, 0)}`,
+    'Docker-Upload-UUID': id,
+  }
 }
 
 /** Checks that a chunk continues where the last one ended. */
-function chunkRange(request: Request, session: UploadSession): { first: number; last: number } | undefined {
+function chunkRange(
+  request: Request,
+  session: UploadSession,
+): { first: number; last: number } | undefined {
   const header = request.headers.get('Content-Range')
   if (header === null) return undefined
   const range = parseChunkRange(header)
-  if (range === undefined) throw new Refusal(400, { code: 'BLOB_UPLOAD_INVALID', message: 'Content-Range must be first-last, both included, as 0-499' })
+  if (range === undefined)
+    throw new Refusal(400, {
+      code: 'BLOB_UPLOAD_INVALID',
+      message: 'Content-Range must be first-last, both included, as 0-499',
+    })
   if (range.first !== session.offset) throw outOfOrder(session)
   const announced = announcedSize(request)
   if (announced !== undefined && announced !== range.last - range.first + 1) {
-    throw new Refusal(400, { code: 'SIZE_INVALID', message: 'Content-Range and Content-Length do not agree' })
+    throw new Refusal(400, {
+      code: 'SIZE_INVALID',
+      message: 'Content-Range and Content-Length do not agree',
+    })
   }
   return range
 }
 
 function outOfOrder(session: UploadSession): Refusal {
-  return new Refusal(416, { code: 'BLOB_UPLOAD_INVALID', message: `out of order: the next chunk begins at ${session.offset}` }, { headers: sessionHeaders(session) })
+  return new Refusal(
+    416,
+    {
+      code: 'BLOB_UPLOAD_INVALID',
+      message: `out of order: the next chunk begins at ${session.offset}`,
+    },
+    { headers: sessionHeaders(session) },
+  )
 }
 
 function refuseTooLarge({ maxBlobBytes }: RegistryContext, offset: number, request: Request): void {
@@ -165,6 +245,14 @@ function refuseTooLarge({ maxBlobBytes }: RegistryContext, offset: number, reque
 
 /** The storage says so when a stream had not the size that was announced. */
 function wrongLength(error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_DIGEST_MISMATCH') return error
-  return new Refusal(400, { code: 'SIZE_INVALID', message: 'more or fewer bytes came than were announced: nothing of them was kept' }, { cause: error })
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_DIGEST_MISMATCH')
+    return error
+  return new Refusal(
+    400,
+    {
+      code: 'SIZE_INVALID',
+      message: 'more or fewer bytes came than were announced: nothing of them was kept',
+    },
+    { cause: error },
+  )
 }

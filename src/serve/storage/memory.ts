@@ -78,7 +78,9 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
 
     async put(key, body, { ifAbsent = false, ifMatch, size } = {}) {
       assertStorageKey(key)
-      const holds = (): boolean => !(ifAbsent && values.has(key)) && (ifMatch === undefined || values.get(key)?.etag === ifMatch)
+      const holds = (): boolean =>
+        !(ifAbsent && values.has(key)) &&
+        (ifMatch === undefined || values.get(key)?.etag === ifMatch)
       if (!holds()) return refuse(body)
       const bytes = await collect(body, size, maxBytes - used)
       // Asked again: others may have written while the bytes came in. From here on nothing waits.
@@ -134,7 +136,11 @@ async function refuse(body: StorageBody): Promise<PutResult> {
   return { stored: false }
 }
 
-async function collect(body: StorageBody, size: number | undefined, room: number): Promise<Uint8Array> {
+async function collect(
+  body: StorageBody,
+  size: number | undefined,
+  room: number,
+): Promise<Uint8Array> {
   // Copied: what the caller does to its array afterwards must not change what is stored.
   if (body instanceof Uint8Array) return body.slice()
   const expected = sizeOf(body) ?? size
@@ -151,21 +157,30 @@ async function collect(body: StorageBody, size: number | undefined, room: number
 }
 
 function wrongSize(expected: number, actual: number | string): SpindleError {
-  return new SpindleError('ERR_DIGEST_MISMATCH', `a value of ${expected} bytes was announced, but ${actual} came`)
+  return new SpindleError(
+    'ERR_DIGEST_MISMATCH',
+    `a value of ${expected} bytes was announced, but ${actual} came`,
+  )
 }
 
 function full(bytes: number): SpindleError {
-  return new SpindleError('ERR_LIMIT_EXCEEDED', `the memory storage has no room for more than ${bytes} bytes: raise maxBytes or use another storage`)
+  return new SpindleError(
+    'ERR_LIMIT_EXCEEDED',
+    `the memory storage has no room for more than ${bytes} bytes: raise maxBytes or use another storage`,
+  )
 }
 
 function pieces(bytes: Uint8Array): ReadableStream<Uint8Array> {
   if (bytes.length <= PIECE) return streamOf(bytes.slice())
   let at = 0
-  return new ReadableStream<Uint8Array>({
-    pull(controller) {
-      controller.enqueue(bytes.slice(at, at + PIECE))
-      at += PIECE
-      if (at >= bytes.length) controller.close()
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        controller.enqueue(bytes.slice(at, at + PIECE))
+        at += PIECE
+        if (at >= bytes.length) controller.close()
+      },
     },
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 }

@@ -52,7 +52,8 @@ export interface PutOptions {
 }
 
 /** `stored: false` says that `ifAbsent` or `ifMatch` did not hold; nothing was changed. */
-export type PutResult = { readonly stored: true; readonly etag: string } | { readonly stored: false }
+export type PutResult =
+  { readonly stored: true; readonly etag: string } | { readonly stored: false }
 
 export interface ListOptions {
   /** Only keys that sort after this one. */
@@ -125,7 +126,11 @@ function badKey(key: string): TypeError {
 }
 
 /** Walks all keys of a prefix, page by page, in order. */
-export async function* listAll(storage: Storage, prefix: string, options: { after?: string } = {}): AsyncGenerator<StoredInfo> {
+export async function* listAll(
+  storage: Storage,
+  prefix: string,
+  options: { after?: string } = {},
+): AsyncGenerator<StoredInfo> {
   let after = options.after
   for (;;) {
     const page = await storage.list(prefix, after === undefined ? {} : { after })

@@ -12,16 +12,22 @@ export async function textAt(storage: Storage, key: string): Promise<string | un
   return value === undefined ? undefined : decodeUtf8(await readBounded(value.body, LIMIT, key))
 }
 
-function streamOfChunks(chunks: readonly Uint8Array[], failure?: Error): ReadableStream<Uint8Array> {
+function streamOfChunks(
+  chunks: readonly Uint8Array[],
+  failure?: Error,
+): ReadableStream<Uint8Array> {
   let next = 0
-  return new ReadableStream<Uint8Array>({
-    pull(controller) {
-      const chunk = chunks[next++]
-      if (chunk !== undefined) controller.enqueue(chunk)
-      else if (failure !== undefined) controller.error(failure)
-      else controller.close()
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        const chunk = chunks[next++]
+        if (chunk !== undefined) controller.enqueue(chunk)
+        else if (failure !== undefined) controller.error(failure)
+        else controller.close()
+      },
     },
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 }
 
 async function keysOf(storage: Storage, prefix = ''): Promise<string[]> {
@@ -31,7 +37,10 @@ async function keysOf(storage: Storage, prefix = ''): Promise<string[]> {
 }
 
 /** What every storage must do; `open` gives another view of one place, as a second process would have. */
-export function describeStorage(name: string, create: () => Promise<{ storage: Storage; open: () => Storage }>): void {
+export function describeStorage(
+  name: string,
+  create: () => Promise<{ storage: Storage; open: () => Storage }>,
+): void {
   describe(`${name} storage`, () => {
     it('gives back what was put, with its size, and nothing for what was not', async () => {
       const { storage } = await create()
@@ -46,7 +55,10 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
       const { storage } = await create()
       await storage.put('bytes', new Uint8Array(0))
       await storage.put('content', new Blob(['content']))
-      await storage.put('stream', streamOfChunks([encodeUtf8('st'), new Uint8Array(0), encodeUtf8('ream')]))
+      await storage.put(
+        'stream',
+        streamOfChunks([encodeUtf8('st'), new Uint8Array(0), encodeUtf8('ream')]),
+      )
       await storage.put('empty', streamOfChunks([]), { size: 0 })
       expect(await textAt(storage, 'bytes')).toBe('')
       expect(await textAt(storage, 'content')).toBe('content')
@@ -66,7 +78,9 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
       const { storage } = await create()
       await storage.put('key', encodeUtf8('0123456789'))
       const read = async (offset: number, length?: number): Promise<string | undefined> => {
-        const value = await storage.get('key', { range: length === undefined ? { offset } : { offset, length } })
+        const value = await storage.get('key', {
+          range: length === undefined ? { offset } : { offset, length },
+        })
         expect(value?.size).toBe(10)
         return decodeUtf8(await readBounded(value!.body, 10, 'key'))
       }
@@ -81,11 +95,19 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
     it('carries values larger than one piece, whole and in ranges', async () => {
       const { storage } = await create()
       const bytes = new Uint8Array(5 * 1024 * 1024 + 17).map((_, i) => (i * 7) >> 3)
-      await storage.put('large', streamOfChunks([bytes.subarray(0, 3_000_001), bytes.subarray(3_000_001)]), { size: bytes.length })
+      await storage.put(
+        'large',
+        streamOfChunks([bytes.subarray(0, 3_000_001), bytes.subarray(3_000_001)]),
+        { size: bytes.length },
+      )
       const whole = await readBounded((await storage.get('large'))!.body, LIMIT, 'large')
       expect(whole.length).toBe(bytes.length)
       expect(whole.every((byte, i) => byte === bytes[i])).toBe(true)
-      const part = await readBounded((await storage.get('large', { range: { offset: 2_097_000, length: 1_100_000 } }))!.body, LIMIT, 'large')
+      const part = await readBounded(
+        (await storage.get('large', { range: { offset: 2_097_000, length: 1_100_000 } }))!.body,
+        LIMIT,
+        'large',
+      )
       expect(part.length).toBe(1_100_000)
       expect(part.every((byte, i) => byte === bytes[2_097_000 + i])).toBe(true)
     })
@@ -103,25 +125,37 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
     it('keeps nothing of a stream that breaks, and what was there before', async () => {
       const { storage } = await create()
       const broken = new Error('cut')
-      await expect(storage.put('new', streamOfChunks([new Uint8Array(2_000_000)], broken))).rejects.toBe(broken)
+      await expect(
+        storage.put('new', streamOfChunks([new Uint8Array(2_000_000)], broken)),
+      ).rejects.toBe(broken)
       expect(await storage.head('new')).toBeUndefined()
       await storage.put('old', encodeUtf8('old'))
-      await expect(storage.put('old', streamOfChunks([encodeUtf8('x')], broken))).rejects.toBe(broken)
+      await expect(storage.put('old', streamOfChunks([encodeUtf8('x')], broken))).rejects.toBe(
+        broken,
+      )
       expect(await textAt(storage, 'old')).toBe('old')
       expect(await keysOf(storage)).toEqual(['old'])
     })
 
     it('refuses a stream that has not the size it said', async () => {
       const { storage } = await create()
-      await expect(storage.put('short', streamOfChunks([encodeUtf8('abc')]), { size: 4 })).rejects.toMatchObject({ code: 'ERR_DIGEST_MISMATCH' })
-      await expect(storage.put('long', streamOfChunks([encodeUtf8('abc')]), { size: 2 })).rejects.toMatchObject({ code: 'ERR_DIGEST_MISMATCH' })
+      await expect(
+        storage.put('short', streamOfChunks([encodeUtf8('abc')]), { size: 4 }),
+      ).rejects.toMatchObject({ code: 'ERR_DIGEST_MISMATCH' })
+      await expect(
+        storage.put('long', streamOfChunks([encodeUtf8('abc')]), { size: 2 }),
+      ).rejects.toMatchObject({ code: 'ERR_DIGEST_MISMATCH' })
       expect(await keysOf(storage)).toEqual([])
     })
 
     it('shows a value only once it is whole', async () => {
       const { storage, open } = await create()
       let feed!: ReadableStreamDefaultController<Uint8Array>
-      const slow = new ReadableStream<Uint8Array>({ start: (controller) => { feed = controller } })
+      const slow = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          feed = controller
+        },
+      })
       const put = storage.put('slow', slow)
       feed.enqueue(new Uint8Array(3_000_000))
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -134,7 +168,11 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
     it('puts if absent: of many at once exactly one', async () => {
       const { storage, open } = await create()
       const views = [storage, open(), open()]
-      const results = await Promise.all(Array.from({ length: 24 }, (_, i) => views[i % 3]!.put('once', encodeUtf8(`writer ${i}`), { ifAbsent: true })))
+      const results = await Promise.all(
+        Array.from({ length: 24 }, (_, i) =>
+          views[i % 3]!.put('once', encodeUtf8(`writer ${i}`), { ifAbsent: true }),
+        ),
+      )
       expect(results.filter((result) => result.stored)).toHaveLength(1)
       const winner = results.findIndex((result) => result.stored)
       expect(await textAt(open(), 'once')).toBe(`writer ${winner}`)
@@ -143,9 +181,19 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
     it('puts if absent while another writer is still sending: the first to be whole stays', async () => {
       const { storage, open } = await create()
       let feed!: ReadableStreamDefaultController<Uint8Array>
-      const slow = storage.put('key', new ReadableStream<Uint8Array>({ start: (controller) => { feed = controller } }), { ifAbsent: true })
+      const slow = storage.put(
+        'key',
+        new ReadableStream<Uint8Array>({
+          start: (controller) => {
+            feed = controller
+          },
+        }),
+        { ifAbsent: true },
+      )
       feed.enqueue(encodeUtf8('slow'))
-      expect(await open().put('key', encodeUtf8('fast'), { ifAbsent: true })).toMatchObject({ stored: true })
+      expect(await open().put('key', encodeUtf8('fast'), { ifAbsent: true })).toMatchObject({
+        stored: true,
+      })
       feed.close()
       expect(await slow).toEqual({ stored: false })
       expect(await textAt(storage, 'key')).toBe('fast')
@@ -159,7 +207,8 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
         for (;;) {
           const value = (await view.get('counter'))!
           const next = Number(decodeUtf8(await readBounded(value.body, 10, 'counter'))) + 1
-          if ((await view.put('counter', encodeUtf8(String(next)), { ifMatch: value.etag })).stored) return
+          if ((await view.put('counter', encodeUtf8(String(next)), { ifMatch: value.etag })).stored)
+            return
         }
       }
       await Promise.all(Array.from({ length: 30 }, (_, i) => raise(views[i % 3]!)))
@@ -168,14 +217,18 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
 
     it('refuses to set over another value, or over nothing', async () => {
       const { storage } = await create()
-      expect(await storage.put('key', encodeUtf8('x'), { ifMatch: 'anything' })).toEqual({ stored: false })
+      expect(await storage.put('key', encodeUtf8('x'), { ifMatch: 'anything' })).toEqual({
+        stored: false,
+      })
       const first = await storage.put('key', encodeUtf8('1'))
       const head = (await storage.head('key'))!
       expect(first).toEqual({ stored: true, etag: head.etag })
       const second = await storage.put('key', encodeUtf8('2'), { ifMatch: head.etag })
       expect(second.stored).toBe(true)
       expect((await storage.get('key'))!.etag).not.toBe(head.etag)
-      expect(await storage.put('key', encodeUtf8('3'), { ifMatch: head.etag })).toEqual({ stored: false })
+      expect(await storage.put('key', encodeUtf8('3'), { ifMatch: head.etag })).toEqual({
+        stored: false,
+      })
       expect(await textAt(storage, 'key')).toBe('2')
     })
 
@@ -183,10 +236,15 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
       const { storage } = await create()
       await storage.put('key', encodeUtf8('there'))
       let cancelled = false
-      const endless = new ReadableStream<Uint8Array>({
-        pull: (controller) => controller.enqueue(new Uint8Array(1000)),
-        cancel: () => { cancelled = true },
-      }, { highWaterMark: 0 })
+      const endless = new ReadableStream<Uint8Array>(
+        {
+          pull: (controller) => controller.enqueue(new Uint8Array(1000)),
+          cancel: () => {
+            cancelled = true
+          },
+        },
+        { highWaterMark: 0 },
+      )
       expect(await storage.put('key', endless, { ifAbsent: true })).toEqual({ stored: false })
       expect(cancelled).toBe(true)
     })
@@ -210,15 +268,53 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
       expect(await keysOf(storage, 'b/1')).toEqual(['b/1', 'b/10'])
       expect(await keysOf(storage, 'none/')).toEqual([])
       const page = await storage.list('a', { limit: 2 })
-      expect(page).toMatchObject({ entries: [{ key: 'a', size: 1 }, { key: 'a-b', size: 3 }], more: true })
-      expect((await storage.list('a', { limit: 2, after: 'a/b' })).entries.map(({ key }) => key)).toEqual(['a/b/c', 'a0'])
+      expect(page).toMatchObject({
+        entries: [
+          { key: 'a', size: 1 },
+          { key: 'a-b', size: 3 },
+        ],
+        more: true,
+      })
+      expect(
+        (await storage.list('a', { limit: 2, after: 'a/b' })).entries.map(({ key }) => key),
+      ).toEqual(['a/b/c', 'a0'])
       expect(await storage.list('b/', { after: 'b/2' })).toEqual({ entries: [], more: false })
     })
 
     it('tells keys apart that a file system might not', async () => {
       const { storage } = await create()
-      const keys = ['case', 'Case', 'CASE', 'con', 'CON', 'con.txt', 'nul', 'a.', 'a', '.hidden', '%41', 'A', 'a%', 'a%/b', 'a=', 'x:y', 'x*y', 'x|y', 'q?', '"', '<', '>',
-        'L'.repeat(128), 'l'.repeat(128), `${'l'.repeat(128)}/x`, 'l'.repeat(255), 'l'.repeat(80), 'l'.repeat(79), '__proto__', 'constructor']
+      const keys = [
+        'case',
+        'Case',
+        'CASE',
+        'con',
+        'CON',
+        'con.txt',
+        'nul',
+        'a.',
+        'a',
+        '.hidden',
+        '%41',
+        'A',
+        'a%',
+        'a%/b',
+        'a=',
+        'x:y',
+        'x*y',
+        'x|y',
+        'q?',
+        '"',
+        '<',
+        '>',
+        'L'.repeat(128),
+        'l'.repeat(128),
+        `${'l'.repeat(128)}/x`,
+        'l'.repeat(255),
+        'l'.repeat(80),
+        'l'.repeat(79),
+        '__proto__',
+        'constructor',
+      ]
       for (const key of keys) await storage.put(key, encodeUtf8(key))
       for (const key of keys) expect(await textAt(storage, key)).toBe(key)
       expect(await keysOf(storage)).toEqual([...keys].sort())
@@ -226,7 +322,23 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
 
     it('refuses what is no key', async () => {
       const { storage } = await create()
-      for (const key of ['', '/', '/a', 'a/', 'a//b', '.', '..', 'a/../b', './a', 'a\\b', 'a b', 'a\n', 'ä', '\0', 'x'.repeat(769)]) {
+      for (const key of [
+        '',
+        '/',
+        '/a',
+        'a/',
+        'a//b',
+        '.',
+        '..',
+        'a/../b',
+        './a',
+        'a\\b',
+        'a b',
+        'a\n',
+        'ä',
+        '\0',
+        'x'.repeat(769),
+      ]) {
         await expect(storage.get(key), key).rejects.toThrow(TypeError)
         await expect(storage.put(key, encodeUtf8('x')), key).rejects.toThrow(TypeError)
         await expect(storage.delete(key), key).rejects.toThrow(TypeError)
@@ -237,7 +349,9 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
       const { storage } = await create()
       if (!canMove(storage)) return
       await storage.put('from', encodeUtf8('moved'))
-      expect(await storage.move('from', 'deep/to', { ifAbsent: true })).toMatchObject({ stored: true })
+      expect(await storage.move('from', 'deep/to', { ifAbsent: true })).toMatchObject({
+        stored: true,
+      })
       expect(await textAt(storage, 'deep/to')).toBe('moved')
       expect(await storage.head('from')).toBeUndefined()
       await storage.put('from', encodeUtf8('again'))
@@ -251,31 +365,51 @@ export function describeStorage(name: string, create: () => Promise<{ storage: S
     it('behaves as a sorted map does, whatever is done to it', async () => {
       const key = fc.constantFrom('a', 'a/b', 'A', 'a-', 'b', 'b/c/d', 'b/c', 'l'.repeat(100))
       const step = fc.oneof(
-        fc.record({ do: fc.constant('put' as const), key, text: fc.string({ maxLength: 5 }), ifAbsent: fc.boolean() }),
+        fc.record({
+          do: fc.constant('put' as const),
+          key,
+          text: fc.string({ maxLength: 5 }),
+          ifAbsent: fc.boolean(),
+        }),
         fc.record({ do: fc.constant('delete' as const), key }),
-        fc.record({ do: fc.constant('list' as const), prefix: fc.constantFrom('', 'a', 'b/', 'l'), after: fc.option(key, { nil: undefined }), limit: fc.integer({ min: 1, max: 4 }) }),
+        fc.record({
+          do: fc.constant('list' as const),
+          prefix: fc.constantFrom('', 'a', 'b/', 'l'),
+          after: fc.option(key, { nil: undefined }),
+          limit: fc.integer({ min: 1, max: 4 }),
+        }),
       )
-      await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
-        const { storage } = await create()
-        const model = new Map<string, string>()
-        for (const s of steps) {
-          if (s.do === 'put') {
-            const expected = !(s.ifAbsent && model.has(s.key))
-            const { stored } = await storage.put(s.key, encodeUtf8(s.text), { ifAbsent: s.ifAbsent })
-            expect(stored).toBe(expected)
-            if (expected) model.set(s.key, decodeUtf8(encodeUtf8(s.text))!)
-          } else if (s.do === 'delete') {
-            await storage.delete(s.key)
-            model.delete(s.key)
-          } else {
-            const all = [...model.keys()].sort().filter((k) => k.startsWith(s.prefix) && (s.after === undefined || k > s.after))
-            const { entries, more } = await storage.list(s.prefix, { limit: s.limit, ...(s.after !== undefined && { after: s.after }) })
-            expect(entries.map((entry) => entry.key)).toEqual(all.slice(0, s.limit))
-            expect(more).toBe(all.length > s.limit)
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+          const { storage } = await create()
+          const model = new Map<string, string>()
+          for (const s of steps) {
+            if (s.do === 'put') {
+              const expected = !(s.ifAbsent && model.has(s.key))
+              const { stored } = await storage.put(s.key, encodeUtf8(s.text), {
+                ifAbsent: s.ifAbsent,
+              })
+              expect(stored).toBe(expected)
+              if (expected) model.set(s.key, decodeUtf8(encodeUtf8(s.text))!)
+            } else if (s.do === 'delete') {
+              await storage.delete(s.key)
+              model.delete(s.key)
+            } else {
+              const all = [...model.keys()]
+                .sort()
+                .filter((k) => k.startsWith(s.prefix) && (s.after === undefined || k > s.after))
+              const { entries, more } = await storage.list(s.prefix, {
+                limit: s.limit,
+                ...(s.after !== undefined && { after: s.after }),
+              })
+              expect(entries.map((entry) => entry.key)).toEqual(all.slice(0, s.limit))
+              expect(more).toBe(all.length > s.limit)
+            }
           }
-        }
-        for (const k of model.keys()) expect(await textAt(storage, k)).toBe(model.get(k))
-      }), { numRuns: 40 })
+          for (const k of model.keys()) expect(await textAt(storage, k)).toBe(model.get(k))
+        }),
+        { numRuns: 40 },
+      )
     })
   })
 }

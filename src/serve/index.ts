@@ -1,0 +1,10 @@
+/** Servers as `fetch` handlers, and where they keep things. Exported as `spindle/serve`. */
+export { formatChallenge, formatScope } from './authorize.ts'
+export type { Authorization, Authorize, Challenge } from './authorize.ts'
+export type { CorsOptions } from './cors.ts'
+export { createRegistryHandler } from './registry/handler.ts'
+export type { RegistryHandlerOptions, TokenEndpoint } from './registry/handler.ts'
+export { createMemoryStorage } from './storage/memory.ts'
+export type { MemoryStorageOptions } from './storage/memory.ts'
+export { assertStorageKey, canMove, listAll } from './storage/port.ts'
+export type * from './storage/port.ts'
