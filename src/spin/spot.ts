@@ -1,0 +1,101 @@
+import { AppInvalid, type Finding } from '../errors.ts'
+import { isTomlDate, type TomlDocument } from './toml.ts'
+import type { TomlPlace } from './toml-places.ts'
+
+/** One value of a document, where it stands, and where to report what is wrong with it. */
+export interface Spot {
+  readonly value: unknown
+  readonly place: TomlPlace
+  readonly report: Report
+}
+
+/** Collects what is found in one document. */
+export interface Report {
+  /** Something that the application can't be loaded with. */
+  error(spot: Spot, code: string, message: string, at?: 'key' | 'value'): void
+  warn(spot: Spot, code: string, message: string, at?: 'key' | 'value'): void
+  /** In the order of their places. @throws `AppInvalid` with all errors, if there are any. */
+  warnings(): readonly Finding[]
+}
+
+interface Placed {
+  readonly offset: number
+  readonly finding: Finding
+}
+
+export function createReport(document: TomlDocument): Report {
+  const errors: Placed[] = []
+  const warnings: Placed[] = []
+  const add = (list: Placed[], spot: Spot, code: string, message: string, at: 'key' | 'value'): void => {
+    const { place } = spot
+    const [start, end] = at === 'key' ? [place.keyStart, place.keyEnd] : [place.valueStart, place.valueEnd]
+    const { lines, path } = document
+    list.push({
+      offset: start,
+      finding: { code, message, path, ...lines.positionOf(start), frame: lines.frameOf(start, end) },
+    })
+  }
+  const inOrder = (list: readonly Placed[]): Finding[] =>
+    list.toSorted((a, b) => a.offset - b.offset).map(({ finding }) => finding)
+  return {
+    error: (spot, code, message, at = 'value') => add(errors, spot, code, message, at),
+    warn: (spot, code, message, at = 'value') => add(warnings, spot, code, message, at),
+    warnings() {
+      if (errors.length > 0) throw new AppInvalid(inOrder(errors))
+      return inOrder(warnings)
+    },
+  }
+}
+
+/** The same value, with errors about it and all within it only warned of. */
+export function lenient(spot: Spot): Spot {
+  const { report } = spot
+  return { ...spot, report: { ...report, error: report.warn } }
+}
+
+/** The same value, for looking again at what was reported on before. */
+export function silent(spot: Spot): Spot {
+  const ignore = (): void => {}
+  return { ...spot, report: { ...spot.report, error: ignore, warn: ignore } }
+}
+
+export function rootSpot(document: TomlDocument, report: Report): Spot {
+  return { value: document.root, place: document.places, report }
+}
+
+export function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isTomlDate(value)
+}
+
+/** The member of a table or array; `undefined` when it isn't there. */
+export function childSpot(spot: Spot, key: string): Spot | undefined {
+  const { value, place, report } = spot
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+  const inner = (value as Readonly<Record<string, unknown>>)[key]
+  return { value: inner, place: place.children.get(key) ?? place, report }
+}
+
+/** All members of a table or array with their keys, in file order. */
+export function* childSpots(spot: Spot): Generator<readonly [string, Spot]> {
+  if (typeof spot.value !== 'object' || spot.value === null) return
+  for (const key of Object.keys(spot.value)) {
+    const child = childSpot(spot, key)
+    if (child !== undefined) yield [key, child]
+  }
+}
+
+/** A value's type in the words of Spin's own messages. */
+export function describeValue(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `string ${JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)}`
+    case 'number':
+      return `${Number.isInteger(value) ? 'integer' : 'floating point'} \`${value}\``
+    case 'bigint':
+      return `integer \`${value}\``
+    case 'boolean':
+      return `boolean \`${value}\``
+    default:
+      return Array.isArray(value) ? 'sequence' : isTomlDate(value) ? 'datetime' : 'map'
+  }
+}
