@@ -1,0 +1,253 @@
+// npm run bench: transfers, memory and digests, each beside its peers in the same run.
+// `-- --rounds 3` (default), `-- --only transfers,stream,digest`.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpus, release, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { writeLayout } from './content.mjs'
+import { measureDigests } from './digest.mjs'
+import { measure, median } from './process.mjs'
+import { startRegistry } from './registry.mjs'
+import { formatTable } from './table.mjs'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: 'transfers,stream,digest' },
+  },
+})
+const rounds = Number(values.rounds)
+const only = values.only.split(',')
+const here = fileURLToPath(new URL('.', import.meta.url))
+const side = (name) => join(here, 'sides', `${name}.mjs`)
+const CONCURRENCY = '8'
+
+function hasCommand(command, args) {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Memory as a disk: a real one would measure itself. */
+const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'spindle-bench-'))
+let registry
+const leftOut = []
+
+/** Who is measured, and how each is told to push and pull. A missing action is left out. */
+const SIDES = [
+  {
+    name: 'spindle',
+    push: (layout, repository) => [
+      process.execPath,
+      [side('spindle'), 'push', `${registry.host}/${repository}:v1`, layout],
+    ],
+    pull: (repository, target) => [
+      process.execPath,
+      [side('spindle'), 'pull', `${registry.host}/${repository}:v1`, target],
+    ],
+  },
+  {
+    name: 'oras',
+    missing: !hasCommand('oras', ['version']) && 'not on PATH',
+    push: (layout, repository) => [
+      'oras',
+      [
+        'cp',
+        '--concurrency',
+        CONCURRENCY,
+        '--from-oci-layout',
+        `${layout}:v1`,
+        '--to-plain-http',
+        `${registry.host}/${repository}:v1`,
+      ],
+    ],
+    pull: (repository, target) => [
+      'oras',
+      [
+        'cp',
+        '--concurrency',
+        CONCURRENCY,
+        '--from-plain-http',
+        `${registry.host}/${repository}:v1`,
+        '--to-oci-layout',
+        `${target}:v1`,
+      ],
+    ],
+  },
+  {
+    name: 'skopeo',
+    missing: !hasCommand('skopeo', ['--version']) && 'not on PATH',
+    without: { many: 'takes minutes for 2000 layers' },
+    push: (layout, repository) => [
+      'skopeo',
+      [
+        'copy',
+        '--quiet',
+        '--insecure-policy',
+        '--preserve-digests',
+        '--dest-tls-verify=false',
+        `oci:${layout}:v1`,
+        `docker://${registry.host}/${repository}:v1`,
+      ],
+    ],
+    pull: (repository, target) => [
+      'skopeo',
+      [
+        'copy',
+        '--quiet',
+        '--insecure-policy',
+        '--preserve-digests',
+        '--src-tls-verify=false',
+        `docker://${registry.host}/${repository}:v1`,
+        `oci:${target}:v1`,
+      ],
+    ],
+  },
+  {
+    name: '@sigstore/oci',
+    missing:
+      !existsSync(join(here, 'node_modules', '@sigstore', 'oci')) &&
+      'not installed; npm ci --prefix bench',
+    push: (layout, repository) => [
+      process.execPath,
+      [side('sigstore-oci'), registry.host, repository, layout],
+    ],
+  },
+]
+
+const CONTENTS = [
+  { key: 'one', title: '1 × 100 MiB', count: 1, size: 100 * 1024 * 1024 },
+  { key: 'many', title: '2000 × 10 KiB', count: 2000, size: 10 * 1024 },
+]
+
+async function measureTransfers() {
+  const samples = new Map()
+  const keep = (row, name, sample) => {
+    const key = `${row}\n${name}`
+    samples.set(key, [...(samples.get(key) ?? []), sample])
+  }
+  for (const content of CONTENTS) {
+    const layout = join(scratch, `layout-${content.key}`)
+    writeLayout(layout, content.count, content.size)
+    for (let round = 0; round < rounds; round++) {
+      for (const one of SIDES) {
+        if (one.missing || one.without?.[content.key]) continue
+        const repository = `bench/${content.key}/${one.name.replace(/[^a-z]/g, '')}/${round}`
+        const target = join(scratch, 'pulled')
+        keep(`${content.title}, push`, one.name, await measure(...one.push(layout, repository)))
+        keep(
+          `${content.title}, push again`,
+          one.name,
+          await measure(...one.push(layout, repository)),
+        )
+        if (one.pull === undefined) continue
+        keep(`${content.title}, pull`, one.name, await measure(...one.pull(repository, target)))
+        rmSync(target, { recursive: true, force: true })
+      }
+    }
+  }
+  for (const one of SIDES) {
+    if (one.missing) leftOut.push(`${one.name}: ${one.missing}`)
+    for (const [key, why] of Object.entries(one.without ?? {})) {
+      leftOut.push(`${one.name}, ${CONTENTS.find((content) => content.key === key).title}: ${why}`)
+    }
+    if (one.pull === undefined) leftOut.push(`${one.name}, pull: it has none`)
+  }
+
+  const measured = SIDES.filter((one) => !one.missing)
+  const rowsOf = [...new Set([...samples.keys()].map((key) => key.split('\n')[0]))]
+  const value = (row, name, pick) => {
+    const found = samples.get(`${row}\n${name}`)
+    return found === undefined ? undefined : median(found.map(pick))
+  }
+  const seconds = (sample) => sample.seconds
+  const fixed = (number, digits) => (number === undefined ? '–' : number.toFixed(digits))
+
+  console.log(
+    '\nSeconds, median. Command line tools: the whole process; libraries: the call, the process in brackets.',
+  )
+  console.log(
+    formatTable(
+      ['', ...measured.map((one) => one.name), 'spindle : oras', 'requests'],
+      rowsOf.map((row) => {
+        const ours = value(row, 'spindle', seconds)
+        const oras = value(row, 'oras', seconds)
+        return [
+          row,
+          ...measured.map((one) => {
+            const inside = value(row, one.name, seconds)
+            const wall = value(row, one.name, (sample) => sample.wall)
+            return inside === wall ? fixed(inside, 2) : `${fixed(inside, 2)} (${fixed(wall, 2)})`
+          }),
+          ours === undefined || oras === undefined ? '–' : (ours / oras).toFixed(2),
+          fixed(
+            value(row, 'spindle', (sample) => sample.requests),
+            0,
+          ),
+        ]
+      }),
+    ),
+  )
+  console.log('\nPeak resident memory of the process, MiB, median.')
+  console.log(
+    formatTable(
+      ['', ...measured.map((one) => one.name)],
+      rowsOf.map((row) => [
+        row,
+        ...measured.map((one) =>
+          fixed(mebibytes(value(row, one.name, (sample) => sample.peak)), 0),
+        ),
+      ]),
+    ),
+  )
+}
+
+const mebibytes = (bytes) => (bytes === undefined ? undefined : bytes / 1024 / 1024)
+
+async function measureStreams() {
+  const reference = `${registry.host}/bench/stream:v1`
+  const rows = []
+  for (const action of ['stream-push', 'stream-pull']) {
+    const result = await measure(process.execPath, [side('spindle'), action, reference])
+    rows.push([
+      action,
+      result.seconds.toFixed(2),
+      mebibytes(result.peak).toFixed(0),
+      mebibytes(result.peak - result.before).toFixed(0),
+    ])
+  }
+  console.log('\nA layer of 1 GiB, streamed with a native hasher, never held.')
+  console.log(formatTable(['', 'seconds', 'peak MiB', 'above start MiB'], rows))
+}
+
+try {
+  console.log(
+    `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, ${rounds} rounds`,
+  )
+  if (only.includes('transfers') || only.includes('stream')) {
+    registry = await startRegistry(scratch)
+    if (only.includes('transfers')) await measureTransfers()
+    if (only.includes('stream')) await measureStreams()
+  }
+  if (only.includes('digest')) {
+    console.log('\nSHA-256 of 64 MiB, MiB/s, median of 5.')
+    const { rows, missing } = await measureDigests()
+    console.log(
+      formatTable(
+        ['', 'portable hasher', 'WebCrypto, at once', 'native stream', 'portable : native'],
+        rows,
+      ),
+    )
+    leftOut.push(...missing)
+  }
+} finally {
+  registry?.stop()
+  rmSync(scratch, { recursive: true, force: true })
+}
+if (leftOut.length > 0) console.log(`\n${leftOut.map((line) => `left out: ${line}`).join('\n')}`)
