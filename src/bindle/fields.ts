@@ -23,11 +23,15 @@ export function reader(value: unknown, what: string): Fields {
     keys: () => Object.keys(value),
     take(key) {
       left.delete(key)
-      return Object.hasOwn(value, key) ? value[key] ?? undefined : undefined
+      return Object.hasOwn(value, key) ? (value[key] ?? undefined) : undefined
     },
     end() {
       const unknown = [...left].filter((key) => value[key] !== null)
-      if (unknown.length > 0) throw invalid(what, `has the unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.map((key) => JSON.stringify(key)).join(', ')}`)
+      if (unknown.length > 0)
+        throw invalid(
+          what,
+          `has the unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.map((key) => JSON.stringify(key)).join(', ')}`,
+        )
     },
   }
 }
@@ -39,9 +43,15 @@ export function required<T>(fields: Fields, key: string, read: Read<T>): T {
 }
 
 /** An object to spread: with the key, or empty. */
-export function optional<K extends string, T>(fields: Fields, key: K, read: Read<T>): { [P in K]?: T } {
+export function optional<K extends string, T>(
+  fields: Fields,
+  key: K,
+  read: Read<T>,
+): { [P in K]?: T } {
   const value = fields.take(key)
-  return (value === undefined ? {} : { [key]: read(value, `${fields.what}.${key}`) }) as { [P in K]?: T }
+  return (value === undefined ? {} : { [key]: read(value, `${fields.what}.${key}`) }) as {
+    [P in K]?: T
+  }
 }
 
 export const text: Read<string> = (value, place) => {

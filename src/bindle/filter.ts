@@ -33,7 +33,10 @@ export function filterParcels(invoice: Invoice, options: FilterOptions = {}): Pa
   }
   for (const name of options.groups ?? []) {
     if (invoice.group?.some((group) => group.name === name) !== true) {
-      throw new SpindleError('ERR_NOT_FOUND', `${invoice.bindle.name}/${invoice.bindle.version} has no group ${JSON.stringify(name)}`)
+      throw new SpindleError(
+        'ERR_NOT_FOUND',
+        `${invoice.bindle.name}/${invoice.bindle.version} has no group ${JSON.stringify(name)}`,
+      )
     }
     enabled.add(name)
   }
@@ -47,7 +50,9 @@ export function filterParcels(invoice: Invoice, options: FilterOptions = {}): Pa
     if (picked.has(parcel)) continue
     picked.add(parcel)
     for (const group of parcel.conditions?.requires ?? []) {
-      pending.push(...(members.get(group) ?? []).filter((member) => !picked.has(member) && wanted(member)))
+      pending.push(
+        ...(members.get(group) ?? []).filter((member) => !picked.has(member) && wanted(member)),
+      )
     }
   }
   return parcels.filter((parcel) => picked.has(parcel))
@@ -79,11 +84,14 @@ function fitsFeatures(parcel: Parcel, options: FilterOptions): boolean {
     return Object.hasOwn(values, name) ? values[name] : undefined
   }
   for (const [section, names] of Object.entries(options.withoutFeatures ?? {})) {
-    for (const [name, value] of Object.entries(names)) if (valueOf(section, name) === value) return false
+    for (const [name, value] of Object.entries(names))
+      if (valueOf(section, name) === value) return false
   }
   for (const [section, names] of Object.entries(options.features ?? {})) {
-    if (parcel.label.feature === undefined || !Object.hasOwn(parcel.label.feature, section)) continue
-    for (const [name, value] of Object.entries(names)) if (valueOf(section, name) !== value) return false
+    if (parcel.label.feature === undefined || !Object.hasOwn(parcel.label.feature, section))
+      continue
+    for (const [name, value] of Object.entries(names))
+      if (valueOf(section, name) !== value) return false
   }
   return true
 }
@@ -95,5 +103,7 @@ export function globalParcels(invoice: Invoice): Parcel[] {
 
 /** Parcels of one named group, not followed further. */
 export function parcelsInGroup(invoice: Invoice, group: string): Parcel[] {
-  return (invoice.parcel ?? []).filter((parcel) => parcel.conditions?.memberOf?.includes(group) === true)
+  return (invoice.parcel ?? []).filter(
+    (parcel) => parcel.conditions?.memberOf?.includes(group) === true,
+  )
 }

@@ -28,7 +28,10 @@ export function parseBindleId(input: string): BindleId {
   const name = text.slice(0, Math.max(slash, 0))
   const version = text.slice(slash + 1)
   if (slash < 1 || parseVersion(version) === undefined) {
-    throw new SpindleError('ERR_REFERENCE_INVALID', `${JSON.stringify(input)} is not a bindle id; write NAME/VERSION with a full semantic version, as in example.com/hello/1.2.3`)
+    throw new SpindleError(
+      'ERR_REFERENCE_INVALID',
+      `${JSON.stringify(input)} is not a bindle id; write NAME/VERSION with a full semantic version, as in example.com/hello/1.2.3`,
+    )
   }
   return createBindleId(name, version)
 }
@@ -43,10 +46,14 @@ export function createBindleId(name: string, version: string): BindleId {
  * @throws `ERR_REFERENCE_INVALID`
  */
 export function assertPushableId(id: BindleId): void {
-  const fits = /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/.test(id.name)
-    && !id.name.split('/').some((segment) => segment === '.' || segment === '..')
+  const fits =
+    /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/.test(id.name) &&
+    !id.name.split('/').some((segment) => segment === '.' || segment === '..')
   if (!fits || parseVersion(id.version) === undefined) {
-    throw new SpindleError('ERR_REFERENCE_INVALID', `${JSON.stringify(String(id))} can't be pushed: a server could not find it again; use ASCII letters, digits, "_", "-", "." and "/" in the name`)
+    throw new SpindleError(
+      'ERR_REFERENCE_INVALID',
+      `${JSON.stringify(String(id))} can't be pushed: a server could not find it again; use ASCII letters, digits, "_", "-", "." and "/" in the name`,
+    )
   }
 }
 

@@ -3,7 +3,17 @@ import { parseJson } from '../bytes/json.ts'
 import { parseVersion } from './semver.ts'
 import { formatToml, parseToml } from './toml.ts'
 import {
-  type Fields, flag, integer, optional, reader, required, stringList, stringMap, table, tables, text,
+  type Fields,
+  flag,
+  integer,
+  optional,
+  reader,
+  required,
+  stringList,
+  stringMap,
+  table,
+  tables,
+  text,
 } from './fields.ts'
 
 export type InvoiceRole = 'creator' | 'proxy' | 'host' | 'approver'
@@ -81,9 +91,17 @@ export const INVOICE_BYTES: number = 16 * 1024 * 1024
  * shape of names and of digests. A `null` in JSON is an absent value.
  * @throws `ERR_CONTENT_INVALID` naming the place, `ERR_LIMIT_EXCEEDED`
  */
-export function parseInvoice(source: Uint8Array | string, what = 'the invoice', format: 'toml' | 'json' = 'toml'): Invoice {
-  if (source.length > INVOICE_BYTES) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} is longer than ${INVOICE_BYTES} bytes`)
-  return readInvoice(format === 'toml' ? parseToml(source, what) : parseJson(source as Uint8Array, what), what)
+export function parseInvoice(
+  source: Uint8Array | string,
+  what = 'the invoice',
+  format: 'toml' | 'json' = 'toml',
+): Invoice {
+  if (source.length > INVOICE_BYTES)
+    throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} is longer than ${INVOICE_BYTES} bytes`)
+  return readInvoice(
+    format === 'toml' ? parseToml(source, what) : parseJson(source as Uint8Array, what),
+    what,
+  )
 }
 
 /** An invoice inside another document, as in a server's answers. */
@@ -111,7 +129,10 @@ function readSpec(fields: Fields): Invoice['bindle'] {
     ...optional(fields, 'authors', stringList),
   }
   if (parseVersion(spec.version) === undefined) {
-    throw new SpindleError('ERR_CONTENT_INVALID', `${fields.what}.version: ${JSON.stringify(spec.version)} is not a full semantic version such as 1.2.3`)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${fields.what}.version: ${JSON.stringify(spec.version)} is not a full semantic version such as 1.2.3`,
+    )
   }
   return spec
 }
@@ -119,10 +140,14 @@ function readSpec(fields: Fields): Invoice['bindle'] {
 function readParcel(fields: Fields): Parcel {
   return {
     label: required(fields, 'label', table(readLabel)),
-    ...optional(fields, 'conditions', table((inner) => ({
-      ...optional(inner, 'memberOf', stringList),
-      ...optional(inner, 'requires', stringList),
-    }))),
+    ...optional(
+      fields,
+      'conditions',
+      table((inner) => ({
+        ...optional(inner, 'memberOf', stringList),
+        ...optional(inner, 'requires', stringList),
+      })),
+    ),
   }
 }
 
@@ -155,7 +180,10 @@ function readGroup(fields: Fields): Group {
 function readSignature(fields: Fields): InvoiceSignature {
   const role = required(fields, 'role', text)
   if (!INVOICE_ROLES.includes(role as InvoiceRole)) {
-    throw new SpindleError('ERR_CONTENT_INVALID', `${fields.what}.role: ${JSON.stringify(role)} is none of ${INVOICE_ROLES.join(', ')}`)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${fields.what}.role: ${JSON.stringify(role)} is none of ${INVOICE_ROLES.join(', ')}`,
+    )
   }
   return {
     by: required(fields, 'by', text),
@@ -184,11 +212,18 @@ export function orderedInvoice(invoice: Invoice): { readonly [key: string]: unkn
       authors: invoice.bindle.authors,
     }),
     annotations: invoice.annotations === undefined ? undefined : sorted(invoice.annotations),
-    parcel: invoice.parcel?.map(({ label, conditions }) => pick({
-      label: orderedLabel(label),
-      conditions: conditions === undefined ? undefined : pick({ memberOf: conditions.memberOf, requires: conditions.requires }),
-    })),
-    group: invoice.group?.map(({ name, required: needed, satisfiedBy }) => pick({ name, required: needed, satisfiedBy })),
+    parcel: invoice.parcel?.map(({ label, conditions }) =>
+      pick({
+        label: orderedLabel(label),
+        conditions:
+          conditions === undefined
+            ? undefined
+            : pick({ memberOf: conditions.memberOf, requires: conditions.requires }),
+      }),
+    ),
+    group: invoice.group?.map(({ name, required: needed, satisfiedBy }) =>
+      pick({ name, required: needed, satisfiedBy }),
+    ),
     signature: invoice.signature?.map(orderedSignature),
   })
 }
@@ -205,7 +240,9 @@ export function orderedLabel(label: Label): { readonly [key: string]: unknown } 
   })
 }
 
-function orderedSignature({ by, signature, key, role, at }: InvoiceSignature): { readonly [key: string]: unknown } {
+function orderedSignature({ by, signature, key, role, at }: InvoiceSignature): {
+  readonly [key: string]: unknown
+} {
   return { by, signature, key, role, at }
 }
 
@@ -213,7 +250,13 @@ function pick(entries: { readonly [key: string]: unknown }): { readonly [key: st
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined))
 }
 
-function sorted<T>(map: Readonly<Record<string, T>>, each: (value: T) => unknown = (value) => value): { readonly [key: string]: unknown } {
-  return Object.fromEntries(Object.keys(map).sort().map((key) => [key, each(map[key] as T)]))
+function sorted<T>(
+  map: Readonly<Record<string, T>>,
+  each: (value: T) => unknown = (value) => value,
+): { readonly [key: string]: unknown } {
+  return Object.fromEntries(
+    Object.keys(map)
+      .sort()
+      .map((key) => [key, each(map[key] as T)]),
+  )
 }
-

@@ -57,7 +57,10 @@ export function formatKeyring(keyring: Keyring): Uint8Array<ArrayBuffer> {
   return formatToml({
     version: keyring.version,
     key: keyring.key.map(({ label, roles, key, labelSignature }) => ({
-      label, roles: [...roles], key, ...(labelSignature === undefined ? {} : { labelSignature }),
+      label,
+      roles: [...roles],
+      key,
+      ...(labelSignature === undefined ? {} : { labelSignature }),
     })),
   })
 }
@@ -99,16 +102,27 @@ export function formatSecretKeys(keys: SecretKeys): Uint8Array<ArrayBuffer> {
 function readEntries(value: unknown, what: string): Fields[] {
   const fields = reader(value, what)
   const version = required(fields, 'version', text)
-  if (version !== '1.0') throw new SpindleError('ERR_CONTENT_INVALID', `${what}.version is ${JSON.stringify(version)}; only "1.0" is known`)
+  if (version !== '1.0')
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${what}.version is ${JSON.stringify(version)}; only "1.0" is known`,
+    )
   const entries = fields.take('key')
-  if (!Array.isArray(entries)) throw new SpindleError('ERR_CONTENT_INVALID', `${what} lacks "key": write key = [] for an empty one`)
+  if (!Array.isArray(entries))
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${what} lacks "key": write key = [] for an empty one`,
+    )
   return entries.map((entry, index) => reader(entry, `${what}.key[${index}]`))
 }
 
 function readRoles(value: unknown, place: string): InvoiceRole[] {
   return stringList(value, place).map((role) => {
     if (!INVOICE_ROLES.includes(role as InvoiceRole)) {
-      throw new SpindleError('ERR_CONTENT_INVALID', `${place}: ${JSON.stringify(role)} is none of ${INVOICE_ROLES.join(', ')}`)
+      throw new SpindleError(
+        'ERR_CONTENT_INVALID',
+        `${place}: ${JSON.stringify(role)} is none of ${INVOICE_ROLES.join(', ')}`,
+      )
     }
     return role as InvoiceRole
   })
@@ -121,7 +135,10 @@ export function parseRole(input: string): InvoiceRole | undefined {
 }
 
 /** Makes a new key. */
-export async function generateSecretKey(label: string, roles: readonly InvoiceRole[]): Promise<SecretKeyEntry> {
+export async function generateSecretKey(
+  label: string,
+  roles: readonly InvoiceRole[],
+): Promise<SecretKeyEntry> {
   const seed = crypto.getRandomValues(new Uint8Array(32))
   const { publicKey } = await createEd25519Key(seed)
   const pair = new Uint8Array(64)
@@ -136,17 +153,30 @@ export async function generateSecretKey(label: string, roles: readonly InvoiceRo
  */
 export async function openSecretKey(entry: SecretKeyEntry): Promise<Ed25519Key> {
   const pair = parseBase64(entry.keypair)
-  if (pair?.length !== 64) throw new SpindleError('ERR_CONTENT_INVALID', `the key pair of ${JSON.stringify(entry.label)} is not base64 of 64 bytes`)
+  if (pair?.length !== 64)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `the key pair of ${JSON.stringify(entry.label)} is not base64 of 64 bytes`,
+    )
   const key = await createEd25519Key(pair.subarray(0, 32))
   if (formatBase64(key.publicKey) !== formatBase64(pair.subarray(32))) {
-    throw new SpindleError('ERR_CONTENT_INVALID', `the two halves of the key pair of ${JSON.stringify(entry.label)} don't belong together`)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `the two halves of the key pair of ${JSON.stringify(entry.label)} don't belong together`,
+    )
   }
   return key
 }
 
 /** The first key that has the role and, when a label is given, contains it. */
-export function selectSecretKey(keys: SecretKeys, role: InvoiceRole, label?: string): SecretKeyEntry | undefined {
-  return keys.key.find((entry) => entry.roles.includes(role) && (label === undefined || entry.label.includes(label)))
+export function selectSecretKey(
+  keys: SecretKeys,
+  role: InvoiceRole,
+  label?: string,
+): SecretKeyEntry | undefined {
+  return keys.key.find(
+    (entry) => entry.roles.includes(role) && (label === undefined || entry.label.includes(label)),
+  )
 }
 
 /** The public half, with the label signed, for others' keyrings. */
@@ -172,5 +202,8 @@ export async function verifyKeyLabel(entry: KeyringEntry): Promise<boolean | und
 /** Adds entries whose key is not there yet. */
 export function mergeKeyrings(keyring: Keyring, more: Keyring): Keyring {
   const there = new Set(keyring.key.map((entry) => entry.key))
-  return { version: '1.0', key: [...keyring.key, ...more.key.filter((entry) => !there.has(entry.key))] }
+  return {
+    version: '1.0',
+    key: [...keyring.key, ...more.key.filter((entry) => !there.has(entry.key))],
+  }
 }

@@ -11,7 +11,9 @@ export interface Version {
 }
 
 const NUMBER = '(0|[1-9][0-9]*)'
-const VERSION = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-([0-9A-Za-z.-]+))?(?:\\+([0-9A-Za-z.-]+))?$`)
+const VERSION = new RegExp(
+  `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-([0-9A-Za-z.-]+))?(?:\\+([0-9A-Za-z.-]+))?$`,
+)
 const U64_MAX = 0xffff_ffff_ffff_ffffn
 
 /** `undefined` for anything but a full version: no `v`, no leading zeros, each number at most 2⁶⁴−1. */
@@ -20,7 +22,8 @@ export function parseVersion(text: string): Version | undefined {
   if (match === null) return undefined
   const [, major = '', minor = '', patch = '', pre = '', build = ''] = match
   const version = { major: BigInt(major), minor: BigInt(minor), patch: BigInt(patch), pre, build }
-  if ([version.major, version.minor, version.patch].some((number) => number > U64_MAX)) return undefined
+  if ([version.major, version.minor, version.patch].some((number) => number > U64_MAX))
+    return undefined
   if (!isPrerelease(pre) || !isBuild(build)) return undefined
   return version
 }
@@ -40,8 +43,12 @@ export function compareVersions(a: Version, b: Version): number {
 }
 
 function comparePrecedence(a: Version, b: Version): number {
-  return compareNumbers(a.major, b.major) || compareNumbers(a.minor, b.minor) || compareNumbers(a.patch, b.patch)
-    || comparePre(a.pre, b.pre)
+  return (
+    compareNumbers(a.major, b.major) ||
+    compareNumbers(a.minor, b.minor) ||
+    compareNumbers(a.patch, b.patch) ||
+    comparePre(a.pre, b.pre)
+  )
 }
 
 function compareNumbers(a: bigint, b: bigint): number {
@@ -101,7 +108,8 @@ export function parseRange(text: string): VersionRange | undefined {
     if (comparator === undefined) return undefined
     comparators.push(comparator)
   }
-  return (version) => comparators.every((comparator) => meets(version, comparator)) && admitsPre(version, comparators)
+  return (version) =>
+    comparators.every((comparator) => meets(version, comparator)) && admitsPre(version, comparators)
 }
 
 const COMPARATOR = new RegExp(
@@ -113,9 +121,15 @@ function parseComparator(text: string): Comparator | undefined {
   if (match === null) return undefined
   const [, operator, major = '', minor, anyMinor, patch, anyPatch, pre = ''] = match
   // After a wildcard only wildcards: `1.*.3` says nothing that can be meant.
-  if ((anyMinor !== undefined && patch !== undefined) || (anyPatch !== undefined && pre !== '') || !isPrerelease(pre)) return undefined
+  if (
+    (anyMinor !== undefined && patch !== undefined) ||
+    (anyPatch !== undefined && pre !== '') ||
+    !isPrerelease(pre)
+  )
+    return undefined
   const wild = anyMinor !== undefined || anyPatch !== undefined
-  if ([major, minor, patch].some((number) => number !== undefined && BigInt(number) > U64_MAX)) return undefined
+  if ([major, minor, patch].some((number) => number !== undefined && BigInt(number) > U64_MAX))
+    return undefined
   return {
     operator: (operator ?? (wild ? '*' : '^')) as Comparator['operator'],
     major: BigInt(major),
@@ -127,8 +141,16 @@ function parseComparator(text: string): Comparator | undefined {
 
 /** A pre-release is only meant by a range that names a pre-release of the same numbers. */
 function admitsPre(version: Version, comparators: readonly Comparator[]): boolean {
-  return version.pre === '' || comparators.some((comparator) => comparator.pre !== ''
-    && comparator.major === version.major && comparator.minor === version.minor && comparator.patch === version.patch)
+  return (
+    version.pre === '' ||
+    comparators.some(
+      (comparator) =>
+        comparator.pre !== '' &&
+        comparator.major === version.major &&
+        comparator.minor === version.minor &&
+        comparator.patch === version.patch,
+    )
+  )
 }
 
 function meets(version: Version, comparator: Comparator): boolean {
@@ -176,7 +198,8 @@ function caret(version: Version, { major, minor, patch, pre }: Comparator): bool
   if (version.major !== major) return false
   if (minor === undefined) return true
   if (patch === undefined) return major > 0n ? version.minor >= minor : version.minor === minor
-  const atLeast = version.patch > patch || (version.patch === patch && comparePre(version.pre, pre) >= 0)
+  const atLeast =
+    version.patch > patch || (version.patch === patch && comparePre(version.pre, pre) >= 0)
   if (major > 0n) return version.minor > minor || (version.minor === minor && atLeast)
   if (minor > 0n) return version.minor === minor && atLeast
   return version.minor === minor && version.patch === patch && comparePre(version.pre, pre) >= 0

@@ -12,9 +12,15 @@ import type { Keyring } from './keyring.ts'
  *
  * The document describes one more line, the time; no server or client ever wrote it (deislabs/bindle#284).
  */
-export function signatureText(invoice: Invoice, by: string, role: InvoiceRole): Uint8Array<ArrayBuffer> {
+export function signatureText(
+  invoice: Invoice,
+  by: string,
+  role: InvoiceRole,
+): Uint8Array<ArrayBuffer> {
   const parcels = (invoice.parcel ?? []).map((parcel) => parcel.label.sha256)
-  return encodeUtf8([by, invoice.bindle.name, invoice.bindle.version, role, '~', ...parcels].join('\n'))
+  return encodeUtf8(
+    [by, invoice.bindle.name, invoice.bindle.version, role, '~', ...parcels].join('\n'),
+  )
 }
 
 export interface SignInvoiceOptions {
@@ -38,12 +44,20 @@ export interface SignInvoiceOptions {
  * @throws `ERR_CONFLICT` when the key has signed the invoice already, in whatever role.
  * @see Bindle, Signing Specification
  */
-export async function signInvoice(invoice: Invoice, key: Ed25519Key, options: SignInvoiceOptions): Promise<Invoice> {
+export async function signInvoice(
+  invoice: Invoice,
+  key: Ed25519Key,
+  options: SignInvoiceOptions,
+): Promise<Invoice> {
   const publicKey = formatBase64(key.publicKey)
   if (invoice.signature?.some((signature) => signature.key === publicKey) === true) {
-    throw new SpindleError('ERR_CONFLICT', 'cannot sign the data again with a key that has already signed the data')
+    throw new SpindleError(
+      'ERR_CONFLICT',
+      'cannot sign the data again with a key that has already signed the data',
+    )
   }
-  if (/[\r\n]/.test(options.by)) throw new TypeError('"by" must be one line: the signed text has a line for it')
+  if (/[\r\n]/.test(options.by))
+    throw new TypeError('"by" must be one line: the signed text has a line for it')
   const signature: InvoiceSignature = {
     by: options.by,
     signature: formatBase64(await key.sign(signatureText(invoice, options.by, options.role))),
@@ -88,13 +102,23 @@ interface Rules {
 
 function rulesOf(strategy: VerificationStrategy): Rules {
   if (typeof strategy === 'object') {
-    return { roles: strategy.attestations, allValid: strategy.greedy === true, allVerified: true, allRoles: true }
+    return {
+      roles: strategy.attestations,
+      allValid: strategy.greedy === true,
+      allVerified: true,
+      allRoles: true,
+    }
   }
   switch (strategy) {
     case 'creative':
       return { roles: ['creator'], allValid: false, allVerified: true, allRoles: true }
     case 'authoritative':
-      return { roles: ['creator', 'approver'], allValid: false, allVerified: false, allRoles: false }
+      return {
+        roles: ['creator', 'approver'],
+        allValid: false,
+        allVerified: false,
+        allRoles: false,
+      }
     case 'greedy':
       return { roles: ['creator'], allValid: true, allVerified: true, allRoles: true }
     case 'exhaustive':
@@ -120,7 +144,10 @@ export async function verifyInvoice(
   const rules = rulesOf(options.strategy ?? 'greedy')
   if (invoice.signature === undefined) {
     if (options.allowUnsigned === true) return []
-    throw new SpindleError('ERR_POLICY_REJECTED', 'No signatures found on invoice. At least one signature is required')
+    throw new SpindleError(
+      'ERR_POLICY_REJECTED',
+      'No signatures found on invoice. At least one signature is required',
+    )
   }
   const verified: VerifiedInvoiceSigner[] = []
   const filled = new Set<InvoiceRole>()
@@ -133,31 +160,56 @@ export async function verifyInvoice(
     if (isKnown(keyring, key, signature.role, options.honourRoles === true)) {
       verified.push({ by: signature.by, role: signature.role, key: signature.key })
     } else if (rules.allVerified) {
-      throw new SpindleError('ERR_POLICY_REJECTED', `strategy requires that all signatures for role(s) must be verified: the key of ${JSON.stringify(signature.by)} is not in the keyring${options.honourRoles === true ? ` as ${signature.role}` : ''}`)
+      throw new SpindleError(
+        'ERR_POLICY_REJECTED',
+        `strategy requires that all signatures for role(s) must be verified: the key of ${JSON.stringify(signature.by)} is not in the keyring${options.honourRoles === true ? ` as ${signature.role}` : ''}`,
+      )
     }
   }
-  if (verified.length === 0) throw new SpindleError('ERR_POLICY_REJECTED', 'none of the signatures are made with a known key')
+  if (verified.length === 0)
+    throw new SpindleError(
+      'ERR_POLICY_REJECTED',
+      'none of the signatures are made with a known key',
+    )
   const lacking = rules.allRoles ? rules.roles.find((role) => !filled.has(role)) : undefined
-  if (lacking !== undefined) throw new SpindleError('ERR_POLICY_REJECTED', `No signature found for role ${lacking}`)
+  if (lacking !== undefined)
+    throw new SpindleError('ERR_POLICY_REJECTED', `No signature found for role ${lacking}`)
   return verified
 }
 
 async function assertSignature(invoice: Invoice, signature: InvoiceSignature): Promise<Uint8Array> {
   const key = parseBase64(signature.key)
-  if (key?.length !== 32) throw new SpindleError('ERR_SIGNATURE_INVALID', `key is corrupt for \`${signature.by}\``)
+  if (key?.length !== 32)
+    throw new SpindleError('ERR_SIGNATURE_INVALID', `key is corrupt for \`${signature.by}\``)
   const raw = parseBase64(signature.signature)
-  if (raw?.length !== 64) throw new SpindleError('ERR_SIGNATURE_INVALID', `signature block is corrupt for key ${signature.key}`)
+  if (raw?.length !== 64)
+    throw new SpindleError(
+      'ERR_SIGNATURE_INVALID',
+      `signature block is corrupt for key ${signature.key}`,
+    )
   if (!(await verifyEd25519(raw, signatureText(invoice, signature.by, signature.role), key))) {
-    throw new SpindleError('ERR_SIGNATURE_INVALID', `signatures \`${signature.key}\` cannot be verified`)
+    throw new SpindleError(
+      'ERR_SIGNATURE_INVALID',
+      `signatures \`${signature.key}\` cannot be verified`,
+    )
   }
   return key
 }
 
-function isKnown(keyring: Keyring, key: Uint8Array, role: InvoiceRole, honourRoles: boolean): boolean {
+function isKnown(
+  keyring: Keyring,
+  key: Uint8Array,
+  role: InvoiceRole,
+  honourRoles: boolean,
+): boolean {
   return keyring.key.some((entry) => {
     // Compared as bytes: padding may be missing in files of 0.9. Malformed keys are passed over.
     const known = parseBase64(entry.key)
-    return known?.length === 32 && known.every((byte, i) => byte === key[i]) && (!honourRoles || entry.roles.includes(role))
+    return (
+      known?.length === 32 &&
+      known.every((byte, i) => byte === key[i]) &&
+      (!honourRoles || entry.roles.includes(role))
+    )
   })
 }
 
@@ -171,14 +223,19 @@ export function parseStrategy(input: string): VerificationStrategy {
   if (list !== null) {
     const attestations = (list[2] ?? '').split(',').map((role) => {
       const found = INVOICE_ROLES.find((known) => known === role.trim() || known[0] === role.trim())
-      if (found === undefined) throw new TypeError(`${JSON.stringify(role.trim())} is none of ${INVOICE_ROLES.join(', ')}`)
+      if (found === undefined)
+        throw new TypeError(`${JSON.stringify(role.trim())} is none of ${INVOICE_ROLES.join(', ')}`)
       return found
     })
     return { attestations, greedy: list[1] !== undefined }
   }
-  if (name.startsWith('multipleattestation') && name.includes('[')) throw new TypeError("Missing closing ']' on roles")
+  if (name.startsWith('multipleattestation') && name.includes('['))
+    throw new TypeError("Missing closing ']' on roles")
   const strategy = STRATEGY_NAMES.get(name)
-  if (strategy === undefined) throw new TypeError(`${JSON.stringify(input)} is no verification strategy; use ${[...STRATEGY_NAMES.keys()].join(', ')} or MultipleAttestation[role, …]`)
+  if (strategy === undefined)
+    throw new TypeError(
+      `${JSON.stringify(input)} is no verification strategy; use ${[...STRATEGY_NAMES.keys()].join(', ')} or MultipleAttestation[role, …]`,
+    )
   return strategy
 }
 

@@ -22,7 +22,9 @@ export function parseToml(source: string | Uint8Array, what: string): TomlTable 
     return parse(text, { maxDepth: MAX_DEPTH })
   } catch (cause) {
     const place = cause instanceof TomlError ? `:${cause.line}:${cause.column}` : ''
-    throw new SpindleError('ERR_CONTENT_INVALID', `${what}${place}: ${(cause as Error).message}`, { cause })
+    throw new SpindleError('ERR_CONTENT_INVALID', `${what}${place}: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }
 

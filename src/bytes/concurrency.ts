@@ -10,11 +10,13 @@ export async function forEachBounded<T>(
   work: (item: T, signal: AbortSignal) => Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (!Number.isInteger(limit) || limit < 1) throw new TypeError(`"concurrency" must be a positive integer, not ${limit}`)
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new TypeError(`"concurrency" must be a positive integer, not ${limit}`)
   signal?.throwIfAborted()
   const stop = new AbortController()
   const inner = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
-  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+  const iterator =
+    Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
   let failure: { readonly error: unknown } | undefined
   // Async iterators hand out one item at a time; workers queue for it.
   let turn: Promise<unknown> = Promise.resolve()
@@ -50,8 +52,13 @@ export async function mapBounded<T, R>(
   signal?: AbortSignal,
 ): Promise<R[]> {
   const results = new Array<R>(items.length)
-  await forEachBounded(items.keys(), limit, async (index, inner) => {
-    results[index] = await work(items[index] as T, inner)
-  }, signal)
+  await forEachBounded(
+    items.keys(),
+    limit,
+    async (index, inner) => {
+      results[index] = await work(items[index] as T, inner)
+    },
+    signal,
+  )
   return results
 }

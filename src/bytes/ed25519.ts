@@ -11,7 +11,10 @@ export interface Ed25519Key {
 /** Whether the engine has Ed25519 in WebCrypto; older Chromium and Safari don't. Asked once. */
 let native: Promise<boolean> | undefined
 function hasNative(): Promise<boolean> {
-  native ??= crypto.subtle.importKey('raw', BASE_POINT, 'Ed25519', false, ['verify']).then(() => true, () => false)
+  native ??= crypto.subtle.importKey('raw', BASE_POINT, 'Ed25519', false, ['verify']).then(
+    () => true,
+    () => false,
+  )
   return native
 }
 
@@ -25,12 +28,17 @@ async function usesNative(options: Ed25519Options): Promise<boolean> {
 }
 
 // PKCS#8 header of an Ed25519 seed. @see RFC 8410, 7
-const PKCS8 = Uint8Array.from([0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20])
+const PKCS8 = Uint8Array.from([
+  0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+])
 const BASE_POINT = new Uint8Array(32).fill(0x66)
 BASE_POINT[0] = 0x58
 
 /** Opens a 32-byte seed. */
-export async function createEd25519Key(seed: Uint8Array, options: Ed25519Options = {}): Promise<Ed25519Key> {
+export async function createEd25519Key(
+  seed: Uint8Array,
+  options: Ed25519Options = {},
+): Promise<Ed25519Key> {
   if (seed.length !== 32) throw new TypeError(`an Ed25519 seed has 32 bytes, not ${seed.length}`)
   const own = Uint8Array.from(seed)
   const publicKey = Uint8Array.from(await getPublicKeyAsync(own))
@@ -43,7 +51,8 @@ export async function createEd25519Key(seed: Uint8Array, options: Ed25519Options
   const key = await crypto.subtle.importKey('pkcs8', pkcs8, 'Ed25519', false, ['sign'])
   return {
     publicKey,
-    sign: async (message) => new Uint8Array(await crypto.subtle.sign('Ed25519', key, message as Uint8Array<ArrayBuffer>)),
+    sign: async (message) =>
+      new Uint8Array(await crypto.subtle.sign('Ed25519', key, message as Uint8Array<ArrayBuffer>)),
   }
 }
 
@@ -66,8 +75,19 @@ export async function verifyEd25519(
     return verifyAsync(signature, message, publicKey, { zip215: false }).catch(() => false)
   }
   try {
-    const key = await crypto.subtle.importKey('raw', publicKey as Uint8Array<ArrayBuffer>, 'Ed25519', false, ['verify'])
-    return await crypto.subtle.verify('Ed25519', key, signature as Uint8Array<ArrayBuffer>, message as Uint8Array<ArrayBuffer>)
+    const key = await crypto.subtle.importKey(
+      'raw',
+      publicKey as Uint8Array<ArrayBuffer>,
+      'Ed25519',
+      false,
+      ['verify'],
+    )
+    return await crypto.subtle.verify(
+      'Ed25519',
+      key,
+      signature as Uint8Array<ArrayBuffer>,
+      message as Uint8Array<ArrayBuffer>,
+    )
   } catch {
     return false
   }
@@ -94,7 +114,10 @@ const SMALL_ORDER_Y: readonly Uint8Array[] = [
 function isStrictPoint(encoded: Uint8Array): boolean {
   const y = Uint8Array.from(encoded)
   y[31] = (y[31] as number) & 0x7f
-  return isBelow(y, PRIME_BYTES) && !SMALL_ORDER_Y.some((small) => small.every((byte, i) => byte === y[i]))
+  return (
+    isBelow(y, PRIME_BYTES) &&
+    !SMALL_ORDER_Y.some((small) => small.every((byte, i) => byte === y[i]))
+  )
 }
 
 /** Little-endian comparison. Public values only: not constant in time. */
@@ -105,4 +128,3 @@ function isBelow(value: Uint8Array, limit: Uint8Array): boolean {
   }
   return false
 }
-

@@ -32,7 +32,10 @@ export function sizeOf(body: BodySource): number | undefined {
 }
 
 /** Walks a stream's chunks; leaving the loop early, or aborting, cancels the source. */
-export async function* chunksOf(stream: ReadableStream<Uint8Array>, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(
+  stream: ReadableStream<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader()
   const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {})
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -62,19 +65,28 @@ export async function* chunksOf(stream: ReadableStream<Uint8Array>, signal?: Abo
  * All bytes of a body whose size isn't known, bounded.
  * @throws `ERR_LIMIT_EXCEEDED` as soon as it is longer than `limit` bytes; `what` names it there.
  */
-export async function readBounded(body: BodySource, limit: number, what: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBounded(
+  body: BodySource,
+  limit: number,
+  what: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (body instanceof Uint8Array && body.length <= limit) return body as Uint8Array<ArrayBuffer>
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of chunksOf(openStream(body), signal)) {
     size += chunk.length
-    if (size > limit) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} is longer than ${limit} bytes`)
+    if (size > limit)
+      throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} is longer than ${limit} bytes`)
     chunks.push(chunk)
   }
   return concat(chunks, size)
 }
 
-export function concat(chunks: readonly Uint8Array[], size: number = chunks.reduce((sum, chunk) => sum + chunk.length, 0)): Uint8Array<ArrayBuffer> {
+export function concat(
+  chunks: readonly Uint8Array[],
+  size: number = chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size)
   let at = 0
   for (const chunk of chunks) {
@@ -85,7 +97,12 @@ export function concat(chunks: readonly Uint8Array[], size: number = chunks.redu
 }
 
 /** Reads content of a known size into one preallocated array: nearly twice as fast as `arrayBuffer()` (measured). */
-export async function readExactly(body: BodySource, size: number, what: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+export async function readExactly(
+  body: BodySource,
+  size: number,
+  what: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (body instanceof Uint8Array) {
     if (body.length !== size) throw wrongSize(what, size, body.length)
     return body as Uint8Array<ArrayBuffer>
@@ -105,7 +122,11 @@ export async function readExactly(body: BodySource, size: number, what: string, 
  * All bytes of a descriptor's content, checked against its size and digest.
  * @throws `ERR_DIGEST_MISMATCH` when they don't fit it.
  */
-export async function readVerified(body: BodySource, expected: Descriptor, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+export async function readVerified(
+  body: BodySource,
+  expected: Descriptor,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await readExactly(body, expected.size, expected.digest, signal)
   const actual = await digestOf(bytes, algorithmOf(expected.digest))
   if (actual !== expected.digest) throw wrongDigest(expected, actual)
@@ -125,36 +146,46 @@ export function verifyStream(
   const hasher = createHasher(algorithm)
   const reader = stream.getReader()
   let seen = 0
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read()
-        if (!done) {
-          seen += value.length
-          if (seen > expected.size) throw wrongSize(expected.digest, expected.size, `more than ${expected.size}`)
-          await hasher.update(value)
-          controller.enqueue(value)
-          return
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (!done) {
+            seen += value.length
+            if (seen > expected.size)
+              throw wrongSize(expected.digest, expected.size, `more than ${expected.size}`)
+            await hasher.update(value)
+            controller.enqueue(value)
+            return
+          }
+          if (seen !== expected.size) throw wrongSize(expected.digest, expected.size, seen)
+          const actual = formatDigest(algorithm, await hasher.digest())
+          if (actual !== expected.digest) throw wrongDigest(expected, actual)
+          controller.close()
+        } catch (error) {
+          void reader.cancel(error).catch(() => {})
+          controller.error(error)
         }
-        if (seen !== expected.size) throw wrongSize(expected.digest, expected.size, seen)
-        const actual = formatDigest(algorithm, await hasher.digest())
-        if (actual !== expected.digest) throw wrongDigest(expected, actual)
-        controller.close()
-      } catch (error) {
-        void reader.cancel(error).catch(() => {})
-        controller.error(error)
-      }
+      },
+      cancel: (reason) => reader.cancel(reason),
     },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 }
 
 function wrongSize(what: string, expected: number, actual: number | string): SpindleError {
-  return new SpindleError('ERR_DIGEST_MISMATCH', `${what} should have ${expected} bytes, but ${actual} came: the source lies or the transfer was cut; try again or another source`)
+  return new SpindleError(
+    'ERR_DIGEST_MISMATCH',
+    `${what} should have ${expected} bytes, but ${actual} came: the source lies or the transfer was cut; try again or another source`,
+  )
 }
 
 function wrongDigest(expected: Descriptor, actual: string): SpindleError {
-  return new SpindleError('ERR_DIGEST_MISMATCH', `content of ${expected.digest} has the digest ${actual}: the source lies or the bytes were damaged on the way; try again or another source`)
+  return new SpindleError(
+    'ERR_DIGEST_MISMATCH',
+    `content of ${expected.digest} has the digest ${actual}: the source lies or the bytes were damaged on the way; try again or another source`,
+  )
 }
 
 /** Digest and size of a body that can be opened again: WebCrypto when it is small, a streaming hasher when not. */

@@ -4,7 +4,8 @@ import { isJsonObject } from '../bytes/json.ts'
 import type { Descriptor } from '../types.ts'
 
 /** Grammar of RFC 6838, 4.2: what is sent as a header must be one. */
-const MEDIA_TYPE = /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
+const MEDIA_TYPE =
+  /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
 
 export function isMediaType(value: unknown): value is string {
   return typeof value === 'string' && MEDIA_TYPE.test(value)
@@ -20,14 +21,19 @@ export function parseDescriptor(value: unknown, what: string): Descriptor {
   const { mediaType, digest, size, artifactType, annotations, platform } = value
   if (!isMediaType(mediaType)) throw invalid(what, 'has no valid "mediaType"')
   if (!isDigest(digest)) throw invalid(what, 'has no valid "digest"; sha256 and sha512 are known')
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw invalid(what, 'has no valid "size"')
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw invalid(what, 'has no valid "size"')
   return {
     mediaType,
     digest,
     size,
     ...(typeof artifactType === 'string' && artifactType !== '' ? { artifactType } : {}),
-    ...(annotations === undefined || annotations === null ? {} : { annotations: parseAnnotations(annotations, what) }),
-    ...(isJsonObject(platform) && typeof platform['architecture'] === 'string' && typeof platform['os'] === 'string'
+    ...(annotations === undefined || annotations === null
+      ? {}
+      : { annotations: parseAnnotations(annotations, what) }),
+    ...(isJsonObject(platform) &&
+    typeof platform['architecture'] === 'string' &&
+    typeof platform['os'] === 'string'
       ? { platform: { architecture: platform['architecture'], os: platform['os'] } }
       : {}),
   }
@@ -36,10 +42,13 @@ export function parseDescriptor(value: unknown, what: string): Descriptor {
 /** Strings only, kept under own keys whatever they are called. */
 export function parseAnnotations(value: unknown, what: string): Readonly<Record<string, string>> {
   if (!isJsonObject(value)) throw invalid(what, 'has "annotations" that are no object')
-  return Object.fromEntries(Object.entries(value).map(([key, text]) => {
-    if (typeof text !== 'string') throw invalid(what, `has the annotation ${JSON.stringify(key)}, which is no string`)
-    return [key, text]
-  }))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, text]) => {
+      if (typeof text !== 'string')
+        throw invalid(what, `has the annotation ${JSON.stringify(key)}, which is no string`)
+      return [key, text]
+    }),
+  )
 }
 
 /** Only what identifies content: manifests list no more of their parts. */

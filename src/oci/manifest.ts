@@ -9,7 +9,12 @@ export const IMAGE_INDEX = 'application/vnd.oci.image.index.v1+json'
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
 export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json'
 /** Sent with every manifest GET and HEAD: some registries answer 404 to an OCI manifest otherwise. */
-export const MANIFEST_TYPES: readonly string[] = [IMAGE_MANIFEST, IMAGE_INDEX, DOCKER_MANIFEST, DOCKER_LIST]
+export const MANIFEST_TYPES: readonly string[] = [
+  IMAGE_MANIFEST,
+  IMAGE_INDEX,
+  DOCKER_MANIFEST,
+  DOCKER_LIST,
+]
 
 export const IMAGE_CONFIG = 'application/vnd.oci.image.config.v1+json'
 /** `{}`: the config of an artifact that has none. @see OCI Image Spec 1.1, Guidance for an Empty Descriptor */
@@ -66,36 +71,74 @@ export function isIndexType(mediaType: string): boolean {
  * @throws `ERR_CONTENT_INVALID`
  * @see OCI Image Spec 1.1, Image Manifest and Image Index
  */
-export function parseManifest(bytes: Uint8Array, mediaType?: string, what = 'the manifest'): Manifest {
+export function parseManifest(
+  bytes: Uint8Array,
+  mediaType?: string,
+  what = 'the manifest',
+): Manifest {
   const document = parseLenientJson(bytes, what)
   if (!isJsonObject(document)) throw invalid(what, 'is not an object')
-  if (document['schemaVersion'] !== 2) throw invalid(what, `has schemaVersion ${JSON.stringify(document['schemaVersion'])}; only 2 is known`)
+  if (document['schemaVersion'] !== 2)
+    throw invalid(
+      what,
+      `has schemaVersion ${JSON.stringify(document['schemaVersion'])}; only 2 is known`,
+    )
   const said = document['mediaType']
-  if (said !== undefined && (typeof said !== 'string' || !isManifestType(said))) throw invalid(what, `is of the type ${JSON.stringify(said)}, which is no manifest`)
-  if (said !== undefined && mediaType !== undefined && isManifestType(mediaType) && said !== mediaType) {
+  if (said !== undefined && (typeof said !== 'string' || !isManifestType(said)))
+    throw invalid(what, `is of the type ${JSON.stringify(said)}, which is no manifest`)
+  if (
+    said !== undefined &&
+    mediaType !== undefined &&
+    isManifestType(mediaType) &&
+    said !== mediaType
+  ) {
     throw invalid(what, `says that it is ${said}, but was delivered as ${mediaType}`)
   }
-  const type = said ?? (mediaType !== undefined && isManifestType(mediaType) ? mediaType : 'manifests' in document ? IMAGE_INDEX : IMAGE_MANIFEST)
+  const type =
+    said ??
+    (mediaType !== undefined && isManifestType(mediaType)
+      ? mediaType
+      : 'manifests' in document
+        ? IMAGE_INDEX
+        : IMAGE_MANIFEST)
   const common = {
     mediaType: type,
-    ...(typeof document['artifactType'] === 'string' && document['artifactType'] !== '' ? { artifactType: document['artifactType'] } : {}),
-    ...(document['subject'] === undefined || document['subject'] === null ? {} : { subject: parseDescriptor(document['subject'], `the subject of ${what}`) }),
-    ...(document['annotations'] === undefined || document['annotations'] === null ? {} : { annotations: parseAnnotations(document['annotations'], what) }),
+    ...(typeof document['artifactType'] === 'string' && document['artifactType'] !== ''
+      ? { artifactType: document['artifactType'] }
+      : {}),
+    ...(document['subject'] === undefined || document['subject'] === null
+      ? {}
+      : { subject: parseDescriptor(document['subject'], `the subject of ${what}`) }),
+    ...(document['annotations'] === undefined || document['annotations'] === null
+      ? {}
+      : { annotations: parseAnnotations(document['annotations'], what) }),
   }
   if (isIndexType(type)) {
     // A document of both kinds would be another thing to another reader.
     if ('layers' in document || 'config' in document) throw invalid(what, 'is an index with layers')
-    return { kind: 'index', ...common, manifests: parseList(document['manifests'], 'manifests', what) }
+    return {
+      kind: 'index',
+      ...common,
+      manifests: parseList(document['manifests'], 'manifests', what),
+    }
   }
   if ('manifests' in document) throw invalid(what, 'is an image manifest with manifests')
-  return { kind: 'manifest', ...common, config: parseDescriptor(document['config'], `the config of ${what}`), layers: parseList(document['layers'] ?? [], 'layers', what) }
+  return {
+    kind: 'manifest',
+    ...common,
+    config: parseDescriptor(document['config'], `the config of ${what}`),
+    layers: parseList(document['layers'] ?? [], 'layers', what),
+  }
 }
 
 function parseList(value: unknown, key: string, what: string): Descriptor[] {
   if (!Array.isArray(value)) throw invalid(what, `has no list of ${key}`)
-  if (value.length > MAX_ENTRIES) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} lists more than ${MAX_ENTRIES} ${key}`)
+  if (value.length > MAX_ENTRIES)
+    throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} lists more than ${MAX_ENTRIES} ${key}`)
   return value.map((entry, index) => parseDescriptor(entry, `${key}[${index}] of ${what}`))
 }
+
+const BELOW_SPACE = /[^ -\u{10ffff}]/u
 
 /** Control characters inside strings, but no other damage, are let pass. */
 function parseLenientJson(bytes: Uint8Array, what: string): unknown {
@@ -103,8 +146,11 @@ function parseLenientJson(bytes: Uint8Array, what: string): unknown {
     return parseJson(bytes, what)
   } catch (error) {
     const text = decodeUtf8(bytes)
-    if (text === undefined || !/[\u0000-\u001f]/.test(text)) throw error
-    const escaped = text.replaceAll(/[\u0000-\u001f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    if (text === undefined || !BELOW_SPACE.test(text)) throw error
+    const escaped = text.replaceAll(
+      new RegExp(BELOW_SPACE, 'gu'),
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
     return parseJson(encodeUtf8(escaped), what)
   }
 }
@@ -123,7 +169,8 @@ export function successorsOf(manifest: Manifest): Descriptor[] {
  * @see Distribution Spec 1.1, Listing Referrers
  */
 export function referrerDescriptor(descriptor: Descriptor, manifest: Manifest): Descriptor {
-  const artifactType = manifest.artifactType ?? (manifest.kind === 'manifest' ? manifest.config.mediaType : undefined)
+  const artifactType =
+    manifest.artifactType ?? (manifest.kind === 'manifest' ? manifest.config.mediaType : undefined)
   return {
     mediaType: descriptor.mediaType,
     digest: descriptor.digest,

@@ -12,14 +12,20 @@ export interface ParseReferenceOptions {
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/
 // A name of labels or a bracketed IPv6 address, and a port.
-const HOST = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/
+const HOST =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/
 
 /** Longest host and name together, in characters: what other clients keep to. */
 const MAX_LENGTH = 255
 
 /** All of Docker Hub's names mean one registry. */
 const HUB = 'docker.io'
-const HUB_ALIASES: ReadonlySet<string> = new Set([HUB, 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'])
+const HUB_ALIASES: ReadonlySet<string> = new Set([
+  HUB,
+  'index.docker.io',
+  'registry-1.docker.io',
+  'registry.hub.docker.com',
+])
 
 /**
  * Reads a reference, as people type it.
@@ -44,30 +50,53 @@ export function parseReference(input: string, options: ParseReferenceOptions = {
   const { registry, rest } = splitRegistry(at < 0 ? text : text.slice(0, at), input, options)
   const colon = rest.lastIndexOf(':')
   const name = colon < 0 ? rest : rest.slice(0, colon)
-  const tag = colon < 0 ? (digest === undefined ? options.defaultTag : undefined) : rest.slice(colon + 1)
-  const repository = registry === HUB && name !== '' && !name.includes('/') ? `library/${name}` : name
+  const tag =
+    colon < 0 ? (digest === undefined ? options.defaultTag : undefined) : rest.slice(colon + 1)
+  const repository =
+    registry === HUB && name !== '' && !name.includes('/') ? `library/${name}` : name
   if (!NAME.test(repository)) throw invalid(input, describeName(repository))
-  if (registry.length + 1 + repository.length > MAX_LENGTH) throw invalid(input, `host and name are longer than ${MAX_LENGTH} characters`)
+  if (registry.length + 1 + repository.length > MAX_LENGTH)
+    throw invalid(input, `host and name are longer than ${MAX_LENGTH} characters`)
   if (tag !== undefined && !TAG.test(tag)) {
-    throw invalid(input, `the tag ${JSON.stringify(tag)} must be 1 to 128 letters, digits, "_", "." and "-", and not begin with "." or "-"`)
+    throw invalid(
+      input,
+      `the tag ${JSON.stringify(tag)} must be 1 to 128 letters, digits, "_", "." and "-", and not begin with "." or "-"`,
+    )
   }
-  return createReference({ registry, repository, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) })
+  return createReference({
+    registry,
+    repository,
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest }),
+  })
 }
 
-function splitRegistry(text: string, input: string, options: ParseReferenceOptions): { registry: string; rest: string } {
+function splitRegistry(
+  text: string,
+  input: string,
+  options: ParseReferenceOptions,
+): { registry: string; rest: string } {
   const slash = text.indexOf('/')
   const first = slash < 0 ? '' : text.slice(0, slash)
   const namesHost = first !== '' && (/[.:]/.test(first) || first === 'localhost')
   const host = namesHost ? first : options.defaultRegistry
-  if (host === undefined) throw invalid(input, 'it names no registry; write HOST/NAME, as in ghcr.io/team/hello:1')
-  if (!HOST.test(host) || Number(/:(\d+)$/.exec(host)?.[1] ?? 0) > 65535) throw invalid(input, `${JSON.stringify(host)} is not a host, with or without a port`)
+  if (host === undefined)
+    throw invalid(input, 'it names no registry; write HOST/NAME, as in ghcr.io/team/hello:1')
+  if (!HOST.test(host) || Number(/:(\d+)$/.exec(host)?.[1] ?? 0) > 65535)
+    throw invalid(input, `${JSON.stringify(host)} is not a host, with or without a port`)
   const lower = host.toLowerCase()
-  return { registry: HUB_ALIASES.has(lower) ? HUB : lower, rest: namesHost ? text.slice(slash + 1) : text }
+  return {
+    registry: HUB_ALIASES.has(lower) ? HUB : lower,
+    rest: namesHost ? text.slice(slash + 1) : text,
+  }
 }
 
 function parseDigest(text: string, input: string): Digest {
   if (isDigest(text)) return text
-  throw invalid(input, `${JSON.stringify(text)} is not a digest; write sha256: and 64 lower-case hexadecimal digits`)
+  throw invalid(
+    input,
+    `${JSON.stringify(text)} is not a digest; write sha256: and 64 lower-case hexadecimal digits`,
+  )
 }
 
 function describeName(name: string): string {
@@ -77,16 +106,29 @@ function describeName(name: string): string {
 }
 
 function invalid(input: string, problem: string): SpindleError {
-  return new SpindleError('ERR_REFERENCE_INVALID', `${JSON.stringify(input)} is not a reference: ${problem}`)
+  return new SpindleError(
+    'ERR_REFERENCE_INVALID',
+    `${JSON.stringify(input)} is not a reference: ${problem}`,
+  )
 }
 
 /** A reference from parts that are known to be good. */
-export function createReference(parts: { registry: string; repository: string; tag?: string; digest?: Digest }): Reference {
+export function createReference(parts: {
+  registry: string
+  repository: string
+  tag?: string
+  digest?: Digest
+}): Reference {
   return { ...parts, toString: () => formatReference(parts) }
 }
 
 /** The canonical form: host, full name, then tag and digest as far as they are there. */
-export function formatReference({ registry, repository, tag, digest }: Pick<Reference, 'registry' | 'repository' | 'tag' | 'digest'>): string {
+export function formatReference({
+  registry,
+  repository,
+  tag,
+  digest,
+}: Pick<Reference, 'registry' | 'repository' | 'tag' | 'digest'>): string {
   return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`
 }
 
@@ -94,8 +136,14 @@ export function formatReference({ registry, repository, tag, digest }: Pick<Refe
 export function isReference(value: unknown): value is Reference {
   if (typeof value !== 'object' || value === null) return false
   const { registry, repository, tag, digest } = value as Partial<Record<keyof Reference, unknown>>
-  return typeof registry === 'string' && HOST.test(registry) && typeof repository === 'string' && NAME.test(repository)
-    && (tag === undefined || (typeof tag === 'string' && TAG.test(tag))) && (digest === undefined || isDigest(digest))
+  return (
+    typeof registry === 'string' &&
+    HOST.test(registry) &&
+    typeof repository === 'string' &&
+    NAME.test(repository) &&
+    (tag === undefined || (typeof tag === 'string' && TAG.test(tag))) &&
+    (digest === undefined || isDigest(digest))
+  )
 }
 
 /** Whether text may name a manifest besides a digest. */

@@ -1,6 +1,10 @@
 /** Servers as `fetch` handlers, and where they keep things. Exported as `spindle/serve`. */
 export { formatChallenge, formatScope } from './authorize.ts'
 export type { Authorization, Authorize, Challenge } from './authorize.ts'
+export { authorizeBindleBasic } from './bindle/authorize.ts'
+export type { BindleAccess, BindleAuthorize } from './bindle/authorize.ts'
+export { createBindleHandler } from './bindle/handler.ts'
+export type { BindleHandlerOptions, BindleLogin } from './bindle/handler.ts'
 export type { CorsOptions } from './cors.ts'
 export { createRegistryHandler } from './registry/handler.ts'
 export type { RegistryHandlerOptions, TokenEndpoint } from './registry/handler.ts'

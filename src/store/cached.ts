@@ -10,14 +10,17 @@ import type { OperationOptions, ReadStore, Store } from '../types.ts'
 export function withCache(origin: ReadStore, cache: Store): ReadStore {
   return {
     resolve: (ref, options) => origin.resolve(ref, options),
-    has: async (target, options) => (await cache.has(target, options)) || origin.has(target, options),
+    has: async (target, options) =>
+      (await cache.has(target, options)) || origin.has(target, options),
     async fetch(target, options: OperationOptions = {}) {
       if (target.size > COLLECT_BYTES) {
         return verifyStream(await origin.fetch(target, options), target, options.createHasher)
       }
       if (await cache.has(target, options)) {
         try {
-          return streamOf(await readVerified(await cache.fetch(target, options), target, options.signal))
+          return streamOf(
+            await readVerified(await cache.fetch(target, options), target, options.signal),
+          )
         } catch (error) {
           options.signal?.throwIfAborted()
           // Damaged or gone since: the origin has it still.

@@ -2,8 +2,16 @@ import { SpindleError } from '../errors.ts'
 import { forEachBounded } from '../bytes/concurrency.ts'
 import { chunksOf, readVerified } from '../bytes/stream.ts'
 import type {
-  Content, ContentStore, Descriptor, Digest, KnownBlobsStore, MountStore,
-  OperationOptions, ReadStore, ReferrerStore, Store,
+  Content,
+  ContentStore,
+  Descriptor,
+  Digest,
+  KnownBlobsStore,
+  MountStore,
+  OperationOptions,
+  ReadStore,
+  ReferrerStore,
+  Store,
 } from '../types.ts'
 import { type Graph, type ManifestNode, readGraph } from './graph.ts'
 
@@ -47,7 +55,10 @@ export async function copyGraph(
   options: CopyGraphOptions = {},
 ): Promise<void> {
   const { tag, referrers = false, ...rest } = options
-  const known = tag !== undefined && to.knownBlobs !== undefined ? to.knownBlobs(tag, operationOptions(options)) : undefined
+  const known =
+    tag !== undefined && to.knownBlobs !== undefined
+      ? to.knownBlobs(tag, operationOptions(options))
+      : undefined
   if (!referrers) return copyOne(from, to, root, options, known)
   await copyOne(from, to, root, rest, known)
   await copyReferrers(from, to, root, rest)
@@ -67,13 +78,21 @@ async function copyReferrers(
   const seen = new Set<Digest>([root.digest])
   let level: Descriptor[] = [root]
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_REFERRER_DEPTH) throw new SpindleError('ERR_LIMIT_EXCEEDED', `referrers of ${root.digest} nest deeper than ${MAX_REFERRER_DEPTH}`)
+    if (depth > MAX_REFERRER_DEPTH)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `referrers of ${root.digest} nest deeper than ${MAX_REFERRER_DEPTH}`,
+      )
     const next: Descriptor[] = []
     for (const subject of level) {
       for await (const referrer of from.referrers(subject, operationOptions(options))) {
         if (seen.has(referrer.digest)) continue
         seen.add(referrer.digest)
-        if (seen.size > MAX_REFERRERS) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${root.digest} has more than ${MAX_REFERRERS} referrers`)
+        if (seen.size > MAX_REFERRERS)
+          throw new SpindleError(
+            'ERR_LIMIT_EXCEEDED',
+            `${root.digest} has more than ${MAX_REFERRERS} referrers`,
+          )
         next.push(referrer)
       }
     }
@@ -96,12 +115,18 @@ async function copyOne(
     to.has(root, operationOptions(options)),
     knownBlobs,
   ])
-  options.onProgress?.({ type: 'plan', blobs: graph.blobs.length, bytes: graph.blobs.reduce((sum, blob) => sum + blob.size, 0) })
+  options.onProgress?.({
+    type: 'plan',
+    blobs: graph.blobs.length,
+    bytes: graph.blobs.reduce((sum, blob) => sum + blob.size, 0),
+  })
   if (there) {
-    for (const descriptor of graph.blobs) options.onProgress?.({ type: 'blob', descriptor, status: 'exists', loaded: descriptor.size })
+    for (const descriptor of graph.blobs)
+      options.onProgress?.({ type: 'blob', descriptor, status: 'exists', loaded: descriptor.size })
   } else {
     for (const descriptor of graph.blobs) {
-      if (!known.has(descriptor.digest)) options.onProgress?.({ type: 'blob', descriptor, status: 'waiting', loaded: 0 })
+      if (!known.has(descriptor.digest))
+        options.onProgress?.({ type: 'blob', descriptor, status: 'waiting', loaded: 0 })
     }
     const copyBlob = createBlobCopier(from, to, known, options)
     await forEachBounded(largestFirst(graph), concurrency, copyBlob, signal)
@@ -125,7 +150,8 @@ function createBlobCopier(
   let probing = true
   return async (descriptor, signal) => {
     const { onProgress } = options
-    const end = (status: 'done' | 'exists' | 'mounted'): void => onProgress?.({ type: 'blob', descriptor, status, loaded: descriptor.size })
+    const end = (status: 'done' | 'exists' | 'mounted'): void =>
+      onProgress?.({ type: 'blob', descriptor, status, loaded: descriptor.size })
     if (known.has(descriptor.digest)) return end('exists')
     const large = descriptor.size >= WORTH_ASKING_BYTES
     if (asksCheaply || large || probing) {
@@ -133,14 +159,16 @@ function createBlobCopier(
       if (!large) probing = false
     }
     if (options.mountFrom !== undefined && to.mount !== undefined) {
-      if (await to.mount(descriptor, options.mountFrom, { ...operationOptions(options), signal })) return end('mounted')
+      if (await to.mount(descriptor, options.mountFrom, { ...operationOptions(options), signal }))
+        return end('mounted')
     }
     onProgress?.({ type: 'blob', descriptor, status: 'active', loaded: 0 })
     await pushBlob(from, to, descriptor, {
       ...operationOptions(options),
       signal,
       onProgress: (event) => {
-        if (event.type === 'blob' && event.status === 'active') onProgress?.({ ...event, descriptor })
+        if (event.type === 'blob' && event.status === 'active')
+          onProgress?.({ ...event, descriptor })
       },
     })
     end('done')
@@ -156,7 +184,11 @@ async function pushBlob(
   const inHand = from.content?.(descriptor)
   if (inHand !== undefined) return to.push(descriptor, inHand, options)
   if (descriptor.size <= HELD_BYTES) {
-    return to.push(descriptor, await readVerified(await from.fetch(descriptor, options), descriptor, options.signal), options)
+    return to.push(
+      descriptor,
+      await readVerified(await from.fetch(descriptor, options), descriptor, options.signal),
+      options,
+    )
   }
   const source = fetchedContent(from, descriptor, options)
   try {
@@ -168,26 +200,33 @@ async function pushBlob(
 }
 
 /** Content that is fetched anew each time it is opened, so that an upload can be tried again. */
-function fetchedContent(from: ReadStore, descriptor: Descriptor, options: OperationOptions): Content & { failure?: { error: unknown } } {
+function fetchedContent(
+  from: ReadStore,
+  descriptor: Descriptor,
+  options: OperationOptions,
+): Content & { failure?: { error: unknown } } {
   const content: Content & { failure?: { error: unknown } } = {
     size: descriptor.size,
     stream() {
       let chunks: AsyncGenerator<Uint8Array> | undefined
       delete content.failure
-      return new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          try {
-            chunks ??= chunksOf(await from.fetch(descriptor, options), options.signal)
-            const { done, value } = await chunks.next()
-            if (done === true) controller.close()
-            else controller.enqueue(value)
-          } catch (error) {
-            content.failure = { error }
-            controller.error(error)
-          }
+      return new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            try {
+              chunks ??= chunksOf(await from.fetch(descriptor, options), options.signal)
+              const { done, value } = await chunks.next()
+              if (done === true) controller.close()
+              else controller.enqueue(value)
+            } catch (error) {
+              content.failure = { error }
+              controller.error(error)
+            }
+          },
+          cancel: async () => void (await chunks?.return(undefined)),
         },
-        cancel: async () => void (await chunks?.return(undefined)),
-      }, { highWaterMark: 0 })
+        { highWaterMark: 0 },
+      )
     },
   }
   return content
@@ -200,9 +239,14 @@ async function copyManifests(
   options: CopyGraphOptions,
 ): Promise<void> {
   const root = manifests.at(-1)
-  if (root === undefined) throw new SpindleError('ERR_CONTENT_INVALID', 'what is to be copied is a blob, not a manifest; name the artifact that it belongs to')
+  if (root === undefined)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      'what is to be copied is a blob, not a manifest; name the artifact that it belongs to',
+    )
   for (const { descriptor, bytes } of manifests) {
-    const naming = descriptor === root.descriptor && options.tag !== undefined ? { tag: options.tag } : {}
+    const naming =
+      descriptor === root.descriptor && options.tag !== undefined ? { tag: options.tag } : {}
     if (!there.has(descriptor.digest) || 'tag' in naming) {
       await to.push(descriptor, bytes, { ...operationOptions(options), ...naming })
     }

@@ -26,7 +26,11 @@ export const MAX_DEPTH = 16
  * A layer that carries `urls` only is still listed: a copy must be whole.
  * @throws `ERR_LIMIT_EXCEEDED` for a graph too large or too deep, `ERR_DIGEST_MISMATCH` for a lie.
  */
-export async function readGraph(store: ReadStore, root: Descriptor, options: OperationOptions = {}): Promise<Graph> {
+export async function readGraph(
+  store: ReadStore,
+  root: Descriptor,
+  options: OperationOptions = {},
+): Promise<Graph> {
   const manifests = new Map<Digest, ManifestNode>()
   const blobs = new Map<Digest, Descriptor>()
   const visit = async (target: Descriptor, depth: number): Promise<void> => {
@@ -35,10 +39,19 @@ export async function readGraph(store: ReadStore, root: Descriptor, options: Ope
       return
     }
     if (manifests.has(target.digest)) return
-    if (depth > MAX_DEPTH) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${root.digest} nests more than ${MAX_DEPTH} indexes`)
-    if (manifests.size >= MAX_MANIFESTS) throw new SpindleError('ERR_LIMIT_EXCEEDED', `${root.digest} has more than ${MAX_MANIFESTS} manifests`)
+    if (depth > MAX_DEPTH)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `${root.digest} nests more than ${MAX_DEPTH} indexes`,
+      )
+    if (manifests.size >= MAX_MANIFESTS)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `${root.digest} has more than ${MAX_MANIFESTS} manifests`,
+      )
     const bytes = await readManifest(store, target, options)
-    for (const next of successorsOf(parseManifest(bytes, target.mediaType))) await visit(next, depth + 1)
+    for (const next of successorsOf(parseManifest(bytes, target.mediaType)))
+      await visit(next, depth + 1)
     manifests.set(target.digest, { descriptor: target, bytes })
   }
   await visit(root, 0)
@@ -46,9 +59,16 @@ export async function readGraph(store: ReadStore, root: Descriptor, options: Ope
 }
 
 /** A manifest's bytes, bounded and checked. */
-export async function readManifest(store: ReadStore, target: Descriptor, options: OperationOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+export async function readManifest(
+  store: ReadStore,
+  target: Descriptor,
+  options: OperationOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   if (target.size > MANIFEST_BYTES) {
-    throw new SpindleError('ERR_LIMIT_EXCEEDED', `the manifest ${target.digest} has ${target.size} bytes, more than the ${MANIFEST_BYTES} that registries take`)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the manifest ${target.digest} has ${target.size} bytes, more than the ${MANIFEST_BYTES} that registries take`,
+    )
   }
   return readVerified(await store.fetch(target, options), target, options.signal)
 }

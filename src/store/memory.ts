@@ -2,7 +2,15 @@ import { SpindleError } from '../errors.ts'
 import { isDigest } from '../bytes/digest.ts'
 import { readVerified, streamOf } from '../bytes/stream.ts'
 import { isManifestType, parseManifest, referrerDescriptor } from '../oci/manifest.ts'
-import type { BodySource, ContentStore, Descriptor, Digest, OperationOptions, ReferrerStore, Store } from '../types.ts'
+import type {
+  BodySource,
+  ContentStore,
+  Descriptor,
+  Digest,
+  OperationOptions,
+  ReferrerStore,
+  Store,
+} from '../types.ts'
 
 /**
  * A store that keeps everything in memory.
@@ -20,7 +28,8 @@ export function createMemoryStore(): Store & ReferrerStore & ContentStore {
   const tags = new Map<string, Descriptor>()
   const subjects = new Map<Digest, Map<Digest, Descriptor>>()
 
-  const missing = (what: string): SpindleError => new SpindleError('ERR_NOT_FOUND', `${what} is not in this store; copy it there first`)
+  const missing = (what: string): SpindleError =>
+    new SpindleError('ERR_NOT_FOUND', `${what} is not in this store; copy it there first`)
 
   return {
     async fetch(target) {
@@ -36,14 +45,25 @@ export function createMemoryStore(): Store & ReferrerStore & ContentStore {
       if (found === undefined) throw missing(ref)
       return found
     },
-    async push(expected: Descriptor, body: BodySource, options: OperationOptions & { tag?: string } = {}) {
+    async push(
+      expected: Descriptor,
+      body: BodySource,
+      options: OperationOptions & { tag?: string } = {},
+    ) {
       const bytes = await readVerified(body, expected, options.signal)
-      const descriptor: Descriptor = { mediaType: expected.mediaType, digest: expected.digest, size: expected.size }
+      const descriptor: Descriptor = {
+        mediaType: expected.mediaType,
+        digest: expected.digest,
+        size: expected.size,
+      }
       if (isManifestType(expected.mediaType)) {
         const manifest = parseManifest(bytes, expected.mediaType)
         if (manifest.subject !== undefined) {
           const referrers = subjects.get(manifest.subject.digest) ?? new Map<Digest, Descriptor>()
-          subjects.set(manifest.subject.digest, referrers.set(descriptor.digest, referrerDescriptor(descriptor, manifest)))
+          subjects.set(
+            manifest.subject.digest,
+            referrers.set(descriptor.digest, referrerDescriptor(descriptor, manifest)),
+          )
         }
       }
       contents.set(expected.digest, { descriptor, bytes })
@@ -56,7 +76,8 @@ export function createMemoryStore(): Store & ReferrerStore & ContentStore {
     },
     async *referrers(subject, options = {}) {
       for (const referrer of subjects.get(subject.digest)?.values() ?? []) {
-        if (options.artifactType === undefined || options.artifactType === referrer.artifactType) yield referrer
+        if (options.artifactType === undefined || options.artifactType === referrer.artifactType)
+          yield referrer
       }
     },
     content(target) {

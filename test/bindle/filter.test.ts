@@ -3,18 +3,32 @@ import { filterParcels, globalParcels, parcelsInGroup } from '../../src/bindle/f
 import type { Conditions, Group, Invoice, Label, Parcel } from '../../src/bindle/invoice.ts'
 
 const parcel = (name: string, conditions?: Conditions, feature?: Label['feature']): Parcel => ({
-  label: { sha256: name, name, mediaType: 'x/y', size: 1, ...(feature === undefined ? {} : { feature }) },
+  label: {
+    sha256: name,
+    name,
+    mediaType: 'x/y',
+    size: 1,
+    ...(feature === undefined ? {} : { feature }),
+  },
   ...(conditions === undefined ? {} : { conditions }),
 })
 const invoice = (parcels: Parcel[], group: Group[] = []): Invoice => ({
-  bindleVersion: '1.0.0', bindle: { name: 'a', version: '1.0.0' }, parcel: parcels, group,
+  bindleVersion: '1.0.0',
+  bindle: { name: 'a', version: '1.0.0' },
+  parcel: parcels,
+  group,
 })
 const names = (parcels: Parcel[]): string => parcels.map((entry) => entry.label.name).join(' ')
 
 describe('picking parcels', () => {
   it('takes the global group and required groups', () => {
     const all = invoice(
-      [parcel('global'), parcel('free', {}), parcel('server', { memberOf: ['server'] }), parcel('client', { memberOf: ['client'] })],
+      [
+        parcel('global'),
+        parcel('free', {}),
+        parcel('server', { memberOf: ['server'] }),
+        parcel('client', { memberOf: ['client'] }),
+      ],
       [{ name: 'server', required: true }, { name: 'client' }],
     )
     expect(names(filterParcels(all))).toBe('global free server')
@@ -30,7 +44,11 @@ describe('picking parcels', () => {
 
   it('follows requires through circles, and ends', () => {
     const all = invoice(
-      [parcel('a', { requires: ['one'] }), parcel('b', { memberOf: ['one'], requires: ['two'] }), parcel('c', { memberOf: ['two'], requires: ['one'] })],
+      [
+        parcel('a', { requires: ['one'] }),
+        parcel('b', { memberOf: ['one'], requires: ['two'] }),
+        parcel('c', { memberOf: ['two'], requires: ['one'] }),
+      ],
       [{ name: 'one' }, { name: 'two' }],
     )
     expect(names(filterParcels(all))).toBe('a b c')
@@ -39,19 +57,30 @@ describe('picking parcels', () => {
 
   it('leaves out a parcel whose feature is not wanted, and what only it requires', () => {
     const all = invoice(
-      [parcel('linux', { requires: ['lib'] }, { host: { os: 'linux' } }), parcel('mac', {}, { host: { os: 'mac' } }), parcel('any'), parcel('lib', { memberOf: ['lib'] })],
+      [
+        parcel('linux', { requires: ['lib'] }, { host: { os: 'linux' } }),
+        parcel('mac', {}, { host: { os: 'mac' } }),
+        parcel('any'),
+        parcel('lib', { memberOf: ['lib'] }),
+      ],
       [{ name: 'lib' }],
     )
     expect(names(filterParcels(all, { features: { host: { os: 'mac' } } }))).toBe('mac any')
-    expect(names(filterParcels(all, { withoutFeatures: { host: { os: 'mac' } } }))).toBe('linux any lib')
+    expect(names(filterParcels(all, { withoutFeatures: { host: { os: 'mac' } } }))).toBe(
+      'linux any lib',
+    )
   })
 
   it('does not mistake inherited names for features', () => {
     const all = invoice([parcel('plain', {}, { host: { os: 'linux' } })])
-    expect(names(filterParcels(all, { withoutFeatures: { constructor: { name: 'Object' } } }))).toBe('plain')
+    expect(
+      names(filterParcels(all, { withoutFeatures: { constructor: { name: 'Object' } } })),
+    ).toBe('plain')
   })
 
   it('names a group that is not there', () => {
-    expect(() => filterParcels(invoice([]), { groups: ['nope'] })).toThrow(expect.objectContaining({ code: 'ERR_NOT_FOUND' }))
+    expect(() => filterParcels(invoice([]), { groups: ['nope'] })).toThrow(
+      expect.objectContaining({ code: 'ERR_NOT_FOUND' }),
+    )
   })
 })

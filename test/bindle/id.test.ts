@@ -1,9 +1,28 @@
 import { describe, expect, it } from 'vitest'
-import { assertPushableId, canonicalName, createBindleId, parseBindleId } from '../../src/bindle/id.ts'
+import {
+  assertPushableId,
+  canonicalName,
+  createBindleId,
+  parseBindleId,
+} from '../../src/bindle/id.ts'
 
 describe('bindle ids', () => {
-  it.each(['foo/1.0', 'foo/v1.0.0', 'foo/01.0.0', 'foo/1.0.0 ', 'foo/1.0.0-', 'foo/1.0.0/', '1.0.0', 'foo/', '/1.0.0', 'foo/18446744073709551616.0.0', ''])('refuses %j', (text) => {
-    expect(() => parseBindleId(text)).toThrow(expect.objectContaining({ code: 'ERR_REFERENCE_INVALID' }))
+  it.each([
+    'foo/1.0',
+    'foo/v1.0.0',
+    'foo/01.0.0',
+    'foo/1.0.0 ',
+    'foo/1.0.0-',
+    'foo/1.0.0/',
+    '1.0.0',
+    'foo/',
+    '/1.0.0',
+    'foo/18446744073709551616.0.0',
+    '',
+  ])('refuses %j', (text) => {
+    expect(() => parseBindleId(text)).toThrow(
+      expect.objectContaining({ code: 'ERR_REFERENCE_INVALID' }),
+    )
   })
   it.each([
     ['foo//1.0.0', 'foo/', '1.0.0'],
@@ -15,15 +34,29 @@ describe('bindle ids', () => {
     expect(String(parseBindleId(text))).toBe(`${name}/${version}`)
   })
   it.each([
-    ['enterprise.com/warpcore/1.0.0', '1927aefa8fdc8327499e918300e2e49ecb271321530cc5881fcd069ca8372dcd'],
+    [
+      'enterprise.com/warpcore/1.0.0',
+      '1927aefa8fdc8327499e918300e2e49ecb271321530cc5881fcd069ca8372dcd',
+    ],
     ['mybindle/0.1.0', 'a040d0a42cfe306d5ff63acfb3caddd002f70926d169bfa1d3868be4dbe1332e'],
-    ['spin-hello-world/1.0.0+q8e6334c', 'a05ee5616a12e25c267447a5621a5936473748514968916717383feaeba24433'],
-    ['example.com/hello/1.2.3-rc.1+build.5', '17f69b2572e5beddcd66c0f8cbbdac7938701bc15049d86f59570a70daea03ce'],
+    [
+      'spin-hello-world/1.0.0+q8e6334c',
+      'a05ee5616a12e25c267447a5621a5936473748514968916717383feaeba24433',
+    ],
+    [
+      'example.com/hello/1.2.3-rc.1+build.5',
+      '17f69b2572e5beddcd66c0f8cbbdac7938701bc15049d86f59570a70daea03ce',
+    ],
     ['käse/1.0.0', 'a9e99c7fd567c1e5f43f649b9df6230512eb6c332b02b16cff9f3d78aaea7a8f'],
   ])('%s has the canonical name that servers file it under', async (text, name) => {
     expect(await canonicalName(parseBindleId(text))).toBe(name)
   })
-  it.each(['käse', 'a b', 'a@b', 'a?b', 'a#b', 'a%b', '..', 'a/./b', 'a//b', '/a', 'a/'])('does not push the name %j, which no server could find again', (name) => {
-    expect(() => assertPushableId(createBindleId(name, '1.0.0'))).toThrow(expect.objectContaining({ code: 'ERR_REFERENCE_INVALID' }))
-  })
+  it.each(['käse', 'a b', 'a@b', 'a?b', 'a#b', 'a%b', '..', 'a/./b', 'a//b', '/a', 'a/'])(
+    'does not push the name %j, which no server could find again',
+    (name) => {
+      expect(() => assertPushableId(createBindleId(name, '1.0.0'))).toThrow(
+        expect.objectContaining({ code: 'ERR_REFERENCE_INVALID' }),
+      )
+    },
+  )
 })

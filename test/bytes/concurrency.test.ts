@@ -21,14 +21,16 @@ describe('bounded concurrency', () => {
     const started: number[] = []
     let ended = 0
     const first = new Error('first')
-    await expect(forEachBounded([0, 1, 2, 3, 4, 5], 2, async (item, signal) => {
-      started.push(item)
-      await tick()
-      if (item === 1) throw first
-      await tick()
-      ended++
-      if (signal.aborted) throw signal.reason
-    })).rejects.toBe(first)
+    await expect(
+      forEachBounded([0, 1, 2, 3, 4, 5], 2, async (item, signal) => {
+        started.push(item)
+        await tick()
+        if (item === 1) throw first
+        await tick()
+        ended++
+        if (signal.aborted) throw signal.reason
+      }),
+    ).rejects.toBe(first)
     expect(started).toEqual([0, 1])
     expect(ended).toBe(1)
   })
@@ -36,9 +38,14 @@ describe('bounded concurrency', () => {
   it('rejects with the reason itself when aborted', async () => {
     const abort = new AbortController()
     const reason = new Error('enough')
-    const work = forEachBounded([1, 2, 3], 1, async () => {
-      abort.abort(reason)
-    }, abort.signal)
+    const work = forEachBounded(
+      [1, 2, 3],
+      1,
+      async () => {
+        abort.abort(reason)
+      },
+      abort.signal,
+    )
     await expect(work).rejects.toBe(reason)
   })
 
@@ -51,9 +58,11 @@ describe('bounded concurrency', () => {
         closed = true
       }
     }
-    await expect(forEachBounded(source(), 2, async (item) => {
-      if (item === 5) throw new Error('stop')
-    })).rejects.toThrow('stop')
+    await expect(
+      forEachBounded(source(), 2, async (item) => {
+        if (item === 5) throw new Error('stop')
+      }),
+    ).rejects.toThrow('stop')
     expect(closed).toBe(true)
   })
 })

@@ -1,10 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { IMAGE_INDEX, IMAGE_MANIFEST, parseManifest, referrerDescriptor, successorsOf } from '../../src/oci/manifest.ts'
+import {
+  IMAGE_INDEX,
+  IMAGE_MANIFEST,
+  parseManifest,
+  referrerDescriptor,
+  successorsOf,
+} from '../../src/oci/manifest.ts'
 
-const blob = (letter: string, mediaType = 'application/octet-stream') => ({ mediaType, digest: `sha256:${letter.repeat(64)}`, size: 1 })
+const blob = (letter: string, mediaType = 'application/octet-stream') => ({
+  mediaType,
+  digest: `sha256:${letter.repeat(64)}`,
+  size: 1,
+})
 const image = { schemaVersion: 2, config: blob('a'), layers: [blob('b'), blob('b')] }
-const bytes = (value: unknown) => encodeUtf8(typeof value === 'string' ? value : JSON.stringify(value))
+const bytes = (value: unknown) =>
+  encodeUtf8(typeof value === 'string' ? value : JSON.stringify(value))
 
 describe('manifests', () => {
   it('take their type from how they came when they do not say it', () => {
@@ -15,11 +26,20 @@ describe('manifests', () => {
     expect(successorsOf(parseManifest(bytes(image)))).toHaveLength(3)
   })
   it('may hold raw control characters in strings, as Spin wrote them', () => {
-    const text = JSON.stringify({ ...image, annotations: { note: 'one two' } }).replace('one two', 'one\ntwo')
+    const text = JSON.stringify({ ...image, annotations: { note: 'one two' } }).replace(
+      'one two',
+      'one\ntwo',
+    )
     expect(parseManifest(bytes(text)).annotations).toEqual({ note: 'one\ntwo' })
   })
   it('keep an annotation called __proto__ an annotation', () => {
-    const manifest = parseManifest(bytes('{"schemaVersion":2,"config":' + JSON.stringify(blob('a')) + ',"layers":[],"annotations":{"__proto__":"x"}}'))
+    const manifest = parseManifest(
+      bytes(
+        '{"schemaVersion":2,"config":' +
+          JSON.stringify(blob('a')) +
+          ',"layers":[],"annotations":{"__proto__":"x"}}',
+      ),
+    )
     expect(Object.keys(manifest.annotations!)).toEqual(['__proto__'])
     expect({}).not.toHaveProperty('x')
   })
@@ -31,17 +51,34 @@ describe('manifests', () => {
     ['an index with layers', { ...image, mediaType: IMAGE_INDEX, manifests: [] }],
     ['a negative size', { ...image, config: { ...blob('a'), size: -1 } }],
     ['a digest of unknown kind', { ...image, config: { ...blob('a'), digest: 'md5:00' } }],
-    ['a media type that would break a header', { ...image, config: { ...blob('a'), mediaType: 'a/b\r\nx: y' } }],
+    [
+      'a media type that would break a header',
+      { ...image, config: { ...blob('a'), mediaType: 'a/b\r\nx: y' } },
+    ],
     ['no JSON', '{'],
   ])('with %s are refused', (_, value) => {
-    expect(() => parseManifest(bytes(value))).toThrow(expect.objectContaining({ code: 'ERR_CONTENT_INVALID' }))
+    expect(() => parseManifest(bytes(value))).toThrow(
+      expect.objectContaining({ code: 'ERR_CONTENT_INVALID' }),
+    )
   })
   it('are refused when delivered as another kind than they say', () => {
-    expect(() => parseManifest(bytes({ ...image, mediaType: IMAGE_MANIFEST }), IMAGE_INDEX)).toThrow(expect.objectContaining({ code: 'ERR_CONTENT_INVALID' }))
+    expect(() =>
+      parseManifest(bytes({ ...image, mediaType: IMAGE_MANIFEST }), IMAGE_INDEX),
+    ).toThrow(expect.objectContaining({ code: 'ERR_CONTENT_INVALID' }))
   })
   it('are listed as referrers by artifact type, else by their config', () => {
-    const descriptor = { mediaType: IMAGE_MANIFEST, digest: `sha256:${'c'.repeat(64)}`, size: 9 } as const
-    expect(referrerDescriptor(descriptor, parseManifest(bytes({ ...image, config: blob('a', 'x/y') }))).artifactType).toBe('x/y')
-    expect(referrerDescriptor(descriptor, parseManifest(bytes({ ...image, artifactType: 'a/b' }))).artifactType).toBe('a/b')
+    const descriptor = {
+      mediaType: IMAGE_MANIFEST,
+      digest: `sha256:${'c'.repeat(64)}`,
+      size: 9,
+    } as const
+    expect(
+      referrerDescriptor(descriptor, parseManifest(bytes({ ...image, config: blob('a', 'x/y') })))
+        .artifactType,
+    ).toBe('x/y')
+    expect(
+      referrerDescriptor(descriptor, parseManifest(bytes({ ...image, artifactType: 'a/b' })))
+        .artifactType,
+    ).toBe('a/b')
   })
 })

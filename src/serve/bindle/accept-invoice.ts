@@ -1,0 +1,142 @@
+import { isSpindleError, SpindleError } from '../../errors.ts'
+import { type BindleId, createBindleId } from '../../bindle/id.ts'
+import { INVOICE_BYTES, type Invoice, parseInvoice } from '../../bindle/invoice.ts'
+import {
+  exportPublicKey,
+  type Keyring,
+  mergeKeyrings,
+  openSecretKey,
+  type SecretKeyEntry,
+} from '../../bindle/keyring.ts'
+import { signInvoice, type VerificationStrategy, verifyInvoice } from '../../bindle/signature.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import { BindleProblem } from './answer.ts'
+
+export interface AcceptOptions {
+  /** Keys whose invoices are taken. Without it, signatures need only be valid, and none is needed. */
+  keyring?: Keyring
+  /** Default `greedy`. Only used with a keyring. */
+  strategy?: VerificationStrategy
+  /** Signs what is accepted, as `host`; its public half joins the keyring. */
+  hostKey?: SecretKeyEntry
+  /** Take labels whose digest is no SHA-256, which no parcel can ever fit. Default false. */
+  lenientDigests?: boolean
+}
+
+/** Reads, checks and counter-signs a posted invoice, in the reference server's order. */
+export async function acceptInvoice(
+  request: Request,
+  options: AcceptOptions,
+): Promise<{ id: BindleId; invoice: Invoice }> {
+  const invoice = await readPosted(request)
+  await checkSignatures(invoice, options)
+  const accepted =
+    options.hostKey === undefined ? invoice : await counterSign(invoice, options.hostKey)
+  if (invoice.yanked === true) throw new BindleProblem(422, 'bindle cannot be created as yanked')
+  const id = createBindleId(invoice.bindle.name, invoice.bindle.version)
+  assertReachable(id)
+  for (const { label } of invoice.parcel ?? []) {
+    if (options.lenientDigests !== true && !/^[0-9a-f]{64}$/.test(label.sha256)) {
+      throw new BindleProblem(
+        400,
+        `parcel ${JSON.stringify(label.name)}: ${JSON.stringify(label.sha256)} is not a SHA-256 in lower-case hexadecimal`,
+      )
+    }
+    if (!isHeaderValue(label.mediaType)) {
+      throw new BindleProblem(
+        400,
+        `parcel ${JSON.stringify(label.name)}: the media type can't be sent as a header`,
+      )
+    }
+  }
+  return { id, invoice: accepted }
+}
+
+async function readPosted(request: Request): Promise<Invoice> {
+  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== undefined && type !== 'application/toml' && type !== 'application/json') {
+    throw new BindleProblem(400, 'Request body toml deserialize error: content-type is not TOML')
+  }
+  try {
+    const bytes = await readBounded(request.body ?? new Uint8Array(), INVOICE_BYTES, 'the invoice')
+    // Without a type the reference server takes either; an object in JSON can't be TOML.
+    const json =
+      type === 'application/json' ||
+      (type === undefined && bytes.find((byte) => byte > 0x20) === 0x7b)
+    return parseInvoice(bytes, 'invoice', json ? 'json' : 'toml')
+  } catch (error) {
+    if (!(error instanceof SpindleError)) throw error
+    if (error.code === 'ERR_LIMIT_EXCEEDED') throw new BindleProblem(413, error.message)
+    throw new BindleProblem(400, `Request body toml deserialize error: ${error.message}`)
+  }
+}
+
+async function checkSignatures(
+  invoice: Invoice,
+  { keyring, strategy, hostKey }: AcceptOptions,
+): Promise<void> {
+  try {
+    if (keyring === undefined) {
+      // Nobody is known, so only damage can be found: each signer is taken at its word.
+      const signers = {
+        version: '1.0',
+        key: (invoice.signature ?? []).map(({ by, key, role }) => ({
+          label: by,
+          roles: [role],
+          key,
+        })),
+      } as const
+      if (signers.key.length > 0) await verifyInvoice(invoice, signers, { strategy: 'exhaustive' })
+      return
+    }
+    const own: Keyring = {
+      version: '1.0',
+      key: hostKey === undefined ? [] : [await exportPublicKey(hostKey)],
+    }
+    await verifyInvoice(
+      invoice,
+      mergeKeyrings(keyring, own),
+      strategy === undefined ? {} : { strategy },
+    )
+  } catch (error) {
+    if (!isSpindleError(error)) throw error
+    const message =
+      invoice.signature === undefined
+        ? `signatures \`${error.message}\` cannot be verified`
+        : error.message
+    throw new BindleProblem(400, message)
+  }
+}
+
+async function counterSign(invoice: Invoice, hostKey: SecretKeyEntry): Promise<Invoice> {
+  try {
+    return await signInvoice(invoice, await openSecretKey(hostKey), {
+      role: 'host',
+      by: hostKey.label,
+    })
+  } catch (error) {
+    if (!isSpindleError(error) || error.code !== 'ERR_CONFLICT') throw error
+    throw new BindleProblem(400, error.message)
+  }
+}
+
+/** URLs can't carry these names back; the reference server takes them and loses them. */
+function assertReachable({ name }: BindleId): void {
+  const segments = name.split('/')
+  if (
+    name === '' ||
+    name.includes('@') ||
+    /\p{Cc}/u.test(name) ||
+    segments.some((segment) => ['', '.', '..'].includes(segment))
+  ) {
+    throw new BindleProblem(
+      400,
+      `invalid ID given: ${JSON.stringify(name)} could not be asked for in a URL`,
+    )
+  }
+}
+
+/** @see RFC 9110, 5.5 */
+function isHeaderValue(value: string): boolean {
+  return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)
+}

@@ -1,0 +1,69 @@
+import { formatToml } from '../../bindle/toml.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
+
+/** Ends a request with a status and the words of the reference server, which clients match on. */
+export class BindleProblem extends Error {
+  override readonly name = 'BindleProblem'
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+export const NOT_FOUND =
+  'resource not found: if an item does not appear in our records, it does not exist!'
+
+/**
+ * The first type of `Accept` whose subtype is `toml` or `json` wins, quality values unread, as on
+ * the reference server; TOML when there is none.
+ */
+function prefersJson(request: Request): boolean {
+  for (const part of (request.headers.get('accept') ?? '').split(',')) {
+    const subtype = /^\s*[\w*.+-]+\/([\w*.-]+)/.exec(part)?.[1]?.toLowerCase()
+    if (subtype === 'toml') return false
+    if (subtype === 'json') return true
+  }
+  return false
+}
+
+/** A document in the type that the client asked for. */
+export function documentAnswer(
+  request: Request,
+  status: number,
+  document: { readonly [key: string]: unknown },
+): Response {
+  const json = prefersJson(request)
+  return bytesAnswer(
+    request,
+    status,
+    json ? encodeUtf8(JSON.stringify(document)) : formatToml(document),
+    json ? 'application/json' : 'application/toml',
+  )
+}
+
+/** Always TOML, whatever was asked for: clients of the reference server rely on it. */
+export function errorAnswer(request: Request, status: number, message: string): Response {
+  return bytesAnswer(request, status, formatToml({ error: message }), 'application/toml')
+}
+
+export function textAnswer(request: Request, status: number, text: string): Response {
+  return bytesAnswer(request, status, encodeUtf8(text), 'text/plain; charset=utf-8')
+}
+
+function bytesAnswer(
+  request: Request,
+  status: number,
+  bytes: Uint8Array<ArrayBuffer>,
+  type: string,
+): Response {
+  return new Response(request.method === 'HEAD' ? null : bytes, {
+    status,
+    headers: {
+      'content-type': type,
+      'content-length': String(bytes.length),
+      'x-content-type-options': 'nosniff',
+    },
+  })
+}

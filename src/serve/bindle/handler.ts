@@ -1,0 +1,287 @@
+import { isSpindleError } from '../../errors.ts'
+import { orderedInvoice, orderedLabel } from '../../bindle/invoice.ts'
+import { exportPublicKey } from '../../bindle/keyring.ts'
+import type { CreateHasher, FetchHandler } from '../../types.ts'
+import { mapBounded } from '../../bytes/concurrency.ts'
+import { allowOrigin, answerPreflight, assertOrigins, type CorsOptions } from '../cors.ts'
+import { answerBytes } from '../registry/answer.ts'
+import { createMemoryStorage } from '../storage/memory.ts'
+import type { Storage } from '../storage/port.ts'
+import { type AcceptOptions, acceptInvoice } from './accept-invoice.ts'
+import { BindleProblem, documentAnswer, errorAnswer, textAnswer } from './answer.ts'
+import { assertAuthorized, type BindleAccess, type BindleAuthorize } from './authorize.ts'
+import { type BindleTarget, parsePath } from './path.ts'
+import { matchInvoices, parseQuery } from './query.ts'
+import { assertFound, type BindleShelf, createShelf } from './shelf.ts'
+
+export interface BindleHandlerOptions extends AcceptOptions {
+  /** Default: memory. */
+  storage?: Storage
+  /** Path that the API is mounted at. Default `/v1`, as clients expect. */
+  basePath?: string
+  /** Asked before every request but preflights and `/healthz`. Default: everybody may do everything. */
+  authorize?: BindleAuthorize
+  /** Pages that may use the server. Default: none. */
+  cors?: CorsOptions
+  /** Refuse whatever changes something. Default false. */
+  readOnly?: boolean
+  /** Longest parcel that is taken, in bytes. Default 1 GiB. */
+  maxParcelBytes?: number
+  /** Starts a device login; answered at `login`. @see RFC 8628, 3.2 */
+  login?: (provider: string) => Promise<BindleLogin>
+  createHasher?: CreateHasher
+}
+
+/** @see RFC 8628, 3.2, and Bindle, Protocol Specification, Login */
+export interface BindleLogin {
+  readonly device_code: string
+  readonly user_code: string
+  readonly verification_uri: string
+  readonly verification_uri_complete?: string
+  readonly expires_in: number
+  readonly interval?: number
+  readonly client_id: string
+  readonly token_url: string
+}
+
+/** Files of web applications; a parcel beyond this is a mistake or an attack. */
+const MAX_PARCEL_BYTES = 1024 * 1024 * 1024
+
+/** Invoices read at once for one page of a query. */
+const PAGE_READS = 8
+
+/**
+ * A Bindle server as a `fetch` handler, wire-compatible with bindle-server 0.9.
+ *
+ * Exported from `spindle/serve`. Better than the reference: a failed upload can be repeated, HEAD
+ * tells the truth, yanked invoices leave queries, encoded and literal ids mean the same.
+ *
+ * @example In a Worker
+ * ```ts
+ * export default createBindleHandler({ storage: createR2Storage(env.BUCKET) })
+ * ```
+ * @see Bindle, Protocol Specification
+ */
+export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHandler {
+  const { storage = createMemoryStorage(), basePath = '/v1', cors, authorize } = options
+  if (basePath !== '' && !/^(?:\/[A-Za-z0-9_.~-]+)+$/.test(basePath))
+    throw new TypeError(`"basePath" must be a path such as "/v1", not ${JSON.stringify(basePath)}`)
+  if (cors !== undefined) assertOrigins(cors)
+  const shelf = createShelf(storage, options.createHasher)
+
+  const answer = async (request: Request): Promise<Response> => {
+    const url = new URL(request.url)
+    try {
+      const target = parsePath(url.pathname, basePath)
+      if (target.kind === 'health')
+        return documentAnswer(asJson(request), 200, { status: 'OK', version: '0.9.1' })
+      await assertAuthorized(request, accessOf(request, target), authorize)
+      return await dispatch(request, url, target, shelf, options)
+    } catch (error) {
+      if (error instanceof BindleProblem) return errorAnswer(request, error.status, error.message)
+      // Of a client that left or a storage that failed nothing may leak into the answer.
+      return errorAnswer(
+        request,
+        isSpindleError(error) && error.code === 'ERR_LIMIT_EXCEEDED' ? 413 : 500,
+        'internal server error',
+      )
+    }
+  }
+
+  return {
+    async fetch(request) {
+      const response =
+        (cors === undefined ? undefined : answerPreflight(request, cors)) ?? (await answer(request))
+      allowOrigin(response.headers, request, cors)
+      return response
+    },
+  }
+}
+
+/** `/healthz` is JSON whatever is asked for. */
+function asJson(request: Request): Request {
+  return new Request(request.url, {
+    method: request.method === 'HEAD' ? 'HEAD' : 'GET',
+    headers: { accept: 'application/json' },
+  })
+}
+
+function isRead(request: Request): boolean {
+  return request.method === 'GET' || request.method === 'HEAD'
+}
+
+function accessOf(request: Request, target: BindleTarget): BindleAccess {
+  const action = isRead(request) ? 'read' : request.method === 'DELETE' ? 'yank' : 'push'
+  return 'id' in target ? { action, id: String(target.id) } : { action }
+}
+
+async function dispatch(
+  request: Request,
+  url: URL,
+  target: BindleTarget,
+  shelf: BindleShelf,
+  options: BindleHandlerOptions,
+): Promise<Response> {
+  if (options.readOnly === true && !isRead(request))
+    throw new BindleProblem(403, 'this server is read-only')
+  switch (target.kind) {
+    case 'health':
+    case 'unknown':
+      return new Response(null, { status: 404 })
+    case 'query':
+      return isRead(request)
+        ? query(request, url, shelf)
+        : textAnswer(request, 405, 'HTTP method not allowed')
+    case 'keys':
+      return isRead(request)
+        ? keys(request, url, options)
+        : textAnswer(request, 405, 'HTTP method not allowed')
+    case 'login':
+      return login(request, url, options)
+    case 'invoices':
+      if (request.method === 'POST') return create(request, shelf, options)
+      throw new BindleProblem(
+        400,
+        isRead(request) ? 'invalid ID given' : 'Invalid URL. Missing Bindle ID and/or parcel SHA',
+      )
+    case 'missing': {
+      const invoice = assertUsable(assertFound(await shelf.invoice(target.id)))
+      return documentAnswer(request, 200, {
+        missing: (await shelf.missing(invoice)).map(orderedLabel),
+      })
+    }
+    case 'invoice':
+      return invoice(request, url, target, shelf)
+    case 'parcel':
+      return parcel(request, target, shelf, options)
+  }
+}
+
+function assertUsable<T extends { readonly yanked?: boolean }>(invoice: T): T {
+  if (invoice.yanked === true) throw new BindleProblem(403, 'bindle is yanked')
+  return invoice
+}
+
+async function create(
+  request: Request,
+  shelf: BindleShelf,
+  options: BindleHandlerOptions,
+): Promise<Response> {
+  const { id, invoice: accepted } = await acceptInvoice(request, options)
+  await shelf.create(id, accepted)
+  const missing = await shelf.missing(accepted)
+  return documentAnswer(request, missing.length === 0 ? 201 : 202, {
+    invoice: orderedInvoice(accepted),
+    ...(missing.length === 0 ? {} : { missing: missing.map(orderedLabel) }),
+  })
+}
+
+async function invoice(
+  request: Request,
+  url: URL,
+  target: BindleTarget & { kind: 'invoice' },
+  shelf: BindleShelf,
+): Promise<Response> {
+  if (request.method === 'DELETE') {
+    assertFound(await shelf.invoice(target.id))
+    await shelf.yank(target.id)
+    return documentAnswer(request, 200, { message: 'invoice yanked' })
+  }
+  if (!isRead(request))
+    throw new BindleProblem(400, 'Invalid URL. Missing Bindle ID and/or parcel SHA')
+  const found = assertFound(await shelf.invoice(target.id))
+  return documentAnswer(
+    request,
+    200,
+    orderedInvoice(url.searchParams.get('yanked') === 'true' ? found : assertUsable(found)),
+  )
+}
+
+async function parcel(
+  request: Request,
+  target: BindleTarget & { kind: 'parcel' },
+  shelf: BindleShelf,
+  options: BindleHandlerOptions,
+): Promise<Response> {
+  const owner = assertUsable(assertFound(await shelf.invoice(target.id)))
+  const label = owner.parcel?.find((entry) => entry.label.sha256 === target.sha256)?.label
+  if (label === undefined)
+    throw new BindleProblem(
+      400,
+      `Parcel SHA ${target.sha256} does not exist in invoice ${target.id}`,
+    )
+  if (request.method === 'POST') {
+    const limit = options.maxParcelBytes ?? MAX_PARCEL_BYTES
+    if (label.size > limit)
+      throw new BindleProblem(
+        413,
+        `parcel ${target.sha256} has ${label.size} bytes; this server takes ${limit}`,
+      )
+    await shelf.putParcel(label, request.body ?? new Blob().stream())
+    return documentAnswer(request, 200, { message: 'parcel created' })
+  }
+  if (!isRead(request))
+    throw new BindleProblem(400, 'Invalid URL. Missing Bindle ID and/or parcel SHA')
+  const found = assertFound(await shelf.parcel(target.sha256))
+  const headers = new Headers({
+    'content-type': label.mediaType,
+    // Parcels are whatever somebody pushed: never a page of this origin.
+    'content-security-policy': 'sandbox',
+    'content-disposition': 'attachment',
+    'x-content-type-options': 'nosniff',
+  })
+  if (request.method !== 'HEAD')
+    return answerBytes(found.body, found.size, { status: 200, headers })
+  await found.body.cancel()
+  headers.set('content-length', String(found.size))
+  return new Response(null, { headers })
+}
+
+async function query(request: Request, url: URL, shelf: BindleShelf): Promise<Response> {
+  const parsed = parseQuery(url.searchParams)
+  if (parsed === undefined) return textAnswer(request, 400, 'Invalid query string')
+  const matches = matchInvoices(await shelf.list(), parsed)
+  const page = matches.slice(parsed.offset, parsed.offset + parsed.limit)
+  const invoices = await mapBounded(page, PAGE_READS, (id) => shelf.invoice(id))
+  return documentAnswer(request, 200, {
+    query: parsed.query,
+    strict: parsed.strict,
+    offset: parsed.offset,
+    limit: parsed.limit,
+    total: matches.length,
+    more: matches.length > parsed.offset + page.length,
+    yanked: parsed.yanked,
+    invoices: invoices.filter((entry) => entry !== undefined).map(orderedInvoice),
+  })
+}
+
+async function keys(
+  request: Request,
+  url: URL,
+  { hostKey }: BindleHandlerOptions,
+): Promise<Response> {
+  const roles = url.searchParams.getAll('roles').flatMap((list) => list.split(','))
+  if (
+    roles.some(
+      (role) => !['creator', 'approver', 'host', 'proxy'].includes(role.trim().toLowerCase()),
+    )
+  ) {
+    return textAnswer(request, 400, 'Invalid query string')
+  }
+  if (roles.length > 1 || (roles.length === 1 && roles[0]?.trim().toLowerCase() !== 'host')) {
+    throw new BindleProblem(
+      400,
+      'This bindle server implementation only supports returning keys with the role of `host`. Please only specify `host` as a role (or omit the parameter)',
+    )
+  }
+  const entries =
+    hostKey === undefined ? [] : [{ ...(await exportPublicKey(hostKey)), roles: ['host'] }]
+  return documentAnswer(request, 200, { version: '1.0', key: entries })
+}
+
+async function login(request: Request, url: URL, options: BindleHandlerOptions): Promise<Response> {
+  const provider = url.searchParams.get('provider')
+  if (provider === null) return textAnswer(request, 400, 'Invalid query string')
+  if (options.login === undefined) throw new BindleProblem(502, 'this server has no login provider')
+  return documentAnswer(request, 200, { ...(await options.login(provider)) })
+}

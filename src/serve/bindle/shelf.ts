@@ -1,0 +1,188 @@
+import type { BindleId } from '../../bindle/id.ts'
+import { createBindleId } from '../../bindle/id.ts'
+import {
+  formatInvoice,
+  type Invoice,
+  INVOICE_BYTES,
+  type Label,
+  parseInvoice,
+} from '../../bindle/invoice.ts'
+import { mapBounded } from '../../bytes/concurrency.ts'
+import { createPortableHasher } from '../../bytes/digest.ts'
+import { formatHex } from '../../bytes/hex.ts'
+import { chunksOf, readBounded } from '../../bytes/stream.ts'
+import type { CreateHasher } from '../../types.ts'
+import { KEY_LENGTH, listAll, type Storage, type StoredValue } from '../storage/port.ts'
+import { BindleProblem, NOT_FOUND } from './answer.ts'
+
+/** Look-ups that one request makes at once. */
+const LOOKUPS = 16
+
+/** Invoices and parcels over a storage: each written once, whole or not at all. */
+export interface BindleShelf {
+  /** @throws 409 when it exists, yanked or not */
+  readonly create: (id: BindleId, invoice: Invoice) => Promise<void>
+  /** `undefined` when there is none. */
+  readonly invoice: (id: BindleId) => Promise<Invoice | undefined>
+  /** Irreversible, and harmless when done already. */
+  readonly yank: (id: BindleId) => Promise<void>
+  /** All ids, and whether each is yanked. Nothing of the invoices is read. */
+  readonly list: () => Promise<ListedInvoice[]>
+  /** Labels whose parcel isn't here, in the order of the invoice, one for each entry. */
+  readonly missing: (invoice: Invoice) => Promise<Label[]>
+  readonly parcel: (sha256: string) => Promise<StoredValue | undefined>
+  /** @throws 400 when the bytes don't fit the label, 409 when they are here */
+  readonly putParcel: (label: Label, body: ReadableStream<Uint8Array>) => Promise<void>
+}
+
+export interface ListedInvoice {
+  readonly id: BindleId
+  readonly yanked: boolean
+}
+
+export function createShelf(
+  storage: Storage,
+  createHasher: CreateHasher = createPortableHasher,
+): BindleShelf {
+  // A mark of its own in place of a rewrite: invoices never change, so nothing can be lost in a race.
+  const isYanked = async (id: BindleId): Promise<boolean> =>
+    (await storage.head(invoiceKey('yanked', id))) !== undefined
+
+  return {
+    async create(id, invoice) {
+      const result = await storage.put(invoiceKey('invoices', id), formatInvoice(invoice), {
+        ifAbsent: true,
+      })
+      if (!result.stored) throw new BindleProblem(409, 'resource already exists')
+    },
+    async invoice(id) {
+      const key = tryKey('invoices', id)
+      const found = key === undefined ? undefined : await storage.get(key)
+      if (found === undefined) return undefined
+      const invoice = parseInvoice(
+        await readBounded(found.body, 2 * INVOICE_BYTES, 'a stored invoice'),
+        `the stored invoice ${id}`,
+      )
+      return (await isYanked(id)) ? { ...invoice, yanked: true } : invoice
+    },
+    async yank(id) {
+      await storage.put(invoiceKey('yanked', id), new Uint8Array(), { ifAbsent: true })
+    },
+    async list() {
+      const [ids, yanked] = await Promise.all([
+        listKeys(storage, 'bindle/invoices/'),
+        listKeys(storage, 'bindle/yanked/'),
+      ])
+      const marks = new Set(yanked)
+      return ids.map((path) => ({ id: decodePath(path), yanked: marks.has(path) }))
+    },
+    async missing(invoice) {
+      const labels = (invoice.parcel ?? []).map((parcel) => parcel.label)
+      const shas = [...new Set(labels.map((label) => label.sha256))]
+      const there = await mapBounded(
+        shas,
+        LOOKUPS,
+        async (sha) => (await storage.head(parcelKey(sha))) !== undefined,
+      )
+      const absent = new Set(shas.filter((_, index) => there[index] === false))
+      return labels.filter((label) => absent.has(label.sha256))
+    },
+    parcel: (sha256) => storage.get(parcelKey(sha256)),
+    async putParcel(label, body) {
+      const key = parcelKey(label.sha256)
+      if ((await storage.head(key)) !== undefined) {
+        await body.cancel().catch(() => {})
+        throw new BindleProblem(409, 'resource already exists')
+      }
+      const result = await storage.put(key, checked(body, label, createHasher), {
+        ifAbsent: true,
+        size: label.size,
+      })
+      if (!result.stored) throw new BindleProblem(409, 'resource already exists')
+    },
+  }
+}
+
+/** Passes a parcel's bytes on and errors, before the storage can publish them, when they don't fit. */
+function checked(
+  body: ReadableStream<Uint8Array>,
+  label: Label,
+  createHasher: CreateHasher,
+): ReadableStream<Uint8Array> {
+  const hasher = createHasher('sha256')
+  const chunks = chunksOf(body)
+  let seen = 0
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await chunks.next()
+          if (done !== true) {
+            seen += value.length
+            if (seen > label.size)
+              throw new BindleProblem(400, 'parcel size does not match invoice')
+            await hasher.update(value)
+            controller.enqueue(value)
+            return
+          }
+          if (seen !== label.size)
+            throw new BindleProblem(400, 'parcel size does not match invoice')
+          if (formatHex(await hasher.digest()) !== label.sha256)
+            throw new BindleProblem(400, 'digest does not match')
+          controller.close()
+        } catch (error) {
+          await chunks.return(undefined)
+          controller.error(error)
+        }
+      },
+      cancel: async () => void (await chunks.return(undefined)),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function parcelKey(sha256: string): string {
+  return `bindle/parcels/${sha256}`
+}
+
+/** Keys hold name and version readably, so that a query needs no index. */
+function invoiceKey(kind: 'invoices' | 'yanked', id: BindleId): string {
+  const key = `bindle/${kind}/${encodeName(id.name)}/${encodeName(id.version)}`
+  if (key.length > KEY_LENGTH)
+    throw new BindleProblem(
+      400,
+      `invalid ID given: it is longer than this server can file, ${KEY_LENGTH} bytes once encoded`,
+    )
+  return key
+}
+
+function tryKey(kind: 'invoices' | 'yanked', id: BindleId): string | undefined {
+  try {
+    return invoiceKey(kind, id)
+  } catch (error) {
+    if (error instanceof BindleProblem) return undefined
+    throw error
+  }
+}
+
+// A leading `~` keeps `.` and `..` from being whole names of a key.
+function encodeName(name: string): string {
+  return `~${encodeURIComponent(name).replaceAll(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)}`
+}
+
+function decodePath(path: string): BindleId {
+  const [name = '', version = ''] = path.split('/').map((part) => decodeURIComponent(part.slice(1)))
+  return createBindleId(name, version)
+}
+
+async function listKeys(storage: Storage, prefix: string): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of listAll(storage, prefix)) keys.push(key.slice(prefix.length))
+  return keys
+}
+
+/** What a parcel operation answers for an invoice that isn't there. */
+export function assertFound<T>(found: T | undefined): T {
+  if (found === undefined) throw new BindleProblem(404, NOT_FOUND)
+  return found
+}

@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest'
+import { digestOf, hexOf } from '../../../src/bytes/digest.ts'
+import { encodeUtf8 } from '../../../src/bytes/text.ts'
+import { formatInvoice, type Invoice, type Label } from '../../../src/bindle/invoice.ts'
+import {
+  type BindleHandlerOptions,
+  createBindleHandler,
+} from '../../../src/serve/bindle/handler.ts'
+import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+
+const BASE = 'http://bindle.test/v1'
+
+async function labelOf(text: string, more: Partial<Label> = {}): Promise<Label> {
+  const bytes = encodeUtf8(text)
+  return {
+    sha256: hexOf(await digestOf(bytes)),
+    mediaType: 'text/plain',
+    name: `${text}.txt`,
+    size: bytes.length,
+    ...more,
+  }
+}
+const invoiceOf = (version: string, labels: readonly Label[], name = 'team/app'): Invoice => ({
+  bindleVersion: '1.0.0',
+  bindle: { name, version },
+  parcel: labels.map((label) => ({ label })),
+})
+function client(options: BindleHandlerOptions = {}) {
+  const handler = createBindleHandler(options)
+  return (
+    method: string,
+    path: string,
+    body?: BodyInit,
+    headers: Record<string, string> = {},
+  ): Promise<Response> =>
+    handler.fetch(
+      new Request(`${BASE}${path}`, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body, duplex: 'half' }),
+      } as RequestInit),
+    )
+}
+const post = (ask: ReturnType<typeof client>, invoice: Invoice): Promise<Response> =>
+  ask('POST', '/_i', formatInvoice(invoice), { 'content-type': 'application/toml' })
+
+describe('the Bindle server', () => {
+  it('without a keyring takes unsigned invoices, as Spin sends them', async () => {
+    const ask = client()
+    const red = await labelOf('red')
+    expect((await post(ask, invoiceOf('1.0.0', [red]))).status).toBe(202)
+    expect((await ask('POST', `/_i/team/app/1.0.0@${red.sha256}`, 'red')).status).toBe(200)
+    expect(await (await ask('GET', `/_i/team/app/1.0.0@${red.sha256}`)).text()).toBe('red')
+    expect((await post(ask, invoiceOf('1.0.1', [red]))).status).toBe(201)
+  })
+
+  it('takes a parcel again after uploads that lied or broke off, and shows nothing of those', async () => {
+    const ask = client()
+    const red = await labelOf('red')
+    await post(ask, invoiceOf('1.0.0', [red]))
+    const path = `/_i/team/app/1.0.0@${red.sha256}`
+    const broken = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(encodeUtf8('re'))
+        controller.error(new Error('gone'))
+      },
+    })
+    for (const [body, status] of [
+      ['rex', 400],
+      ['re', 400],
+      ['reddish', 400],
+      [broken, 500],
+    ] as const) {
+      expect((await ask('POST', path, body)).status).toBe(status)
+      expect((await ask('GET', path)).status).toBe(404)
+    }
+    expect((await ask('POST', path, 'red')).status).toBe(200)
+  })
+
+  it('creates an invoice once, however many ask at the same time', async () => {
+    const ask = client()
+    const statuses = await Promise.all(
+      Array.from({ length: 8 }, async () => (await post(ask, invoiceOf('1.0.0', []))).status),
+    )
+    expect(statuses.sort()).toEqual([201, ...Array<number>(7).fill(409)])
+  })
+
+  it('keeps a parcel once, however many send it at the same time', async () => {
+    const ask = client()
+    const red = await labelOf('red')
+    await post(ask, invoiceOf('1.0.0', [red]))
+    const statuses = await Promise.all(
+      Array.from(
+        { length: 4 },
+        async () => (await ask('POST', `/_i/team/app/1.0.0@${red.sha256}`, 'red')).status,
+      ),
+    )
+    expect(statuses.sort()).toEqual([200, 409, 409, 409])
+  })
+
+  it('shares parcels between two servers over one storage', async () => {
+    const storage = createMemoryStorage()
+    const [one, two] = [client({ storage }), client({ storage })]
+    const red = await labelOf('red')
+    await post(one, invoiceOf('1.0.0', [red]))
+    await one('POST', `/_i/team/app/1.0.0@${red.sha256}`, 'red')
+    expect(await (await two('GET', `/_i/team/app/1.0.0@${red.sha256}`)).text()).toBe('red')
+  })
+
+  it('hides a yanked invoice and its parcels, for good', async () => {
+    const ask = client()
+    const red = await labelOf('red')
+    await post(ask, invoiceOf('1.0.0', [red]))
+    await ask('POST', `/_i/team/app/1.0.0@${red.sha256}`, 'red')
+    expect((await ask('DELETE', '/_i/team/app/1.0.0')).status).toBe(200)
+    expect((await ask('GET', `/_i/team/app/1.0.0@${red.sha256}`)).status).toBe(403)
+    expect((await post(ask, invoiceOf('1.0.0', [red]))).status).toBe(409)
+    const found = async (query: string) =>
+      (
+        (await (
+          await ask('GET', `/_q${query}`, undefined, { accept: 'application/json' })
+        ).json()) as { total: number }
+      ).total
+    expect(await found('?q=team')).toBe(0)
+    expect(await found('?q=team&yanked=true')).toBe(1)
+  })
+
+  it('orders versions as versions and pages through them', async () => {
+    const ask = client()
+    for (const version of ['1.10.0', '1.2.0', '1.9.0']) await post(ask, invoiceOf(version, []))
+    const page = async (query: string) =>
+      (await (
+        await ask('GET', `/_q?${query}`, undefined, { accept: 'application/json' })
+      ).json()) as { invoices: Invoice[]; more: boolean }
+    expect((await page('q=app')).invoices.map((entry) => entry.bindle.version)).toEqual([
+      '1.2.0',
+      '1.9.0',
+      '1.10.0',
+    ])
+    expect(await page('q=app&l=2')).toMatchObject({ more: true })
+    expect((await page('q=app&l=2&o=2')).invoices.map((entry) => entry.bindle.version)).toEqual([
+      '1.10.0',
+    ])
+    expect(await page('l=0')).toMatchObject({ invoices: [], more: true })
+  })
+
+  it.each(['a@b', '', '..', 'a/../b', 'a//b', 'a\nb'])(
+    'refuses the name %j, which could not be asked for again',
+    async (name) => {
+      expect((await post(client(), invoiceOf('1.0.0', [], name))).status).toBe(400)
+    },
+  )
+
+  it.each(['a b', 'käse', '__proto__', 'constructor', 'a?b', 'a#b', 'a%2Fb'])(
+    'finds the name %j again',
+    async (name) => {
+      const ask = client()
+      expect((await post(ask, invoiceOf('1.0.0', [], name))).status).toBe(201)
+      const path = name.split('/').map(encodeURIComponent).join('/')
+      expect((await ask('GET', `/_i/${path}/1.0.0`)).status).toBe(200)
+    },
+  )
+
+  it('refuses media types that would break out of a header, and digests that are none', async () => {
+    expect(
+      (
+        await post(
+          client(),
+          invoiceOf('1.0.0', [await labelOf('x', { mediaType: 'a/b\r\nset-cookie: x' })]),
+        )
+      ).status,
+    ).toBe(400)
+    expect(
+      (await post(client(), invoiceOf('1.0.0', [await labelOf('x', { sha256: '../../etc' })])))
+        .status,
+    ).toBe(400)
+  })
+
+  it('serves parcels so that none can act as a page of its origin', async () => {
+    const ask = client()
+    const page = await labelOf('<script>1</script>', { mediaType: 'text/html' })
+    await post(ask, invoiceOf('1.0.0', [page]))
+    await ask('POST', `/_i/team/app/1.0.0@${page.sha256}`, '<script>1</script>')
+    const { headers } = await ask('GET', `/_i/team/app/1.0.0@${page.sha256}`)
+    expect(headers.get('content-security-policy')).toBe('sandbox')
+    expect(headers.get('content-disposition')).toBe('attachment')
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
+  it('bounds what it takes', async () => {
+    const ask = client({ maxParcelBytes: 4 })
+    const large = await labelOf('large')
+    await post(ask, invoiceOf('1.0.0', [large]))
+    expect((await ask('POST', `/_i/team/app/1.0.0@${large.sha256}`, 'large')).status).toBe(413)
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(1 << 20).fill(0x23)),
+    })
+    expect((await ask('POST', '/_i', endless, { 'content-type': 'application/toml' })).status).toBe(
+      413,
+    )
+  })
+
+  it('changes nothing when it is read-only', async () => {
+    const storage = createMemoryStorage()
+    await post(client({ storage }), invoiceOf('1.0.0', []))
+    const ask = client({ storage, readOnly: true })
+    expect((await ask('GET', '/_i/team/app/1.0.0')).status).toBe(200)
+    expect((await ask('DELETE', '/_i/team/app/1.0.0')).status).toBe(403)
+    expect((await post(ask, invoiceOf('2.0.0', []))).status).toBe(403)
+  })
+
+  it('answers preflights before it asks who is there, to the pages that it was told', async () => {
+    const ask = client({ cors: { origins: ['https://app.example'] }, authorize: () => false })
+    const preflight = (origin: string) =>
+      ask('OPTIONS', '/_i', undefined, { origin, 'access-control-request-method': 'POST' })
+    expect(
+      (await preflight('https://app.example')).headers.get('access-control-allow-origin'),
+    ).toBe('https://app.example')
+    expect(
+      (await preflight('https://evil.example')).headers.get('access-control-allow-origin'),
+    ).toBeNull()
+    const refused = await ask('GET', '/_q', undefined, { origin: 'https://app.example' })
+    expect(refused.status).toBe(403)
+    expect(refused.headers.get('access-control-allow-origin')).toBe('https://app.example')
+  })
+
+  it('tells a hook what a request wants to do', async () => {
+    const seen: unknown[] = []
+    const ask = client({ authorize: (_, access) => (seen.push(access), true) })
+    await ask('GET', '/_i/team/app/1.0.0')
+    await ask('DELETE', '/_i/team/app/1.0.0')
+    await post(ask, invoiceOf('1.0.0', []))
+    expect(seen).toEqual([
+      { action: 'read', id: 'team/app/1.0.0' },
+      { action: 'yank', id: 'team/app/1.0.0' },
+      { action: 'push' },
+    ])
+  })
+})
