@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { SpindleError } from '../errors.ts'
+
+/**
+ * A whole file of at most `limit` bytes, or `undefined` when there is none.
+ *
+ * Only as much as allowed is read, whatever the file's size says: it may be a device or grow.
+ * @throws `ERR_LIMIT_EXCEEDED`, or the system's own error for what is there but can't be read.
+ */
+export async function readFileBounded(
+  path: string,
+  limit: number,
+): Promise<Uint8Array | undefined> {
+  let file
+  try {
+    file = await open(path, 'r')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+  try {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for (;;) {
+      const { bytesRead, buffer } = await file.read({ buffer: new Uint8Array(64 * 1024) })
+      if (bytesRead === 0) break
+      size += bytesRead
+      if (size > limit)
+        throw new SpindleError('ERR_LIMIT_EXCEEDED', `${path} is longer than ${limit} bytes`)
+      chunks.push(buffer.subarray(0, bytesRead))
+    }
+    const bytes = new Uint8Array(size)
+    let at = 0
+    for (const chunk of chunks) {
+      bytes.set(chunk, at)
+      at += chunk.length
+    }
+    return bytes
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Replaces a file whole, so that a reader sees the old bytes or the new ones and a crash leaves
+ * one of them; folders are made, and a link is followed to what it names. `mode` is for the file.
+ */
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array,
+  mode: number,
+): Promise<void> {
+  const target = await realpath(path).catch((error: unknown) => {
+    if (isMissing(error)) return path
+    throw error
+  })
+  await mkdir(dirname(target), { recursive: true })
+  const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    // `wx`: a link that somebody put there in the meantime is not followed.
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, target)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** Whether a system error says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}

@@ -1,0 +1,63 @@
+import { homedir, userInfo } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import process from 'node:process'
+
+/** Where a user's files are looked for; what isn't given comes from the process. */
+export interface EnvironmentOptions {
+  /** Environment variables. Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Default: the user's home folder. */
+  readonly home?: string
+  /** Default: `process.platform`. */
+  readonly platform?: string
+}
+
+export interface Environment {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly home: string
+  readonly platform: string
+}
+
+export function readEnvironment(options: EnvironmentOptions = {}): Environment {
+  const env = options.env ?? process.env
+  return {
+    env,
+    home: options.home ?? nonEmpty(env['HOME']) ?? homedir(),
+    platform: options.platform ?? process.platform,
+  }
+}
+
+/** Where programs keep settings, as Spin's `dirs` library has it. */
+export function configFolder({ env, home, platform }: Environment): string {
+  if (platform === 'darwin') return join(home, 'Library', 'Application Support')
+  if (platform === 'win32') return nonEmpty(env['APPDATA']) ?? join(home, 'AppData', 'Roaming')
+  return absolute(env['XDG_CONFIG_HOME']) ?? join(home, '.config')
+}
+
+/** Where programs keep what can be made again, as Spin's `dirs` library has it. */
+export function cacheFolder({ env, home, platform }: Environment): string {
+  if (platform === 'darwin') return join(home, 'Library', 'Caches')
+  if (platform === 'win32') return nonEmpty(env['LOCALAPPDATA']) ?? join(home, 'AppData', 'Local')
+  return absolute(env['XDG_CACHE_HOME']) ?? join(home, '.cache')
+}
+
+/** Where podman keeps logins by default. @see containers-auth.json(5) */
+export function podmanAuthFiles({ env, home, platform }: Environment): readonly string[] {
+  const own = join(home, '.config', 'containers', 'auth.json')
+  if (platform !== 'linux') return [own]
+  const runtime = absolute(env['XDG_RUNTIME_DIR'])
+  const run =
+    runtime === undefined ? `/run/containers/${userInfo().uid}` : join(runtime, 'containers')
+  const config = absolute(env['XDG_CONFIG_HOME']) ?? join(home, '.config')
+  return [join(run, 'auth.json'), join(config, 'containers', 'auth.json')]
+}
+
+/** The value of a variable that is set to something. */
+export function nonEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value
+}
+
+// The XDG rules say that a relative path there is to be ignored.
+function absolute(value: string | undefined): string | undefined {
+  return value !== undefined && isAbsolute(value) ? value : undefined
+}
