@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
-import { isJsonObject, parseJson } from '../bytes/json.ts'
-import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
+import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
+import { encodeUtf8 } from '../bytes/text.ts'
 import type { Descriptor } from '../types.ts'
 import { parseAnnotations, parseDescriptor } from './descriptor.ts'
 
@@ -76,7 +76,7 @@ export function parseManifest(
   mediaType?: string,
   what = 'the manifest',
 ): Manifest {
-  const document = parseLenientJson(bytes, what)
+  const document = parseLooseJson(bytes, what)
   if (!isJsonObject(document)) throw invalid(what, 'is not an object')
   if (document['schemaVersion'] !== 2)
     throw invalid(
@@ -136,23 +136,6 @@ function parseList(value: unknown, key: string, what: string): Descriptor[] {
   if (value.length > MAX_ENTRIES)
     throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} lists more than ${MAX_ENTRIES} ${key}`)
   return value.map((entry, index) => parseDescriptor(entry, `${key}[${index}] of ${what}`))
-}
-
-const BELOW_SPACE = /[^ -\u{10ffff}]/u
-
-/** Control characters inside strings, but no other damage, are let pass. */
-function parseLenientJson(bytes: Uint8Array, what: string): unknown {
-  try {
-    return parseJson(bytes, what)
-  } catch (error) {
-    const text = decodeUtf8(bytes)
-    if (text === undefined || !BELOW_SPACE.test(text)) throw error
-    const escaped = text.replaceAll(
-      new RegExp(BELOW_SPACE, 'gu'),
-      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    )
-    return parseJson(encodeUtf8(escaped), what)
-  }
 }
 
 function invalid(what: string, problem: string): SpindleError {

@@ -9,8 +9,3 @@ export const DATA_LAYER_TYPE = 'application/vnd.wasm.content.layer.v1+data'
 export const ARCHIVE_LAYER_TYPE = 'application/vnd.wasm.content.bundle.v1.tar+gzip'
 /** A bare component or module, as wkg pushes it. Only read. */
 export const WASM_PACKAGE_TYPE = 'application/wasm'
-export const IMAGE_CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json'
-export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
-export const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'
-export const DOCKER_MANIFEST_TYPE = 'application/vnd.docker.distribution.manifest.v2+json'
-export const DOCKER_LIST_TYPE = 'application/vnd.docker.distribution.manifest.list.v2+json'

@@ -4,6 +4,7 @@ import { formatCanonicalJson } from '../bytes/json.ts'
 import { openStream, readVerified } from '../bytes/stream.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
+import { IMAGE_CONFIG, IMAGE_MANIFEST, MANIFEST_BYTES } from '../oci/manifest.ts'
 import type {
   Content,
   ContentStore,
@@ -26,9 +27,7 @@ import type {
 import {
   ARCHIVE_LAYER_TYPE,
   DATA_LAYER_TYPE,
-  IMAGE_CONFIG_TYPE,
   LOCKED_APP_TYPE,
-  MANIFEST_TYPE,
   WASM_LAYER_TYPE,
 } from './media-types.ts'
 
@@ -37,9 +36,6 @@ export const INLINE_BYTES: number = 128
 
 /** More layers than this, without the lock, go into archives: ECR takes 500 in all. As in Spin. */
 export const MAX_LAYERS: number = 499
-
-/** Largest manifest that registries must take. @see OCI Distribution Spec 1.1, Pushing Manifests */
-export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024
 
 export interface PackOptions {
   /** Annotations of the manifest. They win over those inferred from the application. */
@@ -95,7 +91,7 @@ export async function packApp(lock: LockResult, options: PackOptions = {}): Prom
   const lockBytes = formatLockedApp(locked)
   const lockLayer = await layerOf(lockBytes, LOCKED_APP_TYPE)
   const configBytes = encodeUtf8(formatConfig(lockLayer.descriptor.digest))
-  const config = await layerOf(configBytes, IMAGE_CONFIG_TYPE)
+  const config = await layerOf(configBytes, IMAGE_CONFIG)
   layers.push(lockLayer)
   signal?.throwIfAborted()
 
@@ -104,16 +100,16 @@ export async function packApp(lock: LockResult, options: PackOptions = {}): Prom
     annotations: Object.keys(annotations).length === 0 ? undefined : annotations,
     config: config.descriptor,
     layers: layers.map(({ descriptor }) => descriptor),
-    mediaType: MANIFEST_TYPE,
+    mediaType: IMAGE_MANIFEST,
     schemaVersion: 2,
   })
-  if (manifest.length > MAX_MANIFEST_BYTES) {
+  if (manifest.length > MANIFEST_BYTES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `the manifest would have ${manifest.length} bytes, and registries take ${MAX_MANIFEST_BYTES}: pack with "archive", or shorten the annotations`,
+      `the manifest would have ${manifest.length} bytes, and registries take ${MANIFEST_BYTES}: pack with "archive", or shorten the annotations`,
     )
   }
-  const root = await layerOf(manifest, MANIFEST_TYPE)
+  const root = await layerOf(manifest, IMAGE_MANIFEST)
   return {
     descriptor: root.descriptor,
     manifest,

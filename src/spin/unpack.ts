@@ -2,14 +2,13 @@ import { normalizePath, quotePath } from '../bytes/path.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { readVerified } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
+import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
 import type { Descriptor, FileTree, OperationOptions, ReadStore } from '../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
-import { type ArtifactManifest, parseArtifact } from './artifact-manifest.ts'
 import { lockBareWasm } from './bare-wasm.ts'
 import { parseLockedApp } from './lock-json.ts'
 import type { ContentRef, LockedApp, LockedComponent } from './locked-app.ts'
 import { LOCKED_APP_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from './media-types.ts'
-import { MAX_MANIFEST_BYTES } from './pack.ts'
 import type { PulledApp } from './pulled-app.ts'
 import { MAX_APP_BYTES } from './tree-builder.ts'
 
@@ -85,7 +84,7 @@ export async function unpackApp(
   return {
     descriptor,
     manifest: bytes,
-    annotations: manifest.annotations,
+    annotations: manifest.annotations ?? {},
     locked,
     signatures: [],
     store,
@@ -122,14 +121,14 @@ async function readManifest(
   root: Descriptor,
   store: ReadStore,
   options: UnpackOptions,
-): Promise<{ bytes: Uint8Array; manifest: ArtifactManifest }> {
-  const bytes = await readBlob(root, MAX_MANIFEST_BYTES, 'manifest', store, options)
-  const artifact = parseArtifact(bytes)
-  if (!('entries' in artifact)) return { bytes, manifest: artifact }
-  const entry = pickEntry(artifact.entries)
-  const inner = await readBlob(entry, MAX_MANIFEST_BYTES, 'manifest', store, options)
-  const manifest = parseArtifact(inner)
-  if ('entries' in manifest)
+): Promise<{ bytes: Uint8Array; manifest: ImageManifest }> {
+  const bytes = await readBlob(root, MANIFEST_BYTES, 'manifest', store, options)
+  const artifact = parseManifest(bytes, root.mediaType)
+  if (artifact.kind === 'manifest') return { bytes, manifest: artifact }
+  const entry = pickEntry(artifact.manifests)
+  const inner = await readBlob(entry, MANIFEST_BYTES, 'manifest', store, options)
+  const manifest = parseManifest(inner, entry.mediaType)
+  if (manifest.kind === 'index')
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
       `${root.digest} is an index of indexes; name the application's manifest by its digest`,
@@ -155,7 +154,7 @@ function pickEntry(entries: readonly Descriptor[]): Descriptor {
 }
 
 async function readLock(
-  manifest: ArtifactManifest,
+  manifest: ImageManifest,
   store: ReadStore,
   options: UnpackOptions,
 ): Promise<LockedApp> {
@@ -183,7 +182,7 @@ async function readLock(
     wasm !== undefined &&
     (wasm.mediaType === WASM_PACKAGE_TYPE || wasm.mediaType === WASM_LAYER_TYPE)
   )
-    return lockBareWasm(wasm, manifest.annotations)
+    return lockBareWasm(wasm, manifest.annotations ?? {})
   throw new SpindleError(
     'ERR_CONTENT_INVALID',
     `this artifact is no Spin application: it has ${layers.length} layers, none of them a locked application, and a config of type ${quotePath(config.mediaType)}`,

@@ -1,0 +1,447 @@
+import { readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { digestOf } from '../../src/bytes/digest.ts'
+import { streamOf } from '../../src/bytes/stream.ts'
+import { encodeUtf8 } from '../../src/bytes/text.ts'
+import { SpindleError } from '../../src/errors.ts'
+import { unpackApp } from '../../src/spin/unpack.ts'
+import type { Descriptor, Digest, ReadStore } from '../../src/types.ts'
+
+const LOCK = 'application/vnd.fermyon.spin.application.v1+config'
+const WASM = 'application/vnd.wasm.content.layer.v1+wasm'
+const DATA = 'application/vnd.wasm.content.layer.v1+data'
+const ARCHIVE = 'application/vnd.wasm.content.bundle.v1.tar+gzip'
+const CONFIG = 'application/vnd.oci.image.config.v1+json'
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
+
+interface Artifact extends ReadStore {
+  add(content: string | Uint8Array, mediaType: string): Promise<Descriptor>
+  readonly fetched: Digest[]
+  readonly most: number
+}
+
+/** A store that counts what is fetched and how much at once. */
+function createArtifact(): Artifact {
+  const blobs = new Map<Digest, Uint8Array>()
+  const fetched: Digest[] = []
+  let now = 0
+  let most = 0
+  return {
+    fetched,
+    get most() {
+      return most
+    },
+    async add(content, mediaType) {
+      const bytes = typeof content === 'string' ? encodeUtf8(content) : content
+      const digest = await digestOf(bytes)
+      blobs.set(digest, bytes)
+      return { mediaType, digest, size: bytes.length }
+    },
+    has: async ({ digest }) => blobs.has(digest),
+    resolve: async () => {
+      throw new Error('not used')
+    },
+    async fetch({ digest }) {
+      fetched.push(digest)
+      most = Math.max(most, ++now)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      now--
+      const bytes = blobs.get(digest)
+      if (bytes === undefined) throw new SpindleError('ERR_NOT_FOUND', 'no such blob')
+      return streamOf(bytes)
+    },
+  }
+}
+
+type FileEntry = { path: string; text: string; inline?: boolean | string; layer?: boolean }
+
+interface Form {
+  files?: FileEntry[]
+  lockAt?: 'layer' | 'config' | 'both'
+  wasmType?: string
+  mediaType?: string | undefined
+  archives?: Uint8Array[]
+  extraLayers?: Descriptor[]
+  repeat?: boolean
+  lock?: object
+  manifestText?: (text: string) => string
+}
+
+async function build(store: Artifact, form: Form = {}): Promise<Descriptor> {
+  const { files = [], lockAt = 'layer', wasmType = WASM } = form
+  const layers: Descriptor[] = [await store.add('\0asm bytes', wasmType)]
+  const entries = []
+  for (const { path, text, inline, layer } of files) {
+    const blob = await store.add(text, DATA)
+    if (layer !== false) layers.push(blob)
+    const base64 =
+      typeof inline === 'string' ? inline : Buffer.from(text).toString('base64').replace(/=+$/, '')
+    entries.push({
+      path,
+      digest: blob.digest,
+      ...(inline === undefined || inline === false ? {} : { inline: base64 }),
+    })
+  }
+  for (const archive of form.archives ?? []) layers.push(await store.add(archive, ARCHIVE))
+  const lock = {
+    spin_lock_version: 0,
+    metadata: { name: 'app' },
+    triggers: [],
+    components: [
+      {
+        id: 'web',
+        source: { content_type: 'application/wasm', digest: layers[0]?.digest },
+        files: entries,
+      },
+    ],
+    future: { kept: true },
+    ...form.lock,
+  }
+  const lockLayer = await store.add(JSON.stringify(lock), LOCK)
+  const config =
+    lockAt === 'layer'
+      ? await store.add('{"architecture":"wasm","os":"Wasip1"}', CONFIG)
+      : lockLayer
+  if (lockAt !== 'config') layers.push(lockLayer)
+  layers.push(...(form.extraLayers ?? []))
+  if (form.repeat === true) layers.push(...layers)
+  const mediaType = 'mediaType' in form ? form.mediaType : MANIFEST
+  const text = JSON.stringify({
+    schemaVersion: 2,
+    mediaType,
+    config,
+    layers,
+    annotations: { note: 'a' },
+  })
+  return store.add(form.manifestText?.(text) ?? text, MANIFEST)
+}
+
+async function open(form: Form = {}): ReturnType<typeof unpackApp> {
+  const store = createArtifact()
+  return unpackApp(await build(store, form), store)
+}
+
+async function filesOf(form: Form): Promise<Record<string, string>> {
+  const app = await open(form)
+  return Object.fromEntries(
+    [...(await app.files('web'))].map(([path, content]) => [
+      path,
+      Buffer.from(content as Uint8Array).toString(),
+    ]),
+  )
+}
+
+function tarOf(entries: Record<string, string>, type = '0'): Uint8Array {
+  const blocks: Buffer[] = []
+  for (const [name, text] of Object.entries(entries)) {
+    const block = Buffer.alloc(512)
+    block.write(name)
+    block.write('        ', 148)
+    block.write(`${text.length.toString(8).padStart(11, '0')}\0`, 124)
+    block.write(type, 156)
+    block.write(
+      `${block
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, '0')}\0 `,
+      148,
+    )
+    blocks.push(block, Buffer.from(text), Buffer.alloc((512 - (text.length % 512)) % 512))
+  }
+  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)]))
+}
+
+describe('unpackApp reads', () => {
+  test.each(['layer', 'config', 'both'] as const)('the lock as %s', async (lockAt) => {
+    const app = await open({ lockAt })
+    expect(app.locked.components[0]?.id).toBe('web')
+    expect(Buffer.from(await app.component('web')).toString()).toBe('\0asm bytes')
+    expect(app.locked).toHaveProperty('future.kept', true)
+    expect(app.annotations).toEqual({ note: 'a' })
+    expect(app.signatures).toEqual([])
+  })
+
+  test('a lock in a config of any type', async () => {
+    const store = createArtifact()
+    const wasm = await store.add('wasm', WASM)
+    const config = await store.add(
+      JSON.stringify({
+        spin_lock_version: 0,
+        triggers: [],
+        components: [{ id: 'a', source: { digest: wasm.digest } }],
+      }),
+      'application/json',
+    )
+    const root = await store.add(
+      JSON.stringify({ schemaVersion: 2, config, layers: [wasm] }),
+      MANIFEST,
+    )
+    expect((await unpackApp(root, store)).locked.components).toHaveLength(1)
+  })
+
+  test('a manifest without mediaType, and the same layers repeated', async () => {
+    expect(
+      await filesOf({ mediaType: undefined, repeat: true, files: [{ path: 'a', text: 'A' }] }),
+    ).toEqual({ a: 'A' })
+  })
+
+  test('a manifest with control characters as they are, by the digest of its own bytes', async () => {
+    const app = await open({
+      manifestText: (text) => text.replace('"note":"a"', '"note":"a\nb\u0001"'),
+    })
+    expect(app.annotations['note']).toBe('a\nb\u0001')
+    expect(await digestOf(app.manifest)).toBe(app.descriptor.digest)
+  })
+
+  test('paths with backslashes and a leading slash', async () => {
+    expect(
+      await filesOf({
+        files: [
+          { path: 'css\\site.css', text: '1' },
+          { path: '/js/app.js', text: '2' },
+        ],
+      }),
+    ).toEqual({ 'css/site.css': '1', 'js/app.js': '2' })
+  })
+
+  test('the later one of two files at a path', async () => {
+    expect(
+      await filesOf({
+        files: [
+          { path: 'a', text: '1' },
+          { path: 'a', text: '2' },
+        ],
+      }),
+    ).toEqual({ a: '2' })
+  })
+
+  test('inline content with and without a layer, and empty', async () => {
+    expect(
+      await filesOf({
+        files: [
+          { path: 'a', text: '1', inline: true },
+          { path: 'b', text: '2', inline: true, layer: false },
+          { path: 'c', text: '', inline: true, layer: false },
+        ],
+      }),
+    ).toEqual({ a: '1', b: '2', c: '' })
+  })
+
+  test('inline Wasm whose layer is missing', async () => {
+    const digest = await digestOf(encodeUtf8('tiny'))
+    const app = await open({
+      lock: {
+        components: [
+          { id: 'w', source: { content_type: 'application/wasm', digest, inline: 'dGlueQ' } },
+        ],
+      },
+    })
+    expect(Buffer.from(await app.component('w')).toString()).toBe('tiny')
+  })
+
+  test('Wasm under the type of a file, or under none that is known', async () => {
+    for (const wasmType of [DATA, 'application/octet-stream']) {
+      expect(Buffer.from(await (await open({ wasmType })).component('web')).toString()).toBe(
+        '\0asm bytes',
+      )
+    }
+  })
+
+  test('archives beside layers, by hash and not by name', async () => {
+    const archives = [tarOf({ '../../evil': 'one' }), tarOf({ x: 'two', y: 'unused' })]
+    const files = ['one', 'two', 'three'].map((text) => ({
+      path: `${text}.txt`,
+      text,
+      layer: text === 'three',
+    }))
+    expect(await filesOf({ files, archives })).toEqual({
+      'one.txt': 'one',
+      'two.txt': 'two',
+      'three.txt': 'three',
+    })
+  })
+
+  test('each archive once more only if it has what is missing', async () => {
+    const store = createArtifact()
+    const archives = [tarOf({ x: 'one' }), tarOf({ x: 'two' })]
+    const root = await build(store, {
+      archives,
+      files: [{ path: 'two', text: 'two', layer: false }],
+    })
+    const app = await unpackApp(root, store)
+    await app.files('web')
+    const before = store.fetched.length
+    await app.files('web')
+    expect(store.fetched.length - before).toBe(1)
+  })
+
+  test('bare Wasm, as wkg pushes it', async () => {
+    const store = createArtifact()
+    const wasm = await store.add('wasm', 'application/wasm')
+    const config = await store.add('{"created":"x"}', 'application/vnd.wasm.config.v0+json')
+    const root = await store.add(
+      JSON.stringify({
+        schemaVersion: 2,
+        config,
+        layers: [wasm],
+        annotations: { 'org.opencontainers.image.title': 'mine' },
+      }),
+      MANIFEST,
+    )
+    const app = await unpackApp(root, store)
+    expect(app.locked.metadata).toMatchObject({ name: 'mine', trigger: { type: 'http' } })
+    expect(app.locked.triggers[0]?.trigger_config).toMatchObject({ route: '/...' })
+    expect(Buffer.from(await app.component(app.locked.components[0]?.id ?? '')).toString()).toBe(
+      'wasm',
+    )
+  })
+
+  test.each([
+    ['the only entry', [undefined], 0],
+    ['the entry for wasm', ['amd64', 'wasm', 'arm64'], 1],
+  ])('an index: %s', async (_, architectures, picked) => {
+    const store = createArtifact()
+    const manifests = []
+    for (const [i, architecture] of architectures.entries()) {
+      const app = await build(store, { lock: { metadata: { name: `app ${i}` } } })
+      manifests.push({
+        ...app,
+        ...(architecture === undefined ? {} : { platform: { architecture, os: 'linux' } }),
+      })
+    }
+    const root = await store.add(
+      JSON.stringify({ schemaVersion: 2, manifests }),
+      'application/vnd.oci.image.index.v1+json',
+    )
+    const app = await unpackApp(root, store)
+    expect(app.locked.metadata?.['name']).toBe(`app ${picked}`)
+    expect(app.descriptor).toEqual(root)
+  })
+
+  test('the example of the format', async () => {
+    const store = createArtifact()
+    const fixture = (name: string): Uint8Array =>
+      readFileSync(new URL(`../fixtures/spin/${name}`, import.meta.url))
+    await store.add(fixture('lock.json'), LOCK)
+    await store.add(fixture('config.json'), CONFIG)
+    for (const name of ['manifest.json', 'manifest.cli.json']) {
+      const app = await unpackApp(await store.add(fixture(name), MANIFEST), store)
+      expect(app.locked.components.map(({ id }) => id)).toEqual(['api', 'web'])
+    }
+  })
+})
+
+describe('unpackApp fetches', () => {
+  test('shared content once, eight at a time', async () => {
+    const store = createArtifact()
+    const files = Array.from({ length: 60 }, (_, i) => ({ path: `${i}`, text: `text ${i % 30}` }))
+    const app = await unpackApp(await build(store, { files }), store)
+    const before = store.fetched.length
+    expect((await app.files('web')).size).toBe(60)
+    expect(store.fetched.length - before).toBe(30)
+    expect(store.most).toBe(8)
+  })
+
+  test('nothing but manifest and lock before it is asked to', async () => {
+    const store = createArtifact()
+    await unpackApp(await build(store, { files: [{ path: 'a', text: 'A' }] }), store)
+    expect(store.fetched).toHaveLength(2)
+  })
+})
+
+describe('unpackApp rejects', () => {
+  test('an index in which nothing stands out, listing what is there', async () => {
+    const store = createArtifact()
+    const manifests = [
+      { ...(await build(store)), platform: { architecture: 'amd64', os: 'linux' } },
+      await build(store, { mediaType: undefined }),
+    ]
+    const root = await store.add(
+      JSON.stringify({ schemaVersion: 2, manifests }),
+      'application/vnd.oci.image.index.v1+json',
+    )
+    await expect(unpackApp(root, store)).rejects.toMatchObject({
+      code: 'ERR_CONTENT_INVALID',
+      message: expect.stringContaining('linux/amd64'),
+    })
+  })
+
+  test('two locks', async () => {
+    const store = createArtifact()
+    const other = await store.add('{}', LOCK)
+    await expect(unpackApp(await build(store, { extraLayers: [other] }), store)).rejects.toThrow(
+      '2 locked applications',
+    )
+  })
+
+  test('what is no Spin application', async () => {
+    const store = createArtifact()
+    const config = await store.add('{}', CONFIG)
+    const layer = await store.add('tar', 'application/vnd.oci.image.layer.v1.tar+gzip')
+    const root = await store.add(
+      JSON.stringify({ schemaVersion: 2, config, layers: [layer] }),
+      MANIFEST,
+    )
+    await expect(unpackApp(root, store)).rejects.toMatchObject({
+      code: 'ERR_CONTENT_INVALID',
+      message: expect.stringContaining('no Spin application'),
+    })
+  })
+
+  test.each([
+    ['another version', { spin_lock_version: 2 }, 'ERR_UNSUPPORTED'],
+    ['something to understand', { must_understand: ['time_travel'] }, 'ERR_UNSUPPORTED'],
+    ['no components', { components: undefined }, 'ERR_CONTENT_INVALID'],
+    ['no triggers', { triggers: {} }, 'ERR_CONTENT_INVALID'],
+    [
+      'a component without a digest',
+      { components: [{ id: 'a', source: { content_type: 'x' } }] },
+      'ERR_CONTENT_INVALID',
+    ],
+  ])('a lock with %s', async (_, lock, code) => {
+    await expect(open({ lock })).rejects.toMatchObject({ code })
+  })
+
+  test('inline content that is not what its digest says, or no base64', async () => {
+    for (const [inline, code] of [
+      ['QUE', 'ERR_DIGEST_MISMATCH'],
+      ['Q=Q', 'ERR_CONTENT_INVALID'],
+    ]) {
+      await expect(
+        filesOf({ files: [{ path: 'a', text: 'A', inline: inline as string, layer: false }] }),
+      ).rejects.toMatchObject({ code })
+    }
+  })
+
+  test('content that is nowhere', async () => {
+    await expect(
+      filesOf({
+        files: [{ path: 'a', text: 'A', layer: false }],
+        archives: [tarOf({ a: 'B' }), tarOf({ a: 'A' }, '2')],
+      }),
+    ).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+  })
+
+  test('more bytes than allowed, before they are fetched', async () => {
+    const store = createArtifact()
+    const root = await build(store, { files: [{ path: 'a', text: 'A'.repeat(1000) }] })
+    const app = await unpackApp(root, store, { maxBytes: 999 })
+    const before = store.fetched.length
+    await expect(app.files('web')).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' })
+    expect(store.fetched).toHaveLength(before)
+  })
+
+  test('a component that is not there, naming those that are', async () => {
+    await expect((await open()).component('nope')).rejects.toMatchObject({
+      code: 'ERR_NOT_FOUND',
+      message: expect.stringContaining('"web"'),
+    })
+  })
+
+  test('an abort with its reason', async () => {
+    const app = await open({ files: [{ path: 'a', text: 'A' }] })
+    const reason = new Error('stop')
+    await expect(app.files('web', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  })
+})
