@@ -6,6 +6,7 @@ export default defineConfig({
   entry: {
     errors: 'src/errors.ts',
     index: 'src/index.ts',
+    node: 'src/node/index.ts',
     reference: 'src/oci/reference.ts',
     serve: 'src/serve/index.ts',
     'trust-root': 'src/trust/trust-root.ts',

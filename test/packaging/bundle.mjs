@@ -23,7 +23,12 @@ export const BUDGETS = [
   { name: './repository', code: `export * from 'spindle/repository'`, kB: 18 },
   { name: './store', code: `export * from 'spindle/store'`, kB: 14 },
   { name: './app', code: `export * from 'spindle/app'`, kB: 34 },
-  { name: './serve', code: `export * from 'spindle/serve'`, kB: 34 },
+  { name: './serve', code: `export * from 'spindle/serve'`, kB: 48 },
+  {
+    name: './serve, a registry',
+    code: `export { createRegistryHandler } from 'spindle/serve'`,
+    kB: 22,
+  },
   { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 34 },
   {
     name: './sign',
