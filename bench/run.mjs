@@ -1,5 +1,5 @@
 // npm run bench: transfers, memory and digests, each beside its peers in the same run.
-// `-- --rounds 3` (default), `-- --only transfers,stream,digest`.
+// `-- --rounds 3`, `-- --only transfers,stream,digest`, `-- --sides spindle,oras`.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, release, tmpdir } from 'node:os'
@@ -16,11 +16,13 @@ import { formatTable } from './table.mjs'
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
+    sides: { type: 'string', default: 'spindle,oras,skopeo,@sigstore/oci' },
     only: { type: 'string', default: 'transfers,stream,digest' },
   },
 })
 const rounds = Number(values.rounds)
 const only = values.only.split(',')
+const sides = values.sides.split(',')
 const here = fileURLToPath(new URL('.', import.meta.url))
 const side = (name) => join(here, 'sides', `${name}.mjs`)
 const CONCURRENCY = '8'
@@ -119,7 +121,7 @@ const SIDES = [
       [side('sigstore-oci'), registry.host, repository, layout],
     ],
   },
-]
+].filter((one) => sides.includes(one.name))
 
 const CONTENTS = [
   { key: 'one', title: '1 × 100 MiB', count: 1, size: 100 * 1024 * 1024 },
