@@ -154,7 +154,7 @@ describe('readDirectory', () => {
 
   test('says that a folder may not be read', async () => {
     mkdirSync(join(root, 'closed'))
-    chmodSync(root, 0o755)
+    chmodSync(outside, 0o755)
     chmodSync(join(root, 'closed'), 0)
     // Root may read everything, so for a moment the process is nobody.
     const isRoot = process.geteuid?.() === 0
