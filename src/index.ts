@@ -5,7 +5,6 @@ export { isReference, parseReference, type ParseReferenceOptions } from './oci/r
 export type * from './spin/app-manifest.ts'
 export { type AppSource, readAppSource, type ReadAppSourceOptions } from './spin/app-source.ts'
 export type * from './spin/app.ts'
-export { formatLockedApp, parseLockedApp } from './spin/lock-json.ts'
 export type * from './spin/locked-app.ts'
 export { INLINE_BYTES, MAX_LAYERS, packApp, type PackedApp, type PackOptions } from './spin/pack.ts'
 export type { PulledApp } from './spin/pulled-app.ts'
@@ -22,3 +21,14 @@ export type { KeyInput, WebKey } from './trust/public-key.ts'
 export { verifyBundle, type BundleSubject, type VerifiedSignature } from './trust/verify-bundle.ts'
 export type { Proof, Signer, TrustedTime } from './trust/verify-signature.ts'
 export type * from './types.ts'
+export { loadApp, type LoadAppOptions } from './spin/load-app.ts'
+export { lockApp, type LockAppOptions } from './spin/lock.ts'
+export { formatLockedApp } from './spin/format-locked-app.ts'
+export { parseLockedApp } from './spin/parse-locked-app.ts'
+export {
+  parseAppManifest,
+  type ParseAppManifestOptions,
+  type ParseAppManifestResult,
+} from './spin/manifest.ts'
+export { normalizeManifest, type NormalizeOptions } from './spin/normalize.ts'
+export type { PackageResolver, WasmPackage, WasmSourceOptions } from './spin/wasm-source.ts'

@@ -13,7 +13,10 @@ export function convertAllowedHttpHosts(
 ): { readonly converted: readonly string[]; readonly problems: ReadonlyMap<number, string> } {
   const databases = options.allowDatabases ? DATABASE_HOSTS : []
   if (hosts.includes(ALLOW_ALL)) {
-    return { converted: [...databases, 'http://*:*', 'https://*:*', 'http://self'], problems: new Map() }
+    return {
+      converted: [...databases, 'http://*:*', 'https://*:*', 'http://self'],
+      problems: new Map(),
+    }
   }
   const problems = new Map<number, string>()
   const converted = hosts.flatMap((text, index) => {
@@ -22,7 +25,9 @@ export function convertAllowedHttpHosts(
       problems.set(index, host)
       return []
     }
-    return host.authority === 'self' ? ['http://self'] : [`http://${host.authority}`, `https://${host.authority}`]
+    return host.authority === 'self'
+      ? ['http://self']
+      : [`http://${host.authority}`, `https://${host.authority}`]
   })
   return { converted: [...databases, ...converted], problems }
 }
@@ -33,9 +38,13 @@ function readHttpHost(text: string): { readonly authority: string } | string {
   try {
     url = new URL(hasScheme ? text : `http://${text}`)
   } catch {
-    return hasScheme ? `${text} isn't a valid HTTP host URL` : `${text} isn't a valid host or host:port string`
+    return hasScheme
+      ? `${text} isn't a valid HTTP host URL`
+      : `${text} isn't a valid host or host:port string`
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return `${text} isn't a valid host or host:port string`
-  if (url.pathname.length > 1) return `${text} contains a path, should be host and optional port only`
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return `${text} isn't a valid host or host:port string`
+  if (url.pathname.length > 1)
+    return `${text} contains a path, should be host and optional port only`
   return { authority: url.port === '' ? url.hostname : `${url.hostname}:${url.port}` }
 }

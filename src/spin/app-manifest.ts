@@ -130,7 +130,11 @@ interface DependencyOptions {
 /** A version requirement, or where the dependency's Wasm is. */
 export type ComponentDependency =
   | string
-  | (DependencyOptions & { readonly version: string; readonly registry?: string; readonly package?: string })
+  | (DependencyOptions & {
+      readonly version: string
+      readonly registry?: string
+      readonly package?: string
+    })
   | (DependencyOptions & { readonly path: string })
   | (DependencyOptions & { readonly url: string; readonly digest: string })
   | (DependencyOptions & { readonly component: string })

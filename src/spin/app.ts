@@ -1,6 +1,11 @@
 import type { Finding } from '../errors.ts'
 import type { Content, FileTree } from '../types.ts'
-import type { AppManifest, ComponentTable, InheritableConfiguration, TriggerTable } from './app-manifest.ts'
+import type {
+  AppManifest,
+  ComponentTable,
+  InheritableConfiguration,
+  TriggerTable,
+} from './app-manifest.ts'
 
 /**
  * An application in hand: its manifest is valid and all that it names was found.

@@ -14,7 +14,12 @@ export function checkHosts(component: Spot, variables: Variables): void {
   for (const [, entry] of entries) {
     if (typeof entry.value !== 'string') continue
     const problem = hostProblem(entry.value, entries.length, variables)
-    if (problem !== undefined) entry.report.error(entry, 'invalid-host', `\`allowed_outbound_hosts\` is malformed: ${problem}`)
+    if (problem !== undefined)
+      entry.report.error(
+        entry,
+        'invalid-host',
+        `\`allowed_outbound_hosts\` is malformed: ${problem}`,
+      )
   }
   checkHttpHosts(component)
 }
@@ -41,25 +46,43 @@ function problemOf(text: string): string | undefined {
 
 function checkHttpHosts(component: Spot): void {
   const list = childSpot(component, 'allowed_http_hosts')
-  if (list === undefined || !Array.isArray(list.value) || !list.value.every((entry) => typeof entry === 'string')) return
+  if (
+    list === undefined ||
+    !Array.isArray(list.value) ||
+    !list.value.every((entry) => typeof entry === 'string')
+  )
+    return
   const { converted, problems } = convertAllowedHttpHosts(list.value, { allowDatabases: false })
   for (const [index, problem] of problems) {
     const entry = childSpot(list, String(index))
     if (entry !== undefined) entry.report.error(entry, 'invalid-http-host', problem)
   }
   if (problems.size === 0 && converted.length > 0) {
-    list.report.warn(list, 'deprecated-http-hosts', `\`allowed_http_hosts\` is deprecated: replace it with \`allowed_outbound_hosts = ${JSON.stringify(converted)}\``, 'key')
+    list.report.warn(
+      list,
+      'deprecated-http-hosts',
+      `\`allowed_http_hosts\` is deprecated: replace it with \`allowed_outbound_hosts = ${JSON.stringify(converted)}\``,
+      'key',
+    )
   }
 }
 
 /** Warns of templates that name a variable which the application doesn't have. */
-export function checkVariables(component: Spot, key: 'variables' | 'config', variables: Variables): void {
+export function checkVariables(
+  component: Spot,
+  key: 'variables' | 'config',
+  variables: Variables,
+): void {
   const table = childSpot(component, key)
   for (const [, spot] of table === undefined ? [] : childSpots(table)) {
     const template = typeof spot.value === 'string' ? parseTemplate(spot.value) : { parts: [] }
     for (const part of 'parts' in template ? template.parts : []) {
       if ('variable' in part && ownValue(variables, part.variable) === undefined) {
-        spot.report.warn(spot, 'unknown-variable', `no variable ${JSON.stringify(part.variable)} is declared in [variables]`)
+        spot.report.warn(
+          spot,
+          'unknown-variable',
+          `no variable ${JSON.stringify(part.variable)} is declared in [variables]`,
+        )
       }
     }
   }

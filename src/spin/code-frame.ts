@@ -35,7 +35,7 @@ export function createTextLines(text: string): TextLines {
   }
   const positionOf = (offset: number): TextPosition => {
     const line = lineOf(offset)
-    return { line: line + 1, column: [...text.slice(starts[line], offset)].length + 1 }
+    return { line: line + 1, column: Array.from(text.slice(starts[line], offset)).length + 1 }
   }
   const frameOf = (start: number, end: number): string => {
     const line = lineOf(start)
@@ -43,8 +43,10 @@ export function createTextLines(text: string): TextLines {
     const whole = lineAt(line)
     const skip = from > FRAME_WIDTH - 20 ? from - 20 : 0
     const shown = whole.slice(skip, skip + FRAME_WIDTH)
-    const before = [...shown.slice(0, from - skip)]
-    const marked = [...shown.slice(from - skip, Math.max(end - (starts[line] as number) - skip, from - skip))]
+    const before = Array.from(shown.slice(0, from - skip))
+    const marked = Array.from(
+      shown.slice(from - skip, Math.max(end - (starts[line] as number) - skip, from - skip)),
+    )
     const number = String(line + 1)
     const margin = ' '.repeat(number.length)
     const indent = before.map((char) => (char === '\t' ? '\t' : ' ')).join('')

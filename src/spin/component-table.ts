@@ -1,7 +1,23 @@
-import type { ComponentBuild, ComponentProfile, ComponentTable, TargetEnvironment, VariableTable } from './app-manifest.ts'
+import type {
+  ComponentBuild,
+  ComponentProfile,
+  ComponentTable,
+  TargetEnvironment,
+  VariableTable,
+} from './app-manifest.ts'
 import { dependencyNameProblem, readDependency } from './dependencies.ts'
 import { kebabProblem, labelProblem, lowerSnakeProblem } from './ids.ts'
-import { checked, listOf, mapOf, readBoolean, type Reader, readString, readToolTable, tableOf, wrongType } from './readers.ts'
+import {
+  checked,
+  listOf,
+  mapOf,
+  readBoolean,
+  type Reader,
+  readString,
+  readToolTable,
+  tableOf,
+  wrongType,
+} from './readers.ts'
 import { readFilesEntry, readSource } from './sources.ts'
 import { childSpot, isTable } from './spot.ts'
 import { parseTemplate } from './template.ts'
@@ -15,11 +31,17 @@ export const readTemplate: Reader<string> = checked('invalid-template', (text) =
 })
 
 /** A component's own variables: names to templates over those of the application. */
-export const readTemplates: Reader<Readonly<Record<string, string>>> = mapOf(readTemplate, 'invalid-variable', lowerSnakeProblem)
+export const readTemplates: Reader<Readonly<Record<string, string>>> = mapOf(
+  readTemplate,
+  'invalid-variable',
+  lowerSnakeProblem,
+)
 
 const readCommand: Reader<string | readonly string[]> = (spot) => {
   if (typeof spot.value === 'string') return spot.value
-  return Array.isArray(spot.value) ? readStrings(spot) : wrongType(spot, 'a command or a list of commands')
+  return Array.isArray(spot.value)
+    ? readStrings(spot)
+    : wrongType(spot, 'a command or a list of commands')
 }
 
 export const readBuild: Reader<ComponentBuild> = tableOf<ComponentBuild>(
@@ -82,11 +104,18 @@ const readVariableTable = tableOf<VariableTable>({
 
 const readVariable: Reader<VariableTable> = (spot) => {
   const variable = readVariableTable(spot)
-  if (variable !== undefined && (variable.required === true) === (childSpot(spot, 'default') !== undefined)) {
+  if (
+    variable !== undefined &&
+    (variable.required === true) === (childSpot(spot, 'default') !== undefined)
+  ) {
     spot.report.error(spot, 'variable-default', 'must be `required` OR have a `default`', 'key')
   }
   return variable
 }
 
 /** `[variables]`, the same in both versions. */
-export const readVariables: Reader<Readonly<Record<string, VariableTable>>> = mapOf(readVariable, 'invalid-variable', lowerSnakeProblem)
+export const readVariables: Reader<Readonly<Record<string, VariableTable>>> = mapOf(
+  readVariable,
+  'invalid-variable',
+  lowerSnakeProblem,
+)

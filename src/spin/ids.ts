@@ -51,7 +51,11 @@ export function lowerSnakeProblem(id: string): string | undefined {
 
 /** Why a text is not a store's or database's label; `undefined` when it is one. */
 export function labelProblem(label: string): string | undefined {
-  if (wordsProblem(label, '-', false) === undefined || wordsProblem(label, '_', false) === undefined) return undefined
+  if (
+    wordsProblem(label, '-', false) === undefined ||
+    wordsProblem(label, '_', false) === undefined
+  )
+    return undefined
   return 'expected kebab-case or snake_case'
 }
 

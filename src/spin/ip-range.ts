@@ -29,10 +29,16 @@ export function ipRangeContains(range: IpRange, host: string): boolean {
   return (address.bits >> shift) << shift === range.network
 }
 
-function parseIpAddress(text: string): { readonly width: number; readonly bits: bigint } | undefined {
+function parseIpAddress(
+  text: string,
+): { readonly width: number; readonly bits: bigint } | undefined {
   if (!text.includes(':')) {
     const parts = text.split('.')
-    if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9][0-9]{0,2})$/.test(part) && Number(part) < 256)) return undefined
+    if (
+      parts.length !== 4 ||
+      !parts.every((part) => /^(?:0|[1-9][0-9]{0,2})$/.test(part) && Number(part) < 256)
+    )
+      return undefined
     return { width: 32, bits: parts.reduce((bits, part) => (bits << 8n) | BigInt(part), 0n) }
   }
   let spelled: string
@@ -46,5 +52,11 @@ function parseIpAddress(text: string): { readonly width: number; readonly bits: 
   const before = head === '' ? [] : head.split(':')
   const after = tail === undefined || tail === '' ? [] : tail.split(':')
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0')
-  return { width: 128, bits: [...before, ...zeros, ...after].reduce((bits, group) => (bits << 16n) | BigInt(`0x${group}`), 0n) }
+  return {
+    width: 128,
+    bits: [...before, ...zeros, ...after].reduce(
+      (bits, group) => (bits << 16n) | BigInt(`0x${group}`),
+      0n,
+    ),
+  }
 }

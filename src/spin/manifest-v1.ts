@@ -1,9 +1,34 @@
-import type { AppManifest, ComponentBuild, ComponentFiles, ComponentSource, ComponentTable, ConfigTable, TriggerTable, VariableTable } from './app-manifest.ts'
+import type {
+  AppManifest,
+  ComponentBuild,
+  ComponentFiles,
+  ComponentSource,
+  ComponentTable,
+  ConfigTable,
+  TriggerTable,
+  VariableTable,
+} from './app-manifest.ts'
 import { convertAllowedHttpHosts } from './allowed-http-hosts.ts'
-import { readBuild, readEnvironment, readLabels, readModels, readStrings, readTemplates, readVariables } from './component-table.ts'
+import {
+  readBuild,
+  readEnvironment,
+  readLabels,
+  readModels,
+  readStrings,
+  readTemplates,
+  readVariables,
+} from './component-table.ts'
 import { checkHttpTrigger } from './http-trigger.ts'
 import { kebabProblem, toKebabId } from './ids.ts'
-import { checked, listOf, readConfigTable, type Reader, readString, requireKeys, tableOf } from './readers.ts'
+import {
+  checked,
+  listOf,
+  readConfigTable,
+  type Reader,
+  readString,
+  requireKeys,
+  tableOf,
+} from './readers.ts'
 import { toRecord } from './record.ts'
 import { checkRedisTrigger } from './redis-trigger.ts'
 import { readFilesEntry, readSource } from './sources.ts'
@@ -43,7 +68,9 @@ const readComponent: Reader<ComponentV1> = tableOf<ComponentV1>(
   {
     id: checked('invalid-id', (id) => {
       const problem = kebabProblem(toKebabId(id))
-      return problem === undefined ? undefined : `invalid ID ${JSON.stringify(toKebabId(id))}: ${problem}`
+      return problem === undefined
+        ? undefined
+        : `invalid ID ${JSON.stringify(toKebabId(id))}: ${problem}`
     }),
     source: readSource,
     trigger: readConfigTable,
@@ -96,10 +123,14 @@ export function readManifestV1(root: Spot, start: Spot): AppManifest | undefined
   const triggerType = String(type)
   for (const [, spot] of componentSpotsV1(start)) {
     const trigger = childSpot(spot, 'trigger')
-    if (trigger !== undefined && triggerType === 'http') checkHttpTrigger(trigger, { isInComponent: true })
-    if (trigger !== undefined && triggerType === 'redis') checkRedisTrigger(trigger, { isInComponent: true })
+    if (trigger !== undefined && triggerType === 'http')
+      checkHttpTrigger(trigger, { isInComponent: true })
+    if (trigger !== undefined && triggerType === 'redis')
+      checkRedisTrigger(trigger, { isInComponent: true })
   }
-  const components = (manifest.component ?? []).filter(({ id, trigger }) => id !== undefined && trigger !== undefined)
+  const components = (manifest.component ?? []).filter(
+    ({ id, trigger }) => id !== undefined && trigger !== undefined,
+  )
   return {
     spin_manifest_version: 2,
     application: {
@@ -108,9 +139,17 @@ export function readManifestV1(root: Spot, start: Spot): AppManifest | undefined
       trigger: toRecord([[triggerType, toRecord(Object.entries(global))]]),
     },
     ...pick(manifest, ['variables']),
-    trigger: toRecord(components.length === 0 ? [] : [[triggerType, components.map(convertTrigger)]]),
+    trigger: toRecord(
+      components.length === 0 ? [] : [[triggerType, components.map(convertTrigger)]],
+    ),
     // Of two with one id, the later one stands at the place of the first.
-    ...(components.length === 0 ? {} : { component: toRecord(components.map((component) => [toKebabId(component.id), convertComponent(component)])) }),
+    ...(components.length === 0
+      ? {}
+      : {
+          component: toRecord(
+            components.map((component) => [toKebabId(component.id), convertComponent(component)]),
+          ),
+        }),
   }
 }
 
@@ -142,6 +181,11 @@ function convertComponent(component: ComponentV1): ComponentTable {
 }
 
 /** Only the keys that are there. */
-function pick<T extends object, K extends keyof T & string>(table: T, keys: readonly K[]): Pick<T, K> {
-  return Object.fromEntries(keys.filter((key) => table[key] !== undefined).map((key) => [key, table[key]])) as Pick<T, K>
+function pick<T extends object, K extends keyof T & string>(
+  table: T,
+  keys: readonly K[],
+): Pick<T, K> {
+  return Object.fromEntries(
+    keys.filter((key) => table[key] !== undefined).map((key) => [key, table[key]]),
+  ) as Pick<T, K>
 }

@@ -3,7 +3,17 @@ import { readComponent, readStrings, readTargets, readVariables } from './compon
 import { checkDependencies, dependencyIdProblem, readTriggerDependency } from './dependencies.ts'
 import { checkHttpTrigger } from './http-trigger.ts'
 import { kebabProblem } from './ids.ts'
-import { checked, listOf, mapOf, readConfigTable, type Reader, readString, readToolTable, tableOf, wrongType } from './readers.ts'
+import {
+  checked,
+  listOf,
+  mapOf,
+  readConfigTable,
+  type Reader,
+  readString,
+  readToolTable,
+  tableOf,
+  wrongType,
+} from './readers.ts'
 import { checkRedisTrigger } from './redis-trigger.ts'
 import { childSpot, childSpots, isTable, silent, type Spot } from './spot.ts'
 
@@ -74,19 +84,24 @@ export function readManifestV2(root: Spot, start: Spot): AppManifest | undefined
   for (const [type, entry] of triggerSpots(start)) {
     if (type === 'http') checkHttpTrigger(entry)
     if (type === 'redis') checkRedisTrigger(entry)
-    for (const spec of [childSpot(entry, 'component'), ...membersOf(childSpot(entry, 'components'))]) {
+    for (const spec of [
+      childSpot(entry, 'component'),
+      ...membersOf(childSpot(entry, 'components')),
+    ]) {
       if (typeof spec?.value === 'string') checkReference(spec, manifest)
     }
   }
   for (const [id, spot] of componentSpots(start)) {
     const component = readComponent(silent(spot))
     if (component !== undefined) checkDependencies(spot, component, id)
-    for (const dependency of dependencySpots(spot)) checkComponentDependency(dependency, id, manifest)
+    for (const dependency of dependencySpots(spot))
+      checkComponentDependency(dependency, id, manifest)
   }
   for (const [type, entry] of triggerSpots(start)) {
     const id = childSpot(entry, 'id')?.value
     const name = typeof id === 'string' ? id : `the ${type} trigger`
-    for (const dependency of membersOf(childSpot(entry, 'dependencies'))) checkComponentDependency(dependency, name, manifest)
+    for (const dependency of membersOf(childSpot(entry, 'dependencies')))
+      checkComponentDependency(dependency, name, manifest)
   }
   return manifest
 }
@@ -105,7 +120,10 @@ export function* componentSpots(root: Spot): Generator<readonly [string, Spot]> 
   const declared = childSpot(root, 'component')
   if (declared !== undefined) yield* childSpots(declared)
   for (const [type, entry] of triggerSpots(root)) {
-    for (const spec of [childSpot(entry, 'component'), ...membersOf(childSpot(entry, 'components'))]) {
+    for (const spec of [
+      childSpot(entry, 'component'),
+      ...membersOf(childSpot(entry, 'components')),
+    ]) {
       if (spec !== undefined && isTable(spec.value)) yield [`of the ${type} trigger`, spec]
     }
   }
@@ -115,7 +133,8 @@ export function* componentSpots(root: Spot): Generator<readonly [string, Spot]> 
 function membersOf(table: Spot | undefined): readonly Spot[] {
   if (table === undefined) return []
   return [...childSpots(table)].flatMap(([, spot]) =>
-    Array.isArray(spot.value) ? [...childSpots(spot)].map(([, inner]) => inner) : [spot])
+    Array.isArray(spot.value) ? [...childSpots(spot)].map(([, inner]) => inner) : [spot],
+  )
 }
 
 function dependencySpots(component: Spot): readonly Spot[] {
@@ -126,12 +145,21 @@ function dependencySpots(component: Spot): readonly Spot[] {
 function checkReference(spot: Spot, manifest: AppManifest): void {
   const id = String(spot.value)
   if (kebabProblem(id) !== undefined || Object.hasOwn(manifest.component ?? {}, id)) return
-  spot.report.error(spot, 'unknown-component', `component ${JSON.stringify(id)} does not exist: add [component.${id}] or name another`)
+  spot.report.error(
+    spot,
+    'unknown-component',
+    `component ${JSON.stringify(id)} does not exist: add [component.${id}] or name another`,
+  )
 }
 
 function checkComponentDependency(dependency: Spot, depender: string, manifest: AppManifest): void {
   const spot = isTable(dependency.value) ? childSpot(dependency, 'component') : undefined
-  if (spot === undefined || typeof spot.value !== 'string' || kebabProblem(spot.value) !== undefined) return
+  if (
+    spot === undefined ||
+    typeof spot.value !== 'string' ||
+    kebabProblem(spot.value) !== undefined
+  )
+    return
   const problem = dependencyIdProblem(spot.value, depender, manifest)
   if (problem !== undefined) spot.report.error(spot, 'invalid-dependency', problem)
 }

@@ -4,7 +4,7 @@ import type { AppManifest } from './app-manifest.ts'
 import { checkHosts, checkVariables } from './check-hosts.ts'
 import { componentSpotsV1, readManifestV1 } from './manifest-v1.ts'
 import { componentSpots, readManifestV2 } from './manifest-v2.ts'
-import { childSpot, createReport, lenient, rootSpot, type Spot } from './spot.ts'
+import { childSpot, createReport, lenient, type Report, rootSpot, type Spot } from './spot.ts'
 import { parseTomlDocument } from './toml.ts'
 
 /** Longest manifest in UTF-16 units: a thousand components take a tenth of it. */
@@ -44,27 +44,62 @@ export function parseAppManifest(
   path: string = 'spin.toml',
   options: ParseAppManifestOptions = {},
 ): ParseAppManifestResult {
+  const { manifest, report } = readAppManifest(source, path, options)
+  return { manifest, warnings: report.warnings() }
+}
+
+/** A valid manifest with its text at hand, for findings about what it names. */
+export interface ManifestDocument {
+  readonly manifest: AppManifest
+  readonly report: Report
+  readonly root: Spot
+  readonly version: 1 | 2
+}
+
+/** As `parseAppManifest`, for those who go on with it. */
+export function readAppManifest(
+  source: string | Uint8Array,
+  path: string,
+  options: ParseAppManifestOptions = {},
+): ManifestDocument {
   const text = typeof source === 'string' ? source : decodeUtf8(source)
-  if (text === undefined) throw new AppInvalid([{ code: 'not-utf8', message: 'the manifest is not UTF-8 text: save it as UTF-8', path }])
+  if (text === undefined)
+    throw new AppInvalid([
+      { code: 'not-utf8', message: 'the manifest is not UTF-8 text: save it as UTF-8', path },
+    ])
   if (text.length > MANIFEST_LENGTH) {
-    throw new AppInvalid([{ code: 'too-long', message: `the manifest is longer than ${MANIFEST_LENGTH} characters`, path }])
+    throw new AppInvalid([
+      {
+        code: 'too-long',
+        message: `the manifest is longer than ${MANIFEST_LENGTH} characters`,
+        path,
+      },
+    ])
   }
   const document = parseTomlDocument(text, path)
   const report = createReport(document)
   const root = rootSpot(document, report)
   const start = options.strict === false ? lenient(root) : root
   const version = findVersion(root)
-  const manifest = version === 1 ? readManifestV1(root, start) : version === 2 ? readManifestV2(root, start) : undefined
-  if (manifest !== undefined) {
-    for (const [, component] of version === 1 ? componentSpotsV1(start) : componentSpots(start)) {
-      checkHosts(component, manifest.variables)
-      checkVariables(component, version === 1 ? 'config' : 'variables', manifest.variables)
-    }
-    checkBase(root, version)
+  const manifest =
+    version === 1
+      ? readManifestV1(root, start)
+      : version === 2
+        ? readManifestV2(root, start)
+        : undefined
+  for (const [, component] of version === 1
+    ? componentSpotsV1(start)
+    : version === 2
+      ? componentSpots(start)
+      : []) {
+    checkHosts(component, manifest?.variables)
+    checkVariables(component, version === 1 ? 'config' : 'variables', manifest?.variables)
   }
-  const warnings = report.warnings()
-  // `warnings()` throws when anything was wrong, as is what gives no manifest.
-  return { manifest: manifest as AppManifest, warnings }
+  checkBase(root, version)
+  report.warnings()
+  if (manifest === undefined || version === undefined)
+    throw new Error('a manifest that could not be read was not reported')
+  return { manifest, report, root, version }
 }
 
 function findVersion(root: Spot): 1 | 2 | undefined {
@@ -73,32 +108,53 @@ function findVersion(root: Spot): 1 | 2 | undefined {
     root.report.error(root, 'missing-key', 'missing field `spin_manifest_version`')
     return undefined
   }
-  if (childSpot(root, 'spin_manifest_version') !== undefined && childSpot(root, 'spin_version') !== undefined) {
-    root.report.error(spot, 'duplicate-key', 'duplicate field `spin_manifest_version`: remove `spin_version`', 'key')
+  if (
+    childSpot(root, 'spin_manifest_version') !== undefined &&
+    childSpot(root, 'spin_version') !== undefined
+  ) {
+    root.report.error(
+      spot,
+      'duplicate-key',
+      'duplicate field `spin_manifest_version`: remove `spin_version`',
+      'key',
+    )
     return undefined
   }
   if (spot.value === '1') return 1
   if (spot.value === 2) return checkVersionKey(root, spot)
   const shown = JSON.stringify(spot.value) ?? String(spot.value)
-  root.report.error(spot, 'invalid-version', `invalid manifest version: ${shown.slice(0, 100)}; write spin_manifest_version = 2`)
+  root.report.error(
+    spot,
+    'invalid-version',
+    `invalid manifest version: ${shown.slice(0, 100)}; write spin_manifest_version = 2`,
+  )
   return undefined
 }
 
 /** Version 2 has only the long spelling of the key. */
 function checkVersionKey(root: Spot, spot: Spot): 2 | undefined {
   if (childSpot(root, 'spin_manifest_version') !== undefined) return 2
-  root.report.error(spot, 'missing-key', 'missing field `spin_manifest_version`: `spin_version` is of version 1', 'key')
+  root.report.error(
+    spot,
+    'missing-key',
+    'missing field `spin_manifest_version`: `spin_version` is of version 1',
+    'key',
+  )
   return undefined
 }
 
 function checkBase(root: Spot, version: 1 | 2 | undefined): void {
   const keys = version === 1 ? ['trigger'] : ['application', 'trigger', 'http']
-  const trigger = keys.reduce((spot: Spot | undefined, key) => (spot === undefined ? undefined : childSpot(spot, key)), root)
+  const trigger = keys.reduce(
+    (spot: Spot | undefined, key) => (spot === undefined ? undefined : childSpot(spot, key)),
+    root,
+  )
   const base = trigger === undefined ? undefined : childSpot(trigger, 'base')
   if (trigger === undefined || base === undefined) return
   if (version === 1 && childSpot(trigger, 'type')?.value !== 'http') return
-  const message = base.value === '/'
-    ? '`base` is deprecated and has no effect: remove it'
-    : '`base` is deprecated: hosts from Spin 3.0 on refuse to start; put it before each route instead'
+  const message =
+    base.value === '/'
+      ? '`base` is deprecated and has no effect: remove it'
+      : '`base` is deprecated: hosts from Spin 3.0 on refuse to start; put it before each route instead'
   base.report.warn(base, 'deprecated-base', message, 'key')
 }

@@ -25,7 +25,12 @@ export interface AllowedHost {
 const SERVICE_CHAINING_SUFFIX = '.spin.internal'
 
 const KNOWN_PORTS: ReadonlyMap<string, number> = new Map([
-  ['postgres', 5432], ['mysql', 3306], ['redis', 6379], ['mqtt', 1883], ['http', 80], ['https', 443],
+  ['postgres', 5432],
+  ['mysql', 3306],
+  ['redis', 6379],
+  ['mqtt', 1883],
+  ['http', 80],
+  ['https', 443],
 ])
 
 /**
@@ -45,20 +50,26 @@ export function readAllowedHost(text: string): AllowedHost | { readonly problem:
   if (split === -1) return { problem: noScheme(url) }
   const scheme = url.slice(0, split)
   const authority = splitPort(url.slice(split + 3))
-  if (authority === undefined) return { problem: `${JSON.stringify(url)} has a path but is not allowed to` }
+  if (authority === undefined)
+    return { problem: `${JSON.stringify(url)} has a path but is not allowed to` }
   const ports = readPorts(authority.port, scheme)
   if (typeof ports === 'object' && 'problem' in ports) {
-    return { problem: `Invalid allowed host port ${JSON.stringify(authority.port)}: ${ports.problem}` }
+    return {
+      problem: `Invalid allowed host port ${JSON.stringify(authority.port)}: ${ports.problem}`,
+    }
   }
   const schemeProblem = schemeProblemOf(scheme)
-  if (schemeProblem !== undefined) return { problem: `Invalid allowed host scheme ${JSON.stringify(scheme)}: ${schemeProblem}` }
+  if (schemeProblem !== undefined)
+    return { problem: `Invalid allowed host scheme ${JSON.stringify(scheme)}: ${schemeProblem}` }
   const host = readHost(authority.host)
-  if ('problem' in host) return { problem: `Invalid allowed host ${JSON.stringify(authority.host)}: ${host.problem}` }
+  if ('problem' in host)
+    return { problem: `Invalid allowed host ${JSON.stringify(authority.host)}: ${host.problem}` }
   return { scheme, host, ports }
 }
 
 function noScheme(url: string): string {
-  const learn = 'Learn more: https://spinframework.dev/v3/http-outbound#granting-http-permissions-to-components'
+  const learn =
+    'Learn more: https://spinframework.dev/v3/http-outbound#granting-http-permissions-to-components'
   if (['*', ':', '', '?'].includes(url)) {
     return `${JSON.stringify(url)} is not an allowed outbound host format.\nHosts must be in the form <scheme>://<host>[:<port>], with '*' wildcards allowed for each.\nIf you intended to allow all outbound networking, you can use '*://*:*' - this will obviate all network sandboxing.\n${learn}`
   }
@@ -84,11 +95,16 @@ function schemeProblemOf(scheme: string): string | undefined {
   return /^\p{Alphabetic}*$/u.test(scheme) ? undefined : 'only alphabetic characters are allowed'
 }
 
-function readPorts(port: string, scheme: string): AllowedHost['ports'] | { readonly problem: string } {
+function readPorts(
+  port: string,
+  scheme: string,
+): AllowedHost['ports'] | { readonly problem: string } {
   if (port === '') {
     const known = KNOWN_PORTS.get(scheme)
     if (known !== undefined) return [known, known + 1]
-    return { problem: `no port was provided and the scheme ${JSON.stringify(scheme)} does not have a known default port number` }
+    return {
+      problem: `no port was provided and the scheme ${JSON.stringify(scheme)} does not have a known default port number`,
+    }
   }
   if (port === '*') return 'any'
   if (port.startsWith('{')) return { problem: 'port lists are not yet supported' }
@@ -96,11 +112,14 @@ function readPorts(port: string, scheme: string): AllowedHost['ports'] | { reado
   if (dots !== -1) {
     const start = readPort(port.slice(0, dots))
     const end = readPort(port.slice(dots + 2))
-    if (start === undefined || end === undefined) return { problem: `port range ${JSON.stringify(port)} contains non-number` }
+    if (start === undefined || end === undefined)
+      return { problem: `port range ${JSON.stringify(port)} contains non-number` }
     return [start, end]
   }
   const number = readPort(port)
-  return number === undefined ? { problem: `port ${JSON.stringify(port)} is not a number` } : [number, number + 1]
+  return number === undefined
+    ? { problem: `port ${JSON.stringify(port)} is not a number` }
+    : [number, number + 1]
 }
 
 function readPort(text: string): number | undefined {
@@ -148,20 +167,32 @@ function isDomain(host: string): boolean {
 }
 
 /** Whether any entry lets a component send to a URL; what can't be parsed with or without `scheme` isn't let. */
-export function allowsUrl(hosts: readonly AllowedHost[], url: string, scheme: string = 'http'): boolean {
+export function allowsUrl(
+  hosts: readonly AllowedHost[],
+  url: string,
+  scheme: string = 'http',
+): boolean {
   const target = parseOutboundUrl(url) ?? parseOutboundUrl(`${scheme}://${url}`)
   if (target === undefined) return false
-  return hosts.some((allowed) =>
-    (allowed.scheme === '*' || allowed.scheme === target.scheme)
-    && allowsHost(allowed.host, target.host)
-    && (allowed.ports === 'any' || (target.port !== undefined && target.port >= allowed.ports[0] && target.port < allowed.ports[1])),
+  return hosts.some(
+    (allowed) =>
+      (allowed.scheme === '*' || allowed.scheme === target.scheme) &&
+      allowsHost(allowed.host, target.host) &&
+      (allowed.ports === 'any' ||
+        (target.port !== undefined &&
+          target.port >= allowed.ports[0] &&
+          target.port < allowed.ports[1])),
   )
 }
 
 /** Whether any entry lets a component send to its own application. */
-export function allowsSelf(hosts: readonly AllowedHost[], schemes: readonly string[] = ['http', 'https']): boolean {
-  return hosts.some(({ scheme, host }) =>
-    (scheme === '*' || schemes.includes(scheme)) && (host.kind === 'any' || host.kind === 'self'),
+export function allowsSelf(
+  hosts: readonly AllowedHost[],
+  schemes: readonly string[] = ['http', 'https'],
+): boolean {
+  return hosts.some(
+    ({ scheme, host }) =>
+      (scheme === '*' || schemes.includes(scheme)) && (host.kind === 'any' || host.kind === 'self'),
   )
 }
 
@@ -208,14 +239,22 @@ function toUrl(text: string): URL | undefined {
 export function isServiceChainingHost(allowed: AllowedHost): boolean {
   const { host } = allowed
   if (host.kind === 'subdomain') return host.suffix === SERVICE_CHAINING_SUFFIX
-  return host.kind === 'literal' && isDomain(host.host) && host.host.endsWith(SERVICE_CHAINING_SUFFIX)
+  return (
+    host.kind === 'literal' && isDomain(host.host) && host.host.endsWith(SERVICE_CHAINING_SUFFIX)
+  )
 }
 
 /** `*.spin.internal` names no host outside: it means each component that there is. */
-export function expandServiceChaining(hosts: readonly AllowedHost[], componentIds: readonly string[]): readonly AllowedHost[] {
+export function expandServiceChaining(
+  hosts: readonly AllowedHost[],
+  componentIds: readonly string[],
+): readonly AllowedHost[] {
   return hosts.flatMap((allowed) =>
     allowed.host.kind === 'subdomain' && allowed.host.suffix === SERVICE_CHAINING_SUFFIX
-      ? componentIds.map((id): AllowedHost => ({ ...allowed, host: { kind: 'literal', host: `${id}${SERVICE_CHAINING_SUFFIX}` } }))
+      ? componentIds.map((id): AllowedHost => ({
+          ...allowed,
+          host: { kind: 'literal', host: `${id}${SERVICE_CHAINING_SUFFIX}` },
+        }))
       : [allowed],
   )
 }

@@ -16,7 +16,7 @@ import type {
 import { annotationsOf } from './artifact-annotations.ts'
 import { packArchive } from './archive.ts'
 import { checkedContent } from './checked-content.ts'
-import { formatLockedApp } from './lock-json.ts'
+import { formatLockedApp } from './format-locked-app.ts'
 import type {
   ContentRef,
   LockedApp,

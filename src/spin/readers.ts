@@ -16,12 +16,19 @@ export const readBoolean: Reader<boolean> = (spot) => {
 }
 
 export function wrongType(spot: Spot, expected: string): undefined {
-  spot.report.error(spot, 'wrong-type', `invalid type: ${describeValue(spot.value)}, expected ${expected}`)
+  spot.report.error(
+    spot,
+    'wrong-type',
+    `invalid type: ${describeValue(spot.value)}, expected ${expected}`,
+  )
   return undefined
 }
 
 /** A string for which `problemOf` finds nothing wrong. */
-export function checked(code: string, problemOf: (text: string) => string | undefined): Reader<string> {
+export function checked(
+  code: string,
+  problemOf: (text: string) => string | undefined,
+): Reader<string> {
   return (spot) => {
     const text = readString(spot)
     if (text === undefined) return undefined
@@ -70,7 +77,10 @@ type Fields<T> = { readonly [K in keyof T]-?: Reader<Exclude<T[K], undefined>> }
  *
  * What a reader reported about is left out of the result: it is only whole when nothing was.
  */
-export function tableOf<T extends object>(fields: Fields<T>, required: readonly (keyof T & string)[] = []): Reader<T> {
+export function tableOf<T extends object>(
+  fields: Fields<T>,
+  required: readonly (keyof T & string)[] = [],
+): Reader<T> {
   const known = new Map<string, Reader<unknown>>(Object.entries(fields))
   return (spot) => {
     if (!isTable(spot.value)) return wrongType(spot, 'a map')
@@ -91,7 +101,8 @@ export function tableOf<T extends object>(fields: Fields<T>, required: readonly 
 
 export function requireKeys(spot: Spot, required: readonly string[]): void {
   for (const key of required) {
-    if (childSpot(spot, key) === undefined) spot.report.error(spot, 'missing-key', `missing field \`${key}\``, 'key')
+    if (childSpot(spot, key) === undefined)
+      spot.report.error(spot, 'missing-key', `missing field \`${key}\``, 'key')
   }
 }
 
@@ -106,16 +117,26 @@ export const readJson: Reader<Json> = (spot) => {
   if (typeof value === 'string' || typeof value === 'boolean') return value
   if (typeof value === 'number') {
     if (Number.isFinite(value)) return value
-    spot.report.error(spot, 'not-json', `${value} can't be written into the lock: JSON has only finite numbers`)
+    spot.report.error(
+      spot,
+      'not-json',
+      `${value} can't be written into the lock: JSON has only finite numbers`,
+    )
     return undefined
   }
   if (Array.isArray(value)) return listOf(readJson)(spot)
   if (isTable(value)) return readConfigTable(spot)
-  spot.report.error(spot, 'not-json', `a ${describeValue(value)} can't be written into the lock: make it a string`)
+  spot.report.error(
+    spot,
+    'not-json',
+    `a ${describeValue(value)} can't be written into the lock: make it a string`,
+  )
   return undefined
 }
 
-export const readConfigTable: Reader<Readonly<Record<string, Json>>> = mapOf((spot) => readJson(spot))
+export const readConfigTable: Reader<Readonly<Record<string, Json>>> = mapOf((spot) =>
+  readJson(spot),
+)
 
 /** What other tools keep in the manifest: dates are kept as text. */
 const readToolJson: Reader<Json> = (spot) => {
@@ -126,4 +147,6 @@ const readToolJson: Reader<Json> = (spot) => {
   return isTable(value) ? readToolTable(spot) : readJson(spot)
 }
 
-export const readToolTable: Reader<Readonly<Record<string, Json>>> = mapOf((spot) => readToolJson(spot))
+export const readToolTable: Reader<Readonly<Record<string, Json>>> = mapOf((spot) =>
+  readToolJson(spot),
+)

@@ -6,6 +6,9 @@ export function toRecord<T>(entries: Iterable<readonly [string, T]>): Readonly<R
 }
 
 /** As `record[key]` for own keys only. */
-export function ownValue<T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+export function ownValue<T>(
+  record: Readonly<Record<string, T>> | undefined,
+  key: string,
+): T | undefined {
   return record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined
 }

@@ -5,7 +5,10 @@ import { childSpots, type Spot } from './spot.ts'
 const KEYS = ['component', 'channel', 'address']
 
 /** Finds in a `redis` trigger what every Spin host refuses when it starts; options as for `http`. */
-export function checkRedisTrigger(spot: Spot, options: { readonly isInComponent?: boolean } = {}): void {
+export function checkRedisTrigger(
+  spot: Spot,
+  options: { readonly isInComponent?: boolean } = {},
+): void {
   for (const [key, child] of childSpots(spot)) {
     if (key === 'channel' || key === 'address') readTemplate(child)
     else if (!KEYS.includes(key) && key !== 'id' && key !== 'dependencies') {

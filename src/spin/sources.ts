@@ -7,7 +7,8 @@ import { childSpot, isTable } from './spot.ts'
 export const readDigest: Reader<string> = checked('invalid-digest', (digest) => {
   const shown = JSON.stringify(digest.slice(0, 100))
   if (!digest.startsWith('sha256:')) return `invalid \`digest\` ${shown}; must start with 'sha256:'`
-  if (!/^sha256:[0-9a-f]{64}$/.test(digest)) return `invalid \`digest\` ${shown}; must be 'sha256:' and 64 lower-case hexadecimal digits`
+  if (!/^sha256:[0-9a-f]{64}$/.test(digest))
+    return `invalid \`digest\` ${shown}; must be 'sha256:' and 64 lower-case hexadecimal digits`
   return undefined
 })
 
@@ -18,17 +19,25 @@ export const readUrl: Reader<string> = checked('invalid-url', (text) => {
   } catch {
     return 'not a URL'
   }
-  return url.protocol === 'https:' || url.protocol === 'http:' ? undefined : `only http and https can be fetched, not ${url.protocol}`
+  return url.protocol === 'https:' || url.protocol === 'http:'
+    ? undefined
+    : `only http and https can be fetched, not ${url.protocol}`
 })
 
-const readRemote = tableOf<{ url: string; digest: string }>({ url: readUrl, digest: readDigest }, ['url', 'digest'])
+const readRemote = tableOf<{ url: string; digest: string }>({ url: readUrl, digest: readDigest }, [
+  'url',
+  'digest',
+])
 
 const readPackaged = tableOf<{ registry?: string; package: string; version: string }>(
   {
     registry: readString,
     package: checked('invalid-package', packageProblem),
     version: checked('invalid-version', (version) =>
-      parseVersion(version) === undefined ? `invalid semantic version (${JSON.stringify(version)}): a package is taken at one exact version` : undefined),
+      parseVersion(version) === undefined
+        ? `invalid semantic version (${JSON.stringify(version)}): a package is taken at one exact version`
+        : undefined,
+    ),
   },
   ['package', 'version'],
 )
@@ -40,9 +49,17 @@ export const readSource: Reader<ComponentSource> = (spot) => {
     spot.report.error(spot, 'invalid-source', 'a source names a Wasm file')
     return undefined
   }
-  if (isTable(spot.value) && (childSpot(spot, 'url') !== undefined || childSpot(spot, 'digest') !== undefined)) return readRemote(spot)
+  if (
+    isTable(spot.value) &&
+    (childSpot(spot, 'url') !== undefined || childSpot(spot, 'digest') !== undefined)
+  )
+    return readRemote(spot)
   if (isTable(spot.value) && childSpot(spot, 'package') !== undefined) return readPackaged(spot)
-  spot.report.error(spot, 'invalid-source', 'expected a path, { url, digest } or { registry, package, version }')
+  spot.report.error(
+    spot,
+    'invalid-source',
+    'expected a path, { url, digest } or { registry, package, version }',
+  )
   return undefined
 }
 

@@ -26,13 +26,26 @@ interface Placed {
 export function createReport(document: TomlDocument): Report {
   const errors: Placed[] = []
   const warnings: Placed[] = []
-  const add = (list: Placed[], spot: Spot, code: string, message: string, at: 'key' | 'value'): void => {
+  const add = (
+    list: Placed[],
+    spot: Spot,
+    code: string,
+    message: string,
+    at: 'key' | 'value',
+  ): void => {
     const { place } = spot
-    const [start, end] = at === 'key' ? [place.keyStart, place.keyEnd] : [place.valueStart, place.valueEnd]
+    const [start, end] =
+      at === 'key' ? [place.keyStart, place.keyEnd] : [place.valueStart, place.valueEnd]
     const { lines, path } = document
     list.push({
       offset: start,
-      finding: { code, message, path, ...lines.positionOf(start), frame: lines.frameOf(start, end) },
+      finding: {
+        code,
+        message,
+        path,
+        ...lines.positionOf(start),
+        frame: lines.frameOf(start, end),
+      },
     })
   }
   const inOrder = (list: readonly Placed[]): Finding[] =>

@@ -5,7 +5,9 @@ export type TemplatePart = { readonly literal: string } | { readonly variable: s
  * Splits a template such as `https://{{ host }}/` into its parts.
  * @returns The parts, or what is wrong with it in Spin's words.
  */
-export function parseTemplate(text: string): { readonly parts: readonly TemplatePart[] } | { readonly problem: string } {
+export function parseTemplate(
+  text: string,
+): { readonly parts: readonly TemplatePart[] } | { readonly problem: string } {
   const parts: TemplatePart[] = []
   let at = 0
   for (let open = text.indexOf('{{'); open !== -1; open = text.indexOf('{{', at)) {
@@ -20,7 +22,10 @@ export function parseTemplate(text: string): { readonly parts: readonly Template
 }
 
 /** Puts values in; `undefined` when a variable has none. */
-export function resolveTemplate(parts: readonly TemplatePart[], valueOf: (name: string) => string | undefined): string | undefined {
+export function resolveTemplate(
+  parts: readonly TemplatePart[],
+  valueOf: (name: string) => string | undefined,
+): string | undefined {
   let text = ''
   for (const part of parts) {
     const piece = 'literal' in part ? part.literal : valueOf(part.variable)

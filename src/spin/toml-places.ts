@@ -51,7 +51,14 @@ export function findTomlPlaces(text: string): TomlPlace {
 }
 
 function createPlace(start: number, end: number): Place {
-  return { keyStart: start, keyEnd: end, valueStart: start, valueEnd: end, children: new Map(), isTableArray: false }
+  return {
+    keyStart: start,
+    keyEnd: end,
+    valueStart: start,
+    valueEnd: end,
+    children: new Map(),
+    isTableArray: false,
+  }
 }
 
 function readHeader(scanner: Scanner, root: Place): Place {
@@ -129,18 +136,29 @@ function readKeys(scanner: Scanner, end: string): Key[] {
 const KEY_LENGTH = 256
 
 const ESCAPES: Readonly<Record<string, string>> = {
-  b: '\b', t: '\t', n: '\n', f: '\f', r: '\r', e: '\u001b', '"': '"', '\\': '\\',
+  b: '\b',
+  t: '\t',
+  n: '\n',
+  f: '\f',
+  r: '\r',
+  e: '\u001b',
+  '"': '"',
+  '\\': '\\',
 }
 
 /** The name that a quoted key stands for. */
 function unquoteKey(quoted: string): string {
   const inner = quoted.slice(1, -1)
   if (quoted.startsWith("'")) return inner
-  return inner.replace(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/gs, (all, x?: string, u?: string, long?: string, char?: string) => {
-    const hex = x ?? u ?? long
-    if (hex !== undefined) return String.fromCodePoint(Math.min(Number.parseInt(hex, 16), 0x10ffff))
-    return ESCAPES[char ?? ''] ?? all
-  })
+  return inner.replace(
+    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/gs,
+    (all, x?: string, u?: string, long?: string, char?: string) => {
+      const hex = x ?? u ?? long
+      if (hex !== undefined)
+        return String.fromCodePoint(Math.min(Number.parseInt(hex, 16), 0x10ffff))
+      return ESCAPES[char ?? ''] ?? all
+    },
+  )
 }
 
 function readValue(scanner: Scanner, place: Place): void {
@@ -197,7 +215,10 @@ function readInlineTable(scanner: Scanner, place: Place): void {
 function skipPlain(scanner: Scanner): void {
   const { text } = scanner
   while (scanner.at < text.length && !/[\s,\]}#]/.test(text[scanner.at] as string)) scanner.at++
-  if (text[scanner.at] === ' ' && /^\d{4}-\d{2}-\d{2} \d{2}:/.test(text.slice(scanner.at - 10, scanner.at + 4))) {
+  if (
+    text[scanner.at] === ' ' &&
+    /^\d{4}-\d{2}-\d{2} \d{2}:/.test(text.slice(scanner.at - 10, scanner.at + 4))
+  ) {
     scanner.at++
     skipPlain(scanner)
   }

@@ -32,7 +32,15 @@ export function parseTomlDocument(text: string, path: string): TomlDocument {
     // The error's own message repeats its code block.
     const message = cause.message.replace(/^Invalid TOML document: /, '').replace(/\n\n[^]*$/, '')
     throw new AppInvalid(
-      [{ code: 'toml-syntax', message, path, ...lines.positionOf(offset), frame: lines.frameOf(offset, offset + 1) }],
+      [
+        {
+          code: 'toml-syntax',
+          message,
+          path,
+          ...lines.positionOf(offset),
+          frame: lines.frameOf(offset, offset + 1),
+        },
+      ],
       { cause },
     )
   }
@@ -55,10 +63,15 @@ function assertDepth(root: Readonly<Record<string, unknown>>, path: string): voi
   let level: object[] = [root]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) {
-      throw new AppInvalid([{ code: 'toml-depth', message: `tables nest deeper than ${MAX_DEPTH} levels`, path }])
+      throw new AppInvalid([
+        { code: 'toml-depth', message: `tables nest deeper than ${MAX_DEPTH} levels`, path },
+      ])
     }
     level = level.flatMap((value) =>
-      Object.values(value).filter((inner): inner is object => typeof inner === 'object' && inner !== null && !isTomlDate(inner)),
+      Object.values(value).filter(
+        (inner): inner is object =>
+          typeof inner === 'object' && inner !== null && !isTomlDate(inner),
+      ),
     )
   }
 }

@@ -6,7 +6,7 @@ import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../oci/manife
 import type { Descriptor, FileTree, OperationOptions, ReadStore } from '../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
 import { lockBareWasm } from './bare-wasm.ts'
-import { parseLockedApp } from './lock-json.ts'
+import { parseLockedApp } from './parse-locked-app.ts'
 import type { ContentRef, LockedApp, LockedComponent } from './locked-app.ts'
 import { LOCKED_APP_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from './media-types.ts'
 import type { PulledApp } from './pulled-app.ts'

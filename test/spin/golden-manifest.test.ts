@@ -11,20 +11,32 @@ const HAS_GOLDEN = existsSync(GOLDEN)
 if (!HAS_GOLDEN) console.warn('left out: golden manifests of Spin, ../shared/vectors is not there')
 
 // These manifests are for Spin's reader alone: some would not load, one has no route.
-const parseAppManifest = (text: string, path?: string) => parseStrictly(text, path, { strict: false })
+const parseAppManifest = (text: string, path?: string) =>
+  parseStrictly(text, path, { strict: false })
 
 const read = (name: string): string => readFileSync(new URL(name, GOLDEN), 'utf8')
 const named = (folder: string, end: string): string[] =>
-  HAS_GOLDEN ? readdirSync(new URL(folder, GOLDEN)).filter((name) => name.endsWith(end)).map((name) => folder + name) : []
+  HAS_GOLDEN
+    ? readdirSync(new URL(folder, GOLDEN))
+        .filter((name) => name.endsWith(end))
+        .map((name) => folder + name)
+    : []
 
 /** A manifest as Spin writes it: trigger configuration beside the entry's own keys, empty and absent the same. */
 function spell(manifest: AppManifest): unknown {
   const one = (list: readonly (string | ComponentTable)[]) => (list.length === 1 ? list[0] : list)
-  const trigger = Object.entries(manifest.trigger).map(([type, list]) => [type, list.map(({ config, components, ...rest }) => ({
-    ...rest,
-    ...(components && { components: Object.fromEntries(Object.entries(components).map(([key, specs]) => [key, one(specs)])) }),
-    ...config,
-  }))])
+  const trigger = Object.entries(manifest.trigger).map(([type, list]) => [
+    type,
+    list.map(({ config, components, ...rest }) => ({
+      ...rest,
+      ...(components && {
+        components: Object.fromEntries(
+          Object.entries(components).map(([key, specs]) => [key, one(specs)]),
+        ),
+      }),
+      ...config,
+    })),
+  ])
   return JSON.parse(JSON.stringify({ ...manifest, trigger: Object.fromEntries(trigger) }))
 }
 
@@ -35,7 +47,9 @@ function withoutNulls(value: unknown): unknown {
 
 describe.runIf(HAS_GOLDEN)('manifests of Spin', () => {
   it.each(named('', '.toml'))('%s reads as Spin reads it', (name) => {
-    expect(spell(parseAppManifest(read(name), name).manifest)).toEqual(withoutNulls(JSON.parse(read(name.replace('.toml', '.json')))))
+    expect(spell(parseAppManifest(read(name), name).manifest)).toEqual(
+      withoutNulls(JSON.parse(read(name.replace('.toml', '.json')))),
+    )
   })
 
   it.each(named('v1/', '.toml'))('%s converts as Spin converts it', (name) => {
@@ -47,27 +61,36 @@ describe.runIf(HAS_GOLDEN)('manifests of Spin', () => {
 
   it('normalization.toml normalizes as in Spin', () => {
     const { manifest } = parseAppManifest(read('normalization.toml'))
-    expect(spell(normalizeManifest(manifest))).toEqual(JSON.parse(JSON.stringify(parse(read('normalization.toml.norm')))))
+    expect(spell(normalizeManifest(manifest))).toEqual(
+      JSON.parse(JSON.stringify(parse(read('normalization.toml.norm')))),
+    )
   })
 
-  it.each(named('invalid/', '.toml'))('%s is refused with the words and the place that Spin gives', (name) => {
-    const expected = read(name.replace('.toml', '.err')).trim()
-    let error: unknown
-    try {
-      parseAppManifest(read(name), name)
-    } catch (caught) {
-      error = caught
-    }
-    expect(error).toBeInstanceOf(AppInvalid)
-    const { findings } = error as AppInvalid
-    const place = /at line (\d+), column (\d+)/.exec(expected)
-    if (place === null) {
-      expect(findings[0]?.message.startsWith(expected)).toBe(true)
-      return
-    }
-    const [, ...rest] = expected.split('\n')
-    const same = findings.filter(({ line, column, frame, message }) =>
-      line === Number(place[1]) && column === Number(place[2]) && `${frame}\n${message}` === rest.join('\n'))
-    expect(same, JSON.stringify(findings, null, 1)).toHaveLength(1)
-  })
+  it.each(named('invalid/', '.toml'))(
+    '%s is refused with the words and the place that Spin gives',
+    (name) => {
+      const expected = read(name.replace('.toml', '.err')).trim()
+      let error: unknown
+      try {
+        parseAppManifest(read(name), name)
+      } catch (caught) {
+        error = caught
+      }
+      expect(error).toBeInstanceOf(AppInvalid)
+      const { findings } = error as AppInvalid
+      const place = /at line (\d+), column (\d+)/.exec(expected)
+      if (place === null) {
+        expect(findings[0]?.message.startsWith(expected)).toBe(true)
+        return
+      }
+      const [, ...rest] = expected.split('\n')
+      const same = findings.filter(
+        ({ line, column, frame, message }) =>
+          line === Number(place[1]) &&
+          column === Number(place[2]) &&
+          `${frame}\n${message}` === rest.join('\n'),
+      )
+      expect(same, JSON.stringify(findings, null, 1)).toHaveLength(1)
+    },
+  )
 })

@@ -1,0 +1,120 @@
+import { digestOf } from '../bytes/digest.ts'
+import { readBounded } from '../bytes/stream.ts'
+import { ResponseError, SpindleError } from '../errors.ts'
+import type { Content, FetchLike } from '../types.ts'
+
+/** Longest Wasm to download, in bytes: components with a language's whole runtime have some 20 MB. */
+export const WASM_BYTES: number = 256 * 1024 * 1024
+
+/** A component in a package registry. */
+export interface WasmPackage {
+  /** Default: the one that the namespace is mapped to. */
+  readonly registry?: string
+  /** `namespace:name` */
+  readonly package: string
+  /** One version, as `=1.2.3`, for components; a requirement such as `>=0.1` for dependencies. */
+  readonly version: string
+}
+
+/** Finds a package and gives its bytes, checked against the registry's digest. */
+export type PackageResolver = (
+  wanted: WasmPackage,
+  options: { signal?: AbortSignal },
+) => Promise<Uint8Array | Content>
+
+export interface WasmSourceOptions {
+  /** Fetches components and dependencies given as `{ url, digest }`. Default: the global `fetch`. */
+  fetch?: FetchLike
+  /** Gets components and dependencies of package registries. Without it they are `ERR_UNSUPPORTED`. */
+  resolvePackage?: PackageResolver
+  /** Longest Wasm to download in bytes. Default 268435456 (256 MiB). */
+  maxWasmBytes?: number
+  signal?: AbortSignal
+}
+
+/**
+ * Downloads Wasm and checks it against its digest.
+ * `who` is what needs it, for messages.
+ */
+export async function fetchWasm(
+  url: string,
+  digest: string,
+  who: string,
+  options: WasmSourceOptions,
+): Promise<Uint8Array> {
+  const { signal, maxWasmBytes = WASM_BYTES } = options
+  const fetch: FetchLike = options.fetch ?? ((request) => globalThis.fetch(request))
+  // Query strings are how signed URLs carry their secret.
+  const place = new URL(url)
+  const shown = `${place.origin}${place.pathname}`
+  const bytes = await fetch(new Request(url, signal === undefined ? {} : { signal })).then(
+    (response) => readResponse(response, shown, who, maxWasmBytes, signal),
+    (cause: unknown) => {
+      signal?.throwIfAborted()
+      throw new SpindleError(
+        'ERR_NETWORK',
+        `${who}: ${shown} can't be reached; in a page, its server may not allow this origin (CORS)`,
+        { cause },
+      )
+    },
+  )
+  const actual = await digestOf(bytes)
+  if (actual !== digest) {
+    throw new SpindleError(
+      'ERR_DIGEST_MISMATCH',
+      `${who}: ${shown} has the digest ${actual}, not ${digest}: if the file was changed on purpose, write its digest into the manifest`,
+    )
+  }
+  return bytes
+}
+
+async function readResponse(
+  response: Response,
+  shown: string,
+  who: string,
+  limit: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  if (!response.ok) {
+    await response.body?.cancel().catch(() => {})
+    const code =
+      response.status === 404
+        ? 'ERR_NOT_FOUND'
+        : response.status === 401
+          ? 'ERR_UNAUTHORIZED'
+          : 'ERR_RESPONSE'
+    throw new ResponseError(code, `${who}: ${shown} answered ${response.status}`, {
+      status: response.status,
+      method: 'GET',
+      url: shown,
+    })
+  }
+  if (response.body === null) return new Uint8Array()
+  try {
+    return await readBounded(response.body, limit, `${who}: ${shown}`, signal)
+  } catch (cause) {
+    signal?.throwIfAborted()
+    if (cause instanceof SpindleError) throw cause
+    throw new SpindleError('ERR_NETWORK', `${who}: the download of ${shown} broke off; try again`, {
+      cause,
+    })
+  }
+}
+
+/** Gets a package through the caller's resolver. */
+export async function resolveWasmPackage(
+  wanted: WasmPackage,
+  who: string,
+  options: WasmSourceOptions,
+): Promise<Uint8Array | Content> {
+  const { signal, resolvePackage } = options
+  const name = `${wanted.package}@${wanted.version}${wanted.registry === undefined ? '' : ` of ${wanted.registry}`}`
+  if (resolvePackage === undefined) {
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `${who} is the package ${name}: pass "resolvePackage" to get it, or download it and name the file in the manifest`,
+    )
+  }
+  signal?.throwIfAborted()
+  return await resolvePackage(wanted, signal === undefined ? {} : { signal })
+}
