@@ -1,4 +1,3 @@
-import { zipSync } from 'fflate'
 import { describe, expect, test } from 'vitest'
 import { readBounded } from '../../src/bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
@@ -7,6 +6,7 @@ import {
   readAppSource,
   type ReadAppSourceOptions,
 } from '../../src/spin/app-source.ts'
+import { zipOf } from '../fixtures/zip.ts'
 
 async function contentsOf(
   source: AppSource,
@@ -62,13 +62,12 @@ describe('readAppSource', () => {
   })
 
   test.each(['blob', 'bytes', 'file'])('reads a zip as %s', async (form) => {
-    const zip = zipSync({
-      top: {
-        'spin.toml': encodeUtf8('toml'),
-        static: { 'a.css': [encodeUtf8('css'), { level: 0 }] },
-      },
-    })
-    const blob = new Blob([zip as Uint8Array<ArrayBuffer>])
+    const zip = zipOf([
+      { name: 'top/', mode: 0o040755 },
+      { name: 'top/spin.toml', text: 'toml' },
+      { name: 'top/static/a.css', text: 'css' },
+    ])
+    const blob = new Blob([zip])
     const source = form === 'blob' ? blob : form === 'bytes' ? zip : [new File([blob], 'App.ZIP')]
     expect(await contentsOf(source)).toEqual(expected)
   })
@@ -117,7 +116,7 @@ describe('readAppSource', () => {
   })
 
   test('reads a zip dropped alone', async () => {
-    const blob = new Blob([zipSync({ 'spin.toml': encodeUtf8('toml') }) as Uint8Array<ArrayBuffer>])
+    const blob = new Blob([zipOf([{ name: 'spin.toml', text: 'toml' }])])
     expect(await contentsOf(dropOf([dropFile('app.zip', blob)]))).toEqual({ 'spin.toml': 'toml' })
   })
 
