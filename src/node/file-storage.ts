@@ -1,0 +1,338 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { link, open, rename, stat, unlink } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { mapBounded } from '../bytes/concurrency.ts'
+import { chunksOf, openStream, sizeOf, streamOf } from '../bytes/stream.ts'
+import { SpindleError } from '../errors.ts'
+import { assertStorageKey, LIST_LIMIT } from '../serve/storage/port.ts'
+import type {
+  MovingStorage,
+  PutOptions,
+  PutResult,
+  StorageBody,
+  StoredHead,
+} from '../serve/storage/port.ts'
+import { codeOf, withFileLock } from './file-lock.ts'
+import { HASHED_BYTES, headOf, isSame, makeUnique, readPiece } from './file-version.ts'
+import type { FileFacts } from './file-version.ts'
+import { absent, removeEmptyFolders, removeOlder, retryWithFolder } from './folders.ts'
+import { createGate } from './gate.ts'
+import { namesOfKey } from './storage-path.ts'
+import { walkKeys } from './storage-walk.ts'
+
+const EMPTY = new Uint8Array(0)
+const { O_APPEND, O_WRONLY } = constants
+
+/** Files open at once: below the lowest limit in use (128), with room for sockets. */
+export const MAX_OPEN_FILES = 48
+/** Milliseconds after which what an interrupted write left behind is removed. */
+export const LEFTOVER_AGE: number = 60 * 60 * 1000
+
+/** Bytes read or written while a file is open. No file stays open while a peer is waited for. */
+const PIECE = 1024 * 1024
+/** Entries looked at together when listing. */
+const STATS = 16
+
+export interface FileStorageOptions {
+  /** Waits until values are on the disk, not only in the system's memory: slower by far. Default false. */
+  durable?: boolean
+  /** Files open at once; further calls wait. Default 48. */
+  maxOpenFiles?: number
+  /** Milliseconds after which half-written files of crashed processes are removed. Default one hour. */
+  leftoverAge?: number
+}
+
+/**
+ * A storage in a folder, for any number of processes at once.
+ *
+ * Exported from `spindle/node`. Values are plain files that appear by `link` or `rename`, whole or
+ * not at all; compare-and-set takes a lock file.
+ *
+ * @example A registry that survives its process
+ * ```ts
+ * const registry = createRegistryHandler({ storage: createFileStorage('./registry') })
+ * ```
+ * @param directory Made when the first value is put. What else is in it is left alone.
+ */
+export function createFileStorage(
+  directory: string,
+  options: FileStorageOptions = {},
+): MovingStorage {
+  const { durable = false, maxOpenFiles = MAX_OPEN_FILES, leftoverAge = LEFTOVER_AGE } = options
+  const root = resolve(directory)
+  // No key leads here: names that begin with a dot are escaped.
+  const temporary = join(root, '.spindle', 'temporary')
+  const locks = join(root, '.spindle', 'locks')
+  const gate = createGate(maxOpenFiles)
+  let nextSweep = 0
+
+  const pathOf = (key: string): string => {
+    assertStorageKey(key)
+    return join(root, ...namesOfKey(key))
+  }
+  const lockOf = (key: string): string =>
+    join(locks, createHash('sha256').update(key).digest('hex').slice(0, 32))
+
+  const withFile = <T>(
+    path: string,
+    flags: string | number,
+    work: (file: FileHandle) => Promise<T>,
+  ): Promise<T> =>
+    gate(async () => {
+      const file = await open(path, flags)
+      try {
+        return await work(file)
+      } finally {
+        await file.close()
+      }
+    })
+
+  const head = async (key: string): Promise<StoredHead | undefined> => {
+    try {
+      const path = pathOf(key)
+      const seen = await stat(path, { bigint: true })
+      if (Number(seen.size) > HASHED_BYTES) return headOf(key, seen, undefined)
+      if (seen.size === 0n) return headOf(key, seen, EMPTY)
+      return await withFile(path, 'r', async (file) => {
+        const now = await file.stat({ bigint: true })
+        return headOf(
+          key,
+          now,
+          Number(now.size) > HASHED_BYTES ? undefined : await readPiece(file, 0, Number(now.size)),
+        )
+      })
+    } catch (error) {
+      return absent(error)
+    }
+  }
+
+  /** All bytes into a file of their own; nothing is left of it on failure. */
+  const writeTemporary = async (body: StorageBody, size: number | undefined): Promise<string> => {
+    await sweep()
+    const path = join(temporary, `${process.pid}-${randomUUID()}`)
+    let begun = false
+    const write = async (bytes: readonly Uint8Array[]): Promise<void> => {
+      const append = (): Promise<void> =>
+        withFile(path, begun ? O_WRONLY | O_APPEND : 'ax', async (file) => {
+          for (const chunk of bytes) await file.appendFile(chunk)
+        })
+      // Made once: if it is swept while a sender pauses for hours, its beginning must not go missing silently.
+      await (begun ? append() : retryWithFolder(path, append))
+      begun = true
+    }
+    try {
+      let total = 0
+      let held: Uint8Array[] = []
+      let heldBytes = 0
+      for await (const chunk of chunksOf(openStream(body))) {
+        held.push(chunk)
+        heldBytes += chunk.length
+        total += chunk.length
+        if (size !== undefined && total > size) throw wrongSize(size, `more than ${size}`)
+        if (heldBytes < PIECE) continue
+        await write(held)
+        held = []
+        heldBytes = 0
+      }
+      if (size !== undefined && total !== size) throw wrongSize(size, total)
+      if (total === 0 || held.length > 0) await write(held)
+      if (total > HASHED_BYTES) await makeUnique(path)
+      if (durable) await withFile(path, 'r+', (file) => file.sync())
+      return path
+    } catch (error) {
+      await unlink(path).catch(() => {})
+      throw error
+    }
+  }
+
+  const syncFolder = async (path: string): Promise<void> => {
+    if (durable) await withFile(dirname(path), 'r', (folder) => folder.sync())
+  }
+
+  /** Gives the file at `source` the name of a key, if it has none yet. */
+  const linkTo = async (source: string, key: string): Promise<boolean> => {
+    const path = pathOf(key)
+    try {
+      await retryWithFolder(path, () => link(source, path))
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false
+      if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes(String(codeOf(error)))) throw error
+    }
+    // A file system without links.
+    return replace(source, key, async () => (await head(key)) === undefined)
+  }
+
+  /** Renames the file at `source` over that of a key, if `holds` while nobody else may write. */
+  const replace = (source: string, key: string, holds: () => Promise<boolean>): Promise<boolean> =>
+    withFileLock(lockOf(key), async (stillHeld) => {
+      if (!(await holds())) return false
+      const path = pathOf(key)
+      await retryWithFolder(path, async () => {
+        if (!stillHeld())
+          throw new SpindleError(
+            'ERR_TIMEOUT',
+            `writing ${JSON.stringify(key)} took too long: nothing was changed; try again`,
+          )
+        await rename(source, path)
+      })
+      return true
+    })
+
+  const commit = async (
+    source: string,
+    key: string,
+    { ifAbsent = false, ifMatch }: PutOptions,
+  ): Promise<boolean> => {
+    if (ifAbsent && ifMatch === undefined) return linkTo(source, key)
+    return replace(source, key, async () => {
+      if (ifMatch === undefined) return true
+      return !ifAbsent && (await head(key))?.etag === ifMatch
+    })
+  }
+
+  const sweep = async (): Promise<void> => {
+    if (Date.now() < nextSweep) return
+    nextSweep = Date.now() + leftoverAge
+    for (const folder of [temporary, locks]) await removeOlder(folder, leftoverAge)
+  }
+
+  return {
+    head,
+
+    async get(key, { range } = {}) {
+      const path = pathOf(key)
+      const from = Math.max(range?.offset ?? 0, 0)
+      const end = (size: number): number =>
+        Math.min(range?.length === undefined ? size : from + range.length, size)
+      try {
+        return await withFile(path, 'r', async (file) => {
+          const seen = await file.stat({ bigint: true })
+          const size = Number(seen.size)
+          if (size > PIECE / 4)
+            return { ...headOf(key, seen, undefined), body: readLater(path, seen, from, end(size)) }
+          const bytes = await readPiece(file, 0, size)
+          return {
+            ...headOf(key, seen, bytes),
+            body: streamOf(bytes.subarray(from, Math.max(end(size), from))),
+          }
+        })
+      } catch (error) {
+        return absent(error)
+      }
+    },
+
+    async put(key, body, putOptions = {}) {
+      const { ifAbsent = false, ifMatch } = putOptions
+      const path = pathOf(key)
+      if (ifAbsent || ifMatch !== undefined) {
+        const now = await head(key)
+        if ((ifAbsent && now !== undefined) || (ifMatch !== undefined && now?.etag !== ifMatch))
+          return refuse(body)
+      }
+      const source = await writeTemporary(body, sizeOf(body) ?? putOptions.size)
+      try {
+        const seen = await stat(source, { bigint: true })
+        const bytes =
+          Number(seen.size) > HASHED_BYTES
+            ? undefined
+            : await withFile(source, 'r', (file) => readPiece(file, 0, Number(seen.size)))
+        if (!(await commit(source, key, putOptions))) return { stored: false }
+        await syncFolder(path)
+        return { stored: true, etag: headOf(key, seen, bytes).etag }
+      } finally {
+        await unlink(source).catch(() => {})
+      }
+    },
+
+    async delete(key) {
+      const path = pathOf(key)
+      if ((await stat(path).catch(absent)) === undefined) return
+      await withFileLock(lockOf(key), async () => {
+        await unlink(path).catch(absent)
+      })
+      await removeEmptyFolders(root, dirname(path))
+    },
+
+    async list(prefix, { after = '', limit = LIST_LIMIT } = {}) {
+      const keys: string[] = []
+      for await (const key of walkKeys(root, prefix, after, gate)) {
+        keys.push(key)
+        if (keys.length > limit) break
+      }
+      const more = keys.length > limit
+      const entries = await mapBounded(keys.slice(0, limit), STATS, async (key) => {
+        const seen = await stat(pathOf(key)).catch(absent)
+        return seen === undefined ? undefined : { key, size: seen.size, modified: seen.mtimeMs }
+      })
+      const there = entries.filter((entry) => entry !== undefined)
+      // A page of nothing would end a walk: say so only when it is the end.
+      return there.length > 0 || !more
+        ? { entries: there, more }
+        : this.list(prefix, { after: keys[limit - 1]!, limit })
+    },
+
+    async move(from, to, { ifAbsent = false } = {}) {
+      const source = pathOf(from)
+      const seen = await head(from)
+      if (seen === undefined) return { stored: false }
+      const done = ifAbsent
+        ? await linkTo(source, to)
+        : await replace(source, to, async () => (await head(from)) !== undefined)
+      if (!done) return { stored: false }
+      await syncFolder(pathOf(to))
+      await unlink(source).catch(absent)
+      await removeEmptyFolders(root, dirname(source))
+      return { stored: true, etag: seen.etag }
+    },
+  }
+
+  /** Opens the file anew for each piece: a slow reader holds no descriptor, however many there are. */
+  function readLater(
+    path: string,
+    seen: FileFacts,
+    from: number,
+    end: number,
+  ): ReadableStream<Uint8Array> {
+    let at = from
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          if (at >= end) return controller.close()
+          const bytes = await withFile(path, 'r', async (file) => {
+            // Another value under the same name must not be spliced into this one.
+            if (!isSame(await file.stat({ bigint: true }), seen)) throw changed(path)
+            return readPiece(file, at, Math.min(PIECE, end - at))
+          }).catch((error: unknown) => {
+            throw codeOf(error) === 'ENOENT' ? changed(path, error) : error
+          })
+          if (bytes.length === 0) throw changed(path)
+          at += bytes.length
+          controller.enqueue(bytes)
+          if (at >= end) controller.close()
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  }
+}
+
+async function refuse(body: StorageBody): Promise<PutResult> {
+  if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel().catch(() => {})
+  return { stored: false }
+}
+
+function wrongSize(expected: number, actual: number | string): SpindleError {
+  return new SpindleError(
+    'ERR_DIGEST_MISMATCH',
+    `a value of ${expected} bytes was announced, but ${actual} came`,
+  )
+}
+
+function changed(path: string, cause?: unknown): SpindleError {
+  return new SpindleError('ERR_CONFLICT', `${path} was removed or replaced while it was read`, {
+    cause,
+  })
+}
