@@ -1,0 +1,309 @@
+import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../../src/bytes/digest.ts'
+import { encodeUtf8 } from '../../../src/bytes/text.ts'
+import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { codeOf, createClient, streamed } from './client.ts'
+import type { Client } from './client.ts'
+
+const UPLOADS = '/v2/a/blobs/uploads/'
+
+async function open(client: Client): Promise<string> {
+  const response = await client.send('POST', UPLOADS)
+  expect(response.status).toBe(202)
+  return response.headers.get('Location')!
+}
+
+describe('end-4b: POST ?digest=', () => {
+  it('takes a blob in one request', async () => {
+    const client = createClient()
+    for (const text of ['hello', '']) {
+      const digest = await digestOf(encodeUtf8(text))
+      const response = await client.send('POST', `${UPLOADS}?digest=${digest}`, { body: text })
+      expect(response.status).toBe(201)
+      expect(response.headers.get('Location')).toBe(`/v2/a/blobs/${digest}`)
+      expect(response.headers.get('Docker-Content-Digest')).toBe(digest)
+      expect(await (await client.send('GET', `/v2/a/blobs/${digest}`)).text()).toBe(text)
+    }
+  })
+
+  it('takes sha512 too', async () => {
+    const client = createClient()
+    const digest = await digestOf(encodeUtf8('hello'), 'sha512')
+    expect(
+      (await client.send('POST', `${UPLOADS}?digest=${digest}`, { body: streamed('hel', 'lo') }))
+        .status,
+    ).toBe(201)
+    expect(await (await client.send('GET', `/v2/a/blobs/${digest}`)).text()).toBe('hello')
+  })
+})
+
+describe('end-4a, 6: POST, then PUT', () => {
+  it('opens a session and takes the blob, streamed or not', async () => {
+    const client = createClient()
+    for (const body of [encodeUtf8('hello'), streamed('hel', 'lo')]) {
+      const location = await open(client)
+      expect(location).toMatch(/^\/v2\/a\/blobs\/uploads\/[0-9a-f-]{36}$/)
+      const digest = await digestOf(encodeUtf8('hello'))
+      const response = await client.send('PUT', `${location}?digest=${digest}`, { body })
+      expect(response.status).toBe(201)
+      expect(response.headers.get('Location')).toBe(`/v2/a/blobs/${digest}`)
+      expect((await client.send('GET', location)).status).toBe(404)
+    }
+  })
+
+  it('refuses another digest than the content has, and keeps nothing', async () => {
+    const storage = createMemoryStorage()
+    const client = createClient({ storage })
+    const digest = await digestOf(encodeUtf8('other'))
+    for (const body of ['hello', streamed('hel', 'lo')]) {
+      const response = await client.send('PUT', `${await open(client)}?digest=${digest}`, { body })
+      expect(response.status).toBe(400)
+      expect(await codeOf(response)).toBe('DIGEST_INVALID')
+    }
+    expect((await storage.list('')).entries).toEqual([])
+  })
+
+  it('refuses to close without a digest, or with a wrong one', async () => {
+    const client = createClient()
+    for (const query of ['', '?digest=x', `?digest=md5:${'0'.repeat(32)}`]) {
+      const response = await client.send('PUT', `${await open(client)}${query}`, { body: 'hello' })
+      expect([response.status, await codeOf(response)]).toEqual([400, 'DIGEST_INVALID'])
+    }
+  })
+
+  it('knows a session only in its own repository', async () => {
+    const client = createClient()
+    const location = await open(client)
+    for (const method of ['GET', 'PATCH', 'DELETE']) {
+      const response = await client.send(
+        method,
+        location.replace('/a/', '/b/'),
+        method === 'PATCH' ? { body: 'x' } : {},
+      )
+      expect([response.status, await codeOf(response)]).toEqual([404, 'BLOB_UPLOAD_UNKNOWN'])
+    }
+  })
+})
+
+describe('end-5: PATCH', () => {
+  const chunk = (
+    first: number,
+    text: string,
+  ): { headers: Record<string, string>; body: string } => ({
+    headers: {
+      'Content-Range': `${first}-${first + text.length - 1}`,
+      'Content-Length': String(text.length),
+    },
+    body: text,
+  })
+
+  it('takes chunks in order, the last one with PUT or before it', async () => {
+    const client = createClient()
+    const digest = await digestOf(encodeUtf8('hello world'))
+    for (const last of [' world', '']) {
+      const location = await open(client)
+      const first = await client.send('PATCH', location, chunk(0, 'hello'))
+      expect([first.status, first.headers.get('Range'), first.headers.get('Location')]).toEqual([
+        202,
+        '0-4',
+        location,
+      ])
+      if (last === '')
+        expect(
+          (await client.send('PATCH', location, chunk(5, ' world'))).headers.get('Range'),
+        ).toBe('0-10')
+      const response = await client.send(
+        'PUT',
+        `${location}?digest=${digest}`,
+        last === '' ? {} : chunk(5, last),
+      )
+      expect(response.status).toBe(201)
+      expect(await (await client.send('GET', `/v2/a/blobs/${digest}`)).text()).toBe('hello world')
+    }
+  })
+
+  it('takes the whole as one stream', async () => {
+    const client = createClient()
+    const location = await open(client)
+    expect(
+      (await client.send('PATCH', location, { body: streamed('hel', 'lo') })).headers.get('Range'),
+    ).toBe('0-4')
+    const digest = await digestOf(encodeUtf8('hello'))
+    expect((await client.send('PUT', `${location}?digest=${digest}`)).status).toBe(201)
+    expect(await (await client.send('GET', `/v2/a/blobs/${digest}`)).text()).toBe('hello')
+  })
+
+  it('believes no digest of one chunk that was the whole', async () => {
+    const client = createClient()
+    const location = await open(client)
+    await client.send('PATCH', location, { body: 'hello' })
+    const response = await client.send(
+      'PUT',
+      `${location}?digest=${await digestOf(encodeUtf8('other'))}`,
+    )
+    expect([response.status, await codeOf(response)]).toEqual([400, 'DIGEST_INVALID'])
+  })
+
+  it('answers 416 to a chunk out of order and says where to go on', async () => {
+    const client = createClient()
+    const location = await open(client)
+    expect((await client.send('PATCH', location, chunk(3, 'lo'))).status).toBe(416)
+    await client.send('PATCH', location, chunk(0, 'hel'))
+    for (const first of [0, 2, 4]) {
+      const response = await client.send('PATCH', location, chunk(first, 'lo'))
+      expect([
+        response.status,
+        response.headers.get('Range'),
+        response.headers.get('Location'),
+      ]).toEqual([416, '0-2', location])
+    }
+    const digest = await digestOf(encodeUtf8('hello'))
+    expect((await client.send('PUT', `${location}?digest=${digest}`, chunk(4, 'o'))).status).toBe(
+      416,
+    )
+    expect((await client.send('PUT', `${location}?digest=${digest}`, chunk(3, 'lo'))).status).toBe(
+      201,
+    )
+  })
+
+  it('keeps exactly one of two chunks for the same place', async () => {
+    const client = createClient()
+    const location = await open(client)
+    const answers = await Promise.all(
+      ['one', 'two', 'six'].map((text) => client.send('PATCH', location, chunk(0, text))),
+    )
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 416, 416])
+    expect((await client.send('GET', location)).headers.get('Range')).toBe('0-2')
+  })
+
+  it('refuses a chunk that is shorter or longer than it says, and goes on from before', async () => {
+    const client = createClient()
+    const location = await open(client)
+    for (const body of [streamed('he'), streamed('hello!')]) {
+      const response = await client.send('PATCH', location, {
+        headers: { 'Content-Range': '0-4' },
+        body,
+      })
+      expect([400, 413]).toContain(response.status)
+      expect(await codeOf(response)).toBe('SIZE_INVALID')
+    }
+    const wrong = await client.send('PATCH', location, {
+      headers: { 'Content-Range': '0-4', 'Content-Length': '3' },
+      body: 'hel',
+    })
+    expect([wrong.status, await codeOf(wrong)]).toEqual([400, 'SIZE_INVALID'])
+    expect(
+      (await client.send('PATCH', location, { headers: { 'Content-Range': 'x' }, body: 'hello' }))
+        .status,
+    ).toBe(400)
+    expect((await client.send('PATCH', location, chunk(0, 'hello'))).status).toBe(202)
+  })
+
+  it('takes an empty chunk for no chunk', async () => {
+    const client = createClient()
+    const location = await open(client)
+    for (const body of ['', streamed()])
+      expect((await client.send('PATCH', location, { body })).status).toBe(202)
+    expect((await client.send('PATCH', location, { body: 'hello' })).headers.get('Range')).toBe(
+      '0-4',
+    )
+  })
+})
+
+describe('end-13, 14: state and cancelling of an upload', () => {
+  it('says how much is there, so that a broken upload goes on', async () => {
+    const client = createClient()
+    const location = await open(client)
+    expect((await client.send('GET', location)).headers.get('Range')).toBe('0-0')
+    await client.send('PATCH', location, { body: 'hel' })
+    const state = await client.send('GET', location)
+    expect([state.status, state.headers.get('Range'), state.headers.get('Location')]).toEqual([
+      204,
+      '0-2',
+      location,
+    ])
+    const digest = await digestOf(encodeUtf8('hello'))
+    expect(
+      (
+        await client.send('PUT', `${location}?digest=${digest}`, {
+          headers: { 'Content-Range': '3-4' },
+          body: 'lo',
+        })
+      ).status,
+    ).toBe(201)
+  })
+
+  it('goes on in another process over the same storage', async () => {
+    const storage = createMemoryStorage()
+    const [one, two] = [createClient({ storage }), createClient({ storage })]
+    const location = await open(one)
+    await two.send('PATCH', location, { body: 'hel' })
+    await one.send('PATCH', location, { body: 'lo' })
+    const digest = await digestOf(encodeUtf8('hello'))
+    expect((await two.send('PUT', `${location}?digest=${digest}`)).status).toBe(201)
+    expect(await (await one.send('GET', `/v2/a/blobs/${digest}`)).text()).toBe('hello')
+  })
+
+  it('forgets a cancelled upload and all its bytes', async () => {
+    const storage = createMemoryStorage()
+    const client = createClient({ storage })
+    const location = await open(client)
+    await client.send('PATCH', location, { body: 'hello' })
+    expect((await client.send('DELETE', location)).status).toBe(204)
+    expect((await client.send('GET', location)).status).toBe(404)
+    expect((await client.send('DELETE', location)).status).toBe(404)
+    expect((await storage.list('')).entries).toEqual([])
+  })
+
+  it('gives up uploads that nobody continues', async () => {
+    const storage = createMemoryStorage()
+    const client = createClient({ storage, uploadTtl: 20 })
+    const location = await open(client)
+    await client.send('PATCH', location, { body: 'hello' })
+    await new Promise((resolve) => setTimeout(resolve, 40))
+    expect((await client.send('GET', location)).status).toBe(404)
+    await open(client)
+    const { entries } = await storage.list('uploads/')
+    expect(entries).toHaveLength(1)
+    expect(entries[0]!.key).not.toContain(location.split('/').at(-1))
+  })
+})
+
+describe('uploads of one blob at once', () => {
+  it('all succeed, and the blob is there once', async () => {
+    const storage = createMemoryStorage()
+    const clients = [createClient({ storage }), createClient({ storage })]
+    const bytes = new Uint8Array(1_500_000).map((_, i) => i)
+    const digest = await digestOf(bytes)
+    const pushes = Array.from({ length: 8 }, async (_, i) => {
+      const client = clients[i % 2]!
+      const location = await open(client)
+      const body = i % 3 === 0 ? bytes : new Blob([bytes]).stream()
+      return (await client.send('PUT', `${location}?digest=${digest}`, { body })).status
+    })
+    expect(await Promise.all(pushes)).toEqual(Array(8).fill(201))
+    expect((await storage.list('blobs/')).entries).toHaveLength(1)
+    expect((await storage.list('uploads/')).entries).toEqual([])
+  })
+
+  it('leaves nothing of a body that is cut, and takes the next try', async () => {
+    const storage = createMemoryStorage()
+    const client = createClient({ storage })
+    const bytes = new Uint8Array(2_000_000)
+    const digest = await digestOf(bytes)
+    const location = await open(client)
+    let sent = 0
+    const cut = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent++ === 0) controller.enqueue(bytes.subarray(0, 1_200_000))
+        else controller.error(new Error('gone'))
+      },
+    })
+    const response = await client.send('PUT', `${location}?digest=${digest}`, { body: cut })
+    expect([response.status, await codeOf(response)]).toEqual([400, 'BLOB_UPLOAD_INVALID'])
+    expect((await storage.list('blobs/')).entries).toEqual([])
+    expect((await client.send('PUT', `${location}?digest=${digest}`, { body: bytes })).status).toBe(
+      201,
+    )
+  })
+})
