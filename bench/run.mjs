@@ -53,6 +53,10 @@ const SIDES = [
       process.execPath,
       [side('spindle'), 'pull', `${registry.host}/${repository}:v1`, target],
     ],
+    pullIntoMemory: (repository) => [
+      process.execPath,
+      [side('spindle'), 'pull-memory', `${registry.host}/${repository}:v1`],
+    ],
   },
   {
     name: 'oras',
@@ -151,6 +155,12 @@ async function measureTransfers() {
         if (one.pull === undefined) continue
         keep(`${content.title}, pull`, one.name, await measure(...one.pull(repository, target)))
         rmSync(target, { recursive: true, force: true })
+        if (one.pullIntoMemory === undefined) continue
+        keep(
+          `${content.title}, pull into memory`,
+          one.name,
+          await measure(...one.pullIntoMemory(repository)),
+        )
       }
     }
   }

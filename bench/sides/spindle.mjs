@@ -1,15 +1,10 @@
-// Spindle in Node, in a process of its own: push from a layout, pull into memory, stream a large layer.
+// Spindle in Node, in a process of its own: from a layout, into a layout or into memory; or streaming a large layer.
 import { createHash } from 'node:crypto'
-import { openAsBlob, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import process from 'node:process'
 import { copy, createMemoryStore, createRepository } from 'spindle'
-import { createNodeHasher } from 'spindle/node'
+import { createNodeHasher, openLayoutDirectory } from 'spindle/node'
 import { block, STREAMED_BYTES } from '../content.mjs'
 import { say } from '../process.mjs'
-
-/** Above this, files are handed over as files and not read at once. */
-const WHOLE_BYTES = 1024 * 1024
 
 const [action, reference, layout] = process.argv.slice(2)
 const before = process.resourceUsage().maxRSS * 1024
@@ -20,23 +15,6 @@ const options = {
     requests++
     return fetch(request)
   },
-}
-
-/** A layout on disk, read as it is asked for: what `oras cp --from-oci-layout` does. */
-async function openLayout(directory) {
-  const path = (target) => join(directory, 'blobs', 'sha256', target.digest.slice(7))
-  const index = JSON.parse(readFileSync(join(directory, 'index.json'), 'utf8'))
-  const large = new Map()
-  const manifest = JSON.parse(readFileSync(path(index.manifests[0]), 'utf8'))
-  for (const layer of manifest.layers) {
-    if (layer.size > WHOLE_BYTES) large.set(layer.digest, await openAsBlob(path(layer)))
-  }
-  return {
-    fetch: async (target) => new Blob([readFileSync(path(target))]).stream(),
-    has: async () => true,
-    resolve: async () => index.manifests[0],
-    content: (target) => large.get(target.digest) ?? new Uint8Array(readFileSync(path(target))),
-  }
 }
 
 /** A layer of one mebibyte after the other: re-openable, and never held. */
@@ -67,10 +45,12 @@ function createStreamedLayer() {
 
 const actions = {
   async push() {
-    const store = await openLayout(layout)
-    return () => copy({ store, ref: 'v1' }, reference, options)
+    return () => copy({ store: openLayoutDirectory(layout), ref: 'v1' }, reference, options)
   },
   async pull() {
+    return () => copy(reference, { store: openLayoutDirectory(layout), ref: 'v1' }, options)
+  },
+  async 'pull-memory'() {
     return () => copy(reference, { store: createMemoryStore(), ref: 'v1' }, options)
   },
   async 'stream-push'() {
