@@ -13,13 +13,21 @@ export default defineConfig({
     projects: [
       {
         plugins: [sharedVectors()],
-        test: { name: 'node', environment: 'node', include: ['test/**/*.test.ts'] },
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['test/**/*.test.ts'],
+          // A busy machine is slow, not broken; what hangs still ends.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
       },
       {
         plugins: [sharedVectors()],
         test: {
           name: 'chromium',
           include: ['test/portable/**/*.test.ts'],
+          testTimeout: 30_000,
           browser: {
             enabled: true,
             headless: true,
@@ -42,6 +50,7 @@ export default defineConfig({
         test: {
           name: 'workerd',
           include: ['test/portable/**/*.test.ts'],
+          testTimeout: 30_000,
           setupFiles: ['test/lanes/bare-worker.ts'],
         },
       },
