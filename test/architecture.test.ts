@@ -28,6 +28,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   '@noble/ed25519': /^bytes\/ed25519\.ts$/,
   '@noble/hashes': /^(?:bytes\/digest|trust\/cosign-key)\.ts$/,
   fflate: /^bytes\/(?:gzip|zip)\.ts$/,
+  mrmime: /^spin\/to-bindle\.ts$/,
   'smol-toml': /^(?:spin|bindle)\/[a-z-]*(?:toml|manifest|invoice)[a-z-]*\.ts$/,
 }
 
