@@ -74,9 +74,8 @@ export function parseLockedApp(bytes: Uint8Array): LockedApp {
     },
   )
   const components = arrayOf(app['components'], 'components', readComponent)
-  const twice = components.find(
-    ({ id }, index) => components.findIndex((other) => other.id === id) !== index,
-  )
+  const ids = new Set<string>()
+  const twice = components.find(({ id }) => ids.size === ids.add(id).size)
   if (twice !== undefined)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',

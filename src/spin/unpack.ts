@@ -1,21 +1,18 @@
-import { normalizePath, quotePath } from '../bytes/path.ts'
+import { quotePath } from '../bytes/path.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { readVerified } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
-import type { Descriptor, FileTree, OperationOptions, ReadStore } from '../types.ts'
+import type { Descriptor, OperationOptions, ReadStore } from '../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
 import { lockBareWasm } from './bare-wasm.ts'
-import { parseLockedApp } from './parse-locked-app.ts'
+import { LOCK_BYTES, parseLockedApp } from './parse-locked-app.ts'
 import type { ContentRef, LockedApp, LockedComponent } from './locked-app.ts'
 import { LOCKED_APP_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from './media-types.ts'
 import type { PulledApp } from './pulled-app.ts'
 import { MAX_APP_BYTES } from './tree-builder.ts'
 
 export type { PulledApp } from './pulled-app.ts'
-
-/** Largest lock: an entry of a file has about 150 bytes, and 200000 files may be. */
-export const MAX_LOCK_BYTES: number = 32 * 1024 * 1024
 
 /** Two cores reach their knee here. */
 const CONCURRENCY = 8
@@ -51,7 +48,6 @@ export async function unpackApp(
   const { bytes, manifest } = await readManifest(descriptor, store, options)
   const locked = await readLock(manifest, store, options)
   const components = new Map(locked.components.map((component) => [component.id, component]))
-  const paths = new Map(locked.components.map((component) => [component.id, pathsOf(component)]))
   const contents = createArtifactContents(store, manifest.layers)
 
   const collect = (
@@ -94,12 +90,10 @@ export async function unpackApp(
       return found.get(source.digest) as Uint8Array
     },
     async files(id, call) {
-      const files = find(id).files ?? []
+      const { files = [] } = find(id)
       const found = await collect(files, call)
-      const tree = new Map<string, Uint8Array>()
-      for (const [i, path] of (paths.get(id) ?? []).entries())
-        tree.set(path, found.get(files[i]?.digest as Descriptor['digest']) as Uint8Array)
-      return tree satisfies FileTree
+      // Of two at one path the later counts, as when they are written one after the other.
+      return new Map(files.map(({ path, digest }) => [path, found.get(digest) as Uint8Array]))
     },
     contents: (call) => collect(locked.components.flatMap(refsOf), call),
   }
@@ -171,7 +165,7 @@ async function readLock(
     )
   const [layer] = locks.values()
   const place = layer ?? config
-  const bytes = await readBlob(place, MAX_LOCK_BYTES, 'locked application', store, options)
+  const bytes = await readBlob(place, LOCK_BYTES, 'locked application', store, options)
   if (layer !== undefined || config.mediaType === LOCKED_APP_TYPE) return parseLockedApp(bytes)
   // Whatever its type says, a config with this key is an application.
   const value = parseJsonConfig(bytes)
@@ -210,19 +204,6 @@ async function readBlob(
       `the ${what} ${target.digest} has ${target.size} bytes, more than ${limit}: this is no usual application`,
     )
   return readVerified(await store.fetch(target, operationOf(options)), target, options.signal)
-}
-
-/** Spin on Windows wrote `\` until 3.0, and others a leading `/`: both mean what they seem to. */
-function pathsOf(component: LockedComponent): string[] {
-  return (component.files ?? []).map(({ path }) => {
-    const result = normalizePath(path.replaceAll('\\', '/').replace(/^\//, ''))
-    if ('problem' in result)
-      throw new SpindleError(
-        'ERR_CONTENT_INVALID',
-        `the application is refused: the file ${quotePath(path)} of component "${component.id}" ${result.problem}`,
-      )
-    return result.path
-  })
 }
 
 function operationOf({ signal, createHasher, onProgress }: OperationOptions): OperationOptions {

@@ -7,9 +7,10 @@ import fc from 'fast-check'
 import { zipSync } from 'fflate'
 import { afterAll, describe, expect, test } from 'vitest'
 import { crc32 } from '../../src/bytes/crc32.ts'
-import { readBounded } from '../../src/bytes/stream.ts'
+import { chunksOf, readBounded } from '../../src/bytes/stream.ts'
 import { readZip } from '../../src/bytes/zip.ts'
 import { SpindleError } from '../../src/errors.ts'
+import type { Content } from '../../src/types.ts'
 import { zipOf } from '../fixtures/zip.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'spindle-zip-'))
@@ -80,9 +81,8 @@ describe('readZip', () => {
     ])
     let most = 0
     let total = 0
-    for await (const chunk of (await readZip(zip))
-      .get('zeros')
-      ?.stream() as unknown as AsyncIterable<Uint8Array>) {
+    const content = (await readZip(zip)).get('zeros') as Content
+    for await (const chunk of chunksOf(content.stream())) {
       most = Math.max(most, chunk.length)
       total += chunk.length
     }

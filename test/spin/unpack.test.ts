@@ -1,125 +1,23 @@
 import { readFileSync } from 'node:fs'
-import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
-import { streamOf } from '../../src/bytes/stream.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { SpindleError } from '../../src/errors.ts'
 import { unpackApp } from '../../src/spin/unpack.ts'
-import type { Descriptor, Digest, ReadStore } from '../../src/types.ts'
-
-const LOCK = 'application/vnd.fermyon.spin.application.v1+config'
-const WASM = 'application/vnd.wasm.content.layer.v1+wasm'
-const DATA = 'application/vnd.wasm.content.layer.v1+data'
-const ARCHIVE = 'application/vnd.wasm.content.bundle.v1.tar+gzip'
-const CONFIG = 'application/vnd.oci.image.config.v1+json'
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
-
-interface Artifact extends ReadStore {
-  add(content: string | Uint8Array, mediaType: string): Promise<Descriptor>
-  readonly fetched: Digest[]
-  readonly most: number
-}
-
-/** A store that counts what is fetched and how much at once. */
-function createArtifact(): Artifact {
-  const blobs = new Map<Digest, Uint8Array>()
-  const fetched: Digest[] = []
-  let now = 0
-  let most = 0
-  return {
-    fetched,
-    get most() {
-      return most
-    },
-    async add(content, mediaType) {
-      const bytes = typeof content === 'string' ? encodeUtf8(content) : content
-      const digest = await digestOf(bytes)
-      blobs.set(digest, bytes)
-      return { mediaType, digest, size: bytes.length }
-    },
-    has: async ({ digest }) => blobs.has(digest),
-    resolve: async () => {
-      throw new Error('not used')
-    },
-    async fetch({ digest }) {
-      fetched.push(digest)
-      most = Math.max(most, ++now)
-      await new Promise((resolve) => setTimeout(resolve, 1))
-      now--
-      const bytes = blobs.get(digest)
-      if (bytes === undefined) throw new SpindleError('ERR_NOT_FOUND', 'no such blob')
-      return streamOf(bytes)
-    },
-  }
-}
-
-type FileEntry = { path: string; text: string; inline?: boolean | string; layer?: boolean }
-
-interface Form {
-  files?: FileEntry[]
-  lockAt?: 'layer' | 'config' | 'both'
-  wasmType?: string
-  mediaType?: string | undefined
-  archives?: Uint8Array[]
-  extraLayers?: Descriptor[]
-  repeat?: boolean
-  lock?: object
-  manifestText?: (text: string) => string
-}
-
-async function build(store: Artifact, form: Form = {}): Promise<Descriptor> {
-  const { files = [], lockAt = 'layer', wasmType = WASM } = form
-  const layers: Descriptor[] = [await store.add('\0asm bytes', wasmType)]
-  const entries = []
-  for (const { path, text, inline, layer } of files) {
-    const blob = await store.add(text, DATA)
-    if (layer !== false) layers.push(blob)
-    const base64 =
-      typeof inline === 'string' ? inline : Buffer.from(text).toString('base64').replace(/=+$/, '')
-    entries.push({
-      path,
-      digest: blob.digest,
-      ...(inline === undefined || inline === false ? {} : { inline: base64 }),
-    })
-  }
-  for (const archive of form.archives ?? []) layers.push(await store.add(archive, ARCHIVE))
-  const lock = {
-    spin_lock_version: 0,
-    metadata: { name: 'app' },
-    triggers: [],
-    components: [
-      {
-        id: 'web',
-        source: { content_type: 'application/wasm', digest: layers[0]?.digest },
-        files: entries,
-      },
-    ],
-    future: { kept: true },
-    ...form.lock,
-  }
-  const lockLayer = await store.add(JSON.stringify(lock), LOCK)
-  const config =
-    lockAt === 'layer'
-      ? await store.add('{"architecture":"wasm","os":"Wasip1"}', CONFIG)
-      : lockLayer
-  if (lockAt !== 'config') layers.push(lockLayer)
-  layers.push(...(form.extraLayers ?? []))
-  if (form.repeat === true) layers.push(...layers)
-  const mediaType = 'mediaType' in form ? form.mediaType : MANIFEST
-  const text = JSON.stringify({
-    schemaVersion: 2,
-    mediaType,
-    config,
-    layers,
-    annotations: { note: 'a' },
-  })
-  return store.add(form.manifestText?.(text) ?? text, MANIFEST)
-}
+import {
+  buildArtifact,
+  CONFIG,
+  createArtifact,
+  DATA,
+  type Form,
+  LOCK,
+  MANIFEST,
+  tarOf,
+  WASM,
+} from '../fixtures/artifact.ts'
 
 async function open(form: Form = {}): ReturnType<typeof unpackApp> {
   const store = createArtifact()
-  return unpackApp(await build(store, form), store)
+  return unpackApp(await buildArtifact(store, form), store)
 }
 
 async function filesOf(form: Form): Promise<Record<string, string>> {
@@ -130,26 +28,6 @@ async function filesOf(form: Form): Promise<Record<string, string>> {
       Buffer.from(content as Uint8Array).toString(),
     ]),
   )
-}
-
-function tarOf(entries: Record<string, string>, type = '0'): Uint8Array {
-  const blocks: Buffer[] = []
-  for (const [name, text] of Object.entries(entries)) {
-    const block = Buffer.alloc(512)
-    block.write(name)
-    block.write('        ', 148)
-    block.write(`${text.length.toString(8).padStart(11, '0')}\0`, 124)
-    block.write(type, 156)
-    block.write(
-      `${block
-        .reduce((sum, byte) => sum + byte, 0)
-        .toString(8)
-        .padStart(6, '0')}\0 `,
-      148,
-    )
-    blocks.push(block, Buffer.from(text), Buffer.alloc((512 - (text.length % 512)) % 512))
-  }
-  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)]))
 }
 
 describe('unpackApp reads', () => {
@@ -265,7 +143,7 @@ describe('unpackApp reads', () => {
   test('each archive once more only if it has what is missing', async () => {
     const store = createArtifact()
     const archives = [tarOf({ x: 'one' }), tarOf({ x: 'two' })]
-    const root = await build(store, {
+    const root = await buildArtifact(store, {
       archives,
       files: [{ path: 'two', text: 'two', layer: false }],
     })
@@ -304,7 +182,7 @@ describe('unpackApp reads', () => {
     const store = createArtifact()
     const manifests = []
     for (const [i, architecture] of architectures.entries()) {
-      const app = await build(store, { lock: { metadata: { name: `app ${i}` } } })
+      const app = await buildArtifact(store, { lock: { metadata: { name: `app ${i}` } } })
       manifests.push({
         ...app,
         ...(architecture === undefined ? {} : { platform: { architecture, os: 'linux' } }),
@@ -336,7 +214,7 @@ describe('unpackApp fetches', () => {
   test('shared content once, eight at a time', async () => {
     const store = createArtifact()
     const files = Array.from({ length: 60 }, (_, i) => ({ path: `${i}`, text: `text ${i % 30}` }))
-    const app = await unpackApp(await build(store, { files }), store)
+    const app = await unpackApp(await buildArtifact(store, { files }), store)
     const before = store.fetched.length
     expect((await app.files('web')).size).toBe(60)
     expect(store.fetched.length - before).toBe(30)
@@ -345,7 +223,7 @@ describe('unpackApp fetches', () => {
 
   test('nothing but manifest and lock before it is asked to', async () => {
     const store = createArtifact()
-    await unpackApp(await build(store, { files: [{ path: 'a', text: 'A' }] }), store)
+    await unpackApp(await buildArtifact(store, { files: [{ path: 'a', text: 'A' }] }), store)
     expect(store.fetched).toHaveLength(2)
   })
 })
@@ -354,8 +232,8 @@ describe('unpackApp rejects', () => {
   test('an index in which nothing stands out, listing what is there', async () => {
     const store = createArtifact()
     const manifests = [
-      { ...(await build(store)), platform: { architecture: 'amd64', os: 'linux' } },
-      await build(store, { mediaType: undefined }),
+      { ...(await buildArtifact(store)), platform: { architecture: 'amd64', os: 'linux' } },
+      await buildArtifact(store, { mediaType: undefined }),
     ]
     const root = await store.add(
       JSON.stringify({ schemaVersion: 2, manifests }),
@@ -370,9 +248,9 @@ describe('unpackApp rejects', () => {
   test('two locks', async () => {
     const store = createArtifact()
     const other = await store.add('{}', LOCK)
-    await expect(unpackApp(await build(store, { extraLayers: [other] }), store)).rejects.toThrow(
-      '2 locked applications',
-    )
+    await expect(
+      unpackApp(await buildArtifact(store, { extraLayers: [other] }), store),
+    ).rejects.toThrow('2 locked applications')
   })
 
   test('what is no Spin application', async () => {
@@ -425,7 +303,7 @@ describe('unpackApp rejects', () => {
 
   test('more bytes than allowed, before they are fetched', async () => {
     const store = createArtifact()
-    const root = await build(store, { files: [{ path: 'a', text: 'A'.repeat(1000) }] })
+    const root = await buildArtifact(store, { files: [{ path: 'a', text: 'A'.repeat(1000) }] })
     const app = await unpackApp(root, store, { maxBytes: 999 })
     const before = store.fetched.length
     await expect(app.files('web')).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' })
