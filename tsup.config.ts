@@ -8,6 +8,7 @@ export default defineConfig({
     index: 'src/index.ts',
     node: 'src/node/index.ts',
     reference: 'src/oci/reference.ts',
+    run: 'src/run/index.ts',
     serve: 'src/serve/index.ts',
     'trust-root': 'src/trust/trust-root.ts',
   },

@@ -1,0 +1,62 @@
+import { SpindleError } from '../errors.ts'
+import { compileComponent, compileCore, type Compile } from './component/compile.ts'
+import { parseComponent, wasmKind } from './component/parse.ts'
+import type { ComponentDef } from './component/model.ts'
+import { createInboundExecutor } from './http/executors/inbound-http.ts'
+import { createLegacyExecutor } from './http/executors/legacy-module.ts'
+import { createWagiComponentExecutor, createWagiModuleExecutor } from './http/executors/wagi.ts'
+import { createWasiHttpExecutor } from './http/executors/wasi-http.ts'
+import type { Executor } from './http/execution.ts'
+
+/** What a trigger says about how its component is called. */
+export type ExecutorConfig = { readonly type: 'http' } | { readonly type: 'wagi'; readonly argv: string }
+
+const WASI_HTTP = /^wasi:http\/incoming-handler@0\.2\.(?:\d+|0-rc-2023-10-18|0-rc-2023-11-10)$/
+const WASI_HTTP_3 = /^wasi:http\/(?:handler|service)@0\.3\./
+const WASI_CLI = /^wasi:cli\/run@0\.2\.(?:\d+|0-rc-2023-10-18|0-rc-2023-11-10)$/
+const INBOUND = 'fermyon:spin/inbound-http'
+
+/**
+ * Reads and compiles a component's Wasm and finds how it answers HTTP, as Spin does: by what it
+ * exports. Rejects with `ERR_UNSUPPORTED` when that is nothing, or more than one thing.
+ */
+export async function loadExecutor(id: string, wasm: Uint8Array, config: ExecutorConfig, compile: Compile | undefined): Promise<Executor> {
+  try {
+    switch (wasmKind(wasm)) {
+      case 'component': {
+        const component = parseComponent(wasm)
+        const name = handlerOf(component, config)
+        const compiled = await compileComponent(component, compile)
+        if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
+        return name === INBOUND ? createInboundExecutor(compiled, name) : createWasiHttpExecutor(compiled, name)
+      }
+      case 'module': {
+        const module = await compileCore(wasm, compile)
+        return config.type === 'wagi' ? createWagiModuleExecutor(module, config.argv) : createLegacyExecutor(module)
+      }
+      default:
+        throw new SpindleError('ERR_CONTENT_INVALID', 'its source is no WebAssembly')
+    }
+  } catch (error) {
+    if (!(error instanceof SpindleError)) throw error
+    throw new SpindleError(error.code, `component "${id}": ${error.message}`, { cause: error })
+  }
+}
+
+function handlerOf(component: ComponentDef, config: ExecutorConfig): string {
+  const names = component.definitions.flatMap((definition) => (definition.kind === 'export' ? [definition.name] : []))
+  const wanted = config.type === 'wagi'
+    ? names.filter((name) => WASI_CLI.test(name))
+    : names.filter((name) => WASI_HTTP.test(name) || name === INBOUND)
+  const newer = names.find((name) => WASI_HTTP_3.test(name))
+  if (wanted.length === 1) return wanted[0] as string
+  if (wanted.length > 1) {
+    throw new SpindleError('ERR_UNSUPPORTED', `it exports more than one handler: ${wanted.join(', ')}`)
+  }
+  throw new SpindleError(
+    'ERR_UNSUPPORTED',
+    newer === undefined
+      ? `it exports no supported handler${names.length === 0 ? '' : ` (it exports ${names.join(', ')})`}`
+      : `it exports "${newer}": WASI 0.3 isn't supported yet, build it for wasi:http 0.2`,
+  )
+}

@@ -1,0 +1,91 @@
+import { SpindleError } from '../../errors.ts'
+import type { ResourceType } from './runtime.ts'
+import type { HostInterface, InstanceItem, Item } from './items.ts'
+import { declareType } from './match.ts'
+import type { Declaration, ExternType } from './model.ts'
+import { at, createScope, invalid, type Scope, type TypeEntry } from './types.ts'
+
+/** Finds what the host has under an import's full name, such as `wasi:http/types@0.2.3`. */
+export type HostImports = (name: string) => HostInterface | undefined
+
+export function hostResource(host: HostInterface, name: string): ResourceType {
+  const drop = Object.hasOwn(host.functions, `[resource-drop]${name}`)
+    ? host.functions[`[resource-drop]${name}`]
+    : undefined
+  return {
+    kind: 'resource',
+    name,
+    ...(drop !== undefined && { drop: drop as (representation: unknown) => unknown }),
+  }
+}
+
+function hostFunction(host: HostInterface, module: string, name: string, type: TypeEntry): Item {
+  const label = module === '' ? name : `${module}#${name}`
+  const fn = Object.hasOwn(host.functions, name) ? host.functions[name] : undefined
+  return {
+    kind: 'func',
+    type,
+    name: label,
+    waits: host.waits?.has(name) === true,
+    call: fn === undefined
+      ? () => {
+          throw new SpindleError('ERR_UNSUPPORTED', `the component calls "${label}", which this host doesn't have`)
+        }
+      : (args) => (fn as (...args: unknown[]) => unknown)(...args),
+  }
+}
+
+/** Binds a root import to the host. What only a call would need is refused at the call. */
+export function importFromHost(name: string, type: ExternType, scope: Scope, imports: HostImports): Item {
+  switch (type.kind) {
+    case 'instance': {
+      const host = imports(name)
+      if (host === undefined) throw unknownImport(name)
+      const entry = at(scope.types, type.index, 'type')
+      if (entry.kind === 'resource' || entry.def.kind !== 'instance') return invalid(`type ${type.index} is no instance type`)
+      return hostInstance(host, name, entry.def.declarations, entry.scope)
+    }
+    case 'func': {
+      // A bare function is in no interface: the host has those under the empty name.
+      const host = imports('')
+      if (host === undefined || !Object.hasOwn(host.functions, name)) throw unknownImport(name)
+      return hostFunction(host, '', name, at(scope.types, type.index, 'type'))
+    }
+    case 'type':
+      if (type.equals !== undefined) return { kind: 'type', type: at(scope.types, type.equals, 'type') }
+      return { kind: 'type', type: hostResource(imports('') ?? { functions: {} }, name) }
+    default:
+      throw new SpindleError('ERR_UNSUPPORTED', `the component imports a ${type.kind}, "${name}": a host has only interfaces`)
+  }
+}
+
+function unknownImport(name: string): SpindleError {
+  return new SpindleError('ERR_UNSUPPORTED', `the component imports "${name}", which this host doesn't know`)
+}
+
+function hostInstance(
+  host: HostInterface,
+  module: string,
+  declarations: readonly Declaration[],
+  outer: Scope,
+): InstanceItem {
+  const scope = createScope(outer, outer.codecs)
+  const exports = new Map<string, Item>()
+  for (const declaration of declarations) {
+    if (declaration.kind !== 'export') {
+      declareType(declaration, scope)
+      continue
+    }
+    const { name, type } = declaration
+    if (type.kind === 'type') {
+      const entry = type.equals === undefined ? hostResource(host, name) : at(scope.types, type.equals, 'type')
+      scope.types.push(entry)
+      exports.set(name, { kind: 'type', type: entry })
+    } else if (type.kind === 'func') {
+      exports.set(name, hostFunction(host, module, name, at(scope.types, type.index, 'type')))
+    } else {
+      throw new SpindleError('ERR_UNSUPPORTED', `the component imports a ${type.kind} within "${module}"`)
+    }
+  }
+  return { kind: 'instance', exports }
+}

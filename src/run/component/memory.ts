@@ -1,0 +1,38 @@
+import { trap, type CoreFunction, type Instance, type CallScope } from './runtime.ts'
+
+/** What a lift or lower works with: its options resolved, its instance, the call it serves. */
+export interface Call {
+  readonly instance: Instance
+  readonly memory: { readonly buffer: ArrayBufferLike } | undefined
+  readonly realloc: CoreFunction | undefined
+  readonly encoding: 'utf8' | 'utf16' | 'latin1+utf16'
+  readonly scope: CallScope
+  /** Views over the memory; `growable` memory gets new ones once its buffer changes. */
+  views: { readonly bytes: Uint8Array; readonly data: DataView } | undefined
+}
+
+export function views(call: Call): { readonly bytes: Uint8Array; readonly data: DataView } {
+  const buffer = call.memory?.buffer
+  if (buffer === undefined) return trap('a value in memory, but no memory is given')
+  if (call.views?.bytes.buffer !== buffer) {
+    call.views = { bytes: new Uint8Array(buffer), data: new DataView(buffer) }
+  }
+  return call.views
+}
+
+export function assertRange(call: Call, at: number, length: number, align: number): void {
+  if (at % align !== 0) trap(`pointer ${at} is not aligned to ${align}`)
+  if (at + length > views(call).bytes.length) trap(`${length} bytes at ${at} lie outside memory`)
+}
+
+/** Room in the guest's memory, by the guest's own `realloc`. */
+export function allocate(call: Call, size: number, align: number, old = 0, oldSize = 0): number {
+  const { realloc, instance } = call
+  if (realloc === undefined) return trap('a value for memory, but no "realloc" is given')
+  if (size > 0x7fffffff) trap(`a value of ${size} bytes`)
+  instance.mayLeave = false
+  const at = (realloc(old, oldSize, align, size) as number) >>> 0
+  instance.mayLeave = true
+  assertRange(call, at, size, align)
+  return at
+}

@@ -1,0 +1,162 @@
+import { SpindleError } from '../../errors.ts'
+import { MAX_FLAT_PARAMS, primitive, type Codec, type CodecBody, type CoreType } from './codec.ts'
+import { enumeration, flags, list, option, record, result, tuple, variant } from './compound.ts'
+import type { ResourceType } from './runtime.ts'
+import type { ComponentDef, TypeDef, ValueType } from './model.ts'
+import { MAX_DEPTH } from './read-types.ts'
+import { borrow, own } from './resource.ts'
+
+/** A type definition together with the index spaces that its indices mean. */
+export interface ScopedType {
+  readonly kind: 'scoped'
+  readonly def: TypeDef
+  readonly scope: Scope
+  codec?: Codec
+  signature?: Signature
+}
+
+export type TypeEntry = ScopedType | ResourceType
+
+/** What an outer alias can reach. */
+export interface Scope {
+  readonly types: TypeEntry[]
+  readonly modules: WebAssembly.Module[]
+  readonly components: ComponentClosure[]
+  readonly outer: Scope | undefined
+  readonly codecs: CodecTable
+}
+
+export interface ComponentClosure {
+  readonly component: ComponentDef
+  readonly scope: Scope
+}
+
+/** One codec per type, so that equal types are the same object, however often they are written. */
+export type CodecTable = Map<string, Codec>
+
+export function createScope(outer: Scope | undefined, codecs: CodecTable): Scope {
+  return { types: [], modules: [], components: [], outer, codecs }
+}
+
+export interface Signature {
+  /** Equal for equal function types. */
+  readonly key: string
+  readonly params: readonly Codec[]
+  readonly result: Codec | undefined
+  /** All parameters as one tuple in memory, when they are too many for core parameters. */
+  readonly spilled: Codec | undefined
+  /** The result goes through memory. */
+  readonly returned: boolean
+}
+
+export function invalid(message: string): never {
+  throw new SpindleError('ERR_CONTENT_INVALID', `malformed component: ${message}`)
+}
+
+export function at<T>(space: readonly T[], index: number, what: string): T {
+  const found = space[index]
+  return found === undefined ? invalid(`there is no ${what} ${index}`) : found
+}
+
+function intern(table: CodecTable, key: string, make: () => CodecBody): Codec {
+  const known = table.get(key)
+  if (known !== undefined) return known
+  const codec: Codec = { ...make(), id: table.size }
+  table.set(key, codec)
+  return codec
+}
+
+const resourceIds = new WeakMap<ResourceType, number>()
+let resourceCount = 0
+
+function resourceId(type: ResourceType): number {
+  const id = resourceIds.get(type) ?? ++resourceCount
+  resourceIds.set(type, id)
+  return id
+}
+
+export function resourceAt(scope: Scope, index: number): ResourceType {
+  const entry = at(scope.types, index, 'type')
+  return entry.kind === 'resource' ? entry : invalid(`type ${index} is no resource`)
+}
+
+export function codecOf(type: ValueType, scope: Scope, depth = 0): Codec {
+  if (typeof type === 'string') return intern(scope.codecs, type, () => primitive(type))
+  const entry = at(scope.types, type, 'type')
+  if (entry.kind === 'resource') return invalid(`resource type ${type} is used as a value`)
+  return (entry.codec ??= codecOfDef(entry.def, entry.scope, depth + 1))
+}
+
+function codecOfDef(def: TypeDef, scope: Scope, depth: number): Codec {
+  if (depth > MAX_DEPTH) {
+    throw new SpindleError('ERR_LIMIT_EXCEEDED', `component has types nested more than ${MAX_DEPTH} deep`)
+  }
+  const of = (type: ValueType): Codec => codecOf(type, scope, depth)
+  const maybe = (type: ValueType | undefined): Codec | undefined => (type === undefined ? undefined : of(type))
+  const table = scope.codecs
+  switch (def.kind) {
+    case 'primitive': return of(def.type)
+    case 'list': {
+      const element = of(def.element)
+      return intern(table, `list ${element.id}`, () => list(element))
+    }
+    case 'option': {
+      const element = of(def.element)
+      return intern(table, `option ${element.id}`, () => option(element))
+    }
+    case 'tuple': {
+      const elements = def.elements.map(of)
+      return intern(table, `tuple ${elements.map((e) => e.id).join()}`, () => tuple(elements))
+    }
+    case 'record': {
+      const fields = def.fields.map(([label, type]) => [label, of(type)] as const)
+      return intern(table, `record ${keyOf(fields)}`, () => record(fields))
+    }
+    case 'variant': {
+      const cases = def.cases.map(([label, type]) => [label, maybe(type)] as const)
+      return intern(table, `variant ${keyOf(cases)}`, () => variant(cases))
+    }
+    case 'result': {
+      const ok = maybe(def.ok)
+      const err = maybe(def.err)
+      return intern(table, `result ${ok?.id},${err?.id}`, () => result(ok, err))
+    }
+    case 'flags': return intern(table, `flags ${JSON.stringify(def.labels)}`, () => flags(def.labels))
+    case 'enum': return intern(table, `enum ${JSON.stringify(def.labels)}`, () => enumeration(def.labels))
+    case 'own': case 'borrow': {
+      const type = resourceAt(scope, def.resource)
+      return intern(table, `${def.kind} #${resourceId(type)}`, () => (def.kind === 'own' ? own : borrow)(type))
+    }
+    case 'unsupported':
+      throw new SpindleError('ERR_UNSUPPORTED', `component feature not supported: ${def.feature}`)
+    default: return invalid(`a ${def.kind} type is used as a value`)
+  }
+}
+
+function keyOf(parts: ReadonlyArray<readonly [string, Codec | undefined]>): string {
+  return JSON.stringify(parts.map(([label, codec]) => [label, codec?.id]))
+}
+
+export function signatureOf(entry: TypeEntry): Signature {
+  if (entry.kind === 'resource') return invalid('a resource type is used as a function type')
+  return (entry.signature ??= makeSignature(entry))
+}
+
+function makeSignature({ def, scope }: ScopedType): Signature {
+  if (def.kind === 'unsupported') {
+    throw new SpindleError('ERR_UNSUPPORTED', `component feature not supported: ${def.feature}`)
+  }
+  if (def.kind !== 'func') return invalid(`a ${def.kind} type is used as a function type`)
+  const params = def.params.map(([, type]) => codecOf(type, scope))
+  const returns = def.result === undefined ? undefined : codecOf(def.result, scope)
+  const flat = params.flatMap((codec): readonly CoreType[] => codec.flat)
+  return {
+    key: `${params.map((codec) => codec.id).join()} ${returns?.id}`,
+    params,
+    result: returns,
+    spilled: flat.length > MAX_FLAT_PARAMS
+      ? intern(scope.codecs, `tuple ${params.map((codec) => codec.id).join()}`, () => tuple(params))
+      : undefined,
+    returned: (returns?.flat.length ?? 0) > 1,
+  }
+}

@@ -1,0 +1,90 @@
+import type { FetchLike } from '../types.ts'
+import type { HostImports } from './component/host.ts'
+import type { HostInterface } from './component/items.ts'
+import type { RunComponent } from './run-app.ts'
+import { createKeyValueHosts, type OpenKeyValue } from './spin/key-value.ts'
+import { createLegacyHttp } from './spin/outbound-http.ts'
+import { createVariableHosts, type Variables } from './spin/variables.ts'
+import { createCli, type CliOptions } from './wasi/cli.ts'
+import { monotonicClock, timezone, wallClock } from './wasi/clocks.ts'
+import type { DirectoryNode } from './wasi/file-system.ts'
+import { createFilesystem } from './wasi/filesystem.ts'
+import { draft20231018, draft20231110, outgoing20231018 } from './wasi/http-drafts.ts'
+import { createOutgoingHandler } from './wasi/http-outgoing.ts'
+import { createHttpTypes } from './wasi/http-types.ts'
+import { ioError, ioPoll, ioStreams } from './wasi/io.ts'
+import { insecureRandom, insecureSeed, random } from './wasi/random.ts'
+import { sockets } from './wasi/sockets.ts'
+import { createBodyPipe } from './wasi/streams.ts'
+
+export interface HostOptions {
+  readonly component: RunComponent
+  readonly cli: CliOptions
+  readonly files: DirectoryNode | undefined
+  readonly variables: Variables
+  readonly keyValue: OpenKeyValue
+  /** Rejects with `ERR_POLICY_REJECTED` what the component may not reach. */
+  readonly send: FetchLike
+  /** Whether guests can wait; without it their output is held for them. */
+  readonly jspi: boolean
+  /** The user's own, by full name or without version: they win. */
+  readonly interfaces: Readonly<Record<string, HostInterface>>
+}
+
+const DRAFTS = ['0.2.0-rc-2023-10-18', '0.2.0-rc-2023-11-10'] as const
+
+/** `0.2` for any patch of it, the draft's own version for the two that Spin still links. */
+function wasiVersion(version: string | undefined): '0.2' | (typeof DRAFTS)[number] | undefined {
+  if (version === undefined) return undefined
+  if (/^0\.2\.\d+$/.test(version)) return '0.2'
+  return DRAFTS.find((draft) => draft === version)
+}
+
+// Spin links these for every component, used or not. Without the user's own, a call fails.
+const LINKABLE = /^(?:fermyon:spin\/|spin:(?:key-value|variables|sqlite|redis|mysql|postgres|mqtt)\/|wasi:otel\/)/
+
+const NOTHING: HostInterface = { functions: {} }
+
+/** Everything that one instance of a component may import. Made for each instance: some of it has state. */
+export function createHosts(options: HostOptions): HostImports {
+  const { component, send } = options
+  const types = createHttpTypes(() => createBodyPipe({ buffered: !options.jspi }))
+  const outgoing = createOutgoingHandler(send)
+  const wasi: Readonly<Record<string, HostInterface>> = {
+    'wasi:io/error': ioError,
+    'wasi:io/poll': ioPoll,
+    'wasi:io/streams': ioStreams,
+    'wasi:clocks/monotonic-clock': monotonicClock,
+    'wasi:clocks/wall-clock': wallClock,
+    'wasi:clocks/timezone': timezone,
+    'wasi:random/random': random,
+    'wasi:random/insecure': insecureRandom,
+    'wasi:random/insecure-seed': insecureSeed,
+    'wasi:http/types': types,
+    'wasi:http/outgoing-handler': outgoing,
+    ...createCli(options.cli),
+    ...createFilesystem(options.files),
+    ...sockets,
+  }
+  const spin: Readonly<Record<string, HostInterface>> = {
+    ...createVariableHosts(component, options.variables),
+    ...createKeyValueHosts(component.keyValueStores, options.keyValue),
+    'fermyon:spin/http': createLegacyHttp(send),
+  }
+  const drafts: Readonly<Record<string, () => HostInterface>> = {
+    'wasi:http/types@0.2.0-rc-2023-10-18': () => draft20231018(types),
+    'wasi:http/outgoing-handler@0.2.0-rc-2023-10-18': () => outgoing20231018(outgoing),
+    'wasi:http/types@0.2.0-rc-2023-11-10': () => draft20231110(types),
+  }
+  const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>
+    Object.hasOwn(table, key) ? table[key] : undefined
+  return (name) => {
+    const [base = '', version] = name.split('@', 2)
+    const given = own(options.interfaces, name) ?? own(options.interfaces, base)
+    if (given !== undefined) return given
+    const exact = own(spin, name) ?? own(drafts, name)?.()
+    if (exact !== undefined) return exact
+    if (wasiVersion(version) !== undefined) return own(wasi, base)
+    return LINKABLE.test(name) ? NOTHING : undefined
+  }
+}

@@ -1,0 +1,113 @@
+import { SpindleError } from '../../errors.ts'
+import type { Execution } from './execution.ts'
+import { fullUrl, hostOf } from './headers.ts'
+import { hasNoBody, isStatus } from './execution.ts'
+
+const NOT_PASSED: ReadonlySet<string> = new Set(['HTTP_AUTHORIZATION', 'HTTP_CONNECTION'])
+
+/** The environment of a WAGI program. @see Spin, `crates/http/src/wagi` */
+export function wagiEnvironment(execution: Execution, bodySize: number): ReadonlyArray<readonly [string, string]> {
+  const { request, match, base, clientAddress } = execution
+  const url = new URL(request.url)
+  const host = hostOf(request)
+  const [, name = host, port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? []
+  const [clientHost = ''] = clientAddress.split(':')
+  const raw = match.route.raw
+  const route = raw.endsWith('/...') ? raw.slice(0, -4) : raw
+  const decoded = decodePath(match.pathInfo)
+  const env = new Map<string, string>([
+    ['AUTH_TYPE', ''],
+    ['CONTENT_LENGTH', String(bodySize)],
+    ['CONTENT_TYPE', request.headers.get('content-type') ?? ''],
+    ['X_FULL_URL', fullUrl(request)],
+    ['GATEWAY_INTERFACE', 'CGI/1.1'],
+    ['X_MATCHED_ROUTE', match.route.effective],
+    ['QUERY_STRING', url.search.slice(1)],
+    ['REMOTE_ADDR', clientHost],
+    ['REMOTE_HOST', clientHost],
+    ['REMOTE_USER', ''],
+    ['REQUEST_METHOD', request.method],
+    ['SCRIPT_NAME', match.route.effective.replace(/\/\.\.\.$/, '')],
+    ['X_RAW_PATH_INFO', match.pathInfo],
+    ['PATH_INFO', decoded],
+    ['PATH_TRANSLATED', decoded],
+    ['SERVER_NAME', name],
+    ['SERVER_PORT', port ?? (url.protocol === 'https:' ? '443' : '80')],
+    ['SERVER_PROTOCOL', 'HTTP/1.1'],
+    ['SERVER_SOFTWARE', 'WAGI/1'],
+  ])
+  for (const [header, value] of execution.headers) {
+    const variable = `HTTP_${header.toUpperCase().replaceAll('-', '_')}`
+    if (!NOT_PASSED.has(variable)) env.set(variable, value)
+  }
+  env.set('X_BASE_PATH', base)
+  env.set('X_RAW_COMPONENT_ROUTE', raw)
+  env.set('X_COMPONENT_ROUTE', route)
+  env.set('X_CLIENT_ADDR', clientAddress)
+  for (const [param, value] of match.params) env.set(`X_PATH_MATCH_${param.toUpperCase().replaceAll('-', '_')}`, value)
+  return [...env]
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
+/** Arguments by the trigger's template. */
+export function wagiArguments(template: string, { request }: Execution): readonly string[] {
+  const { pathname, search } = new URL(request.url)
+  return template
+    // Functions, so that a `$` in the query stays what it is.
+    .replaceAll('${SCRIPT_NAME}', () => pathname)
+    .replaceAll('${ARGS}', () => search.slice(1).replaceAll('&', ' '))
+    .split(' ')
+    .filter((argument, i) => i === 0 || argument !== '')
+}
+
+/** What a WAGI program printed, as a response. Throws `ERR_TRAP` when it isn't one. */
+export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
+  if (output.length === 0) throw new SpindleError('ERR_TRAP', 'the program printed nothing')
+  const end = headerEnd(output)
+  if (end === undefined) throw new SpindleError('ERR_TRAP', 'the program printed no blank line after its headers')
+  const headers = new Headers()
+  let status = 200
+  let hasStatus = false
+  let sufficient = false
+  for (const line of new TextDecoder().decode(output.subarray(0, end)).replaceAll('\r', '').split('\n')) {
+    const colon = line.indexOf(':')
+    if (colon < 1) continue
+    const name = line.slice(0, colon).trim().toLowerCase()
+    const value = line.slice(colon + 1).trim()
+    if (name === 'status') {
+      sufficient = hasStatus = true
+      status = /^[1-9]\d\d(?!\d)/.test(value) ? Number(value.slice(0, 3)) : 502
+      continue
+    }
+    if (name === 'location' || name === 'content-type') sufficient = true
+    if (name === 'location' && !hasStatus) status = 302
+    try {
+      headers.set(name, value)
+    } catch (cause) {
+      throw new SpindleError('ERR_TRAP', `the program printed an invalid header "${name}"`, { cause })
+    }
+  }
+  if (!sufficient) throw new SpindleError('ERR_TRAP', 'the program printed no content-type, status or location')
+  if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the program answered with the status ${status}`)
+  const body = isHead || hasNoBody(status) ? null : (output.slice(end) as Uint8Array<ArrayBuffer>)
+  return new Response(body, { status, headers })
+}
+
+/** After the first empty line; carriage returns don't count. */
+function headerEnd(output: Uint8Array): number | undefined {
+  let atLineStart = true
+  for (let i = 0; i < output.length; i++) {
+    const byte = output[i]
+    if (byte === 13) continue
+    if (byte === 10 && atLineStart) return i + 1
+    atLineStart = byte === 10
+  }
+  return undefined
+}

@@ -1,0 +1,47 @@
+import type { FetchLike } from '../../types.ts'
+import type { HostImports } from '../component/host.ts'
+import type { DirectoryNode } from '../wasi/file-system.ts'
+import type { OutputStream } from '../wasi/streams.ts'
+import type { RouteMatch } from './router.ts'
+
+/** One request on its way to one instance of a component. */
+export interface Execution {
+  readonly request: Request
+  readonly match: RouteMatch<unknown>
+  readonly base: string
+  readonly clientAddress: string
+  /** The client's, and Spin's after them. */
+  readonly headers: ReadonlyArray<readonly [string, string]>
+  readonly jspi: boolean
+  /** Ends the guest: the client has left, or its time is over. */
+  readonly signal: AbortSignal
+  readonly imports: HostImports
+  /** For executors that don't go through `imports`. */
+  readonly files: DirectoryNode | undefined
+  readonly env: ReadonlyArray<readonly [string, string]>
+  readonly stdout: () => OutputStream
+  readonly stderr: () => OutputStream
+  readonly send: FetchLike
+}
+
+export interface Answer {
+  readonly response: Response
+  /** Settles when the guest has returned, which may be after its response has. */
+  readonly finished: Promise<unknown>
+}
+
+/** A component, compiled, that answers requests one instance each. */
+export interface Executor {
+  readonly kind: 'wasi-http' | 'inbound-http' | 'wagi'
+  execute(execution: Execution): Promise<Answer>
+}
+
+/** `Response` refuses a body with these. */
+export function hasNoBody(status: number): boolean {
+  return [101, 103, 204, 205, 304].includes(status)
+}
+
+/** What `fetch` can carry; anything else is the component's mistake. */
+export function isStatus(status: number): boolean {
+  return status >= 200 && status <= 599
+}

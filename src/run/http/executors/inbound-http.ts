@@ -1,0 +1,76 @@
+import { SpindleError } from '../../../errors.ts'
+import type { CompiledComponent } from '../../component/compile.ts'
+import { instantiateComponent } from '../../component/instantiate.ts'
+import type { LegacyRequest, LegacyResponse } from '../../spin/outbound-http.ts'
+import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
+import { readWhole } from './wasi-http.ts'
+
+/** The methods that the old interface knows; others are answered with 405. */
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS']
+
+/** A request as the old interface has it; `undefined` for a method it doesn't know. */
+export async function legacyRequest({ request, headers, signal }: Execution): Promise<LegacyRequest | undefined> {
+  if (!METHODS.includes(request.method)) return undefined
+  const { pathname, search } = new URL(request.url)
+  const body = await readWhole(request, signal)
+  return { method: request.method.toLowerCase(), uri: pathname + search, headers, params: [], body }
+}
+
+export function methodIndex(method: string): number {
+  return METHODS.indexOf(method.toUpperCase())
+}
+
+export function legacyResponse({ status, headers, body }: LegacyResponse, isHead: boolean): Response {
+  if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
+  const made = new Headers()
+  for (const [name, value] of headers ?? []) {
+    try {
+      made.append(name, value)
+    } catch (cause) {
+      throw new SpindleError('ERR_TRAP', `the component answered with an invalid header "${name}"`, { cause })
+    }
+  }
+  const bytes = isHead || hasNoBody(status) ? null : ((body ?? null) as Uint8Array<ArrayBuffer> | null)
+  return new Response(bytes, { status, headers: made })
+}
+
+export const METHOD_NOT_ALLOWED = (): Answer => ({
+  response: new Response(null, { status: 405 }),
+  finished: Promise.resolve(),
+})
+
+/** `fermyon:spin/inbound-http` of a component: whole bodies both ways. */
+export function createInboundExecutor(compiled: CompiledComponent, name: string): Executor {
+  return {
+    kind: 'inbound-http',
+    async execute(execution) {
+      const { imports, jspi, signal, request } = execution
+      const legacy = await legacyRequest(execution)
+      if (legacy === undefined) return METHOD_NOT_ALLOWED()
+      const instance = await instantiateComponent(compiled, { imports, jspi })
+      try {
+        const answered = instance.call([name, 'handle-request'], legacy)
+        const response = (await orAborted(answered, signal)) as LegacyResponse
+        return { response: legacyResponse(response, request.method === 'HEAD'), finished: Promise.resolve() }
+      } finally {
+        instance.dispose()
+      }
+    },
+  }
+}
+
+/** The work's outcome, unless the signal aborts first: then its reason. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  let onAbort = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    work.catch(() => {})
+    signal.removeEventListener('abort', onAbort)
+  }
+}

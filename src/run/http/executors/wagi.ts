@@ -1,0 +1,99 @@
+import { SpindleError } from '../../../errors.ts'
+import { concat } from '../../../bytes/stream.ts'
+import type { CompiledComponent } from '../../component/compile.ts'
+import type { HostImports } from '../../component/host.ts'
+import { instantiateComponent } from '../../component/instantiate.ts'
+import { instantiateModule, moduleExports } from '../../core-module.ts'
+import { createCli, isExitSignal } from '../../wasi/cli.ts'
+import { createPreview1 } from '../../wasi/preview1.ts'
+import { createBytesInput, READY, type OutputStream } from '../../wasi/streams.ts'
+import { cgiResponse, wagiArguments, wagiEnvironment } from '../cgi.ts'
+import type { Answer, Execution, Executor } from '../execution.ts'
+import { orAborted } from './inbound-http.ts'
+import { readWhole } from './wasi-http.ts'
+
+// A program's output is held until it ends: its headers come first, and it may print anything.
+const MOST_OUTPUT = 64 * 1024 * 1024
+
+function createCollector(): OutputStream & { bytes(): Uint8Array } {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  return {
+    pollable: READY,
+    room: () => MOST_OUTPUT,
+    write(bytes) {
+      size += bytes.length
+      if (size > MOST_OUTPUT) throw new SpindleError('ERR_LIMIT_EXCEEDED', `the program prints more than ${MOST_OUTPUT} bytes`)
+      chunks.push(bytes)
+    },
+    close() {},
+    bytes: () => concat(chunks, size),
+  }
+}
+
+interface Program {
+  readonly args: readonly string[]
+  readonly env: ReadonlyArray<readonly [string, string]>
+  readonly stdin: Uint8Array
+  readonly stdout: OutputStream
+}
+
+/** Runs a program over CGI; `run` resolves when it has returned. */
+async function executeProgram(execution: Execution, argv: string, run: (program: Program) => Promise<unknown>): Promise<Answer> {
+  const { request, signal } = execution
+  const stdin = await readWhole(request, signal)
+  const stdout = createCollector()
+  const env = [...new Map([...wagiEnvironment(execution, stdin.length), ...execution.env])]
+  let code = 0
+  try {
+    const result = await orAborted(run({ args: wagiArguments(argv, execution), env, stdin, stdout }), signal)
+    if ((result as { tag?: unknown } | undefined)?.tag === 'err') code = 1
+  } catch (error) {
+    if (!isExitSignal(error)) throw error
+    code = error.exitCode
+  }
+  if (code !== 0) throw new SpindleError('ERR_TRAP', `the program exited with ${code}`)
+  return { response: cgiResponse(stdout.bytes(), request.method === 'HEAD'), finished: Promise.resolve() }
+}
+
+/** A core module with `_start`, as Spin before 3.2 pushed WAGI programs. */
+export function createWagiModuleExecutor(module: WebAssembly.Module, argv: string): Executor {
+  if (!moduleExports(module).has('_start')) throw new SpindleError('ERR_UNSUPPORTED', 'it exports no "_start": it is no WAGI program')
+  return {
+    kind: 'wagi',
+    execute: (execution) =>
+      executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
+        const { files, stderr, jspi } = execution
+        const preview1 = createPreview1({ args, env, stdin: createBytesInput(stdin), stdout, stderr: stderr(), files })
+        const instance = await instantiateModule(module, {
+          hosts: { wasi_snapshot_preview1: preview1.host, wasi_unstable: preview1.host },
+          jspi,
+          attach: preview1.attach,
+        })
+        return instance.run('_start')
+      }),
+  }
+}
+
+/** The same as a component that exports `wasi:cli/run`: `name` is the export. */
+export function createWagiComponentExecutor(compiled: CompiledComponent, name: string, argv: string): Executor {
+  return {
+    kind: 'wagi',
+    execute: (execution) =>
+      executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
+        const cli = createCli({
+          args, env, stdin: () => createBytesInput(stdin), stdout: () => stdout, stderr: execution.stderr,
+        })
+        const imports: HostImports = (wanted) => {
+          const [base = ''] = wanted.split('@', 1)
+          return execution.imports(wanted) !== undefined && Object.hasOwn(cli, base) ? cli[base] : execution.imports(wanted)
+        }
+        const instance = await instantiateComponent(compiled, { imports, jspi: execution.jspi })
+        try {
+          return await instance.call([name, 'run'])
+        } finally {
+          instance.dispose()
+        }
+      }),
+  }
+}

@@ -1,0 +1,98 @@
+import { readBounded } from '../../../bytes/stream.ts'
+import { SpindleError } from '../../../errors.ts'
+import type { CompiledComponent } from '../../component/compile.ts'
+import { instantiateComponent } from '../../component/instantiate.ts'
+import { fieldsOf, headersOf } from '../../wasi/fields.ts'
+import { variantOfMethod, type HttpError, type IncomingRequest, type OutgoingResponse } from '../../wasi/http-types.ts'
+import type { Result } from '../../wasi/result.ts'
+import { createBytesInput, createWebInput, type InputStream } from '../../wasi/streams.ts'
+import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
+import { hostOf } from '../headers.ts'
+
+// Without JSPI a guest can't wait for its body, so it is read before; above this it is refused.
+const MOST_HELD = 64 * 1024 * 1024
+
+async function bodyInput({ request, jspi, signal }: Execution): Promise<() => InputStream> {
+  const { body } = request
+  if (body === null) return () => createBytesInput(new Uint8Array())
+  if (jspi) return () => createWebInput(body)
+  const bytes = await readWhole(request, signal)
+  return () => createBytesInput(bytes)
+}
+
+/** A request's body in full, for guests that can't wait for it or take it whole anyway. */
+export function readWhole(request: Request, signal: AbortSignal): Promise<Uint8Array> {
+  if (request.body === null) return Promise.resolve(new Uint8Array())
+  return readBounded(request.body, MOST_HELD, 'the request body', signal)
+}
+
+/** `wasi:http/incoming-handler`, of 0.2.x and the two drafts: `name` is the export. */
+export function createWasiHttpExecutor(compiled: CompiledComponent, name: string): Executor {
+  return { kind: 'wasi-http', execute: (execution) => execute(compiled, name, execution) }
+}
+
+async function execute(compiled: CompiledComponent, name: string, execution: Execution): Promise<Answer> {
+  const { request, imports, jspi, signal } = execution
+  const url = new URL(request.url)
+  const incoming: IncomingRequest = {
+    method: variantOfMethod(request.method),
+    scheme: { tag: url.protocol === 'https:' ? 'HTTPS' : 'HTTP' },
+    authority: hostOf(request),
+    path: `${url.pathname}${url.search}`,
+    headers: fieldsOf(execution.headers),
+    consumed: false,
+    body: { taken: false, open: await bodyInput(execution) },
+  }
+  const instance = await instantiateComponent(compiled, { imports, jspi })
+  let outgoing: OutgoingResponse | undefined
+  const fail = (error: unknown): void => outgoing?.body?.pipe.fail(error)
+
+  const responded = new Promise<Response>((resolve, reject) => {
+    const set = (result: Result<OutgoingResponse, HttpError>): void => {
+      if (result.tag === 'ok') outgoing = result.val
+      try {
+        resolve(responseOf(result, request.method === 'HEAD'))
+      } catch (error) {
+        reject(error)
+      }
+    }
+    const onAbort = (): void => {
+      fail(signal.reason)
+      reject(signal.reason)
+      instance.dispose()
+    }
+    if (signal.aborted) return onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    instance
+      .call([name, 'handle'], incoming, { set })
+      .then(
+        () => reject(new SpindleError('ERR_TRAP', 'the component returned without a response')),
+        (error: unknown) => {
+          fail(error)
+          reject(error)
+        },
+      )
+      .finally(() => {
+        signal.removeEventListener('abort', onAbort)
+        instance.dispose()
+        finish()
+      })
+  })
+  let finish = (): void => {}
+  const finished = new Promise<void>((resolve) => (finish = resolve))
+  return { response: await responded, finished }
+}
+
+function responseOf(result: Result<OutgoingResponse, HttpError>, isHead: boolean): Response {
+  if (result.tag === 'err') {
+    throw new SpindleError('ERR_TRAP', `the component answered with the error "${result.val?.tag ?? 'unknown'}"`)
+  }
+  const { status, headers, body } = result.val as OutgoingResponse
+  if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
+  const bare = isHead || hasNoBody(status)
+  if (bare) void body?.pipe.stream.cancel()
+  return new Response(bare || body === undefined ? null : (body.pipe.stream as ReadableStream<Uint8Array<ArrayBuffer>>), {
+    status,
+    headers: headersOf(headers),
+  })
+}

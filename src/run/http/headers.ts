@@ -1,0 +1,48 @@
+import type { RouteMatch } from './router.ts'
+
+export interface RequestFacts {
+  readonly match: RouteMatch<unknown>
+  readonly base: string
+  /** `ip:port` */
+  readonly clientAddress: string
+}
+
+/** The request's host as the client named it. */
+export function hostOf(request: Request): string {
+  return request.headers.get('host') ?? (new URL(request.url).host || 'localhost')
+}
+
+export function fullUrl(request: Request): string {
+  const url = new URL(request.url)
+  return `${url.protocol}//${hostOf(request)}${url.pathname}${url.search}`
+}
+
+/**
+ * What Spin tells a component about its request.
+ *
+ * They follow what the client sent, of the same names too: a component reads the last.
+ */
+export function spinHeaders(request: Request, { match, base, clientAddress }: RequestFacts): ReadonlyArray<readonly [string, string]> {
+  const { route, params, pathInfo } = match
+  return [
+    ['spin-path-info', pathInfo],
+    ['spin-full-url', fullUrl(request)],
+    ['spin-matched-route', route.effective],
+    ['spin-base-path', base],
+    ['spin-raw-component-route', route.raw],
+    ['spin-component-route', withoutWildcard(route.raw)],
+    ['spin-client-addr', clientAddress],
+    ...Array.from(params, ([name, value]) => [`spin-path-match-${name.toLowerCase()}`, value] as const),
+  ]
+}
+
+function withoutWildcard(route: string): string {
+  return route.endsWith('/...') ? route.slice(0, -4) : route
+}
+
+/** All headers that a component gets: the client's but those of the connection, the host, Spin's. */
+export function componentHeaders(request: Request, facts: RequestFacts): ReadonlyArray<readonly [string, string]> {
+  const given = [...request.headers].filter(([name]) => name !== 'connection' && name !== 'host')
+  // A page's request hides its host; a component may count on it.
+  return [['host', hostOf(request)], ...given, ...spinHeaders(request, facts)]
+}

@@ -1,0 +1,55 @@
+import { SpindleError } from '../../errors.ts'
+import { allowsSelf, allowsUrl, expandServiceChaining, isUnsetHost, parseAllowedHost, type AllowedHost } from '../../spin/outbound-hosts.ts'
+import type { FetchLike } from '../../types.ts'
+import type { RunApp, RunComponent } from '../run-app.ts'
+import type { Variables } from '../spin/variables.ts'
+import { SELF_ORIGIN } from '../wasi/http-outgoing.ts'
+
+const CHAINING_SUFFIX = '.spin.internal'
+
+/** Where a component's requests may end up. */
+export interface OutboundRoutes {
+  /** To the network. */
+  readonly fetch: FetchLike
+  /** To the application itself, by its routes. */
+  readonly self: FetchLike
+  /** To one of its components, by id. */
+  readonly component: (id: string, request: Request) => Promise<Response>
+}
+
+/** The hosts that a component's manifest grants it, variables put in. Throws `ERR_APP_INVALID`. */
+export function allowedHosts(app: RunApp, component: RunComponent, variables: Variables): readonly AllowedHost[] {
+  const entries = component.allowedHosts.map((text) => variables.resolve(text)).filter((text) => !isUnsetHost(text))
+  try {
+    return expandServiceChaining(entries.map(parseAllowedHost), [...app.components.keys()])
+  } catch (cause) {
+    throw new SpindleError(
+      'ERR_APP_INVALID',
+      `\`allowed_outbound_hosts\` of component "${component.id}" is malformed: ${(cause as Error).message}`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * Sends what a component may send and rejects the rest with `ERR_POLICY_REJECTED`.
+ *
+ * Redirects come back to the component as they are, so that where they lead is decided anew.
+ */
+export function createOutbound(allowed: readonly AllowedHost[], component: RunComponent, routes: OutboundRoutes): FetchLike {
+  const deny = (what: string): never => {
+    throw new SpindleError(
+      'ERR_POLICY_REJECTED',
+      `component "${component.id}" may not reach ${what}: list it in its allowed_outbound_hosts`,
+    )
+  }
+  return async (request) => {
+    const url = new URL(request.url)
+    if (url.origin === SELF_ORIGIN || url.hostname === 'self.alt') {
+      return allowsSelf(allowed) ? routes.self(request) : deny('its own application')
+    }
+    if (!allowsUrl(allowed, request.url)) deny(url.origin)
+    const id = url.hostname.endsWith(CHAINING_SUFFIX) ? url.hostname.slice(0, -CHAINING_SUFFIX.length) : undefined
+    return id === undefined ? routes.fetch(request) : routes.component(id, request)
+  }
+}

@@ -1,0 +1,6 @@
+/** Running applications: exported as `spindle/run`. */
+export { createAppHandler, type AppHandlerOptions } from './app-handler.ts'
+export type { Compile } from './component/compile.ts'
+export type { HostFunction, HostInterface } from './component/items.ts'
+export type { LogLine } from './logs.ts'
+export { createMemoryKeyValue, type KeyValueStore } from './spin/key-value-store.ts'

@@ -1,0 +1,44 @@
+/**
+ * Where components keep values. Synchronous answers serve guests in every engine; a Promise makes
+ * the guest wait, which needs JSPI.
+ *
+ * Exported from `spindle/run`.
+ */
+export interface KeyValueStore {
+  get(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined>
+  set(key: string, value: Uint8Array): void | Promise<void>
+  delete(key: string): void | Promise<void>
+  keys(): Iterable<string> | Promise<Iterable<string>>
+}
+
+// What a store in memory holds in all: a guest must not fill the host's.
+const MOST_BYTES = 64 * 1024 * 1024
+
+/**
+ * A store that lives as long as the page or process does.
+ *
+ * Exported from `spindle/run`.
+ */
+export function createMemoryKeyValue(options: { readonly maxBytes?: number } = {}): KeyValueStore {
+  const limit = options.maxBytes ?? MOST_BYTES
+  const values = new Map<string, Uint8Array>()
+  let total = 0
+  const size = (key: string): number => {
+    const value = values.get(key)
+    return value === undefined ? 0 : key.length + value.length
+  }
+  return {
+    get: (key) => values.get(key)?.slice(),
+    set(key, value) {
+      const next = total - size(key) + key.length + value.length
+      if (next > limit) throw new Error('the store is full')
+      total = next
+      values.set(key, value.slice())
+    },
+    delete(key) {
+      total -= size(key)
+      values.delete(key)
+    },
+    keys: () => [...values.keys()],
+  }
+}

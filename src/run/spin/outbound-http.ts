@@ -1,0 +1,56 @@
+import { isSpindleError } from '../../errors.ts'
+import type { FetchLike } from '../../types.ts'
+import type { HostInterface } from '../component/items.ts'
+import { err, ok, type Result } from '../wasi/result.ts'
+import { SELF_ORIGIN } from '../wasi/http-outgoing.ts'
+
+/** `fermyon:spin/http-types`, as records. Bodies are whole. */
+export interface LegacyRequest {
+  readonly method: string
+  readonly uri: string
+  readonly headers: ReadonlyArray<readonly [string, string]>
+  readonly params: ReadonlyArray<readonly [string, string]>
+  readonly body?: Uint8Array | undefined
+}
+export interface LegacyResponse {
+  readonly status: number
+  readonly headers?: ReadonlyArray<readonly [string, string]> | undefined
+  readonly body?: Uint8Array | undefined
+}
+
+function urlOf(uri: string): URL | undefined {
+  try {
+    return new URL(uri, SELF_ORIGIN)
+  } catch {
+    return undefined
+  }
+}
+
+/** Sends one request of the interface before wasi:http; what goes wrong is a word of `http-error`. */
+export async function sendLegacy(send: FetchLike, request: LegacyRequest): Promise<Result<LegacyResponse, string>> {
+  const url = urlOf(request.uri)
+  if (url === undefined) return err('invalid-url')
+  const method = request.method.toUpperCase()
+  try {
+    const sends = request.body !== undefined && method !== 'GET' && method !== 'HEAD'
+    const response = await send(
+      new Request(url, {
+        method,
+        headers: request.headers.map(([name, value]) => [name, value] as [string, string]),
+        redirect: 'manual',
+        ...(sends && { body: request.body as Uint8Array<ArrayBuffer> }),
+      }),
+    )
+    const body = new Uint8Array(await response.arrayBuffer())
+    return ok({ status: response.status, headers: [...response.headers], body }) as Result<LegacyResponse, string>
+  } catch (error) {
+    return err(isSpindleError(error) && error.code === 'ERR_POLICY_REJECTED' ? 'destination-not-allowed' : 'request-error')
+  }
+}
+
+export function createLegacyHttp(send: FetchLike): HostInterface {
+  return {
+    functions: { 'send-request': (request: LegacyRequest) => sendLegacy(send, request) },
+    waits: new Set(['send-request']),
+  }
+}

@@ -1,0 +1,83 @@
+import { SpindleError } from '../../errors.ts'
+import { lowerSnakeProblem } from '../../spin/ids.ts'
+import { parseTemplate, resolveTemplate } from '../../spin/template.ts'
+import type { HostInterface } from '../component/items.ts'
+import type { RunApp, RunComponent } from '../run-app.ts'
+import { err, ok, type Result } from '../wasi/result.ts'
+
+/** Values of the application's variables. Never printed: some are secrets. */
+export interface Variables {
+  /** Resolves a template; throws `ERR_APP_INVALID`, with the variable's name at most. */
+  resolve(template: string): string
+}
+
+/** Given values win over defaults. Throws `ERR_APP_INVALID` when a required variable has none. */
+export function createVariables(app: RunApp, given: Readonly<Record<string, string>>): Variables {
+  const values = new Map<string, string>()
+  for (const [name, { default: fallback }] of app.variables) {
+    const value = Object.hasOwn(given, name) ? given[name] : fallback
+    if (value === undefined) {
+      throw new SpindleError('ERR_APP_INVALID', `the application requires the variable "${name}": give it in the option "variables"`)
+    }
+    values.set(name, value)
+  }
+  return {
+    resolve(template) {
+      const parsed = parseTemplate(template)
+      if ('problem' in parsed) throw new SpindleError('ERR_APP_INVALID', parsed.problem)
+      let missing = ''
+      const text = resolveTemplate(parsed.parts, (name) => {
+        const value = values.get(name)
+        if (value === undefined) missing = name
+        return value
+      })
+      if (text === undefined) throw new SpindleError('ERR_APP_INVALID', `no variable "${missing}" is declared in [variables]`)
+      return text
+    },
+  }
+}
+
+/** Names as the component sees them; only what its own table lists. */
+export function createVariableHosts(component: RunComponent, variables: Variables): Readonly<Record<string, HostInterface>> {
+  const get = (name: string): Result<string, { tag: string; val: string }> => {
+    if (lowerSnakeProblem(name) !== undefined) return err({ tag: 'invalid-name', val: name })
+    if (!Object.hasOwn(component.config, name)) return err({ tag: 'undefined', val: name })
+    try {
+      return ok(variables.resolve(component.config[name] as string)) as Result<string, never>
+    } catch (error) {
+      return err({ tag: 'provider', val: (error as Error).message })
+    }
+  }
+  const spin: HostInterface = { functions: { get } }
+  return {
+    'fermyon:spin/variables@2.0.0': spin,
+    'fermyon:spin/config': {
+      functions: {
+        'get-config': (name: string) => {
+          const result = get(name)
+          if (result.tag === 'ok') return result
+          const known = { 'invalid-name': 'invalid-key', provider: 'provider' }[result.val?.tag ?? '']
+          return err({ tag: known ?? 'other', val: result.val?.val })
+        },
+      },
+    },
+    'wasi:config/store@0.2.0-draft-2024-09-27': {
+      functions: {
+        get: (name: string) => {
+          const result = get(name)
+          if (result.tag === 'ok') return result
+          return result.val?.tag === 'provider' ? err({ tag: 'upstream', val: result.val.val }) : ok(undefined)
+        },
+        'get-all': () => {
+          const all: Array<readonly [string, string]> = []
+          for (const name of Object.keys(component.config)) {
+            const result = get(name)
+            if (result.tag === 'err') return err({ tag: 'upstream', val: result.val?.val })
+            all.push([name, result.val as string])
+          }
+          return ok(all)
+        },
+      },
+    },
+  }
+}

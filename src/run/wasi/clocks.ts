@@ -1,0 +1,58 @@
+import type { HostInterface } from '../component/items.ts'
+import { READY, type Pollable } from './streams.ts'
+
+const NANOS = 1_000_000n
+// `setTimeout` counts in a signed 32-bit number of milliseconds and fires at once above it.
+const LONGEST_TIMER = 0x7fff_ffff
+
+export function monotonicNow(): bigint {
+  return BigInt(Math.round(performance.now() * 1e6))
+}
+
+export function createTimer(nanos: bigint): Pollable {
+  if (nanos <= 0n) return READY
+  const end = monotonicNow() + nanos
+  // Ready by the clock, or by having waited: in Workers the clock stands still while a guest runs.
+  let waited = false
+  return {
+    ready: () => waited || monotonicNow() >= end,
+    wait: () =>
+      new Promise((resolve) => {
+        const left = Number((end - monotonicNow()) / NANOS) + 1
+        setTimeout(
+          () => {
+            waited = left <= LONGEST_TIMER
+            resolve(undefined)
+          },
+          Math.min(Math.max(left, 0), LONGEST_TIMER),
+        )
+      }),
+  }
+}
+
+function datetime(): { seconds: bigint; nanoseconds: number } {
+  const now = Date.now()
+  return { seconds: BigInt(Math.floor(now / 1000)), nanoseconds: (now % 1000) * 1_000_000 }
+}
+
+export const monotonicClock: HostInterface = {
+  functions: {
+    now: monotonicNow,
+    resolution: () => NANOS,
+    'subscribe-instant': (when: bigint) => createTimer(when - monotonicNow()),
+    'subscribe-duration': createTimer,
+    // The draft of October 2023.
+    subscribe: (when: bigint, absolute: boolean) => createTimer(absolute ? when - monotonicNow() : when),
+  },
+}
+
+export const wallClock: HostInterface = {
+  functions: { now: datetime, resolution: () => ({ seconds: 0n, nanoseconds: Number(NANOS) }) },
+}
+
+export const timezone: HostInterface = {
+  functions: {
+    display: () => ({ utcOffset: 0, name: 'UTC', inDaylightSavingTime: false }),
+    'utc-offset': () => 0,
+  },
+}

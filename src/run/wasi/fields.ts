@@ -1,0 +1,105 @@
+import { err, ok, type Result } from './result.ts'
+import type { HostInterface } from '../component/items.ts'
+
+/** HTTP fields in order, names as written, values as bytes. */
+export interface Fields {
+  entries: Array<readonly [name: string, value: Uint8Array]>
+  readonly mutable: boolean
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('latin1')
+
+// What belongs to the connection, which is the host's. As Wasmtime's wasi:http has it.
+const FORBIDDEN: ReadonlySet<string> = new Set([
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection',
+  'transfer-encoding', 'upgrade', 'host', 'http2-settings',
+])
+
+// A response with more is a mistake or an attack on whoever reads it.
+const MOST_FIELDS = 10_000
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+function isValue(value: Uint8Array): boolean {
+  // No control characters but tab: a line break would start a header of the guest's own making.
+  return value.every((byte) => byte === 9 || (byte >= 32 && byte !== 127))
+}
+
+/** Why a field can't be set, if it can't. */
+export function fieldProblem(name: string, value: Uint8Array): 'invalid-syntax' | 'forbidden' | undefined {
+  if (!TOKEN.test(name) || !isValue(value)) return 'invalid-syntax'
+  return FORBIDDEN.has(name.toLowerCase()) ? 'forbidden' : undefined
+}
+
+export function fieldsOf(headers: Iterable<readonly [string, string]>): Fields {
+  return { entries: Array.from(headers, ([name, value]) => [name, latin1(value)] as const), mutable: false }
+}
+
+/** `Headers` carry bytes as characters up to U+00FF; what a host adds itself may be beyond. */
+function latin1(text: string): Uint8Array {
+  if (/[\u0100-\uffff]/.test(text)) return encoder.encode(text)
+  return Uint8Array.from(text, (character) => character.charCodeAt(0))
+}
+
+/** What belongs to the connection stays out: a guest may pass on what it got. */
+export function headersOf(fields: Fields): Headers {
+  const headers = new Headers()
+  for (const [name, value] of fields.entries) {
+    if (!FORBIDDEN.has(name.toLowerCase())) headers.append(name, binary(value))
+  }
+  return headers
+}
+
+function binary(value: Uint8Array): string {
+  let text = ''
+  for (const byte of value) text += String.fromCharCode(byte)
+  return text
+}
+
+export function textOf(value: Uint8Array): string {
+  return decoder.decode(value)
+}
+
+function is(name: string): (entry: readonly [string, Uint8Array]) => boolean {
+  const wanted = name.toLowerCase()
+  return ([given]) => given.toLowerCase() === wanted
+}
+
+function change(fields: Fields, name: string, values: readonly Uint8Array[], keep: boolean): Result {
+  if (!fields.mutable) return err({ tag: 'immutable' })
+  for (const value of values) {
+    const problem = fieldProblem(name, value)
+    if (problem !== undefined) return err({ tag: problem })
+  }
+  if (!TOKEN.test(name)) return err({ tag: 'invalid-syntax' })
+  const kept = keep ? fields.entries : fields.entries.filter((entry) => !is(name)(entry))
+  if (kept.length + values.length > MOST_FIELDS) return err({ tag: 'invalid-syntax' })
+  fields.entries = [...kept, ...values.map((value) => [name, value] as const)]
+  return ok()
+}
+
+function fromList(entries: ReadonlyArray<readonly [string, Uint8Array]>): Result<Fields> {
+  const fields: Fields = { entries: [], mutable: true }
+  for (const [name, value] of entries) {
+    const added = change(fields, name, [value], true)
+    if (added.tag === 'err') return added as Result<Fields>
+  }
+  return ok(fields) as Result<Fields>
+}
+
+export const fieldsFunctions: HostInterface['functions'] = {
+  // The draft of October 2023 has the entries here and no way to say that they are wrong.
+  '[constructor]fields': (entries?: ReadonlyArray<readonly [string, Uint8Array]>): Fields => {
+    const made = fromList(entries ?? [])
+    return made.tag === 'ok' ? (made.val as Fields) : { entries: [], mutable: true }
+  },
+  '[static]fields.from-list': fromList,
+  '[method]fields.get': (fields: Fields, name: string) => fields.entries.filter(is(name)).map(([, value]) => value),
+  '[method]fields.has': (fields: Fields, name: string) => fields.entries.some(is(name)),
+  '[method]fields.set': (fields: Fields, name: string, values: readonly Uint8Array[]) => change(fields, name, values, false),
+  '[method]fields.delete': (fields: Fields, name: string) => change(fields, name, [], false),
+  '[method]fields.append': (fields: Fields, name: string, value: Uint8Array) => change(fields, name, [value], true),
+  '[method]fields.entries': (fields: Fields) => fields.entries,
+  '[method]fields.clone': (fields: Fields): Fields => ({ entries: fields.entries, mutable: true }),
+}

@@ -1,0 +1,91 @@
+import { isSpindleError } from '../../errors.ts'
+import type { FetchLike } from '../../types.ts'
+import type { HostInterface } from '../component/items.ts'
+import { fieldsOf, headersOf } from './fields.ts'
+import { methodOfVariant, type FutureResponse, type HttpError, type IncomingResponse, type OutgoingRequest, type RequestOptions } from './http-types.ts'
+import { err, ok, type Result } from './result.ts'
+import { createBytesInput, createWebInput } from './streams.ts'
+
+/** A request URL that has no host: it goes to the application itself. */
+export const SELF_ORIGIN = 'http://self.alt'
+
+export function urlOf(request: OutgoingRequest): URL | undefined {
+  const scheme = request.scheme?.tag === 'HTTP' ? 'http' : request.scheme?.tag === 'other' ? request.scheme.val : 'https'
+  const origin = request.authority === undefined ? SELF_ORIGIN : `${scheme}://${request.authority}`
+  const path = request.path ?? '/'
+  try {
+    return new URL(path.startsWith('/') ? `${origin}${path}` : `${origin}/${path}`)
+  } catch {
+    return undefined
+  }
+}
+
+export function incomingResponse(response: Response): IncomingResponse {
+  const { body } = response
+  return {
+    status: response.status,
+    headers: fieldsOf(response.headers),
+    consumed: false,
+    body: { taken: false, open: () => (body === null ? createBytesInput(new Uint8Array()) : createWebInput(body)) },
+  }
+}
+
+function errorOf(error: unknown): HttpError {
+  if (isSpindleError(error) && error.code === 'ERR_POLICY_REJECTED') return { tag: 'HTTP-request-denied' }
+  if (error instanceof DOMException && error.name === 'TimeoutError') return { tag: 'HTTP-response-timeout' }
+  // What a network failure says may name internal hosts; the guest learns only that there was one.
+  return { tag: 'destination-unavailable' }
+}
+
+/**
+ * `wasi:http/outgoing-handler`. `send` decides what may be reached: it rejects with
+ * `ERR_POLICY_REJECTED` what may not. Redirects are the guest's to follow, so each is decided anew.
+ */
+export function createOutgoingHandler(send: FetchLike): HostInterface {
+  const handle = (request: OutgoingRequest, options?: RequestOptions): Result => {
+    const url = urlOf(request)
+    if (url === undefined) return err({ tag: 'HTTP-request-URI-invalid' })
+    const method = methodOfVariant(request.method)
+    const abort = new AbortController()
+    const body = request.body?.pipe.stream
+    const sends = body !== undefined && method !== 'GET' && method !== 'HEAD'
+    let made: Request
+    try {
+      made = new Request(url, {
+        method,
+        headers: headersOf(request.headers),
+        redirect: 'manual',
+        signal: abort.signal,
+        ...(sends && { body: body as ReadableStream<Uint8Array<ArrayBuffer>>, duplex: 'half' }),
+      } as RequestInit)
+    } catch {
+      return err({ tag: 'HTTP-request-method-invalid' })
+    }
+    // A guest that opens a body for GET must still be able to write it out.
+    if (body !== undefined && !sends) void body.cancel()
+    const limit = options?.firstByte === undefined ? undefined : Number(options.firstByte / 1_000_000n)
+    const timer = limit === undefined
+      ? undefined
+      : setTimeout(() => abort.abort(new DOMException('no response in time', 'TimeoutError')), limit)
+    const future: FutureResponse = {
+      outcome: undefined,
+      taken: false,
+      abort: () => abort.abort(),
+      pollable: { ready: () => future.outcome !== undefined, wait: () => settled },
+    }
+    const settled = send(made)
+      .then((response) => {
+        if (response.type === 'opaqueredirect') {
+          return err({ tag: 'internal-error', val: 'a page may not see redirects: ask for the final URL' })
+        }
+        return ok(incomingResponse(response))
+      })
+      .catch((error: unknown) => err(errorOf(error)))
+      .then((outcome) => {
+        clearTimeout(timer)
+        future.outcome = outcome as FutureResponse['outcome']
+      })
+    return ok(future)
+  }
+  return { functions: { handle } }
+}

@@ -1,0 +1,214 @@
+import type { HostInterface } from '../component/items.ts'
+import { fieldsFunctions, type Fields } from './fields.ts'
+import { err, ok, type Result } from './result.ts'
+import { READY, type BodyPipe, type InputStream, type Pollable } from './streams.ts'
+import type { IoError } from './io.ts'
+
+/** `wasi:http`'s `error-code`. */
+export interface HttpError {
+  readonly tag: string
+  readonly val?: unknown
+}
+
+export interface Variant {
+  readonly tag: string
+  readonly val?: string
+}
+
+export interface IncomingBody {
+  open: () => InputStream
+  taken: boolean
+}
+
+export interface IncomingRequest {
+  readonly method: Variant
+  readonly scheme: Variant
+  readonly authority: string
+  readonly path: string
+  readonly headers: Fields
+  readonly body: IncomingBody
+  consumed: boolean
+}
+
+export interface IncomingResponse {
+  readonly status: number
+  readonly headers: Fields
+  readonly body: IncomingBody
+  consumed: boolean
+}
+
+/** A body that a guest writes; `pipe` is made when the body is asked for. */
+export interface OutgoingBody {
+  readonly pipe: BodyPipe
+  taken: boolean
+  finished: boolean
+}
+
+export interface OutgoingRequest {
+  readonly headers: Fields
+  method: Variant
+  scheme: Variant | undefined
+  authority: string | undefined
+  path: string | undefined
+  body: OutgoingBody | undefined
+}
+
+export interface OutgoingResponse {
+  readonly headers: Fields
+  status: number
+  body: OutgoingBody | undefined
+}
+
+export interface ResponseOutparam {
+  readonly set: (response: Result<OutgoingResponse, HttpError>) => void
+}
+
+export interface FutureResponse {
+  readonly pollable: Pollable
+  outcome: Result<IncomingResponse, HttpError> | undefined
+  taken: boolean
+  readonly abort: () => void
+}
+
+export interface RequestOptions {
+  connect?: bigint
+  firstByte?: bigint
+  betweenBytes?: bigint
+}
+
+const METHODS = ['get', 'head', 'post', 'put', 'delete', 'connect', 'options', 'trace', 'patch']
+
+export function variantOfMethod(method: string): Variant {
+  const tag = method.toLowerCase()
+  return METHODS.includes(tag) && tag.toUpperCase() === method ? { tag } : { tag: 'other', val: method }
+}
+
+export function methodOfVariant(method: Variant): string {
+  return method.tag === 'other' ? (method.val ?? '') : method.tag.toUpperCase()
+}
+
+function isToken(text: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
+}
+
+function openBody(holder: { body: OutgoingBody | undefined }, createPipe: () => BodyPipe): Result {
+  if (holder.body !== undefined) return err()
+  holder.body = { pipe: createPipe(), taken: false, finished: false }
+  return ok(holder.body)
+}
+
+function consume(message: IncomingRequest | IncomingResponse): Result {
+  if (message.consumed) return err()
+  message.consumed = true
+  return ok(message.body)
+}
+
+function finish(body: OutgoingBody): Result {
+  body.finished = true
+  body.pipe.output.close()
+  return ok()
+}
+
+function setter<K extends string>(target: Record<K, unknown>, key: K, value: unknown, valid: boolean): Result {
+  if (!valid) return err()
+  target[key] = value
+  return ok()
+}
+
+/** All of `wasi:http/types` 0.2.x. `createPipe` says how bodies are buffered. */
+export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
+  const body = (holder: OutgoingRequest | OutgoingResponse): Result => openBody(holder, createPipe)
+  const timeout = (key: keyof RequestOptions): HostInterface['functions'] => {
+    const name = { connect: 'connect-timeout', firstByte: 'first-byte-timeout', betweenBytes: 'between-bytes-timeout' }[key]
+    const get = (options: RequestOptions): unknown => options[key]
+    const set = (options: RequestOptions, value: bigint | undefined): Result => {
+      if (value === undefined) delete options[key]
+      else options[key] = value
+      return ok()
+    }
+    // The drafts of 2023 have `-ms` in the names, with the same unit.
+    return {
+      [`[method]request-options.${name}`]: get,
+      [`[method]request-options.set-${name}`]: set,
+      [`[method]request-options.${name}-ms`]: get,
+      [`[method]request-options.set-${name}-ms`]: set,
+    }
+  }
+  const functions: HostInterface['functions'] = {
+    ...fieldsFunctions,
+    'http-error-code': (error: IoError) => error.httpCode,
+    '[method]incoming-request.method': (request: IncomingRequest) => request.method,
+    '[method]incoming-request.path-with-query': (request: IncomingRequest) => request.path,
+    '[method]incoming-request.scheme': (request: IncomingRequest) => request.scheme,
+    '[method]incoming-request.authority': (request: IncomingRequest) => request.authority,
+    '[method]incoming-request.headers': (request: IncomingRequest) => request.headers,
+    '[method]incoming-request.consume': consume,
+    '[constructor]outgoing-request': (headers: Fields): OutgoingRequest => ({
+      headers, method: { tag: 'get' }, scheme: undefined, authority: undefined, path: undefined, body: undefined,
+    }),
+    '[method]outgoing-request.body': body,
+    '[method]outgoing-request.method': (request: OutgoingRequest) => request.method,
+    '[method]outgoing-request.set-method': (request: OutgoingRequest, method: Variant) =>
+      setter(request, 'method', method, isToken(methodOfVariant(method))),
+    '[method]outgoing-request.path-with-query': (request: OutgoingRequest) => request.path,
+    '[method]outgoing-request.set-path-with-query': (request: OutgoingRequest, path?: string) =>
+      setter(request, 'path', path, path === undefined || /^[\x21-\x7e]*$/.test(path)),
+    '[method]outgoing-request.scheme': (request: OutgoingRequest) => request.scheme,
+    '[method]outgoing-request.set-scheme': (request: OutgoingRequest, scheme?: Variant) =>
+      setter(request, 'scheme', scheme, scheme?.tag !== 'other' || /^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme.val ?? '')),
+    '[method]outgoing-request.authority': (request: OutgoingRequest) => request.authority,
+    '[method]outgoing-request.set-authority': (request: OutgoingRequest, authority?: string) =>
+      setter(request, 'authority', authority, authority === undefined || /^[^\s/?#@\\]+$/.test(authority)),
+    '[method]outgoing-request.headers': (request: OutgoingRequest): Fields => ({ ...request.headers, mutable: false }),
+    '[constructor]request-options': (): RequestOptions => ({}),
+    ...timeout('connect'),
+    ...timeout('firstByte'),
+    ...timeout('betweenBytes'),
+    '[static]response-outparam.set': (outparam: ResponseOutparam, response: Result<OutgoingResponse, HttpError>) =>
+      outparam.set(response),
+    '[method]response-outparam.send-informational': () => ok(),
+    '[method]incoming-response.status': (response: IncomingResponse) => response.status,
+    '[method]incoming-response.headers': (response: IncomingResponse) => response.headers,
+    '[method]incoming-response.consume': consume,
+    '[method]incoming-body.stream': (incoming: IncomingBody) => {
+      if (incoming.taken) return err()
+      incoming.taken = true
+      return ok(incoming.open())
+    },
+    // What `fetch` gives has no trailers.
+    '[static]incoming-body.finish': () => ({ taken: false }),
+    '[method]future-trailers.subscribe': () => READY,
+    '[method]future-trailers.get': (future: { taken: boolean }) => {
+      if (future.taken) return err()
+      future.taken = true
+      return ok(ok(undefined))
+    },
+    '[constructor]outgoing-response': (headers: Fields): OutgoingResponse => ({ headers, status: 200, body: undefined }),
+    '[method]outgoing-response.status-code': (response: OutgoingResponse) => response.status,
+    '[method]outgoing-response.set-status-code': (response: OutgoingResponse, status: number) =>
+      setter(response, 'status', status, status >= 100 && status <= 999),
+    '[method]outgoing-response.headers': (response: OutgoingResponse): Fields => ({ ...response.headers, mutable: false }),
+    '[method]outgoing-response.body': body,
+    '[method]outgoing-body.write': (outgoing: OutgoingBody) => {
+      if (outgoing.taken) return err()
+      outgoing.taken = true
+      // Dropping the stream doesn't end the body: `finish` does, and without it the body is broken off.
+      return ok({ ...outgoing.pipe.output, close() {} })
+    },
+    '[static]outgoing-body.finish': finish,
+    '[resource-drop]outgoing-body': (outgoing: OutgoingBody) => {
+      if (!outgoing.finished) outgoing.pipe.fail(new Error('the component dropped the body before its end'))
+    },
+    '[method]future-incoming-response.subscribe': (future: FutureResponse) => future.pollable,
+    '[method]future-incoming-response.get': (future: FutureResponse) => {
+      if (future.outcome === undefined) return undefined
+      if (future.taken) return err()
+      future.taken = true
+      return ok(future.outcome)
+    },
+    '[resource-drop]future-incoming-response': (future: FutureResponse) => {
+      if (future.outcome === undefined) future.abort()
+    },
+  }
+  return { functions }
+}
