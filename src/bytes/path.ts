@@ -12,9 +12,7 @@ export type PathResult = { readonly path: string } | { readonly problem: string 
 export function normalizePath(input: string): PathResult {
   if (input.length > PATH_LENGTH) return { problem: `is longer than ${PATH_LENGTH} characters` }
   if (input.includes('\\')) return { problem: 'has a backslash; use "/" between folders' }
-  // eslint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(input))
-    return { problem: 'has a control character; rename the file' }
+  if (/\p{Cc}/u.test(input)) return { problem: 'has a control character; rename the file' }
   if (/\p{Surrogate}/u.test(input)) return { problem: 'is not valid Unicode; rename the file' }
   if (input.startsWith('/'))
     return { problem: 'is absolute; paths are relative to the application' }
@@ -31,7 +29,7 @@ export function normalizePath(input: string): PathResult {
 export function quotePath(path: string): string {
   const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path
   return JSON.stringify(shown).replace(
-    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
