@@ -16,13 +16,15 @@ export function normalizePath(input: string): PathResult {
   if (/\p{Surrogate}/u.test(input)) return { problem: 'is not valid Unicode; rename the file' }
   if (input.startsWith('/'))
     return { problem: 'is absolute; paths are relative to the application' }
-  if (/^[A-Za-z]:/.test(input))
-    return { problem: 'begins with a drive letter; paths are relative to the application' }
   const segments = input.split('/').filter((segment) => segment !== '' && segment !== '.')
   if (segments.includes('..'))
     return { problem: 'has a ".." segment; paths may not lead out of the application' }
   if (segments.length === 0) return { problem: 'is empty; it should name a file' }
-  return { path: segments.join('/') }
+  const path = segments.join('/')
+  // Looked for last: `./C:/x` has one too.
+  if (/^[A-Za-z]:/.test(path))
+    return { problem: 'begins with a drive letter; paths are relative to the application' }
+  return { path }
 }
 
 /** A path as it may stand in a message: bounded, and nothing in it moves the cursor. */

@@ -129,6 +129,7 @@ describe('readAppSource', () => {
     'a/../b',
     '/a',
     'C:/a',
+    './C:/a',
     'a\\b',
     'a\u0000b',
     'a\nb',
