@@ -4,12 +4,14 @@ import { defineConfig } from 'tsup'
 // `spindle/node` is an instance of the class that `spindle/errors` exports.
 export default defineConfig({
   entry: {
+    app: 'src/spin/index.ts',
     errors: 'src/errors.ts',
     index: 'src/index.ts',
     node: 'src/node/index.ts',
     reference: 'src/oci/reference.ts',
     run: 'src/run/index.ts',
     serve: 'src/serve/index.ts',
+    store: 'src/store/index.ts',
     'trust-root': 'src/trust/trust-root.ts',
   },
   format: 'esm',

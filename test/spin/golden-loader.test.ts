@@ -34,13 +34,13 @@ async function treeOf(folder: string): Promise<Map<string, Uint8Array>> {
 
 /** A lock in the form that Spin writes for its own machine: URLs of files for digests, one folder for all files. */
 async function localForm(locked: unknown, tree: ReadonlyMap<string, Uint8Array>): Promise<unknown> {
-  const urls = new Map([
-    [await digestOf(REMOTE), `file://<cache-dir>/spin/registry/wasm/${ZEROS}`] as const,
+  const urls = new Map<string, string>([
+    [await digestOf(REMOTE), `file://<cache-dir>/spin/registry/wasm/${ZEROS}`],
   ])
   for (const [path, bytes] of tree) {
     if (path.endsWith('.wasm')) urls.set(await digestOf(bytes), `file://<test-dir>/${path}`)
   }
-  return JSON.parse(JSON.stringify(locked), (key, value) => {
+  return JSON.parse(JSON.stringify(locked), (_, value) => {
     if (value !== null && typeof value === 'object' && 'content_type' in value) {
       return { content_type: value.content_type, source: urls.get(value.digest) }
     }

@@ -1,0 +1,5 @@
+/** Where artifacts are kept outside registries. Exported as `spindle/store`. */
+export type * from '../types.ts'
+export { readLayoutTar, type LayoutArchive } from './layout-tar.ts'
+export { createLayoutStore, type LayoutFiles } from './layout.ts'
+export { createMemoryStore } from './memory.ts'
