@@ -51,11 +51,19 @@ export class ResponseError extends SpindleError {
   /** Query values and user-info removed: redirects carry signatures there. */
   readonly url: string
   readonly details: readonly ResponseDetail[]
+  /** Milliseconds that the server asked to wait before the next attempt. */
+  readonly retryAfter?: number
 
   constructor(
     code: ErrorCode,
     message: string,
-    response: { status: number; method: string; url: string; details?: readonly ResponseDetail[] },
+    response: {
+      status: number
+      method: string
+      url: string
+      details?: readonly ResponseDetail[]
+      retryAfter?: number
+    },
     options?: { cause?: unknown },
   ) {
     super(code, message, options)
@@ -63,6 +71,7 @@ export class ResponseError extends SpindleError {
     this.method = response.method
     this.url = response.url
     this.details = response.details ?? []
+    if (response.retryAfter !== undefined) this.retryAfter = response.retryAfter
   }
 }
 

@@ -94,6 +94,15 @@ export interface TransportOptions {
   timeout?: number | false
   /** Hosts (with port) that may be reached over plain http. Loopback always may. */
   insecure?: readonly string[]
+  /** Told once of each thing that a server says by a `Warning` header. Nothing acts on them. */
+  onWarning?: (warning: ServerWarning) => void
+}
+
+/** @see Distribution Spec 1.1, Warnings */
+export interface ServerWarning {
+  /** Host and port. */
+  readonly host: string
+  readonly message: string
 }
 
 /** Holds the token cache, limiter and retry policy; share one between calls to share them. */
@@ -101,6 +110,15 @@ export interface Transport {
   readonly fetch: (request: TransportRequest) => Promise<Response>
   /** `http:` for loopback and hosts named in `insecure`, else `https:`. */
   readonly protocol: (registry: string) => 'http:' | 'https:'
+  /**
+   * Whether a failure of attempt `n` (1-based) is worth another one under this transport's policy;
+   * if so, waits its time first. For work that takes more than one request to do again.
+   */
+  readonly again: (
+    error: unknown,
+    attempt: number,
+    options?: { readonly signal?: AbortSignal | undefined; readonly also?: (error: unknown) => boolean },
+  ) => Promise<boolean>
 }
 
 /** A request that can be made again: its body is opened anew for each attempt. */
@@ -110,12 +128,19 @@ export interface TransportRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: BodySource
   readonly signal?: AbortSignal
-  /** Absent: no registry authentication. */
-  readonly scope?: AuthScope
+  /** What it is for, the request's own first. Absent: no registry authentication. */
+  readonly scope?: AuthScope | readonly AuthScope[]
   /** Statuses that the caller handles; any other of 400 and above rejects. */
   readonly expect?: readonly number[]
   /** Bytes of the body that have been handed to the network. */
   readonly onUpload?: (loaded: number) => void
+  /**
+   * Not sent again after a failure that may have reached the server: half of it may have been kept.
+   * A 429 has not been looked at, so it is no such failure.
+   */
+  readonly once?: boolean
+  /** A redirect to another origin is answered as it is, not followed. */
+  readonly sameOrigin?: boolean
 }
 
 /** Emitted in this order: one `plan`, then `blob`s interleaved, then one `manifest` per manifest. */
@@ -140,7 +165,7 @@ export interface OperationOptions {
 }
 
 export interface RemoteOptions extends OperationOptions, TransportOptions {
-  /** Reuse a transport. Together with `fetch`, `credentials`, `retry`, `timeout` or `insecure` it is a `TypeError`. */
+  /** Reuse a transport. Together with any option that makes one it is a `TypeError`. */
   transport?: Transport
   /** Blobs in flight at once. Default 8. */
   concurrency?: number

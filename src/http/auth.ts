@@ -1,0 +1,182 @@
+import { SpindleError } from '../errors.ts'
+import type { AuthScope, CredentialSource, Credentials } from '../types.ts'
+import { type Challenge, parseChallenges } from './challenge.ts'
+import { coversScopes, formatScope, mergeScopes } from './scope.ts'
+import { fetchToken, formatBasic, type SendChecked, type Token } from './token.ts'
+import { raceAbort } from './wait.ts'
+
+/** Tokens held at once; a mirror of many repositories must not grow without end. */
+const MAX_TOKENS = 256
+
+interface CachedToken {
+  readonly origin: string
+  readonly realm: string
+  readonly service: string | undefined
+  readonly scopes: readonly string[]
+  readonly token: Promise<Token>
+}
+
+/** What an origin was seen to ask for; used before it asks again. */
+type Scheme =
+  { readonly basic: true } | { readonly realm: string; readonly service: string | undefined }
+
+/** Answers challenges of registries, and spares them by what it has learned. */
+export interface Auth {
+  /** The header to begin with; `undefined` as long as the origin hasn't asked for one. */
+  readonly begin: (
+    origin: URL,
+    scopes: readonly AuthScope[],
+    signal?: AbortSignal,
+  ) => Promise<string | undefined>
+  /** The header to come back with after a 401; `undefined` when there is no better one. */
+  readonly answer: (
+    origin: URL,
+    scopes: readonly AuthScope[],
+    refused: { readonly challenges: string; readonly sent: string | undefined },
+    signal?: AbortSignal,
+  ) => Promise<string | undefined>
+}
+
+export function createAuth(send: SendChecked, source: CredentialSource | undefined): Auth {
+  const schemes = new Map<string, Scheme>()
+  /** Scopes that a registry wanted beyond those that were meant, by those that were meant. */
+  const wanted = new Map<string, readonly string[]>()
+  const cache = new Map<string, CachedToken>()
+  const findCredentials = createLookup(source)
+
+  const tokenFor = async (
+    origin: URL,
+    { realm, service }: { realm: string; service: string | undefined },
+    scopes: readonly string[],
+    credentials: Credentials | undefined,
+    signal?: AbortSignal,
+  ): Promise<string> => {
+    const key = JSON.stringify([origin.origin, realm, service, scopes.toSorted()])
+    const isSame = (entry: CachedToken): boolean =>
+      entry.origin === origin.origin && entry.realm === realm && entry.service === service
+    const held =
+      cache.get(key) ??
+      [...cache.values()].find((entry) => isSame(entry) && coversScopes(entry.scopes, scopes))
+    if (held !== undefined) {
+      const token = await raceAbort(held.token, signal)
+      if (token.renewAt > Date.now()) return `Bearer ${token.value}`
+      forget(held)
+      // Whoever was first to see its age has begun to fetch the next.
+      const next = cache.get(key)
+      if (next !== undefined) return `Bearer ${(await raceAbort(next.token, signal)).value}`
+    }
+    // Without the caller's signal: others wait for the same token.
+    const token = fetchToken(send, { realm, service, scopes, registry: origin, credentials })
+    const entry: CachedToken = { origin: origin.origin, realm, service, scopes, token }
+    if (cache.size >= MAX_TOKENS) cache.delete(cache.keys().next().value!)
+    cache.set(key, entry)
+    token.catch(() => forget(entry))
+    return `Bearer ${(await raceAbort(token, signal)).value}`
+  }
+  const forget = (gone: CachedToken): void => {
+    for (const [key, entry] of cache) if (entry === gone) cache.delete(key)
+  }
+  const drop = async (sent: string): Promise<void> => {
+    for (const [key, entry] of cache) {
+      const token = await entry.token.catch(() => undefined)
+      if (token !== undefined && `Bearer ${token.value}` === sent) cache.delete(key)
+    }
+  }
+  const bearer = (
+    origin: URL,
+    scheme: { realm: string; service: string | undefined },
+    scopes: readonly string[],
+    credentials: Credentials | undefined,
+    signal?: AbortSignal,
+  ): Promise<string> | string =>
+    credentials !== undefined && 'token' in credentials
+      ? `Bearer ${credentials.token}`
+      : tokenFor(origin, scheme, scopes, credentials, signal)
+
+  return {
+    async begin(origin, scopes, signal) {
+      const scheme = schemes.get(origin.origin)
+      if (scheme === undefined) return undefined
+      const credentials = await findCredentials(scopes, signal)
+      if ('basic' in scheme) return basic(credentials)
+      const meant = mergeScopes(scopes.map(formatScope))
+      return bearer(
+        origin,
+        scheme,
+        wanted.get([origin.origin, ...meant].join(' ')) ?? meant,
+        credentials,
+        signal,
+      )
+    },
+    async answer(origin, scopes, { challenges, sent }, signal) {
+      const offered = parseChallenges(challenges)
+      const credentials = await findCredentials(scopes, signal)
+      const asBearer = offered.find(({ scheme }) => scheme === 'bearer')
+      const realm = asBearer?.parameters.get('realm')
+      if (asBearer === undefined || realm === undefined) {
+        if (!offered.some(({ scheme }) => scheme === 'basic')) return undefined
+        const header = basic(credentials)
+        // Also when it was refused: this is how to begin with other credentials.
+        schemes.set(origin.origin, { basic: true })
+        return header === sent ? undefined : header
+      }
+      if (sent !== undefined) await drop(sent)
+      const scheme = { realm, service: asBearer.parameters.get('service') }
+      const meant = mergeScopes(scopes.map(formatScope))
+      // What was asked for stands first: some services read only that.
+      const asked = mergeScopes([...challengedScopes(asBearer), ...meant])
+      schemes.set(origin.origin, scheme)
+      if (wanted.size >= MAX_TOKENS) wanted.clear()
+      if (!coversScopes(meant, asked)) wanted.set([origin.origin, ...meant].join(' '), asked)
+      const header = await bearer(origin, scheme, asked, credentials, signal)
+      return header === sent ? undefined : header
+    },
+  }
+}
+
+function challengedScopes({ parameters }: Challenge): string[] {
+  return (parameters.get('scope') ?? '').split(' ').filter((scope) => scope !== '')
+}
+
+function basic(credentials: Credentials | undefined): string | undefined {
+  if (credentials === undefined) return undefined
+  if ('username' in credentials) return formatBasic(credentials)
+  // A registry that asks for Basic may still know a token when it sees one.
+  return 'token' in credentials ? `Bearer ${credentials.token}` : undefined
+}
+
+/** Asks a keychain once per scope; plain credentials belong to the first registry that is named. */
+function createLookup(
+  source: CredentialSource | undefined,
+): (scopes: readonly AuthScope[], signal?: AbortSignal) => Promise<Credentials | undefined> {
+  const found = new Map<string, Promise<Credentials | undefined>>()
+  let owner: string | undefined
+  return async (scopes, signal) => {
+    const scope = scopes[0]
+    if (scope === undefined || source === undefined) return undefined
+    if (typeof source !== 'function') {
+      owner ??= scope.registry
+      if (owner === scope.registry) return source
+      throw new TypeError(
+        `the "credentials" given are those of ${owner}, and ${scope.registry} asks for some: give a function from registry to credentials`,
+      )
+    }
+    const key = `${scope.registry}/${formatScope(scope)}`
+    let asked = found.get(key)
+    if (asked === undefined) {
+      asked = (async () => assertCredentials(await source(scope)))()
+      found.set(key, asked)
+      asked.catch(() => found.delete(key))
+    }
+    return raceAbort(asked, signal)
+  }
+}
+
+function assertCredentials(value: Credentials | undefined): Credentials | undefined {
+  if (value === undefined || 'username' in value || 'token' in value || 'refreshToken' in value)
+    return value
+  throw new SpindleError(
+    'ERR_CREDENTIALS_INVALID',
+    'the "credentials" function gave something else than { username, password }, { token } or { refreshToken }',
+  )
+}

@@ -1,0 +1,50 @@
+import { SpindleError } from '../errors.ts'
+import type { Platform } from './platform.ts'
+import { redactUrl } from './redact.ts'
+
+/** What a registry must let a page read; without them uploads and tokens can't work. */
+const EXPOSED =
+  'Location, Docker-Content-Digest, Link, Range, OCI-Subject, WWW-Authenticate, Content-Length'
+
+/** A failure to get any answer, with what is known of the reason. */
+export function networkError(
+  method: string,
+  url: URL,
+  platform: Platform,
+  cause: unknown,
+): SpindleError {
+  const what = `${method} ${redactUrl(url)} got no answer`
+  if (platform.guarded) {
+    const { origin } = platform
+    const sameOrigin = origin === url.origin
+    return new SpindleError(
+      'ERR_NETWORK',
+      sameOrigin
+        ? `${what}: the browser does not say why`
+        : `${what}: the browser does not say why. If ${url.host} is up, it does not allow this by CORS: it must allow the origin ${origin ?? 'null'}, the method ${method} and the headers Authorization and Content-Type, answer OPTIONS without login, and expose ${EXPOSED}; or go through a relay (createRelayHandler)`,
+      { cause },
+    )
+  }
+  const code = codeOf(cause)
+  if (code === 'UND_ERR_HEADERS_OVERFLOW')
+    return new SpindleError(
+      'ERR_RESPONSE',
+      `${method} ${redactUrl(url)} was answered with more headers than are read; in Node, raise the limit with --max-http-header-size=65536`,
+      { cause },
+    )
+  return new SpindleError(
+    'ERR_NETWORK',
+    `${what}${code === undefined ? '' : ` (${code})`}; check the host and the connection`,
+    { cause },
+  )
+}
+
+/** The deepest code among the causes, as `ECONNREFUSED`. */
+function codeOf(error: unknown): string | undefined {
+  let found: string | undefined
+  for (let depth = 0, at = error; depth < 5 && at instanceof Error; depth++, at = at.cause) {
+    const { code } = at as Error & { code?: unknown }
+    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,40}$/.test(code)) found = code
+  }
+  return found
+}

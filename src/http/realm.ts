@@ -1,0 +1,38 @@
+import { SpindleError } from '../errors.ts'
+import { redactUrl } from './redact.ts'
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
+}
+
+/** Addresses of the inside of a network. `URL` has brought odd spellings of IPv4 into this form. */
+function isPrivate(hostname: string): boolean {
+  return (
+    isLoopback(hostname) ||
+    hostname.endsWith('.localhost') ||
+    /^(?:0|10|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\./.test(
+      hostname,
+    ) ||
+    /^\[(?:::|f[cd]|fe[89ab])/.test(hostname)
+  )
+}
+
+/**
+ * Where a registry sends us for a token, and with it our password: https, unless the registry
+ * itself is http, and not into a private network that the registry isn't in.
+ * @throws `ERR_UNAUTHORIZED`
+ */
+export function assertRealm(realm: URL, registry: URL): void {
+  const refuse = (why: string): SpindleError =>
+    new SpindleError(
+      'ERR_UNAUTHORIZED',
+      `${registry.host} names a token service at ${redactUrl(realm)}, which ${why}: no credentials were sent; check the address of the registry`,
+    )
+  if (realm.protocol !== 'https:' && !(realm.protocol === 'http:' && registry.protocol === 'http:'))
+    throw refuse('is not https')
+  if (realm.username !== '' || realm.password !== '') throw refuse('has a user name in it')
+  if (realm.hostname === registry.hostname) return
+  if (isLoopback(realm.hostname) && isLoopback(registry.hostname)) return
+  if (isPrivate(realm.hostname)) throw refuse('is in a private network')
+  if (realm.protocol === 'http:' && !isPrivate(registry.hostname)) throw refuse('is not https')
+}

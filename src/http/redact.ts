@@ -1,0 +1,21 @@
+/**
+ * A URL as it may stand in a message: without user-info, query and fragment. Redirects to storage
+ * carry signatures there, and upload locations carry session state.
+ */
+export function redactUrl(url: URL | string): string {
+  const { origin, pathname, search } = new URL(url)
+  return `${origin}${pathname}${search === '' ? '' : '?…'}`
+}
+
+/** What a server said, as it may stand in a message: no secrets that it echoes, no control characters. */
+export function redactText(text: string, limit = 300): string {
+  const clean = text
+    .slice(0, limit * 4)
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, ' ')
+    .replace(/(https?:\/\/)[^\s/"'@]*@/gi, '$1')
+    .replace(/(https?:\/\/[^\s?"']*)\?[^\s"']*/gi, '$1?…')
+    .replace(/\b(bearer|basic)\s+[\w+/.~=-]{6,}/gi, '$1 …')
+    .replace(/\b(password|secret|[a-z_]*token)(["']?\s*[=:]\s*["']?)[^\s"',&]{4,}/gi, '$1$2…')
+    .trim()
+  return clean.length > limit ? `${clean.slice(0, limit)}…` : clean
+}

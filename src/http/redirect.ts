@@ -1,0 +1,78 @@
+import { SpindleError } from '../errors.ts'
+import { redactUrl } from './redact.ts'
+
+/** Real chains have one or two hops: registry, storage, a region of it. */
+export const MAX_HOPS = 5
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/** What one hop sends. `sensitive` headers are for the first origin only. */
+export interface Hop {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Headers
+}
+
+export interface RedirectOptions {
+  readonly sameOrigin: boolean
+  /** May refuse by throwing. */
+  readonly onRedirect?: ((from: URL, to: URL) => void) | undefined
+}
+
+/**
+ * Sends a request and follows its redirects by hand: `fetch` of older Workers hands `Authorization`
+ * to the new origin, Node's can't send a body again, and no one refuses to leave https.
+ *
+ * Browsers hide redirects and follow them on their own, as safely.
+ * @throws `ERR_RESPONSE` for a redirect that must not be followed.
+ * @see RFC 9110, 15.4
+ */
+export async function followRedirects(
+  send: (hop: Hop) => Promise<Response>,
+  first: Hop,
+  { sameOrigin, onRedirect }: RedirectOptions,
+): Promise<{ response: Response; url: URL }> {
+  let hop = first
+  for (let hops = 0; ; hops++) {
+    const response = await send(hop)
+    const location = response.headers.get('location')
+    const rewrites = response.status < 304
+    if (!REDIRECTS.has(response.status) || location === null) return { response, url: hop.url }
+    // Only 307 and 308 say that a body is to be sent again.
+    if (rewrites && hop.method !== 'GET' && hop.method !== 'HEAD') return { response, url: hop.url }
+    const to = resolveRedirect(location, hop.url)
+    if (to.origin !== hop.url.origin && sameOrigin) return { response, url: hop.url }
+    void response.body?.cancel().catch(() => {})
+    if (hops >= MAX_HOPS) throw refuse(hop.url, to, `after ${MAX_HOPS} others`)
+    onRedirect?.(hop.url, to)
+    const headers = new Headers(hop.headers)
+    if (to.origin !== hop.url.origin)
+      for (const name of ['authorization', 'cookie', 'proxy-authorization']) headers.delete(name)
+    hop = { method: hop.method, url: to, headers }
+  }
+}
+
+function resolveRedirect(location: string, from: URL): URL {
+  let to: URL
+  try {
+    to = new URL(location, from)
+  } catch (cause) {
+    throw new SpindleError('ERR_RESPONSE', `${redactUrl(from)} redirects to no URL`, { cause })
+  }
+  // `fetch` refuses URLs with user-info, and nobody but us gives us credentials.
+  to.username = ''
+  to.password = ''
+  if (to.protocol !== 'https:' && to.protocol !== from.protocol)
+    throw refuse(from, to, 'which is not https')
+  if (to.protocol !== 'https:' && to.protocol !== 'http:')
+    throw refuse(from, to, 'which is no web address')
+  return to
+}
+
+function refuse(from: URL, to: URL, why: string): SpindleError {
+  const target = /^https?:$/.test(to.protocol) ? redactUrl(to) : to.protocol
+  return new SpindleError(
+    'ERR_RESPONSE',
+    `${redactUrl(from)} redirects to ${target}, ${why}: not followed`,
+  )
+}

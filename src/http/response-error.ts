@@ -1,0 +1,129 @@
+import { ResponseError, type ErrorCode, type ResponseDetail } from '../errors.ts'
+import { chunksOf, concat } from '../bytes/stream.ts'
+import { isJsonObject } from '../bytes/json.ts'
+import { decodeUtf8Lossy } from '../bytes/text.ts'
+import { redactText, redactUrl } from './redact.ts'
+import { parseRetryAfter } from './retry-after.ts'
+
+/** What is read of an error's body: real ones have some hundred bytes, proxies send pages. */
+export const ERROR_BODY_BYTES: number = 64 * 1024
+const MAX_DETAILS = 16
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  401: 'ERR_UNAUTHORIZED',
+  403: 'ERR_UNAUTHORIZED',
+  404: 'ERR_NOT_FOUND',
+  409: 'ERR_CONFLICT',
+  412: 'ERR_CONFLICT',
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  401: 'log in, or give credentials that are good for this',
+  403: 'these credentials may not do that here; ask for the right, or check that the repository exists',
+  404: 'check the name; what is private is answered so too',
+  405: 'the server does not offer this, or not for this content',
+  413: 'it is too large for the server or a proxy before it; raise their limit, or set "chunkSize"',
+  429: 'too many requests; wait, or lower "concurrency"',
+  431: 'the headers are too large for the server',
+  5: 'the trouble is on the server; try again later',
+  DIGEST_INVALID: 'what arrived is not what was announced; was it changed while it was sent?',
+  NAME_UNKNOWN: 'check the name; some registries want the repository created first',
+  MANIFEST_INVALID: 'the registry may not allow these media types (GitLab and Quay keep a list)',
+  MANIFEST_BLOB_UNKNOWN: 'a blob it lists is missing; push again',
+  TOOMANYREQUESTS: 'too many requests; wait, or log in for a higher limit',
+}
+
+/**
+ * An answer that is not what was asked for, as an error. Reads its body, up to 64 KiB, and closes it.
+ *
+ * The message has the method, the URL without secrets, the status, the server's own codes and what
+ * to do next.
+ */
+export async function responseError(
+  response: Response,
+  method: string,
+  url: URL | string,
+  hint?: string,
+): Promise<ResponseError> {
+  const text = await readStart(response)
+  const details = parseDetails(text)
+  const { status } = response
+  const known = details.find(({ code }) => Object.hasOwn(ADVICE, code))?.code
+  const advice = hint ?? ADVICE[known ?? status] ?? ADVICE[Math.floor(status / 100)]
+  const said =
+    details.length > 0
+      ? details.map(({ code, message }) => (message ? `${code} (${message})` : code)).join(', ')
+      : describeText(text, response)
+  const retryAfter = parseRetryAfter(response.headers.get('retry-after'), text)
+  const message = `${method} ${redactUrl(url)} was answered ${status}${said === '' ? '' : `: ${said}`}`
+  return new ResponseError(
+    codeOf(status, details),
+    advice === undefined ? message : `${message}; ${advice}`,
+    {
+      status,
+      method,
+      url: redactUrl(url),
+      details,
+      ...(retryAfter !== undefined && { retryAfter }),
+    },
+  )
+}
+
+function codeOf(status: number, details: readonly ResponseDetail[]): ErrorCode {
+  if (details.some(({ code }) => code === 'DIGEST_INVALID')) return 'ERR_DIGEST_MISMATCH'
+  return CODES[status] ?? 'ERR_RESPONSE'
+}
+
+async function readStart(response: Response): Promise<string> {
+  if (response.body === null) return ''
+  const chunks: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const chunk of chunksOf(response.body)) {
+      chunks.push(chunk.subarray(0, ERROR_BODY_BYTES - size))
+      size += chunk.length
+      if (size >= ERROR_BODY_BYTES) break
+    }
+  } catch {
+    // The status says enough; what was read of the body is a help, not a need.
+  }
+  return decodeUtf8Lossy(concat(chunks))
+}
+
+/** Registries send `{errors: [{code, message, detail}]}`, token services `{details}` or `{error}`. */
+function parseDetails(text: string): ResponseDetail[] {
+  let document: unknown
+  try {
+    document = JSON.parse(text)
+  } catch {
+    return []
+  }
+  if (!isJsonObject(document)) return []
+  const { errors, error, error_description: description, details, message } = document
+  const list: readonly unknown[] = Array.isArray(errors)
+    ? errors
+    : [{ code: error ?? 'UNKNOWN', message: description ?? details ?? message }]
+  return list.slice(0, MAX_DETAILS).flatMap((entry): ResponseDetail[] => {
+    if (!isJsonObject(entry)) return []
+    const { code, message: told, detail } = entry
+    const said = typeof told === 'string' && told !== '' ? redactText(told) : undefined
+    if (typeof code !== 'string' || (code === 'UNKNOWN' && said === undefined)) return []
+    return [
+      {
+        code: redactText(code, 64),
+        ...(said !== undefined && { message: said }),
+        ...(detail !== undefined && detail !== null && { detail }),
+      },
+    ]
+  })
+}
+
+function describeText(text: string, response: Response): string {
+  const type = response.headers.get('content-type') ?? ''
+  // Of a page only its title says something.
+  if (/html/i.test(type) || /^\s*</.test(text)) {
+    const title = /<title[^>]{0,100}>([^<]{1,200})/i.exec(text)?.[1]
+    return title === undefined ? '' : redactText(title, 100)
+  }
+  return redactText(text, 200)
+}

@@ -1,0 +1,45 @@
+import { ResponseError, SpindleError } from '../errors.ts'
+import type { RetryOptions } from '../types.ts'
+import { wait } from './wait.ts'
+
+const DEFAULT_LIMIT = 2
+const DEFAULT_MAX_DELAY = 60_000
+
+/** What another attempt may mend; the rest is the caller's to change. */
+const STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
+
+export interface AgainOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Failures beyond the usual ones that another attempt may mend. */
+  readonly also?: (error: unknown) => boolean
+}
+
+/** Whether a failure of attempt `n` (1-based) is worth another one; if so, waits its time first. */
+export type Again = (error: unknown, attempt: number, options?: AgainOptions) => Promise<boolean>
+
+export function createRetry(options: RetryOptions | false = {}): Again {
+  if (options === false) return async () => false
+  const { limit = DEFAULT_LIMIT, delay = defaultDelay, maxDelay = DEFAULT_MAX_DELAY } = options
+  if (!Number.isInteger(limit) || limit < 0)
+    throw new TypeError(`"retry.limit" must be a whole number of 0 or more, not ${limit}`)
+  return async (error, attempt, { signal, also } = {}) => {
+    if (attempt > limit || !(isTransient(error) || also?.(error) === true)) return false
+    const asked = error instanceof ResponseError ? error.retryAfter : undefined
+    // To wait less than asked is certain to fail again.
+    if (asked !== undefined && asked > maxDelay) return false
+    await wait(asked ?? delay(attempt), signal)
+    return true
+  }
+}
+
+export function isTransient(error: unknown): boolean {
+  if (error instanceof ResponseError) return STATUSES.has(error.status)
+  return (
+    error instanceof SpindleError && (error.code === 'ERR_NETWORK' || error.code === 'ERR_TIMEOUT')
+  )
+}
+
+/** Doubles each time; spread, so that workers that failed together don't return together. */
+function defaultDelay(attempt: number): number {
+  return 250 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)
+}

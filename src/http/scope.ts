@@ -1,0 +1,52 @@
+import type { AuthScope } from '../types.ts'
+
+/** `repository:name:pull,push`, as token services spell what a token is good for. */
+export function formatScope({ repository, actions }: AuthScope): string {
+  return `repository:${repository}:${[...actions].sort().join(',')}`
+}
+
+/**
+ * One entry per resource with all its actions, sorted, in the order that the resources came in:
+ * some services read only the first.
+ *
+ * Names may hold a colon, so the first and the last one part the three fields.
+ * @see https://distribution.github.io/distribution/spec/auth/scope/
+ */
+export function mergeScopes(scopes: Iterable<string>): string[] {
+  const actions = new Map<string, Set<string>>()
+  const opaque = new Set<string>()
+  for (const scope of scopes) {
+    const first = scope.indexOf(':')
+    const last = scope.lastIndexOf(':')
+    if (first < 0 || first === last) {
+      if (scope !== '') opaque.add(scope)
+      continue
+    }
+    const resource = scope.slice(0, last)
+    const known = actions.get(resource) ?? new Set()
+    for (const action of scope.slice(last + 1).split(',')) if (action !== '') known.add(action)
+    actions.set(resource, known)
+  }
+  const merged = [...actions].map(([resource, set]) => `${resource}:${[...set].sort().join(',')}`)
+  return [...merged, ...opaque]
+}
+
+/** Whether a token for `granted` is good for `wanted`. Both merged. */
+export function coversScopes(granted: readonly string[], wanted: readonly string[]): boolean {
+  return wanted.every((scope) => {
+    if (granted.includes(scope)) return true
+    const last = scope.lastIndexOf(':')
+    const resource = scope.slice(0, last + 1)
+    const held = granted.find(
+      (other) => other.startsWith(resource) && other.lastIndexOf(':') === last,
+    )
+    const actions = new Set(held?.slice(last + 1).split(','))
+    return (
+      last > 0 &&
+      scope
+        .slice(last + 1)
+        .split(',')
+        .every((action) => actions.has(action))
+    )
+  })
+}

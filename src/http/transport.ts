@@ -1,0 +1,226 @@
+import { ResponseError, SpindleError } from '../errors.ts'
+import type {
+  AuthScope,
+  BodySource,
+  Transport,
+  TransportOptions,
+  TransportRequest,
+} from '../types.ts'
+import { createAuth } from './auth.ts'
+import { isReplayable, openBody } from './body.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
+import { networkError } from './network-error.ts'
+import { detectPlatform, type Platform } from './platform.ts'
+import { isLoopback } from './realm.ts'
+import { followRedirects, type Hop } from './redirect.ts'
+import { redactUrl } from './redact.ts'
+import { responseError } from './response-error.ts'
+import { type Again, createRetry, isTransient } from './retry.ts'
+import { raceAbort } from './wait.ts'
+import { createWarner } from './warning.ts'
+
+const DEFAULT_TIMEOUT = 30_000
+/** The slowest upload that is waited for, in bytes per millisecond: 32 KiB a second. */
+const SLOWEST_UPLOAD = 32
+/** 401s answered for one request: no scheme, then too small a scope, then an expired token. */
+const MAX_CHALLENGES = 3
+
+/**
+ * Makes what all requests to registries and Bindle servers go through: retries, redirects,
+ * authentication, one pace per host.
+ *
+ * Exported from the main entry point. Share one between calls, and they share its tokens.
+ *
+ * @example One token for two calls
+ * ```ts
+ * const transport = createTransport({ credentials })
+ * await push(app, 'ghcr.io/team/hello:1', { transport })
+ * await sign('ghcr.io/team/hello:1', signer, { transport })
+ * ```
+ * @see {@link https://distribution.github.io/distribution/spec/auth/token/ Token authentication}
+ */
+export function createTransport(
+  options: TransportOptions = {},
+  platform: Platform = detectPlatform(),
+): Transport {
+  const { timeout = DEFAULT_TIMEOUT, insecure = [], onWarning } = options
+  if (timeout !== false && !(timeout > 0))
+    throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)
+  const insecureHosts = new Set(insecure.map((host) => new URL(`http://${host}`).host))
+  const fetchOnce = options.fetch ?? ((request: Request) => fetch(request))
+  const retry = createRetry(options.retry)
+  /** Failures that were tried again as often as they may be: no caller begins over. */
+  const exhausted = new WeakSet<object>()
+  const again: Again = async (error, count, how) =>
+    !exhausted.has(error as object) && (await retry(error, count, how))
+  const warn = createWarner(onWarning)
+  const limiters = new Map<string, Limiter>()
+  const auth = createAuth((request, onRedirect) => send(request, onRedirect), options.credentials)
+
+  const mayBePlain = (url: URL): boolean => isLoopback(url.hostname) || insecureHosts.has(url.host)
+
+  function limiterOf(host: string): Limiter {
+    const limiter = limiters.get(host) ?? createLimiter()
+    limiters.set(host, limiter)
+    return limiter
+  }
+
+  /** One request and its answer's headers. */
+  async function exchange(
+    { method, url, headers }: Hop,
+    request: TransportRequest,
+    checksRedirects: boolean,
+  ): Promise<Response> {
+    const { signal, body } = request
+    if (url.protocol === 'http:' && !mayBePlain(url))
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        `${redactUrl(url)} is plain http: name ${url.host} in "insecure" if its network may read along`,
+      )
+    await limiterOf(url.host).turn(signal)
+    const length = Number(headers.get('content-length') ?? NaN)
+    const opened = body === undefined ? undefined : await open(body, length, request, platform)
+    if (opened?.size !== undefined) headers.set('content-length', String(opened.size))
+    const stop = new AbortController()
+    const late = new SpindleError(
+      'ERR_TIMEOUT',
+      `${method} ${redactUrl(url)} was not answered in time; raise "timeout" if the server is slow`,
+    )
+    const timer =
+      timeout === false
+        ? undefined
+        : setTimeout(() => stop.abort(late), timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD)
+    const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+    try {
+      const init = {
+        ...opened?.init,
+        method,
+        headers,
+        signal: both,
+        // What can't be looked at must not be followed with a secret in the body.
+        redirect: !platform.guarded
+          ? 'manual'
+          : checksRedirects && method === 'POST'
+            ? 'error'
+            : 'follow',
+      } as const
+      const response = await raceAbort(fetchOnce(new Request(url, init)), both)
+      warn(response, url)
+      if (opened?.size !== undefined) request.onUpload?.(opened.size)
+      return response
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (error === late) throw late
+      // A body that broke is the cause, not the request that it broke.
+      const failure = opened?.failure()
+      if (failure !== undefined) throw failure.error
+      throw error instanceof SpindleError ? error : networkError(method, url, platform, error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async function attempt(
+    request: TransportRequest,
+    url: URL,
+    onRedirect?: (from: URL, to: URL) => void,
+  ): Promise<Response> {
+    const { method = 'GET', signal, sameOrigin = false } = request
+    const scopes = scopesOf(request.scope)
+    let authorization = scopes === undefined ? undefined : await auth.begin(url, scopes, signal)
+    const answered = new Set<string>()
+    for (;;) {
+      const headers = new Headers(request.headers)
+      if (authorization !== undefined) headers.set('authorization', authorization)
+      const sent = await followRedirects(
+        (hop) => exchange(hop, request, onRedirect !== undefined),
+        { method, url, headers },
+        { sameOrigin, onRedirect },
+      )
+      const { response } = sent
+      // Another origin's challenge is none of the registry's business, nor of its credentials'.
+      if (response.status !== 401 || scopes === undefined || sent.url.origin !== url.origin)
+        return response
+      const offered = response.headers.get('www-authenticate')
+      if (
+        offered === null ||
+        answered.size >= MAX_CHALLENGES ||
+        answered.has(offered) ||
+        !isReplayable(request.body)
+      )
+        return response
+      answered.add(offered)
+      const refused = { challenges: offered, sent: authorization }
+      const next = await auth.answer(url, scopes, refused, signal)
+      if (next === undefined) return response
+      void response.body?.cancel().catch(() => {})
+      authorization = next
+    }
+  }
+
+  async function send(
+    request: TransportRequest,
+    onRedirect?: (from: URL, to: URL) => void,
+  ): Promise<Response> {
+    const { method = 'GET', signal, expect = [], once = false } = request
+    const url = parseUrl(request.url)
+    signal?.throwIfAborted()
+    for (let count = 1; ; count++) {
+      try {
+        const response = await attempt(request, url, onRedirect)
+        const { status } = response
+        if ((status >= 200 && status < 300) || expect.includes(status)) {
+          limiterOf(url.host).ease()
+          return response
+        }
+        throw await responseError(response, method, url)
+      } catch (error) {
+        signal?.throwIfAborted()
+        const tooMany = error instanceof ResponseError && error.status === 429
+        if (tooMany)
+          limiterOf(url.host).slow(
+            Math.min(
+              error.retryAfter ?? 0,
+              options.retry === false ? 0 : (options.retry?.maxDelay ?? 60_000),
+            ),
+          )
+        if (!isReplayable(request.body) || (once && !tooMany)) throw error
+        if (await again(error, count, { signal })) continue
+        if (isTransient(error)) exhausted.add(error as object)
+        throw error
+      }
+    }
+  }
+
+  return {
+    fetch: (request) => send(request),
+    protocol: (registry) => (mayBePlain(new URL(`http://${registry}`)) ? 'http:' : 'https:'),
+    again,
+  }
+}
+
+function open(
+  body: BodySource,
+  length: number,
+  request: TransportRequest,
+  platform: Platform,
+): ReturnType<typeof openBody> {
+  return openBody(body, platform, {
+    size: Number.isNaN(length) ? undefined : length,
+    onUpload: request.onUpload,
+  })
+}
+
+function scopesOf(scope: TransportRequest['scope']): readonly AuthScope[] | undefined {
+  if (scope === undefined) return undefined
+  return 'registry' in scope ? [scope] : scope
+}
+
+function parseUrl(value: string | URL): URL {
+  const url = new URL(value)
+  if (url.username !== '' || url.password !== '')
+    throw new TypeError(`the URL of ${url.host} has a user name in it: give "credentials" instead`)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new TypeError(`${url.protocol} is no protocol to reach a server by`)
+  return url
+}

@@ -1,0 +1,121 @@
+import { SpindleError } from '../errors.ts'
+import { chunksOf, verifyStream } from '../bytes/stream.ts'
+import { streamFrom } from '../bytes/generate.ts'
+import type { Descriptor, OperationOptions } from '../types.ts'
+import type { RepositoryContext } from './context.ts'
+
+/**
+ * Cuts in one download that are mended, those without progress between them not counted twice:
+ * a source that gives a byte at a time must end.
+ */
+const MAX_CUTS = 16
+
+export async function hasBlob(
+  { transport, base, scope }: RepositoryContext,
+  { digest }: Descriptor,
+  { signal }: OperationOptions,
+): Promise<boolean> {
+  const response = await transport.fetch({
+    method: 'HEAD',
+    url: new URL(`blobs/${digest}`, base),
+    scope: scope('pull'),
+    expect: [404],
+    ...(signal !== undefined && { signal }),
+  })
+  return response.status !== 404
+}
+
+/**
+ * A blob's bytes, verified at their end. A connection that is cut is taken up where it broke.
+ * @see Distribution Spec 1.1, Pulling Blobs
+ */
+export async function fetchBlob(
+  context: RepositoryContext,
+  target: Descriptor,
+  options: OperationOptions,
+): Promise<ReadableStream<Uint8Array>> {
+  // The first answer is waited for here, so that a missing blob rejects and is no broken stream.
+  const first = await openAt(context, target, options, 0, undefined)
+  const stream = streamFrom(resuming(context, target, options, first))
+  return verifyStream(stream, target, options.createHasher ?? context.createHasher)
+}
+
+async function openAt(
+  { transport, base, scope }: RepositoryContext,
+  { digest }: Descriptor,
+  { signal }: OperationOptions,
+  from: number,
+  etag: string | undefined,
+): Promise<Response> {
+  return transport.fetch({
+    url: new URL(`blobs/${digest}`, base),
+    scope: scope('pull'),
+    headers: {
+      // A second coding would make sizes and ranges those of other bytes. Browsers see to it themselves.
+      'accept-encoding': 'identity',
+      ...(from > 0 && { range: `bytes=${from}-` }),
+      ...(from > 0 && etag !== undefined && { 'if-range': etag }),
+    },
+    ...(signal !== undefined && { signal }),
+  })
+}
+
+async function* resuming(
+  context: RepositoryContext,
+  target: Descriptor,
+  options: OperationOptions,
+  first: Response,
+): AsyncGenerator<Uint8Array> {
+  const { signal } = options
+  let response = first
+  let at = 0
+  let attempt = 0
+  for (let cuts = 0; ; cuts++) {
+    const before = at
+    try {
+      let skip = skipOf(response, at, target)
+      for await (const chunk of chunksOf(response.body ?? new Blob().stream(), signal)) {
+        const rest = chunk.subarray(Math.min(skip, chunk.length))
+        skip -= chunk.length - rest.length
+        if (rest.length === 0) continue
+        at += rest.length
+        yield rest
+        // Longer than announced is a lie, which the verifying stream around this one calls so.
+        if (at > target.size) return
+      }
+      if (at >= target.size) return
+      throw cut(target, at)
+    } catch (error) {
+      signal?.throwIfAborted()
+      const failure = error instanceof SpindleError ? error : cut(target, at, error)
+      attempt = at > before ? 1 : attempt + 1
+      if (cuts >= MAX_CUTS || !(await context.transport.again(failure, attempt, { signal })))
+        throw failure
+    }
+    // A strong tag only: with a weak one the registry must send all of it again.
+    const etag = response.headers.get('etag') ?? undefined
+    response = await openAt(context, target, options, at, etag?.startsWith('"') ? etag : undefined)
+  }
+}
+
+/** How many bytes of an answer are known already: 206 goes on where it was asked to, 200 begins again. */
+function skipOf(response: Response, at: number, { digest, size }: Descriptor): number {
+  if (response.status !== 206) return at
+  const [, first, total] =
+    /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
+  // Pages can't read the header unless it is exposed; the digest has the last word then.
+  if (first === undefined) return 0
+  if (Number(first) <= at && (total === '*' || Number(total) === size)) return at - Number(first)
+  throw new SpindleError(
+    'ERR_CONTENT_INVALID',
+    `the registry sent another part of ${digest} than was asked for; try again`,
+  )
+}
+
+function cut({ digest, size }: Descriptor, at: number, cause?: unknown): SpindleError {
+  return new SpindleError(
+    'ERR_NETWORK',
+    `the download of ${digest} broke off after ${at} of ${size} bytes; try again`,
+    { cause },
+  )
+}

@@ -1,0 +1,181 @@
+import { ResponseError, SpindleError } from '../errors.ts'
+import { algorithmOf, digestOf, isDigest } from '../bytes/digest.ts'
+import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
+import { readBounded, readVerified } from '../bytes/stream.ts'
+import { hasRegistryCode } from '../oci/error-codes.ts'
+import { isManifestType, MANIFEST_BYTES, MANIFEST_TYPES } from '../oci/manifest.ts'
+import { isTag } from '../oci/reference.ts'
+import type { BodySource, Descriptor, Digest, OperationOptions } from '../types.ts'
+import type { RepositoryContext } from './context.ts'
+import { assertKept } from './upload-put.ts'
+
+/** On HEAD too: docker-registry 2.8 answers 404 to an OCI manifest otherwise, GHCR as well. */
+const ACCEPT = { accept: MANIFEST_TYPES.join(', ') }
+
+/** A manifest as it came: checked against the digest that was asked for, if it was one. */
+export interface ReceivedManifest {
+  readonly descriptor: Descriptor
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+function manifestUrl({ base }: RepositoryContext, ref: string): URL {
+  if (!isTag(ref) && !isDigest(ref))
+    throw new SpindleError(
+      'ERR_REFERENCE_INVALID',
+      `${JSON.stringify(ref)} is neither a tag nor a digest`,
+    )
+  return new URL(`manifests/${ref}`, base)
+}
+
+/** `application/json; charset=utf-8` → `application/json` */
+export function mediaTypeOf(response: Response): string {
+  return (response.headers.get('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase()
+}
+
+/**
+ * What a tag or digest names. `Docker-Content-Digest` is believed here only: the bytes are checked
+ * when they are fetched.
+ * @see Distribution Spec 1.1, Pulling manifests
+ */
+export async function resolveManifest(
+  context: RepositoryContext,
+  ref: string,
+  options: OperationOptions,
+): Promise<Descriptor> {
+  const { transport, scope } = context
+  const response = await transport.fetch({
+    method: 'HEAD',
+    url: manifestUrl(context, ref),
+    headers: ACCEPT,
+    scope: scope('pull'),
+    expect: [405],
+    ...(options.signal !== undefined && { signal: options.signal }),
+  })
+  const mediaType = mediaTypeOf(response)
+  const digest = isDigest(ref) ? ref : response.headers.get('docker-content-digest')
+  const length = response.headers.get('content-length')
+  const size = length !== null && /^\d{1,15}$/.test(length) ? Number(length) : 0
+  // What a page may not read, or a registry leaves out, the bytes tell.
+  if (response.ok && isDigest(digest) && size > 0 && isManifestType(mediaType))
+    return { mediaType, digest, size }
+  return (await getManifest(context, ref, options)).descriptor
+}
+
+/**
+ * A manifest by tag or digest, bounded and, by digest, checked.
+ * @throws `ERR_CONTENT_INVALID` when it says to be of another type than it came as.
+ */
+export async function getManifest(
+  context: RepositoryContext,
+  ref: string,
+  { signal }: OperationOptions,
+  expected?: Descriptor,
+): Promise<ReceivedManifest> {
+  const { transport, scope } = context
+  const response = await transport.fetch({
+    url: manifestUrl(context, ref),
+    headers: ACCEPT,
+    scope: scope('pull'),
+    ...(signal !== undefined && { signal }),
+  })
+  const what = `the manifest ${ref} of ${context.reference.repository}`
+  const body = response.body ?? new Uint8Array()
+  const bytes =
+    expected === undefined
+      ? await readBounded(body, MANIFEST_BYTES, what, signal)
+      : await readVerified(body, expected, signal)
+  const digest = await digestOf(bytes, isDigest(ref) ? algorithmOf(ref) : 'sha256')
+  if (isDigest(ref) && digest !== ref)
+    throw new SpindleError(
+      'ERR_DIGEST_MISMATCH',
+      `${what} came with the digest ${digest}: the registry lies or is damaged`,
+    )
+  const mediaType = checkType(bytes, mediaTypeOf(response), what)
+  return {
+    descriptor: { mediaType: expected?.mediaType ?? mediaType, digest, size: bytes.length },
+    bytes,
+  }
+}
+
+/** Two readers must not take the same bytes for two things. */
+function checkType(bytes: Uint8Array, delivered: string, what: string): string {
+  const document = parseLooseJson(bytes, what)
+  const said = isJsonObject(document) ? document['mediaType'] : undefined
+  if (said === undefined || said === delivered) return delivered
+  throw new SpindleError(
+    'ERR_CONTENT_INVALID',
+    `${what} says that it is ${JSON.stringify(said)}, but was delivered as ${JSON.stringify(delivered)}`,
+  )
+}
+
+/**
+ * Puts a manifest under its digest, or a tag. Registries that haven't noticed its last blobs yet are
+ * given a moment.
+ * @returns Whether the registry says that it has noted the manifest's subject.
+ * @see Distribution Spec 1.1, Pushing Manifests
+ */
+export async function putManifest(
+  context: RepositoryContext,
+  { descriptor, bytes }: ReceivedManifest,
+  ref: string,
+  { signal }: OperationOptions,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const response = await context.transport.fetch({
+        method: 'PUT',
+        url: manifestUrl(context, ref),
+        headers: { 'content-type': descriptor.mediaType },
+        body: bytes,
+        scope: context.scope('pull', 'push'),
+        ...(signal !== undefined && { signal }),
+      })
+      void response.body?.cancel().catch(() => {})
+      assertKept(response, descriptor)
+      return response.headers.get('oci-subject') !== null
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (
+        !isTooEarly(error) ||
+        !(await context.transport.again(error, attempt, { signal, also: isTooEarly }))
+      )
+        throw error
+    }
+  }
+}
+
+function isTooEarly(error: unknown): boolean {
+  return hasRegistryCode(error, 'MANIFEST_BLOB_UNKNOWN')
+}
+
+/** The bytes of a manifest that is to be pushed, in memory: no registry takes more than 4 MiB. */
+export async function readManifestBody(
+  body: BodySource,
+  expected: Descriptor,
+  { signal }: OperationOptions,
+): Promise<ReceivedManifest> {
+  if (expected.size > MANIFEST_BYTES)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the manifest ${expected.digest} has ${expected.size} bytes; registries take ${MANIFEST_BYTES}`,
+    )
+  return { descriptor: expected, bytes: await readVerified(body, expected, signal) }
+}
+
+export async function deleteManifest(
+  { transport, base, scope }: RepositoryContext,
+  digest: Digest,
+  { signal }: OperationOptions,
+): Promise<void> {
+  const response = await transport.fetch({
+    method: 'DELETE',
+    url: new URL(`manifests/${digest}`, base),
+    scope: scope('delete'),
+    ...(signal !== undefined && { signal }),
+  })
+  void response.body?.cancel().catch(() => {})
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ResponseError && error.code === 'ERR_NOT_FOUND'
+}

@@ -1,0 +1,158 @@
+import { ResponseError, SpindleError } from '../errors.ts'
+import { chunksOf, concat, openStream } from '../bytes/stream.ts'
+import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
+import type { RepositoryContext, UploadSession } from './context.ts'
+import { resolveLocation } from './location.ts'
+import { putWhole, scopeAt } from './upload-put.ts'
+
+/** Times one chunk is taken up again; the registry keeps what it has got, so each can bring more. */
+const MAX_RESUMES = 8
+
+/**
+ * Uploads a blob in chunks, one after the other.
+ *
+ * Only the `Range` of an answer counts: docker-registry 2.8 answers 202 to chunks out of order and
+ * appends them (measured), ECR answers 201 and drops all but the first.
+ * @returns `false` when the registry does not take chunks; nothing is kept then.
+ * @see Distribution Spec 1.1, Pushing a blob in chunks
+ */
+export async function pushChunks(
+  context: RepositoryContext,
+  session: UploadSession,
+  expected: Descriptor,
+  body: BodySource,
+  options: OperationOptions & { chunk: number },
+): Promise<boolean> {
+  const { signal, onProgress, chunk: chunkSize } = options
+  const { digest, size } = expected
+  let { location } = session
+  let start = 0
+  for await (const chunk of regroup(body, chunkSize, signal)) {
+    const end = start + chunk.length
+    if (end > size) break
+    let at = start
+    for (let resumes = 0; at < end; resumes++) {
+      try {
+        const sent = await patch(context, location, chunk.subarray(at - start), at, options)
+        if (sent === undefined || sent.next !== end) return start === 0 ? false : refuse(expected)
+        ;({ location } = sent)
+        at = end
+      } catch (error) {
+        signal?.throwIfAborted()
+        if (
+          error instanceof ResponseError &&
+          start === 0 &&
+          error.status >= 400 &&
+          error.status < 500
+        )
+          if (error.code !== 'ERR_UNAUTHORIZED' && error.status !== 429) return false
+        if (
+          resumes >= MAX_RESUMES ||
+          !(await context.transport.again(error, resumes + 1, { signal }))
+        )
+          throw error
+        const kept = await askKept(context, location, options)
+        // Less than was acknowledged before: this session is lost, the next one begins anew.
+        if (kept === undefined || kept.next < start || kept.next > end) throw error
+        ;({ next: at, location } = kept)
+      }
+    }
+    start = end
+    if (start < size)
+      onProgress?.({ type: 'blob', descriptor: expected, status: 'active', loaded: start })
+  }
+  if (start !== size)
+    throw new SpindleError(
+      'ERR_DIGEST_MISMATCH',
+      `the source of ${digest} should have ${size} bytes: it changed while it was sent; load it again`,
+    )
+  await putWhole(context, location, expected, new Uint8Array(), {
+    ...(signal !== undefined && { signal }),
+  })
+  return true
+}
+
+function refuse({ digest }: Descriptor): never {
+  throw new SpindleError(
+    'ERR_RESPONSE',
+    `the registry lost a part of ${digest} between chunks; leave out "chunkSize"`,
+  )
+}
+
+/** Pieces of exactly `size` bytes, the last one shorter. */
+async function* regroup(
+  body: BodySource,
+  size: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = []
+  let held = 0
+  for await (const chunk of chunksOf(openStream(body), signal)) {
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + size - held)
+      parts.push(part)
+      held += part.length
+      at += part.length
+      if (held < size) continue
+      yield concat(parts, held)
+      parts = []
+      held = 0
+    }
+  }
+  if (held > 0) yield concat(parts, held)
+}
+
+interface Kept {
+  /** The first byte that the registry hasn't got. */
+  readonly next: number
+  readonly location: URL
+}
+
+async function patch(
+  context: RepositoryContext,
+  location: URL,
+  chunk: Uint8Array,
+  at: number,
+  { signal }: OperationOptions,
+): Promise<Kept | undefined> {
+  const response = await context.transport.fetch({
+    method: 'PATCH',
+    url: location,
+    once: true,
+    headers: {
+      'content-type': 'application/octet-stream',
+      'content-range': `${at}-${at + chunk.length - 1}`,
+    },
+    body: chunk,
+    ...scopeAt(context, location),
+    ...(signal !== undefined && { signal }),
+  })
+  return readKept(response, location)
+}
+
+async function askKept(
+  context: RepositoryContext,
+  location: URL,
+  { signal }: OperationOptions,
+): Promise<Kept | undefined> {
+  const response = await context.transport.fetch({
+    url: location,
+    expect: [404],
+    ...scopeAt(context, location),
+    ...(signal !== undefined && { signal }),
+  })
+  const kept = response.status === 404 ? undefined : readKept(response, location)
+  // `0-0` is one byte, but also how an empty session is described.
+  return kept?.next === 1 ? { ...kept, next: 0 } : kept
+}
+
+function readKept(response: Response, from: URL): Kept | undefined {
+  void response.body?.cancel().catch(() => {})
+  const last = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.get('range') ?? '')?.[1]
+  if (last === undefined || (response.status !== 202 && response.status !== 204)) return undefined
+  const location = response.headers.get('location')
+  return {
+    next: Number(last) + 1,
+    location: location === null ? from : resolveLocation(location, from),
+  }
+}
