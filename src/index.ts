@@ -1,7 +1,9 @@
 /** Everything that runs everywhere, in one import. Node's own parts are in `spindle/node`. */
 export type { SliceableContent } from './bytes/sliceable.ts'
 export * from './errors.ts'
+export { createTransport } from './http/transport.ts'
 export { isReference, parseReference, type ParseReferenceOptions } from './oci/reference.ts'
+export { createRepository, type Repository, type RepositoryOptions } from './registry/repository.ts'
 export type * from './spin/app-manifest.ts'
 export { type AppSource, readAppSource, type ReadAppSourceOptions } from './spin/app-source.ts'
 export type * from './spin/app.ts'

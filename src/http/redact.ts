@@ -11,7 +11,7 @@ export function redactUrl(url: URL | string): string {
 export function redactText(text: string, limit = 300): string {
   const clean = text
     .slice(0, limit * 4)
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, ' ')
+    .replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, ' ')
     .replace(/(https?:\/\/)[^\s/"'@]*@/gi, '$1')
     .replace(/(https?:\/\/[^\s?"']*)\?[^\s"']*/gi, '$1?…')
     .replace(/\b(bearer|basic)\s+[\w+/.~=-]{6,}/gi, '$1 …')
