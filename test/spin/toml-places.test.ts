@@ -53,7 +53,7 @@ dot . ted = { x = [ 1, # one ]
 [ table . "with \\u0041" ]
 multi = """
 [not.a.table]
-x = 1 \\""" still""\"""
+x = 1 \\""" still"""
 literal = '''
 ''two'' '''''
 [[list]]
