@@ -5,8 +5,10 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: {
     app: 'src/spin/index.ts',
+    'cosign-key': 'src/trust/cosign-key.ts',
     errors: 'src/errors.ts',
     index: 'src/index.ts',
+    keyless: 'src/trust/keyless-entry.ts',
     node: 'src/node/index.ts',
     reference: 'src/oci/reference.ts',
     run: 'src/run/index.ts',

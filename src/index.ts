@@ -21,7 +21,19 @@ export type { CertificateExtensions, CertificateIdentity } from './trust/identit
 export type { IdentityPolicy, KeyPolicy, Policy, SignatureFormat } from './trust/policy.ts'
 export type { KeyInput, WebKey } from './trust/public-key.ts'
 export { verifyBundle, type BundleSubject, type VerifiedSignature } from './trust/verify-bundle.ts'
-export type { Proof, Signer, TrustedTime } from './trust/verify-signature.ts'
+export {
+  formatPrivateKey,
+  formatPublicKey,
+  generateKeyPair,
+  importPrivateKey,
+  type Curve,
+  type PrivateJwk,
+  type WebKeyPair,
+} from './trust/private-key.ts'
+export type { CertifyingSigner, FreshSignature, SignResult, Testimony, Witness } from './trust/sign-artifact.ts'
+export { createKeySigner, type Signer } from './trust/signer.ts'
+export type { VerifyResult } from './trust/verify-artifact.ts'
+export type { Proof, SignedBy, TrustedTime } from './trust/verify-signature.ts'
 export type * from './types.ts'
 export { loadApp, type LoadAppOptions } from './spin/load-app.ts'
 export { lockApp, type LockAppOptions } from './spin/lock.ts'

@@ -25,6 +25,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 
 /** The files through which a package comes in; `src/node` is Node's own house. */
 const DOORS: Readonly<Record<string, RegExp>> = {
+  '@noble/ciphers': /^trust\/cosign-key\.ts$/,
   '@noble/ed25519': /^bytes\/ed25519\.ts$/,
   '@noble/hashes': /^(?:bytes\/digest|trust\/cosign-key)\.ts$/,
   fflate: /^bytes\/(?:gzip|zip)\.ts$/,

@@ -73,7 +73,7 @@ function readBundle(bundle: Field): Bundle {
   const entries = material
     .get('tlogEntries')
     .list(MAX_PROOFS)
-    .map((entry) => readEntry(entry, version))
+    .map((entry) => readLogEntry(entry, version))
   if (new Set(entries.map(({ logId, index }) => `${logId} ${index}`)).size < entries.length)
     throw malformed('it holds one log entry twice')
   const timestamps =
@@ -113,7 +113,8 @@ function readCertificates(material: Field, version: number): Certificate[] {
   return certificates
 }
 
-function readEntry(entry: Field, version: number): LogEntry {
+/** An entry in the spelling of bundles and of logs of version 2. */
+export function readLogEntry(entry: Field, version: number): LogEntry {
   const kind = entry.get('kindVersion')
   const promise = entry.get('inclusionPromise').optional()?.get('signedEntryTimestamp').bytes()
   const proofField = entry.get('inclusionProof').optional()

@@ -1,16 +1,13 @@
 /** Signed envelopes and in-toto statements. @see https://github.com/secure-systems-lab/dsse/blob/master/protocol.md */
 import { hexOf, algorithmOf } from '../bytes/digest.ts'
-import { isJsonObject, parseUniqueJson } from '../bytes/json.ts'
+import { parseUniqueJson } from '../bytes/json.ts'
 import { concat } from '../bytes/stream.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SignatureInvalid } from '../errors.ts'
 import type { Digest } from '../types.ts'
-import { readField, type Field } from './wire-json.ts'
+import { COSIGN_PREDICATE, STATEMENT_TYPE } from './media-types.ts'
+import { readField, readStrings } from './wire-json.ts'
 
-export const IN_TOTO_TYPE = 'application/vnd.in-toto+json'
-/** What cosign ≥3 writes for `cosign sign`; any other type is an attestation, not a signature. */
-export const COSIGN_PREDICATE = 'https://sigstore.dev/cosign/sign/v1'
-export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
 const STATEMENT_TYPES: ReadonlySet<string> = new Set([
   STATEMENT_TYPE,
   'https://in-toto.io/Statement/v0.1',
@@ -28,6 +25,23 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
     encodeUtf8(` ${payload.length} `),
     payload,
   ])
+}
+
+/** The statement of `cosign sign`, about one digest. */
+export function formatStatement(
+  about: Digest,
+  annotations: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  const digest = { [algorithmOf(about)]: hexOf(about) }
+  const subject = Object.keys(annotations).length === 0 ? { digest } : { digest, annotations }
+  return encodeUtf8(
+    JSON.stringify({
+      _type: STATEMENT_TYPE,
+      subject: [subject],
+      predicateType: COSIGN_PREDICATE,
+      predicate: {},
+    }),
+  )
 }
 
 /** What a statement says about one artifact. */
@@ -55,13 +69,4 @@ export function parseStatement(payload: Uint8Array, about: Digest): StatementAbo
     predicateType: statement.get('predicateType').string(),
     annotations: readStrings(subject.get('annotations').optional()),
   }
-}
-
-/** String members only; others can't be asked for. */
-export function readStrings(field: Field | undefined): Readonly<Record<string, string>> {
-  const strings: Record<string, string> = Object.create(null) as Record<string, string>
-  for (const [key, value] of Object.entries(isJsonObject(field?.value) ? field.value : {})) {
-    if (typeof value === 'string') strings[key] = value
-  }
-  return strings
 }

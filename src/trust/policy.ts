@@ -1,6 +1,6 @@
 /** What has to be proven about an artifact. Data, so that it can stand in a file. */
 import { isJsonObject } from '../bytes/json.ts'
-import { PolicyRejected, SpindleError, type RejectedSignature } from '../errors.ts'
+import { PolicyRejected, SignatureInvalid, type RejectedSignature } from '../errors.ts'
 import type { CertificateExtensions } from './identity.ts'
 import { loadPublicKey, type KeyInput, type PublicKey } from './public-key.ts'
 import { parseTrustedRoot, type TrustedRoot } from './trusted-root.ts'
@@ -197,29 +197,35 @@ function assertCriterion(name: string, value: unknown): void {
     )
 }
 
-/** Applies a policy to one thing: `examine` resolves with the proof or rejects with why there is none. */
+/** Applies a policy: `examine` resolves with what proves one rule, or rejects with why nothing does. */
 export async function decide<T>(
   policy: LoadedPolicy,
   examine: (rule: LoadedRule) => Promise<T>,
-): Promise<T> {
+): Promise<T[]> {
   if ('allOf' in policy) {
     const proofs: T[] = []
-    for (const rule of policy.allOf) proofs.push(await decide(rule, examine))
-    return proofs[0]!
+    for (const rule of policy.allOf) proofs.push(...(await decide(rule, examine)))
+    return proofs
   }
-  if (!('anyOf' in policy)) return examine(policy)
+  if (!('anyOf' in policy)) return [await examine(policy)]
   const rejected: RejectedSignature[] = []
+  const reasons: string[] = []
+  let unsigned = true
   for (const rule of policy.anyOf) {
     try {
       return await decide(rule, examine)
     } catch (error) {
-      if (!(error instanceof SpindleError)) throw error
-      rejected.push({ error })
+      if (!(error instanceof PolicyRejected || error instanceof SignatureInvalid)) throw error
+      const nested = error instanceof PolicyRejected
+      rejected.push(...(nested ? error.rejected : [{ error }]))
+      unsigned &&= nested && error.reason === 'NO_SIGNATURES'
+      reasons.push(error.message)
     }
   }
+  const reason = unsigned ? 'NO_SIGNATURES' : 'NO_MATCHING_SIGNATURE'
   throw new PolicyRejected(
-    'NO_MATCHING_SIGNATURE',
-    `none of ${rejected.length} alternatives of the policy holds: ${rejected.map(({ error }) => error.message).join('; ')}`,
+    reason,
+    `no alternative of the policy holds: ${reasons.join('; ')}`,
     rejected,
   )
 }

@@ -3,8 +3,9 @@ import { algorithmOf, digestOf, isDigest } from '../bytes/digest.ts'
 import { SignatureInvalid, SpindleError } from '../errors.ts'
 import type { Descriptor, Digest } from '../types.ts'
 import { parseBundle, type Bundle } from './bundle.ts'
-import { IN_TOTO_TYPE, parseStatement, preAuthEncoding } from './dsse.ts'
+import { parseStatement, preAuthEncoding } from './dsse.ts'
 import { hashBy } from './hash.ts'
+import { IN_TOTO_TYPE } from './media-types.ts'
 import { decide, loadPolicy, type LoadedRule, type Policy, type SignatureFormat } from './policy.ts'
 import { verifyEvidence, type Proof } from './verify-signature.ts'
 
@@ -46,11 +47,12 @@ export async function verifyBundle(
 ): Promise<VerifiedSignature> {
   const loaded = await loadPolicy(policy)
   const parsed = parseBundle(bundle)
-  return decide(loaded, (rule) => {
+  const [signature] = await decide(loaded, (rule) => {
     if (rule.threshold > 1)
       throw new TypeError('`threshold` counts the signers of a stored artifact; a bundle has one')
     return verifyParsedBundle(parsed, over, rule)
   })
+  return signature!
 }
 
 /** @internal One rule over a bundle that was read. */

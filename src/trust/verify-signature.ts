@@ -26,7 +26,7 @@ export interface Evidence {
   readonly timestamps: readonly Uint8Array[]
 }
 
-export type Signer =
+export type SignedBy =
   /** `keyId` is the SHA-256 of the public key's SPKI, hexadecimal. */
   | { readonly kind: 'key'; readonly keyId: string }
   | ({
@@ -43,7 +43,7 @@ export interface TrustedTime {
 
 /** What was proven. */
 export interface Proof {
-  readonly signer: Signer
+  readonly signer: SignedBy
   /** Who vouches for when it was signed; may be empty for a key. */
   readonly times: readonly TrustedTime[]
   readonly logEntries: ReadonlyArray<Omit<VerifiedLogEntry, 'at'>>

@@ -80,3 +80,12 @@ export function readField(value: unknown, path: string): Field {
     },
   }
 }
+
+/** String members only; others can't be asked for. */
+export function readStrings(field: Field | undefined): Readonly<Record<string, string>> {
+  const strings: Record<string, string> = Object.create(null) as Record<string, string>
+  for (const [key, value] of Object.entries(isJsonObject(field?.value) ? field.value : {})) {
+    if (typeof value === 'string') strings[key] = value
+  }
+  return strings
+}

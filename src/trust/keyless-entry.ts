@@ -1,0 +1,12 @@
+/** `spindle/keyless`: all that signs without a key to keep. */
+export {
+  createKeylessSigner,
+  createWitness,
+  type KeylessOptions,
+  type WitnessOptions,
+} from './keyless.ts'
+export type { LogService } from './log-client.ts'
+export type { ServiceOptions } from './service-request.ts'
+export type { CertifyingSigner, FreshSignature, Testimony, Witness } from './sign-artifact.ts'
+export type { Signer } from './signer.ts'
+export { parseSigningConfig, publicGoodServices, type SigningServices } from './signing-config.ts'

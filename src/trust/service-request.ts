@@ -1,0 +1,137 @@
+/** One request to Fulcio, Rekor, a timestamp authority or an identity provider. */
+import { decodeUtf8Lossy } from '../bytes/text.ts'
+import { isJsonObject } from '../bytes/json.ts'
+import { readBounded } from '../bytes/stream.ts'
+import { ResponseError, SpindleError } from '../errors.ts'
+import type { FetchLike } from '../types.ts'
+import { sleep } from './sleep.ts'
+
+export interface ServiceOptions {
+  /** Default: the global `fetch`. */
+  fetch?: FetchLike
+  signal?: AbortSignal
+}
+
+export interface ServiceRequest {
+  readonly method: 'GET' | 'POST'
+  readonly url: string
+  readonly contentType?: string
+  readonly body?: Uint8Array | string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Statuses that the caller handles besides 2xx. */
+  readonly expect?: readonly number[]
+}
+
+export interface ServiceAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly bytes: Uint8Array
+}
+
+/** Longest answer: an entry with a large statement comes back whole. */
+export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
+/** A log of version 2 answers once a checkpoint covers the entry, which may take 20 s. */
+const TIMEOUT_MS = 60_000
+/** Attempts, and the longest wait that a server may ask for between two. */
+const ATTEMPTS = 3
+const MAX_WAIT_MS = 30_000
+
+/**
+ * @throws `ResponseError` for a status that isn't expected, `ERR_NETWORK`, `ERR_TIMEOUT`; the
+ * signal's reason when it aborts. Answers of 429 and 5xx are asked again.
+ */
+export async function callService(
+  request: ServiceRequest,
+  { fetch = (it) => globalThis.fetch(it), signal }: ServiceOptions,
+): Promise<ServiceAnswer> {
+  const where = withoutQuery(request.url)
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted()
+    const timeout = AbortSignal.timeout(TIMEOUT_MS)
+    let answer: ServiceAnswer
+    try {
+      const response = await fetch(
+        toRequest(request, signal === undefined ? timeout : AbortSignal.any([signal, timeout])),
+      )
+      const bytes =
+        response.body === null
+          ? new Uint8Array()
+          : await readBounded(response.body, MAX_ANSWER_BYTES, `the answer of ${where}`, signal)
+      answer = { status: response.status, headers: response.headers, bytes }
+    } catch (cause) {
+      signal?.throwIfAborted()
+      if (cause instanceof SpindleError) throw cause
+      if (timeout.aborted)
+        throw new SpindleError(
+          'ERR_TIMEOUT',
+          `${where} did not answer within ${TIMEOUT_MS / 1000} s`,
+          { cause },
+        )
+      throw new SpindleError(
+        'ERR_NETWORK',
+        `${where} can't be reached; in a page, check that it allows this origin (CORS)`,
+        { cause },
+      )
+    }
+    const { status } = answer
+    if ((status >= 200 && status < 300) || request.expect?.includes(status) === true) return answer
+    if (attempt === ATTEMPTS || !(status === 429 || status >= 500))
+      throw refused(request, where, answer)
+    await sleep(waitFor(answer.headers.get('retry-after'), attempt), signal)
+  }
+}
+
+function toRequest(
+  { method, url, contentType, body, headers }: ServiceRequest,
+  signal: AbortSignal,
+): Request {
+  return new Request(url, {
+    method,
+    headers: {
+      ...headers,
+      accept:
+        contentType === 'application/timestamp-query'
+          ? 'application/timestamp-reply'
+          : 'application/json',
+      ...(contentType && { 'content-type': contentType }),
+    },
+    ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> | string }),
+    // A token must not follow to wherever a redirect points.
+    redirect: 'manual',
+    signal,
+  })
+}
+
+function refused(
+  request: ServiceRequest,
+  where: string,
+  { status, bytes }: ServiceAnswer,
+): ResponseError {
+  let message: unknown
+  try {
+    const json: unknown = JSON.parse(decodeUtf8Lossy(bytes.subarray(0, 64 * 1024)))
+    message = isJsonObject(json)
+      ? (json['message'] ?? json['error_description'] ?? json['error'])
+      : undefined
+  } catch {
+    message = undefined
+  }
+  const said = typeof message === 'string' ? `: ${message.slice(0, 500)}` : ''
+  const code = status === 401 || status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE'
+  return new ResponseError(code, `${request.method} ${where} answered ${status}${said}`, {
+    status,
+    method: request.method,
+    url: where,
+  })
+}
+
+/** Query values may be secrets. */
+function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
+}
+
+function waitFor(retryAfter: string | null, attempt: number): number {
+  const seconds = retryAfter === null ? NaN : Number(retryAfter)
+  return Math.min(Number.isNaN(seconds) ? 250 * 2 ** attempt : seconds * 1000, MAX_WAIT_MS)
+}

@@ -1,0 +1,191 @@
+/** Finds what cosign and this library have attached to an artifact. */
+import { SignatureInvalid, SpindleError } from '../errors.ts'
+import { EMPTY_TYPE, type Manifest } from '../oci/manifest.ts'
+import type { Descriptor, Digest, OperationOptions, ReadStore, ReferrerStore } from '../types.ts'
+import { MAX_BUNDLE_BYTES, parseBundle } from './bundle.ts'
+import { verifyLegacySignature } from './legacy-signature.ts'
+import {
+  BUNDLE_PREFIX,
+  COSIGN_PREDICATE,
+  LEGACY_REFERRER_TYPE,
+  SIMPLE_SIGNING_TYPE,
+} from './media-types.ts'
+import type { LoadedRule, SignatureFormat } from './policy.ts'
+import { readBytes, readManifest, resolveOptional, signatureTag } from './signature-manifest.ts'
+import { verifyParsedBundle, type VerifiedSignature } from './verify-bundle.ts'
+
+/** Where signatures are looked for. */
+export type SignatureStore = ReadStore & Partial<ReferrerStore>
+
+/** Something that may be a signature, read but not verified. */
+export interface Candidate {
+  readonly format: SignatureFormat
+  /** The referrer's manifest, or the layer with the payload. */
+  readonly source: Descriptor
+  verify(rule: LoadedRule): Promise<VerifiedSignature>
+}
+
+/** What was found where a signature should be, and can't be read. */
+export interface Unreadable {
+  readonly source: Descriptor
+  readonly error: SpindleError
+}
+
+/** Referrers looked at: each costs two requests. */
+export const MAX_REFERRERS = 256
+/** Layers of a `.sig` manifest looked at, as cosign's download does. */
+export const MAX_LAYERS = 100
+/** A payload has 250 bytes and its annotations. */
+export const MAX_PAYLOAD_BYTES: number = 64 * 1024
+
+/** Bundles first, then the older form; what can't be read says why, trouble on the way there rejects. */
+export async function* findSignatures(
+  store: SignatureStore,
+  subject: Descriptor,
+  formats: readonly SignatureFormat[],
+  options: OperationOptions = {},
+): AsyncGenerator<Candidate | Unreadable> {
+  for await (const referrer of referrersOf(store, subject, options)) {
+    yield* readable(referrer, async () => {
+      const candidates = await readReferrer(store, subject, referrer, options)
+      return candidates.filter(({ format }) => formats.includes(format))
+    })
+  }
+  const manifest = formats.includes('legacy')
+    ? await resolveOptional(store, signatureTag(subject.digest), options)
+    : undefined
+  if (manifest === undefined) return
+  yield* readable(manifest, async () =>
+    legacyLayers(store, subject, await readManifest(store, manifest, options), options),
+  )
+}
+
+async function* readable(
+  source: Descriptor,
+  read: () => Promise<Candidate[]>,
+): AsyncGenerator<Candidate | Unreadable> {
+  let found: readonly (Candidate | Unreadable)[]
+  try {
+    found = await read()
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    found = [{ source, error }]
+  }
+  yield* found
+}
+
+/** From the referrers API, and from the tag that replaces it when the API knows none: a registry may have been upgraded since. */
+async function* referrersOf(
+  store: SignatureStore,
+  subject: Descriptor,
+  options: OperationOptions,
+): AsyncGenerator<Descriptor> {
+  const seen = new Set<Digest>()
+  for await (const referrer of store.referrers?.(subject, options) ?? []) {
+    if (!maySign(referrer) || seen.has(referrer.digest)) continue
+    seen.add(referrer.digest)
+    if (seen.size > MAX_REFERRERS) throw tooMany(subject)
+    yield referrer
+  }
+  if (seen.size > 0) return
+  const tagged = await resolveOptional(store, signatureTag(subject.digest, ''), options)
+  const index = tagged && (await readManifest(store, tagged, options))
+  if (index?.kind !== 'index') return
+  const referrers = index.manifests.filter(maySign)
+  if (referrers.length > MAX_REFERRERS) throw tooMany(subject)
+  yield* referrers
+}
+
+/** A descriptor's type only rules out what says to be something else: registries and older tools get it wrong. */
+function maySign({ artifactType = '' }: Descriptor): boolean {
+  return (
+    ['', EMPTY_TYPE, LEGACY_REFERRER_TYPE].includes(artifactType) ||
+    artifactType.startsWith(BUNDLE_PREFIX)
+  )
+}
+
+async function readReferrer(
+  store: SignatureStore,
+  subject: Descriptor,
+  referrer: Descriptor,
+  options: OperationOptions,
+): Promise<Candidate[]> {
+  const manifest = await readManifest(store, referrer, options)
+  if (manifest.kind !== 'manifest') return []
+  const { artifactType = '', config, layers } = manifest
+  const isBundle = [artifactType, ...layers.map((layer) => layer.mediaType)].some((type) =>
+    type.startsWith(BUNDLE_PREFIX),
+  )
+  if (
+    !isBundle &&
+    artifactType !== LEGACY_REFERRER_TYPE &&
+    config.mediaType !== LEGACY_REFERRER_TYPE
+  )
+    return []
+  if (manifest.subject?.digest !== subject.digest)
+    throw malformed('its manifest is about another artifact')
+  if (!isBundle) return legacyLayers(store, subject, manifest, options)
+  const [layer, surplus] = layers
+  if (layer === undefined || surplus !== undefined)
+    throw malformed(`its manifest has ${layers.length} layers, not one`)
+  const bundle = parseBundle(await readBytes(store, layer, MAX_BUNDLE_BYTES, options))
+  const verify = async (rule: LoadedRule): Promise<VerifiedSignature> => {
+    if (bundle.content.kind !== 'envelope')
+      throw new SignatureInvalid(
+        'PAYLOAD_TYPE',
+        'the bundle signs bytes, not a statement about an artifact',
+      )
+    // Any attestation by the same signer would pass for a signature otherwise.
+    const strict = { ...rule, predicateTypes: rule.predicateTypes ?? [COSIGN_PREDICATE] }
+    return {
+      ...(await verifyParsedBundle(bundle, { digest: subject.digest }, strict)),
+      source: referrer,
+    }
+  }
+  return [{ format: 'bundle', source: referrer, verify }]
+}
+
+function legacyLayers(
+  store: SignatureStore,
+  subject: Descriptor,
+  manifest: Manifest,
+  options: OperationOptions,
+): Candidate[] {
+  if (manifest.kind !== 'manifest') throw malformed('an index stands where signatures belong')
+  const layers = manifest.layers.filter(({ mediaType }) => mediaType === SIMPLE_SIGNING_TYPE)
+  return layers.slice(0, MAX_LAYERS).map((source) => ({
+    format: 'legacy',
+    source,
+    verify: async (rule) => {
+      const payload = await readBytes(store, source, MAX_PAYLOAD_BYTES, options)
+      return {
+        ...(await verifyLegacySignature(payload, source.annotations ?? {}, subject.digest, rule)),
+        source,
+      }
+    },
+  }))
+}
+
+/** Whether an error is about the bytes that came, rather than about their coming. */
+export function isUnreadable(error: unknown): error is SpindleError {
+  return error instanceof SpindleError && UNREADABLE.has(error.code)
+}
+const UNREADABLE: ReadonlySet<string> = new Set([
+  'ERR_CONTENT_INVALID',
+  'ERR_DIGEST_MISMATCH',
+  'ERR_LIMIT_EXCEEDED',
+  'ERR_NOT_FOUND',
+  'ERR_SIGNATURE_INVALID',
+  'ERR_UNSUPPORTED',
+])
+
+function tooMany({ digest }: Descriptor): SpindleError {
+  return new SpindleError(
+    'ERR_LIMIT_EXCEEDED',
+    `${digest} has more than ${MAX_REFERRERS} referrers that may be signatures`,
+  )
+}
+
+function malformed(why: string): SignatureInvalid {
+  return new SignatureInvalid('BUNDLE_MALFORMED', `the stored signature can't be read: ${why}`)
+}

@@ -1,0 +1,93 @@
+import { PolicyRejected, type RejectedSignature } from '../errors.ts'
+import type { Descriptor, OperationOptions } from '../types.ts'
+import { decide, loadPolicy, type LoadedRule, type Policy } from './policy.ts'
+import { findSignatures, isUnreadable, type SignatureStore } from './stored-signatures.ts'
+import type { VerifiedSignature } from './verify-bundle.ts'
+
+export interface VerifyResult {
+  /** What was verified: pull or run this digest, never the tag again. */
+  readonly descriptor: Descriptor
+  /** Those that the policy asked for; it stops at enough. */
+  readonly signatures: readonly [VerifiedSignature, ...VerifiedSignature[]]
+  /** What else was looked at, and why it does not count. */
+  readonly rejected: readonly RejectedSignature[]
+}
+
+/**
+ * Looks for signatures of an artifact that satisfy a policy.
+ *
+ * @param descriptor What its reference resolved to, once.
+ * @throws `PolicyRejected` when there are not enough; errors of the store as they are: trouble on
+ * the way is never taken for an unsigned artifact.
+ */
+export async function verifyArtifact(
+  store: SignatureStore,
+  descriptor: Descriptor,
+  policy: Policy,
+  options: OperationOptions = {},
+): Promise<VerifyResult> {
+  const rejected: RejectedSignature[] = []
+  const proofs = await decide(await loadPolicy(policy), (rule) =>
+    collect(store, descriptor, rule, rejected, options),
+  )
+  const signatures = [...new Set(proofs.flat())]
+  return {
+    descriptor,
+    signatures: signatures as [VerifiedSignature, ...VerifiedSignature[]],
+    rejected,
+  }
+}
+
+async function collect(
+  store: SignatureStore,
+  subject: Descriptor,
+  rule: LoadedRule,
+  rejected: RejectedSignature[],
+  options: OperationOptions,
+): Promise<VerifiedSignature[]> {
+  const bySigner = new Map<string, VerifiedSignature>()
+  const here: RejectedSignature[] = []
+  for await (const candidate of findSignatures(store, subject, rule.formats, options)) {
+    options.signal?.throwIfAborted()
+    try {
+      if ('error' in candidate) throw candidate.error
+      const signature = await candidate.verify(rule)
+      bySigner.set(signerName(signature), signature)
+      if (bySigner.size >= rule.threshold) {
+        rejected.push(...here)
+        return [...bySigner.values()]
+      }
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      here.push({ source: candidate.source, error })
+    }
+  }
+  rejected.push(...here)
+  throw notEnough(subject, rule, bySigner.size, here)
+}
+
+/** One signer counts once, however often and in whatever form it signed. */
+function signerName({ signer }: VerifiedSignature): string {
+  return signer.kind === 'key' ? signer.keyId : JSON.stringify([signer.issuer, signer.identity])
+}
+
+function notEnough(
+  { digest }: Descriptor,
+  rule: LoadedRule,
+  found: number,
+  rejected: readonly RejectedSignature[],
+): PolicyRejected {
+  if (found === 0 && rejected.length === 0)
+    return new PolicyRejected(
+      'NO_SIGNATURES',
+      `${digest} is not signed: no signature is stored with it`,
+      [],
+    )
+  const why = rejected.map(({ error }) => `\n- ${error.message}`).join('')
+  const asked = rule.threshold === 1 ? 'no signature' : `${found} of ${rule.threshold} signers`
+  return new PolicyRejected(
+    'NO_MATCHING_SIGNATURE',
+    `${asked} of ${digest} satisfies the policy:${why}`,
+    rejected,
+  )
+}

@@ -1,0 +1,221 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigstore/instance.ts'
+import { digestOf } from '../../src/bytes/digest.ts'
+import { parseJson } from '../../src/bytes/json.ts'
+import { readVerified } from '../../src/bytes/stream.ts'
+import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
+import { IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
+import { createMemoryStore } from '../../src/store/memory.ts'
+import { createKeylessSigner, createWitness } from '../../src/trust/keyless.ts'
+import { formatPublicKey, generateKeyPair, type WebKeyPair } from '../../src/trust/private-key.ts'
+import { signArtifact } from '../../src/trust/sign-artifact.ts'
+import { createKeySigner } from '../../src/trust/signer.ts'
+import { verifyArtifact } from '../../src/trust/verify-artifact.ts'
+import type { Descriptor } from '../../src/types.ts'
+
+type MemoryStore = ReturnType<typeof createMemoryStore>
+
+async function createArtifact(store: MemoryStore, note = 'hello'): Promise<Descriptor> {
+  const config = {
+    mediaType: 'application/vnd.oci.empty.v1+json',
+    digest: await digestOf(encodeUtf8('{}')),
+    size: 2,
+  }
+  const manifest = encodeUtf8(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: IMAGE_MANIFEST,
+      config,
+      layers: [],
+      annotations: { note },
+    }),
+  )
+  const descriptor = {
+    mediaType: IMAGE_MANIFEST,
+    digest: await digestOf(manifest),
+    size: manifest.length,
+  }
+  await store.push(config, encodeUtf8('{}'))
+  await store.push(descriptor, manifest)
+  return descriptor
+}
+
+let pair: WebKeyPair
+let pem: string
+let store: MemoryStore
+let artifact: Descriptor
+let sigstore: SigstoreInstance
+beforeAll(async () => {
+  pair = await generateKeyPair()
+  pem = await formatPublicKey(pair.publicKey)
+  sigstore = await createSigstoreInstance()
+})
+const fresh = async (): Promise<void> => {
+  store = createMemoryStore()
+  artifact = await createArtifact(store)
+}
+
+describe('a signature with a key', () => {
+  it.each(['referrer', 'tag', 'both'] as const)(
+    'is found again, attached as %s',
+    async (attach) => {
+      await fresh()
+      const signed = await signArtifact(store, artifact, await createKeySigner(pair), {
+        attach,
+        annotations: { stage: 'prod' },
+        reference: 'registry.test/app',
+      })
+      expect(signed.written).toHaveLength(attach === 'both' ? 2 : 1)
+      const { descriptor, signatures, rejected } = await verifyArtifact(store, artifact, {
+        key: pem,
+        requireTransparencyLog: false,
+        annotations: { stage: 'prod' },
+      })
+      expect(descriptor).toBe(artifact)
+      expect(signatures).toMatchObject([
+        {
+          format: attach === 'tag' ? 'legacy' : 'bundle',
+          signer: { kind: 'key' },
+          annotations: { stage: 'prod' },
+        },
+      ])
+      expect(rejected).toEqual([])
+    },
+  )
+
+  it('with a witness is in its log, and the log is checked', async () => {
+    await fresh()
+    const witness = createWitness({
+      fetch: sigstore.fetch,
+      services: sigstore.services,
+      trustedRoot: sigstore.trustedRoot(),
+    })
+    await signArtifact(store, artifact, await createKeySigner(pair), {
+      attach: 'both',
+      witness,
+      reference: 'registry.test/app',
+    })
+    for (const formats of [['bundle'], ['legacy']] as const) {
+      const { signatures } = await verifyArtifact(store, artifact, {
+        key: pem,
+        trustedRoot: sigstore.trustedRoot(),
+        formats,
+      })
+      expect(signatures[0]).toMatchObject({
+        times: [{ source: 'log' }, { source: 'authority' }],
+        logEntries: [{ kind: formats[0] === 'bundle' ? 'dsse/0.0.1' : 'hashedrekord/0.0.1' }],
+      })
+    }
+  })
+})
+
+describe('a signature without a key', () => {
+  it.each(['services', 'servicesV2'] as const)(
+    'proves who signed and when, by the %s',
+    async (services) => {
+      await fresh()
+      const signer = createKeylessSigner({
+        fetch: sigstore.fetch,
+        services: sigstore[services],
+        trustedRoot: sigstore.trustedRoot(),
+        identityToken: () => sigstore.issueToken(),
+      })
+      const { bundle } = await signArtifact(store, artifact, signer)
+      expect(Object.keys(parseJson(bundle!, 'it') as object)).toEqual([
+        'mediaType',
+        'verificationMaterial',
+        'dsseEnvelope',
+      ])
+      const { signatures } = await verifyArtifact(store, artifact, {
+        identity: 'dev@example.org',
+        issuer: 'https://accounts.sigstore.test',
+        trustedRoot: sigstore.trustedRoot(),
+      })
+      expect(signatures[0]).toMatchObject({
+        signer: {
+          kind: 'certificate',
+          identity: 'dev@example.org',
+          identityType: 'email',
+          issuer: 'https://accounts.sigstore.test',
+        },
+      })
+      expect(signatures[0].logEntries).toHaveLength(1)
+    },
+  )
+
+  it('can be stored in the older form too', async () => {
+    await fresh()
+    const signer = createKeylessSigner({
+      fetch: sigstore.fetch,
+      services: sigstore.services,
+      trustedRoot: sigstore.trustedRoot(),
+      identityToken: await sigstore.issueToken(),
+    })
+    await signArtifact(store, artifact, signer, { attach: 'tag', reference: 'registry.test/app' })
+    const { signatures } = await verifyArtifact(store, artifact, {
+      identity: /.*@example\.org/,
+      issuer: 'https://accounts.sigstore.test',
+      trustedRoot: sigstore.trustedRoot(),
+    })
+    expect(signatures[0]).toMatchObject({
+      format: 'legacy',
+      times: [{ source: 'log' }, { source: 'authority' }],
+    })
+  })
+})
+
+describe('the older form', () => {
+  it('has cosign’s payload and config to the byte', async () => {
+    await fresh()
+    await signArtifact(store, artifact, await createKeySigner(pair), {
+      attach: 'tag',
+      reference: 'registry.test/app',
+      annotations: { b: '<&>', a: '\u2028' },
+    })
+    const manifest = await store.resolve(artifact.digest.replace(':', '-') + '.sig')
+    const { config, layers } = JSON.parse(
+      decodeUtf8(await readVerified(await store.fetch(manifest), manifest))!,
+    ) as { config: Descriptor; layers: [Descriptor] }
+    expect(decodeUtf8(await readVerified(await store.fetch(layers[0]), layers[0]))).toBe(
+      `{"critical":{"identity":{"docker-reference":"registry.test/app"},"image":{"docker-manifest-digest":"${artifact.digest}"},"type":"cosign container image signature"},"optional":{"a":"\\u2028","b":"\\u003c\\u0026\\u003e"}}`,
+    )
+    expect(config.size).toBe(233)
+  })
+
+  it('keeps the signatures that are there', async () => {
+    await fresh()
+    const other = await generateKeyPair()
+    for (const key of [pair, other])
+      await signArtifact(store, artifact, await createKeySigner(key), {
+        attach: 'tag',
+        reference: 'registry.test/app',
+      })
+    const { signatures } = await verifyArtifact(store, artifact, {
+      key: [pem, await formatPublicKey(other.publicKey)],
+      requireTransparencyLog: false,
+      threshold: 2,
+    })
+    expect(
+      new Set(signatures.map(({ signer }) => signer.kind === 'key' && signer.keyId)).size,
+    ).toBe(2)
+  })
+
+  it('loses none of two that are added at once', async () => {
+    await fresh()
+    const keys = await Promise.all(Array.from({ length: 4 }, () => generateKeyPair()))
+    await Promise.all(
+      keys.map(async (key) =>
+        signArtifact(store, artifact, await createKeySigner(key), {
+          attach: 'tag',
+          reference: 'registry.test/app',
+        }),
+      ),
+    )
+    const policy = {
+      key: await Promise.all(keys.map(({ publicKey }) => formatPublicKey(publicKey))),
+      requireTransparencyLog: false,
+      threshold: 4,
+    }
+    expect((await verifyArtifact(store, artifact, policy)).signatures).toHaveLength(4)
+  })
+})
