@@ -1,0 +1,77 @@
+import { generate } from '@bytecodealliance/jco-transpile/component'
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
+import { describe, expect, it } from 'vitest'
+import { compileComponent } from '../../../src/run/component/compile.ts'
+import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
+import { parseComponent } from '../../../src/run/component/parse.ts'
+
+type Exports = Readonly<Record<string, (...args: unknown[]) => unknown>>
+type Instantiate = (getCore: (path: string) => WebAssembly.Module, imports: unknown) => Exports
+
+/** The component as jco makes JavaScript of it. */
+async function throughJco(component: Uint8Array, f: (value: unknown) => unknown): Promise<Exports> {
+  const { files } = generate(component, {
+    name: 'c', instantiation: { tag: 'sync' }, noTypescript: true, noNodejsCompat: true, base64Cutoff: 0,
+  } as Parameters<typeof generate>[1])
+  const cores = new Map(files.filter(([name]) => name.endsWith('.wasm')))
+  const source = new TextDecoder().decode(files.find(([name]) => name.endsWith('.js'))?.[1])
+  const { instantiate } = (await import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(source)}`)) as { instantiate: Instantiate }
+  return instantiate((path) => new WebAssembly.Module(cores.get(path) as Uint8Array<ArrayBuffer>), { f: { default: f } })
+}
+
+async function throughLinker(component: Uint8Array, f: (value: unknown) => unknown): Promise<(value: unknown) => Promise<unknown>> {
+  const compiled = await compileComponent(parseComponent(component))
+  const instance = await instantiateComponent(compiled, { jspi: false, imports: () => ({ functions: { f } }) })
+  return (value) => instance.call(['g'], value)
+}
+
+/** Hands its argument to an import and that one's result back. `flat` are the core types. */
+const echo = (type: string, flat: string): string => {
+  const count = flat.split(' ').length
+  const spilled = count > 16
+  const params = spilled ? 'i32' : flat
+  const pass = Array.from({ length: spilled ? 1 : count }, (_, i) => `local.get ${i}`).join(' ')
+  return `(component
+    (import "f" (func $f (param "x" ${type}) (result ${type})))
+    (core module $L (memory (export "mem") 4) (global $top (mut i32) (i32.const 64))
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+        (global.set $top (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+        (global.get $top) (global.set $top (i32.add (global.get $top) (local.get 3)))))
+    (core instance $l (instantiate $L))
+    (alias core export $l "mem" (core memory $mem)) (alias core export $l "realloc" (core func $realloc))
+    (core func $f (canon lower (func $f) (memory $mem) (realloc $realloc)))
+    (core module $M (import "" "f" (func $f (param ${count > 1 ? `${params} i32` : params}) (result ${count > 1 ? '' : flat})))
+      (func (export "g") (param ${params}) (result ${count > 1 ? 'i32' : flat})
+        ${count > 1 ? `${pass} i32.const 32 call $f i32.const 32` : `${pass} call $f`}))
+    (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
+    (alias core export $m "g" (core func $g))
+    (func (export "g") (param "x" ${type}) (result ${type}) (canon lift (core func $g) (memory $mem) (realloc $realloc))))`
+}
+
+describe('beside jco', () => {
+  it.each([
+    ['(tuple u8 s16 u64 f32)', 'i32 i32 i64 f32', [255, -2, 2n ** 60n, 0.5]],
+    ['(list (tuple string (option u32)))', 'i32 i32', [['a', 1], ['ü😀', undefined]]],
+    ['(option (option bool))', 'i32 i32 i32', { tag: 'some', val: undefined }],
+    ['(tuple (result u8 (error string)) (result (error f64)))', 'i32 i32 i32 i32 f64', [{ tag: 'err', val: 'no' }, { tag: 'err', val: 1.5 }]],
+    ['(list u8)', 'i32 i32', Uint8Array.of(1, 2, 3)],
+    ['char', 'i32', '\u{1f600}'],
+    ['(tuple (result u64 (error f32)) (list (list s8)))', 'i32 i64 i32 i32', [{ tag: 'err', val: 2.5 }, [[-1], [], [2, 3]]]],
+    [`(tuple ${'u16 '.repeat(17)})`, `${'i32 '.repeat(17).trim()}`, Array.from({ length: 17 }, (_, i) => i)],
+  ])('%s is the same to the host', async (type, flat, value) => {
+    const component = await parse(echo(type, flat))
+    const seen: unknown[] = []
+    const f = (x: unknown): unknown => {
+      seen.push(x)
+      return x
+    }
+    const plain = (x: unknown): unknown =>
+      JSON.parse(JSON.stringify(x, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : ArrayBuffer.isView(v) ? [...(v as Uint8Array)] : v)) ?? 'null')
+    const jco = await throughJco(component, f)
+    const theirs = jco['g']?.(value)
+    const ours = await (await throughLinker(component, f))(value)
+    expect(plain(ours)).toEqual(plain(theirs))
+    expect(plain(seen[1])).toEqual(plain(seen[0]))
+    expect(ours).toEqual(value)
+  })
+})
