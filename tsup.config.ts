@@ -9,6 +9,7 @@ export default defineConfig({
     errors: 'src/errors.ts',
     index: 'src/index.ts',
     keyless: 'src/trust/keyless-entry.ts',
+    mocks: 'mocks/index.ts',
     node: 'src/node/index.ts',
     reference: 'src/oci/reference.ts',
     run: 'src/run/index.ts',

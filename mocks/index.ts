@@ -1,0 +1,2 @@
+/** Registries for tests, without a network. Exported as `spindle/mocks`. */
+export { registryHandlers, type RegistryHandlersOptions } from './handlers.ts'
