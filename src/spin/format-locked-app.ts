@@ -67,12 +67,21 @@ function struct(keys: readonly string[], formats: Readonly<Record<string, Format
   }
 }
 
-// `triggers` and `components` of an application are always written, and so is empty `inline`.
+const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
+  'must_understand',
+  'metadata',
+  'host_requirements',
+  'variables',
+  'env',
+  'files',
+  'config',
+  'dependencies',
+  'trigger_dependencies',
+])
+
 function isLeftOut(key: string, value: unknown): boolean {
-  if (key === 'triggers' || key === 'components') return false
-  return Array.isArray(value)
-    ? value.length === 0
-    : isJsonObject(value) && key !== 'trigger_config' && Object.keys(value).length === 0
+  if (!OPTIONAL_KEYS.has(key) || typeof value !== 'object' || value === null) return false
+  return Object.keys(value).length === 0
 }
 
 function list(format: Format): Format {

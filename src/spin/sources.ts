@@ -12,17 +12,29 @@ export const readDigest: Reader<string> = checked('invalid-digest', (digest) => 
   return undefined
 })
 
-export const readUrl: Reader<string> = checked('invalid-url', (text) => {
+export const readUrl: Reader<string> = (spot) => {
+  const text = readString(spot)
+  if (text === undefined) return undefined
   let url: URL
   try {
     url = new URL(text)
   } catch {
-    return 'not a URL'
+    spot.report.error(spot, 'invalid-url', 'not a URL')
+    return undefined
   }
-  return url.protocol === 'https:' || url.protocol === 'http:'
-    ? undefined
-    : `only http and https can be fetched, not ${url.protocol}`
-})
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    spot.report.error(
+      spot,
+      'invalid-url',
+      `only http and https can be fetched, not ${url.protocol}`,
+    )
+  } else if (url.username !== '' || url.password !== '') {
+    const message =
+      'a URL with a user name or password is not fetched: remove them, and pass a "fetch" that authorizes'
+    spot.report.error(spot, 'url-credentials', message, 'unseen')
+  }
+  return text
+}
 
 const readRemote = tableOf<{ url: string; digest: string }>({ url: readUrl, digest: readDigest }, [
   'url',

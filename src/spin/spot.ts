@@ -9,11 +9,14 @@ export interface Spot {
   readonly report: Report
 }
 
+/** What of a spot a finding points at; `unseen` is the value, with a secret in it that no frame may show. */
+export type FindingPlace = 'key' | 'value' | 'unseen'
+
 /** Collects what is found in one document. */
 export interface Report {
   /** Something that the application can't be loaded with. */
-  error(spot: Spot, code: string, message: string, at?: 'key' | 'value'): void
-  warn(spot: Spot, code: string, message: string, at?: 'key' | 'value'): void
+  error(spot: Spot, code: string, message: string, at?: FindingPlace): void
+  warn(spot: Spot, code: string, message: string, at?: FindingPlace): void
   /** In the order of their places. @throws `AppInvalid` with all errors, if there are any. */
   warnings(): readonly Finding[]
 }
@@ -31,7 +34,7 @@ export function createReport(document: TomlDocument): Report {
     spot: Spot,
     code: string,
     message: string,
-    at: 'key' | 'value',
+    at: FindingPlace,
   ): void => {
     const { place } = spot
     const [start, end] =
@@ -44,7 +47,7 @@ export function createReport(document: TomlDocument): Report {
         message,
         path,
         ...lines.positionOf(start),
-        frame: lines.frameOf(start, end),
+        ...(at === 'unseen' ? {} : { frame: lines.frameOf(start, end) }),
       },
     })
   }
