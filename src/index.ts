@@ -7,20 +7,29 @@ export { createRepository, type Repository, type RepositoryOptions } from './reg
 export type * from './spin/app-manifest.ts'
 export { type AppSource, readAppSource, type ReadAppSourceOptions } from './spin/app-source.ts'
 export type * from './spin/app.ts'
+export { formatLockedApp } from './spin/format-locked-app.ts'
+export { loadApp, type LoadAppOptions } from './spin/load-app.ts'
+export { lockApp, type LockAppOptions } from './spin/lock.ts'
 export type * from './spin/locked-app.ts'
+export {
+  parseAppManifest,
+  type ParseAppManifestOptions,
+  type ParseAppManifestResult,
+} from './spin/manifest.ts'
+export { normalizeManifest, type NormalizeOptions } from './spin/normalize.ts'
 export { INLINE_BYTES, MAX_LAYERS, packApp, type PackedApp, type PackOptions } from './spin/pack.ts'
+export { parseLockedApp } from './spin/parse-locked-app.ts'
 export type { PulledApp } from './spin/pulled-app.ts'
 export type { DirectoryHandle } from './spin/sources/directory-handle.ts'
 export type { DropData } from './spin/sources/drop.ts'
 export type { UploadedFile } from './spin/sources/files.ts'
 export type { FileRecord } from './spin/sources/record.ts'
 export { unpackApp, type UnpackOptions } from './spin/unpack.ts'
-export { createLayoutStore, type LayoutFiles } from './store/layout.ts'
+export type { PackageResolver, WasmPackage, WasmSourceOptions } from './spin/wasm-source.ts'
 export { type LayoutArchive, readLayoutTar } from './store/layout-tar.ts'
+export { createLayoutStore, type LayoutFiles } from './store/layout.ts'
 export type { CertificateExtensions, CertificateIdentity } from './trust/identity.ts'
 export type { IdentityPolicy, KeyPolicy, Policy, SignatureFormat } from './trust/policy.ts'
-export type { KeyInput, WebKey } from './trust/public-key.ts'
-export { verifyBundle, type BundleSubject, type VerifiedSignature } from './trust/verify-bundle.ts'
 export {
   formatPrivateKey,
   formatPublicKey,
@@ -30,19 +39,16 @@ export {
   type PrivateJwk,
   type WebKeyPair,
 } from './trust/private-key.ts'
-export type { CertifyingSigner, FreshSignature, SignResult, Testimony, Witness } from './trust/sign-artifact.ts'
+export type { KeyInput, WebKey } from './trust/public-key.ts'
+export type {
+  CertifyingSigner,
+  FreshSignature,
+  SignResult,
+  Testimony,
+  Witness,
+} from './trust/sign-artifact.ts'
 export { createKeySigner, type Signer } from './trust/signer.ts'
 export type { VerifyResult } from './trust/verify-artifact.ts'
+export { verifyBundle, type BundleSubject, type VerifiedSignature } from './trust/verify-bundle.ts'
 export type { Proof, SignedBy, TrustedTime } from './trust/verify-signature.ts'
 export type * from './types.ts'
-export { loadApp, type LoadAppOptions } from './spin/load-app.ts'
-export { lockApp, type LockAppOptions } from './spin/lock.ts'
-export { formatLockedApp } from './spin/format-locked-app.ts'
-export { parseLockedApp } from './spin/parse-locked-app.ts'
-export {
-  parseAppManifest,
-  type ParseAppManifestOptions,
-  type ParseAppManifestResult,
-} from './spin/manifest.ts'
-export { normalizeManifest, type NormalizeOptions } from './spin/normalize.ts'
-export type { PackageResolver, WasmPackage, WasmSourceOptions } from './spin/wasm-source.ts'

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
@@ -163,6 +164,11 @@ describe('reading a locked application', () => {
       }),
     )
   })
+})
+
+it('a lock as Spin spells it is written again byte for byte', () => {
+  const bytes = new Uint8Array(readFileSync(new URL('../fixtures/spin/lock.json', import.meta.url)))
+  expect(formatLockedApp(parseLockedApp(bytes))).toEqual(bytes)
 })
 
 describe('any locked application', () => {
