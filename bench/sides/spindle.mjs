@@ -1,8 +1,8 @@
 // Spindle in Node, in a process of its own: from a layout, into a layout or into memory; or streaming a large layer.
 import { createHash } from 'node:crypto'
 import process from 'node:process'
-import { copy, createMemoryStore, createRepository } from 'spindle'
-import { createNodeHasher, openLayoutDirectory } from 'spindle/node'
+import { copy, createMemoryStore, createRepository } from '../../dist/index.js'
+import { createNodeHasher, openLayoutDirectory } from '../../dist/node.js'
 import { block, STREAMED_BYTES } from '../content.mjs'
 import { say } from '../process.mjs'
 
