@@ -7,7 +7,7 @@ import type {
   TransportRequest,
 } from '../types.ts'
 import { createAuth } from './auth.ts'
-import { isReplayable, openBody } from './body.ts'
+import { isReplayable, type OpenBody, openBody } from './body.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { networkError } from './network-error.ts'
 import { detectPlatform, type Platform } from './platform.ts'
@@ -24,6 +24,8 @@ const DEFAULT_TIMEOUT = 30_000
 const SLOWEST_UPLOAD = 32
 /** 401s answered for one request: no scheme, then too small a scope, then an expired token. */
 const MAX_CHALLENGES = 3
+/** Up to this many bytes a body may be kept to follow a redirect with it; larger ones go straight. */
+const DIRECT_BYTES = 8 * 1024 * 1024
 
 /**
  * Makes what all requests to registries and Bindle servers go through: retries, redirects,
@@ -90,6 +92,7 @@ export function createTransport(
       timeout === false
         ? undefined
         : setTimeout(() => stop.abort(late), timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD)
+    const direct = mustGoDirectly(opened, platform)
     const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
     try {
       const init = {
@@ -97,12 +100,15 @@ export function createTransport(
         method,
         headers,
         signal: both,
+        ...(direct && { window: null }),
         // What can't be looked at must not be followed with a secret in the body.
-        redirect: !platform.guarded
-          ? 'manual'
-          : checksRedirects && method === 'POST'
-            ? 'error'
-            : 'follow',
+        redirect: direct
+          ? 'error'
+          : !platform.guarded
+            ? 'manual'
+            : checksRedirects && method === 'POST'
+              ? 'error'
+              : 'follow',
       } as const
       const response = await raceAbort(fetchOnce(new Request(url, init)), both)
       warn(response, url)
@@ -209,6 +215,19 @@ function open(
     size: Number.isNaN(length) ? undefined : length,
     onUpload: request.onUpload,
   })
+}
+
+/**
+ * Node's `fetch` keeps all that it has sent of a stream, in case of a redirect: a layer of 1 GiB
+ * took 1 GiB of memory (measured). It doesn't when no redirect may come and there is no window.
+ */
+function mustGoDirectly(body: OpenBody | undefined, platform: Platform): boolean {
+  return (
+    !platform.guarded &&
+    platform.FixedLengthStream === undefined &&
+    body?.init.duplex !== undefined &&
+    (body.size === undefined || body.size > DIRECT_BYTES)
+  )
 }
 
 function scopesOf(scope: TransportRequest['scope']): readonly AuthScope[] | undefined {
