@@ -220,19 +220,30 @@ export function checkDependencies(spot: Spot, component: ComponentTable, id: str
       )
     }
     packages.push({ text, name })
-    if (
-      component.dependencies_inherit_configuration !== undefined &&
-      typeof dependency === 'object' &&
-      dependency.inherit_configuration !== undefined
-    ) {
-      child.report.error(
-        child,
-        'inherit-twice',
-        `Component \`${id}\` specifies both \`dependencies_inherit_configuration\` and per-dependency \`inherit_configuration\`. These are mutually exclusive; use one or the other.`,
-        'key',
-      )
-    }
   }
+  if (inheritsTwice(component)) {
+    spot.report.error(
+      childSpot(spot, 'dependencies_inherit_configuration') ?? spot,
+      'inherit-twice',
+      inheritTwiceProblem(id),
+      'key',
+    )
+  }
+}
+
+/** Whether a component says for all of its dependencies and for some what they inherit. */
+export function inheritsTwice(component: ComponentTable): boolean {
+  return (
+    component.dependencies_inherit_configuration !== undefined &&
+    Object.values(component.dependencies ?? {}).some(
+      (dependency) =>
+        typeof dependency === 'object' && dependency.inherit_configuration !== undefined,
+    )
+  )
+}
+
+export function inheritTwiceProblem(id: string): string {
+  return `Component \`${id}\` specifies both \`dependencies_inherit_configuration\` and per-dependency \`inherit_configuration\`. These are mutually exclusive; use one or the other.`
 }
 
 function dependencyProblem(

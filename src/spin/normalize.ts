@@ -7,7 +7,7 @@ import type {
   ComponentTable,
   TriggerTable,
 } from './app-manifest.ts'
-import { dependencyIdProblem } from './dependencies.ts'
+import { dependencyIdProblem, inheritsTwice, inheritTwiceProblem } from './dependencies.ts'
 import { kebabProblem } from './ids.ts'
 import { ownValue, toRecord } from './record.ts'
 
@@ -40,13 +40,12 @@ export function normalizeManifest(
   ) {
     fail('unknown-profile', `Profile ${profile} is not defined in this application`)
   }
-  const applied = components.map(
-    ([id, component]) =>
-      [
-        id,
-        inheritAll(applyProfile(component, ownValue(component.profile, profile ?? ''))),
-      ] as const,
-  )
+  const applied = components.map(([id, component]) => {
+    const profiled = applyProfile(component, ownValue(component.profile, profile ?? ''))
+    // A manifest without this may become one with it by its profile.
+    if (inheritsTwice(profiled)) fail('inherit-twice', inheritTwiceProblem(id))
+    return [id, inheritAll(profiled)] as const
+  })
   const whole: AppManifest = { ...named, component: toRecord(applied) }
   const resolve = (dependency: ComponentDependency, depender: string): ComponentDependency => {
     if (typeof dependency === 'string' || !('component' in dependency)) return dependency

@@ -21,13 +21,13 @@ export interface WasmLoader {
   settle(): Promise<void>
 }
 
+/** Its signal also ends it when another one failed. */
+type Job = (signal: AbortSignal) => Promise<Uint8Array | Content>
+
 export function createWasmLoader(files: AppFiles, options: WasmSourceOptions): WasmLoader {
-  const jobs = new Map<string, () => Promise<Uint8Array | Content>>()
+  const jobs = new Map<string, Job>()
   const results = new Map<string, Uint8Array | Content>()
-  const later = (
-    key: string,
-    job: () => Promise<Uint8Array | Content>,
-  ): (() => Uint8Array | Content) => {
+  const later = (key: string, job: Job): (() => Uint8Array | Content) => {
     if (!jobs.has(key)) jobs.set(key, job)
     return () => results.get(key) as Uint8Array | Content
   }
@@ -35,7 +35,9 @@ export function createWasmLoader(files: AppFiles, options: WasmSourceOptions): W
     want(source, who, spot, packageName) {
       if (typeof source === 'object' && 'url' in source) {
         const { url, digest } = source
-        return later(`${digest} ${url}`, () => fetchWasm(url, digest, who, options))
+        return later(`${digest} ${url}`, (signal) =>
+          fetchWasm(url, digest, who, { ...options, signal }),
+        )
       }
       if (typeof source === 'object' && 'version' in source) {
         const wanted = {
@@ -43,11 +45,16 @@ export function createWasmLoader(files: AppFiles, options: WasmSourceOptions): W
           package: source.package ?? packageName ?? '',
           version: source.version,
         }
-        return later(JSON.stringify(wanted), () => resolveWasmPackage(wanted, who, options))
+        return later(JSON.stringify(wanted), (signal) =>
+          resolveWasmPackage(wanted, who, { ...options, signal }),
+        )
       }
       if (packageName !== undefined && typeof source === 'string') {
-        return later(JSON.stringify([packageName, source]), () =>
-          resolveWasmPackage({ package: packageName, version: source }, who, options),
+        return later(JSON.stringify([packageName, source]), (signal) =>
+          resolveWasmPackage({ package: packageName, version: source }, who, {
+            ...options,
+            signal,
+          }),
         )
       }
       const path = typeof source === 'string' ? source : 'path' in source ? source.path : ''
@@ -60,8 +67,8 @@ export function createWasmLoader(files: AppFiles, options: WasmSourceOptions): W
       await forEachBounded(
         jobs,
         DOWNLOADS,
-        async ([key, job]) => {
-          results.set(key, await job())
+        async ([key, job], signal) => {
+          results.set(key, await job(signal))
         },
         options.signal,
       )

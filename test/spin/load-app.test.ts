@@ -207,6 +207,24 @@ describe('Wasm from a URL', () => {
     expect(calls).toBe(0)
   })
 
+  it('that fails ends the other downloads', async () => {
+    let isAborted = false
+    const toml = `${remote(DIGEST)}[component.b]\nsource = { url = "https://files.example/b.wasm", digest = "${DIGEST}" }\n`
+    const loading = load(toml, {
+      fetch: (request) =>
+        request.url.includes('b.wasm')
+          ? Promise.resolve(new Response('', { status: 500 }))
+          : new Promise((_, reject) =>
+              request.signal.addEventListener('abort', () => {
+                isAborted = true
+                reject(request.signal.reason as Error)
+              }),
+            ),
+    })
+    await expect(loading).rejects.toMatchObject({ code: 'ERR_RESPONSE' })
+    expect(isAborted).toBe(true)
+  })
+
   it('stops with the reason of an abort', async () => {
     const stop = new AbortController()
     const reason = new Error('enough')

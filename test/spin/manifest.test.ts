@@ -259,6 +259,12 @@ describe('a manifest', () => {
     expect(messagesOf(text).join('\n')).toContain(message)
   })
 
+  it('is refused with numbers that would become others', () => {
+    expect(findingsOf(`${HEAD}[[trigger.x]]\nn = 9007199254740993\n`)).toMatchObject([
+      { code: 'toml-syntax', line: 5 },
+    ])
+  })
+
   it('gives all findings in the order of their places', () => {
     const findings = findingsOf(
       component('files = 1\nai_models = ["X_"]\n[variables]\nx = {}').replace(
