@@ -40,6 +40,8 @@ export interface AppHandlerOptions {
   readonly timeout?: number
   /** Instances at once; further requests queue. Default 64. */
   readonly concurrency?: number
+  /** Bytes that each memory of a component may grow to. Default 512 MiB; modules from `compile` say themselves. */
+  readonly maxMemory?: number
   /** `ip:port` of who sent a request. Default `0.0.0.0:0`. */
   readonly clientAddress?: (request: Request) => string
   /** Keeps the platform alive until a guest has returned, as `ctx.waitUntil` in a Worker. */
@@ -51,6 +53,8 @@ export interface AppHandlerOptions {
 type Target = { readonly kind: 'component'; readonly id: string; readonly executor: ExecutorConfig } | { readonly kind: 'static'; readonly response: () => Response }
 
 const DEFAULT_CONCURRENCY = 64
+// A large interpreter in a component takes some tens of MiB; far more is a leak or an attack.
+const MOST_MEMORY = 512 * 1024 * 1024
 // Nobody in front of us knew who asked; also what Spin says of a component that asks another.
 const UNKNOWN_ADDRESS = '0.0.0.0:0'
 // Components that call each other in a ring would otherwise go on until memory ends.
@@ -208,7 +212,10 @@ async function loadRuntimes(run: RunApp, targets: readonly Target[], options: Ap
     const files = await component.files()
     return [key, {
       component,
-      executor: await loadExecutor(id, await component.wasm(), executor, options.compile),
+      executor: await loadExecutor(id, await component.wasm(), executor, {
+        compile: options.compile,
+        maxMemory: options.maxMemory ?? MOST_MEMORY,
+      }),
       files: files.size === 0 ? undefined : await loadFileSystem(files),
     }]
   })

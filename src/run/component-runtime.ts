@@ -1,5 +1,5 @@
 import { SpindleError } from '../errors.ts'
-import { compileComponent, compileCore, type Compile } from './component/compile.ts'
+import { compileComponent, compileCore, type CompileOptions } from './component/compile.ts'
 import { parseComponent, wasmKind } from './component/parse.ts'
 import type { ComponentDef } from './component/model.ts'
 import { createInboundExecutor } from './http/executors/inbound-http.ts'
@@ -20,18 +20,18 @@ const INBOUND = 'fermyon:spin/inbound-http'
  * Reads and compiles a component's Wasm and finds how it answers HTTP, as Spin does: by what it
  * exports. Rejects with `ERR_UNSUPPORTED` when that is nothing, or more than one thing.
  */
-export async function loadExecutor(id: string, wasm: Uint8Array, config: ExecutorConfig, compile: Compile | undefined): Promise<Executor> {
+export async function loadExecutor(id: string, wasm: Uint8Array, config: ExecutorConfig, options: CompileOptions): Promise<Executor> {
   try {
     switch (wasmKind(wasm)) {
       case 'component': {
         const component = parseComponent(wasm)
         const name = handlerOf(component, config)
-        const compiled = await compileComponent(component, compile)
+        const compiled = await compileComponent(component, options)
         if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
         return name === INBOUND ? createInboundExecutor(compiled, name) : createWasiHttpExecutor(compiled, name)
       }
       case 'module': {
-        const module = await compileCore(wasm, compile)
+        const module = await compileCore(wasm, options)
         return config.type === 'wagi' ? createWagiModuleExecutor(module, config.argv) : createLegacyExecutor(module)
       }
       default:

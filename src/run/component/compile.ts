@@ -1,6 +1,7 @@
 import { SpindleError } from '../../errors.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
+import { limitMemory } from './limit-memory.ts'
 import type { ComponentDef, CoreModule } from './model.ts'
 
 /** A component whose core modules the engine has compiled. Instances are cheap from here. */
@@ -12,10 +13,17 @@ export interface CompiledComponent {
 /** Gives the compiled form of a core module, by its bytes or its digest. */
 export type Compile = (bytes: Uint8Array, digest: Digest) => Promise<object>
 
-/** Compiles all core modules of a component; by `compile` where the platform forbids it at run time. */
-export async function compileComponent(component: ComponentDef, compile?: Compile): Promise<CompiledComponent> {
+export interface CompileOptions {
+  /** Where the platform forbids compiling at run time. */
+  readonly compile?: Compile | undefined
+  /** Most bytes that one memory may grow to; not for what `compile` gives. Default: what the module says. */
+  readonly maxMemory?: number | undefined
+}
+
+/** Compiles all core modules of a component. */
+export async function compileComponent(component: ComponentDef, options: CompileOptions = {}): Promise<CompiledComponent> {
   const modules = new Map<CoreModule, WebAssembly.Module>()
-  for (const module of coreModules(component)) modules.set(module, await compileCore(module.bytes, compile))
+  for (const module of coreModules(component)) modules.set(module, await compileCore(module.bytes, options))
   return { component, modules }
 }
 
@@ -28,10 +36,11 @@ export function coreModules(component: ComponentDef): CoreModule[] {
 }
 
 /** Rejects with `ERR_CONTENT_INVALID` for bytes that are no valid module. */
-export async function compileCore(bytes: Uint8Array, compile?: Compile): Promise<WebAssembly.Module> {
+export async function compileCore(bytes: Uint8Array, { compile, maxMemory }: CompileOptions = {}): Promise<WebAssembly.Module> {
   if (compile !== undefined) return (await compile(bytes, await digestOf(bytes))) as WebAssembly.Module
+  const limited = maxMemory === undefined ? bytes : limitMemory(bytes, maxMemory)
   try {
-    return await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>)
+    return await WebAssembly.compile(limited as Uint8Array<ArrayBuffer>)
   } catch (error) {
     const { message } = error as Error
     if (error instanceof WebAssembly.CompileError && !/disallowed|Content Security Policy/i.test(message)) {

@@ -1,7 +1,6 @@
 import { SpindleError } from '../../errors.ts'
-import type { Execution } from './execution.ts'
-import { fullUrl, hostOf } from './headers.ts'
-import { hasNoBody, isStatus } from './execution.ts'
+import { hasNoBody, isStatus, type Execution } from './execution.ts'
+import { appendHeader, fullUrl, hostOf } from './headers.ts'
 
 const NOT_PASSED: ReadonlySet<string> = new Set(['HTTP_AUTHORIZATION', 'HTTP_CONNECTION'])
 
@@ -88,11 +87,8 @@ export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
     }
     if (name === 'location' || name === 'content-type') sufficient = true
     if (name === 'location' && !hasStatus) status = 302
-    try {
-      headers.set(name, value)
-    } catch (cause) {
-      throw new SpindleError('ERR_TRAP', `the program printed an invalid header "${name}"`, { cause })
-    }
+    headers.delete(name)
+    appendHeader(headers, name, value)
   }
   if (!sufficient) throw new SpindleError('ERR_TRAP', 'the program printed no content-type, status or location')
   if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the program answered with the status ${status}`)

@@ -1,3 +1,5 @@
+import { SpindleError } from '../../errors.ts'
+import { fieldProblem, latin1 } from '../wasi/fields.ts'
 import type { RouteMatch } from './router.ts'
 
 export interface RequestFacts {
@@ -45,4 +47,13 @@ export function componentHeaders(request: Request, facts: RequestFacts): Readonl
   const given = [...request.headers].filter(([name]) => name !== 'connection' && name !== 'host')
   // A page's request hides its host; a component may count on it.
   return [['host', hostOf(request)], ...given, ...spinHeaders(request, facts)]
+}
+
+/** Adds a header that a component gave as text; those of the connection are the host's and left out. */
+export function appendHeader(headers: Headers, name: string, value: string): void {
+  const problem = fieldProblem(name, latin1(value))
+  if (problem === 'invalid-syntax') {
+    throw new SpindleError('ERR_TRAP', `the component answered with an invalid header ${JSON.stringify(name)}`)
+  }
+  if (problem === undefined) headers.append(name, value)
 }

@@ -56,7 +56,8 @@ export function createVariableHosts(component: RunComponent, variables: Variable
         'get-config': (name: string) => {
           const result = get(name)
           if (result.tag === 'ok') return result
-          const known = { 'invalid-name': 'invalid-key', provider: 'provider' }[result.val?.tag ?? '']
+          // As Spin translates its newer errors for older components.
+          const known = { 'invalid-name': 'invalid-key', undefined: 'provider' }[result.val?.tag ?? '']
           return err({ tag: known ?? 'other', val: result.val?.val })
         },
       },

@@ -8,7 +8,6 @@ export interface Fields {
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('latin1')
 
 // What belongs to the connection, which is the host's. As Wasmtime's wasi:http has it.
 const FORBIDDEN: ReadonlySet<string> = new Set([
@@ -37,7 +36,7 @@ export function fieldsOf(headers: Iterable<readonly [string, string]>): Fields {
 }
 
 /** `Headers` carry bytes as characters up to U+00FF; what a host adds itself may be beyond. */
-function latin1(text: string): Uint8Array {
+export function latin1(text: string): Uint8Array {
   if (/[\u0100-\uffff]/.test(text)) return encoder.encode(text)
   return Uint8Array.from(text, (character) => character.charCodeAt(0))
 }
@@ -55,10 +54,6 @@ function binary(value: Uint8Array): string {
   let text = ''
   for (const byte of value) text += String.fromCharCode(byte)
   return text
-}
-
-export function textOf(value: Uint8Array): string {
-  return decoder.decode(value)
 }
 
 function is(name: string): (entry: readonly [string, Uint8Array]) => boolean {

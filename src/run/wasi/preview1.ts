@@ -295,7 +295,8 @@ export function createPreview1(options: Preview1Options): Preview1 {
           : [CHARACTER_DEVICE, file.kind === 'in' ? RIGHT_READ : RIGHT_WRITE]
         data().setUint8(at >>> 0, type)
         u64(at + 8, rights)
-        u64(at + 16, file.kind === 'node' ? RIGHTS_DIRECTORY | RIGHT_READ | RIGHT_SEEK | RIGHT_TELL : rights)
+        // With the right to write among them, so that opening to write is refused rather than narrowed.
+        u64(at + 16, file.kind === 'node' ? RIGHTS_DIRECTORY | RIGHT_READ | RIGHT_SEEK | RIGHT_TELL | RIGHT_WRITE : rights)
         return ERRNO.success
       },
       fd_fdstat_set_flags: known,

@@ -3,6 +3,7 @@ import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
 import type { LegacyRequest, LegacyResponse } from '../../spin/outbound-http.ts'
 import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
+import { appendHeader } from '../headers.ts'
 import { readWhole } from './wasi-http.ts'
 
 /** The methods that the old interface knows; others are answered with 405. */
@@ -23,13 +24,7 @@ export function methodIndex(method: string): number {
 export function legacyResponse({ status, headers, body }: LegacyResponse, isHead: boolean): Response {
   if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
   const made = new Headers()
-  for (const [name, value] of headers ?? []) {
-    try {
-      made.append(name, value)
-    } catch (cause) {
-      throw new SpindleError('ERR_TRAP', `the component answered with an invalid header "${name}"`, { cause })
-    }
-  }
+  for (const [name, value] of headers ?? []) appendHeader(made, name, value)
   const bytes = isHead || hasNoBody(status) ? null : ((body ?? null) as Uint8Array<ArrayBuffer> | null)
   return new Response(bytes, { status, headers: made })
 }

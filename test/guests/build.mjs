@@ -1,0 +1,56 @@
+// Compiles the guests to the *.wasm beside them, which are checked in: only who changes one needs
+// this. Needs clang and lld with the wasm32 targets, and wasi-libc for wagi.c:
+// `apt-get install clang-16 lld-16 wasi-libc libclang-rt-16-dev-wasm32`.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { componentEmbed, componentNew } from '@bytecodealliance/jco-transpile/wasm-tools'
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const clang = process.env.CLANG ?? 'clang-16'
+const folder = mkdtempSync(join(tmpdir(), 'guests-'))
+
+const BARE =
+  '--target=wasm32-unknown-unknown -Os -std=c17 -Wall -Wno-unused-function -Werror -nostdlib -mbulk-memory -Wl,--no-entry,--strip-all,-z,stack-size=16384'
+const WASI = '--target=wasm32-wasi -Os -Wl,--strip-all'
+
+function compile(name, flags) {
+  const output = join(folder, `${name}.wasm`)
+  execFileSync(clang, [...flags.split(' '), '-o', output, here(`${name}.c`)], { stdio: 'inherit' })
+  return readFileSync(output)
+}
+
+async function component(name, world) {
+  const witSource = `package test:guest; world guest { ${world} }\n${readFileSync(here('interfaces.wit'), 'utf8')}`
+  const binary = await componentEmbed({ binary: compile(name, BARE), witSource })
+  write(name, await componentNew(binary, []))
+}
+
+function write(name, bytes) {
+  writeFileSync(here(`${name}.wasm`), bytes)
+  console.log(`${name}.wasm: ${bytes.length} bytes`)
+}
+
+try {
+  await component(
+    'proxy',
+    `import wasi:cli/environment@0.2.0; import wasi:cli/exit@0.2.0; import wasi:cli/stderr@0.2.0;
+     import wasi:clocks/monotonic-clock@0.2.0; import wasi:filesystem/preopens@0.2.0;
+     import wasi:http/outgoing-handler@0.2.0; import fermyon:spin/variables@2.0.0;
+     import fermyon:spin/key-value@2.0.0; import fermyon:spin/sqlite@2.0.0;
+     export wasi:http/incoming-handler@0.2.0;`,
+  )
+  await component('inbound', 'export fermyon:spin/inbound-http;')
+  await component(
+    'command',
+    `import wasi:cli/environment@0.2.0; import wasi:cli/stdin@0.2.0; import wasi:cli/stdout@0.2.0;
+     export wasi:cli/run@0.2.0;`,
+  )
+  write('legacy', compile('legacy', BARE))
+  write('wagi', compile('wagi', WASI))
+} finally {
+  rmSync(folder, { recursive: true })
+}
