@@ -1,6 +1,6 @@
 // Compiles src/hello.c to hello.wasm, which is checked in: only who changes the source needs this.
 // Needs clang and lld with the wasm32 target (Debian: `apt-get install clang-16 lld-16`), and
-// `npm install --no-save @bytecodealliance/jco-transpile@0.15.0` for the component encoder.
+// `npm install --no-save @bytecodealliance/jco-transpile@0.10.0` for the component encoder.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
