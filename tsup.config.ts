@@ -12,6 +12,7 @@ export default defineConfig({
     mocks: 'mocks/index.ts',
     node: 'src/node/index.ts',
     reference: 'src/oci/reference.ts',
+    repository: 'src/registry/repository.ts',
     run: 'src/run/index.ts',
     serve: 'src/serve/index.ts',
     store: 'src/store/index.ts',

@@ -20,7 +20,7 @@ export const BUDGETS = [
   { name: './pull', code: `export * from 'spindle/pull'`, kB: 26 },
   { name: './copy', code: `export * from 'spindle/copy'`, kB: 20 },
   { name: './resolve', code: `export * from 'spindle/resolve'`, kB: 16 },
-  { name: './repository', code: `export * from 'spindle/repository'`, kB: 18 },
+  { name: './repository', code: `export * from 'spindle/repository'`, kB: 24 },
   { name: './store', code: `export * from 'spindle/store'`, kB: 14 },
   { name: './app', code: `export * from 'spindle/app'`, kB: 52 },
   { name: './serve', code: `export * from 'spindle/serve'`, kB: 48 },

@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { manifest, root, specifierOf } from './installed.ts'
+
+/** Named in documents before they are exported; a line goes when its subpath comes. */
+const COMING = ['push', 'pull', 'copy', 'resolve', 'sign', 'verify', 'bindle']
+
+describe('documents', () => {
+  it('name subpaths that there are', () => {
+    const known = new Set(
+      [...Object.keys(manifest.exports), ...COMING.map((name) => `./${name}`)].map(specifierOf),
+    )
+    const paths = execFileSync('git', ['ls-files', 'src', 'mocks', 'examples', '*.md'], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+    const wrong = paths
+      .split('\n')
+      .filter((path) => /\.(?:md|ts|html|mjs)$/.test(path))
+      .flatMap((path) =>
+        [
+          ...readFileSync(join(root, path), 'utf8').matchAll(
+            /[`'"](spindle\/[a-z-]+(?:\.json)?)[`'"]/g,
+          ),
+        ]
+          .map((match) => match[1] ?? '')
+          .filter((specifier) => !known.has(specifier))
+          .map((specifier) => `${path}: ${specifier}`),
+      )
+    expect([...new Set(wrong)]).toEqual([])
+  })
+})

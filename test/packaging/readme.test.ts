@@ -1,0 +1,86 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+import { installPackage, notBuilt, root } from './installed.ts'
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+/** What the examples take for granted: names that a reader has anyway. */
+const SURROUNDINGS = `
+declare const manifest: string
+declare const wasm: Uint8Array
+declare const username: string
+declare const password: string
+declare const pem: string
+declare const dropZone: HTMLElement
+declare const controller: AbortController
+declare const files: ReadonlyMap<string, Uint8Array>
+`
+
+/** Used in examples before they are exported, and what follows from that; to go when they come. */
+const COMING =
+  /has no exported member (?:named )?'(?:push|pull|copy|createMemoryStore)'|Parameter 'event' implicitly/
+
+describe.skipIf(notBuilt !== undefined)('the README', () => {
+  const installed = installPackage(['@types/node', 'undici-types'])
+
+  it('has examples that compile against what is installed', () => {
+    const blocks = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1] ?? '')
+    expect(blocks.length).toBeGreaterThan(4)
+    writeFileSync(join(installed.directory, 'surroundings.d.ts'), SURROUNDINGS)
+    const paths = blocks.map((block, index) => {
+      const path = join(installed.directory, `example-${index}.ts`)
+      writeFileSync(path, block)
+      return path
+    })
+    const program = ts.createProgram([join(installed.directory, 'surroundings.d.ts'), ...paths], {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      skipLibCheck: true,
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ESNext,
+      moduleResolution: ts.ModuleResolutionKind.Bundler,
+      lib: [
+        'lib.es2023.d.ts',
+        'lib.dom.d.ts',
+        'lib.dom.iterable.d.ts',
+        'lib.dom.asynciterable.d.ts',
+      ],
+      typeRoots: [join(installed.directory, 'node_modules/@types')],
+      types: ['node'],
+    })
+    const said = ts.getPreEmitDiagnostics(program).flatMap((diagnostic) => {
+      const text = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')
+      if (COMING.test(text)) return []
+      const line = diagnostic.file?.getLineAndCharacterOfPosition(diagnostic.start ?? 0).line ?? 0
+      return `${diagnostic.file?.text.split('\n')[line] ?? ''} // ${text}`
+    })
+    expect(said).toEqual([])
+  })
+})
+
+describe('the README', () => {
+  it('explains every error code, and no other', () => {
+    const source = readFileSync(join(root, 'src/errors.ts'), 'utf8')
+    const codes = new Set(
+      [...source.matchAll(/^ {2}\| '(ERR_[A-Z_]+)'/gm)].map((match) => match[1]),
+    )
+    const explained = new Set(
+      [...readme.matchAll(/^\| `(ERR_[A-Z_]+)`/gm)].map((match) => match[1]),
+    )
+    expect(explained).toEqual(codes)
+  })
+
+  it('links to files that there are', () => {
+    const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)\)/g)].map(
+      (match) => match[1] ?? '',
+    )
+    expect(
+      links.filter(
+        (link) => !ts.sys.fileExists(join(root, link)) && !ts.sys.directoryExists(join(root, link)),
+      ),
+    ).toEqual([])
+  })
+})
