@@ -3,6 +3,8 @@ import { digestOf } from '../../src/bytes/digest.ts'
 import { readBounded } from '../../src/bytes/stream.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { readAppSource } from '../../src/spin/app-source.ts'
+import { loadApp } from '../../src/spin/load-app.ts'
+import { lockApp } from '../../src/spin/lock.ts'
 import type { LockResult } from '../../src/spin/locked-app.ts'
 import { packApp } from '../../src/spin/pack.ts'
 import { unpackApp } from '../../src/spin/unpack.ts'
@@ -131,6 +133,41 @@ describe('golden digests', () => {
     for (const [path, text] of Object.entries(files)) {
       const bytes = await readBounded(tree.get(path) as Uint8Array, 1e6, path)
       expect(await digestOf(bytes)).toBe(await digestOf(encodeUtf8(text)))
+    }
+  })
+
+  test('from spin.toml on, and whatever the files are kept in', async () => {
+    const manifest = `spin_manifest_version = 2
+
+[application]
+name = "golden"
+version = "1.0.0"
+description = "Ünï code"
+authors = ["Ada <ada@example.com>"]
+
+[[trigger.http]]
+route = "/..."
+component = "web"
+
+[component.web]
+source = "web.wasm"
+allowed_outbound_hosts = ["https://example.com"]
+files = [{ source = "site", destination = "/" }]
+
+[component.web.build]
+command = "make"
+`
+    const files: Record<string, string> = {
+      'spin.toml': manifest,
+      'web.wasm': `\0asm\u0001\0\0\0${prose(7, 5000)}`,
+    }
+    for (const [path, text] of Object.entries(small)) files[`site/${path}`] = text
+    const blobs = Object.entries(files).map(([path, text]) => [path, new Blob([text])] as const)
+    for (const source of [files, new Map(blobs.toReversed())]) {
+      const { descriptor } = await packApp(await lockApp(await loadApp(source)))
+      expect(descriptor.digest).toBe(
+        'sha256:88989548ba5ee81b63eb1f3a597da65d8b4f5237f736af04b827a452c9bdf730',
+      )
     }
   })
 
