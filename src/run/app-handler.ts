@@ -4,7 +4,7 @@ import type { Json } from '../bytes/json.ts'
 import type { App } from '../spin/app.ts'
 import type { PulledApp } from '../spin/pulled-app.ts'
 import type { FetchHandler, FetchLike } from '../types.ts'
-import { loadExecutor, type ExecutorConfig } from './component-runtime.ts'
+import { loadExecutor, type ExecutorConfig, type LoadOptions } from './component-runtime.ts'
 import type { Compile } from './component/compile.ts'
 import type { HostInterface } from './component/items.ts'
 import { hasJspi } from './component/runtime.ts'
@@ -93,14 +93,30 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
   for (const { route } of router.duplicates) log.host('', `route "${route}" is given twice: the later trigger answers it`)
 
   const jspi = options.jspi ?? hasJspi()
-  const runtimes = await loadRuntimes(run, targets, options)
   const depths = new WeakMap<Request, number>()
   const limiter = createLimiter(options.concurrency ?? DEFAULT_CONCURRENCY)
   const memory = createMemoryKeyValue()
-  const keyValue = options.keyValue ?? ((label: string) => (label === 'default' ? memory : undefined))
+  const shared = {
+    variables,
+    keyValue: options.keyValue ?? ((label: string) => (label === 'default' ? memory : undefined)),
+    jspi,
+    interfaces: options.interfaces ?? {},
+  }
   const hosts = new Map(
     [...run.components.values()].map((component) => [component.id, allowedHosts(run, component, variables)] as const),
   )
+
+  const nowhere = (): never => {
+    throw new SpindleError('ERR_UNSUPPORTED', 'nothing runs yet')
+  }
+  const runtimes = await loadRuntimes(run, targets, (component) => ({
+    compile: options.compile,
+    maxMemory: options.maxMemory ?? MOST_MEMORY,
+    imports: createHosts({
+      ...shared, component, files: undefined, send: nowhere,
+      cli: { env: [], args: [], stdin: nowhere, stdout: nowhere, stderr: nowhere },
+    }),
+  }))
 
   const answer = async (id: string, request: Request, match: RouteMatch<unknown>, config: ExecutorConfig, clientAddress: string): Promise<Response> => {
     const { component, files, executor } = runtimes.get(runtimeKey(id, config)) as Runtime
@@ -130,11 +146,7 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
       const stdout = () => log.stream(id, 'stdout')
       const stderr = () => log.stream(id, 'stderr')
       const stdin = () => createBytesInput(new Uint8Array())
-      const imports = createHosts({
-        component, files, variables, keyValue, jspi, send,
-        interfaces: options.interfaces ?? {},
-        cli: { env, args: [], stdin, stdout, stderr },
-      })
+      const imports = createHosts({ ...shared, component, files, send, cli: { env, args: [], stdin, stdout, stderr } })
       const { response, finished } = await executor.execute({
         request, match, base: run.base, clientAddress, jspi, imports, files, env, stdout, stderr, send,
         headers: componentHeaders(request, facts),
@@ -203,7 +215,11 @@ function runtimeKey(id: string, config: ExecutorConfig): string {
 // Components loaded at once: each holds its bytes while the engine compiles them.
 const LOADS_AT_ONCE = 4
 
-async function loadRuntimes(run: RunApp, targets: readonly Target[], options: AppHandlerOptions): Promise<ReadonlyMap<string, Runtime>> {
+async function loadRuntimes(
+  run: RunApp,
+  targets: readonly Target[],
+  optionsOf: (component: RunComponent) => LoadOptions,
+): Promise<ReadonlyMap<string, Runtime>> {
   const wanted = new Map(
     targets.flatMap((target) => (target.kind === 'component' ? [[runtimeKey(target.id, target.executor), target] as const] : [])),
   )
@@ -212,10 +228,7 @@ async function loadRuntimes(run: RunApp, targets: readonly Target[], options: Ap
     const files = await component.files()
     return [key, {
       component,
-      executor: await loadExecutor(id, await component.wasm(), executor, {
-        compile: options.compile,
-        maxMemory: options.maxMemory ?? MOST_MEMORY,
-      }),
+      executor: await loadExecutor(id, await component.wasm(), executor, optionsOf(component)),
       files: files.size === 0 ? undefined : await loadFileSystem(files),
     }]
   })

@@ -1,5 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { compileComponent, compileCore, type CompileOptions } from './component/compile.ts'
+import type { HostImports } from './component/host.ts'
 import { parseComponent, wasmKind } from './component/parse.ts'
 import type { ComponentDef } from './component/model.ts'
 import { createInboundExecutor } from './http/executors/inbound-http.ts'
@@ -11,6 +12,11 @@ import type { Executor } from './http/execution.ts'
 /** What a trigger says about how its component is called. */
 export type ExecutorConfig = { readonly type: 'http' } | { readonly type: 'wagi'; readonly argv: string }
 
+export interface LoadOptions extends CompileOptions {
+  /** What the component will be given: an import that nobody has is refused before any request. */
+  readonly imports: HostImports
+}
+
 const WASI_HTTP = /^wasi:http\/incoming-handler@0\.2\.(?:\d+|0-rc-2023-10-18|0-rc-2023-11-10)$/
 const WASI_HTTP_3 = /^wasi:http\/(?:handler|service)@0\.3\./
 const WASI_CLI = /^wasi:cli\/run@0\.2\.(?:\d+|0-rc-2023-10-18|0-rc-2023-11-10)$/
@@ -20,12 +26,13 @@ const INBOUND = 'fermyon:spin/inbound-http'
  * Reads and compiles a component's Wasm and finds how it answers HTTP, as Spin does: by what it
  * exports. Rejects with `ERR_UNSUPPORTED` when that is nothing, or more than one thing.
  */
-export async function loadExecutor(id: string, wasm: Uint8Array, config: ExecutorConfig, options: CompileOptions): Promise<Executor> {
+export async function loadExecutor(id: string, wasm: Uint8Array, config: ExecutorConfig, options: LoadOptions): Promise<Executor> {
   try {
     switch (wasmKind(wasm)) {
       case 'component': {
         const component = parseComponent(wasm)
         const name = handlerOf(component, config)
+        checkImports(component, options.imports)
         const compiled = await compileComponent(component, options)
         if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
         return name === INBOUND ? createInboundExecutor(compiled, name) : createWasiHttpExecutor(compiled, name)
@@ -41,6 +48,12 @@ export async function loadExecutor(id: string, wasm: Uint8Array, config: Executo
     if (!(error instanceof SpindleError)) throw error
     throw new SpindleError(error.code, `component "${id}": ${error.message}`, { cause: error })
   }
+}
+
+function checkImports(component: ComponentDef, imports: HostImports): void {
+  const unknown = component.definitions.flatMap((definition) =>
+    definition.kind === 'import' && definition.type.kind === 'instance' && imports(definition.name) === undefined ? [definition.name] : [])
+  if (unknown.length > 0) throw new SpindleError('ERR_UNSUPPORTED', `it imports what this host doesn't know: ${unknown.join(', ')}`)
 }
 
 function handlerOf(component: ComponentDef, config: ExecutorConfig): string {

@@ -1,5 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import { allowsSelf, allowsUrl, expandServiceChaining, isUnsetHost, parseAllowedHost, type AllowedHost } from '../../spin/outbound-hosts.ts'
+import { allowsSelf, allowsUrl, expandServiceChaining, isUnsetHost, readAllowedHost, type AllowedHost } from '../../spin/outbound-hosts.ts'
 import type { FetchLike } from '../../types.ts'
 import type { RunApp, RunComponent } from '../run-app.ts'
 import type { Variables } from '../spin/variables.ts'
@@ -19,16 +19,16 @@ export interface OutboundRoutes {
 
 /** The hosts that a component's manifest grants it, variables put in. Throws `ERR_APP_INVALID`. */
 export function allowedHosts(app: RunApp, component: RunComponent, variables: Variables): readonly AllowedHost[] {
-  const entries = component.allowedHosts.map((text) => variables.resolve(text)).filter((text) => !isUnsetHost(text))
-  try {
-    return expandServiceChaining(entries.map(parseAllowedHost), [...app.components.keys()])
-  } catch (cause) {
-    throw new SpindleError(
-      'ERR_APP_INVALID',
-      `\`allowed_outbound_hosts\` of component "${component.id}" is malformed: ${(cause as Error).message}`,
-      { cause },
-    )
-  }
+  const hosts = component.allowedHosts.flatMap((text): readonly AllowedHost[] => {
+    const resolved = variables.resolve(text)
+    if (isUnsetHost(resolved)) return []
+    const host = readAllowedHost(resolved)
+    if (!('problem' in host)) return [host]
+    // What a variable holds may be a secret: then only the template is named.
+    const why = resolved === text ? host.problem : `"${text}" with its variables put in is no host`
+    throw new SpindleError('ERR_APP_INVALID', `\`allowed_outbound_hosts\` of component "${component.id}" is malformed: ${why}`)
+  })
+  return expandServiceChaining(hosts, [...app.components.keys()])
 }
 
 /**
