@@ -5,6 +5,7 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: {
     app: 'src/spin/index.ts',
+    cli: 'src/node/cli/main.ts',
     'cosign-key': 'src/trust/cosign-key.ts',
     errors: 'src/errors.ts',
     index: 'src/index.ts',

@@ -1,0 +1,81 @@
+import { InvalidArgumentError } from 'commander'
+import { parseReference } from '../../oci/reference.ts'
+import type { Reference } from '../../types.ts'
+
+/** Parsers of what is typed. What they refuse is wrong usage: exit code 2. */
+
+export function referenceArgument(text: string): Reference {
+  try {
+    return parseReference(text, { defaultRegistry: 'docker.io', defaultTag: 'latest' })
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+/** `HOST[:PORT]`; of a URL, only that is kept. Docker Hub's other names become `docker.io`. */
+export function serverArgument(text: string): string {
+  const host = text.replace(/^https?:\/\//i, '').replace(/\/.*$/, '')
+  try {
+    // A host without a dot or port would be read as the beginning of a name.
+    if (!/[.:]/.test(host) && host !== 'localhost')
+      throw new Error('it has neither a dot nor a port')
+    return parseReference(`${host}/x`).registry
+  } catch {
+    throw new InvalidArgumentError('Write HOST or HOST:PORT, as in ghcr.io or localhost:5000.')
+  }
+}
+
+export function annotationOption(
+  text: string,
+  before: ReadonlyMap<string, string> = new Map(),
+): Map<string, string> {
+  const equals = text.indexOf('=')
+  if (equals < 1) throw new InvalidArgumentError('Write KEY=VALUE.')
+  return new Map(before).set(text.slice(0, equals), text.slice(equals + 1))
+}
+
+export function countOption(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text))
+    throw new InvalidArgumentError('Write a whole number from 1 to 999999.')
+  return Number(text)
+}
+
+/** Bytes, as `4194304`, `4MiB` or `4MB`. */
+export function sizeOption(text: string): number {
+  const match = /^([1-9]\d{0,14})(?:(k|m|g)(i?)b?|b)?$/i.exec(text)
+  if (match === null)
+    throw new InvalidArgumentError('Write a number of bytes, as in 4194304, 4MiB or 4MB.')
+  const [, digits = '', unit = '', binary = ''] = match
+  const power = ['', 'k', 'm', 'g'].indexOf(unit.toLowerCase())
+  return Number(digits) * (binary === '' ? 1000 : 1024) ** power
+}
+
+/** A time as RFC 3339 has it, or whole seconds since 1970, as in `SOURCE_DATE_EPOCH`. */
+export function timeOption(text: string): Date {
+  const date = /^\d{1,11}$/.test(text) ? new Date(Number(text) * 1000) : new Date(text)
+  const isDate =
+    /^(?:\d{1,11}|\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))?)$/.test(text)
+  if (!isDate || Number.isNaN(date.getTime())) {
+    throw new InvalidArgumentError(
+      'Write a time as 2026-01-31T12:00:00Z, or as seconds since 1970.',
+    )
+  }
+  return date
+}
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** `HOST:PORT`, `[IPV6]:PORT` or `:PORT`, which is this machine only. */
+export function addressOption(text: string): Address {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^[\]:/]*)):(\d{1,5})$/i.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65535)
+    throw new InvalidArgumentError('Write HOST:PORT, as in 127.0.0.1:8080.')
+  return {
+    host: match[1] ?? (match[2] === '' || match[2] === undefined ? '127.0.0.1' : match[2]),
+    port,
+  }
+}

@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import { digestOf, isDigest } from '../../bytes/digest.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import type { AppManifest } from '../../spin/app-manifest.ts'
+import type { FetchLike } from '../../types.ts'
+import { readFileBounded, writeFileAtomic } from '../bounded-file.ts'
+
+/** As the library allows for one component. */
+const MAX_WASM_BYTES = 256 * 1024 * 1024
+
+/**
+ * A `fetch` that keeps the components a manifest names by URL and digest under `registry/wasm`, as
+ * Spin does, and gives them from there when they are still what the manifest says.
+ */
+export function createDownloadCache(
+  root: string,
+  manifest: AppManifest,
+  fetch: FetchLike,
+  platform: string,
+): FetchLike {
+  const digests = new Map<string, string>()
+  for (const { source } of Object.values(manifest.component ?? {})) {
+    if (typeof source === 'object' && 'url' in source && isDigest(source.digest)) {
+      digests.set(new URL(source.url).href, source.digest)
+    }
+  }
+  return async (request) => {
+    const digest = digests.get(request.url)
+    if (digest === undefined) return fetch(request)
+    const path = join(
+      root,
+      'registry',
+      'wasm',
+      platform === 'win32' ? digest.replace(':', '_') : digest,
+    )
+    const kept = await readFileBounded(path, MAX_WASM_BYTES).catch(() => undefined)
+    if (kept !== undefined && (await digestOf(kept)) === digest)
+      return new Response(kept as Uint8Array<ArrayBuffer>)
+    const response = await fetch(request)
+    if (!response.ok || response.body === null) return response
+    const bytes = await readBounded(response.body, MAX_WASM_BYTES, 'the component', request.signal)
+    if ((await digestOf(bytes)) === digest) await writeFileAtomic(path, bytes, 0o644)
+    return new Response(bytes)
+  }
+}

@@ -1,0 +1,73 @@
+import { CommanderError } from 'commander'
+import { isSpindleError } from '../../errors.ts'
+import { type CliIo, Interrupted, UsageError } from './io.ts'
+import { paintFor, printable } from './text.ts'
+
+/** Longer chains repeat themselves. */
+const MAX_CAUSES = 6
+
+/** Says on stderr why a command failed, and returns its exit code: 1 failed, 2 wrong usage. */
+export function reportFailure(error: unknown, io: CliIo): number {
+  // Commander has said it already; its code 0 is for help that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const paint = paintFor(io.stderr, io.env)
+  if (io.signal.aborted) {
+    const reason: unknown = io.signal.reason
+    io.stderr.write(`${reason instanceof Error ? reason.message : 'stopped'}\n`)
+    return reason instanceof Interrupted ? reason.exitCode : 1
+  }
+  if (error instanceof Interrupted) return error.exitCode
+  const code = isSpindleError(error) ? `[${error.code}]` : ''
+  const lines = [`${paint('red', `error${code}:`)} ${printable(messageOf(error))}`]
+  for (const cause of causesOf(error))
+    lines.push(`  ${paint('dim', 'caused by:')} ${printable(cause)}`)
+  const hint = hintFor(error)
+  if (hint !== undefined) lines.push(`  ${paint('dim', 'hint:')} ${hint}`)
+  io.stderr.write(`${lines.join('\n')}\n`)
+  return error instanceof UsageError ? 2 : 1
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return error.message
+  // Node's connection attempts to several addresses fail together, without a word of their own.
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : error.name
+}
+
+/** Messages of the causes that say something new. */
+function causesOf(error: unknown): string[] {
+  const causes: string[] = []
+  let said = messageOf(error)
+  let current: unknown = error instanceof Error ? error.cause : undefined
+  for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth++) {
+    const message = messageOf(current)
+    if (!said.includes(message)) causes.push(message)
+    said += `\n${message}`
+    current = current instanceof Error ? current.cause : undefined
+  }
+  return causes
+}
+
+/** What to do at a shell; the message itself says what is true everywhere. */
+function hintFor(error: unknown): string | undefined {
+  const found = withCode(error)
+  if (found === undefined) return undefined
+  const { code, message } = found
+  if (code === 'ERR_UNAUTHORIZED' && !message.includes('registry login')) {
+    return 'log in with "spindle registry login HOST"; logins of Docker and podman are used too'
+  }
+  if (code === 'ERR_NETWORK') {
+    return 'a registry without https needs --insecure; a certificate authority of your own goes into NODE_EXTRA_CA_CERTS'
+  }
+  return undefined
+}
+
+function withCode(error: unknown): { code: string; message: string } | undefined {
+  for (let current = error, depth = 0; depth < MAX_CAUSES && current instanceof Error; depth++) {
+    if (isSpindleError(current)) return current
+    current = current.cause
+  }
+  return undefined
+}

@@ -1,0 +1,42 @@
+import { Command } from 'commander'
+import { addRegistryCommand } from './commands/registry.ts'
+import { addServeCommand } from './commands/serve.ts'
+import { reportFailure } from './failure.ts'
+import { type CliIo, hasColor } from './io.ts'
+import { readVersion } from './version.ts'
+
+const EXAMPLES = `
+Examples:
+  $ spindle registry login ghcr.io -u ann
+  $ spindle serve --address 127.0.0.1:8080
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.`
+
+/** Runs one command line; resolves with its exit code, never rejects. */
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  try {
+    await createProgram(io).parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    return reportFailure(error, io)
+  }
+}
+
+export function createProgram(io: CliIo): Command {
+  const program = new Command('spindle')
+    .description('Serves and looks at Spin (WebAssembly) applications over OCI registries.')
+    .version(readVersion(), '-V, --version', 'say which version this is')
+    .helpOption('-h, --help', 'say how to use it')
+    .helpCommand('help [command]', 'say how to use a command')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHasColors: () => hasColor(io.stdout, io.env),
+      getErrHasColors: () => hasColor(io.stderr, io.env),
+    })
+  addRegistryCommand(program, io)
+  addServeCommand(program, io)
+  return program
+}

@@ -1,0 +1,149 @@
+import { createLogUpdate } from 'log-update'
+import type { TransferEvent } from '../../types.ts'
+import { type CliIo, isTerminal } from './io.ts'
+import { formatCount, formatSize, paintFor } from './text.ts'
+
+/** Milliseconds between two pictures on a terminal: below that they only flicker. */
+const FRAME = 80
+/** Milliseconds between two lines in a log. */
+const LOG_EVERY = 5000
+const WIDTH = 28
+
+/** What a transfer came to. */
+export interface TransferSummary {
+  readonly blobs: number
+  /** Blobs that went over the wire, and their bytes. */
+  readonly sent: number
+  readonly sentBytes: number
+}
+
+interface Progress {
+  readonly onProgress: (event: TransferEvent) => void
+  /** Takes the bar away. */
+  end(): TransferSummary
+}
+
+/**
+ * Shows how far some work has come: a bar on a terminal, now and then a line elsewhere; on stderr,
+ * so that answers stay clean.
+ */
+export async function withProgress<T>(
+  io: CliIo,
+  word: string,
+  work: (onProgress: (event: TransferEvent) => void) => Promise<T>,
+): Promise<{ readonly result: T; readonly summary: TransferSummary }> {
+  const progress = createProgress(io, word)
+  let summary: TransferSummary | undefined
+  try {
+    const result = await work(progress.onProgress)
+    summary = progress.end()
+    return { result, summary }
+  } finally {
+    if (summary === undefined) progress.end()
+  }
+}
+
+/** What went over the wire, and what didn't have to. */
+export function describeTransfer({ blobs, sent, sentBytes }: TransferSummary): string {
+  const skipped = blobs - sent
+  const there = skipped > 0 ? `, ${skipped} already there` : ''
+  return `${formatCount(sent, 'blob')} (${formatSize(sentBytes)}) sent${there}`
+}
+
+function createProgress(io: CliIo, word: string): Progress {
+  const draw = isTerminal(io.stderr, io.env) ? createBar(io) : createLog(io)
+  const blobs = new Map<string, { loaded: number; size: number; status: string }>()
+  let planned = { blobs: 0, bytes: 0 }
+  let last = Date.now()
+
+  const picture = (): Picture => {
+    let done = 0
+    let loaded = 0
+    for (const blob of blobs.values()) {
+      const isDone = isFinal(blob.status)
+      if (isDone) done++
+      loaded += isDone ? blob.size : Math.min(blob.loaded, blob.size)
+    }
+    const total = Math.max(planned.bytes, loaded)
+    return { word, done, blobs: Math.max(planned.blobs, blobs.size), loaded, total }
+  }
+
+  return {
+    onProgress: (event) => {
+      if (event.type === 'plan') {
+        planned = event
+        draw.plan(picture())
+      } else if (event.type === 'blob') {
+        const { digest, size } = event.descriptor
+        blobs.set(digest, { loaded: event.loaded, size, status: event.status })
+        const now = Date.now()
+        if (now - last < draw.every) return
+        last = now
+        draw.show(picture())
+      }
+    },
+    end: () => {
+      draw.end()
+      const sent = [...blobs.values()].filter((blob) => blob.status === 'done')
+      return {
+        blobs: Math.max(planned.blobs, blobs.size),
+        sent: sent.length,
+        sentBytes: sent.reduce((sum, blob) => sum + blob.size, 0),
+      }
+    },
+  }
+}
+
+function isFinal(status: string): boolean {
+  return status === 'done' || status === 'exists' || status === 'mounted'
+}
+
+interface Picture {
+  readonly word: string
+  readonly done: number
+  readonly blobs: number
+  readonly loaded: number
+  readonly total: number
+}
+
+interface Drawing {
+  readonly every: number
+  plan(picture: Picture): void
+  show(picture: Picture): void
+  end(): void
+}
+
+function createBar(io: CliIo): Drawing {
+  const log = createLogUpdate(io.stderr as unknown as NodeJS.WriteStream)
+  const paint = paintFor(io.stderr, io.env)
+  const show = (picture: Picture): void => {
+    const part = picture.total === 0 ? 0 : picture.loaded / picture.total
+    const filled = Math.floor(part * WIDTH)
+    const bar = paint('cyan', '━'.repeat(filled)) + paint('dim', '─'.repeat(WIDTH - filled))
+    log(
+      `${picture.word} ${bar} ${String(Math.floor(part * 100)).padStart(3)} %  ${describe(picture)}`,
+    )
+  }
+  return {
+    every: FRAME,
+    plan: show,
+    show,
+    end: () => {
+      log.clear()
+      log.done()
+    },
+  }
+}
+
+function createLog(io: CliIo): Drawing {
+  return {
+    every: LOG_EVERY,
+    plan: () => {},
+    show: (picture) => void io.stderr.write(`${picture.word}: ${describe(picture)}\n`),
+    end: () => {},
+  }
+}
+
+function describe({ done, blobs, loaded, total }: Picture): string {
+  return `${done} of ${formatCount(blobs, 'blob')}, ${formatSize(loaded)} of ${formatSize(total)}`
+}

@@ -1,0 +1,39 @@
+import { read } from 'read'
+import { readBounded } from '../../bytes/stream.ts'
+import { decodeUtf8 } from '../../bytes/text.ts'
+import { Readable } from 'node:stream'
+import { type CliIo, Interrupted, UsageError } from './io.ts'
+
+/** Longest password from stdin: tokens of cloud registries have a few KiB. */
+const MAX_BYTES = 64 * 1024
+
+/** Asks the user on the terminal; `hidden` shows nothing of what is typed. */
+export async function ask(
+  io: CliIo,
+  prompt: string,
+  how: { readonly hidden: boolean },
+): Promise<string> {
+  if (io.stdin.isTTY !== true) {
+    throw new UsageError(
+      'there is no terminal to ask on; give --username, and the password with --password-stdin',
+    )
+  }
+  try {
+    return await read({ prompt, silent: how.hidden, input: io.stdin, output: io.stderr })
+  } catch {
+    // The terminal is in raw mode while it asks, so Ctrl-C comes as a key and not as a signal.
+    throw new Interrupted('SIGINT')
+  } finally {
+    if (how.hidden) io.stderr.write('\n')
+  }
+}
+
+/** All of stdin, without the one line end that `echo` and files put there. */
+export async function readPasswordFromStdin(io: CliIo): Promise<string> {
+  const stream = Readable.toWeb(io.stdin as Readable) as ReadableStream<Uint8Array>
+  const text = decodeUtf8(await readBounded(stream, MAX_BYTES, 'the password on stdin', io.signal))
+  if (text === undefined) throw new UsageError('the password on stdin is not UTF-8 text')
+  const password = text.replace(/\r?\n$/, '')
+  if (password === '') throw new UsageError('there is no password on stdin')
+  return password
+}
