@@ -48,7 +48,10 @@ export type {
   Witness,
 } from './trust/sign-artifact.ts'
 export { createKeySigner, type Signer } from './trust/signer.ts'
+export type { StoredSignature } from './trust/stored-signatures.ts'
 export type { VerifyResult } from './trust/verify-artifact.ts'
-export { verifyBundle, type BundleSubject, type VerifiedSignature } from './trust/verify-bundle.ts'
+export { verifyBundle, type BundleSubject, type VerifiedBundle } from './trust/verify-bundle.ts'
 export type { Proof, SignedBy, TrustedTime } from './trust/verify-signature.ts'
 export type * from './types.ts'
+export { sign, type SignOptions } from './verbs/sign.ts'
+export { createVerifier, verify, type VerifyOptions } from './verbs/verify.ts'

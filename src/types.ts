@@ -213,8 +213,9 @@ export type Source = string | Reference | { readonly store: ReadStore; readonly 
 
 /** A signature that held. */
 export interface VerifiedSignature {
-  readonly kind: 'cosign-key' | 'sigstore-bundle'
-  /** The manifest that carries the signature. */
+  /** A sigstore bundle, or cosign's older form. */
+  readonly format: 'bundle' | 'legacy'
+  /** What carries the signature: the referrer's manifest, or the layer under the `.sig` tag. */
   readonly descriptor: Descriptor
   /** Of the certificate; absent for a key. */
   readonly identity?: string

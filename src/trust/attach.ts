@@ -2,10 +2,10 @@
 import { formatCanonicalJson } from '../bytes/json.ts'
 import { digestOf } from '../bytes/digest.ts'
 import { SpindleError } from '../errors.ts'
+import { wait } from '../http/wait.ts'
 import { EMPTY_BYTES, EMPTY_TYPE, IMAGE_CONFIG, IMAGE_MANIFEST } from '../oci/manifest.ts'
 import type { Descriptor, OperationOptions, Store } from '../types.ts'
 import { BUNDLE_TYPE, COSIGN_PREDICATE, SIMPLE_SIGNING_TYPE } from './media-types.ts'
-import { sleep } from './sleep.ts'
 import { formatConfig } from './simple-signing.ts'
 import { readManifest, resolveOptional, signatureTag } from './signature-manifest.ts'
 
@@ -82,7 +82,7 @@ export async function attachLayer(
     if ((await resolveOptional(store, tag, options))?.digest === before?.digest) {
       await store.push(descriptor, manifest, { ...options, tag })
       const window = Math.min(Math.max(Date.now() - started, MIN_WINDOW_MS), MAX_WINDOW_MS)
-      await sleep(window * (1 + Math.random()), options.signal)
+      await wait(window * (1 + Math.random()), options.signal)
       const written = await layersOf(store, await resolveOptional(store, tag, options), options)
       if (
         written.some(

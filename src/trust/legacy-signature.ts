@@ -17,7 +17,7 @@ import {
 } from './media-types.ts'
 import type { LoadedRule } from './policy.ts'
 import type { LogEntry } from './transparency-log.ts'
-import { asSignatureInvalid, assertAnnotations, type VerifiedSignature } from './verify-bundle.ts'
+import { asSignatureInvalid, assertAnnotations, type VerifiedBundle } from './verify-bundle.ts'
 import { verifyEvidence, type Evidence } from './verify-signature.ts'
 import { readField, readStrings } from './wire-json.ts'
 
@@ -31,7 +31,7 @@ export async function verifyLegacySignature(
   layer: Readonly<Record<string, string>>,
   about: Digest,
   rule: LoadedRule,
-): Promise<VerifiedSignature> {
+): Promise<VerifiedBundle> {
   try {
     const proof = await verifyEvidence(readEvidence(payload, layer), rule)
     const { digest, reference, annotations } = readPayload(payload)

@@ -2,9 +2,11 @@
 import { decodeUtf8Lossy } from '../bytes/text.ts'
 import { isJsonObject } from '../bytes/json.ts'
 import { readBounded } from '../bytes/stream.ts'
+import { redactText, redactUrl } from '../http/redact.ts'
+import { parseRetryAfter } from '../http/retry-after.ts'
+import { wait } from '../http/wait.ts'
 import { ResponseError, SpindleError } from '../errors.ts'
 import type { FetchLike } from '../types.ts'
-import { sleep } from './sleep.ts'
 
 export interface ServiceOptions {
   /** Default: the global `fetch`. */
@@ -44,7 +46,7 @@ export async function callService(
   request: ServiceRequest,
   { fetch = (it) => globalThis.fetch(it), signal }: ServiceOptions,
 ): Promise<ServiceAnswer> {
-  const where = withoutQuery(request.url)
+  const where = redactUrl(request.url)
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted()
     const timeout = AbortSignal.timeout(TIMEOUT_MS)
@@ -77,7 +79,8 @@ export async function callService(
     if ((status >= 200 && status < 300) || request.expect?.includes(status) === true) return answer
     if (attempt === ATTEMPTS || !(status === 429 || status >= 500))
       throw refused(request, where, answer)
-    await sleep(waitFor(answer.headers.get('retry-after'), attempt), signal)
+    const asked = parseRetryAfter(answer.headers.get('retry-after')) ?? 250 * 2 ** attempt
+    await wait(Math.min(asked, MAX_WAIT_MS), signal)
   }
 }
 
@@ -116,22 +119,11 @@ function refused(
   } catch {
     message = undefined
   }
-  const said = typeof message === 'string' ? `: ${message.slice(0, 500)}` : ''
+  const said = typeof message === 'string' ? `: ${redactText(message)}` : ''
   const code = status === 401 || status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE'
   return new ResponseError(code, `${request.method} ${where} answered ${status}${said}`, {
     status,
     method: request.method,
     url: where,
   })
-}
-
-/** Query values may be secrets. */
-function withoutQuery(url: string): string {
-  const { origin, pathname } = new URL(url)
-  return origin + pathname
-}
-
-function waitFor(retryAfter: string | null, attempt: number): number {
-  const seconds = retryAfter === null ? NaN : Number(retryAfter)
-  return Math.min(Number.isNaN(seconds) ? 250 * 2 ** attempt : seconds * 1000, MAX_WAIT_MS)
 }

@@ -1,7 +1,14 @@
 /** Finds what cosign and this library have attached to an artifact. */
 import { SignatureInvalid, SpindleError } from '../errors.ts'
 import { EMPTY_TYPE, type Manifest } from '../oci/manifest.ts'
-import type { Descriptor, Digest, OperationOptions, ReadStore, ReferrerStore } from '../types.ts'
+import type {
+  Descriptor,
+  Digest,
+  OperationOptions,
+  ReadStore,
+  ReferrerStore,
+  VerifiedSignature,
+} from '../types.ts'
 import { MAX_BUNDLE_BYTES, parseBundle } from './bundle.ts'
 import { verifyLegacySignature } from './legacy-signature.ts'
 import {
@@ -12,17 +19,22 @@ import {
 } from './media-types.ts'
 import type { LoadedRule, SignatureFormat } from './policy.ts'
 import { readBytes, readManifest, resolveOptional, signatureTag } from './signature-manifest.ts'
-import { verifyParsedBundle, type VerifiedSignature } from './verify-bundle.ts'
+import { verifyParsedBundle, type VerifiedBundle } from './verify-bundle.ts'
 
 /** Where signatures are looked for. */
 export type SignatureStore = ReadStore & Partial<ReferrerStore>
+
+/** A signature that holds, and where it was found. */
+export interface StoredSignature extends VerifiedBundle, VerifiedSignature {
+  readonly format: SignatureFormat
+}
 
 /** Something that may be a signature, read but not verified. */
 export interface Candidate {
   readonly format: SignatureFormat
   /** The referrer's manifest, or the layer with the payload. */
   readonly source: Descriptor
-  verify(rule: LoadedRule): Promise<VerifiedSignature>
+  verify(rule: LoadedRule): Promise<StoredSignature>
 }
 
 /** What was found where a signature should be, and can't be read. */
@@ -129,7 +141,8 @@ async function readReferrer(
   if (layer === undefined || surplus !== undefined)
     throw malformed(`its manifest has ${layers.length} layers, not one`)
   const bundle = parseBundle(await readBytes(store, layer, MAX_BUNDLE_BYTES, options))
-  const verify = async (rule: LoadedRule): Promise<VerifiedSignature> => {
+  if (bundle.version < 3) throw malformed('bundles with an artifact are of version 0.3 or later')
+  const verify = async (rule: LoadedRule): Promise<StoredSignature> => {
     if (bundle.content.kind !== 'envelope')
       throw new SignatureInvalid(
         'PAYLOAD_TYPE',
@@ -137,10 +150,7 @@ async function readReferrer(
       )
     // Any attestation by the same signer would pass for a signature otherwise.
     const strict = { ...rule, predicateTypes: rule.predicateTypes ?? [COSIGN_PREDICATE] }
-    return {
-      ...(await verifyParsedBundle(bundle, { digest: subject.digest }, strict)),
-      source: referrer,
-    }
+    return locate(await verifyParsedBundle(bundle, { digest: subject.digest }, strict), referrer)
   }
   return [{ format: 'bundle', source: referrer, verify }]
 }
@@ -158,12 +168,25 @@ function legacyLayers(
     source,
     verify: async (rule) => {
       const payload = await readBytes(store, source, MAX_PAYLOAD_BYTES, options)
-      return {
-        ...(await verifyLegacySignature(payload, source.annotations ?? {}, subject.digest, rule)),
+      return locate(
+        await verifyLegacySignature(payload, source.annotations ?? {}, subject.digest, rule),
         source,
-      }
+      )
     },
   }))
+}
+
+/** With what a caller asks for first in one place. */
+function locate(verified: VerifiedBundle, descriptor: Descriptor): StoredSignature {
+  const { signer, times } = verified
+  const [first] = times.map(({ at }) => at).sort((a, b) => a.getTime() - b.getTime())
+  return {
+    ...verified,
+    descriptor,
+    ...(signer.kind === 'certificate' && { identity: signer.identity }),
+    ...(signer.kind === 'certificate' && signer.issuer !== undefined && { issuer: signer.issuer }),
+    ...(first !== undefined && { signedAt: first }),
+  }
 }
 
 /** Whether an error is about the bytes that came, rather than about their coming. */

@@ -1,14 +1,14 @@
 import { PolicyRejected, type RejectedSignature } from '../errors.ts'
 import type { Descriptor, OperationOptions } from '../types.ts'
-import { decide, loadPolicy, type LoadedRule, type Policy } from './policy.ts'
+import { decide, type LoadedPolicy, type LoadedRule } from './policy.ts'
 import { findSignatures, isUnreadable, type SignatureStore } from './stored-signatures.ts'
-import type { VerifiedSignature } from './verify-bundle.ts'
+import type { StoredSignature } from './stored-signatures.ts'
 
 export interface VerifyResult {
   /** What was verified: pull or run this digest, never the tag again. */
   readonly descriptor: Descriptor
   /** Those that the policy asked for; it stops at enough. */
-  readonly signatures: readonly [VerifiedSignature, ...VerifiedSignature[]]
+  readonly signatures: readonly [StoredSignature, ...StoredSignature[]]
   /** What else was looked at, and why it does not count. */
   readonly rejected: readonly RejectedSignature[]
 }
@@ -23,17 +23,15 @@ export interface VerifyResult {
 export async function verifyArtifact(
   store: SignatureStore,
   descriptor: Descriptor,
-  policy: Policy,
+  policy: LoadedPolicy,
   options: OperationOptions = {},
 ): Promise<VerifyResult> {
   const rejected: RejectedSignature[] = []
-  const proofs = await decide(await loadPolicy(policy), (rule) =>
-    collect(store, descriptor, rule, rejected, options),
-  )
+  const proofs = await decide(policy, (rule) => collect(store, descriptor, rule, rejected, options))
   const signatures = [...new Set(proofs.flat())]
   return {
     descriptor,
-    signatures: signatures as [VerifiedSignature, ...VerifiedSignature[]],
+    signatures: signatures as [StoredSignature, ...StoredSignature[]],
     rejected,
   }
 }
@@ -44,8 +42,8 @@ async function collect(
   rule: LoadedRule,
   rejected: RejectedSignature[],
   options: OperationOptions,
-): Promise<VerifiedSignature[]> {
-  const bySigner = new Map<string, VerifiedSignature>()
+): Promise<StoredSignature[]> {
+  const bySigner = new Map<string, StoredSignature>()
   const here: RejectedSignature[] = []
   for await (const candidate of findSignatures(store, subject, rule.formats, options)) {
     options.signal?.throwIfAborted()
@@ -67,7 +65,7 @@ async function collect(
 }
 
 /** One signer counts once, however often and in whatever form it signed. */
-function signerName({ signer }: VerifiedSignature): string {
+function signerName({ signer }: StoredSignature): string {
   return signer.kind === 'key' ? signer.keyId : JSON.stringify([signer.issuer, signer.identity])
 }
 

@@ -1,7 +1,7 @@
 import { sameBytes } from '../bytes/der.ts'
 import { algorithmOf, digestOf, isDigest } from '../bytes/digest.ts'
 import { SignatureInvalid, SpindleError } from '../errors.ts'
-import type { Descriptor, Digest } from '../types.ts'
+import type { Digest } from '../types.ts'
 import { parseBundle, type Bundle } from './bundle.ts'
 import { parseStatement, preAuthEncoding } from './dsse.ts'
 import { hashBy } from './hash.ts'
@@ -13,10 +13,8 @@ import { verifyEvidence, type Proof } from './verify-signature.ts'
 export type BundleSubject = { readonly artifact: Uint8Array } | { readonly digest: Digest }
 
 /** A signature that holds, and what it proves. */
-export interface VerifiedSignature extends Proof {
+export interface VerifiedBundle extends Proof {
   readonly format: SignatureFormat
-  /** Where it was found; absent for a bundle handed over. */
-  readonly source?: Descriptor
   /** Type of the signed statement, where there is one. */
   readonly predicateType?: string
   /** What was signed along with the digest. */
@@ -44,7 +42,7 @@ export async function verifyBundle(
   bundle: unknown,
   over: BundleSubject,
   policy: Policy,
-): Promise<VerifiedSignature> {
+): Promise<VerifiedBundle> {
   const loaded = await loadPolicy(policy)
   const parsed = parseBundle(bundle)
   const [signature] = await decide(loaded, (rule) => {
@@ -60,7 +58,7 @@ export async function verifyParsedBundle(
   bundle: Bundle,
   over: BundleSubject,
   rule: LoadedRule,
-): Promise<VerifiedSignature> {
+): Promise<VerifiedBundle> {
   try {
     const { content, certificates, entries, timestamps } = bundle
     if (rule.keys !== undefined && certificates.length > 0)

@@ -8,7 +8,7 @@ import { parseCertificate } from '../../src/trust/certificate.ts'
 import { verifyLegacySignature } from '../../src/trust/legacy-signature.ts'
 import { type LoadedRule, loadPolicy, type Policy } from '../../src/trust/policy.ts'
 import { publicGoodRoot } from '../../src/trust/trust-root.ts'
-import type { VerifiedSignature } from '../../src/trust/verify-bundle.ts'
+import type { VerifiedBundle } from '../../src/trust/verify-bundle.ts'
 import { cosignImages, VECTORS_MISSING } from './sigstore-vectors.ts'
 
 interface Stored {
@@ -36,7 +36,7 @@ async function verify(
   policy: Policy,
   edit: (signature: Stored) => Stored = (same) => same,
   file?: string,
-): Promise<VerifiedSignature> {
+): Promise<VerifiedBundle> {
   const signature = edit(stored(image, file))
   const manifest = read(image, 'manifest.json')
   return await verifyLegacySignature(

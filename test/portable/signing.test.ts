@@ -10,12 +10,16 @@ import { createKeylessSigner, createWitness } from '../../src/trust/keyless.ts'
 import { formatPublicKey, generateKeyPair, type WebKeyPair } from '../../src/trust/private-key.ts'
 import { signArtifact } from '../../src/trust/sign-artifact.ts'
 import { createKeySigner } from '../../src/trust/signer.ts'
-import { verifyArtifact } from '../../src/trust/verify-artifact.ts'
-import type { Descriptor } from '../../src/types.ts'
+import type { Policy } from '../../src/trust/policy.ts'
+import { createVerifier, verify } from '../../src/verbs/verify.ts'
+import { sign } from '../../src/verbs/sign.ts'
+import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
+import { createRepository } from '../../src/registry/repository.ts'
+import type { Descriptor, Store } from '../../src/types.ts'
 
 type MemoryStore = ReturnType<typeof createMemoryStore>
 
-async function createArtifact(store: MemoryStore, note = 'hello'): Promise<Descriptor> {
+async function createArtifact(store: Store, note = 'hello'): Promise<Descriptor> {
   const config = {
     mediaType: 'application/vnd.oci.empty.v1+json',
     digest: await digestOf(encodeUtf8('{}')),
@@ -66,12 +70,15 @@ describe('a signature with a key', () => {
         reference: 'registry.test/app',
       })
       expect(signed.written).toHaveLength(attach === 'both' ? 2 : 1)
-      const { descriptor, signatures, rejected } = await verifyArtifact(store, artifact, {
-        key: pem,
-        requireTransparencyLog: false,
-        annotations: { stage: 'prod' },
-      })
-      expect(descriptor).toBe(artifact)
+      const { descriptor, signatures, rejected } = await verify(
+        { store, ref: artifact.digest },
+        {
+          key: pem,
+          requireTransparencyLog: false,
+          annotations: { stage: 'prod' },
+        },
+      )
+      expect(descriptor).toEqual(artifact)
       expect(signatures).toMatchObject([
         {
           format: attach === 'tag' ? 'legacy' : 'bundle',
@@ -96,11 +103,14 @@ describe('a signature with a key', () => {
       reference: 'registry.test/app',
     })
     for (const formats of [['bundle'], ['legacy']] as const) {
-      const { signatures } = await verifyArtifact(store, artifact, {
-        key: pem,
-        trustedRoot: sigstore.trustedRoot(),
-        formats,
-      })
+      const { signatures } = await verify(
+        { store, ref: artifact.digest },
+        {
+          key: pem,
+          trustedRoot: sigstore.trustedRoot(),
+          formats,
+        },
+      )
       expect(signatures[0]).toMatchObject({
         times: [{ source: 'log' }, { source: 'authority' }],
         logEntries: [{ kind: formats[0] === 'bundle' ? 'dsse/0.0.1' : 'hashedrekord/0.0.1' }],
@@ -126,11 +136,14 @@ describe('a signature without a key', () => {
         'verificationMaterial',
         'dsseEnvelope',
       ])
-      const { signatures } = await verifyArtifact(store, artifact, {
-        identity: 'dev@example.org',
-        issuer: 'https://accounts.sigstore.test',
-        trustedRoot: sigstore.trustedRoot(),
-      })
+      const { signatures } = await verify(
+        { store, ref: artifact.digest },
+        {
+          identity: 'dev@example.org',
+          issuer: 'https://accounts.sigstore.test',
+          trustedRoot: sigstore.trustedRoot(),
+        },
+      )
       expect(signatures[0]).toMatchObject({
         signer: {
           kind: 'certificate',
@@ -152,11 +165,14 @@ describe('a signature without a key', () => {
       identityToken: await sigstore.issueToken(),
     })
     await signArtifact(store, artifact, signer, { attach: 'tag', reference: 'registry.test/app' })
-    const { signatures } = await verifyArtifact(store, artifact, {
-      identity: /.*@example\.org/,
-      issuer: 'https://accounts.sigstore.test',
-      trustedRoot: sigstore.trustedRoot(),
-    })
+    const { signatures } = await verify(
+      { store, ref: artifact.digest },
+      {
+        identity: /.*@example\.org/,
+        issuer: 'https://accounts.sigstore.test',
+        trustedRoot: sigstore.trustedRoot(),
+      },
+    )
     expect(signatures[0]).toMatchObject({
       format: 'legacy',
       times: [{ source: 'log' }, { source: 'authority' }],
@@ -190,11 +206,14 @@ describe('the older form', () => {
         attach: 'tag',
         reference: 'registry.test/app',
       })
-    const { signatures } = await verifyArtifact(store, artifact, {
-      key: [pem, await formatPublicKey(other.publicKey)],
-      requireTransparencyLog: false,
-      threshold: 2,
-    })
+    const { signatures } = await verify(
+      { store, ref: artifact.digest },
+      {
+        key: [pem, await formatPublicKey(other.publicKey)],
+        requireTransparencyLog: false,
+        threshold: 2,
+      },
+    )
     expect(
       new Set(signatures.map(({ signer }) => signer.kind === 'key' && signer.keyId)).size,
     ).toBe(2)
@@ -216,6 +235,53 @@ describe('the older form', () => {
       requireTransparencyLog: false,
       threshold: 4,
     }
-    expect((await verifyArtifact(store, artifact, policy)).signatures).toHaveLength(4)
+    expect((await verify({ store, ref: artifact.digest }, policy)).signatures).toHaveLength(4)
+  })
+})
+
+describe('on a registry', () => {
+  it.each(['referrer', 'tag', 'both'] as const)(
+    'is signed and verified by its name, attached as %s',
+    async (attach) => {
+      const { fetch } = createRegistryHandler()
+      const repository = createRepository('registry.test/team/app', { fetch })
+      const pushed = await createArtifact(repository)
+      await repository.tag(pushed, '1')
+      const { descriptor } = await sign('registry.test/team/app:1', await createKeySigner(pair), {
+        fetch,
+        attach,
+      })
+      expect(descriptor.digest).toBe(pushed.digest)
+      const policy: Policy = { key: pem, requireTransparencyLog: false }
+      const { signatures } = await verify('registry.test/team/app:1', policy, { fetch })
+      expect(signatures).toHaveLength(1)
+      await expect(
+        createVerifier(policy)({ store: repository, descriptor }),
+      ).resolves.toMatchObject([{ format: signatures[0].format }])
+      if (attach !== 'referrer')
+        await verify(
+          'registry.test/team/app:1',
+          { ...policy, formats: ['legacy'], reference: 'registry.test/team/app' },
+          { fetch },
+        )
+    },
+  )
+
+  it('signatures may live in another repository', async () => {
+    const { fetch } = createRegistryHandler()
+    const repository = createRepository('registry.test/team/app', { fetch })
+    await repository.tag(await createArtifact(repository), '1')
+    const signatures = 'registry.test/team/signatures'
+    await sign('registry.test/team/app:1', await createKeySigner(pair), {
+      fetch,
+      attach: 'tag',
+      signatures,
+    })
+    const policy: Policy = { key: pem, requireTransparencyLog: false }
+    await expect(verify('registry.test/team/app:1', policy, { fetch })).rejects.toMatchObject({
+      code: 'ERR_POLICY_REJECTED',
+      reason: 'NO_SIGNATURES',
+    })
+    await verify('registry.test/team/app:1', policy, { fetch, signatures })
   })
 })

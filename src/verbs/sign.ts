@@ -1,0 +1,83 @@
+/** `spindle/sign`: signatures beside an artifact, as cosign stores them. */
+import {
+  type CertifyingSigner,
+  signArtifact,
+  type SignArtifactOptions,
+  type SignResult,
+} from '../trust/sign-artifact.ts'
+import type { Signer } from '../trust/signer.ts'
+import type { Location, Reference, RemoteOptions } from '../types.ts'
+import { openLocation } from './location.ts'
+
+export {
+  type Curve,
+  formatPrivateKey,
+  formatPublicKey,
+  generateKeyPair,
+  importPrivateKey,
+  type PrivateJwk,
+  type WebKeyPair,
+} from '../trust/private-key.ts'
+export type { WebKey } from '../trust/public-key.ts'
+export type {
+  CertifyingSigner,
+  FreshSignature,
+  SignResult,
+  Testimony,
+  Witness,
+} from '../trust/sign-artifact.ts'
+export { createKeySigner, type Signer } from '../trust/signer.ts'
+
+export interface SignOptions extends RemoteOptions, SignArtifactOptions {
+  /** Another place for the signatures, as cosign's `COSIGN_REPOSITORY` says. Default: beside the artifact. */
+  signatures?: Location
+}
+
+/**
+ * Signs an artifact and stores the signature beside it, where `cosign verify` finds it.
+ *
+ * Exported from the main entry point and from `spindle/sign`. The tag is resolved once; what is
+ * signed is the digest in the result.
+ *
+ * @example With a key, for cosign 3
+ * ```ts
+ * await sign('ghcr.io/team/app:1', await createKeySigner(pem), { credentials })
+ * ```
+ * @example For older cosign and admission controllers too
+ * ```ts
+ * await sign('ghcr.io/team/app:1', signer, { credentials, attach: 'both' })
+ * ```
+ * @param signer A key, or `createKeylessSigner` of `spindle/keyless`.
+ * @throws `ERR_SIGNATURE_INVALID` when the signer or a service answers with something that does not
+ * hold, before anything is written; `ERR_CONFLICT` when others keep changing the `.sig` tag;
+ * the registry's and the services' errors.
+ * @see {@link https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md Cosign Signature Specification}
+ */
+export async function sign(
+  at: Location,
+  signer: Signer | CertifyingSigner,
+  options: SignOptions = {},
+): Promise<SignResult> {
+  const { signatures, attach, annotations, witness, created, reference, ...remote } = options
+  const { store, ref, reference: where } = openLocation(at, remote)
+  const name = reference ?? (where && dockerReference(where))
+  if (name === undefined && attach !== undefined && attach !== 'referrer')
+    throw new TypeError(
+      '`reference` is needed for the older form in a store: it signs the name of the repository too',
+    )
+  const descriptor = await store.resolve(ref, remote)
+  const beside = signatures === undefined ? store : openLocation(signatures, remote).store
+  return signArtifact(beside, descriptor, signer, {
+    ...remote,
+    ...(attach !== undefined && { attach }),
+    ...(annotations !== undefined && { annotations }),
+    ...(witness !== undefined && { witness }),
+    ...(created !== undefined && { created }),
+    ...(name !== undefined && { reference: name }),
+  })
+}
+
+/** As cosign's Go library writes names: Docker Hub by its old host. */
+function dockerReference({ registry, repository }: Reference): string {
+  return `${registry === 'docker.io' ? 'index.docker.io' : registry}/${repository}`
+}

@@ -1,0 +1,78 @@
+/** `spindle/verify`: who signed what. */
+import { loadPolicy, type Policy } from '../trust/policy.ts'
+import { verifyArtifact, type VerifyResult } from '../trust/verify-artifact.ts'
+import type { RemoteOptions, Source, Verifier } from '../types.ts'
+import { openSource } from './location.ts'
+
+export type { CertificateExtensions, CertificateIdentity } from '../trust/identity.ts'
+export type { IdentityPolicy, KeyPolicy, Policy, SignatureFormat } from '../trust/policy.ts'
+export type { KeyInput, WebKey } from '../trust/public-key.ts'
+export type { StoredSignature } from '../trust/stored-signatures.ts'
+export type { VerifyResult } from '../trust/verify-artifact.ts'
+export { type BundleSubject, type VerifiedBundle, verifyBundle } from '../trust/verify-bundle.ts'
+export type { Proof, SignedBy, TrustedTime } from '../trust/verify-signature.ts'
+
+/** Where to look, and for what. */
+export interface VerifyOptions extends RemoteOptions {
+  /** Another place that has the signatures, as cosign's `COSIGN_REPOSITORY` says. Default: beside the artifact. */
+  signatures?: Source
+}
+
+/**
+ * Verifies the signatures that cosign or this library stored beside an artifact.
+ *
+ * Exported from the main entry point and from `spindle/verify`. Nothing but the registry is asked.
+ *
+ * @example Only what our release workflow signed
+ * ```ts
+ * const { descriptor, signatures } = await verify('ghcr.io/team/app:1', {
+ *   identity: /https:\/\/github\.com\/team\/app\/\.github\/workflows\/release\.yml@refs\/tags\/.+/,
+ *   issuer: 'https://token.actions.githubusercontent.com',
+ *   trustedRoot: publicGoodRoot,
+ * })
+ * ```
+ * @example What `cosign verify --key cosign.pub --insecure-ignore-tlog` accepts
+ * ```ts
+ * await verify('ghcr.io/team/app:1', { key: pem, requireTransparencyLog: false })
+ * ```
+ * @returns The digest that was verified: use it from here on, the tag may move.
+ * @throws `PolicyRejected` (`ERR_POLICY_REJECTED`) with every signature that was looked at and why
+ * it does not count; `ERR_NOT_FOUND`, `ERR_UNAUTHORIZED`, `ERR_NETWORK`, `ERR_RESPONSE` as they
+ * are, for trouble on the way is no verdict; `TypeError` for a policy that can't be meant.
+ * @see {@link https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md Cosign Signature Specification}
+ */
+export async function verify(
+  at: Source,
+  policy: Policy,
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
+  const { signatures, ...remote } = options
+  // First: a policy that can't be meant must not depend on what is stored.
+  const loaded = await loadPolicy(policy)
+  const { store, ref } = openSource(at, remote)
+  const descriptor = await store.resolve(ref, remote)
+  const beside = signatures === undefined ? store : openSource(signatures, remote).store
+  return verifyArtifact(beside, descriptor, loaded, remote)
+}
+
+/**
+ * A policy in the form that `pull`, `copy` and `createAppHandler` take: what they go on to read is
+ * the very digest that was verified.
+ *
+ * Exported from the main entry point and from `spindle/verify`.
+ *
+ * @example Refuse to read what isn't signed
+ * ```ts
+ * const app = await pull('ghcr.io/team/app:1', { verify: createVerifier({ key: pem, requireTransparencyLog: false }) })
+ * ```
+ * @throws when it is called, as `verify` does; the policy is checked then too.
+ */
+export function createVerifier(policy: Policy): Verifier {
+  const loaded = loadPolicy(policy)
+  // Reported to who calls it; until then it is nobody's rejection.
+  loaded.catch(() => {})
+  return async ({ store, descriptor }, options) => {
+    const { signatures } = await verifyArtifact(store, descriptor, await loaded, options)
+    return signatures
+  }
+}
