@@ -112,6 +112,9 @@ export function createTransport(
       } as const
       const response = await raceAbort(fetchOnce(new Request(url, init)), both)
       warn(response, url)
+      // A server answers a body that broke with a complaint; what broke it is the news.
+      const broken = opened?.failure()
+      if (broken !== undefined) throw broken.error
       if (opened?.size !== undefined) request.onUpload?.(opened.size)
       return response
     } catch (error) {

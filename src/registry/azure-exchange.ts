@@ -1,0 +1,59 @@
+import { SpindleError } from '../errors.ts'
+import { isJsonObject, parseJson } from '../bytes/json.ts'
+import { readBounded } from '../bytes/stream.ts'
+import { encodeUtf8 } from '../bytes/text.ts'
+import { TOKEN_BYTES } from '../http/token.ts'
+import { createTransport } from '../http/transport.ts'
+import type { Credentials, OperationOptions, TransportOptions } from '../types.ts'
+
+export interface AzureExchangeOptions
+  extends OperationOptions, Omit<TransportOptions, 'credentials'> {
+  /** Directory that the token is of; needed where a registry takes several. */
+  tenant?: string
+}
+
+/**
+ * Turns a Microsoft Entra access token into credentials for one Azure registry.
+ *
+ * Exported from the main entry point.
+ *
+ * @example In a pipeline with a federated identity
+ * ```ts
+ * const credentials = await exchangeAzureToken('team.azurecr.io', accessToken)
+ * await push(app, 'team.azurecr.io/hello:1', { credentials })
+ * ```
+ * @throws `ERR_UNAUTHORIZED`, `ERR_CONTENT_INVALID`, `ERR_NETWORK`
+ * @see {@link https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md Azure Container Registry, OAuth}
+ */
+export async function exchangeAzureToken(
+  registry: string,
+  accessToken: string,
+  { signal, tenant, createHasher: _, onProgress: __, ...options }: AzureExchangeOptions = {},
+): Promise<Credentials> {
+  const { fetch, protocol } = createTransport(options)
+  const response = await fetch({
+    method: 'POST',
+    url: `${protocol(registry)}//${registry}/oauth2/exchange`,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: encodeUtf8(
+      new URLSearchParams({
+        grant_type: 'access_token',
+        service: registry,
+        access_token: accessToken,
+        ...(tenant !== undefined && { tenant }),
+      }).toString(),
+    ),
+    // A redirect would carry the token to somebody else.
+    sameOrigin: true,
+    ...(signal !== undefined && { signal }),
+  })
+  const what = `the answer of ${registry} to an exchange of tokens`
+  const answer = parseJson(
+    await readBounded(response.body ?? new Uint8Array(), TOKEN_BYTES, what, signal),
+    what,
+  )
+  const refreshToken = isJsonObject(answer) ? answer['refresh_token'] : undefined
+  if (typeof refreshToken !== 'string' || refreshToken === '')
+    throw new SpindleError('ERR_CONTENT_INVALID', `${what} has no refresh token`)
+  return { refreshToken }
+}
