@@ -1,3 +1,4 @@
+import { createTransport } from '../http/transport.ts'
 import { isReference, parseReference } from '../oci/reference.ts'
 import { createRepository } from '../registry/repository.ts'
 import type {
@@ -46,4 +47,20 @@ function parse(location: string | Reference): { reference: Reference; ref: strin
       ? parseReference(location, { defaultTag: 'latest', defaultRegistry: 'docker.io' })
       : location
   return { reference, ref: reference.digest ?? reference.tag ?? 'latest' }
+}
+
+/** The same options with one transport in place of what makes one: a call between two registries shares pace and tokens. */
+export function withTransport(options: RemoteOptions): RemoteOptions {
+  const { fetch, credentials, retry, timeout, insecure, onWarning, transport, ...rest } = options
+  const making = {
+    ...(fetch === undefined ? {} : { fetch }),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(insecure === undefined ? {} : { insecure }),
+    ...(onWarning === undefined ? {} : { onWarning }),
+  }
+  if (transport === undefined) return { ...rest, transport: createTransport(making) }
+  // Both together are refused where the repository is opened, in the same words as everywhere.
+  return { ...rest, ...making, transport }
 }

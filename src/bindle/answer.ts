@@ -1,0 +1,99 @@
+import { type ErrorCode, ResponseError, SpindleError } from '../errors.ts'
+import { redactText, redactUrl } from '../http/redact.ts'
+import { isJsonObject, parseJson } from '../bytes/json.ts'
+import { readBounded } from '../bytes/stream.ts'
+import { decodeUtf8Lossy } from '../bytes/text.ts'
+import { parseToml } from './toml.ts'
+
+/** Longest error text that is read; the reference server's are single sentences. */
+const ERROR_BYTES = 64 * 1024
+
+export interface ServerAnswer {
+  readonly status: number
+  readonly value: unknown
+}
+
+export interface Question {
+  readonly method: string
+  readonly url: URL
+  /** What was asked for, in messages. */
+  readonly what: string
+  /** Longest answer, in bytes. */
+  readonly limit: number
+}
+
+/**
+ * Reads a document out of an answer, JSON or TOML as its type says.
+ * @throws `ResponseError` for a refusal, with the server's own words.
+ */
+export async function readAnswer(
+  response: Response,
+  question: Question,
+  signal?: AbortSignal,
+): Promise<ServerAnswer> {
+  const { status } = response
+  if (!response.ok) throw await refusal(response, question, signal)
+  const bytes = await readBounded(
+    response.body ?? new Uint8Array(),
+    question.limit,
+    question.what,
+    signal,
+  )
+  const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type === 'application/json') return { status, value: parseJson(bytes, question.what) }
+  if (type === 'application/toml') return { status, value: parseToml(bytes, question.what) }
+  throw new SpindleError(
+    'ERR_CONTENT_INVALID',
+    `${redactUrl(question.url)} answered with ${type ?? 'no type'}, not with TOML or JSON: is it a Bindle server? Its URL ends in /v1 as a rule`,
+  )
+}
+
+async function refusal(
+  response: Response,
+  { method, url, what }: Question,
+  signal: AbortSignal | undefined,
+): Promise<ResponseError> {
+  const { status } = response
+  const said = await wordsOf(response, signal)
+  const yanked = status === 403 && said.includes('yanked')
+  const code = yanked ? 'ERR_NOT_FOUND' : (CODES.get(status) ?? 'ERR_RESPONSE')
+  const advice = yanked
+    ? 'it was withdrawn: take another version, or ask for yanked ones'
+    : ADVICE.get(status)
+  const message = `${what}: ${method} ${redactUrl(url)} answered ${status}${said === '' ? '' : `: ${said}`}${advice === undefined ? '' : `; ${advice}`}`
+  return new ResponseError(code, message, { status, method, url: redactUrl(url) })
+}
+
+/** The server's sentence: TOML as a rule, plain text of its framework, or nothing. */
+async function wordsOf(response: Response, signal: AbortSignal | undefined): Promise<string> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readBounded(response.body ?? new Uint8Array(), ERROR_BYTES, 'the error')
+  } catch {
+    signal?.throwIfAborted()
+    return ''
+  }
+  try {
+    const value =
+      response.headers.get('content-type')?.startsWith('application/json') === true
+        ? parseJson(bytes, 'the error')
+        : parseToml(bytes, 'the error')
+    if (isJsonObject(value) && typeof value['error'] === 'string') return redactText(value['error'])
+  } catch {
+    // Not a document: its text is the message.
+  }
+  return redactText(decodeUtf8Lossy(bytes).trim())
+}
+
+const CODES: ReadonlyMap<number, ErrorCode> = new Map([
+  [401, 'ERR_UNAUTHORIZED'],
+  [403, 'ERR_UNAUTHORIZED'],
+  [404, 'ERR_NOT_FOUND'],
+  [409, 'ERR_CONFLICT'],
+  [413, 'ERR_LIMIT_EXCEEDED'],
+])
+const ADVICE: ReadonlyMap<number, string> = new Map([
+  [401, 'log in anew, or check user and password'],
+  [403, 'log in: this server lets only known users change something'],
+  [409, 'bindles never change: give the application another version'],
+])

@@ -1,0 +1,324 @@
+import { SpindleError } from '../errors.ts'
+import { createTransport } from '../http/transport.ts'
+import { verifyStream } from '../bytes/stream.ts'
+import type {
+  BodySource,
+  CreateHasher,
+  OperationOptions,
+  Transport,
+  TransportOptions,
+} from '../types.ts'
+import { readAnswer, type ServerAnswer } from './answer.ts'
+import { authorizationOf, type BindleCredentials } from './credentials.ts'
+import { reader, required, tables } from './fields.ts'
+import type { BindleId } from './id.ts'
+import { parseBindleId } from './id.ts'
+import { formatInvoice, type Invoice, type Label, readInvoice, readLabel } from './invoice.ts'
+import { type Keyring, readKeyring } from './keyring.ts'
+
+export interface BindleClientOptions extends Omit<TransportOptions, 'credentials'> {
+  /** Sent with every request; a read that is refused with them is tried without. Default: anonymous. */
+  credentials?: BindleCredentials
+  /** Reuse a transport. Together with any option that makes one it is a `TypeError`. */
+  transport?: Transport
+}
+
+export interface QueryOptions extends OperationOptions {
+  /** Versions that are meant, as Rust's semver writes ranges: `^1.2`, `>=1, <3`. Default: all. */
+  version?: string
+  /** Yanked invoices too. Default false; the reference server ignores it, this client does not. */
+  yanked?: boolean
+  /** Invoices asked for at once, 1 to 255. Default 50. */
+  pageSize?: number
+}
+
+/** A Bindle server, endpoint by endpoint. `pushStandalone` and `pullBindle` are made of these. */
+export interface BindleClient {
+  /** As given, with the slash that paths are added after. */
+  readonly server: URL
+  /** @throws `ERR_NOT_FOUND`, also for a yanked one unless `yanked` is set */
+  invoice(
+    id: string | BindleId,
+    options?: OperationOptions & { yanked?: boolean },
+  ): Promise<Invoice>
+  /** Creates it; `missing` lists each parcel to upload once. @throws `ERR_CONFLICT` when it exists */
+  create(
+    invoice: Invoice,
+    options?: OperationOptions,
+  ): Promise<{ invoice: Invoice; missing: readonly Label[] }>
+  /** A parcel's bytes, checked against size and digest: don't act on them before the stream ends. */
+  parcel(
+    id: string | BindleId,
+    label: Label,
+    options?: OperationOptions,
+  ): Promise<ReadableStream<Uint8Array>>
+  /** @throws `ERR_CONFLICT` when the server has it, or an upload of it failed on a server before this library's */
+  upload(
+    id: string | BindleId,
+    label: Label,
+    body: BodySource,
+    options?: OperationOptions & { onUpload?: (loaded: number) => void },
+  ): Promise<void>
+  /** Parcels that the invoice lists and the server lacks, each once. */
+  missing(id: string | BindleId, options?: OperationOptions): Promise<readonly Label[]>
+  /** Hides an invoice and its parcels, for good. */
+  yank(id: string | BindleId, options?: OperationOptions): Promise<void>
+  /** All invoices whose name has the words, page by page. An empty query means all. */
+  query(query: string, options?: QueryOptions): AsyncIterable<Invoice>
+  /** The server's own keys, of the role `host`. Servers before 0.9 have none to tell: `ERR_NOT_FOUND`. */
+  keys(options?: OperationOptions): Promise<Keyring>
+  /** What kind of server it is: before 0.9 unsigned invoices were taken. `undefined` when it can't be told. */
+  generation(options?: OperationOptions): Promise<'0.8' | '0.9' | undefined>
+}
+
+/** An invoice and what is missing of it. */
+const ANSWER_BYTES = 32 * 1024 * 1024
+/** A page of invoices. */
+const PAGE_BYTES = 128 * 1024 * 1024
+/** Errors that say what the matter is; the client reads them. */
+const REFUSALS = [400, 401, 403, 404, 405, 409, 413, 422] as const
+/** A server that never stops saying `more` is stopped here: 255 million invoices. */
+const MAX_PAGES = 1_000_000
+
+/**
+ * Speaks to a Bindle server.
+ *
+ * Exported from the main entry point and from `spindle/bindle`.
+ *
+ * @example Newest version of an application
+ * ```ts
+ * const client = createBindleClient('https://bindle.example/v1')
+ * for await (const invoice of client.query('team/app')) console.log(invoice.bindle.version)
+ * ```
+ * @param server Base URL with the mount path, which ends in `/v1` as a rule.
+ * @see Bindle, Protocol Specification
+ */
+export function createBindleClient(
+  server: string | URL,
+  options: BindleClientOptions = {},
+): BindleClient {
+  const base = baseOf(server)
+  const { credentials, transport: given, ...forTransport } = options
+  if (given !== undefined && Object.values(forTransport).some((value) => value !== undefined)) {
+    throw new TypeError('"transport" can\'t be given together with options that make one')
+  }
+  const transport = given ?? createTransport(forTransport)
+
+  const send = async (method: string, path: string, call: SendOptions): Promise<Response> => {
+    const { operation = {}, accept = 'application/json', body, type, ...rest } = call
+    const url = new URL(path, base)
+    const attempt = async (authorization: string | undefined): Promise<Response> =>
+      transport.fetch({
+        method,
+        url,
+        headers: {
+          accept,
+          ...(type === undefined ? {} : { 'content-type': type }),
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+        expect: REFUSALS,
+        ...(body === undefined ? {} : { body }),
+        ...(operation.signal === undefined ? {} : { signal: operation.signal }),
+        ...rest,
+      })
+    const authorization = await authorizationOf(credentials, {
+      transport,
+      ...(operation.signal === undefined ? {} : { signal: operation.signal }),
+    })
+    const response = await attempt(authorization)
+    // Reading is free for all; a stale login must not stand in its way.
+    if (response.status !== 401 || authorization === undefined || method !== 'GET') return response
+    await response.body?.cancel()
+    return attempt(undefined)
+  }
+  const ask = async (
+    method: string,
+    path: string,
+    what: string,
+    call: SendOptions & { limit?: number } = {},
+  ): Promise<ServerAnswer> => {
+    const { limit = ANSWER_BYTES, ...rest } = call
+    return readAnswer(
+      await send(method, path, rest),
+      { method, url: new URL(path, base), what, limit },
+      rest.operation?.signal,
+    )
+  }
+
+  return {
+    server: base,
+    async invoice(id, options = {}) {
+      const { yanked = false, ...operation } = options
+      const path = `_i/${idPath(id)}${yanked ? '?yanked=true' : ''}`
+      return readInvoice(
+        (await ask('GET', path, `the invoice of ${id}`, { operation })).value,
+        `the invoice of ${id}`,
+      )
+    },
+    async create(invoice, operation = {}) {
+      const what = `the answer about ${invoice.bindle.name}/${invoice.bindle.version}`
+      const answer = await ask('POST', '_i', what, {
+        operation,
+        body: formatInvoice(invoice),
+        type: 'application/toml',
+        once: true,
+      })
+      const fields = reader(answer.value, what)
+      const stored = readInvoice(
+        required(fields, 'invoice', (value) => value),
+        what,
+      )
+      return { invoice: stored, missing: uniqueLabels(fields.take('missing'), what) }
+    },
+    async parcel(id, label, operation = {}) {
+      const what = `the parcel ${label.sha256} of ${id}`
+      const response = await send('GET', parcelPath(id, label), { operation, accept: '*/*' })
+      if (!response.ok || response.body === null) {
+        if (response.ok && label.size === 0) return new Blob().stream()
+        await readAnswer(
+          response,
+          { method: 'GET', url: new URL(parcelPath(id, label), base), what, limit: ANSWER_BYTES },
+          operation.signal,
+        )
+        throw new SpindleError('ERR_RESPONSE', `${what} came without a body`)
+      }
+      return verifyStream(
+        response.body,
+        { mediaType: label.mediaType, digest: `sha256:${label.sha256}`, size: label.size },
+        hasherOf(operation),
+      )
+    },
+    async upload(id, label, body, options = {}) {
+      const { onUpload, ...operation } = options
+      await ask('POST', parcelPath(id, label), `the parcel ${label.sha256} of ${id}`, {
+        operation,
+        body,
+        type: 'application/octet-stream',
+        once: true,
+        ...(onUpload === undefined ? {} : { onUpload }),
+      })
+    },
+    async missing(id, operation = {}) {
+      const what = `the missing parcels of ${id}`
+      const { value } = await ask('GET', `_r/missing/${idPath(id)}`, what, { operation })
+      return uniqueLabels(reader(value, what).take('missing'), what)
+    },
+    async yank(id, operation = {}) {
+      await ask('DELETE', `_i/${idPath(id)}`, `the invoice of ${id}`, { operation })
+    },
+    async *query(query, options = {}) {
+      const { version, yanked = false, pageSize = 50, ...operation } = options
+      let offset = 0
+      for (let page = 0; page < MAX_PAGES; page++) {
+        const parameters = new URLSearchParams({
+          query,
+          offset: String(offset),
+          limit: String(pageSize),
+          yanked: String(yanked),
+        })
+        if (version !== undefined) parameters.set('version', version)
+        const { value } = await ask('GET', `_q?${parameters}`, 'the query', {
+          operation,
+          limit: PAGE_BYTES,
+        })
+        const fields = reader(value, 'the query')
+        const invoices = fields.take('invoices')
+        if (!Array.isArray(invoices))
+          throw new SpindleError(
+            'ERR_CONTENT_INVALID',
+            'the answer to the query has no list of invoices',
+          )
+        for (const [index, entry] of invoices.entries()) {
+          const invoice = readInvoice(entry, `invoice ${offset + index} of the query`)
+          if (yanked || invoice.yanked !== true) yield invoice
+        }
+        offset += invoices.length
+        if (fields.take('more') !== true || invoices.length === 0) return
+      }
+    },
+    async keys(operation = {}) {
+      return readKeyring(
+        (await ask('GET', 'bindle-keys?roles=host', "the server's keys", { operation })).value,
+        "the server's keys",
+      )
+    },
+    async generation(operation = {}) {
+      const response = await send('GET', '/healthz', { operation })
+      const type = response.headers.get('content-type') ?? ''
+      await response.body?.cancel()
+      if (!response.ok) return undefined
+      return type.startsWith('application/json')
+        ? '0.9'
+        : type.startsWith('text/plain')
+          ? '0.8'
+          : undefined
+    },
+  }
+}
+
+interface SendOptions {
+  readonly operation?: OperationOptions
+  readonly accept?: string
+  readonly body?: BodySource
+  readonly type?: string
+  readonly once?: boolean
+  readonly onUpload?: (loaded: number) => void
+}
+
+function baseOf(server: string | URL): URL {
+  let base: URL
+  try {
+    base = new URL(server)
+  } catch (cause) {
+    throw new TypeError(
+      `a Bindle server is named by its URL, as http://127.0.0.1:8080/v1, not ${JSON.stringify(String(server))}`,
+      { cause },
+    )
+  }
+  if (base.protocol !== 'http:' && base.protocol !== 'https:')
+    throw new TypeError('a Bindle server is reached over http: or https:')
+  if (base.username !== '' || base.password !== '')
+    throw new TypeError('credentials go into "credentials", not into the URL: URLs end up in logs')
+  if (!base.pathname.endsWith('/')) base.pathname += '/'
+  base.search = ''
+  base.hash = ''
+  return base
+}
+
+/**
+ * An id as it stands in a path: literally, since servers match the raw path.
+ * What a URL would change or end at is refused: another invoice would be asked for.
+ */
+function idPath(id: string | BindleId): string {
+  const { name, version } = typeof id === 'string' ? parseBindleId(id) : id
+  if (
+    /[@?#%\\]|\p{Cc}/u.test(name) ||
+    name.split('/').some((segment) => segment === '.' || segment === '..')
+  ) {
+    throw new SpindleError(
+      'ERR_REFERENCE_INVALID',
+      `${JSON.stringify(`${name}/${version}`)} can't be asked for in a URL; no server can give it out`,
+    )
+  }
+  return `${name}/${version}`
+}
+
+function parcelPath(id: string | BindleId, { sha256 }: Label): string {
+  if (!/^[0-9a-f]{64}$/.test(sha256))
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${JSON.stringify(sha256)} is not a SHA-256 in lower-case hexadecimal`,
+    )
+  return `_i/${idPath(id)}@${sha256}`
+}
+
+function hasherOf(operation: OperationOptions): CreateHasher | undefined {
+  return operation.createHasher
+}
+
+/** Servers repeat a label for each entry of the invoice. */
+function uniqueLabels(value: unknown, what: string): Label[] {
+  if (value === undefined) return []
+  const labels = tables(readLabel)(value, `${what}: missing`)
+  return [...new Map(labels.map((label) => [label.sha256, label])).values()]
+}

@@ -1,0 +1,97 @@
+import { copyGraph } from '../store/copy-graph.ts'
+import { SpindleError } from '../errors.ts'
+import type { Descriptor, Keychain, Location, RemoteOptions, Source, Verifier } from '../types.ts'
+import {
+  openLocation,
+  openSource,
+  type OpenLocation,
+  type OpenSource,
+  withTransport,
+} from './location.ts'
+
+export interface CopyOptions extends Omit<RemoteOptions, 'credentials'> {
+  /** A function, so that one registry's password can't reach the other. */
+  credentials?: Keychain
+  /** Copy signatures and other referrers too, before the tag is written. Default false. */
+  referrers?: boolean
+  /** Copy nothing that this refuses. */
+  verify?: Verifier
+}
+
+/** Tags under which cosign before 3 keeps what refers to `sha256-…`. @see cosign, Signature Spec */
+const COSIGN_SUFFIXES = ['sig', 'att', 'sbom'] as const
+
+/**
+ * Copies an artifact and everything it points at from one place to another.
+ *
+ * Exported from the main entry point and from `spindle/copy`.
+ *
+ * @example Mirror a release with its signatures
+ * ```ts
+ * await copy('ghcr.io/o/app:1.2', 'registry.example/o/app:1.2', { referrers: true })
+ * ```
+ * @param from Where it is.
+ * @param to Where it shall be; the tag is written last.
+ * @returns The descriptor of the root, the same on both sides.
+ * @throws `ERR_DIGEST_MISMATCH` when the source lies about its content; `ERR_POLICY_REJECTED` when
+ * `verify` refuses it; else as `push` and `pull`.
+ * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md Distribution Spec}
+ */
+export async function copy(
+  from: Source,
+  to: Location,
+  options: CopyOptions = {},
+): Promise<Descriptor> {
+  const { referrers = false, verify, ...rest } = options
+  const remote = withTransport(rest)
+  const source = openSource(from, remote)
+  const target = openLocation(to, remote)
+  const root = await source.store.resolve(source.ref, remote)
+  if (target.reference?.digest !== undefined && target.reference.digest !== root.digest) {
+    throw new SpindleError(
+      'ERR_DIGEST_MISMATCH',
+      `${target.reference} can't name ${root.digest}; give a tag, or no digest`,
+    )
+  }
+  await verify?.({ store: source.store, descriptor: root }, remote)
+  const tag =
+    target.reference === undefined
+      ? target.ref
+      : (target.reference.tag ?? (target.reference.digest === undefined ? 'latest' : undefined))
+  const mountFrom = sameRegistry(source, target) ? source.reference?.repository : undefined
+  if (referrers) await copyCosignTags(source, target, root, remote)
+  await copyGraph(source.store, target.store, root, {
+    ...remote,
+    referrers,
+    ...(tag === undefined ? {} : { tag }),
+    ...(mountFrom === undefined ? {} : { mountFrom }),
+  })
+  return root
+}
+
+function sameRegistry(source: OpenSource, target: OpenLocation): boolean {
+  return (
+    source.reference !== undefined &&
+    source.reference.registry === target.reference?.registry &&
+    source.reference.repository !== target.reference.repository
+  )
+}
+
+async function copyCosignTags(
+  source: OpenSource,
+  target: OpenLocation,
+  root: Descriptor,
+  options: RemoteOptions,
+): Promise<void> {
+  for (const suffix of COSIGN_SUFFIXES) {
+    const tag = `${root.digest.replace(':', '-')}.${suffix}`
+    let found: Descriptor
+    try {
+      found = await source.store.resolve(tag, options)
+    } catch (error) {
+      if (error instanceof SpindleError && error.code === 'ERR_NOT_FOUND') continue
+      throw error
+    }
+    await copyGraph(source.store, target.store, found, { ...options, tag })
+  }
+}

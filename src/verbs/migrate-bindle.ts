@@ -1,0 +1,117 @@
+import type { BindleClient } from '../bindle/client.ts'
+import { type BindleId, createBindleId } from '../bindle/id.ts'
+import type { Invoice } from '../bindle/invoice.ts'
+import { compareVersions, parseVersion, type Version } from '../bindle/semver.ts'
+import { parseReference } from '../oci/reference.ts'
+import { copyGraph } from '../store/copy-graph.ts'
+import type { Descriptor, Location, RemoteOptions } from '../types.ts'
+import { openLocation } from './location.ts'
+import { type BindleSource, packBindle, type PullBindleOptions } from './pull-bindle.ts'
+
+export interface MigrateBindleOptions extends RemoteOptions, Pick<PullBindleOptions, 'verify'> {
+  /** Win over those made from the invoice. */
+  annotations?: Readonly<Record<string, string>>
+  /** Say what would be written, and write nothing. Default false. */
+  dryRun?: boolean
+}
+
+export interface MigrateBindleResult {
+  readonly id: BindleId
+  /** Name and digest: what to hand on. */
+  readonly reference: string
+  readonly descriptor: Descriptor
+}
+
+/** `NAME/VERSION` that the artifact was. */
+const ID_ANNOTATION = 'spindle.bindle.id'
+/** Who had signed the invoice, as JSON: the signatures themselves cover the invoice, not the artifact. */
+const SIGNATURES_ANNOTATION = 'spindle.bindle.signatures'
+
+/**
+ * Moves an application from a Bindle server, or out of a standalone bindle, to an OCI location.
+ *
+ * Exported from the main entry point and from `spindle/bindle`. Name, version, description, authors
+ * and the facts of its signatures are kept as annotations. A second run skips what has arrived, and
+ * gives the same digest.
+ *
+ * @example
+ * ```ts
+ * await migrateBindle({ client, id: 'team/hello/1.0.0' }, 'ghcr.io/team/hello:1.0.0')
+ * ```
+ * @param to A reference without tag gets the version for one, `+` written as `_`.
+ * @throws as `pullBindle` and `push`
+ */
+export async function migrateBindle(
+  from: BindleSource,
+  to: Location,
+  options: MigrateBindleOptions = {},
+): Promise<MigrateBindleResult> {
+  const { packed, invoice } = await packBindle(from, {
+    ...options,
+    pack: (found) => ({ annotations: { ...annotationsOf(found), ...options.annotations } }),
+  })
+  const { name, version } = invoice.bindle
+  const { store, ref, reference } = openLocation(withTag(to, version), options)
+  if (options.dryRun !== true)
+    await copyGraph(packed.store, store, packed.descriptor, { ...options, tag: ref })
+  const place = reference === undefined ? ref : `${reference.registry}/${reference.repository}`
+  return {
+    id: createBindleId(name, version),
+    reference: `${place}@${packed.descriptor.digest}`,
+    descriptor: packed.descriptor,
+  }
+}
+
+/**
+ * Moves every version of a name, oldest first, so that the newest is written last.
+ *
+ * Exported from the main entry point and from `spindle/bindle`.
+ * @param to Reference without tag, or what makes a location for an id.
+ */
+export async function* migrateBindles(
+  from: { readonly client: BindleClient; readonly name: string },
+  to: string | ((id: BindleId) => Location),
+  options: MigrateBindleOptions = {},
+): AsyncGenerator<MigrateBindleResult> {
+  const versions: { id: BindleId; version: Version }[] = []
+  for await (const { bindle } of from.client.query(
+    from.name,
+    options.signal === undefined ? {} : { signal: options.signal },
+  )) {
+    const version = parseVersion(bindle.version)
+    // A query finds names that contain the words; one name is meant.
+    if (bindle.name === from.name && version !== undefined)
+      versions.push({ id: createBindleId(bindle.name, bindle.version), version })
+  }
+  versions.sort((a, b) => compareVersions(a.version, b.version))
+  for (const { id } of versions) {
+    yield await migrateBindle(
+      { client: from.client, id },
+      typeof to === 'string' ? to : to(id),
+      options,
+    )
+  }
+}
+
+function withTag(to: Location, version: string): Location {
+  if (typeof to !== 'string') return to
+  const reference = parseReference(to, { defaultRegistry: 'docker.io' })
+  if (reference.tag !== undefined || reference.digest !== undefined) return to
+  // Tags have no `+`; Helm writes it so too.
+  return parseReference(
+    `${reference.registry}/${reference.repository}:${version.replaceAll('+', '_')}`,
+  )
+}
+
+function annotationsOf({ bindle, signature }: Invoice): Record<string, string> {
+  return {
+    [ID_ANNOTATION]: `${bindle.name}/${bindle.version}`,
+    ...(signature === undefined || signature.length === 0
+      ? {}
+      : {
+          [SIGNATURES_ANNOTATION]: JSON.stringify(
+            signature.map(({ by, role, key, at }) => ({ by, role, key, at })),
+          ),
+        }),
+  }
+}

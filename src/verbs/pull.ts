@@ -1,0 +1,40 @@
+import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/unpack.ts'
+import { withCache } from '../store/cached.ts'
+import type { RemoteOptions, Source, Store, Verifier } from '../types.ts'
+import { openSource } from './location.ts'
+
+export interface PullOptions extends RemoteOptions, UnpackOptions {
+  /** Reads nothing that the manifest points at before this accepts its digest. See `createVerifier`. */
+  verify?: Verifier
+  /** Content-addressed: what is in it is checked and not fetched again. */
+  cache?: Store
+}
+
+/**
+ * Opens an application in a registry or store; its contents are fetched and checked as they are asked for.
+ *
+ * Exported from the main entry point and from `spindle/pull`.
+ *
+ * @example Read a component and its files
+ * ```ts
+ * const app = await pull('ghcr.io/team/hello:1')
+ * const wasm = await app.component('hello')
+ * const files = await app.files('hello')
+ * ```
+ * @throws `ERR_NOT_FOUND`, `ERR_UNAUTHORIZED`, `ERR_NETWORK`, `ERR_DIGEST_MISMATCH`,
+ * `ERR_CONTENT_INVALID` for what is no Spin application, `ERR_LIMIT_EXCEEDED`,
+ * `ERR_POLICY_REJECTED` when `verify` refuses it.
+ * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pull Distribution Spec, Pull}
+ */
+export async function pull(from: Source, options: PullOptions = {}): Promise<PulledApp> {
+  const { store, ref } = openSource(from, options)
+  const descriptor = await store.resolve(ref, options)
+  const signatures = await options.verify?.({ store, descriptor }, options)
+  // By digest from here on: a tag that moves can't swap what was verified.
+  const app = await unpackApp(
+    descriptor,
+    options.cache === undefined ? store : withCache(store, options.cache),
+    options,
+  )
+  return signatures === undefined ? app : { ...app, signatures }
+}

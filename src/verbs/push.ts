@@ -1,0 +1,88 @@
+import { SpindleError } from '../errors.ts'
+import type { App } from '../spin/app.ts'
+import { lockApp } from '../spin/lock.ts'
+import type { LockedApp } from '../spin/locked-app.ts'
+import { packApp } from '../spin/pack.ts'
+import { copyGraph } from '../store/copy-graph.ts'
+import type { Descriptor, Location, RemoteOptions } from '../types.ts'
+import { openLocation } from './location.ts'
+
+export interface PushOptions extends RemoteOptions {
+  /** Win over those made from the manifest: title, version, description, authors. */
+  annotations?: Readonly<Record<string, string>>
+  /** `org.opencontainers.image.created`. Left out by default, so that the same files give the same digest. */
+  created?: Date
+  /** One archive per component in place of one layer per file. Default: above 499 layers. */
+  archive?: boolean
+  /** Bytes per upload request. Default: whole blobs; progress is per chunk when set. */
+  chunkSize?: number
+  /**
+   * Push components with their `dependencies` beside them, to be composed by the host: Spin from
+   * 3.0 on does that. Default false: they are refused, as nothing here composes them.
+   */
+  uncomposed?: boolean
+  /** Another repository of the registry that may have the blobs already. */
+  mountFrom?: string
+}
+
+export interface PushResult {
+  /** Name and digest: what to hand on. */
+  readonly reference: string
+  readonly descriptor: Descriptor
+  readonly locked: LockedApp
+}
+
+/**
+ * Packs an application and puts it into a registry or store; the tag is written last.
+ *
+ * Exported from the main entry point and from `spindle/push`.
+ *
+ * @example From an upload page
+ * ```ts
+ * const app = await loadApp(event.dataTransfer)
+ * const { descriptor } = await push(app, 'registry.example/team/hello:1.0.0', {
+ *   credentials: { username, password }, signal, onProgress: render,
+ * })
+ * ```
+ * @throws `ERR_UNSUPPORTED` for components with dependencies, `ERR_UNAUTHORIZED`, `ERR_NETWORK`,
+ * `ERR_RESPONSE`, `ERR_DIGEST_MISMATCH` when a file
+ * changed while it was sent; an unfinished push is taken up again by the next one.
+ * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push Distribution Spec, Push}
+ */
+export async function push(app: App, to: Location, options: PushOptions = {}): Promise<PushResult> {
+  const { store, ref, reference } = openLocation(to, options)
+  const { locked, contents } = await lockApp(app, options)
+  if (options.uncomposed !== true) assertComposed(locked)
+  const packed = await packApp({ locked, contents }, options)
+  if (reference?.digest !== undefined && reference.digest !== packed.descriptor.digest) {
+    throw new SpindleError(
+      'ERR_DIGEST_MISMATCH',
+      `the application's digest is ${packed.descriptor.digest}, not the one of ${reference}; push to a tag`,
+    )
+  }
+  await copyGraph(packed.store, store, packed.descriptor, {
+    ...options,
+    ...(reference?.digest === undefined
+      ? { tag: ref }
+      : reference.tag === undefined
+        ? {}
+        : { tag: reference.tag }),
+  })
+  const name = reference === undefined ? ref : `${reference.registry}/${reference.repository}`
+  return {
+    reference: `${name}@${packed.descriptor.digest}`,
+    descriptor: packed.descriptor,
+    locked: packed.locked,
+  }
+}
+
+function assertComposed({ components }: LockedApp): void {
+  const open = components.filter(({ dependencies, trigger_dependencies: around }) =>
+    [dependencies, around].some((table) => Object.keys(table ?? {}).length > 0),
+  )
+  if (open.length === 0) return
+  throw new SpindleError(
+    'ERR_UNSUPPORTED',
+    `${open.map(({ id }) => `component ${JSON.stringify(id)}`).join(', ')} has dependencies, which are not composed here: compose it beforehand (wac plug) and drop them from the manifest, or push with "uncomposed" for hosts that compose, Spin 3.0 and later`,
+  )
+}
