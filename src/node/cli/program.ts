@@ -8,6 +8,8 @@ import { readVersion } from './version.ts'
 const EXAMPLES = `
 Examples:
   $ spindle registry login ghcr.io -u ann
+  $ spindle registry push ghcr.io/ann/hello:1.0.0
+  $ spindle registry pull ghcr.io/ann/hello:1.0.0 -o ./hello
   $ spindle serve --address 127.0.0.1:8080
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.`
@@ -24,7 +26,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
 
 export function createProgram(io: CliIo): Command {
   const program = new Command('spindle')
-    .description('Serves and looks at Spin (WebAssembly) applications over OCI registries.')
+    .description(
+      'Packages, pushes, pulls and serves Spin (WebAssembly) applications over OCI registries.',
+    )
     .version(readVersion(), '-V, --version', 'say which version this is')
     .helpOption('-h, --help', 'say how to use it')
     .helpCommand('help [command]', 'say how to use a command')

@@ -46,7 +46,7 @@ it('says its version, which is that of its package', async () => {
 })
 
 it('ends with 2 for wrong usage', async () => {
-  const { child } = start('registry', 'tags')
+  const { child } = start('registry', 'push')
   expect(await once(child, 'close')).toEqual([2, null])
 })
 

@@ -1,8 +1,11 @@
 import type { Command } from 'commander'
 import type { CliIo } from '../io.ts'
+import { addCopyCommand } from './registry-copy.ts'
 import { addLoginCommand } from './registry-login.ts'
 import { addLogoutCommand } from './registry-logout.ts'
 import { addManifestCommand } from './registry-manifest.ts'
+import { addPullCommand } from './registry-pull.ts'
+import { addPushCommand } from './registry-push.ts'
 import { addTagsCommand } from './registry-tags.ts'
 
 const ABOUT = `
@@ -11,7 +14,7 @@ digest it is "latest". Logins are looked for in Spin's file, then Docker's confi
 helpers, then podman's auth.json.
 
 Example:
-  $ spindle registry tags ghcr.io/ann/hello`
+  $ spindle registry push ghcr.io/ann/hello:1.0.0`
 
 /** `spindle registry`, which Spin 0.8 called `oci`. */
 export function addRegistryCommand(program: Command, io: CliIo): void {
@@ -20,8 +23,11 @@ export function addRegistryCommand(program: Command, io: CliIo): void {
     .alias('oci')
     .description('work with applications in OCI registries')
     .addHelpText('after', ABOUT)
+  addPushCommand(registry, io)
+  addPullCommand(registry, io)
   addLoginCommand(registry, io)
   addLogoutCommand(registry, io)
+  addCopyCommand(registry, io)
   addTagsCommand(registry, io)
   addManifestCommand(registry, io)
 }

@@ -1,0 +1,52 @@
+import type { Command } from 'commander'
+import type { Reference } from '../../../types.ts'
+import { copy } from '../../../verbs/copy.ts'
+import { countOption, referenceArgument } from '../arguments.ts'
+import type { CliIo } from '../io.ts'
+import { createOutput } from '../output.ts'
+import { describeTransfer, withProgress } from '../progress.ts'
+import { type RemoteFlags, remoteOptions } from '../remote.ts'
+
+interface CopyFlags extends RemoteFlags {
+  readonly referrers?: boolean
+}
+
+const EXAMPLE = `
+Nothing is unpacked or packed anew: the digest stays the same. Works for any OCI artifact.
+
+Example:
+  $ spindle registry copy --referrers ghcr.io/ann/hello:1.0.0 registry.example/mirror/hello:1.0.0`
+
+export function addCopyCommand(registry: Command, io: CliIo): void {
+  registry
+    .command('copy')
+    .description('copy an artifact from one place to another')
+    .argument('<from>', 'where it is', referenceArgument)
+    .argument('<to>', 'where it shall be', referenceArgument)
+    .option('--referrers', 'copy signatures and all else that refers to it too')
+    .option('-k, --insecure', 'talk to both registries over plain http')
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .option('--json', 'answer with JSON on stdout')
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle registry copy --help" for how to use it.')
+    .action((from: Reference, to: Reference, flags: CopyFlags) => runCopy(from, to, flags, io))
+}
+
+async function runCopy(from: Reference, to: Reference, flags: CopyFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  output.line(`Copying ${from} to ${to}.`)
+  const { result: descriptor, summary } = await withProgress(io, 'Copying', (onProgress) =>
+    copy(from, to, {
+      ...remoteOptions(io, output, flags, [from, to]),
+      onProgress,
+      referrers: flags.referrers ?? false,
+    }),
+  )
+  output.note(describeTransfer(summary))
+  output.line(`Copied with digest ${descriptor.digest}`)
+  output.json({
+    reference: `${to.registry}/${to.repository}@${descriptor.digest}`,
+    descriptor,
+    ...summary,
+  })
+}

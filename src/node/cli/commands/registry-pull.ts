@@ -1,0 +1,99 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { PulledApp } from '../../../spin/pulled-app.ts'
+import type { OperationOptions, Reference } from '../../../types.ts'
+import { pull } from '../../../verbs/pull.ts'
+import { createPullCache } from '../../pull-cache.ts'
+import { countOption, referenceArgument } from '../arguments.ts'
+import { type CliIo, UsageError } from '../io.ts'
+import { createOutput } from '../output.ts'
+import { withProgress } from '../progress.ts'
+import { cacheRoot, type RemoteFlags, remoteOptions } from '../remote.ts'
+import { formatCount, formatSize } from '../text.ts'
+import { assertVacant, writeApp, type WrittenApp } from '../write-app.ts'
+import { assertLayout, writeLayout } from '../write-layout.ts'
+
+interface PullFlags extends RemoteFlags {
+  readonly cacheDir?: string
+  readonly output?: string
+  readonly ociLayout?: string
+}
+
+const EXAMPLE = `
+Everything is checked against its digest, also what comes from the cache. Without --output or
+--oci-layout the application goes into the cache only, where Spin finds it too.
+
+  --output ./hello          makes a new folder with manifest.json, locked.json, each component as
+                            ID.wasm and its files below assets/ID/; an existing folder must be empty
+  --oci-layout ./layout     adds it to an OCI image layout, as skopeo's oci:./layout:TAG
+  --oci-layout ./hello.tar  makes a new tar of one, as skopeo's oci-archive:./hello.tar:TAG
+
+Example:
+  $ spindle registry pull ghcr.io/ann/hello:1.0.0 -o ./hello`
+
+export function addPullCommand(registry: Command, io: CliIo): void {
+  registry
+    .command('pull')
+    .description('pull an application from a registry')
+    .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
+    .option('-o, --output <folder>', 'write the application into a new folder')
+    .option(
+      '--oci-layout <path>',
+      'write it into an OCI image layout: a folder, or a file that ends with .tar',
+    )
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .option('--json', 'answer with JSON on stdout')
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle registry pull --help" for how to use it.')
+    .action((reference: Reference, flags: PullFlags) => runPull(reference, flags, io))
+}
+
+async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if (flags.output !== undefined && flags.ociLayout !== undefined) {
+    throw new UsageError('--output and --oci-layout are two forms of the same; give one of them')
+  }
+  const directory = flags.output === undefined ? undefined : resolve(io.cwd, flags.output)
+  const layout = flags.ociLayout === undefined ? undefined : resolve(io.cwd, flags.ociLayout)
+  // Before anything is fetched.
+  if (directory !== undefined) await assertVacant(directory)
+  if (layout !== undefined) await assertLayout(layout)
+
+  output.line('Pulling app from the Registry.')
+  let written: WrittenApp | undefined
+  const { result: app } = await withProgress(io, 'Pulling', async (onProgress) => {
+    const operation: OperationOptions = { signal: io.signal, onProgress }
+    const app = await pull(reference, {
+      ...remoteOptions(io, output, flags, [reference]),
+      ...operation,
+      cache: createPullCache(cacheRoot(io, flags.cacheDir), io.platform),
+    })
+    if (directory !== undefined) written = await writeApp(app, directory, io.platform, operation)
+    else if (layout !== undefined)
+      await writeLayout(app, layout, reference.tag ?? 'latest', operation)
+    else await fill(app, operation)
+    return app
+  })
+  output.line('Successfully pulled the app from the registry')
+  if (written !== undefined) {
+    output.note(
+      `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
+    )
+  }
+  output.json({
+    reference: `${reference.registry}/${reference.repository}@${app.descriptor.digest}`,
+    descriptor: app.descriptor,
+    ...(directory === undefined ? {} : { directory, ...written }),
+    ...(layout === undefined ? {} : { ociLayout: layout }),
+  })
+}
+
+/** Reads everything once, one component at a time, which puts it into the cache. */
+async function fill(app: PulledApp, options: OperationOptions): Promise<void> {
+  for (const { id } of app.locked.components) {
+    await app.component(id, options)
+    await app.files(id, options)
+  }
+}

@@ -1,0 +1,143 @@
+import { join } from 'node:path'
+import { type Command, Option } from 'commander'
+import { SpindleError } from '../../../errors.ts'
+import { loadApp } from '../../../spin/load-app.ts'
+import { MANIFEST_LENGTH, parseAppManifest } from '../../../spin/manifest.ts'
+import type { FetchLike, Reference } from '../../../types.ts'
+import { push } from '../../../verbs/push.ts'
+import { readFileBounded } from '../../bounded-file.ts'
+import { readDirectory } from '../../directory.ts'
+import {
+  annotationOption,
+  countOption,
+  referenceArgument,
+  sizeOption,
+  timeOption,
+} from '../arguments.ts'
+import { buildComponents } from '../build-components.ts'
+import { createDownloadCache } from '../download-cache.ts'
+import { findManifest, type ManifestPlace } from '../find-manifest.ts'
+import type { CliIo } from '../io.ts'
+import { createOutput, type Output } from '../output.ts'
+import { describeTransfer, withProgress } from '../progress.ts'
+import { cacheRoot, type RemoteFlags, remoteOptions } from '../remote.ts'
+
+interface PushFlags extends RemoteFlags {
+  readonly from?: string
+  readonly file?: string
+  readonly build?: boolean
+  readonly profile?: string
+  readonly compose?: string | boolean
+  readonly annotation?: ReadonlyMap<string, string>
+  readonly cacheDir?: string
+  readonly created?: Date
+  readonly archive?: boolean
+  readonly chunkSize?: number
+}
+
+const EXAMPLE = `
+Without --from, the manifest is spin.toml in this folder or the closest one above. The same files give
+the same digest on every machine; --created changes it.
+
+Example:
+  $ spindle registry push --build --annotation org.opencontainers.image.source=https://github.com/ann/hello ghcr.io/ann/hello:1.0.0`
+
+export function addPushCommand(registry: Command, io: CliIo): void {
+  registry
+    .command('push')
+    .description('pack an application and push it to a registry')
+    .argument('<reference>', 'where to, as in ghcr.io/ann/hello:1.0.0', referenceArgument)
+    .option('-f, --from <path>', 'the application: its manifest, or the folder with a spin.toml')
+    .addOption(new Option('--file <path>', 'the same as --from').hideHelp())
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
+    .option('--profile <name>', 'build profile to apply')
+    .addOption(
+      new Option('--compose [boolean]', 'as Spin has it; only false can be had')
+        .choices(['true', 'false'])
+        .hideHelp(),
+    )
+    .option(
+      '--annotation <key=value>',
+      'annotation of the manifest; can be given more than once',
+      annotationOption,
+    )
+    .option(
+      '--cache-dir <folder>',
+      "keep components that are downloaded here (default: Spin's cache)",
+    )
+    .option('--created <time>', 'time to note in the manifest (default: none)', timeOption)
+    .option('--archive', 'one archive per component in place of one layer per file')
+    .option(
+      '--chunk-size <bytes>',
+      'upload in pieces of this size (default: whole blobs)',
+      sizeOption,
+    )
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .option('--json', 'answer with JSON on stdout')
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle registry push --help" for how to use it.')
+    .action((reference: Reference, flags: PushFlags) => runPush(reference, flags, io))
+}
+
+async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if (flags.compose !== undefined && flags.compose !== 'false') {
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      'components are pushed as they are, with their dependencies beside them; leave --compose out, or compose them before',
+    )
+  }
+  const place = await findManifest(io.cwd, flags.from ?? flags.file)
+  const app = await load(place, flags, io, output)
+  output.warnOf(app.warnings)
+  output.line('Pushing app to the Registry.')
+  const { result, summary } = await withProgress(io, 'Pushing', (onProgress) =>
+    push(app, reference, {
+      ...remoteOptions(io, output, flags, [reference]),
+      onProgress,
+      ...(flags.annotation === undefined
+        ? {}
+        : { annotations: Object.fromEntries(flags.annotation) }),
+      ...(flags.created === undefined ? {} : { created: flags.created }),
+      ...(flags.archive === undefined ? {} : { archive: flags.archive }),
+      ...(flags.chunkSize === undefined ? {} : { chunkSize: flags.chunkSize }),
+    }),
+  )
+  output.note(describeTransfer(summary))
+  output.line(`Pushed with digest ${result.descriptor.digest}`)
+  output.json({
+    reference: result.reference,
+    ...(reference.tag === undefined ? {} : { tag: reference.tag }),
+    descriptor: result.descriptor,
+    ...summary,
+  })
+}
+
+async function load(
+  place: ManifestPlace,
+  flags: PushFlags,
+  io: CliIo,
+  output: Output,
+): ReturnType<typeof loadApp> {
+  const bytes = await readFileBounded(join(place.directory, place.name), MANIFEST_LENGTH * 4)
+  const { manifest } = parseAppManifest(bytes ?? '', place.name)
+  if (flags.build === true || isSet(io.env['SPIN_ALWAYS_BUILD'])) {
+    await buildComponents(manifest, place.directory, flags.profile, io, output)
+  }
+  const fetch: FetchLike = io.fetch ?? ((request) => globalThis.fetch(request))
+  // After the build: it makes files that must be seen.
+  const tree = await readDirectory(place.directory, { signal: io.signal })
+  return loadApp(tree, {
+    manifestPath: place.name,
+    signal: io.signal,
+    fetch: createDownloadCache(cacheRoot(io, flags.cacheDir), manifest, fetch, io.platform),
+    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
+  })
+}
+
+function isSet(value: string | undefined): boolean {
+  return (
+    value !== undefined && !['', '0', 'false', 'no', 'off', 'n', 'f'].includes(value.toLowerCase())
+  )
+}

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { chunksOf } from '../../bytes/stream.ts'
+import type { PulledApp } from '../../spin/pulled-app.ts'
+import { readLayoutTar } from '../../store/layout-tar.ts'
+import type { OperationOptions } from '../../types.ts'
+import { copy } from '../../verbs/copy.ts'
+import { openLayoutDirectory } from '../layout-directory.ts'
+import { CommandError } from './io.ts'
+import { assertVacant } from './write-app.ts'
+
+const isTar = (path: string): boolean => path.endsWith('.tar')
+
+/** Refuses a place that holds something else than a layout: nothing of the user's is written over. */
+export async function assertLayout(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined) return
+  if (isTar(path))
+    throw new CommandError(`${path} is there already; remove it, or name another file`)
+  if (!found.isDirectory())
+    throw new CommandError(`${path} is a file; name a folder, or a file that ends with .tar`)
+  const marker = await stat(join(path, 'oci-layout')).catch(() => undefined)
+  if (marker === undefined) await assertVacant(path)
+}
+
+/** Adds an application to an OCI image layout in a folder, or makes a tar of one. */
+export async function writeLayout(
+  app: PulledApp,
+  path: string,
+  tag: string,
+  options: OperationOptions,
+): Promise<void> {
+  const from = { store: app.store, ref: app.descriptor.digest }
+  if (!isTar(path)) {
+    await copy(from, { store: openLayoutDirectory(path), ref: tag }, options)
+    return
+  }
+  const layout = await readLayoutTar()
+  await copy(from, { store: layout, ref: tag }, options)
+  await mkdir(dirname(path), { recursive: true })
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.partial`
+  try {
+    const file = await open(temporary, 'wx')
+    try {
+      for await (const chunk of chunksOf(layout.archive().stream(), options.signal))
+        await file.writeFile(chunk)
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}

@@ -1,0 +1,423 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
+import type { FetchLike } from '../../../src/types.ts'
+import { createSession, interrupted, type Session } from './session.ts'
+
+const hello = fileURLToPath(new URL('../../../examples/hello', import.meta.url))
+const REF = 'localhost:5000/team/hello:1'
+
+/** A registry that counts what changes it. */
+function createRegistry(): { fetch: FetchLike; writes: string[] } {
+  const { fetch } = createRegistryHandler({ storage: createMemoryStorage() })
+  const writes: string[] = []
+  return {
+    writes,
+    fetch: (request) => {
+      if (!['GET', 'HEAD'].includes(request.method))
+        writes.push(`${request.method} ${new URL(request.url).pathname}`)
+      return fetch(request)
+    },
+  }
+}
+
+function writeApp(
+  session: Session,
+  files: Readonly<Record<string, string | Uint8Array>> = {},
+): string {
+  session.write(
+    'app/spin.toml',
+    `spin_manifest_version = 2
+[application]
+name = "small"
+[[trigger.http]]
+route = "/..."
+component = "main"
+[component.main]
+source = "main.wasm"
+files = [{ source = "static", destination = "/" }]
+`,
+  )
+  // With a custom section that makes it too long to stand in the lock.
+  session.write(
+    'app/main.wasm',
+    new Uint8Array([
+      0,
+      0x61,
+      0x73,
+      0x6d,
+      1,
+      0,
+      0,
+      0,
+      0,
+      200,
+      1,
+      1,
+      120,
+      ...Array<number>(198).fill(0),
+    ]),
+  )
+  session.write('app/static/ünï/deep/er.txt', 'x'.repeat(500))
+  session.write('app/static/small.txt', 'tiny')
+  for (const [path, content] of Object.entries(files)) session.write(`app/${path}`, content)
+  return session.path('app')
+}
+
+describe('push', () => {
+  it("says Spin's words, and the same digest each time; a second push writes only the tag, if that", async () => {
+    const registry = createRegistry()
+    const session = createSession(registry.fetch)
+    const first = await session.run('registry', 'push', '-f', hello, REF)
+    expect(first).toMatchObject({ code: 0 })
+    expect(first.stdout).toMatch(
+      /^Pushing app to the Registry\.\nPushed with digest sha256:[0-9a-f]{64}\n$/,
+    )
+    expect(first.stderr).toMatch(/^\d+ blobs \(.* kB\) sent\n$/)
+    registry.writes.length = 0
+    const second = await session.runWith({ cwd: join(hello, 'static') }, 'oci', 'push', REF)
+    expect(second.stdout).toBe(first.stdout)
+    expect(
+      registry.writes.filter((write) => !write.startsWith('PUT /v2/team/hello/manifests/')),
+    ).toEqual([])
+  })
+
+  it('answers with JSON alone when asked to', async () => {
+    const session = createSession(createRegistry().fetch)
+    const { code, stdout } = await session.run(
+      'registry',
+      'push',
+      '--json',
+      '--file',
+      join(hello, 'spin.toml'),
+      REF,
+    )
+    expect(code).toBe(0)
+    const answer = JSON.parse(stdout) as {
+      reference: string
+      tag: string
+      descriptor: { digest: string }
+      sent: number
+    }
+    expect(answer).toMatchObject({
+      tag: '1',
+      reference: `localhost:5000/team/hello@${answer.descriptor.digest}`,
+    })
+    expect(answer.sent).toBeGreaterThan(0)
+  })
+
+  it('writes annotations and the time when they are given', async () => {
+    const session = createSession(createRegistry().fetch)
+    await session.run(
+      'registry',
+      'push',
+      '-f',
+      hello,
+      '--annotation',
+      'a=1',
+      '--annotation',
+      'b=x=y',
+      '--created',
+      '0',
+      REF,
+    )
+    const { stdout } = await session.run('registry', 'manifest', REF)
+    expect(JSON.parse(stdout)).toMatchObject({
+      annotations: {
+        a: '1',
+        b: 'x=y',
+        'org.opencontainers.image.created': expect.stringMatching(/^1970-01-01T00:00:00/),
+      },
+    })
+  })
+
+  it('shows every finding with its place', async () => {
+    const session = createSession(createRegistry().fetch)
+    writeApp(session, { 'spin.toml': 'spin_manifest_version = 2\n[application]\nnome = "x"\n' })
+    const { code, stdout, stderr } = await session.run(
+      'registry',
+      'push',
+      '-f',
+      session.path('app'),
+      REF,
+    )
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain('error[ERR_APP_INVALID]: ')
+    expect(stderr).toMatch(/spin\.toml:3:1/)
+    expect(stderr).toContain('nome')
+  })
+
+  it.each([
+    [['-f', 'nowhere'], 'there is no file or folder "nowhere"'],
+    [['-f', '.'], 'has no spin.toml'],
+    [['-f', hello, '--compose=true'], 'ERR_UNSUPPORTED'],
+  ])('fails for %j', async (flags, message) => {
+    const { code, stderr } = await createSession(createRegistry().fetch).run(
+      'registry',
+      'push',
+      ...flags,
+      REF,
+    )
+    expect(code).toBe(1)
+    expect(stderr).toContain(message)
+  })
+
+  it('builds first when asked to, through the shell, in the given folder', async () => {
+    const session = createSession(createRegistry().fetch)
+    const app = writeApp(session)
+    const manifest = readFileSync(join(app, 'spin.toml'), 'utf8')
+    mkdirSync(join(app, 'src'))
+    writeFileSync(
+      join(app, 'spin.toml'),
+      `${manifest}[component.main.build]\ncommand = ["echo one && echo $((1 + 1)) > ../static/built.txt", "echo done"]\nworkdir = "src"\n`,
+    )
+    const run = await session.run('registry', 'push', '--build', '-f', app, REF)
+    expect(run).toMatchObject({ code: 0 })
+    expect(run.stderr).toContain(
+      'Building component main with `echo done`\ndone\nFinished building all Spin components\n',
+    )
+    await session.run('registry', 'pull', REF, '-o', session.path('out'))
+    expect(readFileSync(session.path('out/assets/main/built.txt'), 'utf8')).toBe('2\n')
+  })
+
+  it('pushes nothing when a build fails', async () => {
+    const registry = createRegistry()
+    const session = createSession(registry.fetch)
+    const app = writeApp(session)
+    writeFileSync(
+      join(app, 'spin.toml'),
+      `${readFileSync(join(app, 'spin.toml'), 'utf8')}[component.main.build]\ncommand = "exit 7"\n`,
+    )
+    session.env['SPIN_ALWAYS_BUILD'] = '1'
+    const { code, stderr } = await session.run('registry', 'push', '-f', app, REF)
+    expect(code).toBe(1)
+    expect(stderr).toContain('the build command of component main failed with exit code 7')
+    expect(registry.writes).toEqual([])
+  })
+
+  it('stops at Ctrl-C with 130 and leaves no tag', async () => {
+    const registry = createRegistry()
+    const session = createSession(registry.fetch)
+    const { code, stderr } = await session.runWith(
+      { signal: interrupted() },
+      'registry',
+      'push',
+      '-f',
+      hello,
+      REF,
+    )
+    expect(code).toBe(130)
+    expect(stderr).toContain('stopped by SIGINT')
+    expect(registry.writes).toEqual([])
+  })
+
+  it('draws a bar on a terminal, and takes it away again', async () => {
+    const session = createSession(createRegistry().fetch)
+    const { stderr, stdout } = await session.runWith(
+      { tty: true },
+      'registry',
+      'push',
+      '-f',
+      hello,
+      REF,
+    )
+    expect(stderr).toMatch(/ 0 % {2}0 of \d+ blobs/)
+    expect(stdout).toMatch(/^Pushing app to the Registry\.\nPushed with digest/)
+    session.env['NO_COLOR'] = '1'
+    const plain = await session.runWith(
+      { tty: true },
+      'registry',
+      'push',
+      '-f',
+      hello,
+      'localhost:5000/other:1',
+    )
+    // eslint-disable-next-line no-control-regex
+    expect(plain.stderr).not.toMatch(/\u001b\[\d*m/)
+  })
+
+  it('uses downloaded components from the cache when they are still what the manifest says', async () => {
+    const wasm = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])
+    const digest = '93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476'
+    const registry = createRegistry()
+    let downloads = 0
+    const session = createSession(async (request) => {
+      if (!request.url.startsWith('https://files.test/')) return registry.fetch(request)
+      downloads++
+      return new Response(wasm)
+    })
+    const app = writeApp(session, {})
+    const manifest = readFileSync(join(app, 'spin.toml'), 'utf8').replace(
+      '"main.wasm"',
+      `{ url = "https://files.test/main.wasm", digest = "sha256:${digest}" }`,
+    )
+    writeFileSync(join(app, 'spin.toml'), manifest)
+    const push = ['registry', 'push', '-f', app, '--cache-dir', session.path('kept'), REF]
+    expect(await session.run(...push)).toMatchObject({ code: 0 })
+    expect(await session.run(...push)).toMatchObject({ code: 0 })
+    expect(downloads).toBe(1)
+    writeFileSync(session.path(`kept/registry/wasm/sha256:${digest}`), 'damaged')
+    expect(await session.run(...push)).toMatchObject({ code: 0 })
+    expect(downloads).toBe(2)
+  })
+})
+
+describe('pull', () => {
+  async function pushed(): Promise<Session> {
+    const session = createSession(createRegistry().fetch)
+    expect(await session.run('registry', 'push', '-f', writeApp(session), REF)).toMatchObject({
+      code: 0,
+    })
+    return session
+  }
+
+  it('writes what was pushed, byte for byte, into a new folder', async () => {
+    const session = await pushed()
+    const out = session.path('new/out')
+    const run = await session.run('registry', 'pull', REF, '-o', out)
+    expect(run).toMatchObject({
+      code: 0,
+      stdout: 'Pulling app from the Registry.\nSuccessfully pulled the app from the registry\n',
+    })
+    expect(run.stderr).toMatch(/^5 files \(.*\) written to /)
+    const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    )
+    const paths = files
+      .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1))
+      .sort()
+    expect(paths).toEqual([
+      'assets/main/small.txt',
+      'assets/main/ünï/deep/er.txt',
+      'locked.json',
+      'main.wasm',
+      'manifest.json',
+    ])
+    expect(readFileSync(join(out, 'main.wasm'))).toEqual(
+      readFileSync(session.path('app/main.wasm')),
+    )
+    expect(readFileSync(join(out, 'assets/main/ünï/deep/er.txt'), 'utf8')).toBe('x'.repeat(500))
+    expect(JSON.parse(readFileSync(join(out, 'locked.json'), 'utf8'))).toMatchObject({
+      components: [{ id: 'main' }],
+    })
+    expect(readdirSync(dirname(out))).toEqual(['out'])
+  })
+
+  it('touches no folder that has something in it', async () => {
+    const session = await pushed()
+    session.write('mine/keep.txt', 'mine')
+    const run = await session.run('registry', 'pull', REF, '-o', session.path('mine'))
+    expect(run).toMatchObject({ code: 1, stdout: '' })
+    expect(run.stderr).toContain('is not empty')
+    expect(readdirSync(session.path('mine'))).toEqual(['keep.txt'])
+    mkdirSync(session.path('empty'))
+    expect(await session.run('registry', 'pull', REF, '-o', session.path('empty'))).toMatchObject({
+      code: 0,
+    })
+  })
+
+  it.each(['layout', 'layout.tar'])('writes an OCI layout to %s', async (name) => {
+    const session = await pushed()
+    const run = await session.run(
+      'registry',
+      'pull',
+      REF,
+      '--json',
+      '--oci-layout',
+      session.path(name),
+    )
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    const { descriptor, ociLayout } = JSON.parse(run.stdout) as {
+      descriptor: { digest: string }
+      ociLayout: string
+    }
+    expect(ociLayout).toBe(session.path(name))
+    const text = readFileSync(
+      name === 'layout' ? join(ociLayout, 'index.json') : ociLayout,
+      'latin1',
+    )
+    expect(text).toContain(descriptor.digest)
+    const again = await session.run('registry', 'pull', REF, '--oci-layout', session.path(name))
+    expect(again.code).toBe(name === 'layout' ? 0 : 1)
+  })
+
+  it('without a place to write to fills the cache, which the next pull reads and checks', async () => {
+    const registry = createRegistry()
+    const gets: string[] = []
+    const session = createSession((request) => {
+      if (request.method === 'GET' && request.url.includes('/blobs/')) gets.push(request.url)
+      return registry.fetch(request)
+    })
+    await session.run('registry', 'push', '-f', writeApp(session), REF)
+    const pull = ['registry', 'pull', REF]
+    expect(await session.run(...pull)).toMatchObject({ code: 0, stderr: '' })
+    const cache = session.path('cache/spin/registry')
+    expect(readdirSync(join(cache, 'wasm'))).toHaveLength(1)
+    expect(readdirSync(join(cache, 'data'))).toHaveLength(1)
+    gets.length = 0
+    await session.run(...pull, '-o', session.path('one'))
+    expect(gets).toEqual([])
+    const [name = ''] = readdirSync(join(cache, 'data'))
+    writeFileSync(join(cache, 'data', name), 'y'.repeat(500))
+    await session.run(...pull, '-o', session.path('two'))
+    expect(gets).toHaveLength(1)
+    expect(readFileSync(session.path('two/assets/main/ünï/deep/er.txt'), 'utf8')).toBe(
+      'x'.repeat(500),
+    )
+  })
+
+  it('says what is missing', async () => {
+    const { code, stdout, stderr } = await createSession(createRegistry().fetch).run(
+      'registry',
+      'pull',
+      'localhost:5000/nope:1',
+    )
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'Pulling app from the Registry.\n' })
+    expect(stderr).toMatch(/^error\[ERR_NOT_FOUND\]: /)
+  })
+})
+
+describe('copy, tags and manifest', () => {
+  it('show and move artifacts as they are', async () => {
+    const session = createSession(createRegistry().fetch)
+    const pushed = await session.run('registry', 'push', '--json', '-f', hello, REF)
+    const { digest } = (JSON.parse(pushed.stdout) as { descriptor: { digest: string } }).descriptor
+    const copied = await session.run(
+      'registry',
+      'copy',
+      '--referrers',
+      `localhost:5000/team/hello@${digest}`,
+      'localhost:5000/mirror/hello:2',
+    )
+    expect(copied).toMatchObject({ code: 0 })
+    expect(copied.stdout).toContain(`Copied with digest ${digest}\n`)
+    await session.run('registry', 'copy', REF, 'localhost:5000/mirror/hello:10')
+    expect(await session.run('registry', 'tags', 'localhost:5000/mirror/hello')).toEqual({
+      code: 0,
+      stdout: '10\n2\n',
+      stderr: '',
+    })
+    const json = await session.run('registry', 'tags', '--json', 'localhost:5000/mirror/hello')
+    expect(JSON.parse(json.stdout)).toEqual({
+      repository: 'localhost:5000/mirror/hello',
+      tags: ['10', '2'],
+    })
+
+    const raw = await session.run('registry', 'manifest', 'localhost:5000/mirror/hello:2')
+    const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(raw.stdout))
+    expect(`sha256:${Buffer.from(hash).toString('hex')}`).toBe(digest)
+    const both = JSON.parse((await session.run('registry', 'manifest', '--json', REF)).stdout) as {
+      descriptor: object
+      manifest: object
+    }
+    expect(both).toMatchObject({
+      descriptor: { digest },
+      manifest: JSON.parse(raw.stdout) as object,
+    })
+    const shown = await session.runWith({ tty: true }, 'registry', 'manifest', REF)
+    expect(shown.stdout).toContain('\n  "layers": [')
+  })
+})
