@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import type { Json } from '../../src/bytes/json.ts'
 import type { LockedComponent } from '../../src/spin/locked-app.ts'
 import type { PulledApp } from '../../src/spin/pulled-app.ts'
@@ -42,7 +42,9 @@ export function pulledApp(
 
 export function helloApp(): PulledApp {
   const folder = 'examples/hello/static/'
-  const names = readdirSync(new URL(folder, root))
+  const names = readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(new URL(folder + name, root)).isFile(),
+  )
   return pulledApp(
     {
       hello: {
