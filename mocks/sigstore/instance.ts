@@ -112,7 +112,7 @@ export async function createSigstoreInstance(
   const timestamps = await createTimestampAuthority({ clock, flaws: () => flaws.timestamp ?? {} })
   const ctLogId = await rawDigestOf(log.key.spki)
 
-  const validFor = { start: '2020-01-01T00:00:00Z' }
+  const validFor = (): { start: string } => ({ start: '2020-01-01T00:00:00Z' })
   const subject = { organization: 'sigstore.test', commonName: 'stand-in' }
   const logJson = (
     baseUrl: string,
@@ -122,14 +122,14 @@ export async function createSigstoreInstance(
   ): LogJson => ({
     baseUrl,
     hashAlgorithm: 'SHA2_256',
-    publicKey: { rawBytes: formatBase64(spki), keyDetails, validFor },
+    publicKey: { rawBytes: formatBase64(spki), keyDetails, validFor: validFor() },
     logId: { keyId: formatBase64(logId) },
   })
   const authorityJson = (uri: string, chain: readonly Uint8Array[]): AuthorityJson => ({
     subject,
     uri,
     certChain: { certificates: chain.map((der) => ({ rawBytes: formatBase64(der) })) },
-    validFor,
+    validFor: validFor(),
   })
   const urls = {
     fulcioUrl: 'https://fulcio.sigstore.test',

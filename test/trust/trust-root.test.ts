@@ -68,7 +68,7 @@ describe('a trusted root', () => {
 
   it('with a key of an unsupported kind fails only those who need that key', () => {
     const root = parseTrustedRoot(
-      edited((json) => (json.tlogs[0].publicKey.rawBytes = 'MAUwAwYBKgMBAA==')),
+      edited((json) => (json.tlogs[0].publicKey.rawBytes = 'MAkwBAYCKgMDAQA=')),
     )
     expect(() => root.tlogs[0]!.key()).toThrow()
     expect(root.tlogs[1]!.key().kind).toBe('Ed25519')
