@@ -34,6 +34,15 @@ function write(name, bytes) {
   console.log(`${name}.wasm: ${bytes.length} bytes`)
 }
 
+/** For lanes that have no files: the example as text. */
+function embedExample() {
+  const text = readFileSync(here('../../examples/hello/hello.wasm')).toString('base64')
+  writeFileSync(
+    here('hello-base64.ts'),
+    `// Made by test/guests/build.mjs of examples/hello/hello.wasm.\nexport const HELLO =\n  '${text}'\n`,
+  )
+}
+
 try {
   await component(
     'proxy',
@@ -51,6 +60,7 @@ try {
   )
   write('legacy', compile('legacy', BARE))
   write('wagi', compile('wagi', WASI))
+  embedExample()
 } finally {
   rmSync(folder, { recursive: true })
 }

@@ -3,6 +3,7 @@ import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
 import { limitMemory } from './limit-memory.ts'
 import type { ComponentDef, CoreModule } from './model.ts'
+import { parsePlaceholder } from './placeholder.ts'
 
 /** A component whose core modules the engine has compiled. Instances are cheap from here. */
 export interface CompiledComponent {
@@ -10,8 +11,11 @@ export interface CompiledComponent {
   readonly modules: ReadonlyMap<CoreModule, WebAssembly.Module>
 }
 
-/** Gives the compiled form of a core module, by its bytes or its digest. */
-export type Compile = (bytes: Uint8Array, digest: Digest) => Promise<object>
+/**
+ * Gives the compiled form of a core module, by its bytes or its digest. Of a skeleton only the
+ * digest says which. `undefined` when it has none.
+ */
+export type Compile = (bytes: Uint8Array, digest: Digest) => object | undefined | Promise<object | undefined>
 
 export interface CompileOptions {
   /** Where the platform forbids compiling at run time. */
@@ -37,7 +41,17 @@ export function coreModules(component: ComponentDef): CoreModule[] {
 
 /** Rejects with `ERR_CONTENT_INVALID` for bytes that are no valid module. */
 export async function compileCore(bytes: Uint8Array, { compile, maxMemory }: CompileOptions = {}): Promise<WebAssembly.Module> {
-  if (compile !== undefined) return (await compile(bytes, await digestOf(bytes))) as WebAssembly.Module
+  const elsewhere = parsePlaceholder(bytes)
+  if (compile !== undefined) {
+    const digest = elsewhere ?? (await digestOf(bytes))
+    const module = await compile(bytes, digest)
+    // By its tag: a module may come from another realm.
+    if (Object.prototype.toString.call(module) === '[object WebAssembly.Module]') return module as WebAssembly.Module
+    throw new SpindleError('ERR_NOT_FOUND', `the option "compile" gave no module for ${digest}`)
+  }
+  if (elsewhere !== undefined) {
+    throw new SpindleError('ERR_FILE_MISSING', `the core module ${elsewhere} was split off: give it by the option "compile"`)
+  }
   const limited = maxMemory === undefined ? bytes : limitMemory(bytes, maxMemory)
   try {
     return await WebAssembly.compile(limited as Uint8Array<ArrayBuffer>)
