@@ -219,6 +219,15 @@ describe('a wasi:http component', () => {
       await expect(response.text()).rejects.toThrow()
     })
 
+    it.runIf(hasJspi())('gives its place back when its client leaves, even while it waits', async () => {
+      const never = await run(component, { concurrency: 1, variables: { password: '' }, fetch: () => new Promise(() => {}) }, {}, variables)
+      const abort = new AbortController()
+      const asked = never.get(`/out/${origin}/never`, { signal: abort.signal })
+      setTimeout(() => abort.abort(new Error('left')), 10)
+      await expect(asked).rejects.toThrow('left')
+      expect(await never.text('/env')).toBe('MODE=test\n')
+    })
+
     it.runIf(hasJspi())('is given up after the timeout', async () => {
       const patient = await run(component, { timeout: 30, variables: { password: '' }, fetch: () => new Promise(() => {}) }, {}, variables)
       expect((await patient.get(`/out/${origin}/never`)).status).toBe(500)

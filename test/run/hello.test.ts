@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { FetchHandler } from '../../src/types.ts'
 import { createAppHandler, type LogLine } from '../../src/run/index.ts'
+import { loadApp } from '../../src/spin/load-app.ts'
+import type { FetchHandler } from '../../src/types.ts'
 import { bytesOfFile, helloApp } from './fixtures.ts'
 
 const get = (handler: FetchHandler, path: string, init?: RequestInit): Promise<Response> =>
@@ -51,5 +52,16 @@ describe('the example application', () => {
   it('takes variables from the option before the manifest', async () => {
     const other = await createAppHandler(helloApp(), { variables: { greeting: 'Moin' } })
     expect(await (await get(other, '/hello/you')).text()).toContain('Moin, you!')
+  })
+})
+
+describe('the example application, from its source', () => {
+  it('answers as what is pulled does', async () => {
+    const names = ['spin.toml', 'hello.wasm', 'static/index.html', 'static/icon.svg']
+    const app = await loadApp(Object.fromEntries(names.map((name) => [name, bytesOfFile(`examples/hello/${name}`)])))
+    const handler = await createAppHandler(app)
+    expect(await (await get(handler, '/hello/you')).text()).toContain('Hello, you!')
+    expect((await get(handler, '/static/icon.svg')).headers.get('content-type')).toBe('image/svg+xml')
+    expect(await (await get(handler, '/.well-known/spin/info')).json()).toEqual({ name: 'hello', version: '1.0.0' })
   })
 })

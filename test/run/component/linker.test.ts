@@ -4,6 +4,7 @@ import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent, type ComponentInstance } from '../../../src/run/component/instantiate.ts'
 import type { HostInterface } from '../../../src/run/component/items.ts'
 import { parseComponent } from '../../../src/run/component/parse.ts'
+import { hasJspi } from '../../../src/run/component/runtime.ts'
 import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
 
 async function start(wat: string, functions: HostInterface['functions'] = {}): Promise<ComponentInstance> {
@@ -232,6 +233,47 @@ describe('what a component may not do', () => {
       (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
       ${lifted('g', 'g', '')})`, { f: async () => {} })
     await expect(app.call(['g'])).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(/Chromium 137, Node\.js 26/) })
+  })
+})
+
+/** B asks the host; A asks B, and gets its answer through both. */
+const chain = (options = ''): string => `(component
+  (import "f" (func $f (result u32)))
+  (component $B (import "f" (func $f (result u32)))
+    (core func $f (canon lower (func $f)))
+    (core module $M (import "" "f" (func $f (result i32))) (func (export "g") (result i32) (i32.add (i32.const 1) (call $f))))
+    (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
+    ${lifted('g', 'g', '(result u32)', options)})
+  (instance $b (instantiate $B (with "f" (func $f))))
+  (alias export $b "g" (func $g))
+  (instance $a (instantiate $B (with "f" (func $g))))
+  (alias export $a "g" (func $h))
+  (export "h" (func $h)))`
+
+describe('waiting', () => {
+  it('needs no JSPI for what is there at once', async () => {
+    expect(await (await start(chain(), { f: () => 40 })).call(['h'])).toBe(42)
+  })
+
+  it.runIf(hasJspi())('goes through components that ask each other', async () => {
+    const compiled = await compileComponent(parseComponent(await parse(chain())))
+    const f = async (): Promise<number> => {
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      return 40
+    }
+    const imports = (): HostInterface => ({ functions: { f }, waits: new Set(['f']) })
+    const app = await instantiateComponent(compiled, { imports })
+    expect(await app.call(['h'])).toBe(42)
+    const second = app.call(['h'])
+    // A component takes one call at a time, also while it waits.
+    await expect((async () => app.call(['h']))()).rejects.toThrow(/called while its component runs/)
+    await expect(second).rejects.toThrow(/trapped|called while/)
+  })
+
+  it.runIf(hasJspi())('ends in the host’s error', async () => {
+    const compiled = await compileComponent(parseComponent(await parse(chain())))
+    const imports = (): HostInterface => ({ functions: { f: async () => Promise.reject(new Error('no luck')) }, waits: new Set(['f']) })
+    await expect((await instantiateComponent(compiled, { imports })).call(['h'])).rejects.toThrow(/no luck/)
   })
 })
 

@@ -46,6 +46,8 @@ async function execute(compiled: CompiledComponent, name: string, execution: Exe
   const instance = await instantiateComponent(compiled, { imports, jspi })
   let outgoing: OutgoingResponse | undefined
   const fail = (error: unknown): void => outgoing?.body?.pipe.fail(error)
+  let finish = (): void => {}
+  const finished = new Promise<void>((resolve) => (finish = resolve))
 
   const responded = new Promise<Response>((resolve, reject) => {
     const set = (result: Result<OutgoingResponse, HttpError>): void => {
@@ -59,7 +61,9 @@ async function execute(compiled: CompiledComponent, name: string, execution: Exe
     const onAbort = (): void => {
       fail(signal.reason)
       reject(signal.reason)
+      // A guest that is waiting may never come back: what it holds is let go now.
       instance.dispose()
+      finish()
     }
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
@@ -78,8 +82,6 @@ async function execute(compiled: CompiledComponent, name: string, execution: Exe
         finish()
       })
   })
-  let finish = (): void => {}
-  const finished = new Promise<void>((resolve) => (finish = resolve))
   return { response: await responded, finished }
 }
 
@@ -90,7 +92,8 @@ function responseOf(result: Result<OutgoingResponse, HttpError>, isHead: boolean
   const { status, headers, body } = result.val as OutgoingResponse
   if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
   const bare = isHead || hasNoBody(status)
-  if (bare) void body?.pipe.stream.cancel()
+  // Read and thrown away: a guest that writes a body for HEAD is not to see it refused.
+  if (bare) void body?.pipe.stream.pipeTo(new WritableStream()).catch(() => {})
   return new Response(bare || body === undefined ? null : (body.pipe.stream as ReadableStream<Uint8Array<ArrayBuffer>>), {
     status,
     headers: headersOf(headers),
