@@ -146,22 +146,35 @@ function createBlobCopier(
   options: CopyGraphOptions,
 ): (descriptor: Descriptor, signal: AbortSignal) => Promise<void> {
   const asksCheaply = to.knownBlobs === undefined
-  // A broken-off push left its first small blobs there: ask on as long as the answer is yes.
+  // A broken-off push left small blobs there. One is asked for; if it is there, so may be others,
+  // and asking goes on as long as the answer is yes.
+  let first: Promise<boolean> | undefined
   let probing = true
+  const has = (descriptor: Descriptor, signal: AbortSignal): Promise<boolean> =>
+    to.has(descriptor, { ...operationOptions(options), signal })
+  const hasSmall = async (descriptor: Descriptor, signal: AbortSignal): Promise<boolean> => {
+    if (first === undefined) {
+      first = has(descriptor, signal)
+      probing = await first
+      return probing
+    }
+    await first
+    if (!probing) return false
+    probing = await has(descriptor, signal)
+    return probing
+  }
   return async (descriptor, signal) => {
     const { onProgress } = options
     const end = (status: 'done' | 'exists' | 'mounted'): void =>
       onProgress?.({ type: 'blob', descriptor, status, loaded: descriptor.size })
     if (known.has(descriptor.digest)) return end('exists')
-    const large = descriptor.size >= WORTH_ASKING_BYTES
-    if (asksCheaply || large || probing) {
-      if (await to.has(descriptor, { ...operationOptions(options), signal })) return end('exists')
-      if (!large) probing = false
-    }
     if (options.mountFrom !== undefined && to.mount !== undefined) {
+      // Also answered at once when the blob is there, so nothing need be asked before.
       if (await to.mount(descriptor, options.mountFrom, { ...operationOptions(options), signal }))
         return end('mounted')
     }
+    const asks = asksCheaply || descriptor.size >= WORTH_ASKING_BYTES ? has : hasSmall
+    if (await asks(descriptor, signal)) return end('exists')
     onProgress?.({ type: 'blob', descriptor, status: 'active', loaded: 0 })
     await pushBlob(from, to, descriptor, {
       ...operationOptions(options),
