@@ -125,7 +125,7 @@ export async function loadPolicy(policy: Policy, depth = 0): Promise<LoadedPolic
     for (const rule of rules as readonly Policy[]) loaded.push(await loadPolicy(rule, depth + 1))
     return 'anyOf' in policy ? { anyOf: loaded } : { allOf: loaded }
   }
-  return loadRule(policy)
+  return await loadRule(policy)
 }
 
 async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule> {

@@ -145,7 +145,8 @@ async function verifyToken(
     certificate.serial === signer.serial && sameBytes(certificate.issuer, signer.issuer)
   let reason = bad('no authority of the trusted root issued it')
   for (const authority of authorities) {
-    const certificate = [...authority.chain, ...certificates].find(isSigner)
+    // A token that brings certificates along has to bring its signer's: RFC 3161, 2.4.2.
+    const certificate = (certificates.length > 0 ? certificates : authority.chain).find(isSigner)
     if (certificate === undefined) continue
     try {
       assertPathTime(

@@ -76,7 +76,8 @@ export function readField(value: unknown, path: string): Field {
           'ERR_LIMIT_EXCEEDED',
           `${path} has ${value.length} entries, at most ${limit} are read`,
         )
-      return value.map((item, i) => readField(item, `${path}[${i}]`))
+      // Not `map`: it passes over holes.
+      return Array.from(value as unknown[], (item, i) => readField(item, `${path}[${i}]`))
     },
   }
 }

@@ -184,7 +184,7 @@ describe('an artifact is refused', () => {
     let asked = 0
     const moving: ReadStore & ReferrerStore = {
       ...store,
-      resolve: async (ref) => (ref === '1' && asked++ > 0 ? impostor : store.resolve(ref)),
+      resolve: async (ref) => (ref === '1' && asked++ > 0 ? impostor : await store.resolve(ref)),
     }
     const { descriptor } = await verify({ store: moving, ref: '1' }, policy)
     expect([descriptor.digest, asked]).toEqual([artifact.digest, 1])
@@ -204,7 +204,7 @@ describe('an artifact is refused', () => {
         }),
         resolve: async (ref) => {
           if (what === 'tag' && ref.endsWith('.sig')) throw failure
-          return store.resolve(ref)
+          return await store.resolve(ref)
         },
       }
       await expect(verify({ store: failing, ref: artifact.digest }, policy)).rejects.toBe(failure)
