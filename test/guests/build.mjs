@@ -17,16 +17,29 @@ const BARE =
   '--target=wasm32-unknown-unknown -Os -std=c17 -Wall -Wno-unused-function -Werror -nostdlib -mbulk-memory -Wl,--no-entry,--strip-all,-z,stack-size=16384'
 const WASI = '--target=wasm32-wasi -Os -Wl,--strip-all'
 
-function compile(name, flags) {
+function compile(name, flags, source = here(`${name}.c`)) {
   const output = join(folder, `${name}.wasm`)
-  execFileSync(clang, [...flags.split(' '), '-o', output, here(`${name}.c`)], { stdio: 'inherit' })
+  execFileSync(clang, [...flags.split(' '), '-I', here('.'), '-o', output, source], { stdio: 'inherit' })
   return readFileSync(output)
 }
 
-async function component(name, world) {
-  const witSource = `package test:guest; world guest { ${world} }\n${readFileSync(here('interfaces.wit'), 'utf8')}`
-  const binary = await componentEmbed({ binary: compile(name, BARE), witSource })
-  write(name, await componentNew(binary, []))
+async function encode(name, core, witSource) {
+  write(name, await componentNew(await componentEmbed({ binary: core, witSource }), []))
+}
+
+const witOf = (world) =>
+  `package test:guest; world guest { ${world} }\n${readFileSync(here('interfaces.wit'), 'utf8')}`
+
+function component(name, world) {
+  return encode(name, compile(name, BARE), witOf(world))
+}
+
+/** The same guest as it was in the draft of 10 November 2023, which has all that it uses. */
+function november(name, world) {
+  const date = (text) => text.replaceAll('@0.2.0', '@0.2.0-rc-2023-11-10')
+  const source = join(folder, `${name}-draft.c`)
+  writeFileSync(source, date(readFileSync(here(`${name}.c`), 'utf8')))
+  return encode(`${name}-draft`, compile(`${name}-draft`, BARE, source), date(witOf(world)))
 }
 
 function write(name, bytes) {
@@ -44,14 +57,14 @@ function embedExample() {
 }
 
 try {
-  await component(
-    'proxy',
-    `import wasi:cli/environment@0.2.0; import wasi:cli/exit@0.2.0; import wasi:cli/stderr@0.2.0;
-     import wasi:clocks/monotonic-clock@0.2.0; import wasi:filesystem/preopens@0.2.0;
-     import wasi:http/outgoing-handler@0.2.0; import fermyon:spin/variables@2.0.0;
-     import fermyon:spin/key-value@2.0.0; import fermyon:spin/sqlite@2.0.0;
-     export wasi:http/incoming-handler@0.2.0;`,
-  )
+  const proxy = `import wasi:cli/environment@0.2.0; import wasi:cli/exit@0.2.0;
+    import wasi:cli/stderr@0.2.0; import wasi:clocks/monotonic-clock@0.2.0;
+    import wasi:filesystem/preopens@0.2.0; import wasi:http/outgoing-handler@0.2.0;
+    import fermyon:spin/variables@2.0.0; import fermyon:spin/key-value@2.0.0;
+    import fermyon:spin/sqlite@2.0.0; export wasi:http/incoming-handler@0.2.0;`
+  await component('proxy', proxy)
+  await november('proxy', proxy)
+  await encode('draft', compile('draft', BARE), readFileSync(here('draft.wit'), 'utf8'))
   await component('inbound', 'export fermyon:spin/inbound-http;')
   await component(
     'command',

@@ -242,6 +242,23 @@ describe('a wasi:http component', () => {
   })
 })
 
+describe('a component of a draft of wasi:http', () => {
+  it('of October 2023 answers', async () => {
+    const app = await run({ wasm: guest('draft') })
+    const response = await app.get('/x?y')
+    expect([response.status, response.headers.get('x-draft'), await response.text()]).toEqual([202, '2023-10-18', 'drafted /x?y'])
+    expect((await app.get('/error')).status).toBe(500)
+    expect(app.log.at(-1)?.text).toMatch(/internal-error/)
+  })
+
+  it('of November 2023 answers and reads its files', async () => {
+    const app = await run({ wasm: guest('proxy-draft'), fileTree: FILES, env: { A: 'b' } })
+    expect(await app.text('/env')).toBe('A=b\n')
+    expect(await app.text('/files')).toMatch(/^mounts 1\nread 0\nwrite 33/)
+    expect(await app.text('/echo', { method: 'POST', body: 'back' })).toBe('back')
+  })
+})
+
 describe('a fermyon:spin/inbound-http component', () => {
   it('answers whole requests', async () => {
     const app = await run({ wasm: guest('inbound') })
