@@ -27,7 +27,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 const DOORS: Readonly<Record<string, RegExp>> = {
   '@noble/ciphers': /^trust\/cosign-key\.ts$/,
   '@noble/ed25519': /^bytes\/ed25519\.ts$/,
-  '@noble/hashes': /^(?:bytes\/digest|trust\/cosign-key)\.ts$/,
+  '@noble/hashes': /^(?:bytes\/(?:digest|streaming-hasher)|trust\/cosign-key)\.ts$/,
   fflate: /^bytes\/(?:gzip|zip)\.ts$/,
   mrmime: /^spin\/to-bindle\.ts$/,
   'smol-toml': /^(?:spin|bindle)\/[a-z-]*(?:toml|manifest|invoice)[a-z-]*\.ts$/,

@@ -1,6 +1,7 @@
 import { isSpindleError, SpindleError } from '../errors.ts'
 import { forEachBounded } from '../bytes/concurrency.ts'
-import { COLLECT_BYTES, describeContent, readExactly } from '../bytes/stream.ts'
+import { COLLECT_BYTES } from '../bytes/digest.ts'
+import { describeContent, readExactly } from '../bytes/stream.ts'
 import type { Content, Descriptor, OperationOptions } from '../types.ts'
 import type { BindleClient } from './client.ts'
 import { assertPushableId, type BindleId, createBindleId } from './id.ts'

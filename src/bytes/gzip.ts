@@ -1,6 +1,6 @@
-import { Gunzip, Gzip } from 'fflate'
+import { Deflate, Inflate } from 'fflate'
 import { SpindleError } from '../errors.ts'
-import { piecesOf } from './generate.ts'
+import { crc32 } from './crc32.ts'
 import { concat } from './stream.ts'
 
 /**
@@ -14,6 +14,8 @@ const STEP = 16 * 1024
 const STALL = 128 * 1024
 /** Longest header: it may hold a file name and a comment of any length. */
 const MAX_HEADER = 64 * 1024
+/** No time, no name, of Unix: RFC 1952, 2.3. */
+const HEADER = Uint8Array.of(31, 139, 8, 0, 0, 0, 0, 0, 0, 3)
 
 /**
  * One gzip member whose bytes depend on nothing but the input's: not on the engine, not on the
@@ -22,15 +24,20 @@ const MAX_HEADER = 64 * 1024
  * By fflate, as browsers' own compressors differ. One member, as Spin's reader stops after the first.
  */
 export async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let out: Uint8Array[] = []
+  let out: Uint8Array[] = [HEADER]
   // A fixed `mem`, as fflate's default comes from a logarithm, which engines may round differently.
-  const packer = new Gzip({ level: 6, mtime: 0, mem: 8 }, (chunk) => {
+  const packer = new Deflate({ level: 6, mem: 8 }, (chunk) => {
     if (chunk.length > 0) out.push(chunk)
   })
+  let crc = 0
+  let total = 0
   let held: Uint8Array[] = []
   let size = 0
   const push = (last: boolean): void => {
-    packer.push(concat(held, size), last)
+    const piece = concat(held, size)
+    crc = crc32(piece, crc)
+    total += size
+    packer.push(piece, last)
     held = []
     size = 0
   }
@@ -50,6 +57,10 @@ export async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
   }
   push(true)
   yield* out
+  const trailer = new DataView(new ArrayBuffer(8))
+  trailer.setUint32(0, crc, true)
+  trailer.setUint32(4, total, true)
+  yield new Uint8Array(trailer.buffer)
 }
 
 export interface GunzipOptions {
@@ -70,64 +81,53 @@ export async function* gunzip(
   { maxBytes, what }: GunzipOptions,
 ): AsyncGenerator<Uint8Array> {
   let out: Uint8Array[] = []
-  let called = false
   let seen = 0
-  const inflater = new Gunzip((chunk) => {
-    called = true
+  const inflater = new Inflate((chunk) => {
     seen += chunk.length
     if (seen > maxBytes)
       throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} unpacks to more than ${maxBytes} bytes`)
     if (chunk.length > 0) out.push(chunk)
   })
-  let ended = false
-  // fflate goes on to a next member, which it looks for as soon as the first one has ended.
-  inflater.onmember = () => {
-    ended = true
-    throw new Error('the first member has ended')
-  }
   const damaged = (cause?: unknown): SpindleError =>
     new SpindleError('ERR_CONTENT_INVALID', `${what} is no gzip, or damaged`, { cause })
-  const step = (piece: Uint8Array): void => {
-    called = false
+  const step = (piece: Uint8Array, last: boolean): void => {
     try {
-      inflater.push(piece, false)
+      inflater.push(piece, last)
     } catch (cause) {
-      if (cause instanceof SpindleError) throw cause
-      // 6: "invalid gzip data", at a header: as the first is known to be good, this is what follows the member.
-      if (ended || (cause as { code?: unknown }).code === 6) ended = true
-      else throw damaged(cause)
+      throw cause instanceof SpindleError ? cause : damaged(cause)
     }
-    // Nothing handed over, not even an empty chunk: it waits for a next member's header.
-    if (!called) ended = true
   }
-  let head: Uint8Array | undefined = new Uint8Array(0)
+  let isHeader = true
+  let held: Uint8Array = new Uint8Array(0)
   let idle = 0
   for await (const chunk of source) {
-    let body = chunk
-    if (head !== undefined) {
-      head = concat([head, chunk])
-      const length = headerLength(head)
-      if (length === -1 || (length === undefined && head.length > MAX_HEADER)) throw damaged()
+    held = held.length === 0 ? chunk : concat([held, chunk])
+    if (isHeader) {
+      const length = headerLength(held)
+      if (length === -1 || (length === undefined && held.length > MAX_HEADER)) throw damaged()
       if (length === undefined) continue
-      // A plain header in place of the one that came: nothing in it matters here.
-      step(new Uint8Array([31, 139, 8, 0, 0, 0, 0, 0, 0, 255]))
-      ended = false
-      body = head.subarray(length)
-      head = undefined
+      held = held.subarray(length)
+      isHeader = false
     }
-    for (const piece of piecesOf(body, STEP)) {
-      step(piece)
-      idle = out.length > 0 ? 0 : idle + piece.length
+    // In whole steps: what follows the member is kept by fflate, and copied with each of them.
+    for (; held.length >= STEP; held = held.subarray(STEP)) {
+      step(held.subarray(0, STEP), false)
+      idle = out.length > 0 ? 0 : idle + STEP
       yield* out
       out = []
-      if (ended) return
-      if (idle > STALL) throw damaged()
+      if (idle > STALL) break
     }
+    if (idle > STALL) break
   }
-  if (head !== undefined) throw damaged()
-  // fflate does not tell whether the member has ended. After its end these are no header; before it they change something.
-  step(new Uint8Array(16))
-  if (!ended || out.length > 0) throw damaged()
+  if (isHeader) throw damaged()
+  if (idle <= STALL) {
+    step(held, false)
+    yield* out
+    out = []
+  }
+  // fflate does not tell whether the member has ended. After its end these are nothing; before it they change something.
+  step(new Uint8Array(16), true)
+  if (out.length > 0) throw damaged()
 }
 
 /** Length of a gzip header; `undefined` when more is needed, -1 when it is none. @see RFC 1952, 2.3 */

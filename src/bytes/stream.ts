@@ -1,9 +1,12 @@
 import { SpindleError } from '../errors.ts'
 import type { BodySource, Content, CreateHasher, Descriptor } from '../types.ts'
-import { algorithmOf, createPortableHasher, digestOf, formatDigest } from './digest.ts'
-
-/** Up to this size content is collected and hashed by WebCrypto in one go; above it, streamed. */
-export const COLLECT_BYTES: number = 64 * 1024 * 1024
+import {
+  algorithmOf,
+  COLLECT_BYTES,
+  createPortableHasher,
+  digestOf,
+  formatDigest,
+} from './digest.ts'
 
 export function isStream(value: unknown): value is ReadableStream<Uint8Array> {
   return typeof value === 'object' && value !== null && 'getReader' in value

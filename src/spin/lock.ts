@@ -17,7 +17,6 @@ import type {
   MustUnderstand,
 } from './locked-app.ts'
 import { INLINE_BYTES } from './pack.ts'
-import { isServiceChainingHost, readAllowedHost } from './outbound-hosts.ts'
 import { ownValue, toRecord } from './record.ts'
 import { assignTriggerDependencies, type UnassignedTrigger } from './trigger-dependencies.ts'
 
@@ -197,10 +196,17 @@ function lockBuild(build: AppComponent['table']['build']): Json | undefined {
   }
 }
 
-function requiresChaining(text: string): boolean {
-  const host = readAllowedHost(text)
-  return !('problem' in host) && isServiceChainingHost(host)
+/**
+ * Whether an entry of `allowed_outbound_hosts`, checked when the application was loaded, is about
+ * components of the application: `*.spin.internal` or `NAME.spin.internal`, templates unresolved.
+ */
+export function requiresChaining(text: string): boolean {
+  return CHAINED_HOST.test(text)
 }
+
+// A list or template in place of the scheme, the whole name or the port is no host yet.
+const CHAINED_HOST =
+  /^\s*(?:\*|\p{Alphabetic}*):\/\/\s*(?:\*|(?!\{)[^\s*:/?#@\\]*)\.spin\.internal\s*\/?(?::(?!\{)[^/]*\/?)?$/iu
 
 function isEmpty(value: unknown): value is undefined {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0

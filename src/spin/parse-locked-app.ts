@@ -3,7 +3,7 @@ import { isDigest } from '../bytes/digest.ts'
 import { isJsonObject, type Json, type JsonObject, parseJson } from '../bytes/json.ts'
 import { normalizePath, quotePath } from '../bytes/path.ts'
 import { SpindleError } from '../errors.ts'
-import { dependencyNameProblem } from './dependencies.ts'
+import { isDependencyName } from './dependency-name.ts'
 import type {
   ContentRef,
   HostRequirements,
@@ -165,7 +165,7 @@ function readComponent(value: unknown, at: string): LockedComponent {
         component['dependencies'],
         `${at}.dependencies`,
         readDependency,
-        dependencyNameProblem,
+        isDependencyName,
       ),
     ),
     ...present(
@@ -320,14 +320,13 @@ function recordOf<T>(
   value: unknown,
   at: string,
   read: (item: unknown, at: string) => T,
-  keyProblemOf: (key: string) => string | undefined = () => undefined,
+  isKey: (key: string) => boolean = () => true,
 ): Readonly<Record<string, T>> {
   const entries = value === undefined || value === null ? [] : Object.entries(objectOf(value, at))
   return toRecord(
     entries.map(([key, item]) => {
       const name = `${at}[${quotePath(key)}]`
-      const problem = keyProblemOf(key)
-      if (problem !== undefined) throw invalid(name, `a valid name: ${problem}`)
+      if (!isKey(key)) throw invalid(name, 'a valid name')
       return [key, read(item, name)]
     }),
   )

@@ -1,4 +1,5 @@
-import { readVerified, streamOf, COLLECT_BYTES, verifyStream } from '../bytes/stream.ts'
+import { COLLECT_BYTES } from '../bytes/digest.ts'
+import { readVerified, streamOf, verifyStream } from '../bytes/stream.ts'
 import type { OperationOptions, ReadStore, Store } from '../types.ts'
 
 /**

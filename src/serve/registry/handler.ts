@@ -1,4 +1,4 @@
-import { createPortableHasher } from '../../bytes/digest.ts'
+import { createStreamingHasher } from '../../bytes/streaming-hasher.ts'
 import type { AuthScope, CreateHasher, FetchHandler } from '../../types.ts'
 import { formatChallenge, mergeChallenges } from '../authorize.ts'
 import type { Authorization, Authorize, Challenge } from '../authorize.ts'
@@ -79,7 +79,7 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
   if (cors !== undefined) assertOrigins(cors)
   const context: RegistryContext = {
     storage: options.storage ?? createMemoryStorage(),
-    createHasher: options.createHasher ?? createPortableHasher,
+    createHasher: options.createHasher ?? createStreamingHasher,
     maxBlobBytes: limit('maxBlobBytes', options.maxBlobBytes, MAX_BLOB_BYTES),
     maxManifestBytes: limit('maxManifestBytes', options.maxManifestBytes, MAX_MANIFEST_BYTES),
     uploadTtl: limit('uploadTtl', options.uploadTtl, UPLOAD_TTL),
