@@ -1,8 +1,12 @@
 import { PolicyRejected, type RejectedSignature } from '../errors.ts'
 import type { Descriptor, OperationOptions } from '../types.ts'
 import { decide, type LoadedPolicy, type LoadedRule } from './policy.ts'
-import { findSignatures, isUnreadable, type SignatureStore } from './stored-signatures.ts'
-import type { StoredSignature } from './stored-signatures.ts'
+import {
+  findSignatures,
+  isUnreadable,
+  type SignatureStore,
+  type StoredSignature,
+} from './stored-signatures.ts'
 
 export interface VerifyResult {
   /** What was verified: pull or run this digest, never the tag again. */

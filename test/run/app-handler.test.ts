@@ -1,8 +1,8 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { describe, expect, it } from 'vitest'
-import { hasJspi } from '../../src/run/component/runtime.ts'
-import { createAppHandler, type AppHandlerOptions } from '../../src/run/index.ts'
+import { createAppHandler, type AppHandlerOptions, type LogLine } from '../../src/run/index.ts'
 import { bytesOfFile, pulledApp, type FixtureComponent } from './fixtures.ts'
+import { expectNoWaiting, itWaits } from './waiting.ts'
 
 const proxy = bytesOfFile('test/guests/proxy.wasm')
 const start = (
@@ -57,7 +57,13 @@ describe('components that ask each other', () => {
   }
   const triggers = [{ route: '/...', component: 'front' }, { route: { private: true }, component: 'back' }]
 
-  it.runIf(hasJspi())('do so by id, private ones too', async () => {
+  const expectRefusal = async (path: string): Promise<void> => {
+    const log: LogLine[] = []
+    const app = await start(components, triggers, {}, { onLog: (line) => log.push(line) })
+    await expectNoWaiting({ get: (to) => app.fetch(request(to)), log }, path)
+  }
+
+  itWaits('do so by id, private ones too', async () => {
     const app = await start(components, triggers)
     expect(await (await app.fetch(request('/out/back.spin.internal/env'))).text()).toBe('200 ME=back\n')
     const facts = await (await app.fetch(request('/out/back.spin.internal/p?q'))).text()
@@ -65,14 +71,14 @@ describe('components that ask each other', () => {
     expect(facts).toContain('spin-matched-route: /...\n')
     expect(facts).toContain('spin-full-url: http://back.spin.internal/p?q\n')
     expect(facts).toContain('spin-client-addr: 0.0.0.0:0\n')
-  })
+  }, () => expectRefusal('/out/back.spin.internal/env'))
 
-  it.runIf(hasJspi())('reach none that isn’t there, and nothing unlisted', async () => {
+  itWaits('reach none that isn’t there, and nothing unlisted', async () => {
     const app = await start(components, triggers)
     expect(await (await app.fetch(request('/out/none.spin.internal/'))).text()).toBe('error 15')
     const other = await start({ ...components, front: { wasm: proxy } }, triggers)
     expect(await (await other.fetch(request('/out/back.spin.internal/'))).text()).toBe('error 15')
-  })
+  }, () => expectRefusal('/out/none.spin.internal/'))
 
   it('can’t be reached from outside by a private route', async () => {
     const app = await start(components, [{ route: { private: true }, component: 'back' }])

@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAppHandler, createMemoryKeyValue, type AppHandlerOptions, type LogLine } from '../../src/run/index.ts'
-import { hasJspi } from '../../src/run/component/runtime.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { bytesOfFile, pulledApp, type FixtureComponent } from './fixtures.ts'
+import { expectNoWaiting, itWaits } from './waiting.ts'
 
 const guest = (name: string): Uint8Array => bytesOfFile(`test/guests/${name}.wasm`)
 const FILES = new Map([['a/b.txt', new TextEncoder().encode('hello file')]])
@@ -183,61 +183,59 @@ describe('a wasi:http component', () => {
     })
     afterAll(() => new Promise((resolve) => server.close(resolve)))
 
-    it.runIf(hasJspi())('reaches what its manifest lists', async () => {
+    itWaits('reaches what its manifest lists', async () => {
       expect(await app.text(`/out/${origin}/x?y`)).toBe('200 upstream /x?y')
-    })
+    }, () => expectNoWaiting(app, `/out/${origin}/x?y`))
 
-    it.runIf(hasJspi())('is told of a redirect and not taken along', async () => {
+    itWaits('is told of a redirect and not taken along', async () => {
       expect(await app.text(`/out/${origin}/redirect`)).toBe('302 moved')
-    })
+    }, () => expectNoWaiting(app, `/out/${origin}/redirect`))
 
-    it.runIf(hasJspi())('reaches nothing else', async () => {
+    itWaits('reaches nothing else', async () => {
       // 15: HTTP-request-denied
       expect(await app.text('/out/evil.example/')).toBe('error 15')
       expect(await app.text('/out/localhost:1/')).toBe('error 15')
-    })
+    }, () => expectNoWaiting(app, '/out/evil.example/'))
 
-    it.runIf(hasJspi())('reaches its own application', async () => {
+    itWaits('reaches its own application', async () => {
       expect(await app.text('/self/env')).toBe('200 MODE=test\n')
-    })
+    }, () => expectNoWaiting(app, '/self/env'))
 
-    it.runIf(hasJspi())('ends when it asks itself without end', async () => {
+    itWaits('ends when it asks itself without end', async () => {
       expect(await app.text(`/self${'/self'.repeat(20)}/env`)).toMatch(/error \d+$|500/)
-    })
+    }, () => expectNoWaiting(app, `/self${'/self'.repeat(20)}/env`))
 
-    it.runIf(hasJspi())('streams over time', async () => {
+    itWaits('streams over time', async () => {
       const chunks: string[] = []
       const decoder = new TextDecoder()
       for await (const chunk of (await app.get('/slow')).body as unknown as AsyncIterable<Uint8Array>) chunks.push(decoder.decode(chunk))
       expect(chunks).toEqual(['tick\n', 'tick\n', 'tick\n'])
-    })
+    }, () => expectNoWaiting(app, '/slow'))
 
-    it.runIf(hasJspi())('is ended when its client leaves', async () => {
+    itWaits('is ended when its client leaves', async () => {
       const abort = new AbortController()
       const response = await app.get('/slow', { signal: abort.signal })
       abort.abort(new Error('left'))
       await expect(response.text()).rejects.toThrow()
-    })
+    }, () => expectNoWaiting(app, '/slow'))
 
-    it.runIf(hasJspi())('gives its place back when its client leaves, even while it waits', async () => {
+    itWaits('gives its place back when its client leaves, even while it waits', async () => {
       const never = await run(component, { concurrency: 1, variables: { password: '' }, fetch: () => new Promise(() => {}) }, {}, variables)
       const abort = new AbortController()
       const asked = never.get(`/out/${origin}/never`, { signal: abort.signal })
       setTimeout(() => abort.abort(new Error('left')), 10)
       await expect(asked).rejects.toThrow('left')
       expect(await never.text('/env')).toBe('MODE=test\n')
-    })
+    }, () => expectNoWaiting(app, `/out/${origin}/never`))
 
-    it.runIf(hasJspi())('is given up after the timeout', async () => {
+    itWaits('is given up after the timeout', async () => {
       const patient = await run(component, { timeout: 30, variables: { password: '' }, fetch: () => new Promise(() => {}) }, {}, variables)
       expect((await patient.get(`/out/${origin}/never`)).status).toBe(500)
       expect(patient.log.at(-1)?.text).toMatch(/no response within 30 ms/)
-    })
+    }, () => expectNoWaiting(app, `/out/${origin}/never`))
 
-    it.skipIf(hasJspi())('is refused where the engine can’t wait, and the log names those that can', async () => {
-      app.log.length = 0
-      expect((await app.get(`/out/${origin}/x`)).status).toBe(500)
-      expect(app.log.at(-1)?.text).toMatch(/JSPI.*Chromium 137, Node\.js 26/)
+    it('is refused where it can’t wait, and the log names engines that let it', async () => {
+      await expectNoWaiting(await run(component, { jspi: false, variables: { password: '' } }, {}, variables), `/out/${origin}/x`)
     })
   })
 })
@@ -297,11 +295,11 @@ describe('a core module of Spin 0.x and 1.x', () => {
     expect(await app.text('/kv')).toBe('before 99 after default keys 1')
   })
 
-  it.runIf(hasJspi())('asks others as its manifest lets it', async () => {
+  itWaits('asks others as its manifest lets it', async () => {
     const app = await start({ fetch: async (request) => new Response(`got ${request.url}`) })
     expect(await app.text('/out/http://up.example/a')).toBe('200 got http://up.example/a')
     expect(await app.text('/out/http://other.example/a')).toBe('error 1')
-  })
+  }, async () => expectNoWaiting(await start(), '/out/http://up.example/a'))
 
   it('is refused what nobody supplies when it calls it', async () => {
     const app = await start()
@@ -363,13 +361,7 @@ describe('what a WAGI program prints', () => {
     ])
   })
 
-  it.runIf(hasJspi())('may sleep', async () => {
+  itWaits('may sleep', async () => {
     expect(await (await start()).text('/?sleep')).toContain('slept 0')
-  })
-
-  it.skipIf(hasJspi())('can’t sleep where the engine can’t wait', async () => {
-    const app = await start()
-    expect((await app.get('/?sleep')).status).toBe(500)
-    expect(app.log.at(-1)?.text).toMatch(/JSPI/)
-  })
+  }, async () => expectNoWaiting(await start(), '/?sleep'))
 })

@@ -4,8 +4,8 @@ import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent, type ComponentInstance } from '../../../src/run/component/instantiate.ts'
 import type { HostInterface } from '../../../src/run/component/items.ts'
 import { parseComponent } from '../../../src/run/component/parse.ts'
-import { hasJspi } from '../../../src/run/component/runtime.ts'
 import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
+import { CANT_WAIT, itWaits } from '../waiting.ts'
 
 async function start(wat: string, functions: HostInterface['functions'] = {}): Promise<ComponentInstance> {
   const compiled = await compileComponent(parseComponent(await parse(wat)))
@@ -251,11 +251,18 @@ const chain = (options = ''): string => `(component
   (export "h" (func $h)))`
 
 describe('waiting', () => {
+  const expectRefusal = async (): Promise<void> => {
+    const compiled = await compileComponent(parseComponent(await parse(chain())))
+    const imports = (): HostInterface => ({ functions: { f: async () => 40 }, waits: new Set(['f']) })
+    const asked = async (): Promise<unknown> => (await instantiateComponent(compiled, { imports })).call(['h'])
+    await expect(asked()).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(CANT_WAIT) })
+  }
+
   it('needs no JSPI for what is there at once', async () => {
     expect(await (await start(chain(), { f: () => 40 })).call(['h'])).toBe(42)
   })
 
-  it.runIf(hasJspi())('goes through components that ask each other', async () => {
+  itWaits('goes through components that ask each other', async () => {
     const compiled = await compileComponent(parseComponent(await parse(chain())))
     const f = async (): Promise<number> => {
       await new Promise((resolve) => setTimeout(resolve, 2))
@@ -268,13 +275,13 @@ describe('waiting', () => {
     // A component takes one call at a time, also while it waits.
     await expect((async () => app.call(['h']))()).rejects.toThrow(/called while its component runs/)
     await expect(second).rejects.toThrow(/trapped|called while/)
-  })
+  }, expectRefusal)
 
-  it.runIf(hasJspi())('ends in the host’s error', async () => {
+  itWaits('ends in the host’s error', async () => {
     const compiled = await compileComponent(parseComponent(await parse(chain())))
     const imports = (): HostInterface => ({ functions: { f: async () => Promise.reject(new Error('no luck')) }, waits: new Set(['f']) })
     await expect((await instantiateComponent(compiled, { imports })).call(['h'])).rejects.toThrow(/no luck/)
-  })
+  }, expectRefusal)
 })
 
 describe('linking', () => {
