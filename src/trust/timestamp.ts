@@ -93,20 +93,25 @@ function readToken(response: Uint8Array): Token {
     throw bad('the authority refused it')
   const [type, wrapped] = derChildren(expectDer(contentInfo, DER_SEQUENCE))
   if (derOid(type) !== SIGNED_DATA) throw bad('it is no signed data')
-  const fields = derChildren(expectDer(derChildren(expectDer(wrapped, 0xa0))[0], DER_SEQUENCE))
-  const [contentType, content] = derChildren(expectDer(fields[2], DER_SEQUENCE))
+  const [version, algorithms, contents, ...rest] = derChildren(
+    expectDer(derChildren(expectDer(wrapped, 0xa0))[0], DER_SEQUENCE),
+  )
+  derSmallInteger(version)
+  const [contentType, content] = derChildren(expectDer(contents, DER_SEQUENCE))
   if (derOid(contentType) !== TST_INFO) throw bad('it holds no time')
   const info = expectDer(derChildren(expectDer(content, 0xa0))[0], DER_OCTET_STRING).value
-  const certificates = fields.find((field) => field.tag === 0xa0)
-  const [signer, surplus] = derChildren(expectDer(fields.at(-1), DER_SET))
+  const [signer, surplus] = derChildren(expectDer(rest.pop(), DER_SET))
   if (signer === undefined || surplus !== undefined) throw bad('it has not exactly one signer')
+  // Certificates and revocation lists; nobody signed which of them are there.
+  if (rest.some(({ tag }) => tag !== 0xa0 && tag !== 0xa1)) throw bad('it has unknown parts')
+  const certificates = rest.flatMap((field) => (field.tag === 0xa0 ? derChildren(field) : []))
+  const signerInfo = readSigner(signer)
+  const named = derChildren(expectDer(algorithms, DER_SET)).map(hashOf)
+  if (!named.includes(signerInfo.digest)) throw bad('it does not name its own hash')
   return {
     info,
-    signer: readSigner(signer),
-    certificates:
-      certificates === undefined
-        ? []
-        : derChildren(certificates).map(({ raw }) => parseCertificate(raw)),
+    signer: signerInfo,
+    certificates: certificates.map(({ raw }) => parseCertificate(raw)),
   }
 }
 
