@@ -1,10 +1,14 @@
+import { createTransport } from '../http/transport.ts'
+import { apiHostOf, isReference, parseReference } from '../oci/reference.ts'
 import type {
   AuthScope,
   CreateHasher,
   Digest,
   OperationOptions,
   Reference,
+  RemoteOptions,
   Transport,
+  TransportOptions,
 } from '../types.ts'
 
 /** What all parts of a repository's client share. */
@@ -29,4 +33,56 @@ export interface UploadSession {
   /** What the registry wants of a chunk's size, in bytes. */
   readonly minLength: number
   readonly maxLength: number
+}
+
+export interface RepositoryOptions extends RemoteOptions {
+  /** Bytes per upload request. Default: whole blobs, which is faster and which all registries take. */
+  chunkSize?: number
+}
+
+const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
+  'credentials',
+  'fetch',
+  'insecure',
+  'onWarning',
+  'retry',
+  'timeout',
+]
+
+/** Opens a repository for the functions of this room. Nothing is asked of the registry yet. */
+export function createContext(
+  at: string | Reference,
+  options: RepositoryOptions,
+): RepositoryContext {
+  if (typeof at !== 'string' && !isReference(at))
+    throw new TypeError('a repository is named by a string or a parsed reference')
+  const reference =
+    typeof at === 'string' ? parseReference(at, { defaultRegistry: 'docker.io' }) : at
+  const { chunkSize, createHasher, signal } = options
+  if (chunkSize !== undefined && !(Number.isSafeInteger(chunkSize) && chunkSize > 0))
+    throw new TypeError(`"chunkSize" must be a whole number of bytes above 0, not ${chunkSize}`)
+  const given = TRANSPORT_OPTIONS.filter((name) => options[name] !== undefined)
+  if (options.transport !== undefined && given.length > 0)
+    throw new TypeError(
+      `"transport" can't be given together with "${given.join('", "')}": give them to createTransport`,
+    )
+  const transport =
+    options.transport ??
+    createTransport(Object.fromEntries(given.map((name) => [name, options[name]])))
+  const { registry, repository } = reference
+  const host = apiHostOf(registry)
+  return {
+    reference,
+    transport,
+    base: new URL(`${transport.protocol(host)}//${host}/v2/${repository}/`),
+    ...(chunkSize !== undefined && { chunkSize }),
+    ...(createHasher !== undefined && { createHasher }),
+    sessions: new Map(),
+    scope: (...actions) => ({ registry, repository, actions }),
+    with: <T extends OperationOptions>(own: T | undefined): T => ({
+      ...(signal !== undefined && { signal }),
+      ...(createHasher !== undefined && { createHasher }),
+      ...own!,
+    }),
+  }
 }

@@ -10,7 +10,6 @@ import type {
   MountStore,
   OperationOptions,
   ReadStore,
-  ReferrerStore,
   Store,
 } from '../types.ts'
 import { type Graph, type ManifestNode, readGraph } from './graph.ts'
@@ -27,10 +26,6 @@ const WORTH_ASKING_BYTES = 256 * 1024
 /** Fetched content up to this size is held, so that it can be sent again after a failure. */
 const HELD_BYTES = 1024 * 1024
 
-/** Referrers of referrers: a signature of an SBOM of an image is three deep. */
-const MAX_REFERRER_DEPTH = 8
-const MAX_REFERRERS = 10_000
-
 export interface CopyGraphOptions extends OperationOptions {
   /** Blobs in flight at once. Default 8. */
   concurrency?: number
@@ -38,8 +33,8 @@ export interface CopyGraphOptions extends OperationOptions {
   tag?: string
   /** Another repository of the target's registry that may have the blobs. */
   mountFrom?: string
-  /** Copy what refers to the root too, before the tag is written. Default false. */
-  referrers?: boolean
+  /** Runs when all of the artifact is there, before the tag is written. See `copyReferrers`. */
+  beforeTag?: () => Promise<void>
 }
 
 /**
@@ -49,56 +44,22 @@ export interface CopyGraphOptions extends OperationOptions {
  * name for what isn't whole, and a second run skips what has arrived.
  */
 export async function copyGraph(
-  from: ReadStore & Partial<ReferrerStore & ContentStore>,
+  from: ReadStore & Partial<ContentStore>,
   to: Store & Partial<MountStore & KnownBlobsStore>,
   root: Descriptor,
   options: CopyGraphOptions = {},
 ): Promise<void> {
-  const { tag, referrers = false, ...rest } = options
+  const { tag, beforeTag, ...rest } = options
   const known =
     tag !== undefined && to.knownBlobs !== undefined
       ? to.knownBlobs(tag, operationOptions(options))
       : undefined
-  if (!referrers) return copyOne(from, to, root, options, known)
+  if (beforeTag === undefined) return copyOne(from, to, root, options, known)
   await copyOne(from, to, root, rest, known)
-  await copyReferrers(from, to, root, rest)
-  // Last: a reader that wants signatures must find them the moment the tag names the artifact.
+  await beforeTag()
   if (tag === undefined) return
   await to.tag(root, tag, operationOptions(options))
   options.onProgress?.({ type: 'manifest', descriptor: root, tag })
-}
-
-async function copyReferrers(
-  from: ReadStore & Partial<ReferrerStore & ContentStore>,
-  to: Store & Partial<MountStore & KnownBlobsStore>,
-  root: Descriptor,
-  options: CopyGraphOptions,
-): Promise<void> {
-  if (from.referrers === undefined) return
-  const seen = new Set<Digest>([root.digest])
-  let level: Descriptor[] = [root]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_REFERRER_DEPTH)
-      throw new SpindleError(
-        'ERR_LIMIT_EXCEEDED',
-        `referrers of ${root.digest} nest deeper than ${MAX_REFERRER_DEPTH}`,
-      )
-    const next: Descriptor[] = []
-    for (const subject of level) {
-      for await (const referrer of from.referrers(subject, operationOptions(options))) {
-        if (seen.has(referrer.digest)) continue
-        seen.add(referrer.digest)
-        if (seen.size > MAX_REFERRERS)
-          throw new SpindleError(
-            'ERR_LIMIT_EXCEEDED',
-            `${root.digest} has more than ${MAX_REFERRERS} referrers`,
-          )
-        next.push(referrer)
-      }
-    }
-    for (const referrer of next) await copyOne(from, to, referrer, options)
-    level = next
-  }
 }
 
 async function copyOne(
@@ -267,8 +228,8 @@ async function copyManifests(
   }
 }
 
-/** What a store's method takes; the rest is this file's own. */
-function operationOptions(options: CopyGraphOptions): OperationOptions {
+/** What a store's method takes of a copy's options. */
+export function operationOptions(options: OperationOptions): OperationOptions {
   return {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.createHasher === undefined ? {} : { createHasher: options.createHasher }),

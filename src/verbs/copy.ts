@@ -1,5 +1,7 @@
 import { copyGraph } from '../store/copy-graph.ts'
+import { copyReferrers } from '../store/copy-referrers.ts'
 import { SpindleError } from '../errors.ts'
+import { announceReferrer } from '../registry/referrers.ts'
 import type { Descriptor, Keychain, Location, RemoteOptions, Source, Verifier } from '../types.ts'
 import {
   openLocation,
@@ -45,7 +47,7 @@ export async function copy(
   const { referrers = false, verify, ...rest } = options
   const remote = withTransport(rest)
   const source = openSource(from, remote)
-  const target = openLocation(to, remote)
+  const target = openLocation(to, remote, announceReferrer)
   const root = await source.store.resolve(source.ref, remote)
   if (target.reference?.digest !== undefined && target.reference.digest !== root.digest) {
     throw new SpindleError(
@@ -60,11 +62,11 @@ export async function copy(
       : (target.reference.tag ?? (target.reference.digest === undefined ? 'latest' : undefined))
   const mountFrom = sameRegistry(source, target) ? source.reference?.repository : undefined
   if (referrers) await copyCosignTags(source, target, root, remote)
+  const how = { ...remote, ...(mountFrom === undefined ? {} : { mountFrom }) }
   await copyGraph(source.store, target.store, root, {
-    ...remote,
-    referrers,
+    ...how,
     ...(tag === undefined ? {} : { tag }),
-    ...(mountFrom === undefined ? {} : { mountFrom }),
+    ...(referrers && { beforeTag: () => copyReferrers(source.store, target.store, root, how) }),
   })
   return root
 }

@@ -1,6 +1,8 @@
 import { createTransport } from '../http/transport.ts'
 import { isReference, parseReference } from '../oci/reference.ts'
-import { createRepository } from '../registry/repository.ts'
+import { createContext, type RepositoryOptions } from '../registry/context.ts'
+import { createReader } from '../registry/reader.ts'
+import { type Announce, createWriter } from '../registry/writer.ts'
 import type {
   ContentStore,
   KnownBlobsStore,
@@ -24,21 +26,30 @@ export interface OpenLocation extends OpenSource {
   readonly store: Store & Partial<ReferrerStore & ContentStore & MountStore & KnownBlobsStore>
 }
 
-export function openLocation(location: Location, options: RemoteOptions): OpenLocation {
-  if (typeof location === 'object' && 'store' in location)
-    return { store: location.store, ref: location.ref }
-  const { reference, ref } = parse(location)
-  return { store: createRepository(reference, options), ref, reference }
+/** @param announce See `createWriter`: for verbs that may push what has a subject. */
+export function openLocation(
+  location: Location,
+  options: RepositoryOptions,
+  announce?: Announce,
+): OpenLocation {
+  const place = locate(location)
+  if ('store' in place) return { store: place.store, ref: place.ref }
+  const context = createContext(place.reference, options)
+  return { ...place, store: { ...createReader(context), ...createWriter(context, announce) } }
 }
 
 export function openSource(source: Source, options: RemoteOptions): OpenSource {
-  if (typeof source === 'object' && 'store' in source)
-    return { store: source.store, ref: source.ref }
-  const { reference, ref } = parse(source)
-  return { store: createRepository(reference, options), ref, reference }
+  const place = locate(source)
+  if ('store' in place) return { store: place.store, ref: place.ref }
+  return { ...place, store: createReader(createContext(place.reference, options)) }
 }
 
-function parse(location: string | Reference): { reference: Reference; ref: string } {
+/** A store in hand with what to resolve there, or which registry's. */
+export function locate<T extends Source>(
+  location: T,
+): Extract<T, { readonly store: unknown }> | { reference: Reference; ref: string } {
+  if (typeof location === 'object' && 'store' in location)
+    return location as Extract<T, { readonly store: unknown }>
   if (typeof location !== 'string' && !isReference(location)) {
     throw new TypeError('a location is a reference string, a parsed reference or { store, ref }')
   }

@@ -1,5 +1,7 @@
 import type { Descriptor, RemoteOptions, Source } from '../types.ts'
-import { openSource } from './location.ts'
+import { createContext } from '../registry/context.ts'
+import { resolveManifest } from '../registry/manifests.ts'
+import { locate } from './location.ts'
 
 /**
  * Looks up what a tag or digest names, without reading it.
@@ -13,6 +15,8 @@ import { openSource } from './location.ts'
  * @throws `ERR_NOT_FOUND`, `ERR_UNAUTHORIZED`, `ERR_NETWORK`, `ERR_RESPONSE`
  */
 export async function resolve(at: Source, options: RemoteOptions = {}): Promise<Descriptor> {
-  const { store, ref } = openSource(at, options)
-  return store.resolve(ref, options)
+  const place = locate(at)
+  if ('store' in place) return place.store.resolve(place.ref, options)
+  const context = createContext(place.reference, options)
+  return resolveManifest(context, place.ref, context.with(options))
 }

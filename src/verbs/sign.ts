@@ -1,4 +1,5 @@
 /** `spindle/sign`: signatures beside an artifact, as cosign stores them. */
+import { announceReferrer } from '../registry/referrers.ts'
 import {
   type CertifyingSigner,
   signArtifact,
@@ -59,14 +60,15 @@ export async function sign(
   options: SignOptions = {},
 ): Promise<SignResult> {
   const { signatures, attach, annotations, witness, created, reference, ...remote } = options
-  const { store, ref, reference: where } = openLocation(at, remote)
+  const { store, ref, reference: where } = openLocation(at, remote, announceReferrer)
   const name = reference ?? (where && dockerReference(where))
   if (name === undefined && attach !== undefined && attach !== 'referrer')
     throw new TypeError(
       '`reference` is needed for the older form in a store: it signs the name of the repository too',
     )
   const descriptor = await store.resolve(ref, remote)
-  const beside = signatures === undefined ? store : openLocation(signatures, remote).store
+  const beside =
+    signatures === undefined ? store : openLocation(signatures, remote, announceReferrer).store
   return signArtifact(beside, descriptor, signer, {
     ...remote,
     ...(attach !== undefined && { attach }),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readVerified } from '../../src/bytes/stream.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { copyGraph } from '../../src/store/copy-graph.ts'
+import { copyReferrers } from '../../src/store/copy-referrers.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { Descriptor, Store, TransferEvent } from '../../src/types.ts'
 import { putArtifact, putIndex } from './artifact.ts'
@@ -108,7 +109,10 @@ describe('copying a graph', () => {
       artifactType: 'x/signature',
     })
     const to = recorded(createMemoryStore())
-    await copyGraph(from, to.store, root, { tag: 'v1', referrers: true })
+    await copyGraph(from, to.store, root, {
+      tag: 'v1',
+      beforeTag: () => copyReferrers(from, to.store, root),
+    })
     expect(to.calls.at(-1)).toBe('tag')
     const found: Descriptor[] = []
     for await (const referrer of to.store.referrers(root)) found.push(referrer)

@@ -1,0 +1,54 @@
+import { SpindleError } from '../errors.ts'
+import type {
+  ContentStore,
+  Descriptor,
+  Digest,
+  KnownBlobsStore,
+  MountStore,
+  ReadStore,
+  ReferrerStore,
+  Store,
+} from '../types.ts'
+import { copyGraph, type CopyGraphOptions, operationOptions } from './copy-graph.ts'
+
+/** Referrers of referrers: a signature of an SBOM of an image is three deep. */
+const MAX_REFERRER_DEPTH = 8
+const MAX_REFERRERS = 10_000
+
+/**
+ * Copies what refers to a root, and what refers to that.
+ *
+ * Before the root is named: a reader that wants signatures must find them the moment there is a tag.
+ */
+export async function copyReferrers(
+  from: ReadStore & Partial<ReferrerStore & ContentStore>,
+  to: Store & Partial<MountStore & KnownBlobsStore>,
+  root: Descriptor,
+  options: Omit<CopyGraphOptions, 'tag' | 'beforeTag'> = {},
+): Promise<void> {
+  if (from.referrers === undefined) return
+  const seen = new Set<Digest>([root.digest])
+  let level: Descriptor[] = [root]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_REFERRER_DEPTH)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `referrers of ${root.digest} nest deeper than ${MAX_REFERRER_DEPTH}`,
+      )
+    const next: Descriptor[] = []
+    for (const subject of level) {
+      for await (const referrer of from.referrers(subject, operationOptions(options))) {
+        if (seen.has(referrer.digest)) continue
+        seen.add(referrer.digest)
+        if (seen.size > MAX_REFERRERS)
+          throw new SpindleError(
+            'ERR_LIMIT_EXCEEDED',
+            `${root.digest} has more than ${MAX_REFERRERS} referrers`,
+          )
+        next.push(referrer)
+      }
+    }
+    for (const referrer of next) await copyGraph(from, to, referrer, options)
+    level = next
+  }
+}
