@@ -14,9 +14,13 @@ try {
   const core = join(folder, 'core.wasm')
   const flags = '--target=wasm32-unknown-unknown -Os -std=c17 -Wall -Werror -nostdlib -mbulk-memory'
   const linker = '-Wl,--no-entry,--strip-all,-z,stack-size=16384'
-  execFileSync(process.env.CLANG ?? 'clang-16', [...flags.split(' '), linker, '-o', core, here('src/hello.c')], {
-    stdio: 'inherit',
-  })
+  execFileSync(
+    process.env.CLANG ?? 'clang-16',
+    [...flags.split(' '), linker, '-o', core, here('src/hello.c')],
+    {
+      stdio: 'inherit',
+    },
+  )
   const witSource = readFileSync(here('src/world.wit'), 'utf8')
   const embedded = await componentEmbed({ binary: readFileSync(core), witSource })
   const component = await componentNew(embedded, [])

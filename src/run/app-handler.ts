@@ -1,6 +1,5 @@
 import { SpindleError } from '../errors.ts'
 import { mapBounded } from '../bytes/concurrency.ts'
-import type { Json } from '../bytes/json.ts'
 import type { App } from '../spin/app.ts'
 import type { PulledApp } from '../spin/pulled-app.ts'
 import type { FetchHandler, FetchLike } from '../types.ts'
@@ -9,17 +8,18 @@ import type { Compile } from './component/compile.ts'
 import type { HostInterface } from './component/items.ts'
 import { hasJspi } from './component/runtime.ts'
 import { createHosts } from './hosts.ts'
-import { builtInResponse, staticResponse } from './http/built-in.ts'
+import { builtInResponse } from './http/built-in.ts'
 import type { Executor } from './http/execution.ts'
 import { componentHeaders } from './http/headers.ts'
 import { createLimiter } from './http/limiter.ts'
 import { allowedHosts, createOutbound } from './http/outbound.ts'
 import { createRouter, type RouteMatch } from './http/router.ts'
 import { createLogs, type LogLine } from './logs.ts'
-import { runAppOf, type RunApp, type RunComponent, type RunTrigger } from './run-app.ts'
+import { runAppOf, type RunApp, type RunComponent } from './run-app.ts'
 import { createMemoryKeyValue, type KeyValueStore } from './spin/key-value-store.ts'
 import { createVariables } from './spin/variables.ts'
 import { isExitSignal } from './wasi/cli.ts'
+import { targetOf, type Target } from './target.ts'
 import { loadFileSystem } from './wasi/file-system.ts'
 import { createBytesInput } from './wasi/streams.ts'
 
@@ -50,8 +50,6 @@ export interface AppHandlerOptions {
   readonly jspi?: boolean
 }
 
-type Target = { readonly kind: 'component'; readonly id: string; readonly executor: ExecutorConfig } | { readonly kind: 'static'; readonly response: () => Response }
-
 const DEFAULT_CONCURRENCY = 64
 // A large interpreter in a component takes some tens of MiB; far more is a leak or an attack.
 const MOST_MEMORY = 512 * 1024 * 1024
@@ -59,7 +57,6 @@ const MOST_MEMORY = 512 * 1024 * 1024
 const UNKNOWN_ADDRESS = '0.0.0.0:0'
 // Components that call each other in a ring would otherwise go on until memory ends.
 const MOST_HOPS = 16
-const DEFAULT_ARGV = '${SCRIPT_NAME} ${ARGS}'
 
 /**
  * Makes an application answer requests: `fetch(Request)` to `Response`, as Spin's HTTP trigger does.
@@ -77,7 +74,10 @@ const DEFAULT_ARGV = '${SCRIPT_NAME} ${ARGS}'
  *
  * @see https://spinframework.dev/http-trigger
  */
-export async function createAppHandler(app: App | PulledApp, options: AppHandlerOptions = {}): Promise<FetchHandler> {
+export async function createAppHandler(
+  app: App | PulledApp,
+  options: AppHandlerOptions = {},
+): Promise<FetchHandler> {
   const run = runAppOf(app)
   const log = createLogs(options.onLog)
   const variables = createVariables(run, options.variables ?? {})
@@ -90,7 +90,8 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
       return typeof route === 'string' ? [{ route, target: targets[i] as Target }] : []
     }),
   )
-  for (const { route } of router.duplicates) log.host('', `route "${route}" is given twice: the later trigger answers it`)
+  for (const { route } of router.duplicates)
+    log.host('', `route "${route}" is given twice: the later trigger answers it`)
 
   const jspi = options.jspi ?? hasJspi()
   const depths = new WeakMap<Request, number>()
@@ -103,7 +104,9 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
     interfaces: options.interfaces ?? {},
   }
   const hosts = new Map(
-    [...run.components.values()].map((component) => [component.id, allowedHosts(run, component, variables)] as const),
+    [...run.components.values()].map(
+      (component) => [component.id, allowedHosts(run, component, variables)] as const,
+    ),
   )
 
   const nowhere = (): never => {
@@ -113,12 +116,21 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
     compile: options.compile,
     maxMemory: options.maxMemory ?? MOST_MEMORY,
     imports: createHosts({
-      ...shared, component, files: undefined, send: nowhere,
+      ...shared,
+      component,
+      files: undefined,
+      send: nowhere,
       cli: { env: [], args: [], stdin: nowhere, stdout: nowhere, stderr: nowhere },
     }),
   }))
 
-  const answer = async (id: string, request: Request, match: RouteMatch<unknown>, config: ExecutorConfig, clientAddress: string): Promise<Response> => {
+  const answer = async (
+    id: string,
+    request: Request,
+    match: RouteMatch<unknown>,
+    config: ExecutorConfig,
+    clientAddress: string,
+  ): Promise<Response> => {
     const { component, files, executor } = runtimes.get(runtimeKey(id, config)) as Runtime
     const facts = { match, base: run.base, clientAddress }
     const depth = depths.get(request) ?? 0
@@ -128,15 +140,28 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
     const onAbort = (): void => abort.abort(request.signal.reason)
     request.signal.addEventListener('abort', onAbort, { once: true })
     if (request.signal.aborted) onAbort()
-    const timer = options.timeout === undefined
-      ? undefined
-      : setTimeout(() => abort.abort(new SpindleError('ERR_TIMEOUT', `no response within ${options.timeout} ms`)), options.timeout)
+    const timer =
+      options.timeout === undefined
+        ? undefined
+        : setTimeout(
+            () =>
+              abort.abort(
+                new SpindleError('ERR_TIMEOUT', `no response within ${options.timeout} ms`),
+              ),
+            options.timeout,
+          )
     try {
-      const inside = (next: (request: Request) => Promise<Response>) => (request: Request): Promise<Response> => {
-        if (depth >= MOST_HOPS) throw new SpindleError('ERR_LIMIT_EXCEEDED', `components call each other more than ${MOST_HOPS} deep`)
-        depths.set(request, depth + 1)
-        return next(request)
-      }
+      const inside =
+        (next: (request: Request) => Promise<Response>) =>
+        (request: Request): Promise<Response> => {
+          if (depth >= MOST_HOPS)
+            throw new SpindleError(
+              'ERR_LIMIT_EXCEEDED',
+              `components call each other more than ${MOST_HOPS} deep`,
+            )
+          depths.set(request, depth + 1)
+          return next(request)
+        }
       const send = createOutbound(hosts.get(id) ?? [], component, {
         fetch: outside,
         self: inside(fetch),
@@ -146,9 +171,25 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
       const stdout = () => log.stream(id, 'stdout')
       const stderr = () => log.stream(id, 'stderr')
       const stdin = () => createBytesInput(new Uint8Array())
-      const imports = createHosts({ ...shared, component, files, send, cli: { env, args: [], stdin, stdout, stderr } })
+      const imports = createHosts({
+        ...shared,
+        component,
+        files,
+        send,
+        cli: { env, args: [], stdin, stdout, stderr },
+      })
       const { response, finished } = await executor.execute({
-        request, match, base: run.base, clientAddress, jspi, imports, files, env, stdout, stderr, send,
+        request,
+        match,
+        base: run.base,
+        clientAddress,
+        jspi,
+        imports,
+        files,
+        env,
+        stdout,
+        stderr,
+        send,
         headers: componentHeaders(request, facts),
         signal: abort.signal,
       })
@@ -173,13 +214,21 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
 
   /** One component asks another: by its id, whatever its routes. */
   const chained = async (id: string, request: Request): Promise<Response> => {
-    const target = targets.find((candidate) => candidate.kind === 'component' && candidate.id === id)
+    const target = targets.find(
+      (candidate) => candidate.kind === 'component' && candidate.id === id,
+    )
     if (target?.kind !== 'component') {
       throw new SpindleError('ERR_NOT_FOUND', `no trigger starts a component "${id}"`)
     }
     const { pathname } = new URL(request.url)
     const route = { effective: '/...', raw: '/...', target: undefined, tokens: [] }
-    return answer(id, request, { route, params: new Map(), pathInfo: pathname }, target.executor, UNKNOWN_ADDRESS)
+    return answer(
+      id,
+      request,
+      { route, params: new Map(), pathInfo: pathname },
+      target.executor,
+      UNKNOWN_ADDRESS,
+    )
   }
 
   const fetch = async (request: Request): Promise<Response> => {
@@ -190,7 +239,13 @@ export async function createAppHandler(app: App | PulledApp, options: AppHandler
     if (match === undefined) return new Response(null, { status: 404 })
     const { target } = match.route
     if (target.kind === 'static') return target.response()
-    return answer(target.id, request, match, target.executor, options.clientAddress?.(request) ?? UNKNOWN_ADDRESS)
+    return answer(
+      target.id,
+      request,
+      match,
+      target.executor,
+      options.clientAddress?.(request) ?? UNKNOWN_ADDRESS,
+    )
   }
   return { fetch }
 }
@@ -221,41 +276,27 @@ async function loadRuntimes(
   optionsOf: (component: RunComponent) => LoadOptions,
 ): Promise<ReadonlyMap<string, Runtime>> {
   const wanted = new Map(
-    targets.flatMap((target) => (target.kind === 'component' ? [[runtimeKey(target.id, target.executor), target] as const] : [])),
+    targets.flatMap((target) =>
+      target.kind === 'component'
+        ? [[runtimeKey(target.id, target.executor), target] as const]
+        : [],
+    ),
   )
-  const loaded = await mapBounded([...wanted], LOADS_AT_ONCE, async ([key, { id, executor }]): Promise<readonly [string, Runtime]> => {
-    const component = run.components.get(id) as RunComponent
-    const files = await component.files()
-    return [key, {
-      component,
-      executor: await loadExecutor(id, await component.wasm(), executor, optionsOf(component)),
-      files: files.size === 0 ? undefined : await loadFileSystem(files),
-    }]
-  })
+  const loaded = await mapBounded(
+    [...wanted],
+    LOADS_AT_ONCE,
+    async ([key, { id, executor }]): Promise<readonly [string, Runtime]> => {
+      const component = run.components.get(id) as RunComponent
+      const files = await component.files()
+      return [
+        key,
+        {
+          component,
+          executor: await loadExecutor(id, await component.wasm(), executor, optionsOf(component)),
+          files: files.size === 0 ? undefined : await loadFileSystem(files),
+        },
+      ]
+    },
+  )
   return new Map(loaded)
-}
-
-function targetOf({ id, config }: RunTrigger, run: RunApp): Target {
-  const component = config['component']
-  if (component === undefined && config['static_response'] !== undefined) {
-    return { kind: 'static', response: staticResponse(id, config['static_response']) }
-  }
-  if (typeof component !== 'string' || !run.components.has(component)) {
-    throw new SpindleError('ERR_APP_INVALID', `trigger "${id}" starts a component that the application doesn't have`)
-  }
-  return { kind: 'component', id: component, executor: executorOf(id, config['executor']) }
-}
-
-function executorOf(id: string, value: Json | undefined): ExecutorConfig {
-  const table = (value ?? {}) as { readonly [key: string]: Json }
-  switch (table['type'] ?? 'http') {
-    case 'http': case 'spin': return { type: 'http' }
-    case 'wagi': {
-      if ((table['entrypoint'] ?? '_start') !== '_start') {
-        throw new SpindleError('ERR_UNSUPPORTED', `trigger "${id}" has a WAGI entrypoint other than "_start"`)
-      }
-      return { type: 'wagi', argv: typeof table['argv'] === 'string' ? table['argv'] : DEFAULT_ARGV }
-    }
-    default: throw new SpindleError('ERR_UNSUPPORTED', `trigger "${id}" has an executor that isn't known`)
-  }
 }

@@ -10,7 +10,8 @@ import { createWasiHttpExecutor } from './http/executors/wasi-http.ts'
 import type { Executor } from './http/execution.ts'
 
 /** What a trigger says about how its component is called. */
-export type ExecutorConfig = { readonly type: 'http' } | { readonly type: 'wagi'; readonly argv: string }
+export type ExecutorConfig =
+  { readonly type: 'http' } | { readonly type: 'wagi'; readonly argv: string }
 
 export interface LoadOptions extends CompileOptions {
   /** What the component will be given: an import that nobody has is refused before any request. */
@@ -26,7 +27,12 @@ const INBOUND = 'fermyon:spin/inbound-http'
  * Reads and compiles a component's Wasm and finds how it answers HTTP, as Spin does: by what it
  * exports. Rejects with `ERR_UNSUPPORTED` when that is nothing, or more than one thing.
  */
-export async function loadExecutor(id: string, wasm: Uint8Array, config: ExecutorConfig, options: LoadOptions): Promise<Executor> {
+export async function loadExecutor(
+  id: string,
+  wasm: Uint8Array,
+  config: ExecutorConfig,
+  options: LoadOptions,
+): Promise<Executor> {
   try {
     switch (wasmKind(wasm)) {
       case 'component': {
@@ -35,11 +41,15 @@ export async function loadExecutor(id: string, wasm: Uint8Array, config: Executo
         checkImports(component, options.imports)
         const compiled = await compileComponent(component, options)
         if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
-        return name === INBOUND ? createInboundExecutor(compiled, name) : createWasiHttpExecutor(compiled, name)
+        return name === INBOUND
+          ? createInboundExecutor(compiled, name)
+          : createWasiHttpExecutor(compiled, name)
       }
       case 'module': {
         const module = await compileCore(wasm, options)
-        return config.type === 'wagi' ? createWagiModuleExecutor(module, config.argv) : createLegacyExecutor(module)
+        return config.type === 'wagi'
+          ? createWagiModuleExecutor(module, config.argv)
+          : createLegacyExecutor(module)
       }
       default:
         throw new SpindleError('ERR_CONTENT_INVALID', 'its source is no WebAssembly')
@@ -52,19 +62,34 @@ export async function loadExecutor(id: string, wasm: Uint8Array, config: Executo
 
 function checkImports(component: ComponentDef, imports: HostImports): void {
   const unknown = component.definitions.flatMap((definition) =>
-    definition.kind === 'import' && definition.type.kind === 'instance' && imports(definition.name) === undefined ? [definition.name] : [])
-  if (unknown.length > 0) throw new SpindleError('ERR_UNSUPPORTED', `it imports what this host doesn't know: ${unknown.join(', ')}`)
+    definition.kind === 'import' &&
+    definition.type.kind === 'instance' &&
+    imports(definition.name) === undefined
+      ? [definition.name]
+      : [],
+  )
+  if (unknown.length > 0)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `it imports what this host doesn't know: ${unknown.join(', ')}`,
+    )
 }
 
 function handlerOf(component: ComponentDef, config: ExecutorConfig): string {
-  const names = component.definitions.flatMap((definition) => (definition.kind === 'export' ? [definition.name] : []))
-  const wanted = config.type === 'wagi'
-    ? names.filter((name) => WASI_CLI.test(name))
-    : names.filter((name) => WASI_HTTP.test(name) || name === INBOUND)
+  const names = component.definitions.flatMap((definition) =>
+    definition.kind === 'export' ? [definition.name] : [],
+  )
+  const wanted =
+    config.type === 'wagi'
+      ? names.filter((name) => WASI_CLI.test(name))
+      : names.filter((name) => WASI_HTTP.test(name) || name === INBOUND)
   const newer = names.find((name) => WASI_HTTP_3.test(name))
   if (wanted.length === 1) return wanted[0] as string
   if (wanted.length > 1) {
-    throw new SpindleError('ERR_UNSUPPORTED', `it exports more than one handler: ${wanted.join(', ')}`)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `it exports more than one handler: ${wanted.join(', ')}`,
+    )
   }
   throw new SpindleError(
     'ERR_UNSUPPORTED',

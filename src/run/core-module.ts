@@ -1,7 +1,15 @@
 import { SpindleError } from '../errors.ts'
 import { waitsWithoutJspi } from './component/canon.ts'
 import type { HostInterface } from './component/items.ts'
-import { assertAlive, poison, promising, suspending, type CoreFunction, type CoreValue, type Store } from './component/runtime.ts'
+import {
+  assertAlive,
+  poison,
+  promising,
+  suspending,
+  type CoreFunction,
+  type CoreValue,
+  type Store,
+} from './component/runtime.ts'
 
 /** An instance of a core module that talks to the host without the component model. */
 export interface CoreModuleInstance {
@@ -25,28 +33,35 @@ export function moduleExports(module: WebAssembly.Module): ReadonlySet<string> {
   return new Set(WebAssembly.Module.exports(module).map(({ name }) => name))
 }
 
-export async function instantiateModule(module: WebAssembly.Module, { hosts, jspi, attach }: CoreModuleOptions): Promise<CoreModuleInstance> {
+export async function instantiateModule(
+  module: WebAssembly.Module,
+  { hosts, jspi, attach }: CoreModuleOptions,
+): Promise<CoreModuleInstance> {
   const store: Store = { jspi, failure: undefined, instances: [] }
   const imports: Record<string, Record<string, CoreFunction>> = Object.create(null)
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    if (kind !== 'function') throw new SpindleError('ERR_UNSUPPORTED', `the module imports a ${kind}, "${from}"."${name}"`)
+    if (kind !== 'function')
+      throw new SpindleError('ERR_UNSUPPORTED', `the module imports a ${kind}, "${from}"."${name}"`)
     const host = Object.hasOwn(hosts, from) ? hosts[from] : undefined
     const table = (imports[from] ??= Object.create(null) as Record<string, CoreFunction>)
     table[name] = bind(store, host, from, name)
   }
   const instance = await guard(store, () => WebAssembly.instantiate(module, imports))
   const { memory } = instance.exports
-  if (!(memory instanceof WebAssembly.Memory)) throw new SpindleError('ERR_CONTENT_INVALID', 'the module exports no memory')
+  if (!(memory instanceof WebAssembly.Memory))
+    throw new SpindleError('ERR_CONTENT_INVALID', 'the module exports no memory')
   attach(memory)
   const exported = (name: string): CoreFunction => {
     const found = Object.hasOwn(instance.exports, name) ? instance.exports[name] : undefined
-    if (typeof found !== 'function') throw new SpindleError('ERR_CONTENT_INVALID', `the module exports no function "${name}"`)
+    if (typeof found !== 'function')
+      throw new SpindleError('ERR_CONTENT_INVALID', `the module exports no function "${name}"`)
     return found as CoreFunction
   }
   return {
     memory,
     has: (name) => Object.hasOwn(instance.exports, name),
-    run: (name, ...args) => guard(store, () => (jspi ? promising(exported(name)) : exported(name))(...args)),
+    run: (name, ...args) =>
+      guard(store, () => (jspi ? promising(exported(name)) : exported(name))(...args)),
     call: (name, ...args) => exported(name)(...args) as CoreValue | undefined,
   }
 }
@@ -63,16 +78,30 @@ async function guard<T>(store: Store, action: () => T | Promise<T>): Promise<T> 
   }
 }
 
-function bind(store: Store, host: HostInterface | undefined, from: string, name: string): CoreFunction {
-  const fn = host !== undefined && Object.hasOwn(host.functions, name) ? host.functions[name] : undefined
+function bind(
+  store: Store,
+  host: HostInterface | undefined,
+  from: string,
+  name: string,
+): CoreFunction {
+  const fn =
+    host !== undefined && Object.hasOwn(host.functions, name) ? host.functions[name] : undefined
   const waits = host?.waits?.has(name) === true
   const core: CoreFunction = (...args) => {
     try {
       assertAlive(store)
-      if (fn === undefined) throw new SpindleError('ERR_UNSUPPORTED', `the module calls "${from}"."${name}", which this host doesn't have`)
+      if (fn === undefined)
+        throw new SpindleError(
+          'ERR_UNSUPPORTED',
+          `the module calls "${from}"."${name}", which this host doesn't have`,
+        )
       const value = (fn as unknown as CoreFunction)(...args)
       if (value instanceof Promise && !store.jspi) throw waitsWithoutJspi(name)
-      return value instanceof Promise ? value.catch((error: unknown) => { throw poison(store, error) }) : value
+      return value instanceof Promise
+        ? value.catch((error: unknown) => {
+            throw poison(store, error)
+          })
+        : value
     } catch (error) {
       throw poison(store, error)
     }

@@ -41,7 +41,8 @@ function wasiVersion(version: string | undefined): '0.2' | (typeof DRAFTS)[numbe
 }
 
 // Spin links these for every component, used or not. Without the user's own, a call fails.
-const LINKABLE = /^(?:fermyon:spin\/|spin:(?:key-value|variables|sqlite|redis|mysql|postgres|mqtt)\/|wasi:otel\/)/
+const LINKABLE =
+  /^(?:fermyon:spin\/|spin:(?:key-value|variables|sqlite|redis|mysql|postgres|mqtt)\/|wasi:otel\/)/
 
 const NOTHING: HostInterface = { functions: {} }
 

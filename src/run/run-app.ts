@@ -72,7 +72,10 @@ function checkRequirements(holder: LockedApp | LockedComponent): void {
     .filter(([name, need]) => need !== 'optional' && !FEATURES.has(name))
     .map(([name]) => name)
   if (missing.length > 0) {
-    throw new SpindleError('ERR_UNSUPPORTED', `the application requires features that this host doesn't support: ${missing.join(', ')}`)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `the application requires features that this host doesn't support: ${missing.join(', ')}`,
+    )
   }
 }
 
@@ -100,7 +103,9 @@ function fromPulled(app: PulledApp): RunApp {
     triggers: locked.triggers
       .filter((trigger) => trigger.trigger_type === 'http')
       .map((trigger) => ({ id: trigger.id, config: object(trigger.trigger_config) })),
-    components: new Map(locked.components.map((component) => [component.id, pulledComponent(app, component)])),
+    components: new Map(
+      locked.components.map((component) => [component.id, pulledComponent(app, component)]),
+    ),
   }
 }
 
@@ -116,7 +121,9 @@ function pulledComponent(app: PulledApp, component: LockedComponent): RunCompone
     allowedHosts: [
       ...strings(own(metadata, 'allowed_outbound_hosts')),
       // Spin before 2.0 wrote only these.
-      ...convertAllowedHttpHosts([...strings(own(metadata, 'allowed_http_hosts'))], { allowDatabases: false }).converted,
+      ...convertAllowedHttpHosts([...strings(own(metadata, 'allowed_http_hosts'))], {
+        allowDatabases: false,
+      }).converted,
     ],
     keyValueStores: strings(own(metadata, 'key_value_stores')),
     sqliteDatabases: strings(own(metadata, 'databases')),
@@ -141,7 +148,9 @@ function fromApp(app: App): RunApp {
         const component = typeof table.component === 'string' ? { component: table.component } : {}
         return { id, config: { ...table.config, ...component } }
       }),
-    components: new Map(app.components.map((component) => [component.id, localComponent(component)])),
+    components: new Map(
+      app.components.map((component) => [component.id, localComponent(component)]),
+    ),
   }
 }
 
@@ -153,7 +162,8 @@ function localComponent({ id, table, wasm, files, dependencies }: AppComponent):
     config: table.variables ?? {},
     allowedHosts: [
       ...(table.allowed_outbound_hosts ?? []),
-      ...convertAllowedHttpHosts([...(table.allowed_http_hosts ?? [])], { allowDatabases: false }).converted,
+      ...convertAllowedHttpHosts([...(table.allowed_http_hosts ?? [])], { allowDatabases: false })
+        .converted,
     ],
     keyValueStores: table.key_value_stores ?? [],
     sqliteDatabases: table.sqlite_databases ?? [],

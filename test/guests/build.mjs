@@ -19,7 +19,9 @@ const WASI = '--target=wasm32-wasi -Os -Wl,--strip-all'
 
 function compile(name, flags, source = here(`${name}.c`)) {
   const output = join(folder, `${name}.wasm`)
-  execFileSync(clang, [...flags.split(' '), '-I', here('.'), '-o', output, source], { stdio: 'inherit' })
+  execFileSync(clang, [...flags.split(' '), '-I', here('.'), '-o', output, source], {
+    stdio: 'inherit',
+  })
   return readFileSync(output)
 }
 

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { createIndexedDbKeyValue, createMemoryKeyValue, type KeyValueStore } from '../../src/run/index.ts'
+import {
+  createIndexedDbKeyValue,
+  createMemoryKeyValue,
+  type KeyValueStore,
+} from '../../src/run/index.ts'
 
 const hasIndexedDb = typeof indexedDB !== 'undefined'
 const KINDS: ReadonlyArray<readonly [string, () => KeyValueStore]> = [
   ['in memory', () => createMemoryKeyValue()],
-  ...(hasIndexedDb ? [['in IndexedDB', () => createIndexedDbKeyValue(crypto.randomUUID())] as const] : []),
+  ...(hasIndexedDb
+    ? [['in IndexedDB', () => createIndexedDbKeyValue(crypto.randomUUID())] as const]
+    : []),
 ]
 
 describe.each(KINDS)('a store %s', (_, create) => {

@@ -1,15 +1,24 @@
 import { describe, expect, it } from 'vitest'
 import { hasJspi } from '../../src/run/component/runtime.ts'
-import { createAppHandler, splitComponent, type AppHandlerOptions, type LogLine } from '../../src/run/index.ts'
+import {
+  createAppHandler,
+  splitComponent,
+  type AppHandlerOptions,
+  type LogLine,
+} from '../../src/run/index.ts'
 import { parseBase64 } from '../../src/bytes/base64.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { HELLO } from '../guests/hello-base64.ts'
 import { helloAround } from '../run/hello-app.ts'
 
 // The smallest module: what a platform that compiles can compile.
-const canCompile = await WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)).then(() => true, () => false)
+const canCompile = await WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)).then(
+  () => true,
+  () => false,
+)
 
-const start = (options: AppHandlerOptions = {}): Promise<FetchHandler> => createAppHandler(helloAround(HELLO), options)
+const start = (options: AppHandlerOptions = {}): Promise<FetchHandler> =>
+  createAppHandler(helloAround(HELLO), options)
 const ask = async (app: FetchHandler, path: string): Promise<readonly [number, string]> => {
   const response = await app.fetch(new Request(`http://app.example${path}`))
   return [response.status, await response.text()]
@@ -20,7 +29,12 @@ describe.runIf(canCompile)('an application, from its bytes', () => {
     const app = await start()
     expect(await ask(app, '/')).toEqual([200, '<p>static</p>'])
     expect((await ask(app, '/hello/you'))[1]).toContain('Hello, you!')
-    expect(JSON.parse((await ask(app, '/api?q'))[1])).toEqual({ greeting: 'Hello', method: 'GET', path: '/api', query: 'q' })
+    expect(JSON.parse((await ask(app, '/api?q'))[1])).toEqual({
+      greeting: 'Hello',
+      method: 'GET',
+      path: '/api',
+      query: 'q',
+    })
     expect((await ask(app, '/static/none'))[0]).toBe(404)
   })
 
@@ -48,7 +62,9 @@ describe.runIf(canCompile)('an application, from its bytes', () => {
     expect(skeleton.length).toBeLessThan(whole.length)
     const app = await createAppHandler(
       { ...helloAround(HELLO), component: async () => skeleton },
-      { compile: (_, digest) => WebAssembly.compile(modules.get(digest) as Uint8Array<ArrayBuffer>) },
+      {
+        compile: (_, digest) => WebAssembly.compile(modules.get(digest) as Uint8Array<ArrayBuffer>),
+      },
     )
     expect((await ask(app, '/hello/you'))[1]).toContain('Hello, you!')
   })
@@ -57,12 +73,17 @@ describe.runIf(canCompile)('an application, from its bytes', () => {
     const { skeleton } = await splitComponent(parseBase64(HELLO) as Uint8Array)
     const app = { ...helloAround(HELLO), component: async () => skeleton }
     await expect(createAppHandler(app)).rejects.toMatchObject({ code: 'ERR_FILE_MISSING' })
-    await expect(createAppHandler(app, { compile: () => undefined })).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
+    await expect(createAppHandler(app, { compile: () => undefined })).rejects.toMatchObject({
+      code: 'ERR_NOT_FOUND',
+    })
   })
 })
 
 describe.runIf(!canCompile)('where nothing may be compiled', () => {
   it('an application says how it can be run', async () => {
-    await expect(start()).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(/option "compile"/) })
+    await expect(start()).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/option "compile"/),
+    })
   })
 })

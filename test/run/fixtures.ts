@@ -27,7 +27,11 @@ export function pulledApp(
     locked: {
       spin_lock_version: 0,
       metadata: { name: 'test', version: '1.2.3' },
-      triggers: triggers.map((config, i) => ({ id: `t${i}`, trigger_type: 'http', trigger_config: config })),
+      triggers: triggers.map((config, i) => ({
+        id: `t${i}`,
+        trigger_type: 'http',
+        trigger_config: config,
+      })),
       components: Object.entries(components).map(([id, { wasm: _, fileTree: __, ...rest }]) => ({
         id,
         source: { content_type: 'application/wasm', digest },
@@ -42,8 +46,8 @@ export function pulledApp(
 
 export function helloApp(): PulledApp {
   const folder = 'examples/hello/static/'
-  const names = readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).filter((name) =>
-    statSync(new URL(folder + name, root)).isFile(),
+  const names = readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).filter(
+    (name) => statSync(new URL(folder + name, root)).isFile(),
   )
   return pulledApp(
     {

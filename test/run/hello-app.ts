@@ -12,9 +12,17 @@ export function helloAround(component: string): PulledApp {
       metadata: { name: 'hello' },
       variables: { greeting: { default: 'Hello' } },
       triggers: ['/...', '/hello/:name'].map((route, i) => ({
-        id: `t${i}`, trigger_type: 'http', trigger_config: { route, component: 'hello' },
+        id: `t${i}`,
+        trigger_type: 'http',
+        trigger_config: { route, component: 'hello' },
       })),
-      components: [{ id: 'hello', source: { content_type: 'application/wasm', digest }, config: { greeting: '{{ greeting }}' } }],
+      components: [
+        {
+          id: 'hello',
+          source: { content_type: 'application/wasm', digest },
+          config: { greeting: '{{ greeting }}' },
+        },
+      ],
     },
     component: async () => parseBase64(component) ?? new Uint8Array(),
     files: async () => new Map([['static/index.html', encodeUtf8('<p>static</p>')]]),

@@ -18,7 +18,9 @@ describe('the example application', () => {
     const response = await get(handler, '/')
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
-    expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytesOfFile('examples/hello/static/index.html'))
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(
+      bytesOfFile('examples/hello/static/index.html'),
+    )
   })
 
   it('knows a name from its path, decoded and escaped', async () => {
@@ -28,11 +30,18 @@ describe('the example application', () => {
 
   it('answers JSON about the request', async () => {
     const response = await get(handler, '/api?x=1', { method: 'POST', body: 'ignored' })
-    expect(await response.json()).toEqual({ greeting: 'Hello', method: 'POST', path: '/api', query: 'x=1' })
+    expect(await response.json()).toEqual({
+      greeting: 'Hello',
+      method: 'POST',
+      path: '/api',
+      query: 'x=1',
+    })
   })
 
   it('serves static files and nothing beside them', async () => {
-    expect((await get(handler, '/static/icon.svg')).headers.get('content-type')).toBe('image/svg+xml')
+    expect((await get(handler, '/static/icon.svg')).headers.get('content-type')).toBe(
+      'image/svg+xml',
+    )
     expect((await get(handler, '/static/..%2fsecret')).status).toBe(404)
     expect((await get(handler, '/static/')).status).toBe(404)
   })
@@ -58,10 +67,17 @@ describe('the example application', () => {
 describe('the example application, from its source', () => {
   it('answers as what is pulled does', async () => {
     const names = ['spin.toml', 'hello.wasm', 'static/index.html', 'static/icon.svg']
-    const app = await loadApp(Object.fromEntries(names.map((name) => [name, bytesOfFile(`examples/hello/${name}`)])))
+    const app = await loadApp(
+      Object.fromEntries(names.map((name) => [name, bytesOfFile(`examples/hello/${name}`)])),
+    )
     const handler = await createAppHandler(app)
     expect(await (await get(handler, '/hello/you')).text()).toContain('Hello, you!')
-    expect((await get(handler, '/static/icon.svg')).headers.get('content-type')).toBe('image/svg+xml')
-    expect(await (await get(handler, '/.well-known/spin/info')).json()).toEqual({ name: 'hello', version: '1.0.0' })
+    expect((await get(handler, '/static/icon.svg')).headers.get('content-type')).toBe(
+      'image/svg+xml',
+    )
+    expect(await (await get(handler, '/.well-known/spin/info')).json()).toEqual({
+      name: 'hello',
+      version: '1.0.0',
+    })
   })
 })

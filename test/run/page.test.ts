@@ -8,7 +8,8 @@ import { CHROMIUM_FLAGS, findChromium } from '../lanes/chromium.mjs'
 import { bytesOfFile } from './fixtures.ts'
 
 // As strict as a page can be and still run WebAssembly at all.
-const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'"
+const POLICY =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'"
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const HANDLER = `
@@ -67,7 +68,11 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
     const scripts = new Map<string, string>()
     for (const [path, contents] of Object.entries(SCRIPTS)) {
       const { outputFiles } = await build({
-        stdin: { contents, resolveDir: folder, loader: 'ts' }, bundle: true, format: 'esm', target: 'es2022', write: false,
+        stdin: { contents, resolveDir: folder, loader: 'ts' },
+        bundle: true,
+        format: 'esm',
+        target: 'es2022',
+        write: false,
       })
       scripts.set(path, outputFiles[0]?.text ?? '')
     }
@@ -75,13 +80,21 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
     server = createServer((request, response) => {
       const path = request.url ?? '/'
       response.setHeader('content-security-policy', POLICY)
-      if (path === '/') response.setHeader('content-type', 'text/html').end('<!doctype html><script type="module" src="/page.js"></script>')
-      else if (scripts.has(path)) response.setHeader('content-type', 'text/javascript').end(scripts.get(path))
-      else if (path === '/hello.wasm') response.setHeader('content-type', 'application/wasm').end(wasm)
+      if (path === '/')
+        response
+          .setHeader('content-type', 'text/html')
+          .end('<!doctype html><script type="module" src="/page.js"></script>')
+      else if (scripts.has(path))
+        response.setHeader('content-type', 'text/javascript').end(scripts.get(path))
+      else if (path === '/hello.wasm')
+        response.setHeader('content-type', 'application/wasm').end(wasm)
       else response.writeHead(404).end()
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-    browser = await chromium.launch({ executablePath: executablePath as string, args: CHROMIUM_FLAGS })
+    browser = await chromium.launch({
+      executablePath: executablePath as string,
+      args: CHROMIUM_FLAGS,
+    })
     page = await browser.newPage()
     page.on('pageerror', (error) => errors.push(error.message))
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
@@ -96,9 +109,12 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
     expect(await page.evaluate('evaluates')).toBe(false)
   })
 
-  it.each(['ask', 'askWorker', 'askServiceWorker'])('an application answers and waits (%s)', async (name) => {
-    expect(await page.evaluate(`${name}('/')`)).toBe('<p>static</p>')
-    expect(await page.evaluate(`${name}('/hello/you')`)).toContain('Later, you!')
-    expect(errors).toEqual([])
-  })
+  it.each(['ask', 'askWorker', 'askServiceWorker'])(
+    'an application answers and waits (%s)',
+    async (name) => {
+      expect(await page.evaluate(`${name}('/')`)).toBe('<p>static</p>')
+      expect(await page.evaluate(`${name}('/hello/you')`)).toContain('Later, you!')
+      expect(errors).toEqual([])
+    },
+  )
 })

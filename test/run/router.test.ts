@@ -2,11 +2,16 @@ import { describe, expect, it } from 'vitest'
 import { createRouter, effectiveRoute } from '../../src/run/http/router.ts'
 
 const router = (routes: readonly string[], base = '/') =>
-  createRouter(base, routes.map((route) => ({ route, target: route })))
+  createRouter(
+    base,
+    routes.map((route) => ({ route, target: route })),
+  )
 
 const pick = (routes: readonly string[], path: string): unknown => {
   const match = router(routes).match(path)
-  return match === undefined ? undefined : [match.route.raw, match.pathInfo, Object.fromEntries(match.params)]
+  return match === undefined
+    ? undefined
+    : [match.route.raw, match.pathInfo, Object.fromEntries(match.params)]
 }
 
 describe('the router', () => {

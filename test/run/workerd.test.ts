@@ -12,7 +12,11 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 async function bundle(code: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: folder, loader: 'ts' },
-    bundle: true, format: 'esm', target: 'es2022', write: false, external: ['*.wasm', '*.bin'],
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    external: ['*.wasm', '*.bin'],
   })
   return outputFiles[0]?.text ?? ''
 }
@@ -50,7 +54,11 @@ describe('in a Worker, with modules bound at build time', () => {
       modules: [
         { type: 'ESModule', path: '/main.mjs', contents: await bundle(entry([...modules.keys()])) },
         { type: 'Data', path: '/skeleton.bin', contents: skeleton },
-        ...[...modules.values()].map((contents, i) => ({ type: 'CompiledWasm' as const, path: `/${i}.wasm`, contents })),
+        ...[...modules.values()].map((contents, i) => ({
+          type: 'CompiledWasm' as const,
+          path: `/${i}.wasm`,
+          contents,
+        })),
       ],
     } as MiniflareOptions)
     await worker.ready
@@ -62,7 +70,12 @@ describe('in a Worker, with modules bound at build time', () => {
   it('an application answers a page, JSON and a static file', async () => {
     expect(await ask('/')).toBe('<p>static</p>')
     expect(await ask('/hello/you')).toContain('Hello, you!')
-    expect(JSON.parse(await ask('/api?q'))).toEqual({ greeting: 'Hello', method: 'GET', path: '/api', query: 'q' })
+    expect(JSON.parse(await ask('/api?q'))).toEqual({
+      greeting: 'Hello',
+      method: 'GET',
+      path: '/api',
+      query: 'q',
+    })
   })
 
   it('an application waits for its host', async () => {
@@ -70,7 +83,11 @@ describe('in a Worker, with modules bound at build time', () => {
   })
 
   it('many requests at once have an instance each', async () => {
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => ask(`/hello/${i}`, i % 2 ? { 'x-wait': '1' } : {})))
-    expect(answers.map((text) => /(?:Hello|Later), (\d+)!/.exec(text)?.[1])).toEqual(answers.map((_, i) => String(i)))
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => ask(`/hello/${i}`, i % 2 ? { 'x-wait': '1' } : {})),
+    )
+    expect(answers.map((text) => /(?:Hello|Later), (\d+)!/.exec(text)?.[1])).toEqual(
+      answers.map((_, i) => String(i)),
+    )
   })
 })

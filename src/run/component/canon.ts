@@ -5,7 +5,17 @@ import type { FuncItem } from './items.ts'
 import { allocate, assertRange, type Call } from './memory.ts'
 import { destroy, settleLends } from './resource.ts'
 import {
-  assertAlive, chain, poison, promising, suspending, trap, type CoreFunction, type CoreValue, type Instance, type CallScope, type ResourceType,
+  assertAlive,
+  chain,
+  poison,
+  promising,
+  suspending,
+  trap,
+  type CoreFunction,
+  type CoreValue,
+  type Instance,
+  type CallScope,
+  type ResourceType,
 } from './runtime.ts'
 
 /** Canonical options with their indices resolved. */
@@ -41,12 +51,18 @@ export function lower(func: FuncItem, context: CanonContext): CoreFunction {
   return func.waits && instance.store.jspi ? suspending(core) : core
 }
 
-function lowered(func: FuncItem, signature: Signature, call: Call, values: readonly CoreValue[]): unknown {
+function lowered(
+  func: FuncItem,
+  signature: Signature,
+  call: Call,
+  values: readonly CoreValue[],
+): unknown {
   const { params, result, spilled, returned } = signature
   const flat = { values, at: 0 }
-  const args = spilled === undefined
-    ? params.map((codec) => codec.lift(call, flat))
-    : (loadAt(call, spilled, Number(flat.values[flat.at++]) >>> 0) as unknown[])
+  const args =
+    spilled === undefined
+      ? params.map((codec) => codec.lift(call, flat))
+      : (loadAt(call, spilled, Number(flat.values[flat.at++]) >>> 0) as unknown[])
   const store = call.instance.store
   const finish = (value: unknown): CoreValue | undefined => {
     settleLends(call.scope.lent)
@@ -76,8 +92,8 @@ function lowered(func: FuncItem, signature: Signature, call: Call, values: reado
 export function waitsWithoutJspi(name: string): SpindleError {
   return new SpindleError(
     'ERR_UNSUPPORTED',
-    `the component must wait in "${name}", which this JavaScript engine can't do: it has no JavaScript Promise `
-      + 'Integration (JSPI). Chromium 137, Node.js 26, Cloudflare Workers and newer have it',
+    `the component must wait in "${name}", which this JavaScript engine can't do: it has no JavaScript Promise ` +
+      'Integration (JSPI). Chromium 137, Node.js 26, Cloudflare Workers and newer have it',
   )
 }
 
@@ -87,7 +103,12 @@ function loadAt(call: Call, codec: Codec, pointer: number): unknown {
 }
 
 /** `canon lift`: a core export as a component function. */
-export function lift(core: CoreFunction, context: CanonContext, type: TypeEntry, name: string): FuncItem {
+export function lift(
+  core: CoreFunction,
+  context: CanonContext,
+  type: TypeEntry,
+  name: string,
+): FuncItem {
   const { instance } = context
   const { store } = instance
   const enter = store.jspi ? promising(core) : core
@@ -122,7 +143,11 @@ export function lift(core: CoreFunction, context: CanonContext, type: TypeEntry,
   }
 }
 
-function lowerArgs(call: Call, { params, spilled }: Signature, args: readonly unknown[]): CoreValue[] {
+function lowerArgs(
+  call: Call,
+  { params, spilled }: Signature,
+  args: readonly unknown[],
+): CoreValue[] {
   const out: CoreValue[] = []
   if (spilled !== undefined) {
     const pointer = allocate(call, spilled.size, spilled.align)
@@ -132,7 +157,12 @@ function lowerArgs(call: Call, { params, spilled }: Signature, args: readonly un
   return out
 }
 
-function leave(call: Call, context: CanonContext, signature: Signature, returned: unknown): unknown {
+function leave(
+  call: Call,
+  context: CanonContext,
+  signature: Signature,
+  returned: unknown,
+): unknown {
   const { instance } = context
   // The guest may have caught the exception that poisoned it.
   assertAlive(instance.store)
@@ -169,7 +199,9 @@ function builtin(instance: Instance, run: (value: number) => unknown): CoreFunct
 }
 
 export function resourceNew(instance: Instance, type: ResourceType): CoreFunction {
-  return builtin(instance, (representation) => instance.handles.add({ type, representation, lends: 0 }))
+  return builtin(instance, (representation) =>
+    instance.handles.add({ type, representation, lends: 0 }),
+  )
 }
 
 export function resourceRep(instance: Instance, type: ResourceType): CoreFunction {

@@ -59,34 +59,104 @@ interface Scalar {
 }
 
 function checkChar(code: number): string {
-  if (code >= 0x110000 || (code >= 0xd800 && code < 0xe000)) trap(`0x${code.toString(16)} is no character`)
+  if (code >= 0x110000 || (code >= 0xd800 && code < 0xe000))
+    trap(`0x${code.toString(16)} is no character`)
   return String.fromCodePoint(code)
 }
 
 function charCode(value: string): number {
   const code = value.codePointAt(0)
-  if (code === undefined) throw new TypeError('a host gave an empty string where a character is due')
+  if (code === undefined)
+    throw new TypeError('a host gave an empty string where a character is due')
   return code
 }
 
 const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   bool: {
-    size: 1, type: 'i32', lift: (v: number) => v !== 0, lower: (v: boolean) => (v ? 1 : 0),
-    load: (d, p) => d.getUint8(p) !== 0, store: (d, p, v: boolean) => d.setUint8(p, v ? 1 : 0),
+    size: 1,
+    type: 'i32',
+    lift: (v: number) => v !== 0,
+    lower: (v: boolean) => (v ? 1 : 0),
+    load: (d, p) => d.getUint8(p) !== 0,
+    store: (d, p, v: boolean) => d.setUint8(p, v ? 1 : 0),
   },
-  u8: { size: 1, type: 'i32', lift: (v: number) => v & 0xff, load: (d, p) => d.getUint8(p), store: (d, p, v) => d.setUint8(p, v) },
-  s8: { size: 1, type: 'i32', lift: (v: number) => (v << 24) >> 24, load: (d, p) => d.getInt8(p), store: (d, p, v) => d.setInt8(p, v) },
-  u16: { size: 2, type: 'i32', lift: (v: number) => v & 0xffff, load: (d, p) => d.getUint16(p, true), store: (d, p, v) => d.setUint16(p, v, true) },
-  s16: { size: 2, type: 'i32', lift: (v: number) => (v << 16) >> 16, load: (d, p) => d.getInt16(p, true), store: (d, p, v) => d.setInt16(p, v, true) },
-  u32: { size: 4, type: 'i32', lift: (v: number) => v >>> 0, load: (d, p) => d.getUint32(p, true), store: (d, p, v) => d.setUint32(p, v, true) },
-  s32: { size: 4, type: 'i32', lift: (v: number) => v | 0, load: (d, p) => d.getInt32(p, true), store: (d, p, v) => d.setInt32(p, v, true) },
-  u64: { size: 8, type: 'i64', lift: (v: bigint) => BigInt.asUintN(64, v), load: (d, p) => d.getBigUint64(p, true), store: (d, p, v) => d.setBigUint64(p, v, true) },
-  s64: { size: 8, type: 'i64', lift: (v: bigint) => BigInt.asIntN(64, v), load: (d, p) => d.getBigInt64(p, true), store: (d, p, v) => d.setBigInt64(p, v, true) },
-  f32: { size: 4, type: 'f32', lift: (v: number) => v, load: (d, p) => d.getFloat32(p, true), store: (d, p, v) => d.setFloat32(p, v, true) },
-  f64: { size: 8, type: 'f64', lift: (v: number) => v, load: (d, p) => d.getFloat64(p, true), store: (d, p, v) => d.setFloat64(p, v, true) },
+  u8: {
+    size: 1,
+    type: 'i32',
+    lift: (v: number) => v & 0xff,
+    load: (d, p) => d.getUint8(p),
+    store: (d, p, v) => d.setUint8(p, v),
+  },
+  s8: {
+    size: 1,
+    type: 'i32',
+    lift: (v: number) => (v << 24) >> 24,
+    load: (d, p) => d.getInt8(p),
+    store: (d, p, v) => d.setInt8(p, v),
+  },
+  u16: {
+    size: 2,
+    type: 'i32',
+    lift: (v: number) => v & 0xffff,
+    load: (d, p) => d.getUint16(p, true),
+    store: (d, p, v) => d.setUint16(p, v, true),
+  },
+  s16: {
+    size: 2,
+    type: 'i32',
+    lift: (v: number) => (v << 16) >> 16,
+    load: (d, p) => d.getInt16(p, true),
+    store: (d, p, v) => d.setInt16(p, v, true),
+  },
+  u32: {
+    size: 4,
+    type: 'i32',
+    lift: (v: number) => v >>> 0,
+    load: (d, p) => d.getUint32(p, true),
+    store: (d, p, v) => d.setUint32(p, v, true),
+  },
+  s32: {
+    size: 4,
+    type: 'i32',
+    lift: (v: number) => v | 0,
+    load: (d, p) => d.getInt32(p, true),
+    store: (d, p, v) => d.setInt32(p, v, true),
+  },
+  u64: {
+    size: 8,
+    type: 'i64',
+    lift: (v: bigint) => BigInt.asUintN(64, v),
+    load: (d, p) => d.getBigUint64(p, true),
+    store: (d, p, v) => d.setBigUint64(p, v, true),
+  },
+  s64: {
+    size: 8,
+    type: 'i64',
+    lift: (v: bigint) => BigInt.asIntN(64, v),
+    load: (d, p) => d.getBigInt64(p, true),
+    store: (d, p, v) => d.setBigInt64(p, v, true),
+  },
+  f32: {
+    size: 4,
+    type: 'f32',
+    lift: (v: number) => v,
+    load: (d, p) => d.getFloat32(p, true),
+    store: (d, p, v) => d.setFloat32(p, v, true),
+  },
+  f64: {
+    size: 8,
+    type: 'f64',
+    lift: (v: number) => v,
+    load: (d, p) => d.getFloat64(p, true),
+    store: (d, p, v) => d.setFloat64(p, v, true),
+  },
   char: {
-    size: 4, type: 'i32', lift: (v: number) => checkChar(v >>> 0), lower: charCode,
-    load: (d, p) => checkChar(d.getUint32(p, true)), store: (d, p, v: string) => d.setUint32(p, charCode(v), true),
+    size: 4,
+    type: 'i32',
+    lift: (v: number) => checkChar(v >>> 0),
+    lower: charCode,
+    load: (d, p) => checkChar(d.getUint32(p, true)),
+    store: (d, p, v: string) => d.setUint32(p, charCode(v), true),
   },
 }
 

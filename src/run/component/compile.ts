@@ -15,7 +15,10 @@ export interface CompiledComponent {
  * Gives the compiled form of a core module, by its bytes or its digest. Of a skeleton only the
  * digest says which. `undefined` when it has none.
  */
-export type Compile = (bytes: Uint8Array, digest: Digest) => object | undefined | Promise<object | undefined>
+export type Compile = (
+  bytes: Uint8Array,
+  digest: Digest,
+) => object | undefined | Promise<object | undefined>
 
 export interface CompileOptions {
   /** Where the platform forbids compiling at run time. */
@@ -25,9 +28,13 @@ export interface CompileOptions {
 }
 
 /** Compiles all core modules of a component. */
-export async function compileComponent(component: ComponentDef, options: CompileOptions = {}): Promise<CompiledComponent> {
+export async function compileComponent(
+  component: ComponentDef,
+  options: CompileOptions = {},
+): Promise<CompiledComponent> {
   const modules = new Map<CoreModule, WebAssembly.Module>()
-  for (const module of coreModules(component)) modules.set(module, await compileCore(module.bytes, options))
+  for (const module of coreModules(component))
+    modules.set(module, await compileCore(module.bytes, options))
   return { component, modules }
 }
 
@@ -40,30 +47,42 @@ export function coreModules(component: ComponentDef): CoreModule[] {
 }
 
 /** Rejects with `ERR_CONTENT_INVALID` for bytes that are no valid module. */
-export async function compileCore(bytes: Uint8Array, { compile, maxMemory }: CompileOptions = {}): Promise<WebAssembly.Module> {
+export async function compileCore(
+  bytes: Uint8Array,
+  { compile, maxMemory }: CompileOptions = {},
+): Promise<WebAssembly.Module> {
   const elsewhere = parsePlaceholder(bytes)
   if (compile !== undefined) {
     const digest = elsewhere ?? (await digestOf(bytes))
     const module = await compile(bytes, digest)
     // By its tag: a module may come from another realm.
-    if (Object.prototype.toString.call(module) === '[object WebAssembly.Module]') return module as WebAssembly.Module
+    if (Object.prototype.toString.call(module) === '[object WebAssembly.Module]')
+      return module as WebAssembly.Module
     throw new SpindleError('ERR_NOT_FOUND', `the option "compile" gave no module for ${digest}`)
   }
   if (elsewhere !== undefined) {
-    throw new SpindleError('ERR_FILE_MISSING', `the core module ${elsewhere} was split off: give it by the option "compile"`)
+    throw new SpindleError(
+      'ERR_FILE_MISSING',
+      `the core module ${elsewhere} was split off: give it by the option "compile"`,
+    )
   }
   const limited = maxMemory === undefined ? bytes : limitMemory(bytes, maxMemory)
   try {
     return await WebAssembly.compile(limited as Uint8Array<ArrayBuffer>)
   } catch (error) {
     const { message } = error as Error
-    if (error instanceof WebAssembly.CompileError && !/disallowed|Content Security Policy/i.test(message)) {
-      throw new SpindleError('ERR_CONTENT_INVALID', `a core module is invalid: ${message}`, { cause: error })
+    if (
+      error instanceof WebAssembly.CompileError &&
+      !/disallowed|Content Security Policy/i.test(message)
+    ) {
+      throw new SpindleError('ERR_CONTENT_INVALID', `a core module is invalid: ${message}`, {
+        cause: error,
+      })
     }
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'this platform forbids compiling WebAssembly from bytes: hand over modules bound at build time (option "compile"), '
-        + "or allow 'wasm-unsafe-eval' in the page's Content-Security-Policy",
+      'this platform forbids compiling WebAssembly from bytes: hand over modules bound at build time (option "compile"), ' +
+        "or allow 'wasm-unsafe-eval' in the page's Content-Security-Policy",
       { cause: error },
     )
   }

@@ -1,4 +1,13 @@
-import { alignTo, FLAT_CAP, pair, takeNumber, type Codec, type CodecBody, type CoreType, type Flat } from './codec.ts'
+import {
+  alignTo,
+  FLAT_CAP,
+  pair,
+  takeNumber,
+  type Codec,
+  type CodecBody,
+  type CoreType,
+  type Flat,
+} from './codec.ts'
 import { allocate, assertRange, views, type Call } from './memory.ts'
 import { trap, type CoreValue } from './runtime.ts'
 
@@ -22,7 +31,8 @@ export function list(element: Codec): CodecBody {
       const items = value as ArrayLike<unknown>
       const at = allocate(call, items.length * element.size, element.align)
       if (value instanceof Uint8Array && bytes) views(call).bytes.set(value, at)
-      else for (let i = 0; i < items.length; i++) element.store(call, items[i], at + i * element.size)
+      else
+        for (let i = 0; i < items.length; i++) element.store(call, items[i], at + i * element.size)
       return [at, items.length]
     },
   )
@@ -47,7 +57,8 @@ function product(
     size: checkSize(alignTo(end, align)),
     align,
     flat: parts.flatMap((part) => part.flat).slice(0, FLAT_CAP),
-    load: (call, at) => gather(parts.map((part, i) => part.load(call, at + (offsets[i] as number)))),
+    load: (call, at) =>
+      gather(parts.map((part, i) => part.load(call, at + (offsets[i] as number)))),
     store(call, value, at) {
       spread(value).forEach((item, i) => parts[i]?.store(call, item, at + (offsets[i] as number)))
     },
@@ -59,7 +70,12 @@ function product(
 }
 
 export function tuple(parts: readonly Codec[]): CodecBody {
-  return product('tuple', parts, (values) => values, (value) => value as unknown[])
+  return product(
+    'tuple',
+    parts,
+    (values) => values,
+    (value) => value as unknown[],
+  )
 }
 
 export function record(fields: ReadonlyArray<readonly [string, Codec]>): CodecBody {
@@ -91,7 +107,10 @@ export function flags(labels: readonly string[]): CodecBody {
     return object
   }
   const close = (value: unknown): number =>
-    keys.reduce((bits, key, i) => ((value as Record<string, boolean>)[key] === true ? bits | (1 << i) : bits), 0) >>> 0
+    keys.reduce(
+      (bits, key, i) => ((value as Record<string, boolean>)[key] === true ? bits | (1 << i) : bits),
+      0,
+    ) >>> 0
   return {
     kind: 'flags',
     size,
@@ -108,7 +127,11 @@ export function flags(labels: readonly string[]): CodecBody {
 
 function loadDiscriminant(call: Call, at: number, size: number): number {
   const { data } = views(call)
-  return size === 1 ? data.getUint8(at) : size === 2 ? data.getUint16(at, true) : data.getUint32(at, true)
+  return size === 1
+    ? data.getUint8(at)
+    : size === 2
+      ? data.getUint16(at, true)
+      : data.getUint32(at, true)
 }
 
 function storeDiscriminant(call: Call, value: number, at: number, size: number): void {
@@ -138,11 +161,14 @@ function sum(
   }
   const pick = (index: number): Codec | undefined => {
     const found = cases[index]
-    return found === undefined ? trap(`case ${index} of a ${kind} that has ${cases.length}`) : found[1]
+    return found === undefined
+      ? trap(`case ${index} of a ${kind} that has ${cases.length}`)
+      : found[1]
   }
   const split = (value: unknown): readonly [number, Codec | undefined, unknown] => {
     const [index, payload] = close(value)
-    if (cases[index] === undefined) throw new TypeError(`a host gave ${describe(value)} where a ${kind} is due`)
+    if (cases[index] === undefined)
+      throw new TypeError(`a host gave ${describe(value)} where a ${kind} is due`)
     return [index, cases[index][1], payload]
   }
   return {
@@ -164,7 +190,12 @@ function sum(
       const codec = pick(index)
       const values = joined.map(() => flat.values[flat.at++] as CoreValue)
       if (codec === undefined) return open(index, undefined)
-      const own: Flat = { values: codec.flat.map((type, i) => narrow(values[i] as CoreValue, joined[i] as CoreType, type)), at: 0 }
+      const own: Flat = {
+        values: codec.flat.map((type, i) =>
+          narrow(values[i] as CoreValue, joined[i] as CoreType, type),
+        ),
+        at: 0,
+      }
       return open(index, codec.lift(call, own))
     },
     lower(call, value, out) {
@@ -174,7 +205,13 @@ function sum(
       out.push(index)
       joined.forEach((type, i) => {
         const given = own[i]
-        out.push(given === undefined ? (type === 'i64' ? 0n : 0) : widen(given, codec?.flat[i] as CoreType, type))
+        out.push(
+          given === undefined
+            ? type === 'i64'
+              ? 0n
+              : 0
+            : widen(given, codec?.flat[i] as CoreType, type),
+        )
       })
     },
   }
@@ -182,7 +219,11 @@ function sum(
 
 function describe(value: unknown): string {
   const tag = (value as { tag?: unknown } | null | undefined)?.tag
-  return typeof tag === 'string' ? `the case "${tag}"` : typeof value === 'string' ? `"${value}"` : typeof value
+  return typeof tag === 'string'
+    ? `the case "${tag}"`
+    : typeof value === 'string'
+      ? `"${value}"`
+      : typeof value
 }
 
 function join(a: CoreType, b: CoreType): CoreType {
@@ -223,7 +264,10 @@ function tagged(kind: string, cases: readonly Case[]): CodecBody {
     kind,
     cases,
     (index, val) => ({ tag: cases[index]?.[0], val }),
-    (value) => [indices.get((value as Tagged | undefined)?.tag ?? '') ?? -1, (value as Tagged | undefined)?.val],
+    (value) => [
+      indices.get((value as Tagged | undefined)?.tag ?? '') ?? -1,
+      (value as Tagged | undefined)?.val,
+    ],
   )
 }
 
@@ -232,11 +276,17 @@ export function variant(cases: readonly Case[]): CodecBody {
 }
 
 export function result(ok: Codec | undefined, err: Codec | undefined): CodecBody {
-  return tagged('result', [['ok', ok], ['err', err]])
+  return tagged('result', [
+    ['ok', ok],
+    ['err', err],
+  ])
 }
 
 export function option(element: Codec): CodecBody {
-  const cases: readonly Case[] = [['none', undefined], ['some', element]]
+  const cases: readonly Case[] = [
+    ['none', undefined],
+    ['some', element],
+  ]
   // `undefined` can't tell the inner absence from the outer one.
   if (element.kind === 'option') return { ...tagged('option', cases) }
   return sum(
@@ -250,5 +300,10 @@ export function option(element: Codec): CodecBody {
 export function enumeration(labels: readonly string[]): CodecBody {
   const indices = new Map(labels.map((label, i) => [label, i]))
   const cases = labels.map((label): Case => [label, undefined])
-  return sum('enum', cases, (index) => labels[index], (value) => [indices.get(value as string) ?? -1])
+  return sum(
+    'enum',
+    cases,
+    (index) => labels[index],
+    (value) => [indices.get(value as string) ?? -1],
+  )
 }

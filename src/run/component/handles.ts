@@ -1,5 +1,12 @@
 import { SpindleError } from '../../errors.ts'
-import { trap, type Handle, type HandleTable, type Instance, type ResourceType, type Store } from './runtime.ts'
+import {
+  trap,
+  type Handle,
+  type HandleTable,
+  type Instance,
+  type ResourceType,
+  type Store,
+} from './runtime.ts'
 
 // As in the canonical ABI: indices stay below 2^28. Far more than a request needs.
 const MAX_HANDLES = 1 << 20
@@ -11,7 +18,8 @@ export function createHandleTable(): HandleTable {
   const get = (index: number, type: ResourceType): Handle => {
     const handle = entries[index >>> 0]
     if (handle === undefined) return trap(`unknown handle ${index >>> 0}`)
-    if (handle.type !== type) trap(`handle ${index >>> 0} is a ${handle.type.name}, not a ${type.name}`)
+    if (handle.type !== type)
+      trap(`handle ${index >>> 0} is a ${handle.type.name}, not a ${type.name}`)
     return handle
   }
   return {
@@ -19,7 +27,10 @@ export function createHandleTable(): HandleTable {
     add(handle) {
       const index = free.pop() ?? entries.length
       if (index > MAX_HANDLES) {
-        throw new SpindleError('ERR_LIMIT_EXCEEDED', `component holds more than ${MAX_HANDLES} handles`)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `component holds more than ${MAX_HANDLES} handles`,
+        )
       }
       entries[index] = handle
       return index

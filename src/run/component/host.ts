@@ -27,22 +27,32 @@ function hostFunction(host: HostInterface, module: string, name: string, type: T
     type,
     name: label,
     waits: host.waits?.has(name) === true,
-    call: fn === undefined
-      ? () => {
-          throw new SpindleError('ERR_UNSUPPORTED', `the component calls "${label}", which this host doesn't have`)
-        }
-      : (args) => (fn as (...args: unknown[]) => unknown)(...args),
+    call:
+      fn === undefined
+        ? () => {
+            throw new SpindleError(
+              'ERR_UNSUPPORTED',
+              `the component calls "${label}", which this host doesn't have`,
+            )
+          }
+        : (args) => (fn as (...args: unknown[]) => unknown)(...args),
   }
 }
 
 /** Binds a root import to the host. What only a call would need is refused at the call. */
-export function importFromHost(name: string, type: ExternType, scope: Scope, imports: HostImports): Item {
+export function importFromHost(
+  name: string,
+  type: ExternType,
+  scope: Scope,
+  imports: HostImports,
+): Item {
   switch (type.kind) {
     case 'instance': {
       const host = imports(name)
       if (host === undefined) throw unknownImport(name)
       const entry = at(scope.types, type.index, 'type')
-      if (entry.kind === 'resource' || entry.def.kind !== 'instance') return invalid(`type ${type.index} is no instance type`)
+      if (entry.kind === 'resource' || entry.def.kind !== 'instance')
+        return invalid(`type ${type.index} is no instance type`)
       return hostInstance(host, name, entry.def.declarations, entry.scope)
     }
     case 'func': {
@@ -52,15 +62,22 @@ export function importFromHost(name: string, type: ExternType, scope: Scope, imp
       return hostFunction(host, '', name, at(scope.types, type.index, 'type'))
     }
     case 'type':
-      if (type.equals !== undefined) return { kind: 'type', type: at(scope.types, type.equals, 'type') }
+      if (type.equals !== undefined)
+        return { kind: 'type', type: at(scope.types, type.equals, 'type') }
       return { kind: 'type', type: hostResource(imports('') ?? { functions: {} }, name) }
     default:
-      throw new SpindleError('ERR_UNSUPPORTED', `the component imports a ${type.kind}, "${name}": a host has only interfaces`)
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        `the component imports a ${type.kind}, "${name}": a host has only interfaces`,
+      )
   }
 }
 
 function unknownImport(name: string): SpindleError {
-  return new SpindleError('ERR_UNSUPPORTED', `the component imports "${name}", which this host doesn't know`)
+  return new SpindleError(
+    'ERR_UNSUPPORTED',
+    `the component imports "${name}", which this host doesn't know`,
+  )
 }
 
 function hostInstance(
@@ -78,13 +95,17 @@ function hostInstance(
     }
     const { name, type } = declaration
     if (type.kind === 'type') {
-      const entry = type.equals === undefined ? hostResource(host, name) : at(scope.types, type.equals, 'type')
+      const entry =
+        type.equals === undefined ? hostResource(host, name) : at(scope.types, type.equals, 'type')
       scope.types.push(entry)
       exports.set(name, { kind: 'type', type: entry })
     } else if (type.kind === 'func') {
       exports.set(name, hostFunction(host, module, name, at(scope.types, type.index, 'type')))
     } else {
-      throw new SpindleError('ERR_UNSUPPORTED', `the component imports a ${type.kind} within "${module}"`)
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        `the component imports a ${type.kind} within "${module}"`,
+      )
     }
   }
   return { kind: 'instance', exports }

@@ -41,7 +41,11 @@ export function exportOf(instance: InstanceItem, name: string): Item {
   return instance.exports.get(name) ?? invalid(`an instance has no export "${name}"`)
 }
 
-export function expect<K extends Item['kind']>(item: Item, kind: K, what: string): Extract<Item, { kind: K }> {
+export function expect<K extends Item['kind']>(
+  item: Item,
+  kind: K,
+  what: string,
+): Extract<Item, { kind: K }> {
   return item.kind === kind
     ? (item as Extract<Item, { kind: K }>)
     : invalid(`${what} is a ${item.kind}, not a ${kind}`)

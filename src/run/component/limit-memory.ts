@@ -31,12 +31,19 @@ export function limitMemory(module: Uint8Array, maxBytes: number): Uint8Array {
       const least = section.u32()
       const declared = flags === 1 ? section.u32() : most
       if (least > most) {
-        throw new SpindleError('ERR_LIMIT_EXCEEDED', `the module needs ${least * PAGE} bytes of memory, more than the limit of ${maxBytes}`)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `the module needs ${least * PAGE} bytes of memory, more than the limit of ${maxBytes}`,
+        )
       }
       return [1, ...leb(least), ...leb(Math.min(declared, most))]
     })
     const body = [...leb(memories.length), ...memories.flat()]
-    return concat([module.subarray(0, start), Uint8Array.from([id, ...leb(body.length), ...body]), module.subarray(r.offset)])
+    return concat([
+      module.subarray(0, start),
+      Uint8Array.from([id, ...leb(body.length), ...body]),
+      module.subarray(r.offset),
+    ])
   }
   return module
 }

@@ -1,6 +1,14 @@
 import type { Declaration, ExternType } from './model.ts'
 import { expect, expectResource, exportOf, type InstanceItem, type Item } from './items.ts'
-import { at, codecOf, createScope, invalid, signatureOf, type Scope, type TypeEntry } from './types.ts'
+import {
+  at,
+  codecOf,
+  createScope,
+  invalid,
+  signatureOf,
+  type Scope,
+  type TypeEntry,
+} from './types.ts'
 
 /**
  * Checks that an item fits the type it is bound to, so that both sides of a call between
@@ -9,20 +17,31 @@ import { at, codecOf, createScope, invalid, signatureOf, type Scope, type TypeEn
 export function assertFits(item: Item, type: ExternType, scope: Scope, what: string): void {
   switch (type.kind) {
     case 'func':
-      if (signatureOf(expect(item, 'func', what).type).key !== signatureOf(at(scope.types, type.index, 'type')).key) {
+      if (
+        signatureOf(expect(item, 'func', what).type).key !==
+        signatureOf(at(scope.types, type.index, 'type')).key
+      ) {
         invalid(`${what} is a function of another type`)
       }
       return
     case 'instance': {
       const entry = at(scope.types, type.index, 'type')
-      if (entry.kind === 'resource' || entry.def.kind !== 'instance') return invalid(`type ${type.index} is no instance type`)
-      return assertInstanceFits(expect(item, 'instance', what), entry.def.declarations, entry.scope, what)
+      if (entry.kind === 'resource' || entry.def.kind !== 'instance')
+        return invalid(`type ${type.index} is no instance type`)
+      return assertInstanceFits(
+        expect(item, 'instance', what),
+        entry.def.declarations,
+        entry.scope,
+        what,
+      )
     }
     case 'type':
       if (type.equals === undefined) expectResource(item, what)
-      else assertSameType(expect(item, 'type', what).type, at(scope.types, type.equals, 'type'), what)
+      else
+        assertSameType(expect(item, 'type', what).type, at(scope.types, type.equals, 'type'), what)
       return
-    case 'component': case 'core module':
+    case 'component':
+    case 'core module':
       expect(item, type.kind, what)
       return
     default:
@@ -49,7 +68,12 @@ function scopeOf(entry: TypeEntry): Scope {
   return entry.kind === 'scoped' ? entry.scope : invalid('a resource has no scope')
 }
 
-function assertInstanceFits(item: InstanceItem, declarations: readonly Declaration[], outer: Scope, what: string): void {
+function assertInstanceFits(
+  item: InstanceItem,
+  declarations: readonly Declaration[],
+  outer: Scope,
+  what: string,
+): void {
   const scope = createScope(outer, outer.codecs)
   for (const declaration of declarations) {
     if (declaration.kind !== 'export') {
@@ -66,7 +90,8 @@ function assertInstanceFits(item: InstanceItem, declarations: readonly Declarati
 export function declareType(declaration: Declaration, scope: Scope): void {
   if (declaration.kind === 'type') scope.types.push({ kind: 'scoped', def: declaration.def, scope })
   else if (declaration.kind === 'alias') {
-    if (declaration.from !== 'outer' || declaration.sort !== 'type') invalid('an instance type aliases outer types only')
+    if (declaration.from !== 'outer' || declaration.sort !== 'type')
+      invalid('an instance type aliases outer types only')
     else scope.types.push(outerType(scope, declaration.count, declaration.index))
   }
 }

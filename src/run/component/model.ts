@@ -6,7 +6,19 @@
  */
 
 export type Primitive =
-  | 'bool' | 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 's64' | 'u64' | 'f32' | 'f64' | 'char' | 'string'
+  | 'bool'
+  | 's8'
+  | 'u8'
+  | 's16'
+  | 'u16'
+  | 's32'
+  | 'u32'
+  | 's64'
+  | 'u64'
+  | 'f32'
+  | 'f64'
+  | 'char'
+  | 'string'
 
 /** A primitive by name, or an index into the type space. */
 export type ValueType = Primitive | number
@@ -16,22 +28,34 @@ export type Labelled = readonly [label: string, type: ValueType]
 export type TypeDef =
   | { readonly kind: 'primitive'; readonly type: Primitive }
   | { readonly kind: 'record'; readonly fields: readonly Labelled[] }
-  | { readonly kind: 'variant'; readonly cases: ReadonlyArray<readonly [string, ValueType | undefined]> }
+  | {
+      readonly kind: 'variant'
+      readonly cases: ReadonlyArray<readonly [string, ValueType | undefined]>
+    }
   | { readonly kind: 'list'; readonly element: ValueType }
   | { readonly kind: 'tuple'; readonly elements: readonly ValueType[] }
   | { readonly kind: 'flags'; readonly labels: readonly string[] }
   | { readonly kind: 'enum'; readonly labels: readonly string[] }
   | { readonly kind: 'option'; readonly element: ValueType }
-  | { readonly kind: 'result'; readonly ok: ValueType | undefined; readonly err: ValueType | undefined }
+  | {
+      readonly kind: 'result'
+      readonly ok: ValueType | undefined
+      readonly err: ValueType | undefined
+    }
   | { readonly kind: 'own' | 'borrow'; readonly resource: number }
-  | { readonly kind: 'func'; readonly params: readonly Labelled[]; readonly result: ValueType | undefined }
+  | {
+      readonly kind: 'func'
+      readonly params: readonly Labelled[]
+      readonly result: ValueType | undefined
+    }
   | { readonly kind: 'resource'; readonly destructor: number | undefined }
   | { readonly kind: 'instance'; readonly declarations: readonly Declaration[] }
   | { readonly kind: 'component'; readonly declarations: readonly Declaration[] }
   /** Legal, but nothing here can run it; only a use of it is refused. */
   | { readonly kind: 'unsupported'; readonly feature: string }
 
-export type CoreSort = 'func' | 'table' | 'memory' | 'global' | 'tag' | 'type' | 'module' | 'instance'
+export type CoreSort =
+  'func' | 'table' | 'memory' | 'global' | 'tag' | 'type' | 'module' | 'instance'
 export type Sort = 'func' | 'value' | 'type' | 'component' | 'instance' | `core ${CoreSort}`
 
 export interface SortIndex {
@@ -45,8 +69,20 @@ export type ExternType =
   | { readonly kind: 'value' }
 
 export type Alias =
-  | { readonly kind: 'alias'; readonly sort: Sort; readonly from: 'export' | 'core export'; readonly instance: number; readonly name: string }
-  | { readonly kind: 'alias'; readonly sort: Sort; readonly from: 'outer'; readonly count: number; readonly index: number }
+  | {
+      readonly kind: 'alias'
+      readonly sort: Sort
+      readonly from: 'export' | 'core export'
+      readonly instance: number
+      readonly name: string
+    }
+  | {
+      readonly kind: 'alias'
+      readonly sort: Sort
+      readonly from: 'outer'
+      readonly count: number
+      readonly index: number
+    }
 
 export type Declaration =
   | { readonly kind: 'core type' }
@@ -68,20 +104,41 @@ export interface CoreModule {
 
 export type Definition = (
   | CoreModule
-  | { readonly kind: 'core instantiate'; readonly module: number; readonly args: ReadonlyArray<readonly [string, number]> }
-  | { readonly kind: 'core exports'; readonly exports: ReadonlyArray<readonly [string, CoreSort, number]> }
+  | {
+      readonly kind: 'core instantiate'
+      readonly module: number
+      readonly args: ReadonlyArray<readonly [string, number]>
+    }
+  | {
+      readonly kind: 'core exports'
+      readonly exports: ReadonlyArray<readonly [string, CoreSort, number]>
+    }
   | { readonly kind: 'core type' }
   | { readonly kind: 'component'; readonly component: ComponentDef }
-  | { readonly kind: 'instantiate'; readonly component: number; readonly args: ReadonlyArray<readonly [string, SortIndex]> }
+  | {
+      readonly kind: 'instantiate'
+      readonly component: number
+      readonly args: ReadonlyArray<readonly [string, SortIndex]>
+    }
   | { readonly kind: 'exports'; readonly exports: ReadonlyArray<readonly [string, SortIndex]> }
   | Alias
   | { readonly kind: 'type'; readonly def: TypeDef }
-  | { readonly kind: 'lift'; readonly func: number; readonly options: CanonOptions; readonly type: number }
+  | {
+      readonly kind: 'lift'
+      readonly func: number
+      readonly options: CanonOptions
+      readonly type: number
+    }
   | { readonly kind: 'lower'; readonly func: number; readonly options: CanonOptions }
   | { readonly kind: 'resource.new' | 'resource.drop' | 'resource.rep'; readonly type: number }
   | { readonly kind: 'start'; readonly func: number }
   | { readonly kind: 'import'; readonly name: string; readonly type: ExternType }
-  | { readonly kind: 'export'; readonly name: string; readonly item: SortIndex; readonly type: ExternType | undefined }
+  | {
+      readonly kind: 'export'
+      readonly name: string
+      readonly item: SortIndex
+      readonly type: ExternType | undefined
+    }
 ) & {
   /** Where it stands in the file, for messages. */
   readonly offset?: number

@@ -2,7 +2,14 @@ import { SpindleError } from '../../errors.ts'
 import type { CanonOptions, ComponentDef, Definition, SortIndex } from './model.ts'
 import { createReader, type Reader } from './reader.ts'
 import {
-  MAX_DEPTH, readAlias, readCoreSort, readCoreType, readExternName, readExternType, readSort, readTypeDef,
+  MAX_DEPTH,
+  readAlias,
+  readCoreSort,
+  readCoreType,
+  readExternName,
+  readExternType,
+  readSort,
+  readTypeDef,
 } from './read-types.ts'
 
 /** Largest component that is read: a StarlingMonkey app has 12 MiB, and all of it is held in memory. */
@@ -12,7 +19,14 @@ export type WasmKind = 'component' | 'module' | 'neither'
 
 /** By the first eight bytes: magic, then version and layer. */
 export function wasmKind(bytes: Uint8Array): WasmKind {
-  if (bytes.length < 8 || bytes[0] !== 0 || bytes[1] !== 0x61 || bytes[2] !== 0x73 || bytes[3] !== 0x6d) return 'neither'
+  if (
+    bytes.length < 8 ||
+    bytes[0] !== 0 ||
+    bytes[1] !== 0x61 ||
+    bytes[2] !== 0x73 ||
+    bytes[3] !== 0x6d
+  )
+    return 'neither'
   const rest = [bytes[4], bytes[5], bytes[6], bytes[7]].join()
   if (rest === '13,0,1,0') return 'component'
   return rest === '1,0,0,0' ? 'module' : 'neither'
@@ -24,10 +38,16 @@ export function wasmKind(bytes: Uint8Array): WasmKind {
  * Rejects with `ERR_CONTENT_INVALID` where the bytes are malformed, `ERR_UNSUPPORTED` where they use
  * a feature that can't be run (both name the byte), `ERR_LIMIT_EXCEEDED` above `maxBytes`.
  */
-export function parseComponent(bytes: Uint8Array, options: { maxBytes?: number } = {}): ComponentDef {
+export function parseComponent(
+  bytes: Uint8Array,
+  options: { maxBytes?: number } = {},
+): ComponentDef {
   const limit = options.maxBytes ?? MAX_COMPONENT_BYTES
   if (bytes.length > limit) {
-    throw new SpindleError('ERR_LIMIT_EXCEEDED', `component has ${bytes.length} bytes, more than the limit of ${limit}`)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `component has ${bytes.length} bytes, more than the limit of ${limit}`,
+    )
   }
   return readComponent(createReader(bytes), 0)
 }
@@ -69,7 +89,8 @@ function readSection(id: number, r: Reader, into: Definition[], depth: number): 
       into.push({ kind: 'core module', bytes, offset })
       return
     }
-    case 2: return each(() => readCoreInstance(r))
+    case 2:
+      return each(() => readCoreInstance(r))
     case 3:
       return each(() => {
         readCoreType(r)
@@ -80,17 +101,23 @@ function readSection(id: number, r: Reader, into: Definition[], depth: number): 
       into.push({ kind: 'component', component: readComponent(r, depth + 1), offset })
       return
     }
-    case 5: return each(() => readInstance(r))
-    case 6: return each(() => readAlias(r))
-    case 7: return each(() => ({ kind: 'type', def: readTypeDef(r) }))
-    case 8: return each(() => readCanon(r))
+    case 5:
+      return each(() => readInstance(r))
+    case 6:
+      return each(() => readAlias(r))
+    case 7:
+      return each(() => ({ kind: 'type', def: readTypeDef(r) }))
+    case 8:
+      return each(() => readCanon(r))
     case 9: {
       const func = r.u32()
-      if (r.vector(() => r.u32()).length > 0 || r.u32() !== 0) r.unsupported('start function with values')
+      if (r.vector(() => r.u32()).length > 0 || r.u32() !== 0)
+        r.unsupported('start function with values')
       into.push({ kind: 'start', func })
       return
     }
-    case 10: return each(() => ({ kind: 'import', name: readExternName(r), type: readExternType(r) }))
+    case 10:
+      return each(() => ({ kind: 'import', name: readExternName(r), type: readExternType(r) }))
     case 11:
       return each(() => ({
         kind: 'export',
@@ -98,8 +125,10 @@ function readSection(id: number, r: Reader, into: Definition[], depth: number): 
         item: readSortIndex(r),
         type: r.optional(() => readExternType(r)),
       }))
-    case 12: return r.unsupported('values')
-    default: return r.fail(`unknown section ${id}`)
+    case 12:
+      return r.unsupported('values')
+    default:
+      return r.fail(`unknown section ${id}`)
   }
 }
 
@@ -119,17 +148,27 @@ function readCoreInstance(r: Reader): Definition {
     return { kind: 'core instantiate', module, args }
   }
   if (form !== 1) r.fail(`unknown core instance 0x${form.toString(16)}`)
-  return { kind: 'core exports', exports: r.vector(() => [r.name(), readCoreSort(r), r.u32()] as const) }
+  return {
+    kind: 'core exports',
+    exports: r.vector(() => [r.name(), readCoreSort(r), r.u32()] as const),
+  }
 }
 
 function readInstance(r: Reader): Definition {
   const form = r.byte()
   if (form === 0) {
     const component = r.u32()
-    return { kind: 'instantiate', component, args: r.vector(() => [r.name(), readSortIndex(r)] as const) }
+    return {
+      kind: 'instantiate',
+      component,
+      args: r.vector(() => [r.name(), readSortIndex(r)] as const),
+    }
   }
   if (form !== 1) r.fail(`unknown instance 0x${form.toString(16)}`)
-  return { kind: 'exports', exports: r.vector(() => [readExternName(r), readSortIndex(r)] as const) }
+  return {
+    kind: 'exports',
+    exports: r.vector(() => [readExternName(r), readSortIndex(r)] as const),
+  }
 }
 
 function readCanon(r: Reader): Definition {
@@ -144,10 +183,16 @@ function readCanon(r: Reader): Definition {
     case 0x01:
       if (r.byte() !== 0) r.fail('unknown lower')
       return { kind: 'lower', func: r.u32(), options: readOptions(r) }
-    case 0x02: return { kind: 'resource.new', type: r.u32() }
-    case 0x03: return { kind: 'resource.drop', type: r.u32() }
-    case 0x04: return { kind: 'resource.rep', type: r.u32() }
-    default: return r.unsupported(`canonical built-in 0x${code.toString(16)} (asynchronous components, WASI 0.3)`)
+    case 0x02:
+      return { kind: 'resource.new', type: r.u32() }
+    case 0x03:
+      return { kind: 'resource.drop', type: r.u32() }
+    case 0x04:
+      return { kind: 'resource.rep', type: r.u32() }
+    default:
+      return r.unsupported(
+        `canonical built-in 0x${code.toString(16)} (asynchronous components, WASI 0.3)`,
+      )
   }
 }
 
@@ -162,7 +207,9 @@ function readOptions(r: Reader): CanonOptions {
   r.vector(() => {
     const code = r.byte()
     switch (code) {
-      case 0x00: case 0x01: case 0x02:
+      case 0x00:
+      case 0x01:
+      case 0x02:
         once(encoding)
         encoding = (['utf8', 'utf16', 'latin1+utf16'] as const)[code]
         return
@@ -178,8 +225,11 @@ function readOptions(r: Reader): CanonOptions {
         once(postReturn)
         postReturn = r.u32()
         return
-      case 0x06: case 0x07: return r.unsupported('asynchronous lift or lower (WASI 0.3)')
-      default: return r.unsupported(`canonical option 0x${code.toString(16)}`)
+      case 0x06:
+      case 0x07:
+        return r.unsupported('asynchronous lift or lower (WASI 0.3)')
+      default:
+        return r.unsupported(`canonical option 0x${code.toString(16)}`)
     }
   })
   return { encoding: encoding ?? 'utf8', memory, realloc, postReturn }

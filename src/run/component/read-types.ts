@@ -1,21 +1,52 @@
-import type { Alias, CoreSort, Declaration, ExternType, Labelled, Primitive, Sort, TypeDef, ValueType } from './model.ts'
+import type {
+  Alias,
+  CoreSort,
+  Declaration,
+  ExternType,
+  Labelled,
+  Primitive,
+  Sort,
+  TypeDef,
+  ValueType,
+} from './model.ts'
 import type { Reader } from './reader.ts'
 
 /** Types within types: no toolchain comes near; keeps hostile input off the stack. */
 export const MAX_DEPTH = 100
 
 const PRIMITIVES: ReadonlyMap<number, Primitive> = new Map([
-  [0x7f, 'bool'], [0x7e, 's8'], [0x7d, 'u8'], [0x7c, 's16'], [0x7b, 'u16'], [0x7a, 's32'], [0x79, 'u32'],
-  [0x78, 's64'], [0x77, 'u64'], [0x76, 'f32'], [0x75, 'f64'], [0x74, 'char'], [0x73, 'string'],
+  [0x7f, 'bool'],
+  [0x7e, 's8'],
+  [0x7d, 'u8'],
+  [0x7c, 's16'],
+  [0x7b, 'u16'],
+  [0x7a, 's32'],
+  [0x79, 'u32'],
+  [0x78, 's64'],
+  [0x77, 'u64'],
+  [0x76, 'f32'],
+  [0x75, 'f64'],
+  [0x74, 'char'],
+  [0x73, 'string'],
 ])
 
 const SORTS: ReadonlyMap<number, Sort> = new Map([
-  [1, 'func'], [2, 'value'], [3, 'type'], [4, 'component'], [5, 'instance'],
+  [1, 'func'],
+  [2, 'value'],
+  [3, 'type'],
+  [4, 'component'],
+  [5, 'instance'],
 ])
 
 const CORE_SORTS: ReadonlyMap<number, CoreSort> = new Map([
-  [0x00, 'func'], [0x01, 'table'], [0x02, 'memory'], [0x03, 'global'], [0x04, 'tag'],
-  [0x10, 'type'], [0x11, 'module'], [0x12, 'instance'],
+  [0x00, 'func'],
+  [0x01, 'table'],
+  [0x02, 'memory'],
+  [0x03, 'global'],
+  [0x04, 'tag'],
+  [0x10, 'type'],
+  [0x11, 'module'],
+  [0x12, 'instance'],
 ])
 
 export function readCoreSort(r: Reader): CoreSort {
@@ -53,16 +84,21 @@ export function readExternType(r: Reader): ExternType {
     case 0x00:
       if (r.byte() !== 0x11) r.fail('a core import can only be a module')
       return { kind: 'core module', index: r.u32() }
-    case 0x01: return { kind: 'func', index: r.u32() }
-    case 0x02: return r.unsupported('values')
+    case 0x01:
+      return { kind: 'func', index: r.u32() }
+    case 0x02:
+      return r.unsupported('values')
     case 0x03: {
       const bound = r.byte()
       if (bound > 1) r.fail(`unknown type bound 0x${bound.toString(16)}`)
       return { kind: 'type', equals: bound === 0 ? r.u32() : undefined }
     }
-    case 0x04: return { kind: 'component', index: r.u32() }
-    case 0x05: return { kind: 'instance', index: r.u32() }
-    default: return r.fail(`unknown extern type 0x${code.toString(16)}`)
+    case 0x04:
+      return { kind: 'component', index: r.u32() }
+    case 0x05:
+      return { kind: 'instance', index: r.u32() }
+    default:
+      return r.fail(`unknown extern type 0x${code.toString(16)}`)
   }
 }
 
@@ -70,10 +106,14 @@ export function readAlias(r: Reader): Alias {
   const sort = readSort(r)
   const target = r.byte()
   switch (target) {
-    case 0x00: return { kind: 'alias', sort, from: 'export', instance: r.u32(), name: r.name() }
-    case 0x01: return { kind: 'alias', sort, from: 'core export', instance: r.u32(), name: r.name() }
-    case 0x02: return { kind: 'alias', sort, from: 'outer', count: r.u32(), index: r.u32() }
-    default: return r.fail(`unknown alias target 0x${target.toString(16)}`)
+    case 0x00:
+      return { kind: 'alias', sort, from: 'export', instance: r.u32(), name: r.name() }
+    case 0x01:
+      return { kind: 'alias', sort, from: 'core export', instance: r.u32(), name: r.name() }
+    case 0x02:
+      return { kind: 'alias', sort, from: 'outer', count: r.u32(), index: r.u32() }
+    default:
+      return r.fail(`unknown alias target 0x${target.toString(16)}`)
   }
 }
 
@@ -83,7 +123,8 @@ function some<T>(r: Reader, what: string, items: T[]): T[] {
 }
 
 function distinct<T>(r: Reader, what: string, items: T[], label: (item: T) => string): T[] {
-  if (new Set(items.map((item) => label(item).toLowerCase())).size < items.length) r.fail(`${what} repeats a name`)
+  if (new Set(items.map((item) => label(item).toLowerCase())).size < items.length)
+    r.fail(`${what} repeats a name`)
   return items
 }
 
@@ -95,7 +136,10 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
   if (primitive !== undefined) return { kind: 'primitive', type: primitive }
   switch (code) {
     case 0x72:
-      return { kind: 'record', fields: distinct(r, 'record', some(r, 'record', r.vector(labelled)), ([l]) => l) }
+      return {
+        kind: 'record',
+        fields: distinct(r, 'record', some(r, 'record', r.vector(labelled)), ([l]) => l),
+      }
     case 0x71: {
       const cases = r.vector((): readonly [string, ValueType | undefined] => {
         const label = r.name()
@@ -103,42 +147,93 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
         if (r.byte() !== 0) r.unsupported('variant case that refines another')
         return [label, type]
       })
-      return { kind: 'variant', cases: distinct(r, 'variant', some(r, 'variant', cases), ([l]) => l) }
+      return {
+        kind: 'variant',
+        cases: distinct(r, 'variant', some(r, 'variant', cases), ([l]) => l),
+      }
     }
-    case 0x70: return { kind: 'list', element: readValueType(r) }
-    case 0x6f: return { kind: 'tuple', elements: some(r, 'tuple', r.vector(() => readValueType(r))) }
+    case 0x70:
+      return { kind: 'list', element: readValueType(r) }
+    case 0x6f:
+      return {
+        kind: 'tuple',
+        elements: some(
+          r,
+          'tuple',
+          r.vector(() => readValueType(r)),
+        ),
+      }
     case 0x6e: {
-      const labels = distinct(r, 'flags', some(r, 'flags', r.vector(() => r.name())), (l) => l)
+      const labels = distinct(
+        r,
+        'flags',
+        some(
+          r,
+          'flags',
+          r.vector(() => r.name()),
+        ),
+        (l) => l,
+      )
       if (labels.length > 32) r.unsupported('more than 32 flags')
       return { kind: 'flags', labels }
     }
-    case 0x6d: return { kind: 'enum', labels: distinct(r, 'enum', some(r, 'enum', r.vector(() => r.name())), (l) => l) }
-    case 0x6b: return { kind: 'option', element: readValueType(r) }
-    case 0x6a: return { kind: 'result', ok: r.optional(() => readValueType(r)), err: r.optional(() => readValueType(r)) }
-    case 0x69: return { kind: 'own', resource: r.u32() }
-    case 0x68: return { kind: 'borrow', resource: r.u32() }
+    case 0x6d:
+      return {
+        kind: 'enum',
+        labels: distinct(
+          r,
+          'enum',
+          some(
+            r,
+            'enum',
+            r.vector(() => r.name()),
+          ),
+          (l) => l,
+        ),
+      }
+    case 0x6b:
+      return { kind: 'option', element: readValueType(r) }
+    case 0x6a:
+      return {
+        kind: 'result',
+        ok: r.optional(() => readValueType(r)),
+        err: r.optional(() => readValueType(r)),
+      }
+    case 0x69:
+      return { kind: 'own', resource: r.u32() }
+    case 0x68:
+      return { kind: 'borrow', resource: r.u32() }
     case 0x67: {
       readValueType(r)
       r.u32()
       return { kind: 'unsupported', feature: 'fixed-length list' }
     }
-    case 0x66: case 0x65:
+    case 0x66:
+    case 0x65:
       r.optional(() => readValueType(r))
       return { kind: 'unsupported', feature: code === 0x66 ? 'stream' : 'future' }
-    case 0x64: return { kind: 'unsupported', feature: 'error-context' }
-    case 0x40: case 0x43: {
+    case 0x64:
+      return { kind: 'unsupported', feature: 'error-context' }
+    case 0x40:
+    case 0x43: {
       const params = distinct(r, 'function', r.vector(labelled), ([l]) => l)
       const result = readResult(r)
-      return code === 0x43 ? { kind: 'unsupported', feature: 'async function type' } : { kind: 'func', params, result }
+      return code === 0x43
+        ? { kind: 'unsupported', feature: 'async function type' }
+        : { kind: 'func', params, result }
     }
     case 0x3f: {
       if (r.byte() !== 0x7f) r.unsupported('resource representation other than i32')
       return { kind: 'resource', destructor: r.optional(() => r.u32()) }
     }
-    case 0x3e: return r.unsupported('async destructor')
-    case 0x41: return { kind: 'component', declarations: r.vector(() => readDeclaration(r, depth, true)) }
-    case 0x42: return { kind: 'instance', declarations: r.vector(() => readDeclaration(r, depth, false)) }
-    default: return r.fail(`unknown type 0x${code.toString(16)}`)
+    case 0x3e:
+      return r.unsupported('async destructor')
+    case 0x41:
+      return { kind: 'component', declarations: r.vector(() => readDeclaration(r, depth, true)) }
+    case 0x42:
+      return { kind: 'instance', declarations: r.vector(() => readDeclaration(r, depth, false)) }
+    default:
+      return r.fail(`unknown type 0x${code.toString(16)}`)
   }
 }
 
@@ -156,13 +251,17 @@ function readDeclaration(r: Reader, depth: number, imports: boolean): Declaratio
     case 0x00:
       readCoreType(r, depth + 1)
       return { kind: 'core type' }
-    case 0x01: return { kind: 'type', def: readTypeDef(r, depth + 1) }
-    case 0x02: return readAlias(r)
+    case 0x01:
+      return { kind: 'type', def: readTypeDef(r, depth + 1) }
+    case 0x02:
+      return readAlias(r)
     case 0x03:
       if (!imports) r.fail('an instance type has no imports')
       return { kind: 'import', name: readExternName(r), type: readExternType(r) }
-    case 0x04: return { kind: 'export', name: readExternName(r), type: readExternType(r) }
-    default: return r.fail(`unknown declaration 0x${code.toString(16)}`)
+    case 0x04:
+      return { kind: 'export', name: readExternName(r), type: readExternType(r) }
+    default:
+      return r.fail(`unknown declaration 0x${code.toString(16)}`)
   }
 }
 

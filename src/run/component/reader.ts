@@ -102,7 +102,10 @@ export function createReader(file: Uint8Array, start = 0, end: number = file.len
       return createReader(file, at - length, at)
     },
     unsupported(feature) {
-      throw new SpindleError('ERR_UNSUPPORTED', `component feature not supported: ${feature} (at byte ${at})`)
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        `component feature not supported: ${feature} (at byte ${at})`,
+      )
     },
   }
 }

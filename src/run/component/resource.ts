@@ -9,7 +9,9 @@ export interface GuestResource {
 }
 
 function toHost(type: ResourceType, representation: unknown): unknown {
-  return type.owner === undefined ? representation : ({ type, representation } satisfies GuestResource)
+  return type.owner === undefined
+    ? representation
+    : ({ type, representation } satisfies GuestResource)
 }
 
 function fromHost(type: ResourceType, value: unknown): unknown {
@@ -18,7 +20,8 @@ function fromHost(type: ResourceType, value: unknown): unknown {
     return value
   }
   const resource = value as GuestResource | undefined
-  if (resource?.type !== type) throw new TypeError(`a host gave something else where a ${type.name} is due`)
+  if (resource?.type !== type)
+    throw new TypeError(`a host gave something else where a ${type.name} is due`)
   return resource.representation
 }
 
@@ -46,11 +49,13 @@ export function own(type: ResourceType): CodecBody {
     'own',
     ({ instance }, index) => {
       const handle = instance.handles.get(index, type)
-      if (handle.scope !== undefined) trap(`handle ${index} (${type.name}) is borrowed and can't be given away`)
+      if (handle.scope !== undefined)
+        trap(`handle ${index} (${type.name}) is borrowed and can't be given away`)
       instance.handles.remove(index, type)
       return toHost(type, handle.representation)
     },
-    ({ instance }, value) => instance.handles.add({ type, representation: fromHost(type, value), lends: 0 }),
+    ({ instance }, value) =>
+      instance.handles.add({ type, representation: fromHost(type, value), lends: 0 }),
   )
 }
 

@@ -63,15 +63,18 @@ export function trap(message: string): never {
 
 /** What went wrong inside a guest, as this library says it; also poisons the tree. */
 export function poison(store: Store, error: unknown): unknown {
-  store.failure ??= isSpindleError(error) || !(error instanceof Error)
-    ? error
-    : new SpindleError('ERR_TRAP', `component trapped: ${error.message}`, { cause: error })
+  store.failure ??=
+    isSpindleError(error) || !(error instanceof Error)
+      ? error
+      : new SpindleError('ERR_TRAP', `component trapped: ${error.message}`, { cause: error })
   return store.failure
 }
 
 export function assertAlive(store: Store): void {
   if (store.failure !== undefined) {
-    throw new SpindleError('ERR_TRAP', 'component has trapped before: instantiate it anew', { cause: store.failure })
+    throw new SpindleError('ERR_TRAP', 'component has trapped before: instantiate it anew', {
+      cause: store.failure,
+    })
   }
 }
 

@@ -18,7 +18,8 @@ export function loadString(call: Call, at: number, units: number): string {
   const bytes = views(call).bytes.subarray(at, at + units)
   // Not TextDecoder: its "latin1" is windows-1252.
   let text = ''
-  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096))
+  for (let i = 0; i < bytes.length; i += 4096)
+    text += String.fromCharCode(...bytes.subarray(i, i + 4096))
   return text
 }
 
@@ -27,7 +28,13 @@ function checkRange(call: Call, at: number, length: number, align: number): void
   assertRange(call, at, length, align)
 }
 
-function decode(call: Call, decoder: TextDecoder, at: number, length: number, align: number): string {
+function decode(
+  call: Call,
+  decoder: TextDecoder,
+  at: number,
+  length: number,
+  align: number,
+): string {
   checkRange(call, at, length, align)
   try {
     // A copy where memory is shared would be needed; components have no shared memory.
@@ -39,7 +46,8 @@ function decode(call: Call, decoder: TextDecoder, at: number, length: number, al
 
 /** Writes a string into the guest's memory; resolves to its pointer and units. */
 export function storeString(call: Call, value: string): readonly [at: number, units: number] {
-  if (typeof value !== 'string') throw new TypeError(`a host gave ${typeof value} where a string is due`)
+  if (typeof value !== 'string')
+    throw new TypeError(`a host gave ${typeof value} where a string is due`)
   if (call.encoding === 'utf8') {
     // Lone surrogates become U+FFFD, as the canonical ABI asks.
     const bytes = encoder.encode(value)
@@ -61,5 +69,8 @@ export function storeString(call: Call, value: string): readonly [at: number, un
 }
 
 function wellFormed(text: string): string {
-  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd')
+  return text.replace(
+    /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+    '\ufffd',
+  )
 }

@@ -89,13 +89,18 @@ export function codecOf(type: ValueType, scope: Scope, depth = 0): Codec {
 
 function codecOfDef(def: TypeDef, scope: Scope, depth: number): Codec {
   if (depth > MAX_DEPTH) {
-    throw new SpindleError('ERR_LIMIT_EXCEEDED', `component has types nested more than ${MAX_DEPTH} deep`)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `component has types nested more than ${MAX_DEPTH} deep`,
+    )
   }
   const of = (type: ValueType): Codec => codecOf(type, scope, depth)
-  const maybe = (type: ValueType | undefined): Codec | undefined => (type === undefined ? undefined : of(type))
+  const maybe = (type: ValueType | undefined): Codec | undefined =>
+    type === undefined ? undefined : of(type)
   const table = scope.codecs
   switch (def.kind) {
-    case 'primitive': return of(def.type)
+    case 'primitive':
+      return of(def.type)
     case 'list': {
       const element = of(def.element)
       return intern(table, `list ${element.id}`, () => list(element))
@@ -121,15 +126,21 @@ function codecOfDef(def: TypeDef, scope: Scope, depth: number): Codec {
       const err = maybe(def.err)
       return intern(table, `result ${ok?.id},${err?.id}`, () => result(ok, err))
     }
-    case 'flags': return intern(table, `flags ${JSON.stringify(def.labels)}`, () => flags(def.labels))
-    case 'enum': return intern(table, `enum ${JSON.stringify(def.labels)}`, () => enumeration(def.labels))
-    case 'own': case 'borrow': {
+    case 'flags':
+      return intern(table, `flags ${JSON.stringify(def.labels)}`, () => flags(def.labels))
+    case 'enum':
+      return intern(table, `enum ${JSON.stringify(def.labels)}`, () => enumeration(def.labels))
+    case 'own':
+    case 'borrow': {
       const type = resourceAt(scope, def.resource)
-      return intern(table, `${def.kind} #${resourceId(type)}`, () => (def.kind === 'own' ? own : borrow)(type))
+      return intern(table, `${def.kind} #${resourceId(type)}`, () =>
+        (def.kind === 'own' ? own : borrow)(type),
+      )
     }
     case 'unsupported':
       throw new SpindleError('ERR_UNSUPPORTED', `component feature not supported: ${def.feature}`)
-    default: return invalid(`a ${def.kind} type is used as a value`)
+    default:
+      return invalid(`a ${def.kind} type is used as a value`)
   }
 }
 
@@ -154,9 +165,12 @@ function makeSignature({ def, scope }: ScopedType): Signature {
     key: `${params.map((codec) => codec.id).join()} ${returns?.id}`,
     params,
     result: returns,
-    spilled: flat.length > MAX_FLAT_PARAMS
-      ? intern(scope.codecs, `tuple ${params.map((codec) => codec.id).join()}`, () => tuple(params))
-      : undefined,
+    spilled:
+      flat.length > MAX_FLAT_PARAMS
+        ? intern(scope.codecs, `tuple ${params.map((codec) => codec.id).join()}`, () =>
+            tuple(params),
+          )
+        : undefined,
     returned: (returns?.flat.length ?? 0) > 1,
   }
 }

@@ -9,16 +9,20 @@ const WELL_KNOWN = '/.well-known/spin/'
 export function builtInResponse(path: string, app: RunApp): Response | undefined {
   if (!path.startsWith(WELL_KNOWN)) return undefined
   switch (path.slice(WELL_KNOWN.length)) {
-    case 'health': return new Response('OK')
+    case 'health':
+      return new Response('OK')
     case 'info': {
       const info = {
         name: app.name,
         ...(app.version !== undefined && { version: app.version }),
         ...(app.imageDigest !== undefined && { oci_image_digest: app.imageDigest }),
       }
-      return new Response(JSON.stringify(info, null, 2), { headers: { 'content-type': 'application/json' } })
+      return new Response(JSON.stringify(info, null, 2), {
+        headers: { 'content-type': 'application/json' },
+      })
     }
-    default: return new Response(null, { status: 404 })
+    default:
+      return new Response(null, { status: 404 })
   }
 }
 
@@ -29,15 +33,23 @@ export function staticResponse(id: string, config: Json): () => Response {
   const headers = isJsonObject(table['headers']) ? (table['headers'] as Record<string, string>) : {}
   const text = typeof table['body'] === 'string' ? table['body'] : ''
   const make = (): Response => {
-    const response = new Response(hasNoBody(status as number) ? null : text, { status: status as number, headers })
+    const response = new Response(hasNoBody(status as number) ? null : text, {
+      status: status as number,
+      headers,
+    })
     // Spin sends no type unless the manifest names one.
-    if (!Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')) response.headers.delete('content-type')
+    if (!Object.keys(headers).some((name) => name.toLowerCase() === 'content-type'))
+      response.headers.delete('content-type')
     return response
   }
   try {
     make()
   } catch (cause) {
-    throw new SpindleError('ERR_APP_INVALID', `static_response of trigger "${id}" is no response: ${(cause as Error).message}`, { cause })
+    throw new SpindleError(
+      'ERR_APP_INVALID',
+      `static_response of trigger "${id}" is no response: ${(cause as Error).message}`,
+      { cause },
+    )
   }
   return make
 }

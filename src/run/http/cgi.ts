@@ -5,7 +5,10 @@ import { appendHeader, fullUrl, hostOf } from './headers.ts'
 const NOT_PASSED: ReadonlySet<string> = new Set(['HTTP_AUTHORIZATION', 'HTTP_CONNECTION'])
 
 /** The environment of a WAGI program. @see Spin, `crates/http/src/wagi` */
-export function wagiEnvironment(execution: Execution, bodySize: number): ReadonlyArray<readonly [string, string]> {
+export function wagiEnvironment(
+  execution: Execution,
+  bodySize: number,
+): ReadonlyArray<readonly [string, string]> {
   const { request, match, base, clientAddress } = execution
   const url = new URL(request.url)
   const host = hostOf(request)
@@ -43,7 +46,8 @@ export function wagiEnvironment(execution: Execution, bodySize: number): Readonl
   env.set('X_RAW_COMPONENT_ROUTE', raw)
   env.set('X_COMPONENT_ROUTE', route)
   env.set('X_CLIENT_ADDR', clientAddress)
-  for (const [param, value] of match.params) env.set(`X_PATH_MATCH_${param.toUpperCase().replaceAll('-', '_')}`, value)
+  for (const [param, value] of match.params)
+    env.set(`X_PATH_MATCH_${param.toUpperCase().replaceAll('-', '_')}`, value)
   return [...env]
 }
 
@@ -58,24 +62,30 @@ function decodePath(path: string): string {
 /** Arguments by the trigger's template. */
 export function wagiArguments(template: string, { request }: Execution): readonly string[] {
   const { pathname, search } = new URL(request.url)
-  return template
-    // Functions, so that a `$` in the query stays what it is.
-    .replaceAll('${SCRIPT_NAME}', () => pathname)
-    .replaceAll('${ARGS}', () => search.slice(1).replaceAll('&', ' '))
-    .split(' ')
-    .filter((argument, i) => i === 0 || argument !== '')
+  return (
+    template
+      // Functions, so that a `$` in the query stays what it is.
+      .replaceAll('${SCRIPT_NAME}', () => pathname)
+      .replaceAll('${ARGS}', () => search.slice(1).replaceAll('&', ' '))
+      .split(' ')
+      .filter((argument, i) => i === 0 || argument !== '')
+  )
 }
 
 /** What a WAGI program printed, as a response. Throws `ERR_TRAP` when it isn't one. */
 export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
   if (output.length === 0) throw new SpindleError('ERR_TRAP', 'the program printed nothing')
   const end = headerEnd(output)
-  if (end === undefined) throw new SpindleError('ERR_TRAP', 'the program printed no blank line after its headers')
+  if (end === undefined)
+    throw new SpindleError('ERR_TRAP', 'the program printed no blank line after its headers')
   const headers = new Headers()
   let status = 200
   let hasStatus = false
   let sufficient = false
-  for (const line of new TextDecoder().decode(output.subarray(0, end)).replaceAll('\r', '').split('\n')) {
+  for (const line of new TextDecoder()
+    .decode(output.subarray(0, end))
+    .replaceAll('\r', '')
+    .split('\n')) {
     const colon = line.indexOf(':')
     if (colon < 1) continue
     const name = line.slice(0, colon).trim().toLowerCase()
@@ -90,8 +100,10 @@ export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
     headers.delete(name)
     appendHeader(headers, name, value)
   }
-  if (!sufficient) throw new SpindleError('ERR_TRAP', 'the program printed no content-type, status or location')
-  if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the program answered with the status ${status}`)
+  if (!sufficient)
+    throw new SpindleError('ERR_TRAP', 'the program printed no content-type, status or location')
+  if (!isStatus(status))
+    throw new SpindleError('ERR_TRAP', `the program answered with the status ${status}`)
   const body = isHead || hasNoBody(status) ? null : (output.slice(end) as Uint8Array<ArrayBuffer>)
   return new Response(body, { status, headers })
 }

@@ -24,7 +24,10 @@ export function fullUrl(request: Request): string {
  *
  * They follow what the client sent, of the same names too: a component reads the last.
  */
-export function spinHeaders(request: Request, { match, base, clientAddress }: RequestFacts): ReadonlyArray<readonly [string, string]> {
+export function spinHeaders(
+  request: Request,
+  { match, base, clientAddress }: RequestFacts,
+): ReadonlyArray<readonly [string, string]> {
   const { route, params, pathInfo } = match
   return [
     ['spin-path-info', pathInfo],
@@ -34,7 +37,10 @@ export function spinHeaders(request: Request, { match, base, clientAddress }: Re
     ['spin-raw-component-route', route.raw],
     ['spin-component-route', withoutWildcard(route.raw)],
     ['spin-client-addr', clientAddress],
-    ...Array.from(params, ([name, value]) => [`spin-path-match-${name.toLowerCase()}`, value] as const),
+    ...Array.from(
+      params,
+      ([name, value]) => [`spin-path-match-${name.toLowerCase()}`, value] as const,
+    ),
   ]
 }
 
@@ -43,7 +49,10 @@ function withoutWildcard(route: string): string {
 }
 
 /** All headers that a component gets: the client's but those of the connection, the host, Spin's. */
-export function componentHeaders(request: Request, facts: RequestFacts): ReadonlyArray<readonly [string, string]> {
+export function componentHeaders(
+  request: Request,
+  facts: RequestFacts,
+): ReadonlyArray<readonly [string, string]> {
   const given = [...request.headers].filter(([name]) => name !== 'connection' && name !== 'host')
   // A page's request hides its host; a component may count on it.
   return [['host', hostOf(request)], ...given, ...spinHeaders(request, facts)]
@@ -53,7 +62,10 @@ export function componentHeaders(request: Request, facts: RequestFacts): Readonl
 export function appendHeader(headers: Headers, name: string, value: string): void {
   const problem = fieldProblem(name, latin1(value))
   if (problem === 'invalid-syntax') {
-    throw new SpindleError('ERR_TRAP', `the component answered with an invalid header ${JSON.stringify(name)}`)
+    throw new SpindleError(
+      'ERR_TRAP',
+      `the component answered with an invalid header ${JSON.stringify(name)}`,
+    )
   }
   if (problem === undefined) headers.append(name, value)
 }

@@ -5,7 +5,8 @@ export interface Limiter {
 }
 
 export function createLimiter(limit: number): Limiter {
-  if (!Number.isInteger(limit) || limit < 1) throw new TypeError(`"concurrency" must be a positive integer, not ${limit}`)
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new TypeError(`"concurrency" must be a positive integer, not ${limit}`)
   let running = 0
   const queue = new Set<() => void>()
   const release = (): (() => void) => {

@@ -1,5 +1,12 @@
 import { SpindleError } from '../../errors.ts'
-import { allowsSelf, allowsUrl, expandServiceChaining, isUnsetHost, readAllowedHost, type AllowedHost } from '../../spin/outbound-hosts.ts'
+import {
+  allowsSelf,
+  allowsUrl,
+  expandServiceChaining,
+  isUnsetHost,
+  readAllowedHost,
+  type AllowedHost,
+} from '../../spin/outbound-hosts.ts'
 import type { FetchLike } from '../../types.ts'
 import type { RunApp, RunComponent } from '../run-app.ts'
 import type { Variables } from '../spin/variables.ts'
@@ -18,7 +25,11 @@ export interface OutboundRoutes {
 }
 
 /** The hosts that a component's manifest grants it, variables put in. Throws `ERR_APP_INVALID`. */
-export function allowedHosts(app: RunApp, component: RunComponent, variables: Variables): readonly AllowedHost[] {
+export function allowedHosts(
+  app: RunApp,
+  component: RunComponent,
+  variables: Variables,
+): readonly AllowedHost[] {
   const hosts = component.allowedHosts.flatMap((text): readonly AllowedHost[] => {
     const resolved = variables.resolve(text)
     if (isUnsetHost(resolved)) return []
@@ -26,7 +37,10 @@ export function allowedHosts(app: RunApp, component: RunComponent, variables: Va
     if (!('problem' in host)) return [host]
     // What a variable holds may be a secret: then only the template is named.
     const why = resolved === text ? host.problem : `"${text}" with its variables put in is no host`
-    throw new SpindleError('ERR_APP_INVALID', `\`allowed_outbound_hosts\` of component "${component.id}" is malformed: ${why}`)
+    throw new SpindleError(
+      'ERR_APP_INVALID',
+      `\`allowed_outbound_hosts\` of component "${component.id}" is malformed: ${why}`,
+    )
   })
   return expandServiceChaining(hosts, [...app.components.keys()])
 }
@@ -36,7 +50,11 @@ export function allowedHosts(app: RunApp, component: RunComponent, variables: Va
  *
  * Redirects come back to the component as they are, so that where they lead is decided anew.
  */
-export function createOutbound(allowed: readonly AllowedHost[], component: RunComponent, routes: OutboundRoutes): FetchLike {
+export function createOutbound(
+  allowed: readonly AllowedHost[],
+  component: RunComponent,
+  routes: OutboundRoutes,
+): FetchLike {
   const deny = (what: string): never => {
     throw new SpindleError(
       'ERR_POLICY_REJECTED',
@@ -49,7 +67,9 @@ export function createOutbound(allowed: readonly AllowedHost[], component: RunCo
       return allowsSelf(allowed) ? routes.self(request) : deny('its own application')
     }
     if (!allowsUrl(allowed, request.url)) deny(url.origin)
-    const id = url.hostname.endsWith(CHAINING_SUFFIX) ? url.hostname.slice(0, -CHAINING_SUFFIX.length) : undefined
+    const id = url.hostname.endsWith(CHAINING_SUFFIX)
+      ? url.hostname.slice(0, -CHAINING_SUFFIX.length)
+      : undefined
     return id === undefined ? routes.fetch(request) : routes.component(id, request)
   }
 }

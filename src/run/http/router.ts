@@ -25,7 +25,11 @@ export interface RouteMatch<T> {
 export interface Router<T> {
   readonly routes: ReadonlyArray<Route<T>>
   /** Routes that can never be reached: another has the same pattern. */
-  readonly duplicates: ReadonlyArray<{ readonly route: string; readonly replaced: T; readonly effective: T }>
+  readonly duplicates: ReadonlyArray<{
+    readonly route: string
+    readonly replaced: T
+    readonly effective: T
+  }>
   /** By path as received: percent-encoded, without query. */
   match(path: string): RouteMatch<T> | undefined
 }
@@ -37,13 +41,17 @@ export function effectiveRoute(base: string, route: string): string {
 }
 
 /** Throws `ERR_APP_INVALID` for a route that is none. */
-export function createRouter<T>(base: string, entries: ReadonlyArray<{ readonly route: string; readonly target: T }>): Router<T> {
+export function createRouter<T>(
+  base: string,
+  entries: ReadonlyArray<{ readonly route: string; readonly target: T }>,
+): Router<T> {
   const byRaw = new Map<string, Route<T>>()
   const duplicates: Array<{ route: string; replaced: T; effective: T }> = []
   for (const { route, target } of entries) {
     const effective = effectiveRoute(base, route)
     const earlier = byRaw.get(route)
-    if (earlier !== undefined) duplicates.push({ route, replaced: earlier.target, effective: target })
+    if (earlier !== undefined)
+      duplicates.push({ route, replaced: earlier.target, effective: target })
     // A Map keeps the first one's place: the later trigger takes it over.
     byRaw.set(route, { effective, raw: route, target, tokens: parseRoute(effective) })
   }
@@ -71,7 +79,8 @@ function parseRoute(route: string): Token[] {
   const sections = trimmed.split('/')
   return sections.flatMap((section, i): Token[] => {
     const slash: Token[] = i === 0 ? [] : [{ kind: 'slash' }]
-    if (i === sections.length - 1 && (section === '...' || section === '*')) return [...slash, { kind: 'wildcard' }]
+    if (i === sections.length - 1 && (section === '...' || section === '*'))
+      return [...slash, { kind: 'wildcard' }]
     if (section.startsWith('*')) invalidRoute(route, 'a wildcard has no name and stands at the end')
     return [...slash, ...parseSection(section, route)]
   })
@@ -82,7 +91,8 @@ function parseSection(section: string, route: string): Token[] {
   const tokens: Token[] = []
   const literal = (text: string): void => {
     const last = tokens[tokens.length - 1]
-    if (last?.kind === 'literal') tokens[tokens.length - 1] = { kind: 'literal', text: last.text + text }
+    if (last?.kind === 'literal')
+      tokens[tokens.length - 1] = { kind: 'literal', text: last.text + text }
     else if (text !== '') tokens.push({ kind: 'literal', text })
   }
   section.split('.').forEach((piece, i) => {
@@ -106,7 +116,8 @@ function compare<T>(a: Route<T>, b: Route<T>): number {
     const difference = RANK[(a.tokens[i] as Token).kind] - RANK[(b.tokens[i] as Token).kind]
     if (difference !== 0) return difference
   }
-  const dots = (route: Route<T>): number => route.tokens.filter((token) => token.kind === 'literal' && token.text === '.').length
+  const dots = (route: Route<T>): number =>
+    route.tokens.filter((token) => token.kind === 'literal' && token.text === '.').length
   return dots(b) - dots(a) || a.tokens.length - b.tokens.length
 }
 
@@ -127,7 +138,9 @@ function matchRoute<T>(route: Route<T>, path: string): RouteMatch<T> | undefined
         else if (rest !== '' || next?.kind !== 'wildcard') return undefined
         break
       case 'param': {
-        const end = rest.search(next?.kind === 'literal' && next.text.startsWith('.') ? /[/.]/ : /\//)
+        const end = rest.search(
+          next?.kind === 'literal' && next.text.startsWith('.') ? /[/.]/ : /\//,
+        )
         const value = end === -1 ? rest : rest.slice(0, end)
         if (value === '') return undefined
         params.set(token.name, value)

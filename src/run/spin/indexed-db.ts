@@ -31,7 +31,10 @@ function completed(transaction: IDBTransaction): Promise<void> {
  */
 export function createIndexedDbKeyValue(name: string): KeyValueStore {
   if (typeof indexedDB === 'undefined') {
-    throw new SpindleError('ERR_UNSUPPORTED', 'there is no IndexedDB here: use createMemoryKeyValue, or a store of your own')
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      'there is no IndexedDB here: use createMemoryKeyValue, or a store of your own',
+    )
   }
   let opened: Promise<IDBDatabase> | undefined
   const open = (): Promise<IDBDatabase> => {
@@ -50,7 +53,8 @@ export function createIndexedDbKeyValue(name: string): KeyValueStore {
     return completed(transaction)
   }
   return {
-    get: async (key) => (await read((store) => store.get(key) as IDBRequest<Uint8Array | undefined>)) ?? undefined,
+    get: async (key) =>
+      (await read((store) => store.get(key) as IDBRequest<Uint8Array | undefined>)) ?? undefined,
     set: (key, value) => write((store) => void store.put(value, key)),
     delete: (key) => write((store) => void store.delete(key)),
     keys: async () => (await read((store) => store.getAllKeys())) as string[],

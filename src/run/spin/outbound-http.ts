@@ -27,7 +27,10 @@ function urlOf(uri: string): URL | undefined {
 }
 
 /** Sends one request of the interface before wasi:http; what goes wrong is a word of `http-error`. */
-export async function sendLegacy(send: FetchLike, request: LegacyRequest): Promise<Result<LegacyResponse, string>> {
+export async function sendLegacy(
+  send: FetchLike,
+  request: LegacyRequest,
+): Promise<Result<LegacyResponse, string>> {
   const url = urlOf(request.uri)
   if (url === undefined) return err('invalid-url')
   const method = request.method.toUpperCase()
@@ -42,9 +45,16 @@ export async function sendLegacy(send: FetchLike, request: LegacyRequest): Promi
       }),
     )
     const body = new Uint8Array(await response.arrayBuffer())
-    return ok({ status: response.status, headers: [...response.headers], body }) as Result<LegacyResponse, string>
+    return ok({ status: response.status, headers: [...response.headers], body }) as Result<
+      LegacyResponse,
+      string
+    >
   } catch (error) {
-    return err(isSpindleError(error) && error.code === 'ERR_POLICY_REJECTED' ? 'destination-not-allowed' : 'request-error')
+    return err(
+      isSpindleError(error) && error.code === 'ERR_POLICY_REJECTED'
+        ? 'destination-not-allowed'
+        : 'request-error',
+    )
   }
 }
 

@@ -17,7 +17,10 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
   for (const [name, { default: fallback }] of app.variables) {
     const value = Object.hasOwn(given, name) ? given[name] : fallback
     if (value === undefined) {
-      throw new SpindleError('ERR_APP_INVALID', `the application requires the variable "${name}": give it in the option "variables"`)
+      throw new SpindleError(
+        'ERR_APP_INVALID',
+        `the application requires the variable "${name}": give it in the option "variables"`,
+      )
     }
     values.set(name, value)
   }
@@ -31,14 +34,21 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
         if (value === undefined) missing = name
         return value
       })
-      if (text === undefined) throw new SpindleError('ERR_APP_INVALID', `no variable "${missing}" is declared in [variables]`)
+      if (text === undefined)
+        throw new SpindleError(
+          'ERR_APP_INVALID',
+          `no variable "${missing}" is declared in [variables]`,
+        )
       return text
     },
   }
 }
 
 /** Names as the component sees them; only what its own table lists. */
-export function createVariableHosts(component: RunComponent, variables: Variables): Readonly<Record<string, HostInterface>> {
+export function createVariableHosts(
+  component: RunComponent,
+  variables: Variables,
+): Readonly<Record<string, HostInterface>> {
   const get = (name: string): Result<string, { tag: string; val: string }> => {
     if (lowerSnakeProblem(name) !== undefined) return err({ tag: 'invalid-name', val: name })
     if (!Object.hasOwn(component.config, name)) return err({ tag: 'undefined', val: name })
@@ -57,7 +67,9 @@ export function createVariableHosts(component: RunComponent, variables: Variable
           const result = get(name)
           if (result.tag === 'ok') return result
           // As Spin translates its newer errors for older components.
-          const known = { 'invalid-name': 'invalid-key', undefined: 'provider' }[result.val?.tag ?? '']
+          const known = { 'invalid-name': 'invalid-key', undefined: 'provider' }[
+            result.val?.tag ?? ''
+          ]
           return err({ tag: known ?? 'other', val: result.val?.val })
         },
       },
@@ -67,7 +79,9 @@ export function createVariableHosts(component: RunComponent, variables: Variable
         get: (name: string) => {
           const result = get(name)
           if (result.tag === 'ok') return result
-          return result.val?.tag === 'provider' ? err({ tag: 'upstream', val: result.val.val }) : ok(undefined)
+          return result.val?.tag === 'provider'
+            ? err({ tag: 'upstream', val: result.val.val })
+            : ok(undefined)
         },
         'get-all': () => {
           const all: Array<readonly [string, string]> = []

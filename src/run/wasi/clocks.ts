@@ -42,7 +42,8 @@ export const monotonicClock: HostInterface = {
     'subscribe-instant': (when: bigint) => createTimer(when - monotonicNow()),
     'subscribe-duration': createTimer,
     // The draft of October 2023.
-    subscribe: (when: bigint, absolute: boolean) => createTimer(absolute ? when - monotonicNow() : when),
+    subscribe: (when: bigint, absolute: boolean) =>
+      createTimer(absolute ? when - monotonicNow() : when),
   },
 }
 

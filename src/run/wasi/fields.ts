@@ -11,8 +11,15 @@ const encoder = new TextEncoder()
 
 // What belongs to the connection, which is the host's. As Wasmtime's wasi:http has it.
 const FORBIDDEN: ReadonlySet<string> = new Set([
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection',
-  'transfer-encoding', 'upgrade', 'host', 'http2-settings',
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'http2-settings',
 ])
 
 // A response with more is a mistake or an attack on whoever reads it.
@@ -26,13 +33,19 @@ function isValue(value: Uint8Array): boolean {
 }
 
 /** Why a field can't be set, if it can't. */
-export function fieldProblem(name: string, value: Uint8Array): 'invalid-syntax' | 'forbidden' | undefined {
+export function fieldProblem(
+  name: string,
+  value: Uint8Array,
+): 'invalid-syntax' | 'forbidden' | undefined {
   if (!TOKEN.test(name) || !isValue(value)) return 'invalid-syntax'
   return FORBIDDEN.has(name.toLowerCase()) ? 'forbidden' : undefined
 }
 
 export function fieldsOf(headers: Iterable<readonly [string, string]>): Fields {
-  return { entries: Array.from(headers, ([name, value]) => [name, latin1(value)] as const), mutable: false }
+  return {
+    entries: Array.from(headers, ([name, value]) => [name, latin1(value)] as const),
+    mutable: false,
+  }
 }
 
 /** `Headers` carry bytes as characters up to U+00FF; what a host adds itself may be beyond. */
@@ -61,7 +74,12 @@ function is(name: string): (entry: readonly [string, Uint8Array]) => boolean {
   return ([given]) => given.toLowerCase() === wanted
 }
 
-function change(fields: Fields, name: string, values: readonly Uint8Array[], keep: boolean): Result {
+function change(
+  fields: Fields,
+  name: string,
+  values: readonly Uint8Array[],
+  keep: boolean,
+): Result {
   if (!fields.mutable) return err({ tag: 'immutable' })
   for (const value of values) {
     const problem = fieldProblem(name, value)
@@ -90,11 +108,14 @@ export const fieldsFunctions: HostInterface['functions'] = {
     return made.tag === 'ok' ? (made.val as Fields) : { entries: [], mutable: true }
   },
   '[static]fields.from-list': fromList,
-  '[method]fields.get': (fields: Fields, name: string) => fields.entries.filter(is(name)).map(([, value]) => value),
+  '[method]fields.get': (fields: Fields, name: string) =>
+    fields.entries.filter(is(name)).map(([, value]) => value),
   '[method]fields.has': (fields: Fields, name: string) => fields.entries.some(is(name)),
-  '[method]fields.set': (fields: Fields, name: string, values: readonly Uint8Array[]) => change(fields, name, values, false),
+  '[method]fields.set': (fields: Fields, name: string, values: readonly Uint8Array[]) =>
+    change(fields, name, values, false),
   '[method]fields.delete': (fields: Fields, name: string) => change(fields, name, [], false),
-  '[method]fields.append': (fields: Fields, name: string, value: Uint8Array) => change(fields, name, [value], true),
+  '[method]fields.append': (fields: Fields, name: string, value: Uint8Array) =>
+    change(fields, name, [value], true),
   '[method]fields.entries': (fields: Fields) => fields.entries,
   '[method]fields.clone': (fields: Fields): Fields => ({ entries: fields.entries, mutable: true }),
 }

@@ -27,7 +27,11 @@ const LONGEST_NAME = 255
  */
 export async function loadFileSystem(files: FileTree): Promise<DirectoryNode> {
   let count = 0
-  const directory = (): DirectoryNode & { entries: Map<string, Node> } => ({ kind: 'directory', entries: new Map(), id: ++count })
+  const directory = (): DirectoryNode & { entries: Map<string, Node> } => ({
+    kind: 'directory',
+    entries: new Map(),
+    id: ++count,
+  })
   const root = directory()
   for (const [path, content] of files) {
     const names = path.split('/').filter((name) => name !== '' && name !== '.')
@@ -45,7 +49,9 @@ export async function loadFileSystem(files: FileTree): Promise<DirectoryNode> {
 }
 
 export function bytesOf(content: Uint8Array | Content): Promise<Uint8Array> {
-  return content instanceof Uint8Array ? Promise.resolve(content) : readExactly(content, content.size, 'a file')
+  return content instanceof Uint8Array
+    ? Promise.resolve(content)
+    : readExactly(content, content.size, 'a file')
 }
 
 /**

@@ -47,7 +47,13 @@ function hash(node: Node): Result {
   return ok({ lower: BigInt(node.id), upper: 0n })
 }
 
-function open(self: Descriptor, _: unknown, path: string, how: OpenFlags, flags: DescriptorFlags): Result {
+function open(
+  self: Descriptor,
+  _: unknown,
+  path: string,
+  how: OpenFlags,
+  flags: DescriptorFlags,
+): Result {
   const found = at(self, path)
   if (!isNode(found)) return found.val === 'no-entry' && how.create ? READ_ONLY : found
   if (how.create && how.exclusive) return err('exist')
@@ -74,7 +80,9 @@ function readDirectory({ node }: Descriptor): Result {
 const types: HostInterface = {
   functions: {
     '[method]descriptor.read-via-stream': ({ node }: Descriptor, offset: bigint) =>
-      node.kind === 'file' ? ok(createBytesInput(node.bytes.subarray(Number(offset)))) : err('is-directory'),
+      node.kind === 'file'
+        ? ok(createBytesInput(node.bytes.subarray(Number(offset))))
+        : err('is-directory'),
     '[method]descriptor.read': read,
     '[method]descriptor.get-flags': () => ok({ read: true }),
     '[method]descriptor.get-type': ({ node }: Descriptor) => ok(typeOf(node)),
@@ -87,13 +95,16 @@ const types: HostInterface = {
     '[method]descriptor.read-directory': readDirectory,
     '[method]directory-entry-stream.read-directory-entry': (entries: Iterator<[string, Node]>) => {
       const next = entries.next()
-      return ok(next.done === true ? undefined : { type: typeOf(next.value[1]), name: next.value[0] })
+      return ok(
+        next.done === true ? undefined : { type: typeOf(next.value[1]), name: next.value[0] },
+      )
     },
     '[method]descriptor.readlink-at': (self: Descriptor, path: string) => {
       const found = at(self, path)
       return isNode(found) ? err('invalid') : found
     },
-    '[method]descriptor.is-same-object': (self: Descriptor, other: Descriptor) => self.node === other.node,
+    '[method]descriptor.is-same-object': (self: Descriptor, other: Descriptor) =>
+      self.node === other.node,
     '[method]descriptor.metadata-hash': ({ node }: Descriptor) => hash(node),
     '[method]descriptor.metadata-hash-at': (self: Descriptor, _: unknown, path: string) => {
       const found = at(self, path)
@@ -119,8 +130,11 @@ const types: HostInterface = {
 }
 
 /** `wasi:filesystem` over one read-only mount at `/`; without files there is none. */
-export function createFilesystem(root: DirectoryNode | undefined): Readonly<Record<string, HostInterface>> {
-  const directories = (): unknown => (root === undefined ? [] : [[{ node: root } satisfies Descriptor, '/']])
+export function createFilesystem(
+  root: DirectoryNode | undefined,
+): Readonly<Record<string, HostInterface>> {
+  const directories = (): unknown =>
+    root === undefined ? [] : [[{ node: root } satisfies Descriptor, '/']]
   return {
     'wasi:filesystem/types': types,
     'wasi:filesystem/preopens': { functions: { 'get-directories': directories } },

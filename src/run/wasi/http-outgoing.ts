@@ -2,7 +2,14 @@ import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
 import { fieldsOf, headersOf } from './fields.ts'
-import { methodOfVariant, type FutureResponse, type HttpError, type IncomingResponse, type OutgoingRequest, type RequestOptions } from './http-types.ts'
+import {
+  methodOfVariant,
+  type FutureResponse,
+  type HttpError,
+  type IncomingResponse,
+  type OutgoingRequest,
+  type RequestOptions,
+} from './http-types.ts'
 import { err, ok, type Result } from './result.ts'
 import { createBytesInput, createWebInput } from './streams.ts'
 
@@ -10,7 +17,12 @@ import { createBytesInput, createWebInput } from './streams.ts'
 export const SELF_ORIGIN = 'http://self.alt'
 
 export function urlOf(request: OutgoingRequest): URL | undefined {
-  const scheme = request.scheme?.tag === 'HTTP' ? 'http' : request.scheme?.tag === 'other' ? request.scheme.val : 'https'
+  const scheme =
+    request.scheme?.tag === 'HTTP'
+      ? 'http'
+      : request.scheme?.tag === 'other'
+        ? request.scheme.val
+        : 'https'
   const origin = request.authority === undefined ? SELF_ORIGIN : `${scheme}://${request.authority}`
   const path = request.path ?? '/'
   try {
@@ -26,13 +38,18 @@ export function incomingResponse(response: Response): IncomingResponse {
     status: response.status,
     headers: fieldsOf(response.headers),
     consumed: false,
-    body: { taken: false, open: () => (body === null ? createBytesInput(new Uint8Array()) : createWebInput(body)) },
+    body: {
+      taken: false,
+      open: () => (body === null ? createBytesInput(new Uint8Array()) : createWebInput(body)),
+    },
   }
 }
 
 function errorOf(error: unknown): HttpError {
-  if (isSpindleError(error) && error.code === 'ERR_POLICY_REJECTED') return { tag: 'HTTP-request-denied' }
-  if (error instanceof DOMException && error.name === 'TimeoutError') return { tag: 'HTTP-response-timeout' }
+  if (isSpindleError(error) && error.code === 'ERR_POLICY_REJECTED')
+    return { tag: 'HTTP-request-denied' }
+  if (error instanceof DOMException && error.name === 'TimeoutError')
+    return { tag: 'HTTP-response-timeout' }
   // What a network failure says may name internal hosts; the guest learns only that there was one.
   return { tag: 'destination-unavailable' }
 }
@@ -63,10 +80,15 @@ export function createOutgoingHandler(send: FetchLike): HostInterface {
     }
     // A guest that opens a body for GET must still be able to write it out.
     if (body !== undefined && !sends) void body.cancel()
-    const limit = options?.firstByte === undefined ? undefined : Number(options.firstByte / 1_000_000n)
-    const timer = limit === undefined
-      ? undefined
-      : setTimeout(() => abort.abort(new DOMException('no response in time', 'TimeoutError')), limit)
+    const limit =
+      options?.firstByte === undefined ? undefined : Number(options.firstByte / 1_000_000n)
+    const timer =
+      limit === undefined
+        ? undefined
+        : setTimeout(
+            () => abort.abort(new DOMException('no response in time', 'TimeoutError')),
+            limit,
+          )
     const future: FutureResponse = {
       outcome: undefined,
       taken: false,
@@ -76,7 +98,10 @@ export function createOutgoingHandler(send: FetchLike): HostInterface {
     const settled = send(made)
       .then((response) => {
         if (response.type === 'opaqueredirect') {
-          return err({ tag: 'internal-error', val: 'a page may not see redirects: ask for the final URL' })
+          return err({
+            tag: 'internal-error',
+            val: 'a page may not see redirects: ask for the final URL',
+          })
         }
         return ok(incomingResponse(response))
       })

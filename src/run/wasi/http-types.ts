@@ -80,7 +80,9 @@ const METHODS = ['get', 'head', 'post', 'put', 'delete', 'connect', 'options', '
 
 export function variantOfMethod(method: string): Variant {
   const tag = method.toLowerCase()
-  return METHODS.includes(tag) && tag.toUpperCase() === method ? { tag } : { tag: 'other', val: method }
+  return METHODS.includes(tag) && tag.toUpperCase() === method
+    ? { tag }
+    : { tag: 'other', val: method }
 }
 
 export function methodOfVariant(method: Variant): string {
@@ -109,7 +111,12 @@ function finish(body: OutgoingBody): Result {
   return ok()
 }
 
-function setter<K extends string>(target: Record<K, unknown>, key: K, value: unknown, valid: boolean): Result {
+function setter<K extends string>(
+  target: Record<K, unknown>,
+  key: K,
+  value: unknown,
+  valid: boolean,
+): Result {
   if (!valid) return err()
   target[key] = value
   return ok()
@@ -119,7 +126,11 @@ function setter<K extends string>(target: Record<K, unknown>, key: K, value: unk
 export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
   const body = (holder: OutgoingRequest | OutgoingResponse): Result => openBody(holder, createPipe)
   const timeout = (key: keyof RequestOptions): HostInterface['functions'] => {
-    const name = { connect: 'connect-timeout', firstByte: 'first-byte-timeout', betweenBytes: 'between-bytes-timeout' }[key]
+    const name = {
+      connect: 'connect-timeout',
+      firstByte: 'first-byte-timeout',
+      betweenBytes: 'between-bytes-timeout',
+    }[key]
     const get = (options: RequestOptions): unknown => options[key]
     const set = (options: RequestOptions, value: bigint | undefined): Result => {
       if (value === undefined) delete options[key]
@@ -144,7 +155,12 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
     '[method]incoming-request.headers': (request: IncomingRequest) => request.headers,
     '[method]incoming-request.consume': consume,
     '[constructor]outgoing-request': (headers: Fields): OutgoingRequest => ({
-      headers, method: { tag: 'get' }, scheme: undefined, authority: undefined, path: undefined, body: undefined,
+      headers,
+      method: { tag: 'get' },
+      scheme: undefined,
+      authority: undefined,
+      path: undefined,
+      body: undefined,
     }),
     '[method]outgoing-request.body': body,
     '[method]outgoing-request.method': (request: OutgoingRequest) => request.method,
@@ -155,17 +171,32 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
       setter(request, 'path', path, path === undefined || /^[\x21-\x7e]*$/.test(path)),
     '[method]outgoing-request.scheme': (request: OutgoingRequest) => request.scheme,
     '[method]outgoing-request.set-scheme': (request: OutgoingRequest, scheme?: Variant) =>
-      setter(request, 'scheme', scheme, scheme?.tag !== 'other' || /^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme.val ?? '')),
+      setter(
+        request,
+        'scheme',
+        scheme,
+        scheme?.tag !== 'other' || /^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme.val ?? ''),
+      ),
     '[method]outgoing-request.authority': (request: OutgoingRequest) => request.authority,
     '[method]outgoing-request.set-authority': (request: OutgoingRequest, authority?: string) =>
-      setter(request, 'authority', authority, authority === undefined || /^[^\s/?#@\\]+$/.test(authority)),
-    '[method]outgoing-request.headers': (request: OutgoingRequest): Fields => ({ ...request.headers, mutable: false }),
+      setter(
+        request,
+        'authority',
+        authority,
+        authority === undefined || /^[^\s/?#@\\]+$/.test(authority),
+      ),
+    '[method]outgoing-request.headers': (request: OutgoingRequest): Fields => ({
+      ...request.headers,
+      mutable: false,
+    }),
     '[constructor]request-options': (): RequestOptions => ({}),
     ...timeout('connect'),
     ...timeout('firstByte'),
     ...timeout('betweenBytes'),
-    '[static]response-outparam.set': (outparam: ResponseOutparam, response: Result<OutgoingResponse, HttpError>) =>
-      outparam.set(response),
+    '[static]response-outparam.set': (
+      outparam: ResponseOutparam,
+      response: Result<OutgoingResponse, HttpError>,
+    ) => outparam.set(response),
     '[method]response-outparam.send-informational': () => ok(),
     '[method]incoming-response.status': (response: IncomingResponse) => response.status,
     '[method]incoming-response.headers': (response: IncomingResponse) => response.headers,
@@ -183,11 +214,18 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
       future.taken = true
       return ok(ok(undefined))
     },
-    '[constructor]outgoing-response': (headers: Fields): OutgoingResponse => ({ headers, status: 200, body: undefined }),
+    '[constructor]outgoing-response': (headers: Fields): OutgoingResponse => ({
+      headers,
+      status: 200,
+      body: undefined,
+    }),
     '[method]outgoing-response.status-code': (response: OutgoingResponse) => response.status,
     '[method]outgoing-response.set-status-code': (response: OutgoingResponse, status: number) =>
       setter(response, 'status', status, status >= 100 && status <= 999),
-    '[method]outgoing-response.headers': (response: OutgoingResponse): Fields => ({ ...response.headers, mutable: false }),
+    '[method]outgoing-response.headers': (response: OutgoingResponse): Fields => ({
+      ...response.headers,
+      mutable: false,
+    }),
     '[method]outgoing-response.body': body,
     '[method]outgoing-body.write': (outgoing: OutgoingBody) => {
       if (outgoing.taken) return err()
@@ -197,7 +235,8 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
     },
     '[static]outgoing-body.finish': finish,
     '[resource-drop]outgoing-body': (outgoing: OutgoingBody) => {
-      if (!outgoing.finished) outgoing.pipe.fail(new Error('the component dropped the body before its end'))
+      if (!outgoing.finished)
+        outgoing.pipe.fail(new Error('the component dropped the body before its end'))
     },
     '[method]future-incoming-response.subscribe': (future: FutureResponse) => future.pollable,
     '[method]future-incoming-response.get': (future: FutureResponse) => {

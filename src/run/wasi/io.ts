@@ -26,7 +26,7 @@ function bounded(length: bigint): number {
 function read(stream: InputStream, length: bigint): Result<Uint8Array> {
   try {
     const bytes = stream.read(bounded(length))
-    return bytes === undefined ? CLOSED as Result<Uint8Array> : ok(bytes) as Result<Uint8Array>
+    return bytes === undefined ? (CLOSED as Result<Uint8Array>) : (ok(bytes) as Result<Uint8Array>)
   } catch (error) {
     return failed(error) as Result<Uint8Array>
   }
@@ -41,7 +41,10 @@ function write(stream: OutputStream, bytes: Uint8Array): Result {
   const room = stream.room()
   if (room === undefined) return CLOSED
   if (bytes.length > room) {
-    throw new SpindleError('ERR_TRAP', `component trapped: it writes ${bytes.length} bytes where ${room} are permitted`)
+    throw new SpindleError(
+      'ERR_TRAP',
+      `component trapped: it writes ${bytes.length} bytes where ${room} are permitted`,
+    )
   }
   stream.write(bytes)
   return ok()
@@ -115,16 +118,25 @@ export const ioStreams: HostInterface = {
     },
     '[method]output-stream.write': write,
     '[method]output-stream.blocking-write-and-flush': writeAll,
-    '[method]output-stream.flush': (stream: OutputStream) => (stream.room() === undefined ? CLOSED : ok()),
+    '[method]output-stream.flush': (stream: OutputStream) =>
+      stream.room() === undefined ? CLOSED : ok(),
     '[method]output-stream.blocking-flush': flush,
     '[method]output-stream.subscribe': (stream: OutputStream) => stream.pollable,
     '[method]output-stream.write-zeroes': (stream: OutputStream, length: bigint) =>
       write(stream, new Uint8Array(bounded(length))),
-    '[method]output-stream.blocking-write-zeroes-and-flush': (stream: OutputStream, length: bigint) =>
-      writeAll(stream, new Uint8Array(bounded(length))),
+    '[method]output-stream.blocking-write-zeroes-and-flush': (
+      stream: OutputStream,
+      length: bigint,
+    ) => writeAll(stream, new Uint8Array(bounded(length))),
     '[method]output-stream.splice': splice,
-    '[method]output-stream.blocking-splice': (output: OutputStream, input: InputStream, length: bigint) =>
-      whenReady(output.pollable, () => whenReady(input.pollable, () => splice(output, input, length))),
+    '[method]output-stream.blocking-splice': (
+      output: OutputStream,
+      input: InputStream,
+      length: bigint,
+    ) =>
+      whenReady(output.pollable, () =>
+        whenReady(input.pollable, () => splice(output, input, length)),
+      ),
   },
   waits: new Set([
     '[method]input-stream.blocking-read',

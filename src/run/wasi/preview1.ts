@@ -1,9 +1,11 @@
-import { SpindleError } from '../../errors.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
+import { SpindleError } from '../../errors.ts'
 import type { HostInterface } from '../component/items.ts'
 import type { ExitSignal } from './cli.ts'
-import { createTimer, monotonicNow } from './clocks.ts'
+import { monotonicNow } from './clocks.ts'
 import { sizeOf, walk, type DirectoryNode, type Node, type PathError } from './file-system.ts'
+import { createGuestMemory, createStrings, ERRNO } from './preview1-memory.ts'
+import { createPoll } from './preview1-poll.ts'
 import { randomBytes } from './random.ts'
 import type { InputStream, OutputStream } from './streams.ts'
 
@@ -24,11 +26,6 @@ export interface Preview1 {
   attach(memory: WebAssembly.Memory): void
 }
 
-/** Of the numbers of preview1: those that can come up here. */
-const ERRNO = {
-  success: 0, badf: 8, exist: 20, inval: 28, isdir: 31, nametoolong: 37, noent: 44, notdir: 54, rofs: 69, spipe: 70,
-  notsup: 58, notcapable: 76, fault: 21,
-} as const
 const PATH_ERRNO: Readonly<Record<PathError, number>> = {
   'no-entry': ERRNO.noent,
   'not-directory': ERRNO.notdir,
@@ -61,46 +58,18 @@ export function createPreview1(options: Preview1Options): Preview1 {
     { kind: 'in', stream: options.stdin },
     { kind: 'out', stream: options.stdout },
     { kind: 'out', stream: options.stderr },
-    ...(options.files === undefined ? [] : [{ kind: 'node' as const, node: options.files, preopen: true, position: 0 }]),
+    ...(options.files === undefined
+      ? []
+      : [{ kind: 'node' as const, node: options.files, preopen: true, position: 0 }]),
   ]
-  const buffer = (): ArrayBuffer => {
-    if (memory === undefined) throw new SpindleError('ERR_TRAP', 'component trapped: it calls the host before it has memory')
-    return memory.buffer
-  }
-  // `DataView` and `Uint8Array` throw a RangeError outside of memory, which ends the guest.
-  const data = (): DataView => new DataView(buffer())
-  const bytes = (at: number, length: number): Uint8Array => new Uint8Array(buffer(), at >>> 0, length >>> 0)
-  const text = (at: number, length: number): string => new TextDecoder().decode(bytes(at, length))
-  const u32 = (at: number, value: number): void => data().setUint32(at >>> 0, value, true)
-  const u64 = (at: number, value: bigint): void => data().setBigUint64(at >>> 0, value, true)
+  const guest = createGuestMemory(() => memory)
+  const { data, bytes, text, u32, u64, vectors } = guest
 
-  const strings = (list: readonly string[]) => {
-    const encoded = list.map((item) => encodeUtf8(`${item}\0`))
-    return {
-      sizes(count: number, size: number) {
-        u32(count, encoded.length)
-        u32(size, encoded.reduce((sum, item) => sum + item.length, 0))
-        return ERRNO.success
-      },
-      get(pointers: number, at: number) {
-        let next = at >>> 0
-        encoded.forEach((item, i) => {
-          u32((pointers >>> 0) + i * 4, next)
-          bytes(next, item.length).set(item)
-          next += item.length
-        })
-        return ERRNO.success
-      },
-    }
-  }
-  const args = strings(options.args)
-  const env = strings(options.env.map(([name, value]) => `${name}=${value}`))
-
-  const vectors = (at: number, count: number): Uint8Array[] =>
-    Array.from({ length: count >>> 0 > 1024 ? 1024 : count >>> 0 }, (_, i) => {
-      const view = data()
-      return bytes(view.getUint32((at >>> 0) + i * 8, true), view.getUint32((at >>> 0) + i * 8 + 4, true))
-    })
+  const args = createStrings(guest, options.args)
+  const env = createStrings(
+    guest,
+    options.env.map(([name, value]) => `${name}=${value}`),
+  )
 
   const nodeAt = (fd: number): Extract<OpenFile, { kind: 'node' }> | undefined => {
     const file = files[fd]
@@ -121,7 +90,12 @@ export function createPreview1(options: Preview1Options): Preview1 {
     u64(at + 32, BigInt(node === undefined ? 0 : sizeOf(node)))
     return ERRNO.success
   }
-  const readInto = (fd: number, list: Uint8Array[], position: number | undefined, out: number): number => {
+  const readInto = (
+    fd: number,
+    list: Uint8Array[],
+    position: number | undefined,
+    out: number,
+  ): number => {
     const file = files[fd]
     if (file === undefined || file.kind === 'out') return ERRNO.badf
     let total = 0
@@ -157,23 +131,43 @@ export function createPreview1(options: Preview1Options): Preview1 {
     return ERRNO.success
   }
   const open = (
-    fd: number, _: number, path: number, length: number, how: number, rights: bigint, __: bigint, flags: number, out: number,
+    fd: number,
+    _: number,
+    path: number,
+    length: number,
+    how: number,
+    rights: bigint,
+    __: bigint,
+    flags: number,
+    out: number,
   ): number => {
     const found = find(fd, path, length)
     const creates = (how & 1) !== 0
     if (typeof found === 'number') return found === ERRNO.noent && creates ? ERRNO.rofs : found
     if (creates && (how & 4) !== 0) return ERRNO.exist
     // Truncating, appending, or asking only for writing; read-and-write opens read.
-    if ((how & 8) !== 0 || (flags & 1) !== 0 || ((rights & RIGHT_WRITE) !== 0n && found.kind === 'file')) return ERRNO.rofs
+    if (
+      (how & 8) !== 0 ||
+      (flags & 1) !== 0 ||
+      ((rights & RIGHT_WRITE) !== 0n && found.kind === 'file')
+    )
+      return ERRNO.rofs
     if ((how & 2) !== 0 && found.kind !== 'directory') return ERRNO.notdir
     const free = files.indexOf(undefined, 3)
     const index = free === -1 ? files.length : free
-    if (index >= MOST_FILES) throw new SpindleError('ERR_LIMIT_EXCEEDED', `component opens more than ${MOST_FILES} files`)
+    if (index >= MOST_FILES)
+      throw new SpindleError('ERR_LIMIT_EXCEEDED', `component opens more than ${MOST_FILES} files`)
     files[index] = { kind: 'node', node: found, preopen: false, position: 0 }
     u32(out, index)
     return ERRNO.success
   }
-  const readDirectory = (fd: number, at: number, size: number, cookie: bigint, out: number): number => {
+  const readDirectory = (
+    fd: number,
+    at: number,
+    size: number,
+    cookie: bigint,
+    out: number,
+  ): number => {
     const file = nodeAt(fd)
     if (file === undefined) return ERRNO.badf
     if (file.node.kind !== 'directory') return ERRNO.notdir
@@ -197,36 +191,6 @@ export function createPreview1(options: Preview1Options): Preview1 {
     u32(out, used)
     return ERRNO.success
   }
-  /** Files are always ready; for clocks alone the guest waits, where the engine lets it. */
-  const poll = (from: number, to: number, count: number, out: number): number | Promise<number> => {
-    if (count >>> 0 === 0 || count >>> 0 > MOST_FILES) return ERRNO.inval
-    const view = data()
-    const started = monotonicNow()
-    const subscriptions = Array.from({ length: count >>> 0 }, (_, i) => {
-      const at = (from >>> 0) + i * 48
-      const tag = view.getUint8(at + 8)
-      if (tag !== 0) return { id: view.getBigUint64(at, true), tag, due: 0n }
-      const timeout = view.getBigUint64(at + 24, true)
-      const now = view.getUint32(at + 16, true) === 0 ? BigInt(Date.now()) * 1_000_000n : started
-      return { id: view.getBigUint64(at, true), tag, due: (view.getUint16(at + 40, true) & 1) === 0 ? timeout : timeout - now }
-    })
-    const first = subscriptions.reduce((least, { due }) => (due < least ? due : least), subscriptions[0]?.due ?? 0n)
-    const report = (): number => {
-      const ready = subscriptions.filter(({ due }) => due <= first || due <= 0n)
-      ready.forEach(({ id, tag }, i) => {
-        const event = (to >>> 0) + i * 32
-        bytes(event, 32).fill(0)
-        u64(event, id)
-        data().setUint8(event + 10, tag)
-        if (tag !== 0) u64(event + 16, 1n)
-      })
-      u32(out, ready.length)
-      return ERRNO.success
-    }
-    if (first <= 0n) return report()
-    const timer = createTimer(first)
-    return timer.wait().then(report)
-  }
   const readOnly = (): number => ERRNO.rofs
   const unsupported = (): number => ERRNO.notsup
   const known = (fd: number): number => (files[fd] === undefined ? ERRNO.badf : ERRNO.success)
@@ -235,115 +199,130 @@ export function createPreview1(options: Preview1Options): Preview1 {
     attach(given) {
       memory = given
     },
-    host: { waits: new Set(['poll_oneoff']), functions: {
-      args_sizes_get: args.sizes,
-      args_get: args.get,
-      environ_sizes_get: env.sizes,
-      environ_get: env.get,
-      clock_res_get(_: number, out: number) {
-        u64(out, 1_000_000n)
-        return ERRNO.success
+    host: {
+      waits: new Set(['poll_oneoff']),
+      functions: {
+        args_sizes_get: args.sizes,
+        args_get: args.get,
+        environ_sizes_get: env.sizes,
+        environ_get: env.get,
+        clock_res_get(_: number, out: number) {
+          u64(out, 1_000_000n)
+          return ERRNO.success
+        },
+        clock_time_get(id: number, _: bigint, out: number) {
+          u64(out, id === 0 ? BigInt(Date.now()) * 1_000_000n : monotonicNow())
+          return ERRNO.success
+        },
+        random_get(at: number, length: number) {
+          bytes(at, length).set(randomBytes(length >>> 0))
+          return ERRNO.success
+        },
+        proc_exit(exitCode: number) {
+          throw { exitCode } satisfies ExitSignal
+        },
+        proc_raise: unsupported,
+        sched_yield: () => ERRNO.success,
+        fd_read: (fd: number, at: number, count: number, out: number) =>
+          readInto(fd, vectors(at, count), undefined, out),
+        fd_pread: (fd: number, at: number, count: number, offset: bigint, out: number) =>
+          readInto(fd, vectors(at, count), Number(offset), out),
+        fd_write(fd: number, at: number, count: number, out: number) {
+          const file = files[fd]
+          if (file?.kind === 'node') return file.node.kind === 'file' ? ERRNO.rofs : ERRNO.badf
+          if (file?.kind !== 'out') return ERRNO.badf
+          let total = 0
+          for (const part of vectors(at, count)) {
+            file.stream.write(part.slice())
+            total += part.length
+          }
+          u32(out, total)
+          return ERRNO.success
+        },
+        fd_pwrite: readOnly,
+        fd_seek: seek,
+        fd_tell: (fd: number, out: number) => seek(fd, 0n, 1, out),
+        fd_close(fd: number) {
+          if (files[fd] === undefined) return ERRNO.badf
+          files[fd] = undefined
+          return ERRNO.success
+        },
+        fd_renumber(from: number, to: number) {
+          if (files[from] === undefined || files[to] === undefined) return ERRNO.badf
+          files[to] = files[from]
+          files[from] = undefined
+          return ERRNO.success
+        },
+        fd_fdstat_get(fd: number, at: number) {
+          const file = files[fd]
+          if (file === undefined) return ERRNO.badf
+          bytes(at, 24).fill(0)
+          const [type, rights] =
+            file.kind === 'node'
+              ? [
+                  typeOf(file.node),
+                  file.node.kind === 'directory'
+                    ? RIGHTS_DIRECTORY
+                    : RIGHT_READ | RIGHT_SEEK | RIGHT_TELL | (1n << 21n),
+                ]
+              : [CHARACTER_DEVICE, file.kind === 'in' ? RIGHT_READ : RIGHT_WRITE]
+          data().setUint8(at >>> 0, type)
+          u64(at + 8, rights)
+          // With the right to write among them, so that opening to write is refused rather than narrowed.
+          u64(
+            at + 16,
+            file.kind === 'node'
+              ? RIGHTS_DIRECTORY | RIGHT_READ | RIGHT_SEEK | RIGHT_TELL | RIGHT_WRITE
+              : rights,
+          )
+          return ERRNO.success
+        },
+        fd_fdstat_set_flags: known,
+        fd_fdstat_set_rights: known,
+        fd_filestat_get: (fd: number, at: number) =>
+          files[fd] === undefined ? ERRNO.badf : stat(nodeAt(fd)?.node, at),
+        fd_filestat_set_size: readOnly,
+        fd_filestat_set_times: readOnly,
+        fd_advise: known,
+        fd_allocate: readOnly,
+        fd_sync: known,
+        fd_datasync: known,
+        fd_prestat_get(fd: number, at: number) {
+          if (nodeAt(fd)?.preopen !== true) return ERRNO.badf
+          u32(at, 0)
+          u32(at + 4, 1)
+          return ERRNO.success
+        },
+        fd_prestat_dir_name(fd: number, at: number, length: number) {
+          if (nodeAt(fd)?.preopen !== true) return ERRNO.badf
+          if (length < 1) return ERRNO.nametoolong
+          bytes(at, 1).set(encodeUtf8('/'))
+          return ERRNO.success
+        },
+        fd_readdir: readDirectory,
+        path_open: open,
+        path_filestat_get(fd: number, _: number, path: number, length: number, at: number) {
+          const found = find(fd, path, length)
+          return typeof found === 'number' ? found : stat(found, at)
+        },
+        path_readlink(fd: number, path: number, length: number) {
+          const found = find(fd, path, length)
+          return typeof found === 'number' ? found : ERRNO.inval
+        },
+        path_filestat_set_times: readOnly,
+        path_create_directory: readOnly,
+        path_remove_directory: readOnly,
+        path_unlink_file: readOnly,
+        path_link: readOnly,
+        path_rename: readOnly,
+        path_symlink: readOnly,
+        poll_oneoff: createPoll(guest),
+        sock_accept: unsupported,
+        sock_recv: unsupported,
+        sock_send: unsupported,
+        sock_shutdown: unsupported,
       },
-      clock_time_get(id: number, _: bigint, out: number) {
-        u64(out, id === 0 ? BigInt(Date.now()) * 1_000_000n : monotonicNow())
-        return ERRNO.success
-      },
-      random_get(at: number, length: number) {
-        bytes(at, length).set(randomBytes(length >>> 0))
-        return ERRNO.success
-      },
-      proc_exit(exitCode: number) {
-        throw { exitCode } satisfies ExitSignal
-      },
-      proc_raise: unsupported,
-      sched_yield: () => ERRNO.success,
-      fd_read: (fd: number, at: number, count: number, out: number) => readInto(fd, vectors(at, count), undefined, out),
-      fd_pread: (fd: number, at: number, count: number, offset: bigint, out: number) =>
-        readInto(fd, vectors(at, count), Number(offset), out),
-      fd_write(fd: number, at: number, count: number, out: number) {
-        const file = files[fd]
-        if (file?.kind === 'node') return file.node.kind === 'file' ? ERRNO.rofs : ERRNO.badf
-        if (file?.kind !== 'out') return ERRNO.badf
-        let total = 0
-        for (const part of vectors(at, count)) {
-          file.stream.write(part.slice())
-          total += part.length
-        }
-        u32(out, total)
-        return ERRNO.success
-      },
-      fd_pwrite: readOnly,
-      fd_seek: seek,
-      fd_tell: (fd: number, out: number) => seek(fd, 0n, 1, out),
-      fd_close(fd: number) {
-        if (files[fd] === undefined) return ERRNO.badf
-        files[fd] = undefined
-        return ERRNO.success
-      },
-      fd_renumber(from: number, to: number) {
-        if (files[from] === undefined || files[to] === undefined) return ERRNO.badf
-        files[to] = files[from]
-        files[from] = undefined
-        return ERRNO.success
-      },
-      fd_fdstat_get(fd: number, at: number) {
-        const file = files[fd]
-        if (file === undefined) return ERRNO.badf
-        bytes(at, 24).fill(0)
-        const [type, rights] = file.kind === 'node'
-          ? [typeOf(file.node), file.node.kind === 'directory' ? RIGHTS_DIRECTORY : RIGHT_READ | RIGHT_SEEK | RIGHT_TELL | (1n << 21n)]
-          : [CHARACTER_DEVICE, file.kind === 'in' ? RIGHT_READ : RIGHT_WRITE]
-        data().setUint8(at >>> 0, type)
-        u64(at + 8, rights)
-        // With the right to write among them, so that opening to write is refused rather than narrowed.
-        u64(at + 16, file.kind === 'node' ? RIGHTS_DIRECTORY | RIGHT_READ | RIGHT_SEEK | RIGHT_TELL | RIGHT_WRITE : rights)
-        return ERRNO.success
-      },
-      fd_fdstat_set_flags: known,
-      fd_fdstat_set_rights: known,
-      fd_filestat_get: (fd: number, at: number) =>
-        files[fd] === undefined ? ERRNO.badf : stat(nodeAt(fd)?.node, at),
-      fd_filestat_set_size: readOnly,
-      fd_filestat_set_times: readOnly,
-      fd_advise: known,
-      fd_allocate: readOnly,
-      fd_sync: known,
-      fd_datasync: known,
-      fd_prestat_get(fd: number, at: number) {
-        if (nodeAt(fd)?.preopen !== true) return ERRNO.badf
-        u32(at, 0)
-        u32(at + 4, 1)
-        return ERRNO.success
-      },
-      fd_prestat_dir_name(fd: number, at: number, length: number) {
-        if (nodeAt(fd)?.preopen !== true) return ERRNO.badf
-        if (length < 1) return ERRNO.nametoolong
-        bytes(at, 1).set(encodeUtf8('/'))
-        return ERRNO.success
-      },
-      fd_readdir: readDirectory,
-      path_open: open,
-      path_filestat_get(fd: number, _: number, path: number, length: number, at: number) {
-        const found = find(fd, path, length)
-        return typeof found === 'number' ? found : stat(found, at)
-      },
-      path_readlink(fd: number, path: number, length: number) {
-        const found = find(fd, path, length)
-        return typeof found === 'number' ? found : ERRNO.inval
-      },
-      path_filestat_set_times: readOnly,
-      path_create_directory: readOnly,
-      path_remove_directory: readOnly,
-      path_unlink_file: readOnly,
-      path_link: readOnly,
-      path_rename: readOnly,
-      path_symlink: readOnly,
-      poll_oneoff: poll,
-      sock_accept: unsupported,
-      sock_recv: unsupported,
-      sock_send: unsupported,
-      sock_shutdown: unsupported,
-    } },
+    },
   }
 }
 

@@ -8,10 +8,14 @@ const MOST_BYTES = 16 * 1024 * 1024
 
 export function randomBytes(length: bigint | number): Uint8Array {
   if (length > MOST_BYTES) {
-    throw new SpindleError('ERR_LIMIT_EXCEEDED', `component asks for ${length} random bytes, more than ${MOST_BYTES} at once`)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `component asks for ${length} random bytes, more than ${MOST_BYTES} at once`,
+    )
   }
   const bytes = new Uint8Array(Number(length))
-  for (let at = 0; at < bytes.length; at += QUOTA) crypto.getRandomValues(bytes.subarray(at, at + QUOTA))
+  for (let at = 0; at < bytes.length; at += QUOTA)
+    crypto.getRandomValues(bytes.subarray(at, at + QUOTA))
   return bytes
 }
 

@@ -33,7 +33,10 @@ const COMPONENT = 4
  * `ERR_CONTENT_INVALID` or `ERR_UNSUPPORTED`.
  */
 export async function splitComponent(bytes: Uint8Array): Promise<SplitComponent> {
-  const whole = wasmKind(bytes) === 'module' ? [bytes] : coreModules(parseComponent(bytes)).map((module) => module.bytes)
+  const whole =
+    wasmKind(bytes) === 'module'
+      ? [bytes]
+      : coreModules(parseComponent(bytes)).map((module) => module.bytes)
   const digests = new Map<Uint8Array, Digest>()
   const modules = new Map<Digest, Uint8Array>()
   for (const module of whole) {
@@ -72,4 +75,3 @@ function leb(value: number): Uint8Array {
     bytes.push((rest & 0x7f) | 0x80)
   }
 }
-

@@ -12,10 +12,17 @@ interface TypeCase {
   readonly value: fc.Arbitrary<unknown>
 }
 
-const scalar = (wat: string, flat: string, value: fc.Arbitrary<unknown>): TypeCase => ({ wat, flat: [flat], value })
+const scalar = (wat: string, flat: string, value: fc.Arbitrary<unknown>): TypeCase => ({
+  wat,
+  flat: [flat],
+  value,
+})
 
 // Lone surrogates aren't characters; NaN has many spellings and one value.
-const character = fc.integer({ min: 0, max: 0x10ffff }).filter((c) => c < 0xd800 || c > 0xdfff).map((c) => String.fromCodePoint(c))
+const character = fc
+  .integer({ min: 0, max: 0x10ffff })
+  .filter((c) => c < 0xd800 || c > 0xdfff)
+  .map((c) => String.fromCodePoint(c))
 const text = fc.string({ unit: character, maxLength: 12 })
 
 const PRIMITIVES: readonly TypeCase[] = [
@@ -37,14 +44,25 @@ const PRIMITIVES: readonly TypeCase[] = [
 const join = (a: string | undefined, b: string): string =>
   a === undefined || a === b ? b : [a, b].every((t) => t === 'i32' || t === 'f32') ? 'i32' : 'i64'
 
-function sum(wat: string, payloads: ReadonlyArray<TypeCase | undefined>, value: fc.Arbitrary<unknown>): TypeCase {
+function sum(
+  wat: string,
+  payloads: ReadonlyArray<TypeCase | undefined>,
+  value: fc.Arbitrary<unknown>,
+): TypeCase {
   const joined: string[] = []
-  for (const payload of payloads) payload?.flat.forEach((type, i) => (joined[i] = join(joined[i], type)))
+  for (const payload of payloads)
+    payload?.flat.forEach((type, i) => (joined[i] = join(joined[i], type)))
   return { wat, flat: ['i32', ...joined], value }
 }
 
-const tagged = (cases: ReadonlyArray<readonly [string, TypeCase | undefined]>): fc.Arbitrary<unknown> =>
-  fc.oneof(...cases.map(([tag, type]) => (type?.value ?? fc.constant(undefined)).map((val) => ({ tag, val }))))
+const tagged = (
+  cases: ReadonlyArray<readonly [string, TypeCase | undefined]>,
+): fc.Arbitrary<unknown> =>
+  fc.oneof(
+    ...cases.map(([tag, type]) =>
+      (type?.value ?? fc.constant(undefined)).map((val) => ({ tag, val })),
+    ),
+  )
 
 const labels = (count: number): string[] => Array.from({ length: count }, (_, i) => `l${i}-x`)
 const keys = (count: number): string[] => Array.from({ length: count }, (_, i) => `l${i}X`)
@@ -59,29 +77,54 @@ const { type: anyType } = fc.letrec<{ type: TypeCase }>((tie) => ({
     fc.nat({ max: 3 }).map((i) => {
       const count = [1, 9, 20, 32][i] as number
       return {
-        wat: `(flags ${labels(count).map((l) => `"${l}"`).join(' ')})`,
+        wat: `(flags ${labels(count)
+          .map((l) => `"${l}"`)
+          .join(' ')})`,
         flat: ['i32'],
-        value: fc.array(fc.boolean(), { minLength: count, maxLength: count }).map((bits) => object(keys(count), bits)),
+        value: fc
+          .array(fc.boolean(), { minLength: count, maxLength: count })
+          .map((bits) => object(keys(count), bits)),
       }
     }),
     fc.constantFrom(1, 3, 256, 257).map((count): TypeCase => ({
-      wat: `(enum ${labels(count).map((l) => `"${l}"`).join(' ')})`,
+      wat: `(enum ${labels(count)
+        .map((l) => `"${l}"`)
+        .join(' ')})`,
       flat: ['i32'],
       value: fc.constantFrom(...labels(count)),
     })),
     tie('type').map((element): TypeCase => ({
       wat: `(list ${element.wat})`,
       flat: ['i32', 'i32'],
-      value: element.wat === 'u8' ? fc.uint8Array({ maxLength: 9 }) : fc.array(element.value, { maxLength: 4 }),
+      value:
+        element.wat === 'u8'
+          ? fc.uint8Array({ maxLength: 9 })
+          : fc.array(element.value, { maxLength: 4 }),
     })),
     tie('type').map((element): TypeCase =>
       sum(
         `(option ${element.wat})`,
         [undefined, element],
-        element.wat.startsWith('(option') ? tagged([['none', undefined], ['some', element]]) : fc.option(element.value, { nil: undefined }),
-      )),
-    fc.tuple(fc.option(tie('type'), { nil: undefined }), fc.option(tie('type'), { nil: undefined })).map(([ok, err]): TypeCase =>
-      sum(`(result ${ok?.wat ?? ''} ${err === undefined ? '' : `(error ${err.wat})`})`, [ok, err], tagged([['ok', ok], ['err', err]]))),
+        element.wat.startsWith('(option')
+          ? tagged([
+              ['none', undefined],
+              ['some', element],
+            ])
+          : fc.option(element.value, { nil: undefined }),
+      ),
+    ),
+    fc
+      .tuple(fc.option(tie('type'), { nil: undefined }), fc.option(tie('type'), { nil: undefined }))
+      .map(([ok, err]): TypeCase =>
+        sum(
+          `(result ${ok?.wat ?? ''} ${err === undefined ? '' : `(error ${err.wat})`})`,
+          [ok, err],
+          tagged([
+            ['ok', ok],
+            ['err', err],
+          ]),
+        ),
+      ),
     fc.array(tie('type'), { minLength: 1, maxLength: 4 }).map((parts): TypeCase => ({
       wat: `(tuple ${parts.map((part) => part.wat).join(' ')})`,
       flat: parts.flatMap((part) => part.flat),
@@ -90,14 +133,19 @@ const { type: anyType } = fc.letrec<{ type: TypeCase }>((tie) => ({
     fc.array(tie('type'), { minLength: 1, maxLength: 4 }).map((parts): TypeCase => ({
       wat: `(record ${parts.map((part, i) => `(field "l${i}-x" ${part.wat})`).join(' ')})`,
       flat: parts.flatMap((part) => part.flat),
-      value: fc.tuple(...parts.map((part) => part.value)).map((values) => object(keys(parts.length), values)),
+      value: fc
+        .tuple(...parts.map((part) => part.value))
+        .map((values) => object(keys(parts.length), values)),
     })),
-    fc.array(fc.option(tie('type'), { nil: undefined }), { minLength: 1, maxLength: 4 }).map((payloads): TypeCase =>
-      sum(
-        `(variant ${payloads.map((p, i) => `(case "l${i}-x" ${p?.wat ?? ''})`).join(' ')})`,
-        payloads,
-        tagged(payloads.map((p, i) => [`l${i}-x`, p])),
-      )),
+    fc
+      .array(fc.option(tie('type'), { nil: undefined }), { minLength: 1, maxLength: 4 })
+      .map((payloads): TypeCase =>
+        sum(
+          `(variant ${payloads.map((p, i) => `(case "l${i}-x" ${p?.wat ?? ''})`).join(' ')})`,
+          payloads,
+          tagged(payloads.map((p, i) => [`l${i}-x`, p])),
+        ),
+      ),
   ),
 }))
 
@@ -107,9 +155,10 @@ function echoComponent(type: TypeCase, encoding: string): string {
   const results = type.flat.length > 1 ? ['i32'] : type.flat
   const inner = type.flat.length > 1 ? [...params, 'i32'] : params
   const pass = params.map((_, i) => `local.get ${i}`).join(' ')
-  const body = type.flat.length > 1
-    ? `(local $r i32) (local.set $r (call $realloc (i32.const 0) (i32.const 0) (i32.const 8) (i32.const 4096))) ${pass} local.get $r call $f local.get $r`
-    : `${pass} call $f`
+  const body =
+    type.flat.length > 1
+      ? `(local $r i32) (local.set $r (call $realloc (i32.const 0) (i32.const 0) (i32.const 8) (i32.const 4096))) ${pass} local.get $r call $f local.get $r`
+      : `${pass} call $f`
   const options = `(memory $mem) (realloc $realloc) ${encoding}`
   return `(component
     (type $t ${type.wat})
@@ -138,13 +187,18 @@ function echoComponent(type: TypeCase, encoding: string): string {
 }
 
 async function echo(type: TypeCase, encoding: string, values: readonly unknown[]): Promise<void> {
-  const compiled = await compileComponent(parseComponent(await parse(echoComponent(type, encoding))))
+  const compiled = await compileComponent(
+    parseComponent(await parse(echoComponent(type, encoding))),
+  )
   const seen: unknown[] = []
   const f = (value: unknown): unknown => {
     seen.push(value)
     return value
   }
-  const instance = await instantiateComponent(compiled, { jspi: false, imports: () => ({ functions: { f } }) })
+  const instance = await instantiateComponent(compiled, {
+    jspi: false,
+    imports: () => ({ functions: { f } }),
+  })
   for (const value of values) {
     const result = await instance.call(['g'], value)
     expect(seen.pop()).toEqual(value)
@@ -153,20 +207,40 @@ async function echo(type: TypeCase, encoding: string, values: readonly unknown[]
 }
 
 describe('the canonical ABI', () => {
-  it.each(PRIMITIVES.map((type) => [type.wat, type] as const))('passes %s both ways', async (_, type) => {
-    await echo(type, '', fc.sample(type.value, { numRuns: 60, seed: 1 }))
-  })
+  it.each(PRIMITIVES.map((type) => [type.wat, type] as const))(
+    'passes %s both ways',
+    async (_, type) => {
+      await echo(type, '', fc.sample(type.value, { numRuns: 60, seed: 1 }))
+    },
+  )
 
-  it.each(['string-encoding=utf8', 'string-encoding=utf16', 'string-encoding=latin1+utf16'])('passes strings as %s', async (encoding) => {
-    const type = PRIMITIVES[12] as TypeCase
-    await echo(type, encoding, ['', 'abc', 'é\u00ff', '\ufeffbom', '\u0000', 'ж', '😀', ...fc.sample(text, { numRuns: 60, seed: 2 })])
-  })
+  it.each(['string-encoding=utf8', 'string-encoding=utf16', 'string-encoding=latin1+utf16'])(
+    'passes strings as %s',
+    async (encoding) => {
+      const type = PRIMITIVES[12] as TypeCase
+      await echo(type, encoding, [
+        '',
+        'abc',
+        'é\u00ff',
+        '\ufeffbom',
+        '\u0000',
+        'ж',
+        '😀',
+        ...fc.sample(text, { numRuns: 60, seed: 2 }),
+      ])
+    },
+  )
 
   it('passes any type both ways, in every string encoding', async () => {
-    const samples = anyType.chain((type) => fc.tuple(fc.constant(type), fc.array(type.value, { minLength: 1, maxLength: 4 })))
+    const samples = anyType.chain((type) =>
+      fc.tuple(fc.constant(type), fc.array(type.value, { minLength: 1, maxLength: 4 })),
+    )
     await fc.assert(
-      fc.asyncProperty(samples, fc.constantFrom('utf8', 'utf16', 'latin1+utf16'), ([type, values], encoding) =>
-        echo(type, `string-encoding=${encoding}`, values)),
+      fc.asyncProperty(
+        samples,
+        fc.constantFrom('utf8', 'utf16', 'latin1+utf16'),
+        ([type, values], encoding) => echo(type, `string-encoding=${encoding}`, values),
+      ),
       { numRuns: 150, seed: 7 },
     )
   }, 60_000)
@@ -175,7 +249,10 @@ describe('the canonical ABI', () => {
     for (const encoding of ['utf8', 'utf16', 'latin1+utf16']) {
       const wat = echoComponent(PRIMITIVES[12] as TypeCase, `string-encoding=${encoding}`)
       const compiled = await compileComponent(parseComponent(await parse(wat)))
-      const instance = await instantiateComponent(compiled, { jspi: false, imports: () => ({ functions: { f: (x: string) => x } }) })
+      const instance = await instantiateComponent(compiled, {
+        jspi: false,
+        imports: () => ({ functions: { f: (x: string) => x } }),
+      })
       expect(await instance.call(['g'], 'a\ud800b')).toBe('a\ufffdb')
     }
   })

@@ -11,17 +11,31 @@ type Instantiate = (getCore: (path: string) => WebAssembly.Module, imports: unkn
 /** The component as jco makes JavaScript of it. */
 async function throughJco(component: Uint8Array, f: (value: unknown) => unknown): Promise<Exports> {
   const { files } = generate(component, {
-    name: 'c', instantiation: { tag: 'sync' }, noTypescript: true, noNodejsCompat: true, base64Cutoff: 0,
+    name: 'c',
+    instantiation: { tag: 'sync' },
+    noTypescript: true,
+    noNodejsCompat: true,
+    base64Cutoff: 0,
   } as Parameters<typeof generate>[1])
   const cores = new Map(files.filter(([name]) => name.endsWith('.wasm')))
   const source = new TextDecoder().decode(files.find(([name]) => name.endsWith('.js'))?.[1])
-  const { instantiate } = (await import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(source)}`)) as { instantiate: Instantiate }
-  return instantiate((path) => new WebAssembly.Module(cores.get(path) as Uint8Array<ArrayBuffer>), { f: { default: f } })
+  const { instantiate } = (await import(
+    /* @vite-ignore */ `data:text/javascript,${encodeURIComponent(source)}`
+  )) as { instantiate: Instantiate }
+  return instantiate((path) => new WebAssembly.Module(cores.get(path) as Uint8Array<ArrayBuffer>), {
+    f: { default: f },
+  })
 }
 
-async function throughLinker(component: Uint8Array, f: (value: unknown) => unknown): Promise<(value: unknown) => Promise<unknown>> {
+async function throughLinker(
+  component: Uint8Array,
+  f: (value: unknown) => unknown,
+): Promise<(value: unknown) => Promise<unknown>> {
   const compiled = await compileComponent(parseComponent(component))
-  const instance = await instantiateComponent(compiled, { jspi: false, imports: () => ({ functions: { f } }) })
+  const instance = await instantiateComponent(compiled, {
+    jspi: false,
+    imports: () => ({ functions: { f } }),
+  })
   return (value) => instance.call(['g'], value)
 }
 
@@ -51,13 +65,35 @@ const echo = (type: string, flat: string): string => {
 describe('beside jco', () => {
   it.each([
     ['(tuple u8 s16 u64 f32)', 'i32 i32 i64 f32', [255, -2, 2n ** 60n, 0.5]],
-    ['(list (tuple string (option u32)))', 'i32 i32', [['a', 1], ['ü😀', undefined]]],
+    [
+      '(list (tuple string (option u32)))',
+      'i32 i32',
+      [
+        ['a', 1],
+        ['ü😀', undefined],
+      ],
+    ],
     ['(option (option bool))', 'i32 i32 i32', { tag: 'some', val: undefined }],
-    ['(tuple (result u8 (error string)) (result (error f64)))', 'i32 i32 i32 i32 f64', [{ tag: 'err', val: 'no' }, { tag: 'err', val: 1.5 }]],
+    [
+      '(tuple (result u8 (error string)) (result (error f64)))',
+      'i32 i32 i32 i32 f64',
+      [
+        { tag: 'err', val: 'no' },
+        { tag: 'err', val: 1.5 },
+      ],
+    ],
     ['(list u8)', 'i32 i32', Uint8Array.of(1, 2, 3)],
     ['char', 'i32', '\u{1f600}'],
-    ['(tuple (result u64 (error f32)) (list (list s8)))', 'i32 i64 i32 i32', [{ tag: 'err', val: 2.5 }, [[-1], [], [2, 3]]]],
-    [`(tuple ${'u16 '.repeat(17)})`, `${'i32 '.repeat(17).trim()}`, Array.from({ length: 17 }, (_, i) => i)],
+    [
+      '(tuple (result u64 (error f32)) (list (list s8)))',
+      'i32 i64 i32 i32',
+      [{ tag: 'err', val: 2.5 }, [[-1], [], [2, 3]]],
+    ],
+    [
+      `(tuple ${'u16 '.repeat(17)})`,
+      `${'i32 '.repeat(17).trim()}`,
+      Array.from({ length: 17 }, (_, i) => i),
+    ],
   ])('%s is the same to the host', async (type, flat, value) => {
     const component = await parse(echo(type, flat))
     const seen: unknown[] = []
@@ -66,7 +102,11 @@ describe('beside jco', () => {
       return x
     }
     const plain = (x: unknown): unknown =>
-      JSON.parse(JSON.stringify(x, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : ArrayBuffer.isView(v) ? [...(v as Uint8Array)] : v)) ?? 'null')
+      JSON.parse(
+        JSON.stringify(x, (_, v: unknown) =>
+          typeof v === 'bigint' ? `${v}n` : ArrayBuffer.isView(v) ? [...(v as Uint8Array)] : v,
+        ) ?? 'null',
+      )
     const jco = await throughJco(component, f)
     const theirs = jco['g']?.(value)
     const ours = await (await throughLinker(component, f))(value)

@@ -1,13 +1,19 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { describe, expect, it } from 'vitest'
 import { compileComponent } from '../../../src/run/component/compile.ts'
-import { instantiateComponent, type ComponentInstance } from '../../../src/run/component/instantiate.ts'
+import {
+  instantiateComponent,
+  type ComponentInstance,
+} from '../../../src/run/component/instantiate.ts'
 import type { HostInterface } from '../../../src/run/component/items.ts'
 import { parseComponent } from '../../../src/run/component/parse.ts'
 import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
 import { CANT_WAIT, itWaits } from '../waiting.ts'
 
-async function start(wat: string, functions: HostInterface['functions'] = {}): Promise<ComponentInstance> {
+async function start(
+  wat: string,
+  functions: HostInterface['functions'] = {},
+): Promise<ComponentInstance> {
   const compiled = await compileComponent(parseComponent(await parse(wat)))
   return instantiateComponent(compiled, { jspi: false, imports: () => ({ functions }) })
 }
@@ -71,7 +77,11 @@ const using = (body: string, extra = ''): string => `(component ${COUNTER}
 
 describe('resources', () => {
   it('go from one component to another as handles and come back as what they stand for', async () => {
-    const app = await start(using('(local.set $h (call $make (i32.const 42))) (call $read (local.get $h)) (call $drop (local.get $h))'))
+    const app = await start(
+      using(
+        '(local.set $h (call $make (i32.const 42))) (call $read (local.get $h)) (call $drop (local.get $h))',
+      ),
+    )
     expect(await app.call(['run'])).toBe(42)
     expect(await app.call(['dropped'])).toBe(42)
   })
@@ -82,24 +92,39 @@ describe('resources', () => {
     expect(await app.call(['read'], counter)).toBe(7)
     dropResource(counter)
     expect(await app.call(['dropped'])).toBe(7)
-    await expect(app.call(['read'], { representation: 7 })).rejects.toThrow(/something else where a resource is due/)
+    await expect(app.call(['read'], { representation: 7 })).rejects.toThrow(
+      /something else where a resource is due/,
+    )
   })
 
   it.each([
-    ['dropped twice', '(local.set $h (call $make (i32.const 1))) (call $drop (local.get $h)) (call $drop (local.get $h)) (i32.const 0)', /unknown handle 1/],
-    ['used after its drop', '(local.set $h (call $make (i32.const 1))) (call $drop (local.get $h)) (call $read (local.get $h))', /unknown handle 1/],
+    [
+      'dropped twice',
+      '(local.set $h (call $make (i32.const 1))) (call $drop (local.get $h)) (call $drop (local.get $h)) (i32.const 0)',
+      /unknown handle 1/,
+    ],
+    [
+      'used after its drop',
+      '(local.set $h (call $make (i32.const 1))) (call $drop (local.get $h)) (call $read (local.get $h))',
+      /unknown handle 1/,
+    ],
     ['made up', '(call $read (i32.const 77))', /unknown handle 77/],
     ['zero', '(call $read (i32.const 0))', /unknown handle 0/],
   ])('trap when a handle is %s', async (_, body, message) => {
     const app = await start(using(body))
-    await expect(app.call(['run'])).rejects.toMatchObject({ code: 'ERR_TRAP', message: expect.stringMatching(message) })
+    await expect(app.call(['run'])).rejects.toMatchObject({
+      code: 'ERR_TRAP',
+      message: expect.stringMatching(message),
+    })
     await expect(app.call(['dropped'])).rejects.toThrow(/trapped before/)
   })
 
   it('trap when a borrow outlives its call', async () => {
     const app = await start(using('(i32.const 0)'))
     const counter = await app.call(['make'], 7)
-    await expect(app.call(['keep'], counter)).rejects.toThrow(/1 borrowed handles outlive their call/)
+    await expect(app.call(['keep'], counter)).rejects.toThrow(
+      /1 borrowed handles outlive their call/,
+    )
   })
 })
 
@@ -147,7 +172,9 @@ describe('host resources', () => {
   })
 
   it('are told apart by type', async () => {
-    await expect((await start(WAT, host())).call(['mix'])).rejects.toThrow(/handle 1 is a thing, not a other/)
+    await expect((await start(WAT, host())).call(['mix'])).rejects.toThrow(
+      /handle 1 is a thing, not a other/,
+    )
   })
 
   it('are gone once given away', async () => {
@@ -180,29 +207,74 @@ const at16 = (first: number, second: number): string =>
 describe('what a component may not do', () => {
   it.each([
     ['a string outside memory', at16(65530, 10), '(result string)', '', /outside memory/],
-    ['a string longer than any', at16(0, -1), '(result string)', '', /a string of 4294967295 bytes/],
-    ['a string that is not UTF-8', `(result i32) (i32.store8 (i32.const 32) (i32.const 255)) ${at16(32, 1).slice(12)}`, '(result string)', '', /not utf-8/],
-    ['UTF-16 at an odd place', at16(33, 1), '(result string)', 'string-encoding=utf16', /not aligned to 2/],
+    [
+      'a string longer than any',
+      at16(0, -1),
+      '(result string)',
+      '',
+      /a string of 4294967295 bytes/,
+    ],
+    [
+      'a string that is not UTF-8',
+      `(result i32) (i32.store8 (i32.const 32) (i32.const 255)) ${at16(32, 1).slice(12)}`,
+      '(result string)',
+      '',
+      /not utf-8/,
+    ],
+    [
+      'UTF-16 at an odd place',
+      at16(33, 1),
+      '(result string)',
+      'string-encoding=utf16',
+      /not aligned to 2/,
+    ],
     ['a list outside memory', at16(0, 0x10000), '(result (list u32))', '', /outside memory/],
     ['a list at an odd place', at16(2, 1), '(result (list u32))', '', /not aligned to 4/],
-    ['a result outside memory', '(result i32) (i32.const -8)', '(result (tuple u32 u32))', '', /outside memory/],
-    ['a surrogate as a character', '(result i32) (i32.const 0xd800)', '(result char)', '', /0xd800 is no character/],
-    ['a case that the variant lacks', '(result i32) (i32.const 3)', '(result (enum "a" "b" "c"))', '', /case 3 of a enum that has 3/],
+    [
+      'a result outside memory',
+      '(result i32) (i32.const -8)',
+      '(result (tuple u32 u32))',
+      '',
+      /outside memory/,
+    ],
+    [
+      'a surrogate as a character',
+      '(result i32) (i32.const 0xd800)',
+      '(result char)',
+      '',
+      /0xd800 is no character/,
+    ],
+    [
+      'a case that the variant lacks',
+      '(result i32) (i32.const 3)',
+      '(result (enum "a" "b" "c"))',
+      '',
+      /case 3 of a enum that has 3/,
+    ],
     ['unreachable', '(result i32) unreachable', '(result u32)', '', /unreachable/],
     ['endless recursion', '(result i32) (call 1)', '(result u32)', '', /Maximum call stack|stack/],
   ])('%s traps', async (_, body, type, options, message) => {
     const app = await start(single(body, type, options))
-    await expect(app.call(['f'])).rejects.toMatchObject({ code: 'ERR_TRAP', message: expect.stringMatching(message) })
+    await expect(app.call(['f'])).rejects.toMatchObject({
+      code: 'ERR_TRAP',
+      message: expect.stringMatching(message),
+    })
     await expect(app.call(['f'])).rejects.toThrow(/trapped before/)
   })
 
   it('an allocator that gives room outside memory traps', async () => {
-    const app = await start(single('(param i32 i32)', '(param "x" string)').replace('(i32.const 1024)', '(i32.const 65535)'))
+    const app = await start(
+      single('(param i32 i32)', '(param "x" string)').replace(
+        '(i32.const 1024)',
+        '(i32.const 65535)',
+      ),
+    )
     await expect(app.call(['f'], 'long enough')).rejects.toThrow(/outside memory/)
   })
 
   it('calling out while it allocates traps', async () => {
-    const app = await start(`(component
+    const app = await start(
+      `(component
       (import "f" (func $f))
       (core func $f (canon lower (func $f)))
       (core module $M (import "" "f" (func $f)) (memory (export "mem") 1)
@@ -210,29 +282,44 @@ describe('what a component may not do', () => {
         (func (export "g") (param i32 i32)))
       (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
       (alias core export $m "mem" (core memory $mem)) (alias core export $m "realloc" (core func $realloc))
-      ${lifted('g', 'g', '(param "x" string)', '(memory $mem) (realloc $realloc)')})`, { f: () => {} })
+      ${lifted('g', 'g', '(param "x" string)', '(memory $mem) (realloc $realloc)')})`,
+      { f: () => {} },
+    )
     await expect(app.call(['g'], 'x')).rejects.toThrow(/called where nothing may be called/)
   })
 
   it('calling itself through the host traps', async () => {
     const late: { app?: ComponentInstance } = {}
-    late.app = await start(`(component
+    late.app = await start(
+      `(component
       (import "f" (func $f))
       (core func $f (canon lower (func $f)))
       (core module $M (import "" "f" (func $f)) (func (export "g") (call $f)))
       (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
-      ${lifted('g', 'g', '')})`, { f: () => { void late.app?.call(['g']).catch(() => {}) } })
+      ${lifted('g', 'g', '')})`,
+      {
+        f: () => {
+          void late.app?.call(['g']).catch(() => {})
+        },
+      },
+    )
     await expect(late.app.call(['g'])).rejects.toThrow(/called while its component runs/)
   })
 
   it('waiting without JSPI names the engines that can', async () => {
-    const app = await start(`(component
+    const app = await start(
+      `(component
       (import "f" (func $f))
       (core func $f (canon lower (func $f)))
       (core module $M (import "" "f" (func $f)) (func (export "g") (call $f)))
       (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
-      ${lifted('g', 'g', '')})`, { f: async () => {} })
-    await expect(app.call(['g'])).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(/Chromium 137, Node\.js 26/) })
+      ${lifted('g', 'g', '')})`,
+      { f: async () => {} },
+    )
+    await expect(app.call(['g'])).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/Chromium 137, Node\.js 26/),
+    })
   })
 })
 
@@ -253,35 +340,57 @@ const chain = (options = ''): string => `(component
 describe('waiting', () => {
   const expectRefusal = async (): Promise<void> => {
     const compiled = await compileComponent(parseComponent(await parse(chain())))
-    const imports = (): HostInterface => ({ functions: { f: async () => 40 }, waits: new Set(['f']) })
-    const asked = async (): Promise<unknown> => (await instantiateComponent(compiled, { imports })).call(['h'])
-    await expect(asked()).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(CANT_WAIT) })
+    const imports = (): HostInterface => ({
+      functions: { f: async () => 40 },
+      waits: new Set(['f']),
+    })
+    const asked = async (): Promise<unknown> =>
+      (await instantiateComponent(compiled, { imports })).call(['h'])
+    await expect(asked()).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(CANT_WAIT),
+    })
   }
 
   it('needs no JSPI for what is there at once', async () => {
     expect(await (await start(chain(), { f: () => 40 })).call(['h'])).toBe(42)
   })
 
-  itWaits('goes through components that ask each other', async () => {
-    const compiled = await compileComponent(parseComponent(await parse(chain())))
-    const f = async (): Promise<number> => {
-      await new Promise((resolve) => setTimeout(resolve, 2))
-      return 40
-    }
-    const imports = (): HostInterface => ({ functions: { f }, waits: new Set(['f']) })
-    const app = await instantiateComponent(compiled, { imports })
-    expect(await app.call(['h'])).toBe(42)
-    const second = app.call(['h'])
-    // A component takes one call at a time, also while it waits.
-    await expect((async () => app.call(['h']))()).rejects.toThrow(/called while its component runs/)
-    await expect(second).rejects.toThrow(/trapped|called while/)
-  }, expectRefusal)
+  itWaits(
+    'goes through components that ask each other',
+    async () => {
+      const compiled = await compileComponent(parseComponent(await parse(chain())))
+      const f = async (): Promise<number> => {
+        await new Promise((resolve) => setTimeout(resolve, 2))
+        return 40
+      }
+      const imports = (): HostInterface => ({ functions: { f }, waits: new Set(['f']) })
+      const app = await instantiateComponent(compiled, { imports })
+      expect(await app.call(['h'])).toBe(42)
+      const second = app.call(['h'])
+      // A component takes one call at a time, also while it waits.
+      await expect((async () => app.call(['h']))()).rejects.toThrow(
+        /called while its component runs/,
+      )
+      await expect(second).rejects.toThrow(/trapped|called while/)
+    },
+    expectRefusal,
+  )
 
-  itWaits('ends in the host’s error', async () => {
-    const compiled = await compileComponent(parseComponent(await parse(chain())))
-    const imports = (): HostInterface => ({ functions: { f: async () => Promise.reject(new Error('no luck')) }, waits: new Set(['f']) })
-    await expect((await instantiateComponent(compiled, { imports })).call(['h'])).rejects.toThrow(/no luck/)
-  }, expectRefusal)
+  itWaits(
+    'ends in the host’s error',
+    async () => {
+      const compiled = await compileComponent(parseComponent(await parse(chain())))
+      const imports = (): HostInterface => ({
+        functions: { f: async () => Promise.reject(new Error('no luck')) },
+        waits: new Set(['f']),
+      })
+      await expect((await instantiateComponent(compiled, { imports })).call(['h'])).rejects.toThrow(
+        /no luck/,
+      )
+    },
+    expectRefusal,
+  )
 })
 
 describe('linking', () => {
@@ -301,14 +410,17 @@ describe('linking', () => {
 
   it('runs a start function', async () => {
     const log: string[] = []
-    await start(`(component
+    await start(
+      `(component
       (import "hello" (func $hello))
       (core func $hello (canon lower (func $hello)))
       (core module $M (import "" "hello" (func $hello)) (func (export "f") (call $hello)))
       (core instance $m (instantiate $M (with "" (instance (export "hello" (func $hello))))))
       (alias core export $m "f" (core func $f))
       (func $s (canon lift (core func $f)))
-      (start $s))`, { hello: () => log.push('hello') })
+      (start $s))`,
+      { hello: () => log.push('hello') },
+    )
     expect(log).toEqual(['hello'])
   })
 
@@ -327,22 +439,43 @@ describe('linking', () => {
   })
 
   it.each([
-    ['a function of another type', '(import "f" (func (param "x" u32)))', '(with "f" (func $f))', /function of another type/],
-    ['an instance for a function', '(import "f" (instance))', '(with "f" (func $f))', /is a func, not a instance/],
+    [
+      'a function of another type',
+      '(import "f" (func (param "x" u32)))',
+      '(with "f" (func $f))',
+      /function of another type/,
+    ],
+    [
+      'an instance for a function',
+      '(import "f" (instance))',
+      '(with "f" (func $f))',
+      /is a func, not a instance/,
+    ],
     ['nothing', '(import "g" (func))', '(with "f" (func $f))', /without its import "g"/],
   ])('refuses %s as a nested import', async (_, wanted, given, message) => {
-    await expect(start(`(component
+    await expect(
+      start(
+        `(component
       (import "f" (func $f))
       (component $I ${wanted})
-      (instance (instantiate $I ${given})))`, { f: () => {} })).rejects.toMatchObject({
-      code: 'ERR_CONTENT_INVALID', message: expect.stringMatching(message),
+      (instance (instantiate $I ${given})))`,
+        { f: () => {} },
+      ),
+    ).rejects.toMatchObject({
+      code: 'ERR_CONTENT_INVALID',
+      message: expect.stringMatching(message),
     })
   })
 
   it('refuses an import that no host has, and says which', async () => {
-    const compiled = await compileComponent(parseComponent(await parse('(component (import "my:own/thing@1.0.0" (instance)))')))
-    await expect(instantiateComponent(compiled, { imports: () => undefined })).rejects.toMatchObject({
-      code: 'ERR_UNSUPPORTED', message: expect.stringContaining('my:own/thing@1.0.0'),
+    const compiled = await compileComponent(
+      parseComponent(await parse('(component (import "my:own/thing@1.0.0" (instance)))')),
+    )
+    await expect(
+      instantiateComponent(compiled, { imports: () => undefined }),
+    ).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining('my:own/thing@1.0.0'),
     })
   })
 })

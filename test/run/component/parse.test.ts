@@ -8,7 +8,8 @@ import { parseComponent, wasmKind } from '../../../src/run/component/parse.ts'
 import { bytesOfFile } from '../fixtures.ts'
 
 const HEAD = [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]
-const component = (...sections: number[][]): Uint8Array => Uint8Array.from([...HEAD, ...sections.flat()])
+const component = (...sections: number[][]): Uint8Array =>
+  Uint8Array.from([...HEAD, ...sections.flat()])
 
 const refusal = (bytes: Uint8Array): unknown => {
   try {
@@ -21,31 +22,58 @@ const refusal = (bytes: Uint8Array): unknown => {
 describe('parseComponent', () => {
   it.each([
     ['an empty file', Uint8Array.of(), /0 left/],
-    ['another format', Uint8Array.from([...'#!/bin/sh']. map((c) => c.charCodeAt(0))), /not a component/],
-    ['a core module', Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]), /core module, not a component/],
+    [
+      'another format',
+      Uint8Array.from([...'#!/bin/sh'].map((c) => c.charCodeAt(0))),
+      /not a component/,
+    ],
+    [
+      'a core module',
+      Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]),
+      /core module, not a component/,
+    ],
     ['an older draft', Uint8Array.from([0, 0x61, 0x73, 0x6d, 0x0c, 0, 1, 0]), /0d 00 01 00/],
     ['an unknown section', component([13, 0]), /unknown section 13 \(at byte 10\)/],
     ['a section beyond the end', component([1, 100]), /100 bytes announced, 0 left \(at byte 10\)/],
     ['a size of six bytes', component([1, 0xff, 0xff, 0xff, 0xff, 0xff, 0]), /number is too large/],
-    ['a count beyond the section', component([7, 5, 0xff, 0xff, 0xff, 0xff, 0x0f]), /4294967295 items announced, 0 bytes left/],
+    [
+      'a count beyond the section',
+      component([7, 5, 0xff, 0xff, 0xff, 0xff, 0x0f]),
+      /4294967295 items announced, 0 bytes left/,
+    ],
     ['bytes left over', component([7, 2, 0, 0]), /left over \(at byte 11\)/],
     ['a core module that is none', component([1, 1, 0]), /holds no core module/],
     ['an unknown type', component([7, 2, 1, 0x20]), /unknown type 0x20 \(at byte 12\)/],
     ['an empty record', component([7, 3, 1, 0x72, 0]), /record is empty/],
     ['a name that is not UTF-8', component([10, 5, 1, 0, 1, 0xff, 1]), /name is not UTF-8/],
     ['two equal labels', component([7, 7, 1, 0x6d, 2, 1, 0x61, 1, 0x41]), /enum repeats a name/],
-    ['a bad option', component([8, 6, 1, 0, 0, 0, 1, 0x55]), /canonical option 0x55|unexpected end/],
-    ['a nested component cut short', component([4, 4, 0, 0x61, 0x73, 0x6d]), /8 bytes announced, 4 left/],
+    [
+      'a bad option',
+      component([8, 6, 1, 0, 0, 0, 1, 0x55]),
+      /canonical option 0x55|unexpected end/,
+    ],
+    [
+      'a nested component cut short',
+      component([4, 4, 0, 0x61, 0x73, 0x6d]),
+      /8 bytes announced, 4 left/,
+    ],
   ])('refuses %s, and says where', (_, bytes, message) => {
     expect(refusal(bytes)).toMatchObject({ message: expect.stringMatching(message) })
     expect(isSpindleError(refusal(bytes))).toBe(true)
   })
 
   it.each([
-    ['async lifts', '(component (core module $m (func (export "f"))) (core instance $i (instantiate $m)) (alias core export $i "f" (core func $f)) (func (export "f") async (canon lift (core func $f) async)))', /WASI 0\.3/],
+    [
+      'async lifts',
+      '(component (core module $m (func (export "f"))) (core instance $i (instantiate $m)) (alias core export $i "f" (core func $f)) (func (export "f") async (canon lift (core func $f) async)))',
+      /WASI 0\.3/,
+    ],
     ['async built-ins', '(component (core func (canon backpressure.inc)))', /WASI 0\.3/],
   ])('refuses %s by name', async (_, wat, message) => {
-    expect(refusal(await parse(wat))).toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(message) })
+    expect(refusal(await parse(wat))).toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(message),
+    })
   })
 
   it('refuses what is nested without end', () => {
@@ -54,25 +82,37 @@ describe('parseComponent', () => {
       const size = [(bytes.length & 0x7f) | 0x80, (bytes.length >> 7) & 0x7f]
       bytes = component([4, ...size, ...bytes])
     }
-    expect(refusal(bytes)).toMatchObject({ code: 'ERR_CONTENT_INVALID', message: expect.stringMatching(/nested too deep/) })
+    expect(refusal(bytes)).toMatchObject({
+      code: 'ERR_CONTENT_INVALID',
+      message: expect.stringMatching(/nested too deep/),
+    })
   })
 
   it('refuses types nested without end when they are used', async () => {
     const types = Array.from({ length: 150 }, (_, i) => `(type $t${i + 1} (list $t${i}))`).join(' ')
-    const compiled = await compileComponent(parseComponent(await parse(`(component (type $t0 u8) ${types}
+    const compiled = await compileComponent(
+      parseComponent(
+        await parse(`(component (type $t0 u8) ${types}
       (import "f" (func $f (param "x" $t150)))
       (core module $M (memory (export "m") 1)) (core instance $m (instantiate $M)) (alias core export $m "m" (core memory $mem))
       (core func $g (canon lower (func $f) (memory $mem)))
       (core module $N (import "" "g" (func $g (param i32 i32))) (func (export "run") (call $g (i32.const 0) (i32.const 0))))
       (core instance $n (instantiate $N (with "" (instance (export "g" (func $g))))))
       (alias core export $n "run" (core func $run))
-      (func (export "run") (canon lift (core func $run))))`)))
-    const app = await instantiateComponent(compiled, { jspi: false, imports: () => ({ functions: { f: () => {} } }) })
+      (func (export "run") (canon lift (core func $run))))`),
+      ),
+    )
+    const app = await instantiateComponent(compiled, {
+      jspi: false,
+      imports: () => ({ functions: { f: () => {} } }),
+    })
     await expect(app.call(['run'])).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' })
   })
 
   it('refuses what is larger than the limit', () => {
-    expect(() => parseComponent(component(), { maxBytes: 7 })).toThrow(/8 bytes, more than the limit of 7/)
+    expect(() => parseComponent(component(), { maxBytes: 7 })).toThrow(
+      /8 bytes, more than the limit of 7/,
+    )
   })
 
   it('tells components from modules and from neither', () => {
@@ -86,9 +126,17 @@ describe('parseComponent', () => {
   it('answers any bytes with definitions or a coded error', () => {
     const outcome = (bytes: Uint8Array): boolean => {
       const result = refusal(bytes)
-      return isSpindleError(result) || (typeof result === 'object' && result !== null && 'definitions' in result)
+      return (
+        isSpindleError(result) ||
+        (typeof result === 'object' && result !== null && 'definitions' in result)
+      )
     }
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => outcome(Uint8Array.from([...HEAD, ...bytes]))), { numRuns: 2000 })
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) =>
+        outcome(Uint8Array.from([...HEAD, ...bytes])),
+      ),
+      { numRuns: 2000 },
+    )
     const flip = fc.tuple(fc.nat({ max: hello.length - 1 }), fc.nat({ max: 255 }))
     fc.assert(
       fc.property(fc.array(flip, { minLength: 1, maxLength: 8 }), (flips) => {
@@ -98,7 +146,12 @@ describe('parseComponent', () => {
       }),
       { numRuns: 1000 },
     )
-    fc.assert(fc.property(fc.nat({ max: hello.length - 1 }), (length) => outcome(hello.subarray(0, length))), { numRuns: 500 })
+    fc.assert(
+      fc.property(fc.nat({ max: hello.length - 1 }), (length) =>
+        outcome(hello.subarray(0, length)),
+      ),
+      { numRuns: 500 },
+    )
   })
 
   it('links a damaged component to an instance or a coded error', async () => {
@@ -107,16 +160,22 @@ describe('parseComponent', () => {
     const flip = fc.tuple(fc.integer({ min: 8, max: 2600 }), fc.nat({ max: 255 }))
     const tail = fc.tuple(fc.integer({ min: start, max: hello.length - 1 }), fc.nat({ max: 255 }))
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.oneof(flip, tail), { minLength: 1, maxLength: 3 }), async (flips) => {
-        const bytes = hello.slice()
-        for (const [at, value] of flips) bytes[at] = value
-        try {
-          const compiled = await compileComponent(parseComponent(bytes))
-          await instantiateComponent(compiled, { jspi: false, imports: () => ({ functions: {} }) })
-        } catch (error) {
-          expect(isSpindleError(error) ? '' : String(error)).toBe('')
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(fc.oneof(flip, tail), { minLength: 1, maxLength: 3 }),
+        async (flips) => {
+          const bytes = hello.slice()
+          for (const [at, value] of flips) bytes[at] = value
+          try {
+            const compiled = await compileComponent(parseComponent(bytes))
+            await instantiateComponent(compiled, {
+              jspi: false,
+              imports: () => ({ functions: {} }),
+            })
+          } catch (error) {
+            expect(isSpindleError(error) ? '' : String(error)).toBe('')
+          }
+        },
+      ),
       { numRuns: 300 },
     )
   }, 30_000)

@@ -10,7 +10,11 @@ import { readWhole } from './wasi-http.ts'
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS']
 
 /** A request as the old interface has it; `undefined` for a method it doesn't know. */
-export async function legacyRequest({ request, headers, signal }: Execution): Promise<LegacyRequest | undefined> {
+export async function legacyRequest({
+  request,
+  headers,
+  signal,
+}: Execution): Promise<LegacyRequest | undefined> {
   if (!METHODS.includes(request.method)) return undefined
   const { pathname, search } = new URL(request.url)
   const body = await readWhole(request, signal)
@@ -21,11 +25,16 @@ export function methodIndex(method: string): number {
   return METHODS.indexOf(method.toUpperCase())
 }
 
-export function legacyResponse({ status, headers, body }: LegacyResponse, isHead: boolean): Response {
-  if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
+export function legacyResponse(
+  { status, headers, body }: LegacyResponse,
+  isHead: boolean,
+): Response {
+  if (!isStatus(status))
+    throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
   const made = new Headers()
   for (const [name, value] of headers ?? []) appendHeader(made, name, value)
-  const bytes = isHead || hasNoBody(status) ? null : ((body ?? null) as Uint8Array<ArrayBuffer> | null)
+  const bytes =
+    isHead || hasNoBody(status) ? null : ((body ?? null) as Uint8Array<ArrayBuffer> | null)
   return new Response(bytes, { status, headers: made })
 }
 
@@ -46,7 +55,10 @@ export function createInboundExecutor(compiled: CompiledComponent, name: string)
       try {
         const answered = instance.call([name, 'handle-request'], legacy)
         const response = (await orAborted(answered, signal)) as LegacyResponse
-        return { response: legacyResponse(response, request.method === 'HEAD'), finished: Promise.resolve() }
+        return {
+          response: legacyResponse(response, request.method === 'HEAD'),
+          finished: Promise.resolve(),
+        }
       } finally {
         instance.dispose()
       }

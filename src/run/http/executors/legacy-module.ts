@@ -8,15 +8,23 @@ import { createPreview1 } from '../../wasi/preview1.ts'
 import type { Result } from '../../wasi/result.ts'
 import { createBytesInput } from '../../wasi/streams.ts'
 import type { Execution, Executor } from '../execution.ts'
-import { legacyRequest, legacyResponse, METHOD_NOT_ALLOWED, methodIndex, orAborted } from './inbound-http.ts'
+import {
+  legacyRequest,
+  legacyResponse,
+  METHOD_NOT_ALLOWED,
+  methodIndex,
+  orAborted,
+} from './inbound-http.ts'
 
 const HANDLER = 'handle-http-request'
 
 /** Reads and writes the memory of a module by the ABI of wit-bindgen 0.2. */
 function createMemoryAccess(instance: () => CoreModuleInstance) {
   const view = (): DataView => new DataView(instance().memory.buffer)
-  const bytes = (at: number, length: number): Uint8Array => new Uint8Array(instance().memory.buffer, at >>> 0, length >>> 0)
-  const realloc = (): string => (instance().has('canonical_abi_realloc') ? 'canonical_abi_realloc' : 'cabi_realloc')
+  const bytes = (at: number, length: number): Uint8Array =>
+    new Uint8Array(instance().memory.buffer, at >>> 0, length >>> 0)
+  const realloc = (): string =>
+    instance().has('canonical_abi_realloc') ? 'canonical_abi_realloc' : 'cabi_realloc'
   const allocate = (size: number, align: number): number =>
     size === 0 ? align : (instance().call(realloc(), 0, 0, align, size) as number) >>> 0
   const put = (value: Uint8Array): readonly [number, number] => {
@@ -24,16 +32,23 @@ function createMemoryAccess(instance: () => CoreModuleInstance) {
     bytes(at, value.length).set(value)
     return [at, value.length]
   }
-  const u32 = (at: number, ...values: number[]): void => values.forEach((value, i) => view().setUint32((at >>> 0) + i * 4, value, true))
+  const u32 = (at: number, ...values: number[]): void =>
+    values.forEach((value, i) => view().setUint32((at >>> 0) + i * 4, value, true))
   return {
-    view, bytes, put, u32, allocate,
+    view,
+    bytes,
+    put,
+    u32,
+    allocate,
     u8: (at: number, value: number): void => view().setUint8(at >>> 0, value),
     text: (at: number, length: number): string => new TextDecoder().decode(bytes(at, length)),
     copy: (at: number, length: number): Uint8Array => bytes(at, length).slice(),
     putText: (text: string): readonly [number, number] => put(encodeUtf8(text)),
     putPairs(pairs: ReadonlyArray<readonly [string, string]>): readonly [number, number] {
       const at = allocate(pairs.length * 16, 4)
-      pairs.forEach(([name, value], i) => u32(at + i * 16, ...put(encodeUtf8(name)), ...put(encodeUtf8(value))))
+      pairs.forEach(([name, value], i) =>
+        u32(at + i * 16, ...put(encodeUtf8(name)), ...put(encodeUtf8(value))),
+      )
       return [at, pairs.length]
     },
     pairs(at: number, count: number): Array<readonly [string, string]> {
@@ -50,7 +65,12 @@ function createMemoryAccess(instance: () => CoreModuleInstance) {
 type Access = ReturnType<typeof createMemoryAccess>
 
 /** `result<string, error>` where the error is a variant of strings. */
-function putTextResult({ u8, u32, putText }: Access, out: number, tag: number | undefined, text: string): void {
+function putTextResult(
+  { u8, u32, putText }: Access,
+  out: number,
+  tag: number | undefined,
+  text: string,
+): void {
   const [at, length] = putText(text)
   if (tag === undefined) {
     u8(out, 0)
@@ -68,22 +88,45 @@ function configHost(access: Access, { imports }: Execution): HostInterface {
   return {
     functions: {
       'get-config'(name: number, length: number, out: number) {
-        const get = imports('fermyon:spin/config')?.functions['get-config'] as ((name: string) => Result<string, { tag: string; val: string }>) | undefined
+        const get = imports('fermyon:spin/config')?.functions['get-config'] as
+          ((name: string) => Result<string, { tag: string; val: string }>) | undefined
         const result = get?.(access.text(name, length))
         if (result?.tag === 'ok') putTextResult(access, out, undefined, result.val ?? '')
-        else putTextResult(access, out, Math.max(0, CONFIG_ERRORS.indexOf(result?.val?.tag ?? 'other')), result?.val?.val ?? '')
+        else
+          putTextResult(
+            access,
+            out,
+            Math.max(0, CONFIG_ERRORS.indexOf(result?.val?.tag ?? 'other')),
+            result?.val?.val ?? '',
+          )
       },
     },
   }
 }
 
-const HTTP_ERRORS = ['success', 'destination-not-allowed', 'invalid-url', 'request-error', 'runtime-error', 'too-many-requests']
+const HTTP_ERRORS = [
+  'success',
+  'destination-not-allowed',
+  'invalid-url',
+  'request-error',
+  'runtime-error',
+  'too-many-requests',
+]
 const METHOD_NAMES = ['get', 'post', 'put', 'delete', 'patch', 'head', 'options']
 
 function httpHost(access: Access, { send }: Execution): HostInterface {
   const request = async (
-    method: number, uri: number, uriLength: number, headers: number, headerCount: number, _: number, __: number,
-    hasBody: number, body: number, bodyLength: number, out: number,
+    method: number,
+    uri: number,
+    uriLength: number,
+    headers: number,
+    headerCount: number,
+    _: number,
+    __: number,
+    hasBody: number,
+    body: number,
+    bodyLength: number,
+    out: number,
   ): Promise<void> => {
     const result = await sendLegacy(send, {
       method: METHOD_NAMES[method] ?? 'get',
@@ -110,11 +153,23 @@ function httpHost(access: Access, { send }: Execution): HostInterface {
   return { functions: { request }, waits: new Set(['request']) }
 }
 
-const STORE_ERRORS = ['store-table-full', 'no-such-store', 'access-denied', 'invalid-store', 'no-such-key', 'io']
+const STORE_ERRORS = [
+  'store-table-full',
+  'no-such-store',
+  'access-denied',
+  'invalid-store',
+  'no-such-key',
+  'io',
+]
 
 function keyValueHost(access: Access, { imports }: Execution): HostInterface {
   const { functions: host = {} } = imports('fermyon:spin/key-value') ?? {}
-  const call = (name: string, out: number, args: readonly unknown[], write: (value: unknown) => void): unknown => {
+  const call = (
+    name: string,
+    out: number,
+    args: readonly unknown[],
+    write: (value: unknown) => void,
+  ): unknown => {
     const finish = (result: Result<unknown, { tag: string; val?: string }>): void => {
       if (result.tag === 'ok') {
         access.u8(out, 0)
@@ -126,17 +181,25 @@ function keyValueHost(access: Access, { imports }: Execution): HostInterface {
       access.u32(out + 8, at, length)
     }
     const result = (host[name] as (...args: readonly unknown[]) => unknown)(...args)
-    return result instanceof Promise ? result.then(finish) : finish(result as Result<unknown, { tag: string }>)
+    return result instanceof Promise
+      ? result.then(finish)
+      : finish(result as Result<unknown, { tag: string }>)
   }
   const functions: HostInterface['functions'] = {
-    open: (name: number, length: number, out: number) => call('open', out, [access.text(name, length)], (id) => access.u32(out + 4, id as number)),
+    open: (name: number, length: number, out: number) =>
+      call('open', out, [access.text(name, length)], (id) => access.u32(out + 4, id as number)),
     get: (id: number, key: number, length: number, out: number) =>
-      call('get', out, [id, access.text(key, length)], (value) => access.u32(out + 4, ...access.put(value as Uint8Array))),
+      call('get', out, [id, access.text(key, length)], (value) =>
+        access.u32(out + 4, ...access.put(value as Uint8Array)),
+      ),
     set: (id: number, key: number, length: number, value: number, size: number, out: number) =>
       call('set', out, [id, access.text(key, length), access.copy(value, size)], () => {}),
-    delete: (id: number, key: number, length: number, out: number) => call('delete', out, [id, access.text(key, length)], () => {}),
+    delete: (id: number, key: number, length: number, out: number) =>
+      call('delete', out, [id, access.text(key, length)], () => {}),
     exists: (id: number, key: number, length: number, out: number) =>
-      call('exists', out, [id, access.text(key, length)], (value) => access.u8(out + 4, value === true ? 1 : 0)),
+      call('exists', out, [id, access.text(key, length)], (value) =>
+        access.u8(out + 4, value === true ? 1 : 0),
+      ),
     'get-keys': (id: number, out: number) =>
       call('get-keys', out, [id], (value) => {
         const keys = value as readonly string[]
@@ -155,17 +218,28 @@ function keyValueHost(access: Access, { imports }: Execution): HostInterface {
  */
 export function createLegacyExecutor(module: WebAssembly.Module): Executor {
   if (!moduleExports(module).has(HANDLER)) {
-    throw new SpindleError('ERR_UNSUPPORTED', `it is a core module without "${HANDLER}": neither a component nor of an interface that Spin has had`)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `it is a core module without "${HANDLER}": neither a component nor of an interface that Spin has had`,
+    )
   }
   return { kind: 'inbound-http', execute: (execution) => execute(module, execution) }
 }
 
-async function execute(module: WebAssembly.Module, execution: Execution): ReturnType<Executor['execute']> {
+async function execute(
+  module: WebAssembly.Module,
+  execution: Execution,
+): ReturnType<Executor['execute']> {
   const { env, files, stdout, stderr, jspi, request, signal } = execution
   const legacy = await legacyRequest(execution)
   if (legacy === undefined) return METHOD_NOT_ALLOWED()
   const preview1 = createPreview1({
-    args: [], env, files, stdin: createBytesInput(new Uint8Array()), stdout: stdout(), stderr: stderr(),
+    args: [],
+    env,
+    files,
+    stdin: createBytesInput(new Uint8Array()),
+    stdout: stdout(),
+    stderr: stderr(),
   })
   const late: { instance?: CoreModuleInstance } = {}
   const access = createMemoryAccess(() => late.instance as CoreModuleInstance)
@@ -182,18 +256,35 @@ async function execute(module: WebAssembly.Module, execution: Execution): Return
   late.instance = instance
   if (instance.has('_initialize')) await instance.run('_initialize')
   const out = await orAborted(call(instance, access, legacy), signal)
-  return { response: legacyResponse(readResponse(access, out), request.method === 'HEAD'), finished: Promise.resolve() }
+  return {
+    response: legacyResponse(readResponse(access, out), request.method === 'HEAD'),
+    finished: Promise.resolve(),
+  }
 }
 
-async function call(instance: CoreModuleInstance, access: Access, request: LegacyRequest): Promise<number> {
+async function call(
+  instance: CoreModuleInstance,
+  access: Access,
+  request: LegacyRequest,
+): Promise<number> {
   const uri = access.putText(request.uri)
   const headers = access.putPairs(request.headers)
   const body = access.put(request.body ?? new Uint8Array())
   try {
-    const returned = await instance.run(HANDLER, methodIndex(request.method), ...uri, ...headers, 4, 0, 1, ...body)
+    const returned = await instance.run(
+      HANDLER,
+      methodIndex(request.method),
+      ...uri,
+      ...headers,
+      4,
+      0,
+      1,
+      ...body,
+    )
     return (returned as number) >>> 0
   } catch (error) {
-    if (isExitSignal(error)) throw new SpindleError('ERR_TRAP', `the component exited with ${error.exitCode}`)
+    if (isExitSignal(error))
+      throw new SpindleError('ERR_TRAP', `the component exited with ${error.exitCode}`)
     throw error
   }
 }

@@ -23,7 +23,11 @@ function createCollector(): OutputStream & { bytes(): Uint8Array } {
     room: () => MOST_OUTPUT,
     write(bytes) {
       size += bytes.length
-      if (size > MOST_OUTPUT) throw new SpindleError('ERR_LIMIT_EXCEEDED', `the program prints more than ${MOST_OUTPUT} bytes`)
+      if (size > MOST_OUTPUT)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `the program prints more than ${MOST_OUTPUT} bytes`,
+        )
       chunks.push(bytes)
     },
     close() {},
@@ -39,32 +43,50 @@ interface Program {
 }
 
 /** Runs a program over CGI; `run` resolves when it has returned. */
-async function executeProgram(execution: Execution, argv: string, run: (program: Program) => Promise<unknown>): Promise<Answer> {
+async function executeProgram(
+  execution: Execution,
+  argv: string,
+  run: (program: Program) => Promise<unknown>,
+): Promise<Answer> {
   const { request, signal } = execution
   const stdin = await readWhole(request, signal)
   const stdout = createCollector()
   const env = [...new Map([...wagiEnvironment(execution, stdin.length), ...execution.env])]
   let code = 0
   try {
-    const result = await orAborted(run({ args: wagiArguments(argv, execution), env, stdin, stdout }), signal)
+    const result = await orAborted(
+      run({ args: wagiArguments(argv, execution), env, stdin, stdout }),
+      signal,
+    )
     if ((result as { tag?: unknown } | undefined)?.tag === 'err') code = 1
   } catch (error) {
     if (!isExitSignal(error)) throw error
     code = error.exitCode
   }
   if (code !== 0) throw new SpindleError('ERR_TRAP', `the program exited with ${code}`)
-  return { response: cgiResponse(stdout.bytes(), request.method === 'HEAD'), finished: Promise.resolve() }
+  return {
+    response: cgiResponse(stdout.bytes(), request.method === 'HEAD'),
+    finished: Promise.resolve(),
+  }
 }
 
 /** A core module with `_start`, as Spin before 3.2 pushed WAGI programs. */
 export function createWagiModuleExecutor(module: WebAssembly.Module, argv: string): Executor {
-  if (!moduleExports(module).has('_start')) throw new SpindleError('ERR_UNSUPPORTED', 'it exports no "_start": it is no WAGI program')
+  if (!moduleExports(module).has('_start'))
+    throw new SpindleError('ERR_UNSUPPORTED', 'it exports no "_start": it is no WAGI program')
   return {
     kind: 'wagi',
     execute: (execution) =>
       executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
         const { files, stderr, jspi } = execution
-        const preview1 = createPreview1({ args, env, stdin: createBytesInput(stdin), stdout, stderr: stderr(), files })
+        const preview1 = createPreview1({
+          args,
+          env,
+          stdin: createBytesInput(stdin),
+          stdout,
+          stderr: stderr(),
+          files,
+        })
         const instance = await instantiateModule(module, {
           hosts: { wasi_snapshot_preview1: preview1.host, wasi_unstable: preview1.host },
           jspi,
@@ -76,17 +98,27 @@ export function createWagiModuleExecutor(module: WebAssembly.Module, argv: strin
 }
 
 /** The same as a component that exports `wasi:cli/run`: `name` is the export. */
-export function createWagiComponentExecutor(compiled: CompiledComponent, name: string, argv: string): Executor {
+export function createWagiComponentExecutor(
+  compiled: CompiledComponent,
+  name: string,
+  argv: string,
+): Executor {
   return {
     kind: 'wagi',
     execute: (execution) =>
       executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
         const cli = createCli({
-          args, env, stdin: () => createBytesInput(stdin), stdout: () => stdout, stderr: execution.stderr,
+          args,
+          env,
+          stdin: () => createBytesInput(stdin),
+          stdout: () => stdout,
+          stderr: execution.stderr,
         })
         const imports: HostImports = (wanted) => {
           const [base = ''] = wanted.split('@', 1)
-          return execution.imports(wanted) !== undefined && Object.hasOwn(cli, base) ? cli[base] : execution.imports(wanted)
+          return execution.imports(wanted) !== undefined && Object.hasOwn(cli, base)
+            ? cli[base]
+            : execution.imports(wanted)
         }
         const instance = await instantiateComponent(compiled, { imports, jspi: execution.jspi })
         try {

@@ -3,7 +3,12 @@ import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
 import { fieldsOf, headersOf } from '../../wasi/fields.ts'
-import { variantOfMethod, type HttpError, type IncomingRequest, type OutgoingResponse } from '../../wasi/http-types.ts'
+import {
+  variantOfMethod,
+  type HttpError,
+  type IncomingRequest,
+  type OutgoingResponse,
+} from '../../wasi/http-types.ts'
 import type { Result } from '../../wasi/result.ts'
 import { createBytesInput, createWebInput, type InputStream } from '../../wasi/streams.ts'
 import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
@@ -31,7 +36,11 @@ export function createWasiHttpExecutor(compiled: CompiledComponent, name: string
   return { kind: 'wasi-http', execute: (execution) => execute(compiled, name, execution) }
 }
 
-async function execute(compiled: CompiledComponent, name: string, execution: Execution): Promise<Answer> {
+async function execute(
+  compiled: CompiledComponent,
+  name: string,
+  execution: Execution,
+): Promise<Answer> {
   const { request, imports, jspi, signal } = execution
   const url = new URL(request.url)
   const incoming: IncomingRequest = {
@@ -87,15 +96,24 @@ async function execute(compiled: CompiledComponent, name: string, execution: Exe
 
 function responseOf(result: Result<OutgoingResponse, HttpError>, isHead: boolean): Response {
   if (result.tag === 'err') {
-    throw new SpindleError('ERR_TRAP', `the component answered with the error "${result.val?.tag ?? 'unknown'}"`)
+    throw new SpindleError(
+      'ERR_TRAP',
+      `the component answered with the error "${result.val?.tag ?? 'unknown'}"`,
+    )
   }
   const { status, headers, body } = result.val as OutgoingResponse
-  if (!isStatus(status)) throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
+  if (!isStatus(status))
+    throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
   const bare = isHead || hasNoBody(status)
   // Read and thrown away: a guest that writes a body for HEAD is not to see it refused.
   if (bare) void body?.pipe.stream.pipeTo(new WritableStream()).catch(() => {})
-  return new Response(bare || body === undefined ? null : (body.pipe.stream as ReadableStream<Uint8Array<ArrayBuffer>>), {
-    status,
-    headers: headersOf(headers),
-  })
+  return new Response(
+    bare || body === undefined
+      ? null
+      : (body.pipe.stream as ReadableStream<Uint8Array<ArrayBuffer>>),
+    {
+      status,
+      headers: headersOf(headers),
+    },
+  )
 }

@@ -1,0 +1,50 @@
+import type { Json } from '../bytes/json.ts'
+import { SpindleError } from '../errors.ts'
+import type { ExecutorConfig } from './component-runtime.ts'
+import { staticResponse } from './http/built-in.ts'
+import type { RunApp, RunTrigger } from './run-app.ts'
+
+/** What a trigger answers with. */
+export type Target =
+  | { readonly kind: 'component'; readonly id: string; readonly executor: ExecutorConfig }
+  | { readonly kind: 'static'; readonly response: () => Response }
+
+const DEFAULT_ARGV = '${SCRIPT_NAME} ${ARGS}'
+
+/** Throws `ERR_APP_INVALID` for a trigger of nothing, `ERR_UNSUPPORTED` for an unknown executor. */
+export function targetOf({ id, config }: RunTrigger, run: RunApp): Target {
+  const component = config['component']
+  if (component === undefined && config['static_response'] !== undefined) {
+    return { kind: 'static', response: staticResponse(id, config['static_response']) }
+  }
+  if (typeof component !== 'string' || !run.components.has(component)) {
+    throw new SpindleError(
+      'ERR_APP_INVALID',
+      `trigger "${id}" starts a component that the application doesn't have`,
+    )
+  }
+  return { kind: 'component', id: component, executor: executorOf(id, config['executor']) }
+}
+
+function executorOf(id: string, value: Json | undefined): ExecutorConfig {
+  const table = (value ?? {}) as { readonly [key: string]: Json }
+  switch (table['type'] ?? 'http') {
+    case 'http':
+    case 'spin':
+      return { type: 'http' }
+    case 'wagi': {
+      if ((table['entrypoint'] ?? '_start') !== '_start') {
+        throw new SpindleError(
+          'ERR_UNSUPPORTED',
+          `trigger "${id}" has a WAGI entrypoint other than "_start"`,
+        )
+      }
+      return {
+        type: 'wagi',
+        argv: typeof table['argv'] === 'string' ? table['argv'] : DEFAULT_ARGV,
+      }
+    }
+    default:
+      throw new SpindleError('ERR_UNSUPPORTED', `trigger "${id}" has an executor that isn't known`)
+  }
+}
