@@ -1,4 +1,5 @@
 /** Everything that runs everywhere, in one import. Node's own parts are in `spindle/node`. */
+export { createDigestStreamHasher, type DigestStreamConstructor } from './bytes/digest.ts'
 export type { SliceableContent } from './bytes/sliceable.ts'
 export * from './errors.ts'
 export { createTransport } from './http/transport.ts'
@@ -28,6 +29,7 @@ export { unpackApp, type UnpackOptions } from './spin/unpack.ts'
 export type { PackageResolver, WasmPackage, WasmSourceOptions } from './spin/wasm-source.ts'
 export { type LayoutArchive, readLayoutTar } from './store/layout-tar.ts'
 export { createLayoutStore, type LayoutFiles } from './store/layout.ts'
+export { createMemoryStore } from './store/memory.ts'
 export type { CertificateExtensions, CertificateIdentity } from './trust/identity.ts'
 export type { IdentityPolicy, KeyPolicy, Policy, SignatureFormat } from './trust/policy.ts'
 export {

@@ -92,6 +92,8 @@ export interface DigestStreamConstructor {
 /**
  * A native streaming hasher for Cloudflare Workers.
  *
+ * Exported from the main entry point.
+ *
  * @example Hash large layers natively at the edge
  * ```ts
  * await pull(ref, { createHasher: createDigestStreamHasher(crypto.DigestStream) })

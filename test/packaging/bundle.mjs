@@ -12,6 +12,7 @@ export const BUDGETS = [
   { name: './reference', code: `export * from 'spindle/reference'`, kB: 2 },
   { name: './errors', code: `export * from 'spindle/errors'`, kB: 1.5 },
   {
+    // All that a page needs to send and fetch applications: the mark of the design.
     name: './push + ./pull',
     code: `export * from 'spindle/push'; export * from 'spindle/pull'`,
     kB: 30,
@@ -29,20 +30,25 @@ export const BUDGETS = [
     code: `export { createRegistryHandler } from 'spindle/serve'`,
     kB: 22,
   },
-  { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 34 },
+  { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 64 },
+  {
+    name: './bindle, a client',
+    code: `export { createBindleClient } from 'spindle/bindle'`,
+    kB: 24,
+  },
   {
     name: './sign',
     code: `export * from 'spindle/sign'`,
     kB: 28,
-    beyond: './repository',
+    beyond: `export * from 'spindle/repository'`,
     beyondKB: 10,
   },
   {
     name: './verify',
     code: `export * from 'spindle/verify'`,
-    kB: 37,
-    beyond: './repository',
-    // The aim is 12; the core over a bundle in hand alone has 12.4.
+    kB: 36,
+    beyond: `export * from 'spindle/repository'`,
+    // The aim is 12: most of it reads X.509, bundles and logs.
     beyondKB: 15,
   },
   { name: './trust-root', code: `export * from 'spindle/trust-root'`, kB: 12 },
@@ -89,18 +95,25 @@ export async function sizeOf(code) {
   return { minified: bytes.length, gzipped: gzipSync(bytes, { level: 9 }).length }
 }
 
-/** All budgets with what they come to. */
+/**
+ * All budgets with what they come to. What one brings beyond another is what both together weigh
+ * more than the other alone: their sizes by themselves would count what only the other has.
+ */
 export async function measureSizes() {
-  const rows = await Promise.all(
-    BUDGETS.map(async (budget) => ({ ...budget, ...(await sizeOf(budget.code)) })),
+  return Promise.all(
+    BUDGETS.map(async (budget) => {
+      const size = await sizeOf(budget.code)
+      const extra = budget.beyond === undefined ? undefined : await measureBeyond(budget)
+      const fits =
+        size.gzipped <= budget.kB * 1000 && (extra === undefined || extra <= budget.beyondKB * 1000)
+      return { ...budget, ...size, extra, fits }
+    }),
   )
-  return rows.map((row) => {
-    const base = rows.find((other) => other.name === row.beyond)
-    const extra = base === undefined ? undefined : row.gzipped - base.gzipped
-    const fits =
-      row.gzipped <= row.kB * 1000 && (extra === undefined || extra <= row.beyondKB * 1000)
-    return { ...row, extra, fits }
-  })
+}
+
+async function measureBeyond({ code, beyond }) {
+  const [both, base] = await Promise.all([sizeOf(`${beyond}; ${code}`), sizeOf(beyond)])
+  return both.gzipped - base.gzipped
 }
 
 const kB = (bytes) => (bytes / 1000).toFixed(1)
@@ -111,7 +124,9 @@ export function formatSizes(rows) {
     kB(row.minified),
     kB(row.gzipped),
     row.kB.toFixed(1),
-    row.extra === undefined ? '' : `${kB(row.extra)} of ${row.beyondKB} beyond ${row.beyond}`,
+    row.extra === undefined
+      ? ''
+      : `${kB(row.extra)} of ${row.beyondKB} beyond ./${/spindle\/([a-z-]+)/.exec(row.beyond)?.[1]}`,
     row.fits ? '' : 'TOO LARGE',
   ])
   const head = ['subpath', 'min kB', 'min+gz kB', 'budget kB', '', '']

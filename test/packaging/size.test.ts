@@ -2,6 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { BUDGETS, bundle, formatSizes, measureSizes, UNBUDGETED } from './bundle.mjs'
 import { manifest, notBuilt, subpaths } from './installed.ts'
 
+/** Servers, the linker, TOML and Node. A message may name a handler, in parentheses. */
+const APART =
+  /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly|Suspending|TomlError|node:/
+
 /** What a subpath must not reach, by names that survive bundling. */
 const BLEED: ReadonlyArray<{
   readonly code: string
@@ -16,12 +20,27 @@ const BLEED: ReadonlyArray<{
   {
     code: `export * from 'spindle/push'; export * from 'spindle/pull'`,
     needs: ['./push', './pull'],
-    never: /create(?:Registry|Bindle|Relay|App)Handler|WebAssembly|Suspending|TomlError|node:/,
+    never: APART,
+  },
+  { code: `export * from 'spindle/push'`, needs: ['./push'], never: APART },
+  { code: `export * from 'spindle/pull'`, needs: ['./pull'], never: APART },
+  { code: `export * from 'spindle/copy'`, needs: ['./copy'], never: APART },
+  {
+    code: `export * from 'spindle/resolve'`,
+    needs: ['./resolve'],
+    never: /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly|TomlError|inflate|node:/,
+  },
+  { code: `export * from 'spindle/sign'`, needs: ['./sign'], never: APART },
+  { code: `export * from 'spindle/verify'`, needs: ['./verify'], never: APART },
+  {
+    code: `export * from 'spindle/bindle'`,
+    needs: ['./bindle'],
+    never: /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly|Suspending|node:/,
   },
   {
     code: `export { push, pull } from 'spindle'`,
     needs: ['./push', './pull'],
-    never: /create(?:Registry|Bindle|Relay|App)Handler|WebAssembly|Suspending|TomlError|node:/,
+    never: APART,
   },
 ]
 
