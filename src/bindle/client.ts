@@ -107,7 +107,7 @@ export function createBindleClient(
   const send = async (method: string, path: string, call: SendOptions): Promise<Response> => {
     const { operation = {}, accept = 'application/json', body, type, ...rest } = call
     const url = new URL(path, base)
-    const attempt = async (authorization: string | undefined): Promise<Response> =>
+    const attempt = (authorization: string | undefined): Promise<Response> =>
       transport.fetch({
         method,
         url,

@@ -22,10 +22,10 @@ const MAX_OCTAL = 0o77777777777
  * stand in an entry of their own before. @see https://www.gnu.org/software/tar/manual/html_node/Standard.html
  */
 export async function* writeTar(
-  files: Iterable<TarFile>,
+  files: Iterable<TarFile> | AsyncIterable<TarFile>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  for (const { path, content } of files) {
+  for await (const { path, content } of files) {
     const size = content instanceof Uint8Array ? content.length : content.size
     const name = encodeUtf8(path)
     if (name.length > NAME_SIZE) {

@@ -36,7 +36,7 @@ async function* check(
     if (!(cause instanceof SpindleError) || cause.code !== 'ERR_DIGEST_MISMATCH') throw cause
     throw new SpindleError(
       'ERR_DIGEST_MISMATCH',
-      `${place} changed while it was being packed: stop what writes to it, then load the application again`,
+      `${place} changed while it was being packed, or came damaged: stop what writes to it, then load the application again`,
       { cause },
     )
   }

@@ -1,4 +1,5 @@
 import { formatBase64Unpadded } from '../bytes/base64.ts'
+import { mapBounded } from '../bytes/concurrency.ts'
 import { digestOf } from '../bytes/digest.ts'
 import { formatCanonicalJson } from '../bytes/json.ts'
 import { openStream, readVerified } from '../bytes/stream.ts'
@@ -36,6 +37,9 @@ export const INLINE_BYTES: number = 128
 
 /** More layers than this, without the lock, go into archives: ECR takes 500 in all. As in Spin. */
 export const MAX_LAYERS: number = 499
+
+/** What Workers open to one host at once. */
+const SMALL_READS = 6
 
 export interface PackOptions {
   /** Annotations of the manifest. They win over those inferred from the application. */
@@ -83,7 +87,7 @@ interface Layer {
 export async function packApp(lock: LockResult, options: PackOptions = {}): Promise<PackedApp> {
   const { signal } = options
   const source = createSource(lock, options)
-  const locked = await inlineSmall(lock.locked, source)
+  const locked = await inlineSmall(lock.locked, source, signal)
   let layers = collectLayers(locked, source)
   const archive = options.archive ?? layers.length > MAX_LAYERS
   if (archive) layers = await collectArchives(locked, source, options)
@@ -147,21 +151,43 @@ function createSource(lock: LockResult, { createHasher }: PackOptions): Source {
   }
 }
 
-async function inlineSmall(locked: LockedApp, source: Source): Promise<LockedApp> {
-  const inline = async <T extends ContentRef>(ref: T, place: string): Promise<T> => {
-    const { descriptor, content } = source(ref, DATA_LAYER_TYPE, place)
-    const { inline: _, ...rest } = ref
-    if (descriptor.size > INLINE_BYTES) return rest as T
-    return { ...ref, inline: formatBase64Unpadded(await readVerified(content, descriptor)) }
+async function inlineSmall(
+  locked: LockedApp,
+  source: Source,
+  signal: AbortSignal | undefined,
+): Promise<LockedApp> {
+  const small = new Map<Digest, Layer>()
+  const note = (ref: ContentRef, place: string): void => {
+    const layer = source(ref, DATA_LAYER_TYPE, place)
+    if (layer.descriptor.size <= INLINE_BYTES) small.set(ref.digest, layer)
   }
-  const components: LockedComponent[] = []
   for (const component of locked.components) {
-    const files: LockedFile[] = []
-    for (const file of component.files ?? [])
-      files.push(await inline(file, placeOf(component, file)))
-    const wasm = await inline(component.source, placeOf(component))
-    components.push({ ...component, source: wasm, ...(files.length > 0 ? { files } : {}) })
+    for (const file of component.files ?? []) note(file, placeOf(component, file))
+    note(component.source, placeOf(component))
   }
+  // Side by side: contents may be as far away as a server, one answer each.
+  const digests = [...small.keys()]
+  const texts = await mapBounded(
+    [...small.values()],
+    SMALL_READS,
+    async ({ content, descriptor }) =>
+      formatBase64Unpadded(await readVerified(content, descriptor)),
+    signal,
+  )
+  const inlined = new Map(digests.map((digest, index) => [digest, texts[index] as string]))
+  const inline = <T extends ContentRef>(ref: T): T => {
+    const { inline: _, ...rest } = ref
+    const text = inlined.get(ref.digest)
+    return text === undefined ? (rest as T) : { ...ref, inline: text }
+  }
+  const components = locked.components.map((component): LockedComponent => {
+    const files: readonly LockedFile[] = (component.files ?? []).map(inline)
+    return {
+      ...component,
+      source: inline(component.source),
+      ...(files.length > 0 ? { files } : {}),
+    }
+  })
   return { ...locked, components }
 }
 

@@ -1,10 +1,10 @@
 import type { BindleClient } from '../bindle/client.ts'
 import { type BindleId, createBindleId } from '../bindle/id.ts'
-import type { Invoice } from '../bindle/invoice.ts'
 import { compareVersions, parseVersion, type Version } from '../bindle/semver.ts'
+import { isSpindleError } from '../errors.ts'
 import { parseReference } from '../oci/reference.ts'
 import { copyGraph } from '../store/copy-graph.ts'
-import type { Descriptor, Location, RemoteOptions } from '../types.ts'
+import type { Descriptor, Location, ReadStore, RemoteOptions } from '../types.ts'
 import { openLocation } from './location.ts'
 import { type BindleSource, packBindle, type PullBindleOptions } from './pull-bindle.ts'
 
@@ -21,11 +21,6 @@ export interface MigrateBindleResult {
   readonly reference: string
   readonly descriptor: Descriptor
 }
-
-/** `NAME/VERSION` that the artifact was. */
-const ID_ANNOTATION = 'spindle.bindle.id'
-/** Who had signed the invoice, as JSON: the signatures themselves cover the invoice, not the artifact. */
-const SIGNATURES_ANNOTATION = 'spindle.bindle.signatures'
 
 /**
  * Moves an application from a Bindle server, or out of a standalone bindle, to an OCI location.
@@ -46,13 +41,10 @@ export async function migrateBindle(
   to: Location,
   options: MigrateBindleOptions = {},
 ): Promise<MigrateBindleResult> {
-  const { packed, invoice } = await packBindle(from, {
-    ...options,
-    pack: (found) => ({ annotations: { ...annotationsOf(found), ...options.annotations } }),
-  })
+  const { packed, invoice } = await packBindle(from, options)
   const { name, version } = invoice.bindle
   const { store, ref, reference } = openLocation(withTag(to, version), options)
-  if (options.dryRun !== true)
+  if (options.dryRun !== true && !(await isThere(store, ref, packed.descriptor, options)))
     await copyGraph(packed.store, store, packed.descriptor, { ...options, tag: ref })
   const place = reference === undefined ? ref : `${reference.registry}/${reference.repository}`
   return {
@@ -93,6 +85,27 @@ export async function* migrateBindles(
   }
 }
 
+/** What a tag names is whole: it is written last. A tag that may not change isn't written again. */
+async function isThere(
+  store: ReadStore,
+  ref: string,
+  { digest }: Descriptor,
+  options: MigrateBindleOptions,
+): Promise<boolean> {
+  try {
+    const found = await store.resolve(
+      ref,
+      options.signal === undefined ? {} : { signal: options.signal },
+    )
+    return found.digest === digest
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    // Whatever else is the matter, writing will say it better.
+    if (isSpindleError(error)) return false
+    throw error
+  }
+}
+
 function withTag(to: Location, version: string): Location {
   if (typeof to !== 'string') return to
   const reference = parseReference(to, { defaultRegistry: 'docker.io' })
@@ -101,17 +114,4 @@ function withTag(to: Location, version: string): Location {
   return parseReference(
     `${reference.registry}/${reference.repository}:${version.replaceAll('+', '_')}`,
   )
-}
-
-function annotationsOf({ bindle, signature }: Invoice): Record<string, string> {
-  return {
-    [ID_ANNOTATION]: `${bindle.name}/${bindle.version}`,
-    ...(signature === undefined || signature.length === 0
-      ? {}
-      : {
-          [SIGNATURES_ANNOTATION]: JSON.stringify(
-            signature.map(({ by, role, key, at }) => ({ by, role, key, at })),
-          ),
-        }),
-  }
 }

@@ -9,11 +9,16 @@ import { SpindleError } from '../errors.ts'
 import { bindleToLock } from '../spin/from-bindle.ts'
 import { packApp, type PackedApp, type PackOptions } from '../spin/pack.ts'
 import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/unpack.ts'
-import type { Content, OperationOptions } from '../types.ts'
+import type { Content, OperationOptions, TransferEvent } from '../types.ts'
 
 /** A server and the id there, or a standalone bindle in hand. */
 export type BindleSource =
   { readonly client: BindleClient; readonly id: string | BindleId } | StandaloneBindle
+
+/** `NAME/VERSION` that the artifact was. */
+const ID_ANNOTATION = 'spindle.bindle.id'
+/** Who had signed the invoice, as JSON: the signatures themselves cover the invoice, not the artifact. */
+const SIGNATURES_ANNOTATION = 'spindle.bindle.signatures'
 
 export interface PullBindleOptions extends UnpackOptions {
   /** Open only what these keys vouch for. Without it, digests are checked, signers are not. */
@@ -44,15 +49,42 @@ export async function pullBindle(
 /** @internal The artifact that a bindle makes, its contents still where they are. */
 export async function packBindle(
   from: BindleSource,
-  options: PullBindleOptions & { pack?: (invoice: Invoice) => PackOptions } = {},
+  options: PullBindleOptions & Pick<PackOptions, 'annotations'> = {},
 ): Promise<{ packed: PackedApp; invoice: Invoice }> {
   const invoice = 'client' in from ? await from.client.invoice(from.id, options) : from.invoice
   if (options.verify !== undefined)
     await verifyInvoice(invoice, options.verify.keyring, options.verify)
+  options.onProgress?.(planOf(invoice))
   const lock = await bindleToLock(invoice, (label) => openParcel(from, label, options), options)
   return {
-    packed: await packApp(lock, { ...signalOf(options), ...options.pack?.(invoice) }),
+    packed: await packApp(lock, {
+      ...signalOf(options),
+      annotations: { ...annotationsOf(invoice), ...options.annotations },
+    }),
     invoice,
+  }
+}
+
+function planOf({ parcel = [] }: Invoice): TransferEvent {
+  const sizes = new Map(parcel.map(({ label }) => [label.sha256, label.size]))
+  return {
+    type: 'plan',
+    blobs: sizes.size,
+    bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+  }
+}
+
+/** What the artifact was, which its digest alone doesn't tell. */
+function annotationsOf({ bindle, signature }: Invoice): Record<string, string> {
+  return {
+    [ID_ANNOTATION]: `${bindle.name}/${bindle.version}`,
+    ...(signature === undefined || signature.length === 0
+      ? {}
+      : {
+          [SIGNATURES_ANNOTATION]: JSON.stringify(
+            signature.map(({ by, role, key, at }) => ({ by, role, key, at })),
+          ),
+        }),
   }
 }
 
@@ -66,21 +98,40 @@ function openParcel(from: BindleSource, label: Label, options: OperationOptions)
       )
     return { size: label.size, stream: () => openStream(content) }
   }
+  const { client, id } = from
+  const report = (status: 'active' | 'done', loaded: number): void =>
+    options.onProgress?.({
+      type: 'blob',
+      descriptor: {
+        mediaType: label.mediaType,
+        digest: `sha256:${label.sha256}`,
+        size: label.size,
+      },
+      status,
+      loaded,
+    })
   return {
     size: label.size,
     stream() {
+      let loaded = 0
       let chunks: AsyncGenerator<Uint8Array> | undefined
       return new ReadableStream<Uint8Array>(
         {
           async pull(controller) {
             try {
-              chunks ??= chunksOf(
-                await from.client.parcel(from.id, label, signalOf(options)),
-                options.signal,
-              )
+              if (chunks === undefined) {
+                report('active', 0)
+                chunks = chunksOf(await client.parcel(id, label, signalOf(options)), options.signal)
+              }
               const { done, value } = await chunks.next()
-              if (done === true) controller.close()
-              else controller.enqueue(value)
+              if (done === true) {
+                report('done', label.size)
+                controller.close()
+              } else {
+                loaded += value.length
+                if (loaded < label.size) report('active', loaded)
+                controller.enqueue(value)
+              }
             } catch (error) {
               controller.error(error)
             }

@@ -18,6 +18,13 @@ import { BindleProblem, NOT_FOUND } from './answer.ts'
 /** Look-ups that one request makes at once. */
 const LOOKUPS = 16
 
+/**
+ * Invoices kept parsed, and the bytes that they were parsed from at most: each parcel of a push asks
+ * for its invoice, which may list thousands.
+ */
+const KEPT_INVOICES = 32
+const KEPT_BYTES = 16 * 1024 * 1024
+
 /** Invoices and parcels over a storage: each written once, whole or not at all. */
 export interface BindleShelf {
   /** @throws 409 when it exists, yanked or not */
@@ -48,6 +55,8 @@ export function createShelf(
   const isYanked = async (id: BindleId): Promise<boolean> =>
     (await storage.head(invoiceKey('yanked', id))) !== undefined
 
+  const kept = createInvoiceCache()
+
   return {
     async create(id, invoice) {
       const result = await storage.put(invoiceKey('invoices', id), formatInvoice(invoice), {
@@ -57,12 +66,15 @@ export function createShelf(
     },
     async invoice(id) {
       const key = tryKey('invoices', id)
-      const found = key === undefined ? undefined : await storage.get(key)
-      if (found === undefined) return undefined
-      const invoice = parseInvoice(
-        await readBounded(found.body, 2 * INVOICE_BYTES, 'a stored invoice'),
-        `the stored invoice ${id}`,
-      )
+      if (key === undefined) return undefined
+      let invoice = kept.get(key)
+      if (invoice === undefined) {
+        const found = await storage.get(key)
+        if (found === undefined) return undefined
+        const bytes = await readBounded(found.body, 2 * INVOICE_BYTES, 'a stored invoice')
+        invoice = parseInvoice(bytes, `the stored invoice ${id}`)
+        kept.set(key, invoice, bytes.length)
+      }
       return (await isYanked(id)) ? { ...invoice, yanked: true } : invoice
     },
     async yank(id) {
@@ -99,6 +111,35 @@ export function createShelf(
         size: label.size,
       })
       if (!result.stored) throw new BindleProblem(409, 'resource already exists')
+    },
+  }
+}
+
+/** The invoices that were asked for last. They never change, so none can be out of date. */
+function createInvoiceCache(): {
+  get: (key: string) => Invoice | undefined
+  set: (key: string, invoice: Invoice, bytes: number) => void
+} {
+  const kept = new Map<string, { readonly invoice: Invoice; readonly bytes: number }>()
+  let total = 0
+  return {
+    get(key) {
+      const found = kept.get(key)
+      if (found === undefined) return undefined
+      // Maps keep the order of insertion: the one asked for last goes last.
+      kept.delete(key)
+      kept.set(key, found)
+      return found.invoice
+    },
+    set(key, invoice, bytes) {
+      total += bytes - (kept.get(key)?.bytes ?? 0)
+      kept.delete(key)
+      kept.set(key, { invoice, bytes })
+      for (const [oldest, { bytes: freed }] of kept) {
+        if (kept.size <= KEPT_INVOICES && total <= KEPT_BYTES) break
+        kept.delete(oldest)
+        total -= freed
+      }
     },
   }
 }
