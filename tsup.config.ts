@@ -24,6 +24,7 @@ export default defineConfig({
     sign: 'src/verbs/sign.ts',
     store: 'src/store/index.ts',
     'trust-root': 'src/trust/trust-root.ts',
+    tuf: 'src/trust/tuf.ts',
     verify: 'src/verbs/verify.ts',
   },
   format: 'esm',

@@ -4,6 +4,7 @@
  * Apart from the verifier, so that who trusts somebody else doesn't carry it.
  */
 import publicGood from './public-good.json'
+import publicGoodTuf from './public-good-tuf-root.json'
 
 /**
  * The public-good instance's `trusted_root.json`: `rekor.sigstore.dev`, `fulcio.sigstore.dev` and
@@ -24,3 +25,11 @@ import publicGood from './public-good.json'
  * ```
  */
 export const publicGoodRoot: object = publicGood
+
+/**
+ * The root of the public-good instance's update repository, version 14: what `updateTrustedRoot` of
+ * `spindle/tuf` starts from. It may have expired; the one that it leads to may not.
+ *
+ * Exported from `spindle/trust-root`.
+ */
+export const publicGoodTufRoot: object = publicGoodTuf

@@ -53,6 +53,7 @@ export const BUDGETS = [
   },
   { name: './trust-root', code: `export * from 'spindle/trust-root'`, kB: 12 },
   { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 12 },
+  { name: './tuf', code: `export * from 'spindle/tuf'`, kB: 12 },
   { name: './keyless', code: `export * from 'spindle/keyless'`, kB: 22 },
   { name: './run', code: `export * from 'spindle/run'`, kB: 90 },
   { name: '.', code: `export * from 'spindle'`, kB: 200 },

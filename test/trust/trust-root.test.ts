@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
-import { publicGoodRoot } from '../../src/trust/trust-root.ts'
+import { publicGoodRoot, publicGoodTufRoot } from '../../src/trust/trust-root.ts'
+import { assertSigned, parseTufDocument } from '../../src/trust/tuf-metadata.ts'
 import { parseTrustedRoot } from '../../src/trust/trusted-root.ts'
 
 interface Seeds {
@@ -12,6 +13,17 @@ describe('the public-good trusted root', () => {
     const seeds = createRequire(import.meta.url)('@sigstore/tuf/seeds.json') as Seeds
     const target = seeds['https://tuf-repo-cdn.sigstore.dev']!.targets['trusted_root.json']!
     expect(publicGoodRoot).toEqual(JSON.parse(Buffer.from(target, 'base64').toString()))
+  })
+
+  it('has a root to be updated from, which signs itself', async () => {
+    const seeds = createRequire(import.meta.url)('@sigstore/tuf/seeds.json') as Record<
+      string,
+      { 'root.json': string }
+    >
+    const seed = seeds['https://tuf-repo-cdn.sigstore.dev']!['root.json']
+    expect(publicGoodTufRoot).toEqual(JSON.parse(Buffer.from(seed, 'base64').toString()))
+    const document = parseTufDocument(publicGoodTufRoot, 'root')
+    await assertSigned(document, document, 'root')
   })
 
   it('has today’s logs and authorities beside those of the past', () => {

@@ -1,0 +1,91 @@
+/** Signed metadata of The Update Framework. @see https://theupdateframework.github.io/specification/latest/#document-formats */
+import { parseHex } from '../bytes/hex.ts'
+import { isJsonObject, parseUniqueJson } from '../bytes/json.ts'
+import { encodeUtf8 } from '../bytes/text.ts'
+import { SpindleError } from '../errors.ts'
+import { loadPublicKey } from './public-key.ts'
+import { readField, type Field } from './wire-json.ts'
+
+export type TufRole = 'root' | 'timestamp' | 'snapshot' | 'targets'
+
+/** Most signatures or keys of one role: the public-good root has five. */
+const MAX_SIGNATURES = 64
+
+export interface TufDocument {
+  readonly signed: Field
+  readonly signatures: readonly Field[]
+  readonly version: number
+  /** Milliseconds since 1970. */
+  readonly expires: number
+}
+
+/** @throws `ERR_CONTENT_INVALID`; nothing is verified yet. */
+export function parseTufDocument(input: Uint8Array | object, role: TufRole): TufDocument {
+  const json = input instanceof Uint8Array ? parseUniqueJson(input, `${role}.json`) : input
+  const document = readField(json, role)
+  const signed = document.get('signed')
+  if (signed.get('_type').string() !== role) throw bad(`${role}.json is of another type`)
+  return {
+    signed,
+    signatures: document.get('signatures').list(MAX_SIGNATURES),
+    version: signed.get('version').count(),
+    expires: signed.get('expires').time(),
+  }
+}
+
+/**
+ * That enough different keys, which a root names for that role, signed the document.
+ * @throws `ERR_SIGNATURE_INVALID`.
+ */
+export async function assertSigned(
+  document: TufDocument,
+  root: TufDocument,
+  role: TufRole,
+): Promise<void> {
+  const named = root.signed.get('roles').get(role)
+  const threshold = named.get('threshold').count()
+  const keyIds = new Set(
+    named
+      .get('keyids')
+      .list(MAX_SIGNATURES)
+      .map((id) => id.string()),
+  )
+  if (threshold < 1) throw bad(`the root asks for no signature of ${role}.json`)
+  const bytes = encodeUtf8(canonical(document.signed.value))
+  // By key and not by its name: one key under two names is still one.
+  const signers = new Set<string>()
+  for (const signature of document.signatures) {
+    const keyId = signature.get('keyid').string()
+    const sig = parseHex(signature.get('sig').string())
+    if (!keyIds.has(keyId) || sig === undefined || sig.length === 0) continue
+    const pem = root.signed.get('keys').get(keyId).get('keyval').get('public').string()
+    if (await (await loadPublicKey(pem)).verify(sig, bytes)) signers.add(pem)
+  }
+  if (signers.size < threshold)
+    throw new SpindleError(
+      'ERR_SIGNATURE_INVALID',
+      `${role}.json has ${signers.size} of ${threshold} signatures that it needs`,
+    )
+}
+
+/** OLPC canonical JSON: keys sorted, and only quotes and backslashes escaped, so line feeds stand as they are. */
+function canonical(value: unknown): string {
+  if (typeof value === 'string') return `"${value.replace(/["\\]/g, '\\$&')}"`
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (isJsonObject(value)) {
+    return `{${Object.keys(value)
+      .sort()
+      .map((key) => `${canonical(key)}:${canonical(value[key])}`)
+      .join(',')}}`
+  }
+  if (typeof value === 'boolean' || value === null || Number.isSafeInteger(value))
+    return String(value)
+  throw bad('there is a number that is no integer')
+}
+
+function bad(why: string): SpindleError {
+  return new SpindleError(
+    'ERR_CONTENT_INVALID',
+    `the update of the trusted root can't be read: ${why}`,
+  )
+}
