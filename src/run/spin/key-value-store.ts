@@ -1,3 +1,5 @@
+import { SpindleError } from '../../errors.ts'
+
 /**
  * Where components keep values. Synchronous answers serve guests in every engine; a Promise makes
  * the guest wait, which needs JSPI.
@@ -31,7 +33,11 @@ export function createMemoryKeyValue(options: { readonly maxBytes?: number } = {
     get: (key) => values.get(key)?.slice(),
     set(key, value) {
       const next = total - size(key) + key.length + value.length
-      if (next > limit) throw new Error('the store is full')
+      if (next > limit)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `the store is full: it holds ${limit} bytes at most`,
+        )
       total = next
       values.set(key, value.slice())
     },

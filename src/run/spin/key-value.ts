@@ -1,3 +1,4 @@
+import { isSpindleError, SpindleError } from '../../errors.ts'
 import type { HostInterface } from '../component/items.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import type { KeyValueStore } from './key-value-store.ts'
@@ -12,9 +13,9 @@ function settle(
   action: () => unknown,
   then: (value: unknown) => unknown = () => undefined,
 ): Result | Promise<Result> {
-  // What a store says may name its place; the guest learns that it failed, and in which words it may.
+  // What another store says may name its place or key: the guest learns only that it failed.
   const failed = (error: unknown): Result =>
-    err({ tag: 'other', val: error instanceof Error ? error.message : 'the store failed' })
+    err({ tag: 'other', val: isSpindleError(error) ? error.message : 'the store failed' })
   try {
     const value = action()
     return value instanceof Promise
@@ -168,7 +169,8 @@ interface Cas {
 function createAtomics(): HostInterface {
   const decode = (value: Uint8Array | undefined): bigint => {
     if (value === undefined) return 0n
-    if (value.length !== 8) throw new Error('the value is no 64-bit number')
+    if (value.length !== 8)
+      throw new SpindleError('ERR_CONTENT_INVALID', 'the value is no 64-bit number')
     return new DataView(value.buffer, value.byteOffset).getBigInt64(0, true)
   }
   const encode = (value: bigint): Uint8Array => {
