@@ -4,6 +4,7 @@ export { createDockerKeychain, createPodmanKeychain } from './docker-keychain.ts
 export type { EnvironmentOptions } from './environment.ts'
 export { createFileStorage, type FileStorageOptions } from './file-storage.ts'
 export { createNodeHasher } from './hasher.ts'
+export { fetchIdentityToken, type IdentityTokenOptions } from './identity-token.ts'
 export { createNodeKeychain, type NodeKeychainOptions } from './keychain.ts'
 export { openLayoutDirectory } from './layout-directory.ts'
 export { CLOSE_GRACE, IDLE_TIMEOUT, listen, type Listener, type ListenOptions } from './listen.ts'

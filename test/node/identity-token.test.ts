@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { fetchIdentityToken } from '../../src/node/identity-token.ts'
+
+describe('the identity token of a CI job', () => {
+  it('is what the environment says outright', async () => {
+    expect(await fetchIdentityToken({ env: { SIGSTORE_ID_TOKEN: 'a.b.c' } })).toBe('a.b.c')
+  })
+
+  it('is asked of GitHub, for the audience', async () => {
+    const asked: string[] = []
+    const token = await fetchIdentityToken({
+      env: {
+        ACTIONS_ID_TOKEN_REQUEST_URL: 'https://github.test/token?api=2',
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'secret',
+      },
+      fetch: async (request) => {
+        asked.push(request.url, request.headers.get('authorization') ?? '')
+        return Response.json({ value: 'd.e.f' })
+      },
+    })
+    expect([token, ...asked]).toEqual([
+      'd.e.f',
+      'https://github.test/token?api=2&audience=sigstore',
+      'Bearer secret',
+    ])
+  })
+
+  it('is asked of nobody over plain http, and no failure tells the secret', async () => {
+    const env = {
+      ACTIONS_ID_TOKEN_REQUEST_URL: 'http://github.test/token?key=hidden',
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'secret',
+    }
+    await expect(
+      fetchIdentityToken({ env, fetch: async () => Response.error() }),
+    ).rejects.toMatchObject({ code: 'ERR_CREDENTIALS_INVALID' })
+    const secure = { ...env, ACTIONS_ID_TOKEN_REQUEST_URL: 'https://github.test/token?key=hidden' }
+    const failure = await fetchIdentityToken({
+      env: secure,
+      fetch: async () => Response.json({ message: 'no' }, { status: 403 }),
+    }).catch((error: Error) => error)
+    expect(failure).toMatchObject({ code: 'ERR_UNAUTHORIZED' })
+    expect(String(failure)).not.toMatch(/secret|hidden/)
+  })
+
+  it('is missed with a word on how to have one', async () => {
+    await expect(fetchIdentityToken({ env: {} })).rejects.toThrow(/SIGSTORE_ID_TOKEN/)
+  })
+})
