@@ -2,6 +2,7 @@
 export { createDigestStreamHasher, type DigestStreamConstructor } from './bytes/digest.ts'
 export type { SliceableContent } from './bytes/sliceable.ts'
 export * from './errors.ts'
+export { createRelayFetch, type RelayFetchOptions } from './http/relay-fetch.ts'
 export { createTransport } from './http/transport.ts'
 export { isReference, parseReference, type ParseReferenceOptions } from './oci/reference.ts'
 export { createRepository, type Repository, type RepositoryOptions } from './registry/repository.ts'

@@ -1,0 +1,87 @@
+import { SpindleError } from '../../errors.ts'
+
+interface FixedLengthStreamConstructor {
+  new (length: number): {
+    readonly readable: ReadableStream<Uint8Array>
+    readonly writable: WritableStream<Uint8Array>
+  }
+}
+
+const { FixedLengthStream } = globalThis as { FixedLengthStream?: FixedLengthStreamConstructor }
+
+/** Whether a stream of a known length must be made one by the platform. */
+export const hasFixedLength: boolean = FixedLengthStream !== undefined
+
+export interface PassOptions {
+  /** Most bytes. */
+  readonly maxBytes: number
+  /** Milliseconds without a byte after which the body is given up. */
+  readonly idle: number
+  /** In bytes, if it was announced. */
+  readonly length: number | undefined
+  /** Told what broke it: the true cause when whoever reads it only says that it broke. */
+  readonly onFailure?: (error: unknown) => void
+}
+
+/**
+ * Hands a body on, chunk by chunk, without ever holding it.
+ *
+ * It errors when it is longer than it may be or was said to be, or nothing comes any more; what it
+ * is read from is cancelled then, and when its reader leaves.
+ */
+export function passBody(
+  source: ReadableStream<Uint8Array>,
+  { maxBytes, idle, length, onFailure }: PassOptions,
+): ReadableStream<Uint8Array> {
+  const reader = source.getReader()
+  let seen = 0
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await within(reader.read(), idle)
+          if (done) {
+            if (length !== undefined && seen !== length)
+              throw wrong(`${seen} of ${length} bytes came`)
+            controller.close()
+            return
+          }
+          seen += value.length
+          if (seen > maxBytes) throw wrong(`it has more than ${maxBytes} bytes`)
+          if (length !== undefined && seen > length) throw wrong(`more than ${length} bytes came`)
+          controller.enqueue(value)
+        } catch (error) {
+          onFailure?.(error)
+          void reader.cancel(error).catch(() => {})
+          controller.error(error)
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  )
+  if (length === undefined || FixedLengthStream === undefined) return stream
+  const { readable, writable } = new FixedLengthStream(length)
+  // When it breaks the reader learns it, and there is nobody else to tell.
+  stream.pipeTo(writable).catch(() => {})
+  return readable
+}
+
+function wrong(why: string): SpindleError {
+  return new SpindleError('ERR_LIMIT_EXCEEDED', `a relayed body was given up: ${why}`)
+}
+
+async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new SpindleError('ERR_TIMEOUT', 'a relayed body stood still for too long')),
+      milliseconds,
+    )
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,108 @@
+import { createAuth } from '../../http/auth.ts'
+import type { Auth } from '../../http/auth.ts'
+import { responseError } from '../../http/response-error.ts'
+import type { AuthScope, Keychain } from '../../types.ts'
+import { Refusal } from '../registry/refusal.ts'
+import { isRealmOf } from './registries.ts'
+import type { RelayRegistry } from './registries.ts'
+import { unknownRealm } from './token.ts'
+import type { SendUpstream } from './upstream.ts'
+
+/** Credentials that a relay holds itself. What they get it never leaves it. */
+export interface RelayLogin {
+  /** The header to begin with; `undefined` where the relay has no credentials of its own. */
+  begin(
+    registry: RelayRegistry,
+    scopes: readonly AuthScope[],
+    signal: AbortSignal,
+  ): Promise<{ readonly authorization: string | undefined } | undefined>
+  /** Another one after a 401; `undefined` when there is no better one. */
+  again(
+    registry: RelayRegistry,
+    scopes: readonly AuthScope[],
+    response: Response,
+    sent: string | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined>
+}
+
+export function createRelayLogin(send: SendUpstream, credentials: Keychain): RelayLogin {
+  const auths = new Map<string, Auth>()
+
+  const authOf = (registry: RelayRegistry): Auth => {
+    const known = auths.get(registry.name)
+    if (known !== undefined) return known
+    const auth = createAuth(async ({ method = 'GET', url, headers, body }) => {
+      const realm = new URL(url)
+      if (!isRealmOf(realm, registry)) throw unknownRealm(registry)
+      const { response } = await send({
+        registry,
+        method,
+        url: realm,
+        headers: new Headers(headers),
+        sameOrigin: true,
+        ...(body instanceof Uint8Array && { body }),
+      })
+      if (response.ok) return response
+      throw await responseError(response, method, realm)
+    }, credentials)
+    auths.set(registry.name, auth)
+    return auth
+  }
+
+  return {
+    async begin(registry, scopes, signal) {
+      if ((await credentials(scopes[0]!)) === undefined) return undefined
+      const auth = authOf(registry)
+      try {
+        const known = await auth.begin(registry.base, scopes, signal)
+        if (known !== undefined) return { authorization: known }
+        // Bodies can't be sent twice: the registry is asked what it wants beforehand.
+        const { response } = await send({
+          registry,
+          method: 'GET',
+          url: new URL('/v2/', registry.base),
+          headers: new Headers(),
+          sameOrigin: true,
+          signal,
+        })
+        void response.body?.cancel().catch(() => {})
+        const challenges = response.headers.get('www-authenticate')
+        if (response.status !== 401 || challenges === null) return { authorization: undefined }
+        return {
+          authorization: await auth.answer(
+            registry.base,
+            scopes,
+            { challenges, sent: undefined },
+            signal,
+          ),
+        }
+      } catch (cause) {
+        throw failed(registry, cause)
+      }
+    },
+    async again(registry, scopes, response, sent, signal) {
+      const challenges = response.headers.get('www-authenticate')
+      if (challenges === null) return undefined
+      try {
+        return await authOf(registry).answer(registry.base, scopes, { challenges, sent }, signal)
+      } catch (cause) {
+        throw failed(registry, cause)
+      }
+    },
+  }
+}
+
+function failed({ name }: RelayRegistry, cause: unknown): Refusal {
+  if (cause instanceof Refusal) return cause
+  return refusedLogin(name, cause)
+}
+
+/** No 401: the client could do nothing about it. */
+export function refusedLogin(name: string, cause?: unknown): Refusal {
+  return new Refusal(
+    403,
+    { code: 'DENIED', message: `${name} does not allow that with the relay's own credentials` },
+    { cause },
+  )
+}

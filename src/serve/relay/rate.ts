@@ -1,0 +1,29 @@
+import { Refusal } from '../registry/refusal.ts'
+
+const WINDOW = 60_000
+/** Users counted at once. More in one minute share a count: forgetting some would let them begin anew. */
+const MAX_USERS = 10_000
+
+/** Counts requests of each user in minutes of the clock. */
+export function createRateLimit(perMinute: number): (user: string) => void {
+  let window = 0
+  let counts = new Map<string, number>()
+  return (user) => {
+    const now = Date.now()
+    const current = Math.floor(now / WINDOW)
+    if (current !== window) {
+      window = current
+      counts = new Map()
+    }
+    const key = counts.size < MAX_USERS || counts.has(user) ? user : ''
+    const count = (counts.get(key) ?? 0) + 1
+    counts.set(key, count)
+    if (count <= perMinute) return
+    const seconds = Math.ceil(((current + 1) * WINDOW - now) / 1000)
+    throw new Refusal(
+      429,
+      { code: 'TOOMANYREQUESTS', message: `more than ${perMinute} requests in a minute` },
+      { headers: { 'Retry-After': String(seconds) } },
+    )
+  }
+}

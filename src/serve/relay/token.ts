@@ -1,0 +1,78 @@
+import { TOKEN_BYTES } from '../../http/token.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import { Refusal } from '../registry/refusal.ts'
+import { clientHeaders } from './headers.ts'
+import { isRealmOf } from './registries.ts'
+import type { RelayRegistry } from './registries.ts'
+import type { SendUpstream } from './upstream.ts'
+
+/** A form holds scopes and a refresh token, no more. */
+const FORM_BYTES = 64 * 1024
+const PARAMETERS = ['service', 'scope', 'account', 'client_id', 'offline_token']
+
+/**
+ * Asks a token service in a client's name, with the client's password, which is seen by nobody else.
+ * @see {@link https://distribution.github.io/distribution/spec/auth/token/ Token Authentication}
+ */
+export async function relayToken(
+  send: SendUpstream,
+  registry: RelayRegistry,
+  realm: URL,
+  request: Request,
+): Promise<Response> {
+  // The list may be shorter than when the realm was sealed.
+  if (!isRealmOf(realm, registry)) throw unknownRealm(registry)
+  const url = new URL(realm)
+  const query = new URL(request.url).searchParams
+  for (const name of PARAMETERS)
+    for (const value of query.getAll(name)) url.searchParams.append(name, value)
+  const headers = new Headers({ accept: 'application/json', 'accept-encoding': 'identity' })
+  const authorization = request.headers.get('authorization')
+  if (authorization !== null) headers.set('authorization', authorization)
+  const isPost = request.method === 'POST'
+  if (isPost) headers.set('content-type', 'application/x-www-form-urlencoded')
+  const { response } = await send({
+    registry,
+    method: request.method,
+    url,
+    headers,
+    signal: request.signal,
+    // A password goes where the operator said, and no further.
+    sameOrigin: true,
+    ...(isPost && { body: await readForm(request) }),
+  })
+  if (response.status >= 300 && response.status < 400) {
+    void response.body?.cancel().catch(() => {})
+    throw unknownRealm(registry)
+  }
+  const bytes = await readBounded(
+    response.body ?? new Uint8Array(),
+    TOKEN_BYTES,
+    `the answer of the token service of ${registry.name}`,
+  ).catch((cause: unknown) => {
+    throw new Refusal(
+      502,
+      { code: 'UNSUPPORTED', message: `the token service of ${registry.name} gave no token` },
+      { cause },
+    )
+  })
+  return new Response(bytes, { status: response.status, headers: clientHeaders(response, false) })
+}
+
+async function readForm(request: Request): Promise<Uint8Array> {
+  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/x-www-form-urlencoded')
+    throw new Refusal(400, { code: 'UNSUPPORTED', message: 'a token is asked for with a form' })
+  return readBounded(request.body ?? new Uint8Array(), FORM_BYTES, 'the form').catch(
+    (cause: unknown) => {
+      throw new Refusal(413, { code: 'SIZE_INVALID', message: 'the form is too long' }, { cause })
+    },
+  )
+}
+
+export function unknownRealm({ name }: RelayRegistry): Refusal {
+  return new Refusal(403, {
+    code: 'DENIED',
+    message: `${name} names a token service that this relay does not send passwords to: its operator can name it in "realms"`,
+  })
+}
