@@ -24,12 +24,13 @@ export const BUDGETS = [
   { name: './repository', code: `export * from 'spindle/repository'`, kB: 24 },
   { name: './store', code: `export * from 'spindle/store'`, kB: 14 },
   { name: './app', code: `export * from 'spindle/app'`, kB: 52 },
-  { name: './serve', code: `export * from 'spindle/serve'`, kB: 48 },
+  { name: './serve', code: `export * from 'spindle/serve'`, kB: 56 },
   {
     name: './serve, a registry',
     code: `export { createRegistryHandler } from 'spindle/serve'`,
     kB: 22,
   },
+  { name: './serve, a relay', code: `export { createRelayHandler } from 'spindle/serve'`, kB: 16 },
   { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 64 },
   {
     name: './bindle, a client',
