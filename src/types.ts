@@ -127,13 +127,13 @@ export interface TransportRequest {
   readonly url: string | URL
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: BodySource
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** What it is for, the request's own first. Absent: no registry authentication. */
-  readonly scope?: AuthScope | readonly AuthScope[]
+  readonly scope?: AuthScope | readonly AuthScope[] | undefined
   /** Statuses that the caller handles; any other of 400 and above rejects. */
   readonly expect?: readonly number[]
   /** Bytes of the body that have been handed to the network. */
-  readonly onUpload?: (loaded: number) => void
+  readonly onUpload?: ((loaded: number) => void) | undefined
   /**
    * Not sent again after a failure that may have reached the server: half of it may have been kept.
    * A 429 has not been looked at, so it is no such failure.
@@ -158,10 +158,10 @@ export type TransferEvent =
 
 export interface OperationOptions {
   /** Aborting rejects with `signal.reason` itself, never wrapped. */
-  signal?: AbortSignal
-  onProgress?: (event: TransferEvent) => void
+  signal?: AbortSignal | undefined
+  onProgress?: ((event: TransferEvent) => void) | undefined
   /** Streaming hasher for what is too large to hold. Default: `@noble/hashes`, portable but slow. */
-  createHasher?: CreateHasher
+  createHasher?: CreateHasher | undefined
 }
 
 export interface RemoteOptions extends OperationOptions, TransportOptions {

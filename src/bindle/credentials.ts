@@ -5,7 +5,7 @@ import type { Transport } from '../types.ts'
 /** Makes the value of `Authorization` anew for each request, so that tokens can be refreshed. */
 export type BindleAuthorization = (context: {
   readonly transport: Transport
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }) => Promise<string | undefined>
 
 /** HTTP Basic, a long-lived token, or what `createOidcCredentials` makes. */
@@ -16,7 +16,7 @@ export type BindleCredentials =
 
 export async function authorizationOf(
   credentials: BindleCredentials | undefined,
-  context: { readonly transport: Transport; readonly signal?: AbortSignal },
+  context: { readonly transport: Transport; readonly signal?: AbortSignal | undefined },
 ): Promise<string | undefined> {
   if (credentials === undefined) return undefined
   if (typeof credentials === 'function') return credentials(context)

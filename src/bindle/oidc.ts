@@ -26,7 +26,7 @@ export interface OidcTokens {
 
 export interface BindleLoginOptions {
   transport: Transport
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Shown to the user: where to go, and the code to type there. */
   onCode: (prompt: {
     readonly url: string

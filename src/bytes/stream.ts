@@ -195,7 +195,7 @@ function wrongDigest(expected: Descriptor, actual: string): SpindleError {
 export async function describeContent(
   content: Uint8Array | Content,
   mediaType: string,
-  options: { createHasher?: CreateHasher; signal?: AbortSignal } = {},
+  options: { createHasher?: CreateHasher | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<Descriptor> {
   if (content instanceof Uint8Array) {
     return { mediaType, digest: await digestOf(content), size: content.length }

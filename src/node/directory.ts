@@ -11,7 +11,7 @@ export interface ReadDirectoryOptions {
   maxFiles?: number
   /** Most bytes of all files together. Default: unlimited, as they stay where they are. */
   maxBytes?: number
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** Folders listed and files looked at side by side; each takes a file handle or a thread. */

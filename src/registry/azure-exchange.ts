@@ -45,7 +45,7 @@ export async function exchangeAzureToken(
     ),
     // A redirect would carry the token to somebody else.
     sameOrigin: true,
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   const what = `the answer of ${registry} to an exchange of tokens`
   const answer = parseJson(

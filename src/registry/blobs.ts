@@ -20,7 +20,7 @@ export async function hasBlob(
     url: new URL(`blobs/${digest}`, base),
     scope: scope('pull'),
     expect: [404],
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   return response.status !== 404
 }
@@ -56,7 +56,7 @@ async function openAt(
       ...(from > 0 && { range: `bytes=${from}-` }),
       ...(from > 0 && etag !== undefined && { 'if-range': etag }),
     },
-    ...(signal !== undefined && { signal }),
+    signal,
   })
 }
 

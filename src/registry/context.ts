@@ -19,7 +19,7 @@ export interface RepositoryContext {
   readonly base: URL
   /** Bytes per upload request; absent: whole blobs. */
   readonly chunkSize?: number
-  readonly createHasher?: CreateHasher
+  readonly createHasher?: CreateHasher | undefined
   /** Upload sessions that a declined mount has left open, for the push that follows. */
   readonly sessions: Map<Digest, UploadSession>
   readonly scope: (...actions: AuthScope['actions']) => AuthScope
@@ -76,13 +76,13 @@ export function createContext(
     transport,
     base: new URL(`${transport.protocol(host)}//${host}/v2/${repository}/`),
     ...(chunkSize !== undefined && { chunkSize }),
-    ...(createHasher !== undefined && { createHasher }),
+    createHasher,
     sessions: new Map(),
     scope: (...actions) => ({ registry, repository, actions }),
     with: <T extends OperationOptions>(own: T | undefined): T => ({
-      ...(signal !== undefined && { signal }),
-      ...(createHasher !== undefined && { createHasher }),
       ...own!,
+      signal: own?.signal ?? signal,
+      createHasher: own?.createHasher ?? createHasher,
     }),
   }
 }

@@ -49,7 +49,7 @@ export async function resolveManifest(
     headers: ACCEPT,
     scope: scope('pull'),
     expect: [405],
-    ...(options.signal !== undefined && { signal: options.signal }),
+    signal: options.signal,
   })
   const mediaType = mediaTypeOf(response)
   const digest = isDigest(ref) ? ref : response.headers.get('docker-content-digest')
@@ -76,7 +76,7 @@ export async function getManifest(
     url: manifestUrl(context, ref),
     headers: ACCEPT,
     scope: scope('pull'),
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   const what = `the manifest ${ref} of ${context.reference.repository}`
   const body = response.body ?? new Uint8Array()
@@ -128,7 +128,7 @@ export async function putManifest(
         headers: { 'content-type': descriptor.mediaType },
         body: bytes,
         scope: context.scope('pull', 'push'),
-        ...(signal !== undefined && { signal }),
+        signal,
       })
       void response.body?.cancel().catch(() => {})
       assertKept(response, descriptor)
@@ -171,7 +171,7 @@ export async function deleteManifest(
     method: 'DELETE',
     url: new URL(`manifests/${digest}`, base),
     scope: scope('delete'),
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   void response.body?.cancel().catch(() => {})
 }

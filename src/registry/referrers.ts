@@ -89,7 +89,7 @@ async function* listByApi(
         scope: scope('pull'),
         // GHCR sends this to a page of github.com (artifacthub #4785).
         sameOrigin: true,
-        ...(signal !== undefined && { signal }),
+        signal,
       })
       const left = response.redirected && new URL(response.url).origin !== base.origin
       if (!left && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX) return response

@@ -73,7 +73,7 @@ async function deleteBlob(
     method: 'DELETE',
     url: new URL(`blobs/${digest}`, base),
     scope: scope('delete'),
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   void response.body?.cancel().catch(() => {})
 }

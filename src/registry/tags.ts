@@ -20,7 +20,7 @@ export async function* listTags(
 ): AsyncGenerator<string> {
   const tags = new Set<string>()
   const open = (url: URL): Promise<Response> =>
-    transport.fetch({ url, scope: scope('pull'), ...(signal !== undefined && { signal }) })
+    transport.fetch({ url, scope: scope('pull'), signal })
   for await (const response of walkPages(new URL('tags/list', base), open)) {
     const what = `the list of tags of ${base.host}`
     const bytes = await readBounded(response.body ?? new Uint8Array(), PAGE_BYTES, what, signal)

@@ -67,7 +67,7 @@ export async function pushChunks(
       `the source of ${digest} should have ${size} bytes: it changed while it was sent; load it again`,
     )
   await putWhole(context, location, expected, new Uint8Array(), {
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   return true
 }
@@ -125,7 +125,7 @@ async function patch(
     },
     body: chunk,
     ...scopeAt(context, location),
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   return readKept(response, location)
 }
@@ -139,7 +139,7 @@ async function askKept(
     url: location,
     expect: [404],
     ...scopeAt(context, location),
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   const kept = response.status === 404 ? undefined : readKept(response, location)
   // `0-0` is one byte, but also how an empty session is described.

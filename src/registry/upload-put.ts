@@ -30,7 +30,7 @@ export async function putWhole(
     },
     body,
     ...scopeAt(context, url),
-    ...(signal !== undefined && { signal }),
+    signal,
     ...(onProgress !== undefined &&
       size === expected.size && {
         // Complete is what the registry has acknowledged; the last byte's leaving is not that.

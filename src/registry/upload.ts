@@ -89,7 +89,7 @@ async function takeSession(
     method: 'POST',
     url,
     scope: scope('pull', 'push'),
-    ...(signal !== undefined && { signal }),
+    signal,
   })
   return readSession(response, url)
 }
@@ -137,7 +137,7 @@ export async function mountBlob(
         scope('pull', 'push'),
         { registry: reference.registry, repository: fromRepository, actions: ['pull'] },
       ],
-      ...(signal !== undefined && { signal }),
+      signal,
     })
     if (response.status !== 202) {
       void response.body?.cancel().catch(() => {})

@@ -24,7 +24,7 @@ export interface ArchiveResult {
 export async function packArchive(
   files: readonly TarFile[],
   place: string,
-  options: { signal?: AbortSignal; createHasher?: CreateHasher },
+  options: { signal?: AbortSignal | undefined; createHasher?: CreateHasher | undefined },
 ): Promise<ArchiveResult> {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
   assertUnpackable(sorted, place)

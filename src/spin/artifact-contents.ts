@@ -57,11 +57,12 @@ export function createArtifactContents(
       const known = archives.filter((archive) => overlaps(inside.get(archive.digest), missing))
       for (const archive of [...known, ...archives.filter(({ digest }) => !inside.has(digest))]) {
         if (missing.size === 0) break
+        const { signal, createHasher } = options
         if (archive.size > options.maxBytes) throw tooLarge(options.maxBytes)
         const bytes = await readVerified(
-          await store.fetch(archive, operationOf(options)),
+          await store.fetch(archive, { signal, createHasher }),
           archive,
-          options.signal,
+          signal,
         )
         inside.set(
           archive.digest,
@@ -99,7 +100,7 @@ async function fetchLayers(
       found.set(
         descriptor.digest,
         await readVerified(
-          await store.fetch(descriptor, { ...operationOf(options), signal }),
+          await store.fetch(descriptor, { createHasher: options.createHasher, signal }),
           descriptor,
           signal,
         ),
@@ -163,11 +164,4 @@ function overlaps(has: ReadonlySet<Digest> | undefined, wanted: ReadonlySet<Dige
   if (has === undefined) return false
   for (const digest of wanted) if (has.has(digest)) return true
   return false
-}
-
-function operationOf({ signal, createHasher }: OperationOptions): OperationOptions {
-  return {
-    ...(signal === undefined ? {} : { signal }),
-    ...(createHasher === undefined ? {} : { createHasher }),
-  }
 }

@@ -24,9 +24,9 @@ import { assignTriggerDependencies, type UnassignedTrigger } from './trigger-dep
 const HASH_CONCURRENCY = 4
 
 export interface LockAppOptions {
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Streaming hasher for content that is too large to hold. Default: a portable one. */
-  createHasher?: CreateHasher
+  createHasher?: CreateHasher | undefined
   /** Whether to keep components' `build` tables. Default `false`: they tell how a machine is set up. */
   build?: boolean
   /** URL of the manifest, for `metadata.origin`. Default: none, as what is pushed has none. */
@@ -91,7 +91,7 @@ async function hashContents(
     async (content, signal) => {
       const { digest, size } = await describeContent(content, '', {
         signal,
-        ...(createHasher === undefined ? {} : { createHasher }),
+        createHasher,
       })
       const inline =
         size > INLINE_BYTES

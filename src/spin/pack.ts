@@ -48,9 +48,9 @@ export interface PackOptions {
   created?: Date
   /** One archive per component in place of a layer per file. Default: only above 499 layers. */
   archive?: boolean
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Streaming hasher for what is too large to hold. Default: portable but slow. */
-  createHasher?: CreateHasher
+  createHasher?: CreateHasher | undefined
 }
 
 /** An artifact ready to be copied anywhere. Nothing large is held: contents are read when they are sent. */

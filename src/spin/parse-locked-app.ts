@@ -161,12 +161,7 @@ function readComponent(value: unknown, at: string): LockedComponent {
     ...present('config', text('config')),
     ...present(
       'dependencies',
-      recordOf(
-        component['dependencies'],
-        `${at}.dependencies`,
-        readDependency,
-        isDependencyName,
-      ),
+      recordOf(component['dependencies'], `${at}.dependencies`, readDependency, isDependencyName),
     ),
     ...present(
       'trigger_dependencies',

@@ -298,7 +298,7 @@ function unusualHosts(app: App): string | undefined {
  */
 export async function contentBuildInfo(
   app: App,
-  options: { createHasher?: CreateHasher; signal?: AbortSignal } = {},
+  options: { createHasher?: CreateHasher | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
   const hasher = (options.createHasher ?? createPortableHasher)('sha256')
   const add = async (content: Uint8Array | Content): Promise<void> => {

@@ -56,8 +56,9 @@ export async function unpackApp(
   ): ReturnType<typeof contents.collect> => {
     const { maxBytes = MAX_APP_BYTES, concurrency = CONCURRENCY } = options
     return contents.collect(refs, {
-      ...operationOf(options),
-      ...call,
+      signal: call.signal ?? options.signal,
+      createHasher: call.createHasher ?? options.createHasher,
+      onProgress: call.onProgress ?? options.onProgress,
       maxBytes,
       concurrency,
     } satisfies CollectOptions)
@@ -203,13 +204,10 @@ async function readBlob(
       'ERR_LIMIT_EXCEEDED',
       `the ${what} ${target.digest} has ${target.size} bytes, more than ${limit}: this is no usual application`,
     )
-  return readVerified(await store.fetch(target, operationOf(options)), target, options.signal)
-}
-
-function operationOf({ signal, createHasher, onProgress }: OperationOptions): OperationOptions {
-  return {
-    ...(signal === undefined ? {} : { signal }),
-    ...(createHasher === undefined ? {} : { createHasher }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-  }
+  const { signal, createHasher, onProgress } = options
+  return readVerified(
+    await store.fetch(target, { signal, createHasher, onProgress }),
+    target,
+    signal,
+  )
 }

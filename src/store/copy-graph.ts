@@ -231,8 +231,8 @@ async function copyManifests(
 /** What a store's method takes of a copy's options. */
 export function operationOptions(options: OperationOptions): OperationOptions {
   return {
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.createHasher === undefined ? {} : { createHasher: options.createHasher }),
+    signal: options.signal,
+    createHasher: options.createHasher,
   }
 }
 

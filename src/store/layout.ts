@@ -28,7 +28,11 @@ export interface LayoutFiles {
   /** `undefined` when there is no such file. */
   read(path: string): Promise<Uint8Array | Content | undefined>
   /** Keeps all of the body or nothing: a reader never sees half a file. */
-  write(path: string, body: BodySource, options?: { signal?: AbortSignal }): Promise<void>
+  write(
+    path: string,
+    body: BodySource,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<void>
   has(path: string): Promise<boolean>
 }
 
@@ -145,7 +149,7 @@ export function createLayoutStore(files: LayoutFiles): Store & ReferrerStore {
     ) {
       const path = pathOf(expected.digest)
       const { signal } = options
-      const writing = signal === undefined ? {} : { signal }
+      const writing = { signal }
       if (isManifestType(expected.mediaType)) {
         const bytes = await readVerified(body, expected, signal)
         manifests.set(

@@ -11,7 +11,7 @@ import type { FetchLike } from '../types.ts'
 export interface ServiceOptions {
   /** Default: the global `fetch`. */
   fetch?: FetchLike
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 export interface ServiceRequest {

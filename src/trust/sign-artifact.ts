@@ -33,12 +33,12 @@ export interface Testimony {
 /** Transparency logs and timestamp authorities, as one: see `createWitness` in `spindle/keyless`. */
 export interface Witness {
   /** Resolves with what was checked already: nothing is written otherwise. */
-  attest(fresh: FreshSignature, options?: { signal?: AbortSignal }): Promise<Testimony>
+  attest(fresh: FreshSignature, options?: { signal?: AbortSignal | undefined }): Promise<Testimony>
 }
 
 /** Signs as somebody, with a key and a certificate made for one occasion: see `createKeylessSigner` in `spindle/keyless`. */
 export interface CertifyingSigner {
-  certify(options?: { signal?: AbortSignal }): Promise<{
+  certify(options?: { signal?: AbortSignal | undefined }): Promise<{
     readonly signer: Signer
     readonly certificates: readonly Uint8Array[]
     readonly witness: Witness
@@ -205,6 +205,8 @@ async function signWitnessed(
   return { signature, ...testimony }
 }
 
-function signalOf({ signal }: { signal?: AbortSignal }): { signal?: AbortSignal } {
+function signalOf({ signal }: { signal?: AbortSignal | undefined }): {
+  signal?: AbortSignal | undefined
+} {
   return signal === undefined ? {} : { signal }
 }

@@ -29,7 +29,7 @@ export interface BindleHandlerOptions extends AcceptOptions {
   maxParcelBytes?: number
   /** Starts a device login; answered at `login`. @see RFC 8628, 3.2 */
   login?: (provider: string) => Promise<BindleLogin>
-  createHasher?: CreateHasher
+  createHasher?: CreateHasher | undefined
 }
 
 /** @see RFC 8628, 3.2, and Bindle, Protocol Specification, Login */

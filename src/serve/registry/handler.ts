@@ -51,7 +51,7 @@ export interface RegistryHandlerOptions {
   /** Takes manifests that refer to what isn't in the repository. Default false. */
   allowSparse?: boolean
   /** Streaming hasher for blobs above 1 MiB. Default: portable, a tenth as fast as a native one. */
-  createHasher?: CreateHasher
+  createHasher?: CreateHasher | undefined
   /** Told of failures of the storage and of the hooks; clients only see a 500. */
   onError?: (error: unknown, request: Request) => void
 }
