@@ -201,12 +201,12 @@ function lockBuild(build: AppComponent['table']['build']): Json | undefined {
  * components of the application: `*.spin.internal` or `NAME.spin.internal`, templates unresolved.
  */
 export function requiresChaining(text: string): boolean {
-  return CHAINED_HOST.test(text)
+  return CHAINED_HOST.test(text.trim())
 }
 
 // A list or template in place of the scheme, the whole name or the port is no host yet.
 const CHAINED_HOST =
-  /^\s*(?:\*|\p{Alphabetic}*):\/\/\s*(?:\*|(?!\{)[^\s*:/?#@\\]*)\.spin\.internal\s*\/?(?::(?!\{)[^/]*\/?)?$/iu
+  /^(?:\*|\p{Alphabetic}*):\/\/\s*(?:\*|(?!\{)[^\s*:/?#@\\]*)\.spin\.internal\s*\/?\s*(?::(?!\{)[^/]*\/?)?$/iu
 
 function isEmpty(value: unknown): value is undefined {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0

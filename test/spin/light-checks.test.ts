@@ -99,7 +99,7 @@ describe('the short check of service chaining', () => {
           if (!('problem' in host)) expect(requiresChaining(text), text).toBe(full)
         },
       ),
-      { numRuns: 20_000 },
+      { numRuns: 5000 },
     )
   })
 
