@@ -1,4 +1,5 @@
 /** `spindle/keyless`: all that signs without a key to keep. */
+export { requestIdentityToken, type DeviceFlowOptions, type DevicePrompt } from './device-flow.ts'
 export {
   createKeylessSigner,
   createWitness,

@@ -1,0 +1,144 @@
+/** An identity token by a code that a person types elsewhere. @see https://www.rfc-editor.org/rfc/rfc8628 */
+import { formatBase64Url } from '../bytes/base64.ts'
+import { rawDigestOf } from '../bytes/digest.ts'
+import { parseJson } from '../bytes/json.ts'
+import { encodeUtf8 } from '../bytes/text.ts'
+import { SpindleError } from '../errors.ts'
+import { wait } from '../http/wait.ts'
+import { callService, type ServiceOptions } from './service-request.ts'
+import { readField, type Field } from './wire-json.ts'
+
+/** What to show to the person. */
+export interface DevicePrompt {
+  readonly userCode: string
+  readonly verificationUri: string
+  /** With the code in it, where the issuer gives one. */
+  readonly verificationUriComplete?: string
+  readonly expiresAt: Date
+}
+
+export interface DeviceFlowOptions extends ServiceOptions {
+  /** Shows the code; the flow goes on meanwhile. */
+  prompt: (prompt: DevicePrompt) => void
+  /** Default: the public-good instance's. */
+  issuer?: string
+  /** Default `sigstore`. */
+  clientId?: string
+}
+
+/** RFC 8628, 3.2 and 3.5. */
+const DEFAULT_INTERVAL_S = 5
+const SLOW_DOWN_S = 5
+/** Longest that is waited in all, and between two questions, whatever the issuer says. */
+const MAX_LIFETIME_S = 1800
+const MAX_INTERVAL_S = 60
+const FORM = 'application/x-www-form-urlencoded'
+
+/**
+ * Asks a person to log in on any device, and resolves with their identity token.
+ *
+ * Exported from `spindle/keyless`.
+ *
+ * @example From a terminal
+ * ```ts
+ * const identityToken = await requestIdentityToken({
+ *   prompt: ({ verificationUri, userCode }) => console.log(`Open ${verificationUri} and enter ${userCode}`),
+ * })
+ * ```
+ * @throws `ERR_CREDENTIALS_INVALID` when the person refuses, `ERR_TIMEOUT` when the code expires, `ResponseError`, `ERR_NETWORK`.
+ */
+export async function requestIdentityToken(options: DeviceFlowOptions): Promise<string> {
+  const {
+    prompt,
+    issuer = 'https://oauth2.sigstore.dev/auth',
+    clientId = 'sigstore',
+    ...service
+  } = options
+  const discovery = await read(
+    await callService(
+      { method: 'GET', url: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration` },
+      service,
+    ),
+    'the discovery document',
+  )
+  if (discovery.get('issuer').string() !== issuer)
+    throw new SpindleError('ERR_CONTENT_INVALID', 'the discovery document is of another issuer')
+  const [deviceUrl, tokenUrl] = [
+    discovery.get('device_authorization_endpoint'),
+    discovery.get('token_endpoint'),
+  ].map(httpsOf) as [string, string]
+
+  const verifier = formatBase64Url(crypto.getRandomValues(new Uint8Array(32)))
+  const scope = 'openid email'
+  const challenge = formatBase64Url(await rawDigestOf(encodeUtf8(verifier)))
+  const start = {
+    client_id: clientId,
+    scope,
+    code_challenge_method: 'S256',
+    code_challenge: challenge,
+  }
+  const device = await read(await post(deviceUrl, start, service), 'the device code')
+  const complete = device.get('verification_uri_complete').optional()?.string()
+  const lifetime = Math.min(device.get('expires_in').count(), MAX_LIFETIME_S)
+  const expiresAt = new Date(Date.now() + lifetime * 1000)
+  prompt({
+    userCode: device.get('user_code').string(),
+    verificationUri: device.get('verification_uri').string(),
+    ...(complete !== undefined && { verificationUriComplete: complete }),
+    expiresAt,
+  })
+
+  const question = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+    device_code: device.get('device_code').string(),
+    client_id: clientId,
+    scope,
+    code_verifier: verifier,
+  }
+  let interval = device.get('interval').optional()?.count() ?? DEFAULT_INTERVAL_S
+  while (Date.now() < expiresAt.getTime()) {
+    await wait(Math.min(interval, MAX_INTERVAL_S) * 1000, service.signal)
+    const answer = await post(tokenUrl, question, service, [400, 401, 403])
+    const json = await read(answer, "the issuer's answer")
+    if (answer.status < 400) return json.get('id_token').string()
+    const problem = json.get('error').value
+    if (problem === 'slow_down') interval += SLOW_DOWN_S
+    else if (problem === 'expired_token') break
+    else if (problem !== 'authorization_pending') {
+      throw new SpindleError(
+        'ERR_CREDENTIALS_INVALID',
+        problem === 'access_denied' ? 'the login was refused' : 'the issuer ended the login',
+      )
+    }
+  }
+  throw new SpindleError('ERR_TIMEOUT', 'nobody entered the code in time: start again')
+}
+
+function post(
+  url: string,
+  fields: Record<string, string>,
+  service: ServiceOptions,
+  expect: readonly number[] = [],
+): ReturnType<typeof callService> {
+  return callService(
+    {
+      method: 'POST',
+      url,
+      contentType: FORM,
+      body: new URLSearchParams(fields).toString(),
+      expect,
+    },
+    service,
+  )
+}
+
+async function read({ bytes }: { readonly bytes: Uint8Array }, what: string): Promise<Field> {
+  return readField(parseJson(bytes, what), what)
+}
+
+function httpsOf(field: Field): string {
+  const url = field.string()
+  if (!url.startsWith('https://'))
+    throw new SpindleError('ERR_CONTENT_INVALID', `${field.path} is no https address`)
+  return url
+}

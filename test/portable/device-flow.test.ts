@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import { formatBase64Url } from '../../src/bytes/base64.ts'
+import { rawDigestOf } from '../../src/bytes/digest.ts'
+import { encodeUtf8 } from '../../src/bytes/text.ts'
+import { type DevicePrompt, requestIdentityToken } from '../../src/trust/device-flow.ts'
+
+const ISSUER = 'https://oauth2.test/auth'
+
+/** An issuer that gives these answers to the questions for the token, and checks the proof key. */
+function issuer(
+  answers: readonly (string | { id_token: string })[],
+  discovery: object = {},
+): (request: Request) => Promise<Response> {
+  let challenge: string | null = null
+  let asked = 0
+  return async (request) => {
+    const { pathname } = new URL(request.url)
+    if (pathname.endsWith('openid-configuration')) {
+      return Response.json({
+        issuer: ISSUER,
+        device_authorization_endpoint: 'https://oauth2.test/device',
+        token_endpoint: 'https://oauth2.test/token',
+        ...discovery,
+      })
+    }
+    const form = new URLSearchParams(await request.text())
+    if (pathname === '/device') {
+      challenge = form.get('code_challenge')
+      return Response.json({
+        device_code: 'd',
+        user_code: 'ABCD-EFGH',
+        verification_uri: 'https://oauth2.test/go',
+        expires_in: 60,
+        interval: 0,
+      })
+    }
+    if (
+      formatBase64Url(await rawDigestOf(encodeUtf8(form.get('code_verifier') ?? ''))) !== challenge
+    )
+      return Response.json({ error: 'invalid_grant' }, { status: 400 })
+    const answer = answers[asked++]!
+    return typeof answer === 'string'
+      ? Response.json({ error: answer }, { status: 400 })
+      : Response.json(answer)
+  }
+}
+
+describe('a login on another device', () => {
+  it('shows the code, waits, and gives the token', async () => {
+    const prompts: DevicePrompt[] = []
+    const token = await requestIdentityToken({
+      issuer: ISSUER,
+      prompt: (shown) => prompts.push(shown),
+      fetch: issuer(['authorization_pending', 'authorization_pending', { id_token: 'a.b.c' }]),
+    })
+    expect(token).toBe('a.b.c')
+    expect(prompts).toMatchObject([
+      { userCode: 'ABCD-EFGH', verificationUri: 'https://oauth2.test/go' },
+    ])
+  })
+
+  it.each([
+    ['refused', ['access_denied'], {}, 'ERR_CREDENTIALS_INVALID'],
+    ['too late', ['expired_token'], {}, 'ERR_TIMEOUT'],
+    ['for another issuer', [], { issuer: 'https://other.test' }, 'ERR_CONTENT_INVALID'],
+    ['over plain http', [], { token_endpoint: 'http://oauth2.test/token' }, 'ERR_CONTENT_INVALID'],
+  ])('%s rejects', async (_, answers, discovery, code) => {
+    await expect(
+      requestIdentityToken({ issuer: ISSUER, prompt: () => {}, fetch: issuer(answers, discovery) }),
+    ).rejects.toMatchObject({ code })
+  })
+
+  it('can be given up', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const login = requestIdentityToken({
+      issuer: ISSUER,
+      signal: controller.signal,
+      prompt: () => controller.abort(reason),
+      fetch: issuer(['authorization_pending']),
+    })
+    await expect(login).rejects.toBe(reason)
+  })
+})
