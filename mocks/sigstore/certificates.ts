@@ -76,7 +76,7 @@ const name = (commonName: string): Uint8Array =>
 export const generalizedTime = (date: Date): Uint8Array =>
   formatDer(DER_GENERALIZED_TIME, encodeUtf8(`${date.toISOString().replace(/[-T:]|\.\d+Z/g, '')}Z`))
 
-export const nameOf = name
+export const nameOf: (commonName: string) => Uint8Array = name
 export const signatureAlgorithm: Uint8Array = formatDer(DER_SEQUENCE, formatDerOid(ECDSA_SHA256))
 
 let serials = 1000
