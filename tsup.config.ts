@@ -5,6 +5,7 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: {
     app: 'src/spin/index.ts',
+    'app-worker': 'src/node/app-worker.ts',
     bindle: 'src/verbs/bindle.ts',
     cli: 'src/node/cli/main.ts',
     copy: 'src/verbs/copy.ts',

@@ -147,7 +147,8 @@ async function follow(
   listing.folders.push({ path: `${path}/`, real, above: [...folder.above, real] })
 }
 
-async function contentOf(path: string, real: string): Promise<Content> {
+/** @internal One file as it is now; its bytes are read when they are asked for. */
+export async function contentOf(path: string, real: string): Promise<Content> {
   const found = await stat(real).catch(() => undefined)
   if (found === undefined) return refusedContent(path, 'is gone, or may not be looked at')
   if (!found.isFile()) return refusedContent(path, 'is neither a file nor a folder')

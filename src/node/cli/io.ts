@@ -16,6 +16,8 @@ export interface CliIo extends Environment {
   readonly cwd: string
   /** Aborted by an {@link Interrupted} when the user wants to stop. */
   readonly signal: AbortSignal
+  /** The built file of the thread that applications run in. Default: they run in this one. */
+  readonly worker?: URL
   /** Default: the global `fetch`. */
   readonly fetch?: FetchLike
 }

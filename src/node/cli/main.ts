@@ -26,4 +26,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stderr: process.stderr,
   cwd: process.cwd(),
   signal: stop.signal,
+  worker: new URL('./app-worker.js', import.meta.url),
 })

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addRegistryCommand } from './commands/registry.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addUpCommand } from './commands/up.ts'
 import { reportFailure } from './failure.ts'
 import { type CliIo, hasColor } from './io.ts'
 import { readVersion } from './version.ts'
@@ -10,6 +11,7 @@ Examples:
   $ spindle registry login ghcr.io -u ann
   $ spindle registry push ghcr.io/ann/hello:1.0.0
   $ spindle registry pull ghcr.io/ann/hello:1.0.0 -o ./hello
+  $ spindle up --from ghcr.io/ann/hello:1.0.0
   $ spindle serve --address 127.0.0.1:8080
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.`
@@ -27,7 +29,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
 export function createProgram(io: CliIo): Command {
   const program = new Command('spindle')
     .description(
-      'Packages, pushes, pulls and serves Spin (WebAssembly) applications over OCI registries.',
+      'Packages, pushes, pulls, signs, verifies and runs Spin (WebAssembly) applications over OCI registries.',
     )
     .version(readVersion(), '-V, --version', 'say which version this is')
     .helpOption('-h, --help', 'say how to use it')
@@ -42,5 +44,6 @@ export function createProgram(io: CliIo): Command {
     })
   addRegistryCommand(program, io)
   addServeCommand(program, io)
+  addUpCommand(program, io)
   return program
 }

@@ -1,12 +1,7 @@
-import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { SpindleError } from '../../../errors.ts'
-import { loadApp } from '../../../spin/load-app.ts'
-import { MANIFEST_LENGTH, parseAppManifest } from '../../../spin/manifest.ts'
-import type { FetchLike, Reference } from '../../../types.ts'
+import type { Reference } from '../../../types.ts'
 import { push } from '../../../verbs/push.ts'
-import { readFileBounded } from '../../bounded-file.ts'
-import { readDirectory } from '../../directory.ts'
 import {
   annotationOption,
   countOption,
@@ -14,22 +9,18 @@ import {
   sizeOption,
   timeOption,
 } from '../arguments.ts'
-import { buildComponents } from '../build-components.ts'
-import { createDownloadCache } from '../download-cache.ts'
-import { findManifest, type ManifestPlace } from '../find-manifest.ts'
+import { findManifest } from '../find-manifest.ts'
 import type { CliIo } from '../io.ts'
-import { createOutput, type Output } from '../output.ts'
+import { loadLocalApp, type LocalFlags } from '../local-app.ts'
+import { createOutput } from '../output.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
-import { cacheRoot, type RemoteFlags, remoteOptions } from '../remote.ts'
+import { type RemoteFlags, remoteOptions } from '../remote.ts'
 
-interface PushFlags extends RemoteFlags {
+interface PushFlags extends RemoteFlags, LocalFlags {
   readonly from?: string
   readonly file?: string
-  readonly build?: boolean
-  readonly profile?: string
   readonly compose?: string | boolean
   readonly annotation?: ReadonlyMap<string, string>
-  readonly cacheDir?: string
   readonly created?: Date
   readonly archive?: boolean
   readonly chunkSize?: number
@@ -89,7 +80,7 @@ async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promi
     )
   }
   const place = await findManifest(io.cwd, flags.from ?? flags.file)
-  const app = await load(place, flags, io, output)
+  const app = await loadLocalApp(place, flags, io, output)
   output.warnOf(app.warnings)
   output.line('Pushing app to the Registry.')
   const { result, summary } = await withProgress(io, 'Pushing', (onProgress) =>
@@ -112,32 +103,4 @@ async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promi
     descriptor: result.descriptor,
     ...summary,
   })
-}
-
-async function load(
-  place: ManifestPlace,
-  flags: PushFlags,
-  io: CliIo,
-  output: Output,
-): ReturnType<typeof loadApp> {
-  const bytes = await readFileBounded(join(place.directory, place.name), MANIFEST_LENGTH * 4)
-  const { manifest } = parseAppManifest(bytes ?? '', place.name)
-  if (flags.build === true || isSet(io.env['SPIN_ALWAYS_BUILD'])) {
-    await buildComponents(manifest, place.directory, flags.profile, io, output)
-  }
-  const fetch: FetchLike = io.fetch ?? ((request) => globalThis.fetch(request))
-  // After the build: it makes files that must be seen.
-  const tree = await readDirectory(place.directory, { signal: io.signal })
-  return loadApp(tree, {
-    manifestPath: place.name,
-    signal: io.signal,
-    fetch: createDownloadCache(cacheRoot(io, flags.cacheDir), manifest, fetch, io.platform),
-    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
-  })
-}
-
-function isSet(value: string | undefined): boolean {
-  return (
-    value !== undefined && !['', '0', 'false', 'no', 'off', 'n', 'f'].includes(value.toLowerCase())
-  )
 }

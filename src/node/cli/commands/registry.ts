@@ -6,6 +6,7 @@ import { addLogoutCommand } from './registry-logout.ts'
 import { addManifestCommand } from './registry-manifest.ts'
 import { addPullCommand } from './registry-pull.ts'
 import { addPushCommand } from './registry-push.ts'
+import { addRunCommand } from './registry-run.ts'
 import { addTagsCommand } from './registry-tags.ts'
 
 const ABOUT = `
@@ -25,6 +26,7 @@ export function addRegistryCommand(program: Command, io: CliIo): void {
     .addHelpText('after', ABOUT)
   addPushCommand(registry, io)
   addPullCommand(registry, io)
+  addRunCommand(registry, io)
   addLoginCommand(registry, io)
   addLogoutCommand(registry, io)
   addCopyCommand(registry, io)

@@ -1,0 +1,96 @@
+import { stat } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import { parseReference } from '../../oci/reference.ts'
+import type { App } from '../../spin/app.ts'
+import { loadApp } from '../../spin/load-app.ts'
+import { WASM_BYTES } from '../../spin/wasm-source.ts'
+import type { Reference } from '../../types.ts'
+import { readFileBounded } from '../bounded-file.ts'
+import { referenceArgument } from './arguments.ts'
+import { findManifest, type ManifestPlace } from './find-manifest.ts'
+import { CommandError, UsageError } from './io.ts'
+
+export interface SourceFlags {
+  readonly from?: string
+  readonly file?: string
+  readonly fromFile?: string
+  readonly fromRegistry?: Reference
+  readonly bindle?: string
+}
+
+/** Where an application is. */
+export type AppPlace =
+  | { readonly kind: 'folder'; readonly place: ManifestPlace }
+  | { readonly kind: 'wasm'; readonly path: string }
+  | { readonly kind: 'registry'; readonly reference: Reference }
+  | { readonly kind: 'bindle'; readonly id: string }
+
+/** Finds out what is meant, as `spin up` does: what is there as a file is one. */
+export async function findApp(cwd: string, flags: SourceFlags): Promise<AppPlace> {
+  const given = [flags.from, flags.file, flags.fromFile, flags.fromRegistry, flags.bindle].filter(
+    (value) => value !== undefined,
+  )
+  if (given.length > 1)
+    throw new UsageError('give one of --from, --from-file, --from-registry and --bindle')
+  if (flags.bindle !== undefined) return { kind: 'bindle', id: flags.bindle }
+  if (flags.fromRegistry !== undefined) return { kind: 'registry', reference: flags.fromRegistry }
+  if (flags.fromFile !== undefined) return fromFile(cwd, flags.fromFile)
+  const source = flags.from ?? flags.file
+  if (source === undefined) return { kind: 'folder', place: await findManifest(cwd, undefined) }
+  if ((await stat(resolve(cwd, source)).catch(() => undefined)) !== undefined)
+    return fromFile(cwd, source)
+  if (!isReferenceText(source)) {
+    throw new CommandError(
+      `File or directory '${source}' not found. If you meant to load from a registry, use the \`--from-registry\` option.`,
+    )
+  }
+  return { kind: 'registry', reference: referenceArgument(source) }
+}
+
+async function fromFile(cwd: string, path: string): Promise<AppPlace> {
+  if (/\.wasm$/i.test(path)) {
+    const found = await stat(resolve(cwd, path)).catch(() => undefined)
+    if (found?.isFile() !== true) throw new CommandError(`there is no file "${path}"`)
+    return { kind: 'wasm', path: resolve(cwd, path) }
+  }
+  return { kind: 'folder', place: await findManifest(cwd, path) }
+}
+
+/** Whether what is no file can be meant as a reference: a lone word without a tag is rather a misspelt path. */
+function isReferenceText(text: string): boolean {
+  let reference: Reference
+  try {
+    reference = parseReference(text, { defaultRegistry: 'docker.io', defaultTag: 'latest' })
+  } catch {
+    return false
+  }
+  if (reference.digest !== undefined || reference.tag !== 'latest' || text.endsWith(':latest'))
+    return true
+  return !reference.registry.includes('docker') || text.includes('docker')
+}
+
+/** An application of one component that answers everything. */
+export async function loadWasmApp(path: string): Promise<App> {
+  const bytes = await readFileBounded(path, WASM_BYTES)
+  if (bytes === undefined) throw new CommandError(`there is no file "${path}"`)
+  const id = idOf(basename(path).replace(/\.wasm$/i, ''))
+  const manifest = `spin_manifest_version = 2
+[application]
+name = "${id}"
+[[trigger.http]]
+route = "/..."
+component = "${id}"
+[component.${id}]
+source = "app.wasm"
+`
+  return loadApp({ 'spin.toml': manifest, 'app.wasm': bytes })
+}
+
+/** A name that a manifest takes: words of letters and digits. */
+function idOf(name: string): string {
+  const words = name
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => /^[a-z]/.test(word))
+  return words.join('-').slice(0, 64).replace(/-$/, '') || 'app'
+}

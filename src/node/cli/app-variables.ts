@@ -1,0 +1,91 @@
+import { join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { InvalidArgumentError } from 'commander'
+import { isJsonObject, parseUniqueJson } from '../../bytes/json.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
+import { parseTomlDocument } from '../../spin/toml.ts'
+import { readFileBounded } from '../bounded-file.ts'
+import { CommandError, type CliIo } from './io.ts'
+import { readTextFile } from './policy-file.ts'
+
+/** `KEY=VALUE`, `KEY=@FILE`, `@FILE.json` or `@FILE.toml`, kept as typed: files are read later. */
+export function variableOption(text: string, before: readonly string[] = []): readonly string[] {
+  if (!text.startsWith('@') && text.indexOf('=') < 1)
+    throw new InvalidArgumentError('Write KEY=VALUE, KEY=@FILE, @FILE.json or @FILE.toml.')
+  return [...before, text]
+}
+
+/** `KEY=VALUE` for a component's environment. */
+export function environmentOption(
+  text: string,
+  before: ReadonlyMap<string, string> = new Map(),
+): ReadonlyMap<string, string> {
+  const equals = text.indexOf('=')
+  if (equals < 1) throw new InvalidArgumentError('Write KEY=VALUE.')
+  return new Map(before).set(text.slice(0, equals), text.slice(equals + 1))
+}
+
+const PREFIX = 'SPIN_VARIABLE_'
+
+/**
+ * Values of an application's variables, as Spin finds them: those that are given, the later one last,
+ * then `SPIN_VARIABLE_NAME` of the environment, then of `.env` beside a manifest.
+ */
+export async function readVariables(
+  given: readonly string[],
+  folder: string | undefined,
+  io: CliIo,
+): Promise<Readonly<Record<string, string>>> {
+  const values = new Map<string, string>()
+  const add = (env: Iterable<readonly [string, string | undefined]>): void => {
+    for (const [name, value] of env)
+      if (name.startsWith(PREFIX) && value !== undefined)
+        values.set(name.slice(PREFIX.length).toLowerCase(), value)
+  }
+  if (folder !== undefined) add(await readDotEnv(join(folder, '.env')))
+  add(Object.entries(io.env))
+  for (const text of given) {
+    if (text.startsWith('@')) {
+      for (const [name, value] of await readFileOf(resolve(io.cwd, text.slice(1))))
+        values.set(name, value)
+      continue
+    }
+    const equals = text.indexOf('=')
+    const value = text.slice(equals + 1)
+    values.set(
+      text.slice(0, equals),
+      value.startsWith('@')
+        ? await readTextFile(resolve(io.cwd, value.slice(1)), "the variable's value")
+        : value,
+    )
+  }
+  return Object.fromEntries(values)
+}
+
+async function readFileOf(path: string): Promise<[string, string][]> {
+  const text = await readTextFile(path, 'the variables')
+  const table = path.endsWith('.toml')
+    ? parseTomlDocument(text, path).root
+    : path.endsWith('.json')
+      ? parseUniqueJson(encodeUtf8(text), path)
+      : undefined
+  if (table === undefined)
+    throw new CommandError(`variables are read from a .json or .toml file, not from ${path}`)
+  if (!isJsonObject(table)) throw new CommandError(`${path} with the variables is no table`)
+  return Object.entries(table).map(([name, value]) => {
+    if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value))
+      throw new CommandError(
+        `${path}: the variable ${JSON.stringify(name)} is no text, number or boolean`,
+      )
+    return [name, String(value)]
+  })
+}
+
+/** Far more than settings take. */
+const MAX_DOT_ENV = 256 * 1024
+
+async function readDotEnv(path: string): Promise<[string, string][]> {
+  const bytes = await readFileBounded(path, MAX_DOT_ENV)
+  if (bytes === undefined) return []
+  return Object.entries(parseEnv(new TextDecoder().decode(bytes))) as [string, string][]
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import type { Reference } from '../../../types.ts'
+import { referenceArgument } from '../arguments.ts'
+import type { CliIo } from '../io.ts'
+import { runApp, type RunFlags } from '../run-app.ts'
+import { addRunOptions } from '../run-flags.ts'
+
+const EXAMPLE = `
+The same as "spindle up --from-registry". Content is kept in a cache, and checked when it is read.
+
+Example:
+  $ spindle registry run --verify-key cosign.pub ghcr.io/ann/hello:1.0.0`
+
+export function addRunCommand(registry: Command, io: CliIo): void {
+  const run = registry
+    .command('run')
+    .description('run an application from a registry on this machine')
+    .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
+  addRunOptions(run)
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle registry run --help" for how to use it.')
+    .action((reference: Reference, flags: RunFlags) =>
+      runApp({ kind: 'registry', reference }, flags, io),
+    )
+}

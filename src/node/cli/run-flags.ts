@@ -1,0 +1,44 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { environmentOption, variableOption } from './app-variables.ts'
+import { addressOption, countOption } from './arguments.ts'
+import { addPolicyOptions } from './policy-flags.ts'
+
+/** Flags of `up` and `registry run`; their names are Spin's where it has them. */
+export function addRunOptions(command: Command): Command {
+  command
+    .option(
+      '--listen <host:port>',
+      'where to listen; port 0 is any free one (default: SPIN_HTTP_LISTEN_ADDR, else 127.0.0.1:3000)',
+      addressOption,
+    )
+    .option(
+      '-e, --env <key=value>',
+      "set in every component's environment; can be given more than once",
+      environmentOption,
+    )
+    .option(
+      '--variable <key=value>',
+      "a variable's value; also KEY=@FILE, @FILE.json and @FILE.toml; can be given more than once",
+      variableOption,
+    )
+    .option(
+      '-c, --component-id <id>',
+      'run this component only; can be given more than once',
+      (id: string, before: readonly string[] = []) => [...before, id],
+    )
+    .option('--timeout <seconds>', 'most time until a response begins (default: none)', seconds)
+    .option('--quiet', "don't show what components print")
+    .option('--log-dir <folder>', 'keep what components print in files')
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .option('--json', 'answer with JSON on stdout: { url }')
+  return addPolicyOptions(command, '--verify-key')
+}
+
+/** Milliseconds from seconds, as in `0.5`. */
+function seconds(text: string): number {
+  const value = /^\d{1,6}(?:\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : 0
+  if (value === 0) throw new InvalidArgumentError('Write seconds, as in 30 or 0.5.')
+  return value
+}

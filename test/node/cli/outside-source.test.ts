@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
+import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { pull } from '../../../src/verbs/pull.ts'
+import { createSession, type Session } from './session.ts'
+
+const wasm = readFileSync(
+  fileURLToPath(new URL('../../../examples/hello/hello.wasm', import.meta.url)),
+)
+const REF = 'localhost:5000/team/outside:1'
+
+function writeManifest(session: Session, source: string): string {
+  return session.write(
+    'repo/apps/one/spin.toml',
+    `spin_manifest_version = 2
+[application]
+name = "outside"
+[[trigger.http]]
+route = "/..."
+component = "main"
+[component.main]
+source = "${source}"
+`,
+  )
+}
+
+it.each(['../../target/out.wasm', '../one/./../../target/out.wasm'])(
+  'push finds Wasm that the manifest names beside its folder: %s',
+  async (source) => {
+    const { fetch } = createRegistryHandler({ storage: createMemoryStorage() })
+    const session = createSession(fetch)
+    session.write('repo/target/out.wasm', wasm)
+    const { code, stderr } = await session.run(
+      'registry',
+      'push',
+      '-f',
+      writeManifest(session, source),
+      REF,
+    )
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    const app = await pull(REF, { fetch, insecure: ['localhost:5000'] })
+    expect(Buffer.from(await app.component('main')).equals(wasm)).toBe(true)
+  },
+)
+
+it('says that it is missing when it is', async () => {
+  const session = createSession()
+  const { code, stderr } = await session.run(
+    'registry',
+    'push',
+    '-f',
+    writeManifest(session, '../../target/out.wasm'),
+    REF,
+  )
+  expect(code).toBe(1)
+  expect(stderr).toContain('"../../target/out.wasm" does not exist')
+})
+
+it('carries no other file of the machine away', async () => {
+  const session = createSession()
+  session.write('repo/secret', 'PRIVATE')
+  const { code, stderr } = await session.run(
+    'registry',
+    'push',
+    '-f',
+    writeManifest(session, '../../secret'),
+    REF,
+  )
+  expect(code).toBe(1)
+  expect(stderr).toContain('no WebAssembly')
+})

@@ -1,0 +1,193 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+// The real program with its thread, from source.
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'spindle-up-'))
+
+beforeAll(async () => {
+  await build({
+    entryPoints: {
+      cli: join(root, 'src/node/cli/main.ts'),
+      'app-worker': join(root, 'src/node/app-worker.ts'),
+    },
+    outdir: folder,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    logLevel: 'error',
+  })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  writeFileSync(
+    join(folder, 'package.json'),
+    '{"name":"spindle","version":"9.9.9","type":"module"}',
+  )
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function up(...args: string[]) {
+  const child = spawn(
+    process.execPath,
+    [join(folder, 'cli.js'), 'up', '--listen', '127.0.0.1:0', ...args],
+    { env: { PATH: process.env['PATH'], HOME: folder }, stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  const ended = once(child, 'close')
+  const [text] = (await Promise.race([
+    once(child.stdout, 'data'),
+    ended.then(() => {
+      throw new Error(stderr)
+    }),
+  ])) as [Buffer]
+  return {
+    url: /http:\/\/\S+/.exec(text.toString())?.[0] ?? '',
+    stderr: () => stderr,
+    stop: () => {
+      child.kill('SIGINT')
+      return ended
+    },
+  }
+}
+
+it('loses none of 1000 requests with 16 in flight', async () => {
+  const { url, stop, stderr } = await up('--from', join(root, 'examples/hello'), '--quiet')
+  let left = 1000
+  const counts = new Map<string, number>()
+  const client = async (): Promise<void> => {
+    while (left > 0) {
+      const number = left--
+      const response = await fetch(`${url}/hello/${number}`)
+      const answer = (await response.text()).includes(String(number)) ? response.status : 'wrong'
+      counts.set(String(answer), (counts.get(String(answer)) ?? 0) + 1)
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, client))
+  expect(Object.fromEntries(counts)).toEqual({ '200': 1000 })
+  expect(await stop()).toEqual([0, null])
+  expect(stderr()).toBe('')
+}, 60_000)
+
+it('sends bodies through both ways, and gets on when a client leaves', async () => {
+  const { url, stop } = await up('--from', join(root, 'test/guests/proxy.wasm'))
+  const body = new Uint8Array(300_000).map((_, i) => i % 251)
+  const response = await fetch(`${url}/echo`, { method: 'POST', body })
+  expect(new Uint8Array(await response.arrayBuffer())).toEqual(body)
+  const leaves = fetch(`${url}/echo`, { method: 'POST', body, signal: AbortSignal.timeout(1) })
+  await leaves.catch(() => {})
+  const again = await fetch(`${url}/echo`, { method: 'POST', body: 'x' })
+  expect(await again.text()).toBe('x')
+  expect(await stop()).toEqual([0, null])
+}, 20_000)
+
+/** A WAGI program that answers, except that it never ends when it has an argument. */
+function writeSpinner(): string {
+  const app = join(folder, 'spinner')
+  mkdirSync(app, { recursive: true })
+  copyFileSync(join(root, 'examples/hello/hello.wasm'), join(app, 'hello.wasm'))
+  // (module (memory (export "memory") 1) (func (export "_start") (loop br 0)))
+  writeFileSync(
+    join(app, 'spinner.wasm'),
+    new Uint8Array([
+      0,
+      0x61,
+      0x73,
+      0x6d,
+      1,
+      0,
+      0,
+      0,
+      1,
+      4,
+      1,
+      0x60,
+      0,
+      0,
+      3,
+      2,
+      1,
+      0,
+      5,
+      3,
+      1,
+      0,
+      1,
+      7,
+      19,
+      2,
+      6,
+      ...new TextEncoder().encode('memory'),
+      2,
+      0,
+      6,
+      ...new TextEncoder().encode('_start'),
+      0,
+      0,
+      10,
+      9,
+      1,
+      7,
+      0,
+      3,
+      0x40,
+      0x0c,
+      0,
+      0x0b,
+      0x0b,
+    ]),
+  )
+  writeFileSync(
+    join(app, 'spin.toml'),
+    `spin_manifest_version = 2
+[application]
+name = "spinner"
+[[trigger.http]]
+route = "/spin"
+component = "spinner"
+executor = { type = "wagi" }
+[[trigger.http]]
+route = "/..."
+component = "hello"
+[[trigger.http]]
+route = "/hello/:name"
+component = "hello"
+[component.spinner]
+source = "spinner.wasm"
+[component.hello]
+source = "hello.wasm"
+variables = { greeting = "Hello" }
+`,
+  )
+  return app
+}
+
+it('ends a guest that never gives its turn back, and goes on', async () => {
+  const { url, stop, stderr } = await up('--from', writeSpinner(), '--timeout', '0.5')
+  const stuck = fetch(`${url}/spin`)
+  await new Promise((done) => setTimeout(done, 50))
+  // This one comes while the thread is stuck: it waits for the next.
+  const later = fetch(`${url}/hello/Ann`)
+  expect((await stuck).status).toBe(500)
+  expect(await (await stuck).text()).toBe('')
+  expect((await later).status).toBe(200)
+  expect(stderr()).toContain('busy for more than 500 ms')
+  expect(await stop()).toEqual([0, null])
+}, 20_000)
+
+it('ends at once on Ctrl-C while a guest is stuck', async () => {
+  const { url, stop } = await up('--from', writeSpinner())
+  const stuck = fetch(`${url}/spin`).catch(() => undefined)
+  await new Promise((done) => setTimeout(done, 200))
+  const started = Date.now()
+  expect((await stop())[0]).toBe(0)
+  expect(Date.now() - started).toBeLessThan(7000)
+  await stuck
+}, 20_000)

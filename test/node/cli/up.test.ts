@@ -1,0 +1,145 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
+import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { createSession, type Run, type Session } from './session.ts'
+
+const hello = fileURLToPath(new URL('../../../examples/hello', import.meta.url))
+const REF = 'localhost:5000/team/hello:1'
+
+interface Up {
+  readonly url: string
+  readonly lines: () => string
+  stop(): Promise<Run>
+}
+
+/** Starts an application on a free port, and gives its address once it listens. */
+async function start(session: Session, ...args: string[]): Promise<Up> {
+  const stop = new AbortController()
+  let text = ''
+  let listening: (url: string) => void
+  const url = new Promise<string>((resolve) => (listening = resolve))
+  const how = {
+    signal: stop.signal,
+    onStdout: (chunk: string) => {
+      text += chunk
+      const found = /(http:\/\/127\.0\.0\.1:\d+)/.exec(text)
+      if (found !== null) listening(found[1] ?? '')
+    },
+  }
+  const run = session.runWith(how, ...args, '--listen', '127.0.0.1:0')
+  const ended = run.then((result): never => {
+    throw new Error(`it ended with ${result.code}: ${result.stderr}`)
+  })
+  return {
+    url: await Promise.race([url, ended]),
+    lines: () => text,
+    stop: () => {
+      ended.catch(() => {})
+      stop.abort()
+      return run
+    },
+  }
+}
+
+const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
+
+describe('up', () => {
+  it("runs a folder's application, says Spin's lines, and ends with 0", async () => {
+    const session = createSession()
+    const up = await start(session, 'up', '-f', hello, '--variable', 'greeting=Moin')
+    expect(await textOf(`${up.url}/hello/Ann`)).toContain('Moin')
+    expect((await fetch(`${up.url}/static/style.css`)).status).toBe(200)
+    const { code, stdout } = await up.stop()
+    expect(code).toBe(0)
+    expect(stdout).toBe(
+      `Serving ${up.url}\nAvailable Routes:\n  hello: ${up.url} (wildcard)\n  hello: ${up.url}/hello/:name\n`,
+    )
+  })
+
+  it('runs what a registry has, from a reference alone', async () => {
+    const { fetch } = createRegistryHandler({ storage: createMemoryStorage() })
+    const session = createSession(fetch)
+    await session.run('registry', 'push', '-f', hello, REF)
+    for (const args of [
+      ['up', '--from', REF],
+      ['up', '--from-registry', REF],
+      ['registry', 'run', REF],
+    ]) {
+      const up = await start(session, ...args)
+      expect(await textOf(`${up.url}/hello/Ann`)).toContain('Hello')
+      expect(await textOf(`${up.url}/.well-known/spin/info`)).toContain('sha256:')
+      await up.stop()
+    }
+  })
+
+  it('takes variables from flags, files, the environment and .env, in that order', async () => {
+    const session = createSession()
+    cpSync(hello, session.path('app'), { recursive: true })
+    const greeting = async (...args: string[]): Promise<string> => {
+      const up = await start(session, 'up', '-f', session.path('app'), ...args)
+      const text = await textOf(`${up.url}/hello/Ann`)
+      await up.stop()
+      return text
+    }
+    session.write('app/.env', 'SPIN_VARIABLE_GREETING=Dot\n')
+    expect(await greeting()).toContain('Dot')
+    session.env['SPIN_VARIABLE_GREETING'] = 'Env'
+    expect(await greeting()).toContain('Env')
+    session.write('values.toml', 'greeting = "Toml"\n')
+    expect(await greeting('--variable', `@${session.path('values.toml')}`)).toContain('Toml')
+    session.write('values.json', { greeting: 'Json' })
+    expect(await greeting('--variable', `@${session.path('values.json')}`)).toContain('Json')
+    session.write('value', 'File')
+    expect(await greeting('--variable', `greeting=@${session.path('value')}`)).toContain('File')
+  })
+
+  it('starts a local application anew when its files change, and keeps it when they break', async () => {
+    const session = createSession()
+    cpSync(hello, session.path('app'), { recursive: true })
+    const up = await start(session, 'up', '-f', session.path('app'))
+    const manifest = session.path('app/spin.toml')
+    const original = readFileSync(manifest, 'utf8')
+    writeFileSync(manifest, original.replace('default = "Hello"', 'default = "Changed"'))
+    await expect
+      .poll(() => textOf(`${up.url}/hello/Ann`), { timeout: 10_000, interval: 100 })
+      .toContain('Changed')
+    writeFileSync(manifest, 'this is no manifest')
+    await new Promise((done) => setTimeout(done, 800))
+    expect(await textOf(`${up.url}/hello/Ann`)).toContain('Changed')
+    const { stderr } = await up.stop()
+    expect(stderr).toContain('starting it anew')
+    expect(stderr).toContain('goes on')
+  }, 20_000)
+
+  it('runs a lone .wasm file', async () => {
+    const up = await start(createSession(), 'up', '--from', join(hello, 'hello.wasm'))
+    expect(up.lines()).toContain('hello: http://')
+    expect((await fetch(`${up.url}/nowhere`)).status).toBeLessThan(600)
+    expect((await up.stop()).code).toBe(0)
+  })
+
+  it.each([
+    [['up', '--from', 'misspelt'], 1, "File or directory 'misspelt' not found."],
+    [['up', '--from', hello, '--bindle', 'a/1.0.0'], 2, 'give one of'],
+    [['up', '--from', hello, '--verify-key', 'k.pub'], 1, 'k.pub'],
+    [['up', '--from', hello, '-c', 'nobody'], 1, 'it has hello'],
+    [['up', '--bindle', 'a/1.0.0'], 2, '--bindle-server'],
+    [['up', '--timeout', '0'], 2, 'Write seconds'],
+    [['up', '--variable', 'x'], 2, 'KEY=VALUE'],
+    [['up', '--from', hello, '-a', 'x=y'], 2, 'say who has to have signed'],
+  ])('%j ends with %d and says %s', async (args, code, message) => {
+    const result = await createSession().run(...args)
+    expect(result).toMatchObject({ code, stdout: '' })
+    expect(result.stderr).toContain(message)
+  })
+
+  it('gives components of one application the environment that is given, and none that is not named', async () => {
+    const session = createSession()
+    const up = await start(session, 'up', '-f', hello, '-c', 'hello', '-e', 'A=b', '--quiet')
+    expect((await fetch(`${up.url}/`)).status).toBe(200)
+    await up.stop()
+  })
+})
