@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
-import { installPackage, notBuilt, root } from './installed.ts'
+import { sizeOf } from './bundle.mjs'
+import { installPackage, manifest, notBuilt, root } from './installed.ts'
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
@@ -13,9 +14,16 @@ declare const wasm: Uint8Array
 declare const username: string
 declare const password: string
 declare const pem: string
+declare const secret: Uint8Array
 declare const dropZone: HTMLElement
 declare const controller: AbortController
 declare const files: ReadonlyMap<string, Uint8Array>
+/** Of Workers. */
+interface Crypto {
+  readonly DigestStream: new (
+    algorithm: string,
+  ) => WritableStream<Uint8Array> & { readonly digest: Promise<ArrayBuffer> }
+}
 `
 
 describe.skipIf(notBuilt !== undefined)('the README', () => {
@@ -53,6 +61,21 @@ describe.skipIf(notBuilt !== undefined)('the README', () => {
       return `${diagnostic.file?.text.split('\n')[line] ?? ''} // ${text}`
     })
     expect(said).toEqual([])
+  })
+
+  it('names every subpath in its table, and no size that is too small', async () => {
+    const rows = [...readme.matchAll(/^\| .*\| `(spindle\/[a-z-]+)` +\| +(?:(\d+) kB)? *\|$/gm)]
+    const named = new Set(rows.map((row) => row[1] ?? ''))
+    const subpaths = Object.keys(manifest.exports).map((subpath) => `spindle${subpath.slice(1)}`)
+    expect([...named, 'spindle', 'spindle/package.json'].toSorted()).toEqual(subpaths.toSorted())
+    const sizes = new Map(rows.flatMap(([, name, kB]) => (name && kB ? [[name, Number(kB)]] : [])))
+    const grown = await Promise.all(
+      [...sizes].map(async ([name, kB]) => {
+        const { gzipped } = await sizeOf(`export * from '${name}'`)
+        return gzipped > kB * 1000 ? [`${name}: ${gzipped / 1000} kB`] : []
+      }),
+    )
+    expect(grown.flat()).toEqual([])
   })
 })
 
