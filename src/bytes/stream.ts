@@ -1,5 +1,5 @@
 import { SpindleError } from '../errors.ts'
-import type { BodySource, Content, CreateHasher, Descriptor } from '../types.ts'
+import type { BodySource, Content, CreateHasher, Descriptor, Hasher } from '../types.ts'
 import {
   algorithmOf,
   COLLECT_BYTES,
@@ -121,6 +121,28 @@ export async function readExactly(
   return bytes
 }
 
+/** Streams that check what passes through, by what they were made of, as long as nobody has read them. */
+const unread = new WeakMap<ReadableStream<Uint8Array>, Check>()
+
+interface Check {
+  readonly expected: Descriptor
+  /** Gives up the check, and hands out what would have been checked. */
+  readonly release: () => ReadableStream<Uint8Array>
+}
+
+function checkOf(body: BodySource, { digest, size }: Descriptor): Check | undefined {
+  const check = isStream(body) && !body.locked ? unread.get(body) : undefined
+  return check?.expected.digest === digest && check.expected.size === size ? check : undefined
+}
+
+/** The content under a check that nobody has read yet: for those who check the same themselves. */
+export function withoutCheck<T extends BodySource>(
+  body: T,
+  expected: Descriptor,
+): T | ReadableStream<Uint8Array> {
+  return checkOf(body, expected)?.release() ?? body
+}
+
 /**
  * All bytes of a descriptor's content, checked against its size and digest.
  * @throws `ERR_DIGEST_MISMATCH` when they don't fit it.
@@ -130,7 +152,9 @@ export async function readVerified(
   expected: Descriptor,
   signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await readExactly(body, expected.size, expected.digest, signal)
+  // Collected, WebCrypto hashes it in one go: to hash it on the way too would only cost time.
+  const source = withoutCheck(body, expected)
+  const bytes = await readExactly(source, expected.size, expected.digest, signal)
   const actual = await digestOf(bytes, algorithmOf(expected.digest))
   if (actual !== expected.digest) throw wrongDigest(expected, actual)
   return bytes
@@ -139,20 +163,25 @@ export async function readVerified(
 /**
  * Passes content through and errors at the end when it doesn't fit its descriptor, or as soon as
  * it is longer. Consumers must not act on the bytes before the stream closes.
+ *
+ * What checks the same already is handed on as it is.
  */
 export function verifyStream(
   stream: ReadableStream<Uint8Array>,
   expected: Descriptor,
   createHasher: CreateHasher = createPortableHasher,
 ): ReadableStream<Uint8Array> {
+  if (checkOf(stream, expected) !== undefined) return stream
   const algorithm = algorithmOf(expected.digest)
-  const hasher = createHasher(algorithm)
+  let hasher: Hasher | undefined
   const reader = stream.getReader()
   let seen = 0
-  return new ReadableStream<Uint8Array>(
+  const verified = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        unread.delete(verified)
         try {
+          hasher ??= createHasher(algorithm)
           const { done, value } = await reader.read()
           if (!done) {
             seen += value.length
@@ -175,6 +204,16 @@ export function verifyStream(
     },
     { highWaterMark: 0 },
   )
+  unread.set(verified, {
+    expected,
+    release() {
+      // As good as read: nobody else may take it for whole.
+      verified.getReader()
+      reader.releaseLock()
+      return stream
+    },
+  })
+  return verified
 }
 
 function wrongSize(what: string, expected: number, actual: number | string): SpindleError {

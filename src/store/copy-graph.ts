@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { forEachBounded } from '../bytes/concurrency.ts'
-import { chunksOf, readVerified } from '../bytes/stream.ts'
+import { chunksOf, readVerified, verifyStream, withoutCheck } from '../bytes/stream.ts'
 import type {
   Content,
   ContentStore,
@@ -173,7 +173,10 @@ async function pushBlob(
   }
 }
 
-/** Content that is fetched anew each time it is opened, so that an upload can be tried again. */
+/**
+ * Content that is fetched anew each time it is opened, so that an upload can be tried again; checked
+ * once, by whoever reads it or on its way.
+ */
 function fetchedContent(
   from: ReadStore,
   descriptor: Descriptor,
@@ -184,11 +187,14 @@ function fetchedContent(
     stream() {
       let chunks: AsyncGenerator<Uint8Array> | undefined
       delete content.failure
-      return new ReadableStream<Uint8Array>(
+      const fetched = new ReadableStream<Uint8Array>(
         {
           async pull(controller) {
             try {
-              chunks ??= chunksOf(await from.fetch(descriptor, options), options.signal)
+              chunks ??= chunksOf(
+                withoutCheck(await from.fetch(descriptor, options), descriptor),
+                options.signal,
+              )
               const { done, value } = await chunks.next()
               if (done === true) controller.close()
               else controller.enqueue(value)
@@ -201,6 +207,7 @@ function fetchedContent(
         },
         { highWaterMark: 0 },
       )
+      return verifyStream(fetched, descriptor, options.createHasher)
     },
   }
   return content
