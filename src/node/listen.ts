@@ -46,9 +46,14 @@ export async function listen(
   const handle = toNodeHandler((request) => handler.fetch(request)) as (
     ...args: Parameters<RequestListener>
   ) => unknown
+  let closing: Promise<void> | undefined
   // A layer of gigabytes over a slow line takes longer than the five minutes that Node gives a whole
   // request; what stalls is ended by the time without a byte instead.
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
+    // A client keeps its connection for a next request, which none may make any more.
+    response.once('close', () => {
+      if (closing !== undefined) setImmediate(() => server.closeIdleConnections())
+    })
     // Not awaited by Node: a client that leaves in the middle must not end the process.
     Promise.resolve(handle(request, response)).catch(() => response.destroy())
   })
@@ -62,7 +67,6 @@ export async function listen(
   })
   const address = server.address() as AddressInfo
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  let closing: Promise<void> | undefined
   return {
     url: `http://${name}:${address.port}`,
     close: () => (closing ??= close(server)),
