@@ -1,6 +1,6 @@
 import { ResponseError } from '../errors.ts'
 
-/** @see OCI Distribution Spec 1.1, Error Codes */
+/** The codes that the specification has; it allows no others. @see OCI Distribution Spec 1.1, Error Codes */
 export type RegistryErrorCode =
   | 'BLOB_UNKNOWN'
   | 'BLOB_UPLOAD_INVALID'

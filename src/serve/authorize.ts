@@ -1,3 +1,4 @@
+import { formatScope as formatRepositoryScope } from '../http/scope.ts'
 import type { AuthScope } from '../types.ts'
 
 /**
@@ -36,10 +37,10 @@ export function formatChallenge({ scheme, parameters }: Challenge): string {
   return `${scheme} ${list.join(',')}`
 }
 
-/** `repository:name:pull,push`, as Bearer challenges and tokens spell it. */
-export function formatScope({ repository, actions }: AuthScope): string {
+/** As Bearer challenges and tokens spell it; also for the server itself, which clients don't ask for. */
+export function formatScope({ registry, repository, actions }: AuthScope): string {
   if (repository === '') return actions.length === 0 ? '' : 'registry:catalog:*'
-  return `repository:${repository}:${actions.join(',')}`
+  return formatRepositoryScope({ registry, repository, actions })
 }
 
 /** One challenge for two scopes, so that a client that mounts needs one token, not two. */

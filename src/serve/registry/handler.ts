@@ -1,4 +1,5 @@
 import { createStreamingHasher } from '../../bytes/streaming-hasher.ts'
+import { MANIFEST_BYTES } from '../../oci/manifest.ts'
 import type { AuthScope, CreateHasher, FetchHandler } from '../../types.ts'
 import { formatChallenge, mergeChallenges } from '../authorize.ts'
 import type { Authorization, Authorize, Challenge } from '../authorize.ts'
@@ -20,8 +21,6 @@ import { appendUpload, cancelUpload, describeUpload, finishUpload, startUpload }
 
 /** A blob may be as large as that: more than any layer in use, less than a disk. */
 export const MAX_BLOB_BYTES: number = 16 * 1024 ** 3
-/** What the specification asks clients and registries to support at least, and what clients read at most. */
-export const MAX_MANIFEST_BYTES: number = 4 * 1024 ** 2
 /** An upload that nobody touches for a day is given up. */
 export const UPLOAD_TTL: number = 24 * 60 * 60 * 1000
 
@@ -81,7 +80,7 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
     storage: options.storage ?? createMemoryStorage(),
     createHasher: options.createHasher ?? createStreamingHasher,
     maxBlobBytes: limit('maxBlobBytes', options.maxBlobBytes, MAX_BLOB_BYTES),
-    maxManifestBytes: limit('maxManifestBytes', options.maxManifestBytes, MAX_MANIFEST_BYTES),
+    maxManifestBytes: limit('maxManifestBytes', options.maxManifestBytes, MANIFEST_BYTES),
     uploadTtl: limit('uploadTtl', options.uploadTtl, UPLOAD_TTL),
     allowSparse: options.allowSparse ?? false,
     open: authorize === undefined,

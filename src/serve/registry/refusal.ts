@@ -1,22 +1,7 @@
-/** The codes of the OCI Distribution Specification, "Error Codes"; it allows no others. */
-export type RegistryCode =
-  | 'BLOB_UNKNOWN'
-  | 'BLOB_UPLOAD_INVALID'
-  | 'BLOB_UPLOAD_UNKNOWN'
-  | 'DIGEST_INVALID'
-  | 'MANIFEST_BLOB_UNKNOWN'
-  | 'MANIFEST_INVALID'
-  | 'MANIFEST_UNKNOWN'
-  | 'NAME_INVALID'
-  | 'NAME_UNKNOWN'
-  | 'SIZE_INVALID'
-  | 'UNAUTHORIZED'
-  | 'DENIED'
-  | 'UNSUPPORTED'
-  | 'TOOMANYREQUESTS'
+import type { RegistryErrorCode } from '../../oci/error-codes.ts'
 
 export interface RefusalEntry {
-  readonly code: RegistryCode
+  readonly code: RegistryErrorCode
   readonly message: string
   readonly detail?: unknown
 }
