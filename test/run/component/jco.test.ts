@@ -1,4 +1,4 @@
-import { generate } from '@bytecodealliance/jco-transpile/component'
+import { $init, generate } from '@bytecodealliance/jco-transpile/component'
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { describe, expect, it } from 'vitest'
 import { compileComponent } from '../../../src/run/component/compile.ts'
@@ -10,6 +10,7 @@ type Instantiate = (getCore: (path: string) => WebAssembly.Module, imports: unkn
 
 /** The component as jco makes JavaScript of it. */
 async function throughJco(component: Uint8Array, f: (value: unknown) => unknown): Promise<Exports> {
+  await $init
   const { files } = generate(component, {
     name: 'c',
     instantiation: { tag: 'sync' },
