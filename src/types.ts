@@ -70,7 +70,9 @@ export interface AuthScope {
 }
 
 /** Asked once per scope; `undefined` means anonymous. What it throws ends the call. */
-export type Keychain = (scope: AuthScope) => Credentials | undefined | Promise<Credentials | undefined>
+export type Keychain = (
+  scope: AuthScope,
+) => Credentials | undefined | Promise<Credentials | undefined>
 
 /** Plain credentials go to the one registry a call names; a call between two takes a keychain. */
 export type CredentialSource = Credentials | Keychain
@@ -117,7 +119,10 @@ export interface Transport {
   readonly again: (
     error: unknown,
     attempt: number,
-    options?: { readonly signal?: AbortSignal | undefined; readonly also?: (error: unknown) => boolean },
+    options?: {
+      readonly signal?: AbortSignal | undefined
+      readonly also?: (error: unknown) => boolean
+    },
   ) => Promise<boolean>
 }
 
@@ -185,13 +190,20 @@ export interface Store extends ReadStore {
    * Resolves once all bytes are kept and fit the descriptor; otherwise nothing is kept.
    * `tag` names a manifest in the same step: on a registry that saves a round trip.
    */
-  push(expected: Descriptor, body: BodySource, options?: OperationOptions & { tag?: string }): Promise<void>
+  push(
+    expected: Descriptor,
+    body: BodySource,
+    options?: OperationOptions & { tag?: string },
+  ): Promise<void>
   tag(target: Descriptor, ref: string, options?: OperationOptions): Promise<void>
 }
 
 /** Optional powers, found with `'referrers' in store`. */
 export interface ReferrerStore {
-  referrers(subject: Descriptor, options?: OperationOptions & { artifactType?: string }): AsyncIterable<Descriptor>
+  referrers(
+    subject: Descriptor,
+    options?: OperationOptions & { artifactType?: string },
+  ): AsyncIterable<Descriptor>
 }
 export interface ContentStore {
   /** Content in hand, to be sent as it is; `undefined` when it would have to be fetched. */

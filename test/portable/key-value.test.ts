@@ -49,13 +49,16 @@ describe('a store in memory', () => {
 })
 
 describe('a store in IndexedDB', () => {
-  it(hasIndexedDb ? 'is still there when it is opened again' : 'is refused where there is none', async () => {
-    if (!hasIndexedDb) {
-      expect(() => createIndexedDbKeyValue('x')).toThrow(/no IndexedDB/)
-      return
-    }
-    const name = crypto.randomUUID()
-    await createIndexedDbKeyValue(name).set('a', Uint8Array.of(7))
-    expect(await createIndexedDbKeyValue(name).get('a')).toEqual(Uint8Array.of(7))
-  })
+  it(
+    hasIndexedDb ? 'is still there when it is opened again' : 'is refused where there is none',
+    async () => {
+      if (!hasIndexedDb) {
+        expect(() => createIndexedDbKeyValue('x')).toThrow(/no IndexedDB/)
+        return
+      }
+      const name = crypto.randomUUID()
+      await createIndexedDbKeyValue(name).set('a', Uint8Array.of(7))
+      expect(await createIndexedDbKeyValue(name).get('a')).toEqual(Uint8Array.of(7))
+    },
+  )
 })
