@@ -174,6 +174,8 @@ export interface RemoteOptions extends OperationOptions, TransportOptions {
   transport?: Transport
   /** Blobs in flight at once. Default 8. */
   concurrency?: number
+  /** Milliseconds that a download may bring nothing before it is taken up anew. Default 60000; `false` for any. */
+  idleTimeout?: number | false
 }
 
 /** Where content can be read by descriptor, and names looked up. */

@@ -74,7 +74,8 @@ async function* resuming(
     const before = at
     try {
       let skip = skipOf(response, at, target)
-      for await (const chunk of chunksOf(response.body ?? new Blob().stream(), signal)) {
+      const body = response.body ?? new Blob().stream()
+      for await (const chunk of flowing(body, context, target, signal)) {
         const rest = chunk.subarray(Math.min(skip, chunk.length))
         skip -= chunk.length - rest.length
         if (rest.length === 0) continue
@@ -95,6 +96,37 @@ async function* resuming(
     // A strong tag only: with a weak one the registry must send all of it again.
     const etag = response.headers.get('etag') ?? undefined
     response = await openAt(context, target, options, at, etag?.startsWith('"') ? etag : undefined)
+  }
+}
+
+/** Chunks of a download, as long as they come; the time that the reader takes does not count. */
+async function* flowing(
+  body: ReadableStream<Uint8Array>,
+  { idleTimeout }: RepositoryContext,
+  { digest }: Descriptor,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const stall = new AbortController()
+  const late = (): void =>
+    stall.abort(
+      new SpindleError(
+        'ERR_TIMEOUT',
+        `the download of ${digest} stood still for ${idleTimeout} ms; try again, or raise "idleTimeout"`,
+      ),
+    )
+  const chunks = chunksOf(
+    body,
+    signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
+  )
+  try {
+    for (;;) {
+      const timer = idleTimeout === false ? undefined : setTimeout(late, idleTimeout)
+      const { done, value } = await chunks.next().finally(() => clearTimeout(timer))
+      if (done === true) return
+      yield value
+    }
+  } finally {
+    void chunks.return(undefined)
   }
 }
 

@@ -20,6 +20,8 @@ export interface RepositoryContext {
   /** Bytes per upload request; absent: whole blobs. */
   readonly chunkSize?: number
   readonly createHasher?: CreateHasher | undefined
+  /** Milliseconds; see `RemoteOptions`. */
+  readonly idleTimeout: number | false
   /** Upload sessions that a declined mount has left open, for the push that follows. */
   readonly sessions: Map<Digest, UploadSession>
   readonly scope: (...actions: AuthScope['actions']) => AuthScope
@@ -40,6 +42,9 @@ export interface RepositoryOptions extends RemoteOptions {
   chunkSize?: number
 }
 
+/** Longer than registries take to fetch a cold blob from their storage. */
+const IDLE_TIMEOUT = 60_000
+
 const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
   'credentials',
   'fetch',
@@ -58,7 +63,9 @@ export function createContext(
     throw new TypeError('a repository is named by a string or a parsed reference')
   const reference =
     typeof at === 'string' ? parseReference(at, { defaultRegistry: 'docker.io' }) : at
-  const { chunkSize, createHasher, signal } = options
+  const { chunkSize, createHasher, idleTimeout = IDLE_TIMEOUT, signal } = options
+  if (idleTimeout !== false && !(idleTimeout > 0))
+    throw new TypeError(`"idleTimeout" must be milliseconds or false, not ${idleTimeout}`)
   if (chunkSize !== undefined && !(Number.isSafeInteger(chunkSize) && chunkSize > 0))
     throw new TypeError(`"chunkSize" must be a whole number of bytes above 0, not ${chunkSize}`)
   const given = TRANSPORT_OPTIONS.filter((name) => options[name] !== undefined)
@@ -77,6 +84,7 @@ export function createContext(
     base: new URL(`${transport.protocol(host)}//${host}/v2/${repository}/`),
     ...(chunkSize !== undefined && { chunkSize }),
     createHasher,
+    idleTimeout,
     sessions: new Map(),
     scope: (...actions) => ({ registry, repository, actions }),
     with: <T extends OperationOptions>(own: T | undefined): T => ({

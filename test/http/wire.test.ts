@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { createTransport } from '../../src/http/transport.ts'
+
+describe('a redirected upload', () => {
+  for (const status of [307, 308])
+    it(`is sent again, whole, on ${status}`, async () => {
+      const bodies: string[] = []
+      const { fetch } = createTransport({
+        async fetch(request) {
+          bodies.push(`${new URL(request.url).pathname} ${await request.text()}`)
+          return request.url.endsWith('/there')
+            ? new Response(null, { status: 201 })
+            : new Response(null, { status, headers: { location: '/there' } })
+        },
+      })
+      const body = new TextEncoder().encode('all of it')
+      expect((await fetch({ method: 'PUT', url: 'https://r.test/here', body })).status).toBe(201)
+      expect(bodies).toEqual(['/here all of it', '/there all of it'])
+    })
+})
+
+describe('an answer with too many headers', () => {
+  it('is told from a connection that fails, with the way to raise the limit', async () => {
+    const { fetch } = createTransport({
+      retry: false,
+      fetch: async () => {
+        const cause = Object.assign(new Error('overflow'), { code: 'UND_ERR_HEADERS_OVERFLOW' })
+        throw new TypeError('fetch failed', { cause })
+      },
+    })
+    await expect(fetch({ url: 'https://r.test/' })).rejects.toMatchObject({
+      code: 'ERR_RESPONSE',
+      message: expect.stringContaining('--max-http-header-size'),
+    })
+  })
+})
