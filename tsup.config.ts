@@ -23,6 +23,7 @@ export default defineConfig({
     run: 'src/run/index.ts',
     serve: 'src/serve/index.ts',
     sign: 'src/verbs/sign.ts',
+    'storage-s3': 'src/serve/storage/s3.ts',
     store: 'src/store/index.ts',
     'trust-root': 'src/trust/trust-root.ts',
     tuf: 'src/trust/tuf.ts',

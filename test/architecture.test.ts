@@ -28,6 +28,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   '@noble/ciphers': /^trust\/cosign-key\.ts$/,
   '@noble/ed25519': /^bytes\/ed25519\.ts$/,
   '@noble/hashes': /^(?:bytes\/(?:digest|streaming-hasher)|trust\/cosign-key)\.ts$/,
+  aws4fetch: /^serve\/storage\/s3\.ts$/,
   fflate: /^bytes\/(?:gzip|zip)\.ts$/,
   mrmime: /^spin\/to-bindle\.ts$/,
   'smol-toml': /^(?:spin|bindle)\/[a-z-]*(?:toml|manifest|invoice)[a-z-]*\.ts$/,

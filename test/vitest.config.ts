@@ -17,6 +17,7 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/workerd/**', '**/node_modules/**'],
           // A busy machine is slow, not broken; what hangs still ends.
           testTimeout: 30_000,
           hookTimeout: 30_000,
@@ -45,11 +46,13 @@ export default defineConfig({
       {
         plugins: [
           sharedVectors(),
-          cloudflareTest({ miniflare: { compatibilityDate: '2026-03-01' } }),
+          cloudflareTest({
+            miniflare: { compatibilityDate: '2026-03-01', r2Buckets: ['BUCKET'] },
+          }),
         ],
         test: {
           name: 'workerd',
-          include: ['test/portable/**/*.test.ts'],
+          include: ['test/portable/**/*.test.ts', 'test/workerd/**/*.test.ts'],
           testTimeout: 30_000,
           setupFiles: ['test/lanes/bare-worker.ts'],
         },

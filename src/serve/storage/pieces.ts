@@ -1,0 +1,78 @@
+import { chunksOf, concat, openStream, sizeOf } from '../../bytes/stream.ts'
+import { SpindleError } from '../../errors.ts'
+import type { StorageBody } from './port.ts'
+
+/**
+ * Bytes sent to an object store at once, and so held in memory for each value that comes in. Both
+ * S3 and R2 want 5 MiB at least, and R2 all parts but the last of one size; 10 000 of them are 80 GB.
+ */
+export const PART_BYTES: number = 8 * 1024 * 1024
+
+/** A body on its way into an object store, in parts of one size. */
+export interface Pieces {
+  /** The next `PART_BYTES`; fewer only at the end. `undefined` after it. */
+  next(): Promise<Uint8Array | undefined>
+  /** Stops reading. */
+  cancel(): Promise<void>
+}
+
+/** @throws `ERR_DIGEST_MISMATCH` at the end of a body that has not the size it was said to have. */
+export function readPieces(body: StorageBody, announced: number | undefined): Pieces {
+  const size = sizeOf(body) ?? announced
+  const chunks = chunksOf(openStream(body))
+  let held: Uint8Array[] = []
+  let heldBytes = 0
+  let total = 0
+  let first = true
+  let ended = false
+
+  const take = (length: number): Uint8Array => {
+    const all = concat(held, heldBytes)
+    const rest = all.subarray(length)
+    held = rest.length === 0 ? [] : [rest]
+    heldBytes = rest.length
+    return all.subarray(0, length)
+  }
+  return {
+    async next() {
+      while (!ended && heldBytes < PART_BYTES) {
+        const { done, value } = await chunks.next()
+        if (done === true) {
+          ended = true
+          if (size !== undefined && total !== size) throw wrongSize(size, total)
+          break
+        }
+        total += value.length
+        if (size !== undefined && total > size) {
+          await chunks.return(undefined)
+          throw wrongSize(size, `more than ${size}`)
+        }
+        // Whoever sends may use its array again.
+        held.push(value.slice())
+        heldBytes += value.length
+      }
+      if (heldBytes === 0 && !first) return undefined
+      first = false
+      return take(Math.min(heldBytes, PART_BYTES))
+    },
+    cancel: async () => void (await chunks.return(undefined)),
+  }
+}
+
+/** Of a body that is not wanted any more. */
+export async function cancelBody(body: StorageBody): Promise<void> {
+  if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel().catch(() => {})
+}
+
+function wrongSize(expected: number, actual: number | string): SpindleError {
+  return new SpindleError(
+    'ERR_DIGEST_MISMATCH',
+    `a value of ${expected} bytes was announced, but ${actual} came`,
+  )
+}
+
+/** A prefix for all keys of a storage, so that several share a bucket. @throws TypeError */
+export function checkPrefix(prefix: string): string {
+  if (prefix === '' || /^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)+$/.test(prefix)) return prefix
+  throw new TypeError(`"prefix" must be names that each end with /, not ${JSON.stringify(prefix)}`)
+}

@@ -1,0 +1,295 @@
+import { AwsClient } from 'aws4fetch'
+import { readBounded } from '../../bytes/stream.ts'
+import { decodeUtf8Lossy } from '../../bytes/text.ts'
+import { SpindleError } from '../../errors.ts'
+import type { FetchLike } from '../../types.ts'
+import { cancelBody, checkPrefix, readPieces } from './pieces.ts'
+import type { Pieces } from './pieces.ts'
+import { assertStorageKey, LIST_LIMIT } from './port.ts'
+import type { PutOptions, PutResult, Storage, StoredHead } from './port.ts'
+import { formatCompletion, parseListing, textOf } from './s3-xml.ts'
+
+/** A list of 1000 keys of 1 KiB, with what stands around them. */
+const XML_BYTES = 4 * 1024 * 1024
+const ATTEMPTS = 4
+/** Milliseconds before the second attempt; doubled for each one after. */
+const DELAY = 100
+
+export interface S3StorageOptions {
+  /** Of the service, without the bucket: `https://s3.eu-central-1.amazonaws.com`. */
+  endpoint: string
+  /** The bucket, in the path: what every server of the API takes. */
+  bucket: string
+  accessKeyId: string
+  secretAccessKey: string
+  sessionToken?: string
+  /** Default `auto`, as R2 has it; AWS wants its own. */
+  region?: string
+  /** Before every key, as `registry/`. Default: none. */
+  prefix?: string
+  /** Default: the global `fetch`. */
+  fetch?: FetchLike
+}
+
+/**
+ * A storage in a bucket of any server of the S3 API, for any number of instances at once.
+ *
+ * Exported from `spindle/storage-s3`. The server must know conditional writes (`If-None-Match: *`
+ * and `If-Match`, on `PutObject` and `CompleteMultipartUpload`) and keep keys apart of which one is
+ * the beginning of another: AWS, R2 and Ceph do; servers that map keys to files may not.
+ *
+ * @example A registry over a bucket
+ * ```ts
+ * const storage = createS3Storage({ endpoint, region, bucket, accessKeyId, secretAccessKey })
+ * const registry = createRegistryHandler({ storage })
+ * ```
+ * @see {@link https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html Conditional writes}
+ */
+export function createS3Storage(options: S3StorageOptions): Storage {
+  const { fetch: send = (request: Request) => fetch(request), region = 'auto' } = options
+  const prefix = checkPrefix(options.prefix ?? '')
+  const { accessKeyId, secretAccessKey, sessionToken } = options
+  const client = new AwsClient({
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken !== undefined && { sessionToken }),
+    service: 's3',
+    region,
+  })
+  const base = new URL(`${options.endpoint.replace(/\/$/, '')}/${options.bucket}`)
+
+  const urlOf = (key: string | undefined, query: Readonly<Record<string, string>> = {}): string => {
+    const path =
+      key === undefined ? '' : `/${`${prefix}${key}`.split('/').map(encodeName).join('/')}`
+    const url = new URL(`${base.href}${path}`)
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+    return url.href
+  }
+  /** One request, tried again when the server is busy. What else it says is the caller's to judge. */
+  const ask = async (
+    method: string,
+    url: string,
+    init: { headers?: Record<string, string>; body?: Uint8Array | string } = {},
+  ): Promise<Response> => {
+    // A condition that was met by a first attempt, whose answer was lost, would fail at the second.
+    const once =
+      init.headers?.['if-none-match'] !== undefined || init.headers?.['if-match'] !== undefined
+    for (let attempt = 1; ; attempt++) {
+      const signed = await client.sign(url, {
+        method,
+        ...(init.headers !== undefined && { headers: init.headers }),
+        ...(init.body !== undefined && { body: init.body as Uint8Array<ArrayBuffer> }),
+        // Keys are encoded here already, as S3 wants them.
+        aws: { singleEncode: true, allHeaders: false },
+      })
+      const response = await send(signed).catch((cause: unknown) => {
+        if (once || attempt >= ATTEMPTS)
+          throw new SpindleError('ERR_NETWORK', `the bucket ${options.bucket} can't be reached`, {
+            cause,
+          })
+        return undefined
+      })
+      const busy =
+        response === undefined ||
+        (once ? [429, 503] : [429, 500, 502, 503, 504]).includes(response.status)
+      if (response !== undefined && (!busy || attempt >= ATTEMPTS)) return response
+      void response?.body?.cancel().catch(() => {})
+      await new Promise((resolve) => setTimeout(resolve, DELAY * 2 ** attempt * Math.random()))
+    }
+  }
+  const failure = async (what: string, response: Response): Promise<SpindleError> => {
+    const text = await readText(response).catch(() => '')
+    const code = textOf(text, 'Code') ?? ''
+    return new SpindleError(
+      response.status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE',
+      `the bucket ${options.bucket} answered ${response.status} ${code.slice(0, 100)} to ${what}`,
+    )
+  }
+
+  const headOf = (key: string, response: Response, size: number): StoredHead => ({
+    key,
+    size,
+    modified: Date.parse(response.headers.get('last-modified') ?? '') || 0,
+    etag: response.headers.get('etag') ?? '',
+  })
+  const head = async (key: string): Promise<StoredHead | undefined> => {
+    assertStorageKey(key)
+    const response = await ask('HEAD', urlOf(key))
+    if (response.status === 404) return undefined
+    if (!response.ok) throw await failure(`HEAD ${key}`, response)
+    return headOf(key, response, Number(response.headers.get('content-length') ?? 0))
+  }
+
+  /** What a write of one request answers. A condition that does not hold is no failure. */
+  const settle = async (what: string, response: Response): Promise<PutResult> => {
+    const text = await readText(response)
+    // 409 says that another write of the same key is under way: it will have been first.
+    // S3 says 404 to `If-Match` for a key that isn't there.
+    if ([409, 412].includes(response.status)) return { stored: false }
+    if (response.status === 404 && textOf(text, 'Code') === 'NoSuchKey') return { stored: false }
+    // A completion may fail after its 200.
+    const etag = response.headers.get('etag') ?? textOf(text, 'ETag')
+    if (!response.ok || /<Error[\s>]/.test(text) || etag === undefined)
+      throw await failure(what, new Response(text, { status: response.status }))
+    return { stored: true, etag }
+  }
+
+  const putParts = async (
+    key: string,
+    first: Uint8Array,
+    pieces: Pieces,
+    conditions: Record<string, string>,
+  ): Promise<PutResult> => {
+    const opened = await ask('POST', urlOf(key, { uploads: '' }))
+    const text = await readText(opened)
+    const uploadId = textOf(text, 'UploadId')
+    if (!opened.ok || uploadId === undefined)
+      throw await failure(`POST ${key}`, new Response(text, { status: opened.status }))
+    try {
+      const etags: string[] = []
+      for (
+        let part: Uint8Array | undefined = first;
+        part !== undefined;
+        part = await pieces.next()
+      ) {
+        const query = { partNumber: String(etags.length + 1), uploadId }
+        const response = await ask('PUT', urlOf(key, query), { body: part })
+        const etag = response.headers.get('etag')
+        if (!response.ok || etag === null) throw await failure(`PUT ${key}`, response)
+        void response.body?.cancel().catch(() => {})
+        etags.push(etag)
+      }
+      const result = await settle(
+        `POST ${key}`,
+        await ask('POST', urlOf(key, { uploadId }), {
+          headers: { 'content-type': 'application/xml', ...conditions },
+          body: formatCompletion(etags),
+        }),
+      )
+      if (!result.stored) await abort(key, uploadId)
+      return result
+    } catch (error) {
+      await abort(key, uploadId).catch(() => {})
+      throw error
+    }
+  }
+  const abort = async (key: string, uploadId: string): Promise<void> => {
+    const response = await ask('DELETE', urlOf(key, { uploadId }))
+    void response.body?.cancel().catch(() => {})
+  }
+
+  return {
+    head,
+
+    async get(key, { range } = {}) {
+      assertStorageKey(key)
+      const from = range?.offset ?? 0
+      const isPart = range !== undefined && (from > 0 || range.length !== undefined)
+      if (isPart && range.length === 0) return emptyPart(await head(key))
+      const last = range?.length === undefined ? '' : String(from + range.length - 1)
+      const response = await ask('GET', urlOf(key), {
+        headers: isPart ? { range: `bytes=${from}-${last}` } : {},
+      })
+      if (response.status === 404) return void response.body?.cancel().catch(() => {})
+      if (response.status === 416) {
+        void response.body?.cancel().catch(() => {})
+        return emptyPart(await head(key))
+      }
+      if (!response.ok) throw await failure(`GET ${key}`, response)
+      const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
+      const size = Number(total ?? response.headers.get('content-length') ?? 0)
+      return {
+        ...headOf(key, response, size),
+        body: response.body ?? new Blob().stream(),
+      }
+    },
+
+    async put(key, body, putOptions: PutOptions = {}) {
+      assertStorageKey(key)
+      const { ifAbsent = false, ifMatch } = putOptions
+      if (ifAbsent || ifMatch !== undefined) {
+        // Also spares the bytes of what is there already.
+        const now = await head(key)
+        if ((ifAbsent && now !== undefined) || (ifMatch !== undefined && now?.etag !== ifMatch)) {
+          await cancelBody(body)
+          return { stored: false }
+        }
+      }
+      const conditions: Record<string, string> = {
+        ...(ifAbsent && { 'if-none-match': '*' }),
+        ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+      }
+      const pieces = readPieces(body, putOptions.size)
+      try {
+        const first = (await pieces.next())!
+        const second = await pieces.next()
+        if (second !== undefined)
+          return await putParts(key, first, prepend(second, pieces), conditions)
+        const response = await ask('PUT', urlOf(key), {
+          headers: { 'content-type': 'application/octet-stream', ...conditions },
+          body: first,
+        })
+        return await settle(`PUT ${key}`, response)
+      } catch (error) {
+        await pieces.cancel()
+        throw error
+      }
+    },
+
+    async delete(key) {
+      assertStorageKey(key)
+      const response = await ask('DELETE', urlOf(key))
+      if (!response.ok && response.status !== 404) throw await failure(`DELETE ${key}`, response)
+      void response.body?.cancel().catch(() => {})
+    },
+
+    async list(start, { after = '', limit = LIST_LIMIT } = {}) {
+      const response = await ask(
+        'GET',
+        urlOf(undefined, {
+          'list-type': '2',
+          'encoding-type': 'url',
+          prefix: `${prefix}${start}`,
+          'max-keys': String(Math.min(limit, LIST_LIMIT)),
+          ...(after !== '' && { 'start-after': `${prefix}${after}` }),
+        }),
+      )
+      if (!response.ok) throw await failure('a list', response)
+      const { entries, more } = parseListing(await readText(response))
+      return {
+        entries: entries.map((entry) => ({ ...entry, key: entry.key.slice(prefix.length) })),
+        more,
+      }
+    },
+  }
+}
+
+function prepend(first: Uint8Array, rest: Pieces): Pieces {
+  let taken = false
+  return {
+    async next() {
+      if (taken) return rest.next()
+      taken = true
+      return first
+    },
+    cancel: () => rest.cancel(),
+  }
+}
+
+function emptyPart(head: StoredHead | undefined) {
+  return head === undefined ? undefined : { ...head, body: new Blob().stream() }
+}
+
+/** As the signature has it: all but letters, digits and four marks. */
+function encodeName(name: string): string {
+  return encodeURIComponent(name).replaceAll(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+}
+
+async function readText(response: Response): Promise<string> {
+  return decodeUtf8Lossy(
+    await readBounded(response.body ?? new Uint8Array(), XML_BYTES, 'an answer of the bucket'),
+  )
+}

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+const BINARY = [
+  process.env['SPINDLE_MOTO'],
+  fileURLToPath(new URL('../../.cache/moto/bin/python', import.meta.url)),
+].find((path) => path !== undefined && existsSync(path))
+
+/** Why the tests against an S3 server are left out; `undefined` when they run. */
+export const missingS3: string | undefined =
+  BINARY === undefined
+    ? "no S3 server found; python3 -m venv .cache/moto && .cache/moto/bin/pip install 'moto[server,s3]==5.2.5', or name the Python that has it in SPINDLE_MOTO"
+    : undefined
+
+/**
+ * One request after the other: this server looks at a condition and writes in two steps, between
+ * which its threads would let others in. S3 itself lets nobody in.
+ */
+const SCRIPT = `
+import sys
+from werkzeug.serving import run_simple
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+run_simple('127.0.0.1', int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
+`
+
+export interface S3Process {
+  readonly endpoint: string
+  readonly bucket: string
+  stop(): Promise<void>
+}
+
+/** Starts an S3 server on a free loopback port, in memory, with one empty bucket. */
+export async function startS3(): Promise<S3Process> {
+  const port = await freePort()
+  const child = spawn(BINARY!, ['-c', SCRIPT, String(port)], { stdio: 'ignore' })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const endpoint = `http://127.0.0.1:${port}`
+  for (let tries = 0; !(await makeBucket(`${endpoint}/bucket`)); tries++) {
+    if (tries >= 200 || child.exitCode !== null) {
+      child.kill('SIGKILL')
+      throw new Error('the S3 server did not start')
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  return {
+    endpoint,
+    bucket: 'bucket',
+    async stop() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+async function makeBucket(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { method: 'PUT' })).ok
+  } catch {
+    return false
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
