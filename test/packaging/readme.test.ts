@@ -64,7 +64,7 @@ describe.skipIf(notBuilt !== undefined)('the README', () => {
   })
 
   it('names every subpath in its table, and no size that is too small', async () => {
-    const rows = [...readme.matchAll(/^\| .*\| `(spindle\/[a-z-]+)` +\| +(?:(\d+) kB)? *\|$/gm)]
+    const rows = [...readme.matchAll(/^\| .*\| `(spindle\/[a-z0-9-]+)` +\| +(?:(\d+) kB)? *\|$/gm)]
     const named = new Set(rows.map((row) => row[1] ?? ''))
     const subpaths = Object.keys(manifest.exports).map((subpath) => `spindle${subpath.slice(1)}`)
     expect([...named, 'spindle', 'spindle/package.json'].toSorted()).toEqual(subpaths.toSorted())
