@@ -2,16 +2,14 @@
 //
 // Without options it starts a registry of its own on a free port of this machine. `--registry URL`
 // does it against yours, as `--registry https://ghcr.io/ann`, with the logins of this machine.
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { buildLibrary, root } from './built.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const hello = join(root, 'examples', 'hello')
 
 /** @returns {{ registry?: string }} */
@@ -24,24 +22,8 @@ function readOptions() {
   }
 }
 
-/** The demo runs what is published: the built package. */
-function build() {
-  const newest = readdirSync(join(root, 'src'), { recursive: true })
-    .map((name) => statSync(join(root, 'src', name)).mtimeMs)
-    .reduce((a, b) => Math.max(a, b), 0)
-  const built = join(root, 'dist', 'index.d.ts')
-  if (existsSync(built) && statSync(built).mtimeMs > newest) return
-  console.log('building …')
-  const { status } = spawnSync('npm', ['run', '--silent', 'build'], {
-    cwd: root,
-    stdio: 'inherit',
-    shell: process.platform === 'win32',
-  })
-  if (status !== 0) process.exit(1)
-}
-
 const options = readOptions()
-build()
+buildLibrary()
 const { copy, loadApp, push, pull } = await import('spindle')
 const { createNodeHasher, createNodeKeychain, listen, readDirectory } = await import('spindle/node')
 const { createRegistryHandler } = await import('spindle/serve')

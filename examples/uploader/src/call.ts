@@ -1,0 +1,32 @@
+import type { Destination } from './destination.ts'
+
+/** The code that does what this page just did. Secrets are names in it, never values. */
+export function formatCall(argument: string, to: Destination, isSigned: boolean): string {
+  const options = [
+    ...(to.credentials === undefined ? [] : ['credentials: { username, password }']),
+    ...(to.isDemo ? ['fetch: registry.fetch'] : []),
+    'signal',
+  ]
+  const lines = [
+    `import { loadApp } from 'spindle/app'`,
+    `import { push } from 'spindle/push'`,
+    ...(to.isDemo ? [`import { createRegistryHandler } from 'spindle/serve'`] : []),
+    ...(isSigned ? [`import { createKeySigner, generateKeyPair, sign } from 'spindle/sign'`] : []),
+    '',
+    ...(to.isDemo ? ['const registry = createRegistryHandler()'] : []),
+    `const remote = { ${options.join(', ')} }`,
+    `const app = await loadApp(${argument}, { signal })`,
+    `const { reference } = await push(app, ${quote(to.reference)}, { ...remote, onProgress })`,
+    ...(isSigned
+      ? [
+          'const signer = await createKeySigner(await generateKeyPair())',
+          'await sign(reference, signer, remote)',
+        ]
+      : []),
+  ]
+  return lines.join('\n')
+}
+
+function quote(text: string): string {
+  return `'${text.replace(/['\\]/g, '\\$&')}'`
+}

@@ -1,0 +1,28 @@
+const UNITS = ['bytes', 'kB', 'MB', 'GB'] as const
+
+/** As people say it, in powers of 1000. */
+export function formatBytes(bytes: number): string {
+  let unit = 0
+  let value = bytes
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000
+    unit++
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1
+  return `${value.toFixed(digits)} ${UNITS[unit]}`
+}
+
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Shortened in the middle: both ends are what people compare. */
+export function shortenDigest(digest: string): string {
+  const colon = digest.indexOf(':') + 1
+  return `${digest.slice(0, colon + 8)}…${digest.slice(-6)}`
+}
+
+export function shortenReference(reference: string): string {
+  const at = reference.indexOf('@')
+  return at < 0 ? reference : reference.slice(0, at + 1) + shortenDigest(reference.slice(at + 1))
+}
