@@ -14,7 +14,12 @@ const scratch = mkdtempSync(join(tmpdir(), 'spindle-lanes-'))
 
 const OTHER_NODES = ['22', '24', '26']
 /** Checked once, on the Node that builds: what they look at does not depend on who runs them. */
-const ONCE = ['test/packaging/**', 'test/architecture.test.ts', 'test/trust/oracle.test.ts']
+const ONCE = [
+  'test/packaging/**',
+  'test/architecture.test.ts',
+  'test/trust/oracle.test.ts',
+  'test/browser/**',
+]
 
 /** @returns {string | undefined} The binary of another Node: see CONTRIBUTING.md, "Lanes". */
 function findNode(major) {
