@@ -1,13 +1,17 @@
 /** Registries for tests, without a network. Exported as `spindle/mocks`. */
 export { registryHandlers, type RegistryHandlersOptions } from './handlers.ts'
-export type { CertificateFlaws } from './sigstore/fulcio.ts'
+export type { JsonObject } from '../src/bytes/json.ts'
+export type { Extension } from './sigstore/certificates.ts'
+export type { CertificateFlaws, Fulcio } from './sigstore/fulcio.ts'
 export {
+  type AuthorityJson,
   createSigstoreInstance,
   type InstanceServices,
+  type LogJson,
   type SigstoreFlaws,
   type SigstoreInstance,
   type SigstoreInstanceOptions,
   type TrustedRootJson,
 } from './sigstore/instance.ts'
-export type { RekorFlaw } from './sigstore/rekor.ts'
-export type { TimestampFlaws } from './sigstore/timestamp-authority.ts'
+export type { RekorFlaw, RekorLog } from './sigstore/rekor.ts'
+export type { TimestampAuthority, TimestampFlaws } from './sigstore/timestamp-authority.ts'

@@ -1,5 +1,6 @@
 /** Everything that runs everywhere, in one import. Node's own parts are in `spindle/node`. */
 export { createDigestStreamHasher, type DigestStreamConstructor } from './bytes/digest.ts'
+export type { Json } from './bytes/json.ts'
 export type { SliceableContent } from './bytes/sliceable.ts'
 export * from './errors.ts'
 export { createRelayFetch, type RelayFetchOptions } from './http/relay-fetch.ts'
@@ -53,6 +54,7 @@ export type {
 export { createKeySigner, type Signer } from './trust/signer.ts'
 export type { StoredSignature } from './trust/stored-signatures.ts'
 export type { VerifyResult } from './trust/verify-artifact.ts'
+export type { InclusionProof, LogEntry, VerifiedLogEntry } from './trust/transparency-log.ts'
 export { verifyBundle, type BundleSubject, type VerifiedBundle } from './trust/verify-bundle.ts'
 export type { Proof, SignedBy, TrustedTime } from './trust/verify-signature.ts'
 export type * from './types.ts'

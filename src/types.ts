@@ -24,6 +24,7 @@ export interface Reference {
   readonly tag?: string
   /** Wins over `tag`, which is then kept for display. */
   readonly digest?: Digest
+  /** Canonical, as `docker.io/library/hello:1`. */
   toString(): string
 }
 
@@ -31,6 +32,7 @@ export interface Reference {
 export interface Content {
   /** In bytes. */
   readonly size: number
+  /** From the first byte, each time. */
   stream(): ReadableStream<Uint8Array>
 }
 
@@ -42,6 +44,7 @@ export type BodySource = Uint8Array | Content | ReadableStream<Uint8Array>
 
 /** A streaming digest. */
 export interface Hasher {
+  /** In order, and each awaited. */
   update(bytes: Uint8Array): void | Promise<void>
   /** Raw digest bytes. Called once, last. */
   digest(): Uint8Array | Promise<Uint8Array>
@@ -55,6 +58,7 @@ export type FetchLike = (request: Request) => Promise<Response>
 
 /** What Workers, Bun.serve, hono, msw and a Service Worker all accept. `fetch` needs no `this`. */
 export interface FetchHandler {
+  /** Rejects only for an abort or a bug: what goes wrong is a response. */
   readonly fetch: (request: Request) => Promise<Response>
 }
 
@@ -109,6 +113,7 @@ export interface ServerWarning {
 
 /** Holds the token cache, limiter and retry policy; share one between calls to share them. */
 export interface Transport {
+  /** Rejects for a status that the request does not expect. */
   readonly fetch: (request: TransportRequest) => Promise<Response>
   /** `http:` for loopback and hosts named in `insecure`, else `https:`. */
   readonly protocol: (registry: string) => 'http:' | 'https:'
@@ -164,6 +169,7 @@ export type TransferEvent =
 export interface OperationOptions {
   /** Aborting rejects with `signal.reason` itself, never wrapped. */
   signal?: AbortSignal | undefined
+  /** Told of each step of a transfer. */
   onProgress?: ((event: TransferEvent) => void) | undefined
   /** Streaming hasher for what is too large to hold. Default: `@noble/hashes`, portable but slow. */
   createHasher?: CreateHasher | undefined
@@ -182,6 +188,7 @@ export interface RemoteOptions extends OperationOptions, TransportOptions {
 export interface ReadStore {
   /** The stream errors at its end when the bytes don't fit the descriptor: don't act on them before it closes. */
   fetch(target: Descriptor, options?: OperationOptions): Promise<ReadableStream<Uint8Array>>
+  /** Whether it is there; nothing of it is read. */
   has(target: Descriptor, options?: OperationOptions): Promise<boolean>
   /** A tag or digest to what it names; rejects with `ERR_NOT_FOUND`. */
   resolve(ref: string, options?: OperationOptions): Promise<Descriptor>
@@ -197,11 +204,13 @@ export interface Store extends ReadStore {
     body: BodySource,
     options?: OperationOptions & { tag?: string },
   ): Promise<void>
+  /** Names what is there already; a name that is taken moves. */
   tag(target: Descriptor, ref: string, options?: OperationOptions): Promise<void>
 }
 
 /** Optional powers, found with `'referrers' in store`. */
 export interface ReferrerStore {
+  /** What points at `subject`: signatures, for one. */
   referrers(
     subject: Descriptor,
     options?: OperationOptions & { artifactType?: string },

@@ -17,6 +17,7 @@ import {
 } from './fields.ts'
 
 export type InvoiceRole = 'creator' | 'proxy' | 'host' | 'approver'
+/** In what function one can sign an invoice. */
 export const INVOICE_ROLES: readonly InvoiceRole[] = ['creator', 'proxy', 'host', 'approver']
 
 /** Describes a parcel; names it by what it contains. */

@@ -53,6 +53,7 @@ export function readKeyring(value: unknown, what: string): Keyring {
   }
 }
 
+/** As `keyring.toml`, what `parseKeyring` reads. */
 export function formatKeyring(keyring: Keyring): Uint8Array<ArrayBuffer> {
   return formatToml({
     version: keyring.version,
@@ -92,6 +93,7 @@ function placeOf(error: unknown): string {
   return line === undefined ? 'it does not parse' : `line ${line}, column ${column}`
 }
 
+/** As `secret_keys.toml`, what `parseSecretKeys` reads: to be kept where only its owner may read. */
 export function formatSecretKeys(keys: SecretKeys): Uint8Array<ArrayBuffer> {
   return formatToml({
     version: keys.version,

@@ -1,6 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { decodeUtf8, encodeUtf8 } from './text.ts'
 
+/** What JSON can say. */
 export type Json =
   null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 

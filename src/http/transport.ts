@@ -41,10 +41,12 @@ const DIRECT_BYTES = 8 * 1024 * 1024
  * ```
  * @see {@link https://distribution.github.io/distribution/spec/auth/token/ Token authentication}
  */
-export function createTransport(
-  options: TransportOptions = {},
-  platform: Platform = detectPlatform(),
-): Transport {
+export function createTransport(options: TransportOptions = {}): Transport {
+  return createTransportOn(detectPlatform(), options)
+}
+
+/** The transport of another platform than this one, for tests. */
+export function createTransportOn(platform: Platform, options: TransportOptions): Transport {
   const { timeout = DEFAULT_TIMEOUT, insecure = [], onWarning } = options
   if (timeout !== false && !(timeout > 0))
     throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)

@@ -151,6 +151,7 @@ export function isTag(text: string): boolean {
   return TAG.test(text)
 }
 
+/** Whether a text may name a repository, as in `team/hello`. */
 export function isRepositoryName(text: string): boolean {
   return text.length <= MAX_LENGTH && NAME.test(text)
 }

@@ -17,7 +17,14 @@ export type { ResolveHost } from './relay/registries.ts'
 export { createMemoryStorage } from './storage/memory.ts'
 export type { MemoryStorageOptions } from './storage/memory.ts'
 export { createR2Storage } from './storage/r2.ts'
-export type { R2BucketBinding, R2StorageOptions } from './storage/r2.ts'
+export type {
+  R2BucketBinding,
+  R2Condition,
+  R2Head,
+  R2Part,
+  R2StorageOptions,
+  R2Upload,
+} from './storage/r2.ts'
 export { assertStorageKey, canMove, listAll } from './storage/port.ts'
 export type * from './storage/port.ts'
 export { createTokenService } from './token-service.ts'

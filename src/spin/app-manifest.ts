@@ -121,7 +121,8 @@ export type InheritableConfiguration =
   | 'sqlite_databases'
   | 'variables'
 
-interface DependencyOptions {
+/** What a dependency may say whatever it comes from. */
+export interface DependencyOptions {
   /** What of the dependency fits, when it isn't called as the name says. */
   readonly export?: string
   readonly inherit_configuration?: boolean | readonly InheritableConfiguration[]

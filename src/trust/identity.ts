@@ -40,10 +40,32 @@ const EXTENSIONS = {
   sourceRepositoryVisibility: 22,
   deploymentEnvironment: 23,
   tokenSubject: 24,
-} as const
+} as const satisfies Record<keyof CertificateExtensions, number>
 
 /** What Fulcio copied from the identity token, by the names of its documentation. */
-export type CertificateExtensions = { readonly [Name in keyof typeof EXTENSIONS]?: string }
+export interface CertificateExtensions {
+  readonly githubWorkflowTrigger?: string
+  readonly githubWorkflowSha?: string
+  readonly githubWorkflowName?: string
+  readonly githubWorkflowRepository?: string
+  readonly githubWorkflowRef?: string
+  readonly buildSignerUri?: string
+  readonly buildSignerDigest?: string
+  readonly runnerEnvironment?: string
+  readonly sourceRepositoryUri?: string
+  readonly sourceRepositoryDigest?: string
+  readonly sourceRepositoryRef?: string
+  readonly sourceRepositoryId?: string
+  readonly sourceRepositoryOwnerUri?: string
+  readonly sourceRepositoryOwnerId?: string
+  readonly buildConfigUri?: string
+  readonly buildConfigDigest?: string
+  readonly buildTrigger?: string
+  readonly runInvocationUri?: string
+  readonly sourceRepositoryVisibility?: string
+  readonly deploymentEnvironment?: string
+  readonly tokenSubject?: string
+}
 
 export interface CertificateIdentity {
   /** The subject alternative name: an e-mail address, a URI or a user name. */

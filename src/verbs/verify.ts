@@ -8,6 +8,7 @@ export type { CertificateExtensions, CertificateIdentity } from '../trust/identi
 export type { IdentityPolicy, KeyPolicy, Policy, SignatureFormat } from '../trust/policy.ts'
 export type { KeyInput, WebKey } from '../trust/public-key.ts'
 export type { StoredSignature } from '../trust/stored-signatures.ts'
+export type { InclusionProof, LogEntry, VerifiedLogEntry } from '../trust/transparency-log.ts'
 export type { VerifyResult } from '../trust/verify-artifact.ts'
 export { type BundleSubject, type VerifiedBundle, verifyBundle } from '../trust/verify-bundle.ts'
 export type { Proof, SignedBy, TrustedTime } from '../trust/verify-signature.ts'

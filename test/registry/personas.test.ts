@@ -12,7 +12,7 @@ import { createRedirectingBlobsPersona } from '../../mocks/personas/redirecting-
 import { createTokenAuthPersona } from '../../mocks/personas/token-auth.ts'
 import { createUnsortedTagsPersona } from '../../mocks/personas/unsorted-tags.ts'
 import { readVerified } from '../../src/bytes/stream.ts'
-import { createTransport } from '../../src/http/transport.ts'
+import { createTransportOn } from '../../src/http/transport.ts'
 import { exchangeAzureToken } from '../../src/registry/azure-exchange.ts'
 import { createRepository, type RepositoryOptions } from '../../src/registry/repository.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
@@ -251,10 +251,8 @@ describe('other registries', () => {
   })
 
   it('in a page, a registry without CORS is told from one that is down as far as can be', async () => {
-    const transport = createTransport(
-      { fetch: createNoCorsPersona().fetch, retry: false },
-      { guarded: true, origin: 'https://app.test' },
-    )
+    const page = { guarded: true, origin: 'https://app.test' }
+    const transport = createTransportOn(page, { fetch: createNoCorsPersona().fetch, retry: false })
     const repository = createRepository('registry.test/t/a', { transport })
     await expect(repository.resolve('v1')).rejects.toThrow(
       /CORS.*https:\/\/app\.test.*Authorization.*WWW-Authenticate.*relay/s,

@@ -86,7 +86,7 @@ export interface RelayHandlerOptions {
  * })
  * ```
  * @throws TypeError for options that can't be.
- * @see {@link createRelayFetch} for the page's side
+ * @see `createRelayFetch` of the main entry point, the page's side
  */
 export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
   const { prefix = '/relay', limits = {}, authorize, writable, deletes = false, onError } = options

@@ -99,6 +99,7 @@ export interface MovingStorage extends Storage {
   move(from: string, to: string, options?: { readonly ifAbsent?: boolean }): Promise<PutResult>
 }
 
+/** Whether a storage can rename in one step, which saves copying an upload that is complete. */
 export function canMove(storage: Storage): storage is MovingStorage {
   return 'move' in storage && typeof storage.move === 'function'
 }

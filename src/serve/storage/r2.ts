@@ -18,24 +18,24 @@ const { FixedLengthStream } = globalThis as {
   }
 }
 
-interface R2Condition {
+export interface R2Condition {
   etagMatches?: string
   etagDoesNotMatch?: string
 }
 
-interface R2Head {
+export interface R2Head {
   readonly key: string
   readonly size: number
   readonly etag: string
   readonly uploaded: { getTime(): number }
 }
 
-interface R2Part {
+export interface R2Part {
   readonly partNumber: number
   readonly etag: string
 }
 
-interface R2Upload {
+export interface R2Upload {
   uploadPart(partNumber: number, value: Uint8Array<ArrayBuffer>): Promise<R2Part>
   complete(parts: R2Part[]): Promise<R2Head>
   abort(): Promise<void>
