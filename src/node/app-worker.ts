@@ -80,7 +80,7 @@ async function answer(
 }
 
 function restore(snapshot: AppSnapshot): App | PulledApp {
-  if (snapshot.kind === 'local') return { ...snapshot.app, files: new Map() } as App
+  if (snapshot.kind === 'local') return { ...snapshot.app, files: new Map() } as unknown as App
   const { wasm, files } = snapshot
   return {
     ...snapshot.app,

@@ -243,7 +243,7 @@ async function snapshotOf(app: App | PulledApp): Promise<AppSnapshot> {
     }
     return { kind: 'pulled', app: { descriptor, manifest, annotations, locked }, wasm, files }
   }
-  const { files: _, components, triggers, ...rest } = app
+  const { files: _files, pack: _pack, components, triggers, ...rest } = app
   const sent = []
   for (const { id, table, wasm, files, dependencies } of components) {
     sent.push({

@@ -8,7 +8,7 @@ import type { PulledApp } from '../spin/pulled-app.ts'
 export type AppSnapshot =
   | {
       readonly kind: 'local'
-      readonly app: Omit<App, 'files' | 'components'> & {
+      readonly app: Omit<App, 'files' | 'components' | 'pack'> & {
         readonly components: readonly (Omit<App['components'][number], 'dependencies'> & {
           readonly dependencies: ReadonlyMap<string, object>
         })[]

@@ -6,13 +6,32 @@ import type {
   InheritableConfiguration,
   TriggerTable,
 } from './app-manifest.ts'
+import type { PackedApp, PackOptions } from './pack.ts'
+
+export interface PackableOptions extends PackOptions {
+  /**
+   * Pack components with their `dependencies` beside them, to be composed by the host: Spin from
+   * 3.0 on does that. Default false: they are refused, as nothing here composes them.
+   */
+  uncomposed?: boolean
+}
+
+/**
+ * What `push` takes: it knows how to become an artifact, so that pushing need not.
+ *
+ * Exported from the main entry point; an `App` is one, and so is any object with this method.
+ */
+export interface Packable {
+  pack(options?: PackableOptions): Promise<PackedApp>
+}
 
 /**
  * An application in hand: its manifest is valid and all that it names was found.
  *
- * Exported from the main entry point; `loadApp` makes one.
+ * Exported from the main entry point; `loadApp` makes one. `pack` reads the object that it is called
+ * on: a copy with other components packs those.
  */
-export interface App {
+export interface App extends Packable {
   /** In the form of version 2, normalized: each trigger has an id, each component a name, the profile is applied. */
   readonly manifest: AppManifest
   /** Path of the manifest in `files`. */

@@ -8,9 +8,11 @@ import { type AppFiles, createAppFiles } from './app-files.ts'
 import { type AppSource, readAppSource, type ReadAppSourceOptions } from './app-source.ts'
 import { resolveComponentFiles } from './component-files.ts'
 import { GLOB_STEPS } from './glob-pattern.ts'
+import { lockApp } from './lock.ts'
 import { MANIFEST_LENGTH, readAppManifest } from './manifest.ts'
 import { createManifestSpots, descend, keySpot, type ManifestSpots } from './manifest-spots.ts'
 import { normalizeManifest } from './normalize.ts'
+import { packApp } from './pack.ts'
 import type { Spot } from './spot.ts'
 import { createWasmLoader, type WasmLoader } from './wasm-loader.ts'
 import type { WasmSourceOptions } from './wasm-source.ts'
@@ -61,7 +63,7 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
   const prepared = prepareParts(manifest, files, spots, wasm, profile)
   const warnings = document.report.warnings()
   await wasm.settle()
-  return {
+  const app: App = {
     manifest,
     manifestPath,
     files: tree,
@@ -69,7 +71,26 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
     components: prepared.components.map((make) => make()),
     ...(profile === undefined ? {} : { profile }),
     warnings,
+    async pack(options = {}) {
+      if (options.uncomposed !== true) assertComposed(this)
+      return packApp(await lockApp(this, options), options)
+    },
   }
+  return app
+}
+
+function assertComposed({ components, triggers }: App): void {
+  const around = triggers.flatMap(({ table: { component }, dependencies }) =>
+    dependencies.size > 0 && typeof component === 'string' ? [component] : [],
+  )
+  const open = components.filter(
+    ({ id, dependencies }) => dependencies.size > 0 || around.includes(id),
+  )
+  if (open.length === 0) return
+  throw new SpindleError(
+    'ERR_UNSUPPORTED',
+    `${open.map(({ id }) => `component ${JSON.stringify(id)}`).join(', ')} has dependencies, which are not composed here: compose it beforehand (wac plug) and drop them from the manifest, or push with "uncomposed" for hosts that compose, Spin 3.0 and later`,
+  )
 }
 
 function findManifest(tree: FileTree, wanted: string | undefined): string {

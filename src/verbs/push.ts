@@ -1,26 +1,13 @@
 import { SpindleError } from '../errors.ts'
-import type { App } from '../spin/app.ts'
-import { lockApp } from '../spin/lock.ts'
+import type { Packable, PackableOptions } from '../spin/app.ts'
 import type { LockedApp } from '../spin/locked-app.ts'
-import { packApp } from '../spin/pack.ts'
 import { copyGraph } from '../store/copy-graph.ts'
 import type { Descriptor, Location, RemoteOptions } from '../types.ts'
 import { openLocation } from './location.ts'
 
-export interface PushOptions extends RemoteOptions {
-  /** Win over those made from the manifest: title, version, description, authors. */
-  annotations?: Readonly<Record<string, string>>
-  /** `org.opencontainers.image.created`. Left out by default, so that the same files give the same digest. */
-  created?: Date
-  /** One archive per component in place of one layer per file. Default: above 499 layers. */
-  archive?: boolean
+export interface PushOptions extends RemoteOptions, Omit<PackableOptions, keyof RemoteOptions> {
   /** Bytes per upload request. Default: whole blobs; progress is per chunk when set. */
   chunkSize?: number
-  /**
-   * Push components with their `dependencies` beside them, to be composed by the host: Spin from
-   * 3.0 on does that. Default false: they are refused, as nothing here composes them.
-   */
-  uncomposed?: boolean
   /** Another repository of the registry that may have the blobs already. */
   mountFrom?: string
 }
@@ -49,11 +36,13 @@ export interface PushResult {
  * changed while it was sent; an unfinished push is taken up again by the next one.
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push Distribution Spec, Push}
  */
-export async function push(app: App, to: Location, options: PushOptions = {}): Promise<PushResult> {
+export async function push(
+  app: Packable,
+  to: Location,
+  options: PushOptions = {},
+): Promise<PushResult> {
   const { store, ref, reference } = openLocation(to, options)
-  const { locked, contents } = await lockApp(app, options)
-  if (options.uncomposed !== true) assertComposed(locked)
-  const packed = await packApp({ locked, contents }, options)
+  const packed = await app.pack(options)
   if (reference?.digest !== undefined && reference.digest !== packed.descriptor.digest) {
     throw new SpindleError(
       'ERR_DIGEST_MISMATCH',
@@ -74,15 +63,4 @@ export async function push(app: App, to: Location, options: PushOptions = {}): P
     descriptor: packed.descriptor,
     locked: packed.locked,
   }
-}
-
-function assertComposed({ components }: LockedApp): void {
-  const open = components.filter(({ dependencies, trigger_dependencies: around }) =>
-    [dependencies, around].some((table) => Object.keys(table ?? {}).length > 0),
-  )
-  if (open.length === 0) return
-  throw new SpindleError(
-    'ERR_UNSUPPORTED',
-    `${open.map(({ id }) => `component ${JSON.stringify(id)}`).join(', ')} has dependencies, which are not composed here: compose it beforehand (wac plug) and drop them from the manifest, or push with "uncomposed" for hosts that compose, Spin 3.0 and later`,
-  )
 }

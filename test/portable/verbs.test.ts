@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { loadApp } from '../../src/spin/load-app.ts'
+import { lockApp } from '../../src/spin/lock.ts'
+import { packApp } from '../../src/spin/pack.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { FetchLike, TransferEvent } from '../../src/types.ts'
@@ -187,6 +189,28 @@ describe('an application', () => {
       message: expect.stringContaining('"web"'),
     })
     await expect(push(app, 'registry.test/a:1', { fetch, uncomposed: true })).resolves.toBeDefined()
+  })
+
+  it('is packed as it stands when it is pushed: also a copy that was changed', async () => {
+    const app = await loadApp(files())
+    const [web] = app.components
+    const { fetch } = registryOf()
+    const bare = { ...app, components: [{ ...web!, files: new Map() }] }
+    const { locked } = await push(bare, 'registry.test/bare:1', { fetch })
+    expect(locked.components[0]).not.toHaveProperty('files')
+  })
+
+  it('need not be an application: what packs itself can be pushed', async () => {
+    const { locked, contents } = await lockApp(await loadApp(files()))
+    const { fetch } = registryOf()
+    const { descriptor } = await push(
+      { pack: (options) => packApp({ locked, contents }, options) },
+      'registry.test/a:1',
+      { fetch },
+    )
+    expect(await resolve('registry.test/a:1', { fetch })).toMatchObject({
+      digest: descriptor.digest,
+    })
   })
 
   it('is not pushed to a digest that is not its own', async () => {
