@@ -1,11 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { createAppHandler } from '../run/app-handler.ts'
-import type { App } from '../spin/app.ts'
-import type { PulledApp } from '../spin/pulled-app.ts'
+import { createRunHandler } from '../run/app-handler.ts'
+import { restoreApp } from '../run/app-snapshot.ts'
 import { isSpindleError } from '../errors.ts'
 import type { FetchHandler } from '../types.ts'
 import {
-  type AppSnapshot,
   createBodies,
   type FromWorker,
   type ToWorker,
@@ -23,7 +21,7 @@ const bodies = createBodies(post)
 const aborts = new Map<number, AbortController>()
 
 try {
-  const handler = await createAppHandler(restore(app), {
+  const handler = await createRunHandler(restoreApp(app), {
     ...options,
     onLog: (line) => post({ type: 'log', line }),
     clientAddress: (request) => addresses.get(request) ?? '0.0.0.0:0',
@@ -77,15 +75,4 @@ async function answer(
     // From here on, a client that leaves cancels the body.
     aborts.delete(id)
   }
-}
-
-function restore(snapshot: AppSnapshot): App | PulledApp {
-  if (snapshot.kind === 'local') return { ...snapshot.app, files: new Map() } as unknown as App
-  const { wasm, files } = snapshot
-  return {
-    ...snapshot.app,
-    signatures: [],
-    component: (id: string) => Promise.resolve(wasm.get(id) as Uint8Array),
-    files: (id: string) => Promise.resolve(files.get(id) ?? new Map()),
-  } as unknown as PulledApp
 }

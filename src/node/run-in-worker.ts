@@ -1,13 +1,12 @@
 import { Worker } from 'node:worker_threads'
-import { openStream, readBounded } from '../bytes/stream.ts'
 import { type ErrorCode, SpindleError } from '../errors.ts'
-import { isPulledApp } from '../run/run-app.ts'
+import { snapshotOf } from '../run/app-snapshot.ts'
 import type { LogLine } from '../run/logs.ts'
+import { runAppOf } from '../run/run-app.ts'
 import type { App } from '../spin/app.ts'
 import type { PulledApp } from '../spin/pulled-app.ts'
-import type { Content, FetchHandler, FileTree } from '../types.ts'
+import type { FetchHandler } from '../types.ts'
 import {
-  type AppSnapshot,
   type Bodies,
   createBodies,
   type FromWorker,
@@ -32,8 +31,6 @@ export interface WorkerHandler extends FetchHandler {
   close(): Promise<void>
 }
 
-/** Most bytes of one file or component that is sent to the thread, as the library pulls at most. */
-const MAX_BYTES = 256 * 1024 * 1024
 /** Milliseconds between two looks at whether the thread still answers. */
 const LOOK_EVERY = 1000
 
@@ -65,7 +62,7 @@ export async function createWorkerHandler(
 ): Promise<WorkerHandler> {
   const { script, onLog, clientAddress, timeout, ...rest } = options
   const start: WorkerStart = {
-    app: await snapshotOf(app),
+    app: await snapshotOf(runAppOf(app)),
     options: { ...rest, ...(timeout === undefined ? {} : { timeout }) },
   }
   const pending = new Map<number, Pending>()
@@ -230,44 +227,4 @@ export async function createWorkerHandler(
 
 function failed(): Response {
   return new Response(null, { status: 500 })
-}
-
-async function snapshotOf(app: App | PulledApp): Promise<AppSnapshot> {
-  if (isPulledApp(app)) {
-    const { descriptor, manifest, annotations, locked } = app
-    const wasm = new Map<string, Uint8Array>()
-    const files = new Map<string, ReadonlyMap<string, Uint8Array>>()
-    for (const { id } of locked.components) {
-      wasm.set(id, await app.component(id))
-      files.set(id, await bytesOfTree(await app.files(id)))
-    }
-    return { kind: 'pulled', app: { descriptor, manifest, annotations, locked }, wasm, files }
-  }
-  const { files: _files, pack: _pack, components, triggers, ...rest } = app
-  const sent = []
-  for (const { id, table, wasm, files, dependencies } of components) {
-    sent.push({
-      id,
-      table,
-      wasm: await bytesOf(wasm),
-      files: await bytesOfTree(files),
-      // Only that there are some is looked at: they would have to be composed first.
-      dependencies: new Map([...dependencies.keys()].map((name) => [name, {}] as const)),
-    })
-  }
-  const shown = triggers.map(({ dependencies, ...trigger }) => ({
-    ...trigger,
-    dependencies: new Map([...dependencies.keys()].map((role) => [role, []] as const)),
-  }))
-  return { kind: 'local', app: { ...rest, triggers: shown, components: sent } }
-}
-
-async function bytesOfTree(files: FileTree): Promise<ReadonlyMap<string, Uint8Array>> {
-  const all = new Map<string, Uint8Array>()
-  for (const [path, content] of files) all.set(path, await bytesOf(content))
-  return all
-}
-
-function bytesOf(content: Uint8Array | Content): Promise<Uint8Array> {
-  return readBounded(openStream(content), MAX_BYTES, 'a file of the application')
 }

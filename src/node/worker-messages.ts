@@ -1,25 +1,7 @@
+import type { AppSnapshot } from '../run/app-snapshot.ts'
 import type { LogLine } from '../run/logs.ts'
-import type { App } from '../spin/app.ts'
-import type { PulledApp } from '../spin/pulled-app.ts'
 
 /** What the thread that listens and the thread that runs an application say to each other. */
-
-/** An application with all its bytes in hand, so that it can be sent to another thread. */
-export type AppSnapshot =
-  | {
-      readonly kind: 'local'
-      readonly app: Omit<App, 'files' | 'components' | 'pack'> & {
-        readonly components: readonly (Omit<App['components'][number], 'dependencies'> & {
-          readonly dependencies: ReadonlyMap<string, object>
-        })[]
-      }
-    }
-  | {
-      readonly kind: 'pulled'
-      readonly app: Pick<PulledApp, 'descriptor' | 'manifest' | 'annotations' | 'locked'>
-      readonly wasm: ReadonlyMap<string, Uint8Array>
-      readonly files: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>
-    }
 
 export interface WorkerStart {
   readonly app: AppSnapshot

@@ -44,8 +44,8 @@ export interface AppHandlerOptions {
   readonly maxMemory?: number
   /** `ip:port` of who sent a request. Default `0.0.0.0:0`. */
   readonly clientAddress?: (request: Request) => string
-  /** Keeps the platform alive until a guest has returned, as `ctx.waitUntil` in a Worker. */
-  readonly waitUntil?: (work: Promise<unknown>) => void
+  /** Keeps the platform alive until a guest has returned, as `ctx.waitUntil` in a Worker; with the request from outside. */
+  readonly waitUntil?: (work: Promise<unknown>, request: Request) => void
   /** Whether guests may wait. Default: whether the engine has JSPI. */
   readonly jspi?: boolean
 }
@@ -78,7 +78,14 @@ export async function createAppHandler(
   app: App | PulledApp,
   options: AppHandlerOptions = {},
 ): Promise<FetchHandler> {
-  const run = runAppOf(app)
+  return createRunHandler(runAppOf(app), options)
+}
+
+/** The same for an application that was read before, elsewhere maybe. */
+export async function createRunHandler(
+  run: RunApp,
+  options: AppHandlerOptions = {},
+): Promise<FetchHandler> {
   const log = createLogs(options.onLog)
   const variables = createVariables(run, options.variables ?? {})
   const targets = run.triggers.map((trigger) => targetOf(trigger, run))
@@ -94,7 +101,8 @@ export async function createAppHandler(
     log.host('', `route "${route}" is given twice: the later trigger answers it`)
 
   const jspi = options.jspi ?? hasJspi()
-  const depths = new WeakMap<Request, number>()
+  /** Of requests that components send to each other: how deep, and what came from outside. */
+  const origins = new WeakMap<Request, { readonly depth: number; readonly first: Request }>()
   const limiter = createLimiter(options.concurrency ?? DEFAULT_CONCURRENCY)
   const memory = createMemoryKeyValue()
   const shared = {
@@ -133,7 +141,7 @@ export async function createAppHandler(
   ): Promise<Response> => {
     const { component, files, executor } = runtimes.get(runtimeKey(id, config)) as Runtime
     const facts = { match, base: run.base, clientAddress }
-    const depth = depths.get(request) ?? 0
+    const { depth, first } = origins.get(request) ?? { depth: 0, first: request }
     // Only what comes from outside queues: a component that waits for another must not wait for its own place.
     const release = depth === 0 ? await limiter.acquire(request.signal) : () => {}
     const abort = new AbortController()
@@ -159,7 +167,7 @@ export async function createAppHandler(
               'ERR_LIMIT_EXCEEDED',
               `components call each other more than ${MOST_HOPS} deep`,
             )
-          depths.set(request, depth + 1)
+          origins.set(request, { depth: depth + 1, first })
           return next(request)
         }
       const send = createOutbound(hosts.get(id) ?? [], component, {
@@ -197,7 +205,7 @@ export async function createAppHandler(
         request.signal.removeEventListener('abort', onAbort)
         release()
       })
-      options.waitUntil?.(finished)
+      options.waitUntil?.(finished, first)
       return response
     } catch (error) {
       request.signal.removeEventListener('abort', onAbort)
