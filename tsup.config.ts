@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup'
+import { workerScriptDefine } from './test/lanes/worker-script.mjs'
 
 // One build for all subpaths: what they share becomes one chunk, so that an error caught from
 // `spindle/node` is an instance of the class that `spindle/errors` exports.
@@ -28,11 +29,13 @@ export default defineConfig({
     'trust-root': 'src/trust/trust-root.ts',
     tuf: 'src/trust/tuf.ts',
     verify: 'src/verbs/verify.ts',
+    'worker-loader': 'src/run/workerd/index.ts',
   },
   format: 'esm',
   target: 'es2022',
   platform: 'neutral',
   external: [/^node:/],
+  define: await workerScriptDefine(),
   splitting: true,
   treeshake: true,
   dts: true,

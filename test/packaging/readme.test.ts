@@ -18,6 +18,11 @@ declare const secret: Uint8Array
 declare const dropZone: HTMLElement
 declare const controller: AbortController
 declare const files: ReadonlyMap<string, Uint8Array>
+declare const request: Request
+declare const env: { readonly VALUES: import('spindle/worker-loader').WorkersKeyValueNamespace; readonly LOADER: {
+  get(id: string, code: () => Promise<import('spindle/worker-loader').WorkerCode>): { getEntrypoint(): { fetch(request: Request): Promise<Response> } }
+} }
+declare const ctx: { readonly exports: { AppHost(options: object): { fetch(request: Request): Promise<Response> } } }
 /** Of Workers. */
 interface Crypto {
   readonly DigestStream: new (

@@ -1,0 +1,43 @@
+import { parseJson } from '../../bytes/json.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import { SpindleError } from '../../errors.ts'
+import type { FetchHandler, FetchLike } from '../../types.ts'
+import type { KeyValueStore } from '../spin/key-value-store.ts'
+import { HOST_PATHS, hostUrl, sendTo } from './host-protocol.ts'
+
+// As the parent's `createWorkerHost` bounds them.
+const MOST_VALUE = 25 * 1024 * 1024
+const MOST_KEYS = 16 * 1024 * 1024
+
+export function createHostFetch(host: FetchHandler): FetchLike {
+  return (request) =>
+    host.fetch(sendTo(hostUrl(HOST_PATHS.outbound, { url: request.url }), request))
+}
+
+export function createHostKeyValue(host: FetchHandler, label: string): KeyValueStore {
+  const ask = async (
+    parameters: Readonly<Record<string, string>>,
+    init: RequestInit = {},
+  ): Promise<Response> => {
+    const url = hostUrl(HOST_PATHS.keyValue, { label, ...parameters })
+    const response = await host.fetch(new Request(url, init))
+    if (response.ok) return response
+    throw new SpindleError(
+      response.status === 404 ? 'ERR_NOT_FOUND' : 'ERR_RESPONSE',
+      response.status === 404 ? `there is no key-value store "${label}"` : 'the store failed',
+    )
+  }
+  const read = ({ body }: Response, limit: number): Promise<Uint8Array> =>
+    readBounded(body ?? new Uint8Array(), limit, 'what the store answers')
+  return {
+    async get(key) {
+      const response = await ask({ key })
+      return response.status === 204 ? undefined : read(response, MOST_VALUE)
+    },
+    set: async (key, value) =>
+      void (await ask({ key }, { method: 'PUT', body: value as Uint8Array<ArrayBuffer> })),
+    delete: async (key) => void (await ask({ key }, { method: 'DELETE' })),
+    keys: async () =>
+      parseJson(await read(await ask({}), MOST_KEYS), 'the list of keys') as readonly string[],
+  }
+}

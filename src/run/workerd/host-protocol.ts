@@ -1,0 +1,32 @@
+/**
+ * How a loaded Worker asks its parent: by `fetch`, the one thing that both have. What a guest chose
+ * is only ever a parameter, so that it can't ask for anything else.
+ */
+export const HOST_ORIGIN = 'https://host.spindle.invalid'
+
+/** Paths of the parent's handler. What is no answer is 204. */
+export const HOST_PATHS = {
+  /** `?url`: a request to the network, its method, headers and body as they are. */
+  outbound: '/outbound',
+  /** `?label&key`: `GET`, `PUT`, `DELETE`; without `key`, `GET` lists. 404 for a label without store. */
+  keyValue: '/key-value',
+  /** `POST` of log lines, as a JSON list. */
+  log: '/log',
+} as const
+
+export function hostUrl(path: string, parameters: Readonly<Record<string, string>> = {}): string {
+  return `${HOST_ORIGIN}${path}?${new URLSearchParams(parameters)}`
+}
+
+/** The same request, sent elsewhere. Redirects are the component's to follow. */
+export function sendTo(url: string, request: Request): Request {
+  const { method, headers, body, signal } = request
+  return new Request(url, {
+    method,
+    headers,
+    body,
+    signal,
+    redirect: 'manual',
+    ...(body !== null && { duplex: 'half' }),
+  } as RequestInit)
+}

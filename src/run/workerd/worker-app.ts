@@ -1,0 +1,145 @@
+import type { Digest, FetchHandler } from '../../types.ts'
+import { createRunHandler, type AppHandlerOptions } from '../app-handler.ts'
+import { restoreApp } from '../app-snapshot.ts'
+import type { LogLine } from '../logs.ts'
+import type { KeyValueStore } from '../spin/key-value-store.ts'
+import { HOST_BINDING, keyValueBinding, VARIABLE_PREFIX } from './bindings.ts'
+import { createHostFetch, createHostKeyValue } from './host-client.ts'
+import { HOST_PATHS, hostUrl } from './host-protocol.ts'
+import { unpackApp, type PackedApp } from './packed-app.ts'
+import { createWorkersKeyValue, type WorkersKeyValueNamespace } from './workers-key-value.ts'
+
+/** All that a Worker of its own consists of, beside this code. */
+export interface WorkerParts {
+  readonly app: PackedApp
+  readonly content: ArrayBuffer
+  /** What the platform compiled, by the digest that skeletons name. */
+  readonly modules: Readonly<Record<Digest, object>>
+  readonly options: Pick<AppHandlerOptions, 'timeout' | 'concurrency'>
+}
+
+interface Context {
+  waitUntil(work: Promise<unknown>): void
+}
+
+/** An application as the whole of a Worker: the default export of what this library writes. */
+export function createWorkerApp(parts: WorkerParts): {
+  fetch(
+    request: Request,
+    env: Readonly<Record<string, unknown>>,
+    context: Context,
+  ): Promise<Response>
+} {
+  const contexts = new WeakMap<Request, Context>()
+  const starts = async (env: Readonly<Record<string, unknown>>): Promise<Running> => {
+    const host = env[HOST_BINDING] as FetchHandler | undefined
+    const log = host === undefined ? createConsoleLog() : createHostLog(host)
+    try {
+      const handler = await createRunHandler(
+        restoreApp(unpackApp(parts.app, new Uint8Array(parts.content))),
+        {
+          ...parts.options,
+          variables: variablesIn(env),
+          compile: (_, digest) => parts.modules[digest],
+          keyValue: (label) => storeOf(label, env, host),
+          ...(host !== undefined && { fetch: createHostFetch(host) }),
+          onLog: log.line,
+          clientAddress: addressOf,
+          waitUntil: (work, request) =>
+            contexts.get(request)?.waitUntil(work.then(log.flush, log.flush)),
+        },
+      )
+      return { handler, log }
+    } catch (error) {
+      log.line({ component: '', stream: 'host', text: `can't start: ${(error as Error).message}` })
+      await log.flush()
+      throw error
+    }
+  }
+  let started: Promise<Running> | undefined
+  return {
+    async fetch(request, env, context) {
+      started ??= starts(env)
+      // Kept alive for the others that wait for it, should this client leave.
+      context.waitUntil(started.catch(() => (started = undefined)))
+      const running = await started.catch(() => undefined)
+      if (running === undefined) return new Response(null, { status: 500 })
+      contexts.set(request, context)
+      try {
+        return await running.handler.fetch(request)
+      } finally {
+        context.waitUntil(running.log.flush())
+      }
+    },
+  }
+}
+
+interface Running {
+  readonly handler: FetchHandler
+  readonly log: WorkerLog
+}
+
+interface WorkerLog {
+  readonly line: (line: LogLine) => void
+  readonly flush: () => Promise<void>
+}
+
+function createConsoleLog(): WorkerLog {
+  return {
+    line: ({ component, stream, text }) =>
+      console[stream === 'stdout' ? 'log' : 'error'](
+        component === '' ? text : `${component}: ${text}`,
+      ),
+    flush: () => Promise.resolve(),
+  }
+}
+
+// A guest may print without end before anybody has the time to send it on.
+const MOST_LINES = 10_000
+
+function createHostLog(host: FetchHandler): WorkerLog {
+  let lines: LogLine[] = []
+  return {
+    line(line) {
+      if (lines.length < MOST_LINES) lines.push(line)
+      else if (lines.length === MOST_LINES)
+        lines.push({ component: '', stream: 'host', text: 'more was printed than can be kept' })
+    },
+    async flush() {
+      if (lines.length === 0) return
+      const body = JSON.stringify(lines)
+      lines = []
+      const response = await host.fetch(
+        new Request(hostUrl(HOST_PATHS.log), { method: 'POST', body }),
+      )
+      await response.body?.cancel()
+    },
+  }
+}
+
+function variablesIn(env: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      name.startsWith(VARIABLE_PREFIX) && typeof value === 'string'
+        ? [[name.slice(VARIABLE_PREFIX.length).toLowerCase(), value]]
+        : [],
+    ),
+  )
+}
+
+/** None in memory: another isolate would not see it. */
+function storeOf(
+  label: string,
+  env: Readonly<Record<string, unknown>>,
+  host: FetchHandler | undefined,
+): KeyValueStore | undefined {
+  const bound = env[keyValueBinding(label)]
+  if (bound !== undefined) return createWorkersKeyValue(bound as WorkersKeyValueNamespace)
+  return host === undefined ? undefined : createHostKeyValue(host, label)
+}
+
+/** The platform's word: it overwrites what a client sends. The port is not known. */
+function addressOf(request: Request): string {
+  const ip = request.headers.get('cf-connecting-ip') ?? '0.0.0.0'
+  return `${ip.includes(':') ? `[${ip}]` : ip}:0`
+}
