@@ -3,6 +3,7 @@ import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findChromium } from './lanes/chromium.mjs'
+import { recipes } from './lanes/recipes.mjs'
 import { sharedVectors } from './lanes/shared-vectors.mjs'
 
 const executablePath = findChromium()
@@ -12,7 +13,7 @@ export default defineConfig({
   test: {
     projects: [
       {
-        plugins: [sharedVectors()],
+        plugins: [sharedVectors(), recipes()],
         test: {
           name: 'node',
           environment: 'node',
@@ -24,7 +25,7 @@ export default defineConfig({
         },
       },
       {
-        plugins: [sharedVectors()],
+        plugins: [sharedVectors(), recipes()],
         test: {
           name: 'chromium',
           include: ['test/portable/**/*.test.ts'],
@@ -46,6 +47,7 @@ export default defineConfig({
       {
         plugins: [
           sharedVectors(),
+          recipes(),
           cloudflareTest({
             miniflare: { compatibilityDate: '2026-03-01', r2Buckets: ['BUCKET'] },
           }),

@@ -1,11 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
+import { blocksOf } from '../docs/blocks.ts'
 import { sizeOf } from './bundle.mjs'
 import { installPackage, manifest, notBuilt, root } from './installed.ts'
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const documents = readdirSync(join(root, 'docs'))
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => readFileSync(join(root, 'docs', name), 'utf8'))
 
 /** What the examples take for granted: names that a reader has anyway. */
 const SURROUNDINGS = `
@@ -34,8 +38,10 @@ interface Crypto {
 describe.skipIf(notBuilt !== undefined)('the README', () => {
   const installed = installPackage(['@types/node', 'undici-types'])
 
-  it('has examples that compile against what is installed', () => {
-    const blocks = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1] ?? '')
+  it('and the documents have examples that compile against what is installed', () => {
+    const blocks = [readme, ...documents].flatMap((text) =>
+      blocksOf(text).flatMap(({ language, text }) => (language === 'ts' ? [text] : [])),
+    )
     expect(blocks.length).toBeGreaterThan(4)
     writeFileSync(join(installed.directory, 'surroundings.d.ts'), SURROUNDINGS)
     const paths = blocks.map((block, index) => {

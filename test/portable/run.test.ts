@@ -10,12 +10,7 @@ import { parseBase64 } from '../../src/bytes/base64.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { HELLO } from '../guests/hello-base64.ts'
 import { helloAround } from '../run/hello-app.ts'
-
-// The smallest module: what a platform that compiles can compile.
-const canCompile = await WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)).then(
-  () => true,
-  () => false,
-)
+import { canCompile } from './can-compile.ts'
 
 const start = (options: AppHandlerOptions = {}): Promise<FetchHandler> =>
   createAppHandler(helloAround(HELLO), options)
