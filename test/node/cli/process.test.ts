@@ -1,32 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
+import { buildProgram } from './built-program.ts'
 
-// The real program in a process of its own, from source: signals, pipes and exit codes.
-const root = fileURLToPath(new URL('../../../', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'spindle-cli-'))
-const program = join(folder, 'cli.mjs')
-
+// The real program in a process of its own: signals, pipes and exit codes.
+let folder: string
+let program: string
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(root, 'src/node/cli/main.ts')],
-    outfile: program,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    packages: 'external',
-    logLevel: 'error',
-  })
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-  writeFileSync(join(folder, 'package.json'), '{"name":"spindle","version":"9.9.9"}')
+  const built = await buildProgram()
+  folder = built.folder
+  program = built.main
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function start(...args: string[]) {
   const child = spawn(process.execPath, [program, ...args], {

@@ -1,44 +1,25 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
+import { buildProgram, root } from './built-program.ts'
 
-// The real program with its thread, from source.
-const root = fileURLToPath(new URL('../../../', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'spindle-up-'))
-
+// The real program with its thread.
+let folder: string
+let program: string
 beforeAll(async () => {
-  await build({
-    entryPoints: {
-      cli: join(root, 'src/node/cli/main.ts'),
-      'app-worker': join(root, 'src/node/app-worker.ts'),
-    },
-    outdir: folder,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    packages: 'external',
-    logLevel: 'error',
-  })
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-  writeFileSync(
-    join(folder, 'package.json'),
-    '{"name":"spindle","version":"9.9.9","type":"module"}',
-  )
+  const built = await buildProgram()
+  folder = built.folder
+  program = built.main
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function up(...args: string[]) {
-  const child = spawn(
-    process.execPath,
-    [join(folder, 'cli.js'), 'up', '--listen', '127.0.0.1:0', ...args],
-    { env: { PATH: process.env['PATH'], HOME: folder }, stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+  const child = spawn(process.execPath, [program, 'up', '--listen', '127.0.0.1:0', ...args], {
+    env: { PATH: process.env['PATH'], HOME: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const ended = once(child, 'close')
