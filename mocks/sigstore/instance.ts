@@ -8,12 +8,16 @@ import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { createCertificateLog } from './certificate-log.ts'
 import { createKeyPair } from './certificates.ts'
 import { type CertificateFlaws, createFulcio, type Fulcio } from './fulcio.ts'
+import { createIdentityProvider } from './identity-provider.ts'
 import { createRekorV1, createRekorV2, type RekorFlaw, type RekorLog } from './rekor.ts'
 import {
   createTimestampAuthority,
   type TimestampAuthority,
   type TimestampFlaws,
 } from './timestamp-authority.ts'
+
+const ISSUER = 'https://accounts.sigstore.test'
+const AUDIENCE = 'sigstore'
 
 export interface SigstoreFlaws {
   readonly certificate?: CertificateFlaws
@@ -28,6 +32,8 @@ export interface SigstoreInstance {
   readonly services: InstanceServices
   /** With the log of version 2. */
   readonly servicesV2: InstanceServices
+  /** The issuer of identity tokens, which logs people in on another device. */
+  readonly issuer: string
   /** `trusted_root.json` of this instance, a fresh copy. */
   readonly trustedRoot: () => TrustedRootJson
   /** An identity token for this instance, valid for five minutes. */
@@ -158,8 +164,31 @@ export async function createSigstoreInstance(
     ['POST', urls.timestampUrl, timestamps.handle],
   ]
   const requests: string[] = []
+  const issueToken = async (claims: Record<string, unknown> = {}): Promise<string> => {
+    const now = Math.floor(clock().getTime() / 1000)
+    const defaults = {
+      iss: ISSUER,
+      aud: AUDIENCE,
+      sub: '1234',
+      email: 'dev@example.org',
+      email_verified: true,
+      iat: now,
+      exp: now + 300,
+    }
+    const encode = (value: unknown): string => formatBase64Url(encodeUtf8(JSON.stringify(value)))
+    const signed = `${encode({ alg: 'ES256', typ: 'JWT' })}.${encode({ ...defaults, ...claims })}`
+    const signature = await crypto.subtle.sign(
+      { name: 'ECDSA', hash: 'SHA-256' },
+      issuerKey.privateKey,
+      encodeUtf8(signed),
+    )
+    return `${signed}.${formatBase64Url(new Uint8Array(signature))}`
+  }
+  const provider = createIdentityProvider(ISSUER, AUDIENCE, issueToken)
 
   return {
+    issuer: ISSUER,
+    issueToken,
     services: {
       fulcio: urls.fulcioUrl,
       rekor: { url: urls.rekorUrl, version: 1 },
@@ -178,6 +207,7 @@ export async function createSigstoreInstance(
     trustedRoot: () => structuredClone(trustedRoot),
     async fetch(request) {
       requests.push(`${request.method} ${new URL(request.url).pathname}`)
+      if (request.url.startsWith(`${ISSUER}/`)) return provider.handle(request)
       const route = routes.find(
         ([method, url]) =>
           method === request.method &&
@@ -186,26 +216,6 @@ export async function createSigstoreInstance(
       return route === undefined
         ? Response.json({ code: 5, message: 'Not Found' }, { status: 404 })
         : route[2](request)
-    },
-    async issueToken(claims = {}) {
-      const now = Math.floor(clock().getTime() / 1000)
-      const defaults = {
-        iss: 'https://accounts.sigstore.test',
-        aud: 'sigstore',
-        sub: '1234',
-        email: 'dev@example.org',
-        email_verified: true,
-        iat: now,
-        exp: now + 300,
-      }
-      const encode = (value: unknown): string => formatBase64Url(encodeUtf8(JSON.stringify(value)))
-      const signed = `${encode({ alg: 'ES256', typ: 'JWT' })}.${encode({ ...defaults, ...claims })}`
-      const signature = await crypto.subtle.sign(
-        { name: 'ECDSA', hash: 'SHA-256' },
-        issuerKey.privateKey,
-        encodeUtf8(signed),
-      )
-      return `${signed}.${formatBase64Url(new Uint8Array(signature))}`
     },
     get flaws() {
       return flaws

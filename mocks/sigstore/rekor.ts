@@ -71,7 +71,7 @@ export async function createRekorV1({ host, clock, flaw }: RekorOptions): Promis
         return Response.json({ code: 400, message: canonical }, { status: 400 })
       const other =
         flaw() === 'other-entry'
-          ? JSON.parse(JSON.stringify(canonical).replace(/[0-9a-f]{64}/, '0'.repeat(64)))
+          ? JSON.parse(JSON.stringify(canonical).replace(/[0-9a-f]{64}/g, '0'.repeat(64)))
           : canonical
       const body = formatCanonicalJson(other)
       const uuid = `24296fb24b8ad77a${formatHex(await rawDigestOf(concat([Uint8Array.of(0), body])))}`
