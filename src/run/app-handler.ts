@@ -2,7 +2,7 @@ import { SpindleError } from '../errors.ts'
 import { mapBounded } from '../bytes/concurrency.ts'
 import type { App } from '../spin/app.ts'
 import type { PulledApp } from '../spin/pulled-app.ts'
-import type { FetchHandler, FetchLike } from '../types.ts'
+import type { FetchHandler, FetchLike, Verifier } from '../types.ts'
 import { loadExecutor, type ExecutorConfig, type LoadOptions } from './component-runtime.ts'
 import type { Compile } from './component/compile.ts'
 import type { HostInterface } from './component/items.ts'
@@ -15,7 +15,7 @@ import { createLimiter } from './http/limiter.ts'
 import { allowedHosts, createOutbound } from './http/outbound.ts'
 import { createRouter, type RouteMatch } from './http/router.ts'
 import { createLogs, type LogLine } from './logs.ts'
-import { runAppOf, type RunApp, type RunComponent } from './run-app.ts'
+import { isPulledApp, runAppOf, type RunApp, type RunComponent } from './run-app.ts'
 import { createMemoryKeyValue, type KeyValueStore } from './spin/key-value-store.ts'
 import { createVariables } from './spin/variables.ts'
 import { isExitSignal } from './wasi/cli.ts'
@@ -24,6 +24,8 @@ import { loadFileSystem } from './wasi/file-system.ts'
 import { createBytesInput } from './wasi/streams.ts'
 
 export interface AppHandlerOptions {
+  /** Runs nothing that this refuses; for what was pulled, whose digest it is asked about. See `createVerifier`. */
+  readonly verify?: Verifier
   /** Values of the application's variables; required ones must be among them. */
   readonly variables?: Readonly<Record<string, string>>
   /** How components reach the network, as far as `allowed_outbound_hosts` lets them. Default: the global `fetch`. */
@@ -69,8 +71,9 @@ const MOST_HOPS = 16
  * const response = await handler.fetch(new Request('http://localhost/hello/world'))
  *
  * Rejects with `ERR_APP_INVALID` (routes, variables), `ERR_CONTENT_INVALID` (components that are
- * malformed), `ERR_UNSUPPORTED` (components that can't run here). Once it is made, `fetch` answers:
- * what goes wrong in a component is a 500 without a body, and a log line that says why.
+ * malformed), `ERR_UNSUPPORTED` (components that can't run here), `ERR_POLICY_REJECTED` (when `verify`
+ * refuses it). Once it is made, `fetch` answers: what goes wrong in a component is a 500 without a
+ * body, and a log line that says why.
  *
  * @see https://spinframework.dev/http-trigger
  */
@@ -78,13 +81,15 @@ export async function createAppHandler(
   app: App | PulledApp,
   options: AppHandlerOptions = {},
 ): Promise<FetchHandler> {
-  return createRunHandler(runAppOf(app), options)
+  const { verify, ...rest } = options
+  if (verify !== undefined) await assertVerified(app, verify)
+  return createRunHandler(runAppOf(app), rest)
 }
 
 /** The same for an application that was read before, elsewhere maybe. */
 export async function createRunHandler(
   run: RunApp,
-  options: AppHandlerOptions = {},
+  options: Omit<AppHandlerOptions, 'verify'> = {},
 ): Promise<FetchHandler> {
   const log = createLogs(options.onLog)
   const variables = createVariables(run, options.variables ?? {})
@@ -273,6 +278,13 @@ interface Runtime {
 /** One component may be started by triggers that call it differently. */
 function runtimeKey(id: string, config: ExecutorConfig): string {
   return JSON.stringify([id, config])
+}
+
+/** Contents are read by digest from the one that is verified, so nothing else can run. */
+async function assertVerified(app: App | PulledApp, verify: Verifier): Promise<void> {
+  if (!isPulledApp(app))
+    throw new TypeError('`verify` is for applications from a registry: others have no digest')
+  await verify({ store: app.store, descriptor: app.descriptor })
 }
 
 // Components loaded at once: each holds its bytes while the engine compiles them.

@@ -1,6 +1,6 @@
 import { COLLECT_BYTES } from '../bytes/digest.ts'
 import { readVerified, streamOf, verifyStream } from '../bytes/stream.ts'
-import type { OperationOptions, ReadStore, Store } from '../types.ts'
+import type { OperationOptions, ReadStore, ReferrerStore, Store } from '../types.ts'
 
 /**
  * A store that is read through a cache: content is looked for there first, and kept there after.
@@ -8,8 +8,15 @@ import type { OperationOptions, ReadStore, Store } from '../types.ts'
  * Names are always resolved at the origin. Cached bytes are checked on reading; damaged ones are
  * fetched anew. Content too large to hold is streamed past the cache.
  */
-export function withCache(origin: ReadStore, cache: Store): ReadStore {
+export function withCache(
+  origin: ReadStore & Partial<ReferrerStore>,
+  cache: Store,
+): ReadStore & Partial<ReferrerStore> {
   return {
+    // Whoever verifies later finds signatures where they are.
+    ...(origin.referrers !== undefined && {
+      referrers: (subject, options) => origin.referrers!(subject, options),
+    }),
     resolve: (ref, options) => origin.resolve(ref, options),
     has: async (target, options) =>
       (await cache.has(target, options)) || origin.has(target, options),

@@ -98,6 +98,9 @@ export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
     ...rest
   } = options
   const root = parseTrustedRoot(trustedRoot)
+  const { fulcio } = services
+  if (fulcio === false)
+    throw new TypeError('signing without a key needs a certificate authority: name a Fulcio')
   if (services.rekor === false && services.timestamp === false)
     throw new TypeError(
       'a certificate for minutes needs a transparency log or a timestamp authority to confirm the time',
@@ -112,7 +115,7 @@ export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
       const token = typeof identityToken === 'string' ? identityToken : await identityToken()
       const signer = await createKeySigner(await generateKeyPair({ extractable: false }))
       const { certificates, identity } = await requestCertificate(
-        services.fulcio,
+        fulcio,
         signer,
         token,
         audience,

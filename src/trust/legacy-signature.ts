@@ -44,7 +44,7 @@ export async function verifyLegacySignature(
       )
     }
     assertAnnotations(annotations, rule)
-    return { format: 'legacy', annotations, ...proof }
+    return { format: 'legacy', reference, annotations, ...proof }
   } catch (cause) {
     throw asSignatureInvalid(cause)
   }

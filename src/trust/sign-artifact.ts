@@ -66,6 +66,8 @@ export interface SignResult {
   readonly descriptor: Descriptor
   /** What was written: the referrer's manifest, the layer under the `.sig` tag. */
   readonly written: readonly Descriptor[]
+  /** Where the transparency log has each signature; empty when nobody was told. */
+  readonly logEntries: ReadonlyArray<{ readonly logId: string; readonly index: number }>
   /** The bundle's bytes, unless only the older form was asked for. */
   readonly bundle?: Uint8Array
 }
@@ -105,7 +107,7 @@ export async function signArtifact(
 
   const written: Descriptor[] = []
   if (bundle !== undefined)
-    written.push(await attachBundle(store, subject, bundle, created, operation))
+    written.push(await attachBundle(store, subject, bundle.bytes, created, operation))
   if (layer !== undefined) {
     try {
       written.push(await attachLayer(store, subject, layer.payload, layer.annotations, operation))
@@ -119,7 +121,16 @@ export async function signArtifact(
       )
     }
   }
-  return { descriptor: subject, written, ...(bundle !== undefined && { bundle }) }
+  return {
+    descriptor: subject,
+    written,
+    logEntries: [bundle, layer].flatMap((made) => made?.logEntries ?? []),
+    ...(bundle !== undefined && { bundle: bundle.bytes }),
+  }
+}
+
+interface Made {
+  readonly logEntries: SignResult['logEntries']
 }
 
 interface Session {
@@ -133,7 +144,7 @@ async function makeBundle(
   subject: Descriptor,
   annotations: Readonly<Record<string, string>>,
   options: SignArtifactOptions,
-): Promise<Uint8Array> {
+): Promise<Made & { bytes: Uint8Array }> {
   const envelope = {
     payloadType: IN_TOTO_TYPE,
     payload: formatStatement(subject.digest, annotations),
@@ -149,14 +160,21 @@ async function makeBundle(
     certificate === undefined
       ? { hint: formatBase64(await rawDigestOf(session.signer.publicKey)) }
       : { certificate }
-  return formatBundle({ verifier, ...testimony, envelope: { ...envelope, signature } })
+  return {
+    bytes: formatBundle({ verifier, ...testimony, envelope: { ...envelope, signature } }),
+    logEntries: placesOf(testimony),
+  }
+}
+
+function placesOf({ entries }: Testimony): SignResult['logEntries'] {
+  return entries.map(({ logId, index }) => ({ logId, index }))
 }
 
 async function makeLayer(
   session: Session,
   payload: Uint8Array,
   options: SignArtifactOptions,
-): Promise<{ payload: Uint8Array; annotations: Record<string, string> }> {
+): Promise<Made & { payload: Uint8Array; annotations: Record<string, string> }> {
   const { signature, entries, timestamps } = await signWitnessed(
     session,
     payload,
@@ -173,6 +191,7 @@ async function makeLayer(
   const [timestamp] = timestamps
   return {
     payload,
+    logEntries: placesOf({ entries, timestamps }),
     annotations: formatLayerAnnotations({
       signature,
       certificates: session.certificates,

@@ -7,7 +7,7 @@ import { readField, type Field } from './wire-json.ts'
 
 /** Where signing asks. `false` leaves a service out. */
 export interface SigningServices {
-  readonly fulcio: string
+  readonly fulcio: string | false
   readonly rekor: LogService | false
   /** Full address of the timestamp authority's endpoint. */
   readonly timestamp: string | false
@@ -29,7 +29,9 @@ const MAX_SERVICES = 64
  *
  * @param input JSON text or what `JSON.parse` made of it.
  * @param options.now Default: this moment.
- * @throws `ERR_CONTENT_INVALID`; `ERR_UNSUPPORTED` when it names no usable Fulcio.
+ * @returns `false` for each kind that it names none of.
+ * @throws `ERR_CONTENT_INVALID`; `ERR_UNSUPPORTED` when it names services of which none can be used
+ * now, or asks for signatures by more than one.
  */
 export function parseSigningConfig(input: unknown, options: { now?: Date } = {}): SigningServices {
   const now = (options.now ?? new Date()).getTime()
@@ -39,38 +41,63 @@ export function parseSigningConfig(input: unknown, options: { now?: Date } = {})
   )
   if (config.get('mediaType').string() !== MEDIA_TYPE)
     throw new SpindleError('ERR_UNSUPPORTED', 'signing configs of version 0.2 are supported')
-  const fulcio = select(config.get('caUrls'), [1], now)
-  if (fulcio === undefined)
-    throw new SpindleError(
-      'ERR_UNSUPPORTED',
-      'the signing config names no certificate authority that is valid now and speaks version 1 of the API',
-    )
-  const rekor = select(config.get('rekorTlogUrls'), [1, 2], now)
-  const timestamp = select(config.get('tsaUrls'), [1], now)
+  const rekor = select(config, 'rekorTlogUrls', [1, 2], now, 'rekorTlogConfig')
   return {
-    fulcio: fulcio.url,
-    rekor: rekor === undefined ? false : { url: rekor.url, version: rekor.version === 2 ? 2 : 1 },
-    timestamp: timestamp?.url ?? false,
+    fulcio: select(config, 'caUrls', [1], now)?.url ?? false,
+    rekor: rekor !== undefined && { url: rekor.url, version: rekor.version === 2 ? 2 : 1 },
+    timestamp: select(config, 'tsaUrls', [1], now, 'tsaConfig')?.url ?? false,
   }
 }
 
+interface Service {
+  readonly url: string
+  readonly version: number
+  readonly operator: string | undefined
+  readonly start: number
+  readonly end: number
+}
+
 function select(
-  list: Field,
+  config: Field,
+  kind: string,
   versions: readonly number[],
   now: number,
-): { url: string; version: number } | undefined {
-  const usable = list
-    .list(MAX_SERVICES)
-    .map((service) => {
-      const range = service.get('validFor')
-      return {
-        url: service.get('url').string(),
-        version: service.get('majorApiVersion').count(),
-        start: range.get('start').time(),
-        end: range.get('end').optional()?.time() ?? Infinity,
-      }
-    })
+  selection?: string,
+): Service | undefined {
+  const listed = config.get(kind).list(MAX_SERVICES).map(readService)
+  const usable = listed
     .filter(({ version, start, end }) => versions.includes(version) && now >= start && now <= end)
-  // The newest of the highest version: shards of a log follow each other.
-  return usable.sort((a, b) => b.version - a.version || b.start - a.start)[0]
+    // The newest of the highest version: shards of a log follow each other.
+    .sort((a, b) => b.version - a.version || b.start - a.start)
+  if (listed.length > 0 && usable.length === 0)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `the signing config names nothing in ${kind} that is valid now and speaks a known version of the API`,
+    )
+  const rule = selection === undefined ? undefined : config.get(selection).optional()
+  const operators = new Set(usable.map(({ operator }) => operator)).size
+  const wanted =
+    rule?.get('selector').value === 'ALL'
+      ? operators
+      : rule?.get('selector').value === 'EXACT'
+        ? rule.get('count').count()
+        : 1
+  // One is asked. That is less than such a config wants, so it is not taken for it.
+  if (wanted > 1)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `the signing config asks for ${wanted} services of ${kind}, one is supported`,
+    )
+  return usable[0]
+}
+
+function readService(service: Field): Service {
+  const range = service.get('validFor')
+  return {
+    url: service.get('url').string(),
+    version: service.get('majorApiVersion').count(),
+    operator: service.get('operator').optional()?.string(),
+    start: range.get('start').time(),
+    end: range.get('end').optional()?.time() ?? Infinity,
+  }
 }

@@ -17,6 +17,8 @@ export interface VerifiedBundle extends Proof {
   readonly format: SignatureFormat
   /** Type of the signed statement, where there is one. */
   readonly predicateType?: string
+  /** The name that a signature of the older form signs, as `registry/repository`; whatever its signer wrote. */
+  readonly reference?: string
   /** What was signed along with the digest. */
   readonly annotations: Readonly<Record<string, string>>
 }

@@ -66,14 +66,17 @@ export async function verify(
  * ```ts
  * const app = await pull('ghcr.io/team/app:1', { verify: createVerifier({ key: pem, requireTransparencyLog: false }) })
  * ```
+ * @param options Of another place for signatures, and how to reach it; what a verb passes on goes before.
  * @throws when it is called, as `verify` does; the policy is checked then too.
  */
-export function createVerifier(policy: Policy): Verifier {
+export function createVerifier(policy: Policy, options: VerifyOptions = {}): Verifier {
   const loaded = loadPolicy(policy)
   // Reported to who calls it; until then it is nobody's rejection.
   loaded.catch(() => {})
-  return async ({ store, descriptor }, options) => {
-    const { signatures } = await verifyArtifact(store, descriptor, await loaded, options)
+  const { signatures: place, ...remote } = options
+  return async ({ store, descriptor }, call) => {
+    const beside = place === undefined ? store : openSource(place, { ...remote, ...call }).store
+    const { signatures } = await verifyArtifact(beside, descriptor, await loaded, call)
     return signatures
   }
 }
