@@ -42,6 +42,15 @@ export async function fetchIdentityToken(options: IdentityTokenOptions = {}): Pr
   )
 }
 
+/** Whether this process runs where `fetchIdentityToken` finds somebody to ask. */
+export function hasIdentityToken(env: Readonly<Record<string, string | undefined>>): boolean {
+  return Boolean(
+    env['SIGSTORE_ID_TOKEN'] ||
+    (env['ACTIONS_ID_TOKEN_REQUEST_URL'] && env['ACTIONS_ID_TOKEN_REQUEST_TOKEN']) ||
+    env['BUILDKITE_AGENT_ACCESS_TOKEN'],
+  )
+}
+
 /** @see https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token */
 async function fetchGitHub(
   requestUrl: string,

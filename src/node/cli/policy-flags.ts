@@ -5,7 +5,9 @@ import type { Policy } from '../../trust/policy.ts'
 import { publicGoodRoot } from '../../trust/trust-root.ts'
 import { annotationOption } from './arguments.ts'
 import { type CliIo, UsageError } from './io.ts'
+import { readKeyText } from './key-file.ts'
 import { loadPolicyFile, patternOf, readTextFile } from './policy-file.ts'
+import { isOn, switchOption } from './switch-option.ts'
 
 /** Flags of every command that verifies; their names are cosign's where it has them. */
 export interface PolicyFlags {
@@ -26,6 +28,7 @@ export interface PolicyFlags {
   readonly trustedRoot?: string
   readonly insecureIgnoreTlog?: boolean | string
   readonly insecureIgnoreSct?: boolean | string
+  readonly useSignedTimestamps?: boolean | string
 }
 
 const WORKFLOW = {
@@ -35,15 +38,6 @@ const WORKFLOW = {
   githubWorkflowRepository: 'certificateGithubWorkflowRepository',
   githubWorkflowRef: 'certificateGithubWorkflowRef',
 } as const satisfies Partial<Record<keyof CertificateExtensions, keyof PolicyFlags>>
-
-/** A flag that may be written as `--name`, `--name=true` or `--name=false`, as cosign's are. */
-export function switchOption(flag: string, description: string): Option {
-  return new Option(`${flag} [boolean]`, description).choices(['true', 'false'])
-}
-
-export function isOn(value: boolean | string | undefined): boolean {
-  return value === true || value === 'true'
-}
 
 export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-key'): Command {
   command
@@ -72,6 +66,9 @@ export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-
     .option('--trusted-root <file>', "a trusted_root.json (default: sigstore's public instance)")
     .addOption(switchOption('--insecure-ignore-tlog', 'do without a transparency log'))
     .addOption(switchOption('--insecure-ignore-sct', 'do without a certificate transparency log'))
+    .addOption(
+      switchOption('--use-signed-timestamps', 'a timestamp authority has to confirm the time'),
+    )
 }
 
 /** What the flags ask for, or `undefined` when they ask for nothing. */
@@ -97,7 +94,8 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
     flags.annotations !== undefined ||
     flags.trustedRoot !== undefined ||
     flags.insecureIgnoreTlog !== undefined ||
-    flags.insecureIgnoreSct !== undefined
+    flags.insecureIgnoreSct !== undefined ||
+    flags.useSignedTimestamps !== undefined
   const isCertificate = identity !== undefined || issuer !== undefined
 
   if (flags.policy !== undefined) {
@@ -111,6 +109,8 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
     throw new UsageError(
       'give a key, or --certificate-identity and --certificate-oidc-issuer, not both',
     )
+  if (key !== undefined && isOn(flags.useSignedTimestamps))
+    throw new UsageError('--use-signed-timestamps is about certificates: a key has no time to fit')
   if (key === undefined && !isCertificate) {
     // A flag that makes something stricter must not be passed over.
     if (hasDetail)
@@ -131,7 +131,7 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
       ? publicGoodRoot
       : readTextFile(resolve(io.cwd, flags.trustedRoot), 'the trusted root')
   if (key !== undefined) {
-    const pem = await readTextFile(resolve(io.cwd, key), 'the public key')
+    const pem = await readKeyText(io, key, 'the public key')
     // Without a log nothing but the key is needed, unless a root is named.
     const needsRoot = requireTransparencyLog || flags.trustedRoot !== undefined
     return { key: pem, ...evidence, ...(needsRoot ? { trustedRoot: await trustedRoot() } : {}) }
@@ -146,6 +146,7 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
     ...evidence,
     trustedRoot: await trustedRoot(),
     requireSct: !isOn(flags.insecureIgnoreSct),
+    ...(isOn(flags.useSignedTimestamps) ? { time: 'authority' } : {}),
     ...(Object.keys(extensions).length === 0 ? {} : { extensions }),
   }
 }

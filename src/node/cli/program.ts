@@ -1,9 +1,13 @@
 import { Command } from 'commander'
+import { addGenerateKeyPairCommand } from './commands/generate-key-pair.ts'
 import { addRegistryCommand } from './commands/registry.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addSignCommand } from './commands/sign.ts'
 import { addUpCommand } from './commands/up.ts'
+import { addVerifyCommand } from './commands/verify.ts'
 import { reportFailure } from './failure.ts'
 import { type CliIo, hasColor } from './io.ts'
+import { spellSwitches } from './switch-option.ts'
 import { readVersion } from './version.ts'
 
 const EXAMPLES = `
@@ -12,6 +16,8 @@ Examples:
   $ spindle registry push ghcr.io/ann/hello:1.0.0
   $ spindle registry pull ghcr.io/ann/hello:1.0.0 -o ./hello
   $ spindle up --from ghcr.io/ann/hello:1.0.0
+  $ spindle sign --key cosign.key ghcr.io/ann/hello:1.0.0
+  $ spindle verify --key cosign.pub ghcr.io/ann/hello:1.0.0
   $ spindle serve --address 127.0.0.1:8080
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.`
@@ -19,7 +25,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.`
 /** Runs one command line; resolves with its exit code, never rejects. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
   try {
-    await createProgram(io).parseAsync(args, { from: 'user' })
+    const program = createProgram(io)
+    await program.parseAsync(spellSwitches(args, program), { from: 'user' })
     return 0
   } catch (error) {
     return reportFailure(error, io)
@@ -45,5 +52,8 @@ export function createProgram(io: CliIo): Command {
   addRegistryCommand(program, io)
   addServeCommand(program, io)
   addUpCommand(program, io)
+  addSignCommand(program, io)
+  addVerifyCommand(program, io)
+  addGenerateKeyPairCommand(program, io)
   return program
 }

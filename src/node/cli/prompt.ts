@@ -28,12 +28,15 @@ export async function ask(
   }
 }
 
-/** All of stdin, without the one line end that `echo` and files put there. */
-export async function readPasswordFromStdin(io: CliIo): Promise<string> {
+/**
+ * All of stdin, without the one line end that `echo` and files put there.
+ * @param otherwise Says after "there is no password on stdin" what else can be done.
+ */
+export async function readPasswordFromStdin(io: CliIo, otherwise = ''): Promise<string> {
   const stream = Readable.toWeb(io.stdin as Readable) as ReadableStream<Uint8Array>
   const text = decodeUtf8(await readBounded(stream, MAX_BYTES, 'the password on stdin', io.signal))
   if (text === undefined) throw new UsageError('the password on stdin is not UTF-8 text')
   const password = text.replace(/\r?\n$/, '')
-  if (password === '') throw new UsageError('there is no password on stdin')
+  if (password === '') throw new UsageError(`there is no password on stdin${otherwise}`)
   return password
 }

@@ -2,9 +2,11 @@ import { cacheFolder } from '../environment.ts'
 import { createNodeHasher } from '../hasher.ts'
 import { createNodeKeychain } from '../keychain.ts'
 import type { Keychain, Reference, RemoteOptions } from '../../types.ts'
+import type { Command } from 'commander'
 import { join, resolve } from 'node:path'
 import type { CliIo } from './io.ts'
 import type { Output } from './output.ts'
+import { isOn, switchOption } from './switch-option.ts'
 
 /** Flags of every command that talks to a registry. */
 export interface RemoteFlags {
@@ -34,4 +36,17 @@ export function remoteOptions(
 /** Where pulled content is kept: Spin's cache, or the folder that is given in its place. */
 export function cacheRoot(io: CliIo, given: string | undefined): string {
   return given === undefined ? join(cacheFolder(io), 'spin') : resolve(io.cwd, given)
+}
+
+/** `--insecure`, and what cosign calls it. */
+export function addInsecureOptions(command: Command): Command {
+  const aliases = ['--allow-http-registry', '--allow-insecure-registry']
+  command.option('-k, --insecure', 'talk to the registry over plain http')
+  for (const alias of aliases)
+    command.addOption(switchOption(alias, "cosign's name for --insecure").hideHelp())
+  return command.hook('preAction', () => {
+    const flags = command.opts<Record<string, boolean | string | undefined>>()
+    if (isOn(flags['allowHttpRegistry']) || isOn(flags['allowInsecureRegistry']))
+      command.setOptionValue('insecure', true)
+  })
 }

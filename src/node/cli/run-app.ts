@@ -8,7 +8,6 @@ import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { FetchHandler } from '../../types.ts'
 import { pull } from '../../verbs/pull.ts'
 import { pullBindle } from '../../verbs/pull-bindle.ts'
-import { createVerifier } from '../../verbs/verify.ts'
 import { listen } from '../listen.ts'
 import { createPullCache } from '../pull-cache.ts'
 import { createWorkerHandler } from '../run-in-worker.ts'
@@ -19,10 +18,11 @@ import { createComponentLogs } from './component-logs.ts'
 import { CommandError, type CliIo, UsageError } from './io.ts'
 import { loadLocalApp, type LocalFlags } from './local-app.ts'
 import { createOutput, type Output } from './output.ts'
-import { type PolicyFlags, policyOf } from './policy-flags.ts'
+import type { PolicyFlags } from './policy-flags.ts'
 import { withProgress } from './progress.ts'
 import { cacheRoot, type RemoteFlags, remoteOptions } from './remote.ts'
 import { componentIds, describeRoutes, narrowApp } from './start-up.ts'
+import { readVerifier } from './verifier.ts'
 import { watchFolder } from './watch-folder.ts'
 
 /** Flags of `up` and `registry run`. */
@@ -97,8 +97,8 @@ async function openApp(
   io: CliIo,
   output: Output,
 ): Promise<App | PulledApp> {
-  const policy = await policyOf(flags, io)
-  if (policy !== undefined && place.kind !== 'registry')
+  const verify = await readVerifier(flags, io, output)
+  if (verify !== undefined && place.kind !== 'registry')
     throw new UsageError(
       'signatures are stored in registries: only what comes from one can be verified',
     )
@@ -117,10 +117,10 @@ async function openApp(
           ...remoteOptions(io, output, flags, [reference]),
           onProgress,
           cache: createPullCache(cacheRoot(io, flags.cacheDir), io.platform),
-          ...(policy === undefined ? {} : { verify: createVerifier(policy) }),
+          ...(verify === undefined ? {} : { verify }),
         }),
       )
-      if (policy !== undefined) output.note(`Verified ${result.descriptor.digest}`)
+      if (verify !== undefined) output.note(`Verified ${result.descriptor.digest}`)
       return result
     }
     case 'bindle': {

@@ -4,21 +4,24 @@ import { copy } from '../../../verbs/copy.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
 import type { CliIo } from '../io.ts'
 import { createOutput } from '../output.ts'
+import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
 import { type RemoteFlags, remoteOptions } from '../remote.ts'
+import { readVerifier } from '../verifier.ts'
 
-interface CopyFlags extends RemoteFlags {
+interface CopyFlags extends RemoteFlags, PolicyFlags {
   readonly referrers?: boolean
 }
 
 const EXAMPLE = `
-Nothing is unpacked or packed anew: the digest stays the same. Works for any OCI artifact.
+Nothing is unpacked or packed anew: the digest stays the same. Works for any OCI artifact. With a policy
+nothing is copied of what it refuses; --referrers takes the signatures along.
 
 Example:
   $ spindle registry copy --referrers ghcr.io/ann/hello:1.0.0 registry.example/mirror/hello:1.0.0`
 
 export function addCopyCommand(registry: Command, io: CliIo): void {
-  registry
+  const command = registry
     .command('copy')
     .description('copy an artifact from one place to another')
     .argument('<from>', 'where it is', referenceArgument)
@@ -27,6 +30,7 @@ export function addCopyCommand(registry: Command, io: CliIo): void {
     .option('-k, --insecure', 'talk to both registries over plain http')
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout')
+  addPolicyOptions(command, '--verify-key')
     .addHelpText('after', EXAMPLE)
     .showHelpAfterError('Run "spindle registry copy --help" for how to use it.')
     .action((from: Reference, to: Reference, flags: CopyFlags) => runCopy(from, to, flags, io))
@@ -34,14 +38,17 @@ export function addCopyCommand(registry: Command, io: CliIo): void {
 
 async function runCopy(from: Reference, to: Reference, flags: CopyFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
+  const verify = await readVerifier(flags, io, output)
   output.line(`Copying ${from} to ${to}.`)
   const { result: descriptor, summary } = await withProgress(io, 'Copying', (onProgress) =>
     copy(from, to, {
       ...remoteOptions(io, output, flags, [from, to]),
       onProgress,
       referrers: flags.referrers ?? false,
+      ...(verify === undefined ? {} : { verify }),
     }),
   )
+  if (verify !== undefined) output.note(`Verified ${descriptor.digest}`)
   output.note(describeTransfer(summary))
   output.line(`Copied with digest ${descriptor.digest}`)
   output.json({

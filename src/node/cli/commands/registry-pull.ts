@@ -7,13 +7,15 @@ import { createPullCache } from '../../pull-cache.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
 import { type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
+import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { withProgress } from '../progress.ts'
 import { cacheRoot, type RemoteFlags, remoteOptions } from '../remote.ts'
 import { formatCount, formatSize } from '../text.ts'
+import { readVerifier } from '../verifier.ts'
 import { assertVacant, writeApp, type WrittenApp } from '../write-app.ts'
 import { assertLayout, writeLayout } from '../write-layout.ts'
 
-interface PullFlags extends RemoteFlags {
+interface PullFlags extends RemoteFlags, PolicyFlags {
   readonly cacheDir?: string
   readonly output?: string
   readonly ociLayout?: string
@@ -28,11 +30,14 @@ Everything is checked against its digest, also what comes from the cache. Withou
   --oci-layout ./layout     adds it to an OCI image layout, as skopeo's oci:./layout:TAG
   --oci-layout ./hello.tar  makes a new tar of one, as skopeo's oci-archive:./hello.tar:TAG
 
-Example:
-  $ spindle registry pull ghcr.io/ann/hello:1.0.0 -o ./hello`
+With a policy nothing is read of what it refuses, and what is pulled is the very digest that was verified.
+
+Examples:
+  $ spindle registry pull ghcr.io/ann/hello:1.0.0 -o ./hello
+  $ spindle registry pull --verify-key cosign.pub ghcr.io/ann/hello:1.0.0`
 
 export function addPullCommand(registry: Command, io: CliIo): void {
-  registry
+  const command = registry
     .command('pull')
     .description('pull an application from a registry')
     .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
@@ -45,6 +50,7 @@ export function addPullCommand(registry: Command, io: CliIo): void {
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout')
+  addPolicyOptions(command, '--verify-key')
     .addHelpText('after', EXAMPLE)
     .showHelpAfterError('Run "spindle registry pull --help" for how to use it.')
     .action((reference: Reference, flags: PullFlags) => runPull(reference, flags, io))
@@ -58,6 +64,7 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
   const directory = flags.output === undefined ? undefined : resolve(io.cwd, flags.output)
   const layout = flags.ociLayout === undefined ? undefined : resolve(io.cwd, flags.ociLayout)
   // Before anything is fetched.
+  const verify = await readVerifier(flags, io, output)
   if (directory !== undefined) await assertVacant(directory)
   if (layout !== undefined) await assertLayout(layout)
 
@@ -69,7 +76,9 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
       ...remoteOptions(io, output, flags, [reference]),
       ...operation,
       cache: createPullCache(cacheRoot(io, flags.cacheDir), io.platform),
+      ...(verify === undefined ? {} : { verify }),
     })
+    if (verify !== undefined) output.note(`Verified ${app.descriptor.digest}`)
     if (directory !== undefined) written = await writeApp(app, directory, io.platform, operation)
     else if (layout !== undefined)
       await writeLayout(app, layout, reference.tag ?? 'latest', operation)
@@ -85,6 +94,7 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
   output.json({
     reference: `${reference.registry}/${reference.repository}@${app.descriptor.digest}`,
     descriptor: app.descriptor,
+    ...(verify === undefined ? {} : { signatures: app.signatures }),
     ...(directory === undefined ? {} : { directory, ...written }),
     ...(layout === undefined ? {} : { ociLayout: layout }),
   })

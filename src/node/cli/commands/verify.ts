@@ -1,0 +1,95 @@
+import { type Command, Option } from 'commander'
+import type { Reference } from '../../../types.ts'
+import { verify } from '../../../verbs/verify.ts'
+import { referenceArgument } from '../arguments.ts'
+import { describeChecks, describeSignature, toCosignJson } from '../describe-signature.ts'
+import { type CliIo, UsageError } from '../io.ts'
+import { createOutput } from '../output.ts'
+import { addPolicyOptions, type PolicyFlags, policyOf } from '../policy-flags.ts'
+import { addInsecureOptions, type RemoteFlags, remoteOptions } from '../remote.ts'
+import { signaturesOf } from '../signature-place.ts'
+import { isOn } from '../switch-option.ts'
+
+interface VerifyFlags extends RemoteFlags, PolicyFlags {
+  readonly output?: 'text' | 'json'
+}
+
+const EXAMPLE = `
+Nobody but the registry is asked: logs, certificates and times are checked against the trusted root. Both
+of cosign's storage forms are read, beside the artifact or where COSIGN_REPOSITORY says. Patterns have
+to match the whole. The digest on stdout is what was verified: use it from there on, a tag may move.
+
+A policy file says the same as flags do, and more; names of files are from its folder:
+
+  { "key": "cosign.pub", "requireTransparencyLog": false }
+  { "identity": "ann@example.org", "issuer": "https://accounts.google.com" }
+  { "anyOf": [ { "allOf": [ …, … ] }, { "identityRegexp": "…", "issuer": "…",
+      "extensions": { "githubWorkflowRef": "refs/heads/main" }, "threshold": 1 } ] }
+
+Its other keys: annotations, predicateTypes, formats, reference, threshold, extensions, requireSct, time,
+trustedRoot.
+
+Examples:
+  $ spindle verify --key cosign.pub --insecure-ignore-tlog ghcr.io/ann/hello:1.0.0
+  $ spindle verify --certificate-identity ann@example.org \\
+      --certificate-oidc-issuer https://accounts.google.com ghcr.io/ann/hello:1.0.0
+  $ spindle verify --policy policy.json --output json ghcr.io/ann/hello:1.0.0`
+
+export function addVerifyCommand(program: Command, io: CliIo): void {
+  const command = program
+    .command('verify')
+    .description('verify who signed an artifact in a registry, as cosign does')
+    .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
+  addPolicyOptions(command, '--key').addOption(
+    new Option('-o, --output <form>', "json: cosign's answer on stdout (default: text)").choices([
+      'text',
+      'json',
+    ]),
+  )
+  addInsecureOptions(command)
+    .option('--json', 'answer with JSON on stdout: all that was proven')
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle verify --help" for how to use it.')
+    .action((reference: Reference, flags: VerifyFlags) => runVerify(reference, flags, io))
+}
+
+async function runVerify(reference: Reference, flags: VerifyFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if (flags.json === true && flags.output !== undefined)
+    throw new UsageError('--json and --output are two answers; ask for one of them')
+  const policy = await policyOf(flags, io)
+  if (policy === undefined)
+    throw new UsageError(
+      'say who has to have signed: --key, --certificate-identity and --certificate-oidc-issuer, or --policy',
+    )
+  if (isOn(flags.insecureIgnoreTlog))
+    output.warn('without a transparency log nobody can notice signatures with a stolen key')
+  const place = signaturesOf(io)
+  const { descriptor, signatures, rejected } = await verify(reference, policy, {
+    ...remoteOptions(io, output, flags, [reference, ...(place ? [place] : [])]),
+    ...(place && { signatures: place }),
+  })
+  const name = `${reference.registry}/${reference.repository}@${descriptor.digest}`
+  if (flags.json === true) {
+    output.json({
+      reference: name,
+      descriptor,
+      signatures,
+      rejected: rejected.map(({ source, error }) => ({
+        ...(source && { source }),
+        code: error.code,
+        ...('reason' in error && { reason: error.reason }),
+        message: error.message,
+      })),
+    })
+    return
+  }
+  output.note(`\nVerification for ${reference} --`)
+  for (const line of describeChecks(signatures)) output.note(line)
+  if (flags.output === 'json') {
+    io.stdout.write(`${JSON.stringify(toCosignJson(signatures, descriptor, reference))}\n`)
+    return
+  }
+  output.line(`Verified ${name}`)
+  for (const signature of signatures) output.line(describeSignature(signature))
+}

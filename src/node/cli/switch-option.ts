@@ -1,0 +1,27 @@
+import { type Command, Option } from 'commander'
+
+/** What a switch may be given: this tells switches from other flags. */
+const VALUE = '[boolean]'
+
+/** A flag that is written as `--name`, `--name=true` or `--name=false`, as cosign's are. */
+export function switchOption(flag: string, description: string): Option {
+  return new Option(`${flag} ${VALUE}`, description).choices(['true', 'false'])
+}
+
+export function isOn(value: boolean | string | undefined): boolean {
+  return value === true || value === 'true'
+}
+
+/** Completes bare switches, or the argument behind one would be taken for its value. */
+export function spellSwitches(args: readonly string[], program: Command): string[] {
+  const switches = new Set(switchesOf(program))
+  const end = args.indexOf('--')
+  return args.map((arg, i) => (switches.has(arg) && (end < 0 || i < end) ? `${arg}=true` : arg))
+}
+
+function switchesOf(command: Command): string[] {
+  const own = command.options.flatMap(({ flags, long }) =>
+    flags.endsWith(VALUE) && long !== undefined ? [long] : [],
+  )
+  return [...own, ...command.commands.flatMap(switchesOf)]
+}
