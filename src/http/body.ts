@@ -1,6 +1,5 @@
 import { SpindleError } from '../errors.ts'
-import { chunksOf, isStream, openStream, sizeOf } from '../bytes/stream.ts'
-import { piecesOf, streamFrom } from '../bytes/generate.ts'
+import { isStream, openStream, sizeOf, type Watcher, watchStream } from '../bytes/stream.ts'
 import type { BodySource } from '../types.ts'
 import type { Platform } from './platform.ts'
 
@@ -38,11 +37,12 @@ export async function openBody(
     return whole(source)
   if (source instanceof Blob && (source.size === 0 || platform.guarded)) return whole(source)
   let failure: { error: unknown } | undefined
-  const stream = streamFrom(
-    count(source, size, options.onUpload, (error) => {
+  const stream = watchStream(() => openBytes(source), {
+    ...counting(size, options.onUpload),
+    failure(error) {
       failure = { error }
-    }),
-  )
+    },
+  })
   if (platform.guarded) {
     // Disk-backed in browsers, so that a large layer does not fill the tab's memory.
     return whole(await new Response(stream).blob())
@@ -55,27 +55,38 @@ export async function openBody(
   return { init: { body: readable, duplex: 'half' }, size, failure: () => failure }
 }
 
-async function* count(
-  source: BodySource,
+/** In pieces that are copies: who sends may detach what it is given, and the caller's bytes are the caller's. */
+function openBytes(source: BodySource): ReadableStream<Uint8Array> {
+  if (!(source instanceof Uint8Array)) return openStream(source)
+  let at = 0
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (at >= source.length) return controller.close()
+        controller.enqueue(source.slice(at, at + PIECE_BYTES))
+        at += PIECE_BYTES
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function counting(
   size: number | undefined,
   onUpload: ((loaded: number) => void) | undefined,
-  onFailure: (error: unknown) => void,
-): AsyncGenerator<Uint8Array> {
+): Pick<Watcher, 'chunk' | 'end'> {
   let loaded = 0
-  try {
-    const chunks =
-      source instanceof Uint8Array ? piecesOf(source, PIECE_BYTES) : chunksOf(openStream(source))
-    for await (const chunk of chunks) {
-      loaded += chunk.length
+  return {
+    chunk({ length }) {
+      // What was handed out before has been taken, now that there is more to be read.
+      if (loaded > 0) onUpload?.(loaded)
+      loaded += length
       if (size !== undefined && loaded > size) throw wrongSize(size, `more than ${size}`)
-      // A consumer may detach what it is given; the caller's bytes are the caller's.
-      yield source instanceof Uint8Array ? chunk.slice() : chunk
-      onUpload?.(loaded)
-    }
-    if (size !== undefined && loaded < size) throw wrongSize(size, loaded)
-  } catch (error) {
-    onFailure(error)
-    throw error
+    },
+    end() {
+      if (size !== undefined && loaded < size) throw wrongSize(size, loaded)
+      if (loaded > 0) onUpload?.(loaded)
+    },
   }
 }
 

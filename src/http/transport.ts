@@ -86,14 +86,18 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     const opened = body === undefined ? undefined : await open(body, length, request, platform)
     if (opened?.size !== undefined) headers.set('content-length', String(opened.size))
     const stop = new AbortController()
-    const late = new SpindleError(
-      'ERR_TIMEOUT',
-      `${method} ${redactUrl(url)} was not answered in time; raise "timeout" if the server is slow`,
-    )
+    let late: SpindleError | undefined
+    const onLate = (): void => {
+      late = new SpindleError(
+        'ERR_TIMEOUT',
+        `${method} ${redactUrl(url)} was not answered in time; raise "timeout" if the server is slow`,
+      )
+      stop.abort(late)
+    }
     const timer =
       timeout === false
         ? undefined
-        : setTimeout(() => stop.abort(late), timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD)
+        : setTimeout(onLate, timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD)
     const direct = mustGoDirectly(opened, platform)
     const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
     try {
@@ -121,7 +125,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       return response
     } catch (error) {
       signal?.throwIfAborted()
-      if (error === late) throw late
+      if (late !== undefined && error === late) throw late
       // A body that broke is the cause, not the request that it broke.
       const failure = opened?.failure()
       if (failure !== undefined) throw failure.error

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { streamFrom } from '../bytes/generate.ts'
 import { chunksOf, openStream } from '../bytes/stream.ts'
 import { createLayoutStore, type LayoutFiles } from '../store/layout.ts'
 import type { Content, ReferrerStore, Store } from '../types.ts'
+import { retryWithFolder } from './folders.ts'
+import { writeChunks } from './write-chunks.ts'
 
-const CHUNK = 64 * 1024
+const CHUNK = 256 * 1024
 
 /**
  * An OCI image layout in a folder, which is made when first written to: skopeo's `oci:FOLDER:NAME`.
@@ -36,13 +38,12 @@ function folderFiles(root: string): LayoutFiles {
     has: async (path) => (await statOf(join(root, path))) !== undefined,
     async write(path, body, options) {
       const target = join(root, path)
-      await mkdir(dirname(target), { recursive: true })
       const temporary = join(dirname(target), `.${randomUUID()}`)
       try {
-        const file = await open(temporary, 'wx')
+        // Its folder is there for all blobs but the first.
+        const file = await retryWithFolder(temporary, () => open(temporary, 'wx'))
         try {
-          for await (const chunk of chunksOf(openStream(body), options?.signal))
-            await file.writeFile(chunk)
+          await writeChunks(file, chunksOf(openStream(body), options?.signal))
         } finally {
           await file.close()
         }

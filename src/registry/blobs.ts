@@ -1,5 +1,5 @@
 import { SpindleError } from '../errors.ts'
-import { chunksOf, verifyStream } from '../bytes/stream.ts'
+import { verifyStream } from '../bytes/stream.ts'
 import { streamFrom } from '../bytes/generate.ts'
 import type { Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
@@ -72,11 +72,13 @@ async function* resuming(
   let attempt = 0
   for (let cuts = 0; ; cuts++) {
     const before = at
+    const download = readInTime(response, context, target, signal)
     try {
       let skip = skipOf(response, at, target)
-      const body = response.body ?? new Blob().stream()
-      for await (const chunk of flowing(body, context, target, signal)) {
-        const rest = chunk.subarray(Math.min(skip, chunk.length))
+      for (;;) {
+        const chunk = await download.next()
+        if (chunk === undefined) break
+        const rest = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.length))
         skip -= chunk.length - rest.length
         if (rest.length === 0) continue
         at += rest.length
@@ -92,6 +94,8 @@ async function* resuming(
       attempt = at > before ? 1 : attempt + 1
       if (cuts >= MAX_CUTS || !(await context.transport.again(failure, attempt, { signal })))
         throw failure
+    } finally {
+      download.end()
     }
     // A strong tag only: with a weak one the registry must send all of it again.
     const etag = response.headers.get('etag') ?? undefined
@@ -99,34 +103,60 @@ async function* resuming(
   }
 }
 
+interface Download {
+  /** The next chunk, or nothing after the last. */
+  readonly next: () => Promise<Uint8Array | undefined>
+  readonly end: () => void
+}
+
 /** Chunks of a download, as long as they come; the time that the reader takes does not count. */
-async function* flowing(
-  body: ReadableStream<Uint8Array>,
+function readInTime(
+  response: Response,
   { idleTimeout }: RepositoryContext,
   { digest }: Descriptor,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  const stall = new AbortController()
-  const late = (): void =>
-    stall.abort(
-      new SpindleError(
-        'ERR_TIMEOUT',
-        `the download of ${digest} stood still for ${idleTimeout} ms; try again, or raise "idleTimeout"`,
-      ),
-    )
-  const chunks = chunksOf(
-    body,
-    signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
-  )
-  try {
-    for (;;) {
-      const timer = idleTimeout === false ? undefined : setTimeout(late, idleTimeout)
-      const { done, value } = await chunks.next().finally(() => clearTimeout(timer))
-      if (done === true) return
-      yield value
-    }
-  } finally {
-    void chunks.return(undefined)
+): Download {
+  const reader = (response.body ?? new Blob().stream()).getReader()
+  let stopped: { readonly reason: unknown } | undefined
+  const stop = (reason: unknown): void => {
+    stopped ??= { reason }
+    void reader.cancel(reason).catch(() => {})
+  }
+  const onAbort = (): void => stop(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const limit = idleTimeout === false ? Infinity : idleTimeout
+  // One timer that looks whether anything came, not one for each of thousands of chunks.
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let waitingSince: number | undefined
+  const watch = (milliseconds: number): void => {
+    timer = setTimeout(() => {
+      timer = undefined
+      if (waitingSince === undefined) return
+      const left = waitingSince + limit - Date.now()
+      if (left > 0) return watch(left)
+      stop(
+        new SpindleError(
+          'ERR_TIMEOUT',
+          `the download of ${digest} stood still for ${limit} ms; try again, or raise "idleTimeout"`,
+        ),
+      )
+    }, milliseconds)
+  }
+  return {
+    async next() {
+      signal?.throwIfAborted()
+      waitingSince = Date.now()
+      if (timer === undefined && limit !== Infinity) watch(limit)
+      const { done, value } = await reader.read()
+      waitingSince = undefined
+      if (stopped !== undefined) throw stopped.reason
+      return done ? undefined : value
+    },
+    end() {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      void reader.cancel().catch(() => {})
+    },
   }
 }
 

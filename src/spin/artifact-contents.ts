@@ -63,6 +63,7 @@ export function createArtifactContents(
           await store.fetch(archive, { signal, createHasher }),
           archive,
           signal,
+          createHasher,
         )
         inside.set(
           archive.digest,
@@ -103,6 +104,7 @@ async function fetchLayers(
           await store.fetch(descriptor, { createHasher: options.createHasher, signal }),
           descriptor,
           signal,
+          options.createHasher,
         ),
       )
       onProgress?.({ type: 'blob', descriptor, status: 'done', loaded: descriptor.size })

@@ -21,20 +21,26 @@ export function withCache(
     has: async (target, options) =>
       (await cache.has(target, options)) || origin.has(target, options),
     async fetch(target, options: OperationOptions = {}) {
+      const { signal, createHasher } = options
       if (target.size > COLLECT_BYTES) {
-        return verifyStream(await origin.fetch(target, options), target, options.createHasher)
+        return verifyStream(await origin.fetch(target, options), target, createHasher)
       }
       if (await cache.has(target, options)) {
         try {
           return streamOf(
-            await readVerified(await cache.fetch(target, options), target, options.signal),
+            await readVerified(await cache.fetch(target, options), target, signal, createHasher),
           )
         } catch (error) {
-          options.signal?.throwIfAborted()
+          signal?.throwIfAborted()
           // Damaged or gone since: the origin has it still.
         }
       }
-      const bytes = await readVerified(await origin.fetch(target, options), target, options.signal)
+      const bytes = await readVerified(
+        await origin.fetch(target, options),
+        target,
+        signal,
+        createHasher,
+      )
       await cache.push(target, bytes, options)
       return streamOf(bytes)
     },

@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { forEachBounded } from '../bytes/concurrency.ts'
-import { chunksOf, readVerified, verifyStream, withoutCheck } from '../bytes/stream.ts'
+import { readVerified, verifyStream } from '../bytes/stream.ts'
 import type {
   Content,
   ContentStore,
@@ -106,7 +106,7 @@ function createBlobCopier(
   known: ReadonlySet<Digest>,
   options: CopyGraphOptions,
 ): (descriptor: Descriptor, signal: AbortSignal) => Promise<void> {
-  const asksCheaply = to.knownBlobs === undefined
+  const asksCheaply = isLocal(to)
   // A broken-off push left small blobs there. One is asked for; if it is there, so may be others,
   // and asking goes on as long as the answer is yes.
   let first: Promise<boolean> | undefined
@@ -151,16 +151,22 @@ function createBlobCopier(
 
 async function pushBlob(
   from: ReadStore & Partial<ContentStore>,
-  to: Store,
+  to: Store & Partial<KnownBlobsStore>,
   descriptor: Descriptor,
   options: OperationOptions,
 ): Promise<void> {
   const inHand = from.content?.(descriptor)
   if (inHand !== undefined) return to.push(descriptor, inHand, options)
+  if (isLocal(to)) return pushOnce(from, to, descriptor, options)
   if (descriptor.size <= HELD_BYTES) {
     return to.push(
       descriptor,
-      await readVerified(await from.fetch(descriptor, options), descriptor, options.signal),
+      await readVerified(
+        await from.fetch(descriptor, options),
+        descriptor,
+        options.signal,
+        options.createHasher,
+      ),
       options,
     )
   }
@@ -170,6 +176,27 @@ async function pushBlob(
   } catch (error) {
     // `fetch` reports a body that broke as its own failure; the source's error is the true one.
     throw source.failure?.error ?? error
+  }
+}
+
+/** A store at hand is asked for next to nothing, and does not try again what has failed. */
+function isLocal(to: Partial<KnownBlobsStore>): boolean {
+  return to.knownBlobs === undefined
+}
+
+/** As a stream, so that only the target checks it. */
+async function pushOnce(
+  from: ReadStore,
+  to: Store,
+  descriptor: Descriptor,
+  options: OperationOptions,
+): Promise<void> {
+  const stream = await from.fetch(descriptor, options)
+  try {
+    await to.push(descriptor, stream, options)
+  } catch (error) {
+    if (!stream.locked) void stream.cancel(error).catch(() => {})
+    throw error
   }
 }
 
@@ -185,29 +212,15 @@ function fetchedContent(
   const content: Content & { failure?: { error: unknown } } = {
     size: descriptor.size,
     stream() {
-      let chunks: AsyncGenerator<Uint8Array> | undefined
       delete content.failure
-      const fetched = new ReadableStream<Uint8Array>(
-        {
-          async pull(controller) {
-            try {
-              chunks ??= chunksOf(
-                withoutCheck(await from.fetch(descriptor, options), descriptor),
-                options.signal,
-              )
-              const { done, value } = await chunks.next()
-              if (done === true) controller.close()
-              else controller.enqueue(value)
-            } catch (error) {
-              content.failure = { error }
-              controller.error(error)
-            }
-          },
-          cancel: async () => void (await chunks?.return(undefined)),
+      return verifyStream(
+        () => from.fetch(descriptor, options),
+        descriptor,
+        options.createHasher,
+        (error) => {
+          content.failure = { error }
         },
-        { highWaterMark: 0 },
       )
-      return verifyStream(fetched, descriptor, options.createHasher)
     },
   }
   return content

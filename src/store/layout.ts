@@ -151,7 +151,7 @@ export function createLayoutStore(files: LayoutFiles): Store & ReferrerStore {
       const { signal } = options
       const writing = { signal }
       if (isManifestType(expected.mediaType)) {
-        const bytes = await readVerified(body, expected, signal)
+        const bytes = await readVerified(body, expected, signal, options.createHasher)
         manifests.set(
           expected.digest,
           parseManifest(bytes, expected.mediaType, `the manifest ${expected.digest}`),
@@ -162,7 +162,7 @@ export function createLayoutStore(files: LayoutFiles): Store & ReferrerStore {
         // In one go where it is small: the portable streaming hasher is ten times slower than WebCrypto.
         const checked =
           expected.size <= WHOLE_BYTES
-            ? await readVerified(body, expected, signal)
+            ? await readVerified(body, expected, signal, options.createHasher)
             : verifyStream(openStream(body), expected, options.createHasher)
         await files.write(path, checked, writing)
         if (options.tag !== undefined) await list(expected, options.tag)

@@ -50,7 +50,7 @@ export function createMemoryStore(): Store & ReferrerStore & ContentStore {
       body: BodySource,
       options: OperationOptions & { tag?: string } = {},
     ) {
-      const bytes = await readVerified(body, expected, options.signal)
+      const bytes = await readVerified(body, expected, options.signal, options.createHasher)
       const descriptor: Descriptor = {
         mediaType: expected.mediaType,
         digest: expected.digest,

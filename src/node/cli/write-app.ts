@@ -9,6 +9,7 @@ import { SpindleError } from '../../errors.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { BodySource, OperationOptions } from '../../types.ts'
 import { isMissing } from '../bounded-file.ts'
+import { writeChunks } from '../write-chunks.ts'
 import { CommandError } from './io.ts'
 
 /** Files written side by side. */
@@ -146,12 +147,7 @@ async function writeNew(
     )
   })
   try {
-    let size = 0
-    for await (const chunk of chunksOf(openStream(body), signal)) {
-      await file.writeFile(chunk)
-      size += chunk.length
-    }
-    return size
+    return await writeChunks(file, chunksOf(openStream(body), signal))
   } finally {
     await file.close()
   }

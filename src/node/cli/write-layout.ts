@@ -7,6 +7,7 @@ import { readLayoutTar } from '../../store/layout-tar.ts'
 import type { OperationOptions } from '../../types.ts'
 import { copy } from '../../verbs/copy.ts'
 import { openLayoutDirectory } from '../layout-directory.ts'
+import { writeChunks } from '../write-chunks.ts'
 import { CommandError } from './io.ts'
 import { assertVacant } from './write-app.ts'
 
@@ -43,8 +44,7 @@ export async function writeLayout(
   try {
     const file = await open(temporary, 'wx')
     try {
-      for await (const chunk of chunksOf(layout.archive().stream(), options.signal))
-        await file.writeFile(chunk)
+      await writeChunks(file, chunksOf(layout.archive().stream(), options.signal))
     } finally {
       await file.close()
     }
