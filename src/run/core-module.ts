@@ -1,11 +1,10 @@
 import { SpindleError } from '../errors.ts'
-import { waitsWithoutJspi } from './component/canon.ts'
+import { createStore } from './component/handles.ts'
 import type { HostInterface } from './component/items.ts'
+import { promising, suspending, waitsWithoutJspi } from './component/jspi.ts'
 import {
   assertAlive,
   poison,
-  promising,
-  suspending,
   type CoreFunction,
   type CoreValue,
   type Store,
@@ -37,7 +36,7 @@ export async function instantiateModule(
   module: WebAssembly.Module,
   { hosts, jspi, attach }: CoreModuleOptions,
 ): Promise<CoreModuleInstance> {
-  const store: Store = { jspi, failure: undefined, instances: [] }
+  const store = createStore(jspi)
   const imports: Record<string, Record<string, CoreFunction>> = Object.create(null)
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (kind !== 'function')

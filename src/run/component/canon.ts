@@ -1,21 +1,19 @@
-import { SpindleError } from '../../errors.ts'
 import type { Codec } from './codec.ts'
+import { arrive, createEntry, during, mayWait, standStill } from './jspi.ts'
 import { signatureOf, type Signature, type TypeEntry } from './types.ts'
 import type { FuncItem } from './items.ts'
 import { allocate, assertRange, type Call } from './memory.ts'
-import { destroy, settleLends } from './resource.ts'
+import { settleLends } from './resource.ts'
 import {
   assertAlive,
-  chain,
+  isPromise,
   poison,
-  promising,
-  suspending,
   trap,
+  type CallScope,
   type CoreFunction,
   type CoreValue,
   type Instance,
-  type CallScope,
-  type ResourceType,
+  type Task,
 } from './runtime.ts'
 
 /** Canonical options with their indices resolved. */
@@ -25,30 +23,57 @@ export interface CanonContext {
   readonly memory: Call['memory']
   readonly realloc: CoreFunction | undefined
   readonly postReturn: CoreFunction | undefined
+  readonly async: boolean
+  readonly callback: CoreFunction | undefined
 }
 
-function beginCall(context: CanonContext): Call {
-  const scope: CallScope = { borrows: 0, lent: [] }
+export function beginCall(context: CanonContext, scope: CallScope = createCallScope()): Call {
   const { instance, memory, realloc, encoding } = context
   return { instance, memory, realloc, encoding, scope, views: undefined }
+}
+
+export function createCallScope(): CallScope {
+  return { borrows: 0, lent: [] }
+}
+
+/** Wraps what core code calls of us: whatever it throws ends the tree. */
+export function fromCore(
+  instance: Instance,
+  name: string,
+  run: (...values: CoreValue[]) => unknown,
+): CoreFunction {
+  return fromCoreAnywhere(instance, (...values) => {
+    if (!instance.mayLeave) trap(`"${name}" is called where nothing may be called`)
+    return run(...values)
+  })
+}
+
+/** The same for the few that `realloc` and `post-return` may call, too. */
+export function fromCoreAnywhere(
+  { store }: Instance,
+  run: (...values: CoreValue[]) => unknown,
+): CoreFunction {
+  return (...values) => {
+    try {
+      arrive(store)
+      assertAlive(store)
+      return run(...values)
+    } catch (error) {
+      throw poison(store, error)
+    }
+  }
 }
 
 /** `canon lower`: a component function as a core function that the guest imports. */
 export function lower(func: FuncItem, context: CanonContext): CoreFunction {
   const { instance } = context
   let signature: Signature | undefined
-  const core = (...values: CoreValue[]): unknown => {
-    try {
-      assertAlive(instance.store)
-      if (!instance.mayLeave) trap(`"${func.name}" is called where nothing may be called`)
-      // Resolved at the first call: most imports of a component are never called by a request.
-      signature ??= signatureOf(func.type)
-      return lowered(func, signature, beginCall(context), values)
-    } catch (error) {
-      throw poison(instance.store, error)
-    }
-  }
-  return func.waits && instance.store.jspi ? suspending(core) : core
+  const core = fromCore(instance, func.name, (...values) => {
+    // Resolved at the first call: most imports of a component are never called by a request.
+    signature ??= signatureOf(func.type)
+    return lowered(func, signature, beginCall(context), values)
+  })
+  return func.waits ? mayWait(instance, core) : core
 }
 
 function lowered(
@@ -59,19 +84,17 @@ function lowered(
 ): unknown {
   const { params, result, spilled, returned } = signature
   const flat = { values, at: 0 }
-  const args =
+  const args = (): unknown[] =>
     spilled === undefined
       ? params.map((codec) => codec.lift(call, flat))
       : (loadAt(call, spilled, Number(flat.values[flat.at++]) >>> 0) as unknown[])
-  const store = call.instance.store
+  const { store } = call.instance
   const finish = (value: unknown): CoreValue | undefined => {
     settleLends(call.scope.lent)
     assertAlive(store)
     if (result === undefined) return undefined
     if (returned) {
-      const pointer = Number(flat.values[flat.at]) >>> 0
-      assertRange(call, pointer, result.size, result.align)
-      result.store(call, value, pointer)
+      storeAt(call, result, value, Number(flat.values[flat.at]) >>> 0)
       return undefined
     }
     const out: CoreValue[] = []
@@ -79,27 +102,31 @@ function lowered(
     return out[0]
   }
   const value = func.call(args, signature)
-  if (value instanceof Promise && !store.jspi) throw waitsWithoutJspi(func.name)
-  return chain(value, (settled) => {
-    try {
-      return finish(settled)
-    } catch (error) {
+  if (!isPromise(value)) return finish(value)
+  // If nobody can wait for it, its failure is no one's news.
+  value.catch(() => {})
+  return standStill(store, func.name, () =>
+    value.then(finish).catch((error: unknown) => {
       throw poison(store, error)
-    }
-  })
-}
-
-export function waitsWithoutJspi(name: string): SpindleError {
-  return new SpindleError(
-    'ERR_UNSUPPORTED',
-    `the component must wait in "${name}", which this JavaScript engine can't do: it has no JavaScript Promise ` +
-      'Integration (JSPI). Chromium 137, Node.js 26, Cloudflare Workers and newer have it',
+    }),
   )
 }
 
-function loadAt(call: Call, codec: Codec, pointer: number): unknown {
+export function loadAt(call: Call, codec: Codec, pointer: number): unknown {
   assertRange(call, pointer, codec.size, codec.align)
   return codec.load(call, pointer)
+}
+
+export function storeAt(call: Call, codec: Codec, value: unknown, pointer: number): void {
+  assertRange(call, pointer, codec.size, codec.align)
+  codec.store(call, value, pointer)
+}
+
+/** Whether core code of the instance is below us on the stack: it may not be called into. */
+export function isOnStack(instance: Instance): boolean {
+  let task = instance.store.running
+  while (task !== undefined && task.instance !== instance) task = task.caller
+  return task !== undefined
 }
 
 /** `canon lift`: a core export as a component function. */
@@ -111,31 +138,37 @@ export function lift(
 ): FuncItem {
   const { instance } = context
   const { store } = instance
-  const enter = store.jspi ? promising(core) : core
+  const enter = createEntry(instance, core)
   return {
     kind: 'func',
     type,
     name,
-    waits: true,
+    get waits() {
+      return instance.suspends
+    },
     call(args, signature) {
       assertAlive(store)
       const fail = (error: unknown): never => {
         throw poison(store, error)
       }
       try {
-        if (instance.entered) trap(`"${name}" is called while its component runs`)
+        if (instance.entered || isOnStack(instance))
+          trap(`"${name}" is called while its component runs`)
         instance.entered = true
-        const call = beginCall(context)
-        const values = lowerArgs(call, signature, args)
+        const task = createTask(instance, undefined)
+        const call = beginCall(context, task.scope)
+        const values = during(task, () => lowerArgs(call, signature, args()))
         const finish = (value: unknown): unknown => {
           try {
-            return leave(call, context, signature, value)
+            const result = during(task, () => leave(call, context, signature, value))
+            instance.entered = false
+            return result
           } catch (error) {
             return fail(error)
           }
         }
-        const returned = enter(...values)
-        return returned instanceof Promise ? returned.then(finish, fail) : finish(returned)
+        const returned = enter(task, values)
+        return isPromise(returned) ? returned.then(finish, fail) : finish(returned)
       } catch (error) {
         return fail(error)
       }
@@ -143,7 +176,12 @@ export function lift(
   }
 }
 
-function lowerArgs(
+export function createTask(instance: Instance, work: Task['work']): Task {
+  const caller = instance.store.running
+  return { instance, caller, scope: createCallScope(), storage: [0, 0], work }
+}
+
+export function lowerArgs(
   call: Call,
   { params, spilled }: Signature,
   args: readonly unknown[],
@@ -157,7 +195,8 @@ function lowerArgs(
   return out
 }
 
-function leave(
+/** What a synchronous core function has returned, as our value. */
+export function leave(
   call: Call,
   context: CanonContext,
   signature: Signature,
@@ -179,43 +218,11 @@ function leave(
     else context.postReturn(core)
     instance.mayLeave = true
   }
-  if (call.scope.borrows > 0) trap(`${call.scope.borrows} borrowed handles outlive their call`)
+  settleBorrows(call.scope)
   settleLends(call.scope.lent)
-  instance.entered = false
   return value
 }
 
-/** Wraps one of the resource built-ins: whatever it throws ends the tree. */
-function builtin(instance: Instance, run: (value: number) => unknown): CoreFunction {
-  return (value) => {
-    try {
-      assertAlive(instance.store)
-      if (!instance.mayLeave) trap('a resource built-in is called where nothing may be called')
-      return run(value as number)
-    } catch (error) {
-      throw poison(instance.store, error)
-    }
-  }
-}
-
-export function resourceNew(instance: Instance, type: ResourceType): CoreFunction {
-  return builtin(instance, (representation) =>
-    instance.handles.add({ type, representation, lends: 0 }),
-  )
-}
-
-export function resourceRep(instance: Instance, type: ResourceType): CoreFunction {
-  return builtin(instance, (index) => instance.handles.get(index, type).representation)
-}
-
-export function resourceDrop(instance: Instance, type: ResourceType): CoreFunction {
-  return builtin(instance, (index) => {
-    const handle = instance.handles.remove(index, type)
-    if (handle.scope !== undefined) {
-      handle.scope.borrows--
-      return undefined
-    }
-    destroy(type, handle.representation, instance)
-    return undefined
-  })
+export function settleBorrows({ borrows }: CallScope): void {
+  if (borrows > 0) trap(`${borrows} borrowed handles outlive their call`)
 }

@@ -39,6 +39,7 @@ export interface Codec {
 export type CodecBody = Omit<Codec, 'id'>
 
 export const MAX_FLAT_PARAMS = 16
+export const MAX_FLAT_ASYNC_PARAMS = 4
 export const FLAT_CAP: number = MAX_FLAT_PARAMS + 1
 
 export function takeNumber(flat: Flat): number {

@@ -19,23 +19,39 @@ function checkSize(size: number): number {
 }
 
 export function list(element: Codec): CodecBody {
-  const bytes = element.kind === 'u8'
   return pair(
     'list',
-    (call, at, count) => {
-      assertRange(call, at, count * element.size, element.align)
-      if (bytes) return views(call).bytes.slice(at, at + count)
-      return Array.from({ length: count }, (_, i) => element.load(call, at + i * element.size))
-    },
+    (call, at, count) => loadItems(call, element, at, count),
     (call, value) => {
       const items = value as ArrayLike<unknown>
       const at = allocate(call, items.length * element.size, element.align)
-      if (value instanceof Uint8Array && bytes) views(call).bytes.set(value, at)
-      else
-        for (let i = 0; i < items.length; i++) element.store(call, items[i], at + i * element.size)
+      storeItems(call, element, items, at)
       return [at, items.length]
     },
   )
+}
+
+/** A copy of what lies there: bytes as `Uint8Array`, anything else as an array. */
+export function loadItems(
+  call: Call,
+  element: Codec,
+  at: number,
+  count: number,
+): ArrayLike<unknown> {
+  assertRange(call, at, count * element.size, element.align)
+  if (element.kind === 'u8') return views(call).bytes.slice(at, at + count)
+  return Array.from({ length: count }, (_, i) => element.load(call, at + i * element.size))
+}
+
+/** The room must be there. */
+export function storeItems(
+  call: Call,
+  element: Codec,
+  items: ArrayLike<unknown>,
+  at: number,
+): void {
+  if (items instanceof Uint8Array && element.kind === 'u8') views(call).bytes.set(items, at)
+  else for (let i = 0; i < items.length; i++) element.store(call, items[i], at + i * element.size)
 }
 
 /** Records and tuples: `gather` makes our value of the parts, `spread` takes it apart again. */

@@ -1,30 +1,18 @@
 import { SpindleError } from '../../errors.ts'
-import {
-  trap,
-  type Handle,
-  type HandleTable,
-  type Instance,
-  type ResourceType,
-  type Store,
-} from './runtime.ts'
+import { trap, type Entry, type HandleTable, type Instance, type Store } from './runtime.ts'
 
 // As in the canonical ABI: indices stay below 2^28. Far more than a request needs.
 const MAX_HANDLES = 1 << 20
 
 export function createHandleTable(): HandleTable {
   // Index 0 is never a handle, so that zeroed memory isn't one.
-  const entries: Array<Handle | undefined> = [undefined]
+  const entries: Array<Entry | undefined> = [undefined]
   const free: number[] = []
-  const get = (index: number, type: ResourceType): Handle => {
-    const handle = entries[index >>> 0]
-    if (handle === undefined) return trap(`unknown handle ${index >>> 0}`)
-    if (handle.type !== type)
-      trap(`handle ${index >>> 0} is a ${handle.type.name}, not a ${type.name}`)
-    return handle
-  }
+  const get = (index: number): Entry =>
+    entries[index >>> 0] ?? trap(`unknown handle ${index >>> 0}`)
   return {
     get,
-    add(handle) {
+    add(entry) {
       const index = free.pop() ?? entries.length
       if (index > MAX_HANDLES) {
         throw new SpindleError(
@@ -32,24 +20,43 @@ export function createHandleTable(): HandleTable {
           `component holds more than ${MAX_HANDLES} handles`,
         )
       }
-      entries[index] = handle
+      entries[index] = entry
       return index
     },
-    remove(index, type) {
-      const handle = get(index, type)
-      if (handle.lends > 0) trap(`handle ${index >>> 0} (${type.name}) is lent out`)
+    remove(index) {
+      get(index)
       entries[index >>> 0] = undefined
       free.push(index >>> 0)
-      return handle
     },
     clear() {
-      return entries.splice(1).filter((handle) => handle !== undefined)
+      return entries.splice(1).filter((entry) => entry !== undefined)
     },
   }
 }
 
 export function createInstance(store: Store): Instance {
-  const instance: Instance = { store, handles: createHandleTable(), entered: false, mayLeave: true }
+  const instance: Instance = {
+    store,
+    handles: createHandleTable(),
+    suspends: false,
+    entered: false,
+    mayLeave: true,
+    exclusive: undefined,
+    backpressure: 0,
+    queued: 0,
+  }
   store.instances.push(instance)
   return instance
+}
+
+export function createStore(jspi: boolean): Store {
+  return {
+    jspi,
+    failure: undefined,
+    instances: [],
+    running: undefined,
+    resuming: undefined,
+    tasks: 0,
+    change: undefined,
+  }
 }

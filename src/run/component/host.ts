@@ -1,9 +1,9 @@
 import { SpindleError } from '../../errors.ts'
-import type { ResourceType } from './runtime.ts'
-import type { HostInterface, InstanceItem, Item } from './items.ts'
+import { isPromise, type ResourceType } from './runtime.ts'
+import type { HostInterface, InstanceItem, Item, Stoppable } from './items.ts'
 import { declareType } from './match.ts'
 import type { Declaration, ExternType } from './model.ts'
-import { at, createScope, invalid, type Scope, type TypeEntry } from './types.ts'
+import { at, createScope, invalid, isAsync, type Scope, type TypeEntry } from './types.ts'
 
 /** Finds what the host has under an import's full name, such as `wasi:http/types@0.2.3`. */
 export type HostImports = (name: string) => HostInterface | undefined
@@ -26,7 +26,7 @@ function hostFunction(host: HostInterface, module: string, name: string, type: T
     kind: 'func',
     type,
     name: label,
-    waits: host.waits?.has(name) === true,
+    waits: host.waits?.has(name) === true || isAsync(type),
     call:
       fn === undefined
         ? () => {
@@ -35,7 +35,17 @@ function hostFunction(host: HostInterface, module: string, name: string, type: T
               `the component calls "${label}", which this host doesn't have`,
             )
           }
-        : (args) => (fn as (...args: unknown[]) => unknown)(...args),
+        : (args, _, control) => {
+            const value = (fn as (...args: unknown[]) => unknown)(...args())
+            if (control !== undefined && isPromise(value)) {
+              // A guest that cancels a call is free at once, whatever the host makes of it.
+              control.cancel = () => {
+                ;(value as Stoppable<unknown>).stop?.()
+                return true
+              }
+            }
+            return value
+          },
   }
 }
 

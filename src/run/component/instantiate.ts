@@ -1,13 +1,18 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
-import { lift, lower, resourceDrop, resourceNew, resourceRep } from './canon.ts'
+import { asyncBuiltin } from './async-builtins.ts'
+import { liftAsync } from './async-lift.ts'
+import { lowerAsync } from './async-lower.ts'
+import { lift, lower } from './canon.ts'
 import type { CompiledComponent } from './compile.ts'
-import { createInstance } from './handles.ts'
+import { createInstance, createStore } from './handles.ts'
 import { importFromHost, type HostImports } from './host.ts'
 import { expect, exportOf, type Item } from './items.ts'
 import { assertFits } from './match.ts'
 import type { Definition } from './model.ts'
-import { destroy } from './resource.ts'
-import { assertAlive, hasJspi, poison, type CoreFunction, type Store } from './runtime.ts'
+import { hasJspi } from './jspi.ts'
+import { destroy, isHandle } from './resource.ts'
+import { resourceDrop, resourceNew, resourceRep } from './resource-builtins.ts'
+import { assertAlive, changed, poison, until, type CoreFunction, type Store } from './runtime.ts'
 import {
   alias,
   canonContext,
@@ -19,10 +24,12 @@ import {
   push,
   type Spaces,
 } from './spaces.ts'
+import { abandon, isEnd } from './transfer.ts'
 import {
   at,
   createScope,
   invalid,
+  isAsync,
   resourceAt,
   signatureOf,
   type ComponentClosure,
@@ -38,6 +45,8 @@ export interface ComponentInstance {
   readonly exports: ReadonlyMap<string, Item>
   /** Calls an exported function, by its path: interface and name, or only a name. */
   call(path: readonly string[], ...args: unknown[]): Promise<unknown>
+  /** Resolves when no asynchronous call is under way any more; rejects when the component traps. */
+  idle(): Promise<void>
   /** Drops what the guest still holds; the instance can't be used afterwards. */
   dispose(): void
 }
@@ -63,7 +72,7 @@ export async function instantiateComponent(
   compiled: CompiledComponent,
   options: InstantiateOptions,
 ): Promise<ComponentInstance> {
-  const store: Store = { jspi: options.jspi ?? hasJspi(), failure: undefined, instances: [] }
+  const store = createStore(options.jspi ?? hasJspi())
   const linking: Linking = { store, modules: compiled.modules, imports: options.imports, count: 0 }
   const root: ComponentClosure = {
     component: compiled.component,
@@ -77,16 +86,21 @@ export async function instantiateComponent(
       let item: Item = { kind: 'instance', exports }
       for (const name of path) item = exportOf(expect(item, 'instance', `"${name}"`), name)
       const func = expect(item, 'func', `"${path.join('#')}"`)
-      return func.call(args, signatureOf(func.type))
+      return func.call(() => args, signatureOf(func.type))
     },
+    idle: () => until(store, () => store.tasks === 0),
     dispose() {
       store.failure ??= new SpindleError('ERR_TRAP', 'the instance was disposed of')
       for (const { handles } of store.instances) {
-        for (const { type, representation, scope } of handles.clear()) {
+        for (const entry of handles.clear()) {
           // Guests' destructors don't run any more; the host's resources are set free.
-          if (scope === undefined && type.owner === undefined) destroy(type, representation)
+          if (isHandle(entry)) {
+            const { type, representation, scope } = entry
+            if (scope === undefined && type.owner === undefined) destroy(type, representation)
+          } else if (isEnd(entry)) abandon(entry, store.failure)
         }
       }
+      changed(store)
     },
   }
 }
@@ -159,15 +173,24 @@ function define(
     case 'lift': {
       const func = at(core.func, d.func, 'core function') as CoreFunction
       const context = canonContext(d.options, spaces)
-      spaces.funcs.push(
-        lift(func, context, at(scope.types, d.type, 'type'), `function ${spaces.funcs.length}`),
-      )
+      const type = at(scope.types, d.type, 'type')
+      const name = `function ${spaces.funcs.length}`
+      if (context.async && !isAsync(type))
+        invalid(`${name} is lifted as what its type is not: async`)
+      if (context.callback !== undefined && !context.async)
+        invalid(`${name} has a callback, but is not async`)
+      spaces.funcs.push((isAsync(type) ? liftAsync : lift)(func, context, type, name))
       return
     }
     case 'lower': {
-      core.func.push(lower(at(spaces.funcs, d.func, 'function'), canonContext(d.options, spaces)))
+      const context = canonContext(d.options, spaces)
+      const func = at(spaces.funcs, d.func, 'function')
+      core.func.push((context.async ? lowerAsync : lower)(func, context))
       return
     }
+    case 'async builtin':
+      core.func.push(asyncBuiltin(d.builtin, spaces))
+      return
     case 'resource.new':
       core.func.push(resourceNew(instance, ownResource(spaces, d.type)))
       return
@@ -179,7 +202,7 @@ function define(
       return
     case 'start': {
       const func = at(spaces.funcs, d.func, 'function')
-      const started = func.call([], signatureOf(func.type))
+      const started = func.call(() => [], signatureOf(func.type))
       return started instanceof Promise ? started.then(() => {}) : undefined
     }
     case 'import': {

@@ -19,11 +19,28 @@ export interface FuncItem {
   readonly type: TypeEntry
   /** For messages: `wasi:http/types@0.2.0#[constructor]fields`. */
   readonly name: string
-  /** A Promise only if the function waits. */
-  readonly call: (args: readonly unknown[], signature: Signature) => unknown
+  /** A Promise only if the function waits. `args` are taken when it starts, which may be later. */
+  readonly call: (
+    args: () => readonly unknown[],
+    signature: Signature,
+    control?: CallControl,
+  ) => unknown
   /** Whether `call` may give a Promise. */
   readonly waits: boolean
 }
+
+/** What caller and callee tell each other while something waits. */
+export interface CallControl {
+  /** Set by the caller, who is told the result at once: what `call` gives comes a turn later. */
+  readonly resolve?: (value: unknown) => void
+  /** Set by the callee. True when that ends it; otherwise it gives `CANCELLED`, or its result. */
+  cancel?: () => boolean
+}
+
+export const CANCELLED: unique symbol = Symbol('cancelled')
+
+/** What a host gives for work that it can stop. */
+export type Stoppable<T> = Promise<T> & { stop?: () => void }
 
 export interface InstanceItem {
   readonly kind: 'instance'

@@ -43,8 +43,11 @@ export type TypeDef =
       readonly err: ValueType | undefined
     }
   | { readonly kind: 'own' | 'borrow'; readonly resource: number }
+  | { readonly kind: 'stream' | 'future'; readonly element: ValueType | undefined }
   | {
       readonly kind: 'func'
+      /** It may wait, and others may be called meanwhile. */
+      readonly async: boolean
       readonly params: readonly Labelled[]
       readonly result: ValueType | undefined
     }
@@ -95,7 +98,54 @@ export interface CanonOptions {
   readonly memory: number | undefined
   readonly realloc: number | undefined
   readonly postReturn: number | undefined
+  readonly async: boolean
+  readonly callback: number | undefined
 }
+
+export type CopyVerb = 'read' | 'write'
+
+/** A built-in function for what waits: tasks, waitables, streams and futures. */
+export type AsyncBuiltin =
+  | {
+      readonly op:
+        | 'backpressure.inc'
+        | 'backpressure.dec'
+        | 'task.cancel'
+        | 'subtask.drop'
+        | 'waitable-set.new'
+        | 'waitable-set.drop'
+        | 'waitable.join'
+    }
+  | { readonly op: 'thread.yield'; readonly cancellable: boolean }
+  | {
+      readonly op: 'task.return'
+      readonly result: ValueType | undefined
+      readonly options: CanonOptions
+    }
+  | { readonly op: 'context.get' | 'context.set'; readonly slot: number }
+  | { readonly op: 'subtask.cancel'; readonly async: boolean }
+  | {
+      readonly op: 'waitable-set.wait' | 'waitable-set.poll'
+      readonly cancellable: boolean
+      readonly memory: number
+    }
+  | {
+      readonly op: 'new' | 'drop-readable' | 'drop-writable'
+      readonly of: 'stream' | 'future'
+      readonly type: number
+    }
+  | {
+      readonly op: CopyVerb
+      readonly of: 'stream' | 'future'
+      readonly type: number
+      readonly options: CanonOptions
+    }
+  | {
+      readonly op: `cancel-${CopyVerb}`
+      readonly of: 'stream' | 'future'
+      readonly type: number
+      readonly async: boolean
+    }
 
 export interface CoreModule {
   readonly kind: 'core module'
@@ -131,6 +181,7 @@ export type Definition = (
     }
   | { readonly kind: 'lower'; readonly func: number; readonly options: CanonOptions }
   | { readonly kind: 'resource.new' | 'resource.drop' | 'resource.rep'; readonly type: number }
+  | { readonly kind: 'async builtin'; readonly builtin: AsyncBuiltin }
   | { readonly kind: 'start'; readonly func: number }
   | { readonly kind: 'import'; readonly name: string; readonly type: ExternType }
   | {

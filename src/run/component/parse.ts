@@ -1,5 +1,6 @@
 import { SpindleError } from '../../errors.ts'
-import type { CanonOptions, ComponentDef, Definition, SortIndex } from './model.ts'
+import type { ComponentDef, Definition, SortIndex } from './model.ts'
+import { readCanon } from './read-canon.ts'
 import { createReader, type Reader } from './reader.ts'
 import {
   MAX_DEPTH,
@@ -169,68 +170,4 @@ function readInstance(r: Reader): Definition {
     kind: 'exports',
     exports: r.vector(() => [readExternName(r), readSortIndex(r)] as const),
   }
-}
-
-function readCanon(r: Reader): Definition {
-  const code = r.byte()
-  switch (code) {
-    case 0x00: {
-      if (r.byte() !== 0) r.fail('unknown lift')
-      const func = r.u32()
-      const options = readOptions(r)
-      return { kind: 'lift', func, options, type: r.u32() }
-    }
-    case 0x01:
-      if (r.byte() !== 0) r.fail('unknown lower')
-      return { kind: 'lower', func: r.u32(), options: readOptions(r) }
-    case 0x02:
-      return { kind: 'resource.new', type: r.u32() }
-    case 0x03:
-      return { kind: 'resource.drop', type: r.u32() }
-    case 0x04:
-      return { kind: 'resource.rep', type: r.u32() }
-    default:
-      return r.unsupported(
-        `canonical built-in 0x${code.toString(16)} (asynchronous components, WASI 0.3)`,
-      )
-  }
-}
-
-function readOptions(r: Reader): CanonOptions {
-  let encoding: CanonOptions['encoding'] | undefined
-  let memory: number | undefined
-  let realloc: number | undefined
-  let postReturn: number | undefined
-  const once = (given: unknown): void => {
-    if (given !== undefined) r.fail('canonical option given twice')
-  }
-  r.vector(() => {
-    const code = r.byte()
-    switch (code) {
-      case 0x00:
-      case 0x01:
-      case 0x02:
-        once(encoding)
-        encoding = (['utf8', 'utf16', 'latin1+utf16'] as const)[code]
-        return
-      case 0x03:
-        once(memory)
-        memory = r.u32()
-        return
-      case 0x04:
-        once(realloc)
-        realloc = r.u32()
-        return
-      case 0x05:
-        once(postReturn)
-        postReturn = r.u32()
-        return
-      case 0x06:
-      case 0x07:
-        return r.unsupported('asynchronous lift or lower (WASI 0.3)')
-      default:
-        return r.unsupported(`canonical option 0x${code.toString(16)}`)
-    }
-  })
-  return { encoding: encoding ?? 'utf8', memory, realloc, postReturn }
 }

@@ -67,7 +67,7 @@ export function readExternName(r: Reader): string {
   return r.name()
 }
 
-function readValueType(r: Reader): ValueType {
+export function readValueType(r: Reader): ValueType {
   const primitive = PRIMITIVES.get(r.peek())
   if (primitive !== undefined) {
     r.byte()
@@ -208,19 +208,20 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
       r.u32()
       return { kind: 'unsupported', feature: 'fixed-length list' }
     }
+    case 0x63:
+      return r.unsupported('map')
     case 0x66:
     case 0x65:
-      r.optional(() => readValueType(r))
-      return { kind: 'unsupported', feature: code === 0x66 ? 'stream' : 'future' }
+      return {
+        kind: code === 0x66 ? 'stream' : 'future',
+        element: r.optional(() => readValueType(r)),
+      }
     case 0x64:
       return { kind: 'unsupported', feature: 'error-context' }
     case 0x40:
     case 0x43: {
       const params = distinct(r, 'function', r.vector(labelled), ([l]) => l)
-      const result = readResult(r)
-      return code === 0x43
-        ? { kind: 'unsupported', feature: 'async function type' }
-        : { kind: 'func', params, result }
+      return { kind: 'func', async: code === 0x43, params, result: readResult(r) }
     }
     case 0x3f: {
       if (r.byte() !== 0x7f) r.unsupported('resource representation other than i32')
@@ -237,7 +238,7 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
   }
 }
 
-function readResult(r: Reader): ValueType | undefined {
+export function readResult(r: Reader): ValueType | undefined {
   const form = r.byte()
   if (form === 0) return readValueType(r)
   if (form !== 1) r.fail(`unknown result list 0x${form.toString(16)}`)

@@ -1,11 +1,38 @@
 import { takeNumber, type CodecBody } from './codec.ts'
 import { views, type Call } from './memory.ts'
-import { assertAlive, chain, trap, type Handle, type ResourceType } from './runtime.ts'
+import {
+  assertAlive,
+  chain,
+  trap,
+  type Entry,
+  type Handle,
+  type Instance,
+  type ResourceType,
+} from './runtime.ts'
 
 /** A guest's resource in the host's hands. Pass it back as it is; `dropResource` ends an owned one. */
 export interface GuestResource {
   readonly type: ResourceType
   readonly representation: unknown
+}
+
+export function isHandle(entry: Entry): entry is Handle {
+  return entry.kind === 'handle'
+}
+
+export function handleAt({ handles }: Instance, index: number, type: ResourceType): Handle {
+  const entry = handles.get(index)
+  if (!isHandle(entry)) return trap(`handle ${index >>> 0} is a ${entry.kind}, not a ${type.name}`)
+  if (entry.type !== type) trap(`handle ${index >>> 0} is a ${entry.type.name}, not a ${type.name}`)
+  return entry
+}
+
+/** Takes a handle out that nobody has borrowed. */
+export function takeHandle(instance: Instance, index: number, type: ResourceType): Handle {
+  const handle = handleAt(instance, index, type)
+  if (handle.lends > 0) trap(`handle ${index >>> 0} (${type.name}) is lent out`)
+  instance.handles.remove(index)
+  return handle
 }
 
 function toHost(type: ResourceType, representation: unknown): unknown {
@@ -25,7 +52,18 @@ function fromHost(type: ResourceType, value: unknown): unknown {
   return resource.representation
 }
 
-function handleCodec(
+/** A new handle in the instance's table, which owns what it stands for. */
+export function addOwned(
+  { handles }: Instance,
+  type: ResourceType,
+  representation: unknown,
+): number {
+  const handle: Handle = { kind: 'handle', type, representation, lends: 0 }
+  return handles.add(handle)
+}
+
+/** Values that pass as an index into the table of handles. */
+export function handleCodec(
   kind: string,
   read: (call: Call, index: number) => unknown,
   write: (call: Call, value: unknown) => number,
@@ -48,14 +86,11 @@ export function own(type: ResourceType): CodecBody {
   return handleCodec(
     'own',
     ({ instance }, index) => {
-      const handle = instance.handles.get(index, type)
-      if (handle.scope !== undefined)
+      if (handleAt(instance, index, type).scope !== undefined)
         trap(`handle ${index} (${type.name}) is borrowed and can't be given away`)
-      instance.handles.remove(index, type)
-      return toHost(type, handle.representation)
+      return toHost(type, takeHandle(instance, index, type).representation)
     },
-    ({ instance }, value) =>
-      instance.handles.add({ type, representation: fromHost(type, value), lends: 0 }),
+    ({ instance }, value) => addOwned(instance, type, fromHost(type, value)),
   )
 }
 
@@ -63,7 +98,7 @@ export function borrow(type: ResourceType): CodecBody {
   return handleCodec(
     'borrow',
     ({ instance, scope }, index) => {
-      const handle = instance.handles.get(index, type)
+      const handle = handleAt(instance, index, type)
       // A lent handle can't be dropped or given away before the call that uses it ends.
       handle.lends++
       scope.lent.push(handle)
@@ -74,7 +109,8 @@ export function borrow(type: ResourceType): CodecBody {
       // The component that defines a resource gets its own representation, not a handle.
       if (type.owner === instance) return representation as number
       scope.borrows++
-      return instance.handles.add({ type, representation, scope, lends: 0 })
+      const handle: Handle = { kind: 'handle', type, representation, scope, lends: 0 }
+      return instance.handles.add(handle)
     },
   )
 }

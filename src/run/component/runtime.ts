@@ -1,4 +1,6 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
+import type { CanonContext } from './canon.ts'
+import type { Codec } from './codec.ts'
 
 export type CoreValue = number | bigint
 export type CoreFunction = (...args: CoreValue[]) => unknown
@@ -9,16 +11,54 @@ export interface Store {
   /** Set at the first trap: from then on nothing of the tree runs. */
   failure: unknown
   readonly instances: Instance[]
+  /** Whose core code runs now. */
+  running: Task | undefined
+  /** Whose suspended core code the engine is about to take up. */
+  resuming: Task | undefined
+  /** Asynchronous calls that haven't ended. */
+  tasks: number
+  /** Resolves when anything changes that somebody may wait for. */
+  change: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 }
 
 /** One component instance: a handle table of its own, and the flags that keep calls in order. */
 export interface Instance {
   readonly store: Store
   readonly handles: HandleTable
-  /** A call is in it; a second one would break its invariants. */
+  /** Whether its core code may have to stand still: only then JSPI takes part in calls. */
+  suspends: boolean
+  /** A synchronous call is in it; a second one would break its invariants. */
   entered: boolean
   /** Cleared while the guest's `realloc` or `post-return` runs: they may call nothing. */
   mayLeave: boolean
+  /** Of asynchronous calls, the one that may run core code now. */
+  exclusive: Task | undefined
+  /** Above zero, asynchronous calls wait at the door. */
+  backpressure: number
+  /** How many do. */
+  queued: number
+}
+
+/** One call of a component's function. */
+export interface Task {
+  readonly instance: Instance
+  /** Who called, while that is still waiting for the callee to give back control. */
+  caller: Task | undefined
+  readonly scope: CallScope
+  readonly storage: [CoreValue, CoreValue]
+  /** Of asynchronous calls. */
+  readonly work: AsyncWork | undefined
+}
+
+/** How far an asynchronous call has come. */
+export interface AsyncWork {
+  state: 'waiting' | 'started' | 'cancelling' | 'cancelled' | 'resolved'
+  /** While it waits to be called back: does so at once, if that is possible. */
+  interrupt: (() => void) | undefined
+  readonly context: CanonContext
+  /** The type of what it must return. */
+  readonly result: Codec | undefined
+  readonly resolve: (value: unknown) => void
 }
 
 /** Identity is what counts: two resource types are the same only if they are one object. */
@@ -40,6 +80,7 @@ export interface CallScope {
 }
 
 export interface Handle {
+  readonly kind: 'handle'
   readonly type: ResourceType
   /** The host's object, or the i32 by which the defining component knows it. */
   readonly representation: unknown
@@ -48,12 +89,18 @@ export interface Handle {
   lends: number
 }
 
+/** What an index can mean: a resource, or something to wait for. */
+export interface Entry {
+  readonly kind: string
+}
+
 export interface HandleTable {
-  add(handle: Handle): number
-  get(index: number, type: ResourceType): Handle
-  remove(index: number, type: ResourceType): Handle
+  add(entry: Entry): number
+  /** Traps when there is none. */
+  get(index: number): Entry
+  remove(index: number): void
   /** Takes all out, for the end of an instance. */
-  clear(): Handle[]
+  clear(): Entry[]
 }
 
 /** Ends the guest's call: the component broke a rule of the component model, or gave up. */
@@ -67,6 +114,7 @@ export function poison(store: Store, error: unknown): unknown {
     isSpindleError(error) || !(error instanceof Error)
       ? error
       : new SpindleError('ERR_TRAP', `component trapped: ${error.message}`, { cause: error })
+  changed(store)
   return store.failure
 }
 
@@ -78,6 +126,30 @@ export function assertAlive(store: Store): void {
   }
 }
 
+/** Wakes all who wait, to look whether it is what they wait for. */
+export function changed(store: Store): void {
+  const { change } = store
+  store.change = undefined
+  change?.resolve()
+}
+
+/**
+ * Waits until `ready` says so, which is when to take what was waited for: a turn later somebody else
+ * may have. Rejects with the failure of the tree when that comes first.
+ */
+export async function until(store: Store, ready: () => boolean): Promise<void> {
+  for (;;) {
+    if (store.failure !== undefined) throw store.failure
+    if (ready()) return
+    if (store.change === undefined) {
+      let resolve = (): void => {}
+      const promise = new Promise<void>((done) => (resolve = done))
+      store.change = { promise, resolve }
+    }
+    await store.change.promise
+  }
+}
+
 export function isPromise(value: unknown): value is Promise<unknown> {
   return value instanceof Promise
 }
@@ -85,25 +157,4 @@ export function isPromise(value: unknown): value is Promise<unknown> {
 /** `step` at once when the value is there, so that guests need no JSPI for what is ready. */
 export function chain<T>(value: unknown, step: (value: unknown) => T): T | Promise<T> {
   return isPromise(value) ? value.then(step) : step(value)
-}
-
-interface SuspendingWebAssembly {
-  Suspending?: new (fn: CoreFunction) => CoreFunction
-  promising?: (fn: CoreFunction) => CoreFunction
-}
-
-/** Whether WebAssembly can wait for a Promise here (JavaScript Promise Integration). */
-export function hasJspi(): boolean {
-  const wasm = WebAssembly as SuspendingWebAssembly
-  return typeof wasm.Suspending === 'function' && typeof wasm.promising === 'function'
-}
-
-export function suspending(fn: CoreFunction): CoreFunction {
-  const { Suspending } = WebAssembly as SuspendingWebAssembly
-  return Suspending === undefined ? fn : new Suspending(fn)
-}
-
-export function promising(fn: CoreFunction): CoreFunction {
-  const make = (WebAssembly as SuspendingWebAssembly).promising
-  return make === undefined ? fn : make(fn)
 }

@@ -62,6 +62,8 @@ export function canonContext(options: CanonOptions, { core, instance }: Spaces):
     memory: memory as WebAssembly.Memory | undefined,
     realloc: func(options.realloc),
     postReturn: func(options.postReturn),
+    async: options.async,
+    callback: func(options.callback),
   }
 }
 

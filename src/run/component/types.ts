@@ -1,10 +1,18 @@
 import { SpindleError } from '../../errors.ts'
-import { MAX_FLAT_PARAMS, primitive, type Codec, type CodecBody, type CoreType } from './codec.ts'
+import {
+  MAX_FLAT_ASYNC_PARAMS,
+  MAX_FLAT_PARAMS,
+  primitive,
+  type Codec,
+  type CodecBody,
+  type CoreType,
+} from './codec.ts'
 import { enumeration, flags, list, option, record, result, tuple, variant } from './compound.ts'
 import type { ResourceType } from './runtime.ts'
 import type { ComponentDef, TypeDef, ValueType } from './model.ts'
 import { MAX_DEPTH } from './read-types.ts'
 import { borrow, own } from './resource.ts'
+import { transfer, transferKey } from './transfer.ts'
 
 /** A type definition together with the index spaces that its indices mean. */
 export interface ScopedType {
@@ -45,6 +53,8 @@ export interface Signature {
   readonly result: Codec | undefined
   /** All parameters as one tuple in memory, when they are too many for core parameters. */
   readonly spilled: Codec | undefined
+  /** The same for callers that don't stand still: fewer fit. */
+  readonly asyncSpilled: Codec | undefined
   /** The result goes through memory. */
   readonly returned: boolean
 }
@@ -137,6 +147,13 @@ function codecOfDef(def: TypeDef, scope: Scope, depth: number): Codec {
         (def.kind === 'own' ? own : borrow)(type),
       )
     }
+    case 'stream':
+    case 'future': {
+      const element = maybe(def.element)
+      return intern(table, transferKey(def.kind, element), () =>
+        transfer(transferKey(def.kind, element), def.kind),
+      )
+    }
     case 'unsupported':
       throw new SpindleError('ERR_UNSUPPORTED', `component feature not supported: ${def.feature}`)
     default:
@@ -146,6 +163,11 @@ function codecOfDef(def: TypeDef, scope: Scope, depth: number): Codec {
 
 function keyOf(parts: ReadonlyArray<readonly [string, Codec | undefined]>): string {
   return JSON.stringify(parts.map(([label, codec]) => [label, codec?.id]))
+}
+
+/** Whether a function may wait while others of its component are called. */
+export function isAsync(entry: TypeEntry): boolean {
+  return entry.kind === 'scoped' && entry.def.kind === 'func' && entry.def.async
 }
 
 export function signatureOf(entry: TypeEntry): Signature {
@@ -161,16 +183,15 @@ function makeSignature({ def, scope }: ScopedType): Signature {
   const params = def.params.map(([, type]) => codecOf(type, scope))
   const returns = def.result === undefined ? undefined : codecOf(def.result, scope)
   const flat = params.flatMap((codec): readonly CoreType[] => codec.flat)
+  const ids = params.map((codec) => codec.id).join()
+  const spill = (most: number): Codec | undefined =>
+    flat.length > most ? intern(scope.codecs, `tuple ${ids}`, () => tuple(params)) : undefined
   return {
-    key: `${params.map((codec) => codec.id).join()} ${returns?.id}`,
+    key: `${def.async ? 'async ' : ''}${ids} ${returns?.id}`,
     params,
     result: returns,
-    spilled:
-      flat.length > MAX_FLAT_PARAMS
-        ? intern(scope.codecs, `tuple ${params.map((codec) => codec.id).join()}`, () =>
-            tuple(params),
-          )
-        : undefined,
+    spilled: spill(MAX_FLAT_PARAMS),
+    asyncSpilled: spill(MAX_FLAT_ASYNC_PARAMS),
     returned: (returns?.flat.length ?? 0) > 1,
   }
 }

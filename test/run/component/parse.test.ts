@@ -62,20 +62,6 @@ describe('parseComponent', () => {
     expect(isSpindleError(refusal(bytes))).toBe(true)
   })
 
-  it.each([
-    [
-      'async lifts',
-      '(component (core module $m (func (export "f"))) (core instance $i (instantiate $m)) (alias core export $i "f" (core func $f)) (func (export "f") async (canon lift (core func $f) async)))',
-      /WASI 0\.3/,
-    ],
-    ['async built-ins', '(component (core func (canon backpressure.inc)))', /WASI 0\.3/],
-  ])('refuses %s by name', async (_, wat, message) => {
-    expect(refusal(await parse(wat))).toMatchObject({
-      code: 'ERR_UNSUPPORTED',
-      message: expect.stringMatching(message),
-    })
-  })
-
   it('refuses what is nested without end', () => {
     let bytes = component()
     for (let i = 0; i < 120; i++) {

@@ -1,0 +1,124 @@
+import { isPromise } from './runtime.ts'
+import { COMPLETED, DROPPED, roomOf, STOPPED, type Copy, type Readable } from './transfer.ts'
+
+/** Items that the host has for a guest, asked for when the guest reads. */
+export interface HostSource {
+  ready(): boolean
+  /** May resolve early: ask `ready` again. */
+  wait(): Promise<unknown>
+  /** What is there, up to `max` items; empty while nothing is, `undefined` at the end. */
+  read(max: number): ArrayLike<unknown> | undefined
+  close(): void
+}
+
+/** A stream for a guest. When the source fails the stream ends: a future beside it says why. */
+export function createHostStream(source: HostSource): Readable {
+  let pending: Copy | undefined
+  let ended = false
+  const finish = (result: typeof COMPLETED | typeof DROPPED | typeof STOPPED): void => {
+    const copy = pending
+    pending = undefined
+    copy?.done(result)
+  }
+  const close = (): void => {
+    if (ended) return
+    ended = true
+    source.close()
+  }
+  const advance = (): void => {
+    if (pending === undefined) return
+    if (ended) return finish(DROPPED)
+    if (!source.ready()) {
+      const { buffer } = pending
+      void source.wait().then(advance).catch(buffer.fail)
+      return
+    }
+    const { buffer } = pending
+    // A read of nothing asks whether there is something.
+    if (buffer.length === 0) return finish(COMPLETED)
+    const items = next(source, roomOf(buffer))
+    if (items === undefined) {
+      close()
+      return finish(DROPPED)
+    }
+    if (items.length === 0) return void source.wait().then(advance).catch(buffer.fail)
+    buffer.put(items)
+    finish(COMPLETED)
+  }
+  return {
+    read(copy) {
+      pending = copy
+      advance()
+    },
+    cancel(copy) {
+      if (pending === copy) finish(STOPPED)
+    },
+    drop: close,
+  }
+}
+
+function next(source: HostSource, max: number): ArrayLike<unknown> | undefined {
+  try {
+    return source.read(max)
+  } catch {
+    return undefined
+  }
+}
+
+/** A future for a guest. */
+export function createHostFuture(value: unknown): Readable {
+  let pending: Copy | undefined
+  const finish = (settled: unknown): void => {
+    const copy = pending
+    pending = undefined
+    copy?.buffer.put([settled])
+    copy?.done(COMPLETED)
+  }
+  return {
+    read(copy) {
+      pending = copy
+      if (!isPromise(value)) return finish(value)
+      value.then(finish).catch(copy.buffer.fail)
+    },
+    cancel(copy) {
+      if (pending !== copy) return
+      pending = undefined
+      copy.done(STOPPED)
+    },
+    drop() {},
+  }
+}
+
+/** The next items of a guest's stream, up to `max`; `undefined` at its end. */
+export function readItems(
+  readable: Readable,
+  max: number,
+): Promise<ArrayLike<unknown> | undefined> {
+  return new Promise((resolve, reject) => {
+    let got: ArrayLike<unknown> = []
+    const buffer = {
+      length: max,
+      progress: 0,
+      take: () => [],
+      put(items: ArrayLike<unknown>) {
+        got = items
+        buffer.progress += items.length
+      },
+      fail: reject,
+    }
+    readable.read({
+      buffer,
+      some(reclaim) {
+        reclaim()
+        resolve(got)
+      },
+      done: (result) => resolve(result === COMPLETED || got.length > 0 ? got : undefined),
+    })
+  })
+}
+
+/** What a guest writes into its future; `undefined` when it never will. */
+export async function readFuture(readable: Readable): Promise<unknown> {
+  const items = await readItems(readable, 1)
+  return items?.[0]
+}
