@@ -7,6 +7,7 @@ import { createInboundExecutor } from './http/executors/inbound-http.ts'
 import { createLegacyExecutor } from './http/executors/legacy-module.ts'
 import { createWagiComponentExecutor, createWagiModuleExecutor } from './http/executors/wagi.ts'
 import { createWasiHttpExecutor } from './http/executors/wasi-http.ts'
+import { createWasiHttp3Executor } from './http/executors/wasi-http-3.ts'
 import type { Executor } from './http/execution.ts'
 
 /** What a trigger says about how its component is called. */
@@ -19,7 +20,7 @@ export interface LoadOptions extends CompileOptions {
 }
 
 const WASI_HTTP = /^wasi:http\/incoming-handler@0\.2\.(?:\d+|0-rc-2023-10-18|0-rc-2023-11-10)$/
-const WASI_HTTP_3 = /^wasi:http\/(?:handler|service)@0\.3\./
+const WASI_HTTP_3 = /^wasi:http\/handler@0\.3\.(?:\d+|0-rc-2026-03-15)$/
 const WASI_CLI = /^wasi:cli\/run@0\.2\.(?:\d+|0-rc-2023-10-18|0-rc-2023-11-10)$/
 const INBOUND = 'fermyon:spin/inbound-http'
 
@@ -41,8 +42,9 @@ export async function loadExecutor(
         checkImports(component, options.imports)
         const compiled = await compileComponent(component, options)
         if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
-        return name === INBOUND
-          ? createInboundExecutor(compiled, name)
+        if (name === INBOUND) return createInboundExecutor(compiled, name)
+        return WASI_HTTP_3.test(name)
+          ? createWasiHttp3Executor(compiled, name)
           : createWasiHttpExecutor(compiled, name)
       }
       case 'module': {
@@ -82,8 +84,7 @@ function handlerOf(component: ComponentDef, config: ExecutorConfig): string {
   const wanted =
     config.type === 'wagi'
       ? names.filter((name) => WASI_CLI.test(name))
-      : names.filter((name) => WASI_HTTP.test(name) || name === INBOUND)
-  const newer = names.find((name) => WASI_HTTP_3.test(name))
+      : names.filter((name) => WASI_HTTP.test(name) || WASI_HTTP_3.test(name) || name === INBOUND)
   if (wanted.length === 1) return wanted[0] as string
   if (wanted.length > 1) {
     throw new SpindleError(
@@ -93,8 +94,6 @@ function handlerOf(component: ComponentDef, config: ExecutorConfig): string {
   }
   throw new SpindleError(
     'ERR_UNSUPPORTED',
-    newer === undefined
-      ? `it exports no supported handler${names.length === 0 ? '' : ` (it exports ${names.join(', ')})`}`
-      : `it exports "${newer}": WASI 0.3 isn't supported yet, build it for wasi:http 0.2`,
+    `it exports no supported handler${names.length === 0 ? '' : ` (it exports ${names.join(', ')})`}`,
   )
 }

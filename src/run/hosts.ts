@@ -16,6 +16,7 @@ import { ioError, ioPoll, ioStreams } from './wasi/io.ts'
 import { insecureRandom, insecureSeed, random } from './wasi/random.ts'
 import { sockets } from './wasi/sockets.ts'
 import { createBodyPipe } from './wasi/streams.ts'
+import { createHosts3 } from './wasi3/hosts.ts'
 
 export interface HostOptions {
   readonly component: RunComponent
@@ -33,10 +34,13 @@ export interface HostOptions {
 
 const DRAFTS = ['0.2.0-rc-2023-10-18', '0.2.0-rc-2023-11-10'] as const
 
-/** `0.2` for any patch of it, the draft's own version for the two that Spin still links. */
-function wasiVersion(version: string | undefined): '0.2' | (typeof DRAFTS)[number] | undefined {
+/** `0.2` and `0.3` for any patch of them, the draft's own version for the two that Spin still links. */
+function wasiVersion(
+  version: string | undefined,
+): '0.2' | '0.3' | (typeof DRAFTS)[number] | undefined {
   if (version === undefined) return undefined
   if (/^0\.2\.\d+$/.test(version)) return '0.2'
+  if (/^0\.3\.(?:\d+|0-rc-2026-03-15)$/.test(version)) return '0.3'
   return DRAFTS.find((draft) => draft === version)
 }
 
@@ -67,6 +71,7 @@ export function createHosts(options: HostOptions): HostImports {
     ...createFilesystem(options.files),
     ...sockets,
   }
+  const wasi3 = createHosts3(options)
   const spin: Readonly<Record<string, HostInterface>> = {
     ...createVariableHosts(component, options.variables),
     ...createKeyValueHosts(component.keyValueStores, options.keyValue),
@@ -85,7 +90,8 @@ export function createHosts(options: HostOptions): HostImports {
     if (given !== undefined) return given
     const exact = own(spin, name) ?? own(drafts, name)?.()
     if (exact !== undefined) return exact
-    if (wasiVersion(version) !== undefined) return own(wasi, base)
+    const wanted = wasiVersion(version)
+    if (wanted !== undefined) return own(wanted === '0.3' ? wasi3 : wasi, base)
     return LINKABLE.test(name) ? NOTHING : undefined
   }
 }

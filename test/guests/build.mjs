@@ -32,6 +32,12 @@ async function encode(name, core, witSource) {
 const witOf = (world) =>
   `package test:guest; world guest { ${world} }\n${readFileSync(here('interfaces.wit'), 'utf8')}`
 
+/** The newer interfaces, which are in a file of their own: the packages differ in their versions only. */
+function newer(name, core, world) {
+  const packages = readFileSync(here('interfaces-3.wit'), 'utf8')
+  return encode(name, core, `package test:guest; world guest { ${world} }\n${packages}`)
+}
+
 function component(name, world) {
   return encode(name, compile(name, BARE), witOf(world))
 }
@@ -73,6 +79,11 @@ try {
     `import wasi:cli/environment@0.2.0; import wasi:cli/stdin@0.2.0; import wasi:cli/stdout@0.2.0;
      export wasi:cli/run@0.2.0;`,
   )
+  const service = `import wasi:clocks/monotonic-clock@0.3.0; import wasi:cli/stdout@0.3.0;
+    import wasi:filesystem/preopens@0.3.0; import wasi:http/client@0.3.0;
+    export wasi:http/handler@0.3.0;`
+  await newer('async', compile('async', BARE), service)
+  await newer('stackful', compile('stackful', `${BARE} -DSTACKFUL`, here('async.c')), service)
   write('legacy', compile('legacy', BARE))
   write('wagi', compile('wagi', WASI))
   embedExample()

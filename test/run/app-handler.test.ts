@@ -140,7 +140,16 @@ describe('what can’t be started', () => {
       exporting('wasi:http/incoming-handler@0.2.0', 'fermyon:spin/inbound-http'),
       /more than one handler/,
     ],
-    ['is of WASI 0.3', exporting('wasi:http/handler@0.3.0'), /WASI 0\.3/],
+    [
+      'has one of each WASI',
+      exporting('wasi:http/incoming-handler@0.2.0', 'wasi:http/handler@0.3.0'),
+      /more than one handler/,
+    ],
+    [
+      'is of an older draft of WASI 0.3',
+      exporting('wasi:http/handler@0.3.0-rc-2025-09-16'),
+      /no supported handler/,
+    ],
     ['is an unknown core module', '(module)', /neither a component nor/],
   ])('a component that %s', async (_, wat, message) => {
     await expect(start({ a: await component(wat) }, one)).rejects.toMatchObject({

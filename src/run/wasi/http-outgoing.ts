@@ -16,7 +16,9 @@ import { createBytesInput, createWebInput } from './streams.ts'
 /** A request URL that has no host: it goes to the application itself. */
 export const SELF_ORIGIN = 'http://self.alt'
 
-export function urlOf(request: OutgoingRequest): URL | undefined {
+export function urlOf(
+  request: Pick<OutgoingRequest, 'scheme' | 'authority' | 'path'>,
+): URL | undefined {
   const scheme =
     request.scheme?.tag === 'HTTP'
       ? 'http'
@@ -54,6 +56,63 @@ function errorOf(error: unknown): HttpError {
   return { tag: 'destination-unavailable' }
 }
 
+export interface SentRequest {
+  readonly method: string
+  readonly headers: Headers
+  readonly body: ReadableStream<Uint8Array> | undefined
+  /** Nanoseconds until the response begins. */
+  readonly firstByte: bigint | undefined
+}
+
+export interface Sending {
+  readonly settled: Promise<Result<Response, HttpError>>
+  readonly abort: () => void
+}
+
+/** Sends a guest's request; `undefined` when `fetch` can't carry it. Redirects are the guest's to follow. */
+export function sendRequest(
+  send: FetchLike,
+  url: URL,
+  { method, headers, body, firstByte }: SentRequest,
+): Sending | undefined {
+  const abort = new AbortController()
+  const sends = body !== undefined && method !== 'GET' && method !== 'HEAD'
+  let made: Request
+  try {
+    made = new Request(url, {
+      method,
+      headers,
+      redirect: 'manual',
+      signal: abort.signal,
+      ...(sends && { body: body as ReadableStream<Uint8Array<ArrayBuffer>>, duplex: 'half' }),
+    } as RequestInit)
+  } catch {
+    return undefined
+  }
+  // A guest that opens a body for GET must still be able to write it out.
+  if (body !== undefined && !sends) void body.cancel()
+  const timer =
+    firstByte === undefined
+      ? undefined
+      : setTimeout(
+          () => abort.abort(new DOMException('no response in time', 'TimeoutError')),
+          Number(firstByte / 1_000_000n),
+        )
+  const settled = send(made)
+    .then((response): Result<Response, HttpError> => {
+      if (response.type === 'opaqueredirect') {
+        return err({
+          tag: 'internal-error',
+          val: 'a page may not see redirects: ask for the final URL',
+        })
+      }
+      return ok(response)
+    })
+    .catch((error: unknown) => err(errorOf(error)))
+    .finally(() => clearTimeout(timer))
+  return { settled, abort: () => abort.abort() }
+}
+
 /**
  * `wasi:http/outgoing-handler`. `send` decides what may be reached: it rejects with
  * `ERR_POLICY_REJECTED` what may not. Redirects are the guest's to follow, so each is decided anew.
@@ -62,54 +121,23 @@ export function createOutgoingHandler(send: FetchLike): HostInterface {
   const handle = (request: OutgoingRequest, options?: RequestOptions): Result => {
     const url = urlOf(request)
     if (url === undefined) return err({ tag: 'HTTP-request-URI-invalid' })
-    const method = methodOfVariant(request.method)
-    const abort = new AbortController()
-    const body = request.body?.pipe.stream
-    const sends = body !== undefined && method !== 'GET' && method !== 'HEAD'
-    let made: Request
-    try {
-      made = new Request(url, {
-        method,
-        headers: headersOf(request.headers),
-        redirect: 'manual',
-        signal: abort.signal,
-        ...(sends && { body: body as ReadableStream<Uint8Array<ArrayBuffer>>, duplex: 'half' }),
-      } as RequestInit)
-    } catch {
-      return err({ tag: 'HTTP-request-method-invalid' })
-    }
-    // A guest that opens a body for GET must still be able to write it out.
-    if (body !== undefined && !sends) void body.cancel()
-    const limit =
-      options?.firstByte === undefined ? undefined : Number(options.firstByte / 1_000_000n)
-    const timer =
-      limit === undefined
-        ? undefined
-        : setTimeout(
-            () => abort.abort(new DOMException('no response in time', 'TimeoutError')),
-            limit,
-          )
+    const sending = sendRequest(send, url, {
+      method: methodOfVariant(request.method),
+      headers: headersOf(request.headers),
+      body: request.body?.pipe.stream,
+      firstByte: options?.firstByte,
+    })
+    if (sending === undefined) return err({ tag: 'HTTP-request-method-invalid' })
     const future: FutureResponse = {
       outcome: undefined,
       taken: false,
-      abort: () => abort.abort(),
+      abort: sending.abort,
       pollable: { ready: () => future.outcome !== undefined, wait: () => settled },
     }
-    const settled = send(made)
-      .then((response) => {
-        if (response.type === 'opaqueredirect') {
-          return err({
-            tag: 'internal-error',
-            val: 'a page may not see redirects: ask for the final URL',
-          })
-        }
-        return ok(incomingResponse(response))
-      })
-      .catch((error: unknown) => err(errorOf(error)))
-      .then((outcome) => {
-        clearTimeout(timer)
-        future.outcome = outcome as FutureResponse['outcome']
-      })
+    const settled = sending.settled.then((outcome) => {
+      future.outcome =
+        outcome.tag === 'ok' ? ok(incomingResponse(outcome.val as Response)) : outcome
+    })
     return ok(future)
   }
   return { functions: { handle } }

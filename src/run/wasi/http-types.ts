@@ -89,8 +89,20 @@ export function methodOfVariant(method: Variant): string {
   return method.tag === 'other' ? (method.val ?? '') : method.tag.toUpperCase()
 }
 
-function isToken(text: string): boolean {
-  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
+export function isMethod(method: Variant): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(methodOfVariant(method))
+}
+
+export function isPath(path: string | undefined): boolean {
+  return path === undefined || /^[\x21-\x7e]*$/.test(path)
+}
+
+export function isScheme(scheme: Variant | undefined): boolean {
+  return scheme?.tag !== 'other' || /^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme.val ?? '')
+}
+
+export function isAuthority(authority: string | undefined): boolean {
+  return authority === undefined || /^[^\s/?#@\\]+$/.test(authority)
 }
 
 function openBody(holder: { body: OutgoingBody | undefined }, createPipe: () => BodyPipe): Result {
@@ -165,26 +177,16 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
     '[method]outgoing-request.body': body,
     '[method]outgoing-request.method': (request: OutgoingRequest) => request.method,
     '[method]outgoing-request.set-method': (request: OutgoingRequest, method: Variant) =>
-      setter(request, 'method', method, isToken(methodOfVariant(method))),
+      setter(request, 'method', method, isMethod(method)),
     '[method]outgoing-request.path-with-query': (request: OutgoingRequest) => request.path,
     '[method]outgoing-request.set-path-with-query': (request: OutgoingRequest, path?: string) =>
-      setter(request, 'path', path, path === undefined || /^[\x21-\x7e]*$/.test(path)),
+      setter(request, 'path', path, isPath(path)),
     '[method]outgoing-request.scheme': (request: OutgoingRequest) => request.scheme,
     '[method]outgoing-request.set-scheme': (request: OutgoingRequest, scheme?: Variant) =>
-      setter(
-        request,
-        'scheme',
-        scheme,
-        scheme?.tag !== 'other' || /^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme.val ?? ''),
-      ),
+      setter(request, 'scheme', scheme, isScheme(scheme)),
     '[method]outgoing-request.authority': (request: OutgoingRequest) => request.authority,
     '[method]outgoing-request.set-authority': (request: OutgoingRequest, authority?: string) =>
-      setter(
-        request,
-        'authority',
-        authority,
-        authority === undefined || /^[^\s/?#@\\]+$/.test(authority),
-      ),
+      setter(request, 'authority', authority, isAuthority(authority)),
     '[method]outgoing-request.headers': (request: OutgoingRequest): Fields => ({
       ...request.headers,
       mutable: false,

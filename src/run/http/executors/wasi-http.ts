@@ -2,7 +2,7 @@ import { readBounded } from '../../../bytes/stream.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
-import { fieldsOf, headersOf } from '../../wasi/fields.ts'
+import { fieldsOf, headersOf, type Fields } from '../../wasi/fields.ts'
 import {
   variantOfMethod,
   type HttpError,
@@ -102,18 +102,23 @@ function responseOf(result: Result<OutgoingResponse, HttpError>, isHead: boolean
     )
   }
   const { status, headers, body } = result.val as OutgoingResponse
+  return toResponse(status, headers, body?.pipe.stream, isHead)
+}
+
+/** What a component answers, as far as `Response` can carry it. */
+export function toResponse(
+  status: number,
+  headers: Fields,
+  body: ReadableStream<Uint8Array> | undefined,
+  isHead: boolean,
+): Response {
   if (!isStatus(status))
     throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
   const bare = isHead || hasNoBody(status)
   // Read and thrown away: a guest that writes a body for HEAD is not to see it refused.
-  if (bare) void body?.pipe.stream.pipeTo(new WritableStream()).catch(() => {})
+  if (bare) void body?.pipeTo(new WritableStream()).catch(() => {})
   return new Response(
-    bare || body === undefined
-      ? null
-      : (body.pipe.stream as ReadableStream<Uint8Array<ArrayBuffer>>),
-    {
-      status,
-      headers: headersOf(headers),
-    },
+    bare || body === undefined ? null : (body as ReadableStream<Uint8Array<ArrayBuffer>>),
+    { status, headers: headersOf(headers) },
   )
 }

@@ -1,0 +1,80 @@
+import { SpindleError } from '../../../errors.ts'
+import type { CompiledComponent } from '../../component/compile.ts'
+import { instantiateComponent } from '../../component/instantiate.ts'
+import { fieldsOf } from '../../wasi/fields.ts'
+import { variantOfMethod, type HttpError } from '../../wasi/http-types.ts'
+import type { Result } from '../../wasi/result.ts'
+import { incomingBody, outgoingBody } from '../../wasi3/http-client.ts'
+import type { Request3, Response3 } from '../../wasi3/http-types.ts'
+import type { Answer, Execution, Executor } from '../execution.ts'
+import { hostOf } from '../headers.ts'
+import { toResponse } from './wasi-http.ts'
+
+/**
+ * `wasi:http/handler`, of 0.3.x and the draft that Spin links: `name` is the export.
+ *
+ * Each request has an instance of its own, as with 0.2: nothing of one request is there for the next.
+ */
+export function createWasiHttp3Executor(compiled: CompiledComponent, name: string): Executor {
+  return { kind: 'wasi-http', execute: (execution) => execute(compiled, name, execution) }
+}
+
+async function execute(
+  compiled: CompiledComponent,
+  name: string,
+  execution: Execution,
+): Promise<Answer> {
+  const { request, imports, jspi, signal } = execution
+  const instance = await instantiateComponent(compiled, { imports, jspi })
+  let finish = (): void => {}
+  const finished = new Promise<void>((resolve) => (finish = resolve))
+  const end = (): void => {
+    signal.removeEventListener('abort', end)
+    // Whatever the guest hasn't finished breaks off; when the client has left that is all there is.
+    instance.dispose()
+    finish()
+  }
+  const aborted = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  )
+  signal.addEventListener('abort', end, { once: true })
+  try {
+    signal.throwIfAborted()
+    const result = (await Promise.race([
+      instance.call([name, 'handle'], incoming(execution)),
+      aborted,
+    ])) as Result<Response3, HttpError>
+    const response = responseOf(result, request.method === 'HEAD')
+    // A guest may go on after its response, and does while it writes the body.
+    void instance.idle().then(end, end)
+    return { response, finished }
+  } catch (error) {
+    end()
+    throw error
+  }
+}
+
+function incoming({ request, headers }: Execution): Request3 {
+  const url = new URL(request.url)
+  return {
+    method: variantOfMethod(request.method),
+    scheme: { tag: url.protocol === 'https:' ? 'HTTPS' : 'HTTP' },
+    authority: hostOf(request),
+    path: `${url.pathname}${url.search}`,
+    headers: fieldsOf(headers),
+    options: undefined,
+    sent: () => {},
+    ...incomingBody(request.body),
+  }
+}
+
+function responseOf(result: Result<Response3, HttpError>, isHead: boolean): Response {
+  if (result.tag === 'err') {
+    throw new SpindleError(
+      'ERR_TRAP',
+      `the component answered with the error "${result.val?.tag ?? 'unknown'}"`,
+    )
+  }
+  const response = result.val as Response3
+  return toResponse(response.status, response.headers, outgoingBody(response), isHead)
+}

@@ -1,0 +1,164 @@
+import type { HostInterface } from '../component/items.ts'
+import { createHostFuture, readFuture } from '../component/host-transfer.ts'
+import type { Readable } from '../component/transfer.ts'
+import { fieldsFunctions, type Fields } from '../wasi/fields.ts'
+import {
+  isAuthority,
+  isMethod,
+  isPath,
+  isScheme,
+  type HttpError,
+  type Variant,
+} from '../wasi/http-types.ts'
+import { err, ok, type Result } from '../wasi/result.ts'
+import { createBytesInput } from '../wasi/streams.ts'
+import { streamOf } from './transfers.ts'
+
+/** How a body ended: trailers if it had some, or why it broke off. */
+export type BodyOutcome = Result<Fields, HttpError>
+
+/** A request or response on its way, whoever made it. */
+export interface Message {
+  readonly headers: Fields
+  readonly contents: Readable | undefined
+  /** Of a `BodyOutcome`. */
+  readonly trailers: Readable
+  /** Tells who made it how sending it went. */
+  readonly sent: (result: Result<undefined, HttpError>) => void
+}
+
+export interface Request3 extends Message {
+  method: Variant
+  scheme: Variant | undefined
+  authority: string | undefined
+  path: string | undefined
+  readonly options: RequestOptions3 | undefined
+}
+
+export interface Response3 extends Message {
+  status: number
+}
+
+export interface RequestOptions3 {
+  readonly connectTimeout?: bigint | undefined
+  readonly firstByteTimeout?: bigint | undefined
+  readonly betweenBytesTimeout?: bigint | undefined
+  readonly mutable: boolean
+}
+
+const OK = ok()
+
+function set<T, K extends keyof T>(target: T, key: K, value: T[K], valid: boolean): Result {
+  if (!valid) return err()
+  target[key] = value
+  return OK
+}
+
+function frozen(fields: Fields): Fields {
+  return { ...fields, mutable: false }
+}
+
+/** `new` of both: what is made, and a future of how sending it goes. */
+function made<T extends Message>(
+  headers: Fields,
+  contents: Readable | undefined,
+  trailers: Readable,
+  rest: Omit<T, keyof Message>,
+): readonly [T, Readable] {
+  let sent: Message['sent'] = () => {}
+  const result = new Promise<Result<undefined, HttpError>>((resolve) => (sent = resolve))
+  const message = { ...rest, headers: frozen(headers), contents, trailers, sent } as unknown as T
+  return [message, createHostFuture(result)]
+}
+
+function consume(message: Message, result: Readable): readonly [Readable, Readable] {
+  // How the guest fares with it goes back to who made it.
+  void readFuture(result).then(
+    (value) => message.sent((value ?? OK) as Result<undefined, HttpError>),
+    () => {},
+  )
+  return [message.contents ?? streamOf(createBytesInput(new Uint8Array()))[0], message.trailers]
+}
+
+/** A guest that lets go of a message without reading it lets go of its body. */
+function discard(message: Message): void {
+  message.contents?.drop()
+  message.trailers.drop()
+}
+
+type Timeout = Exclude<keyof RequestOptions3, 'mutable'>
+type Writable = { -readonly [K in Timeout]: RequestOptions3[K] }
+
+function timeout(name: string, key: Timeout): HostInterface['functions'] {
+  return {
+    [`[method]request-options.get-${name}`]: (options: RequestOptions3) => options[key],
+    [`[method]request-options.set-${name}`]: (options: RequestOptions3, value?: bigint): Result =>
+      options.mutable ? set(options as Writable, key, value, true) : err({ tag: 'immutable' }),
+  }
+}
+
+/** All of `wasi:http/types` 0.3. */
+export const httpTypes3: HostInterface = {
+  functions: {
+    ...fieldsFunctions,
+    '[method]fields.get-and-delete': (fields: Fields, name: string): Result => {
+      const values = (fieldsFunctions['[method]fields.get'] as (f: Fields, n: string) => unknown)(
+        fields,
+        name,
+      )
+      const deleted = (
+        fieldsFunctions['[method]fields.delete'] as (f: Fields, n: string) => Result
+      )(fields, name)
+      return deleted.tag === 'ok' ? ok(values) : deleted
+    },
+    '[method]fields.copy-all': (fields: Fields) => fields.entries,
+
+    '[static]request.new': (
+      headers: Fields,
+      contents: Readable | undefined,
+      trailers: Readable,
+      options: RequestOptions3 | undefined,
+    ) =>
+      made<Request3>(headers, contents, trailers, {
+        method: { tag: 'get' },
+        scheme: undefined,
+        authority: undefined,
+        path: undefined,
+        options: options === undefined ? undefined : { ...options, mutable: false },
+      }),
+    '[method]request.get-method': (request: Request3) => request.method,
+    '[method]request.set-method': (request: Request3, method: Variant) =>
+      set(request, 'method', method, isMethod(method)),
+    '[method]request.get-path-with-query': (request: Request3) => request.path,
+    '[method]request.set-path-with-query': (request: Request3, path?: string) =>
+      set(request, 'path', path, isPath(path)),
+    '[method]request.get-scheme': (request: Request3) => request.scheme,
+    '[method]request.set-scheme': (request: Request3, scheme?: Variant) =>
+      set(request, 'scheme', scheme, isScheme(scheme)),
+    '[method]request.get-authority': (request: Request3) => request.authority,
+    '[method]request.set-authority': (request: Request3, authority?: string) =>
+      set(request, 'authority', authority, isAuthority(authority)),
+    '[method]request.get-options': (request: Request3) => request.options,
+    '[method]request.get-headers': (request: Request3) => request.headers,
+    '[static]request.consume-body': consume,
+    '[resource-drop]request': discard,
+
+    '[constructor]request-options': (): RequestOptions3 => ({ mutable: true }),
+    '[method]request-options.clone': (options: RequestOptions3): RequestOptions3 => ({
+      ...options,
+      mutable: true,
+    }),
+    ...timeout('connect-timeout', 'connectTimeout'),
+    ...timeout('first-byte-timeout', 'firstByteTimeout'),
+    ...timeout('between-bytes-timeout', 'betweenBytesTimeout'),
+
+    '[static]response.new': (headers: Fields, contents: Readable | undefined, trailers: Readable) =>
+      made<Response3>(headers, contents, trailers, { status: 200 }),
+    '[method]response.get-status-code': (response: Response3) => response.status,
+    '[method]response.set-status-code': (response: Response3, status: number) =>
+      set(response, 'status', status, status >= 100 && status <= 999),
+    '[method]response.get-headers': (response: Response3) => response.headers,
+    '[static]response.consume-body': consume,
+    '[resource-drop]response': discard,
+  },
+}

@@ -1,0 +1,86 @@
+import type { HostSource } from '../component/host-transfer.ts'
+import { createHostFuture, createHostStream, readItems } from '../component/host-transfer.ts'
+import type { Readable } from '../component/transfer.ts'
+import { err, ok, type Result } from '../wasi/result.ts'
+import { READY, type InputStream } from '../wasi/streams.ts'
+
+// What is asked of a guest at a time.
+const CHUNK = 64 * 1024
+
+/** A stream, and a future that says how it ended. */
+export type StreamAndOutcome = readonly [stream: Readable, outcome: Readable]
+
+/** Bytes for a guest. `outcome` makes of the failure that ended them, if any did, what their future says. */
+export function streamOf(
+  input: InputStream,
+  outcome: (failure: unknown) => Result = (failure) =>
+    failure === undefined ? ok() : err({ tag: 'io' }),
+): StreamAndOutcome {
+  let finish = (_: Result): void => {}
+  const finished = new Promise<Result>((resolve) => (finish = resolve))
+  const source: HostSource = {
+    ready: () => input.pollable.ready(),
+    wait: () => input.pollable.wait(),
+    read(max) {
+      try {
+        const bytes = input.read(max)
+        if (bytes === undefined) finish(outcome(undefined))
+        return bytes
+      } catch (error) {
+        finish(outcome(error))
+        return undefined
+      }
+    },
+    close() {
+      input.close()
+      // Nobody reads on: it ended as far as anybody wanted it.
+      finish(outcome(undefined))
+    },
+  }
+  return [createHostStream(source), createHostFuture(finished)]
+}
+
+/** Items that are all there. */
+export function streamOfItems(items: readonly unknown[], outcome: Result = ok()): StreamAndOutcome {
+  let at = 0
+  const stream = createHostStream({
+    ...READY,
+    read(max) {
+      if (at >= items.length) return undefined
+      const part = items.slice(at, at + max)
+      at += part.length
+      return part
+    },
+    close() {},
+  })
+  return [stream, createHostFuture(outcome)]
+}
+
+/** What a guest writes, as a web stream with back pressure: the guest is asked when the reader asks. */
+export function webStreamOf(
+  readable: Readable,
+  onEnd: () => Promise<void>,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const bytes = (await readItems(readable, CHUNK)) as Uint8Array | undefined
+        if (bytes === undefined) {
+          await onEnd()
+          controller.close()
+        } else if (bytes.length > 0) controller.enqueue(bytes)
+      },
+      cancel: () => readable.drop(),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** Takes all that a guest writes. */
+export async function drain(readable: Readable, take: (bytes: Uint8Array) => void): Promise<void> {
+  for (;;) {
+    const bytes = (await readItems(readable, CHUNK)) as Uint8Array | undefined
+    if (bytes === undefined) return
+    take(bytes)
+  }
+}
