@@ -1,6 +1,7 @@
 // sigstore's own verifier as a judge: what it refuses, we never accept.
 import { bundleFromJSON } from '@sigstore/bundle'
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify'
+import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -9,11 +10,30 @@ import { verifyBundle } from '../../src/trust/verify-bundle.ts'
 import { type Json, type Keyless, signKeyless } from '../portable/trust-fixture.ts'
 
 const require = createRequire(import.meta.url)
+type SignedEntity = ReturnType<typeof toSignedEntity>
+
 const { TrustedRoot } = require(
   require.resolve('@sigstore/protobuf-specs', { paths: [require.resolve('@sigstore/verify')] }),
 ) as { TrustedRoot: { fromJSON(json: unknown): never } }
 
-function createOracle(trustedRoot: unknown): (bundle: Json) => boolean {
+/**
+ * Version 3.1.1 takes the digest of a `hashedrekord` 0.0.2 for that of an envelope's payload. Logs of
+ * version 2 write down what the signature covers, the envelope's encoding: clients of June 2026 and
+ * later expect that, as do the conformance cases. Nothing else of it is touched.
+ */
+function correctDigest(entity: SignedEntity): void {
+  const { signature } = entity as unknown as {
+    signature: { compareDigest: (digest: Buffer) => boolean; preAuthEncoding?: Buffer }
+  }
+  const covered = signature.preAuthEncoding
+  if (covered === undefined) return
+  signature.compareDigest = (digest) => createHash('sha256').update(covered).digest().equals(digest)
+}
+
+function createOracle(
+  trustedRoot: unknown,
+  prepare: (entity: SignedEntity) => void = () => {},
+): (bundle: Json) => boolean {
   const material = toTrustMaterial(TrustedRoot.fromJSON(trustedRoot))
   const verifier = new Verifier(material, {
     ctlogThreshold: 1,
@@ -22,7 +42,9 @@ function createOracle(trustedRoot: unknown): (bundle: Json) => boolean {
   })
   return (bundle) => {
     try {
-      verifier.verify(toSignedEntity(bundleFromJSON(bundle)), {
+      const entity = toSignedEntity(bundleFromJSON(bundle))
+      prepare(entity)
+      verifier.verify(entity, {
         subjectAlternativeName: 'dev@example.org',
         extensions: { issuer: 'https://accounts.sigstore.test' },
       })
@@ -80,27 +102,32 @@ function mutate(
 /**
  * Where we are stricter, it is over what proves nothing to either: tree size and root that stand
  * beside an inclusion proof have to repeat the checkpoint's, integers and base64 have one spelling,
- * and parts of a timestamp that nobody signed have to be DER.
+ * and parts of a timestamp that nobody signed have to be DER. With a log of version 2 nobody signs
+ * the log's id and index beside the proof either: the one has to be the checkpoint's log, the other
+ * the proof's index.
  */
 const RUNS = 2400
 
 describe('against @sigstore/verify', () => {
-  it('accepts what we write: both logs', async () => {
-    for (const version of [1, 2] as const) {
-      const made = await signKeyless({ version })
-      // Version 3.1.1 does not know that envelopes are logged as hashes in logs of version 2.
-      expect(createOracle(made.root())(made.bundle())).toBe(version === 1)
-    }
+  it('accepts what we write with a log of version 1', async () => {
+    const made = await signKeyless({ version: 1 })
+    expect(createOracle(made.root())(made.bundle())).toBe(true)
   })
 
-  it(
-    `never do we accept what it refuses, over ${RUNS} mutations`,
+  it('accepts what we write with a log of version 2, but for what it compares the log with', async () => {
+    const made = await signKeyless({ version: 2 })
+    expect(createOracle(made.root(), correctDigest)(made.bundle())).toBe(true)
+    expect(createOracle(made.root())(made.bundle())).toBe(false)
+  })
+
+  it.each([1, 2] as const)(
+    `never do we accept what it refuses, over ${RUNS} mutations, with a log of version %i`,
     { timeout: 120_000 },
-    async () => {
-      const made: Keyless = await signKeyless()
+    async (version) => {
+      const made: Keyless = await signKeyless({ version })
       const digest = made.artifact.digest
       const policy = made.policy()
-      const oracleAccepts = createOracle(made.root())
+      const oracleAccepts = createOracle(made.root(), version === 2 ? correctDigest : undefined)
       const leaves = leavesOf(made.bundle())
       const tally = { both: 0, neither: 0, stricter: 0 }
       const stricter = new Map<string, number>()
