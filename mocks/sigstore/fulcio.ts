@@ -30,6 +30,7 @@ export interface CertificateFlaws {
   readonly names?: readonly ({ email: string } | { uri: string })[]
   /** Issuer extensions, `.1` and `.8`. */
   readonly issuers?: readonly [string | undefined, string | undefined]
+  readonly root?: readonly Extension[]
   readonly intermediate?: readonly Extension[]
   readonly notBefore?: Date
   readonly scts?: 'none' | 'altered' | 'unknown' | 'other-certificate' | 'two' | 'static'
@@ -72,7 +73,7 @@ export async function createFulcio({
       issuer: 'stand-in root',
       spki: root.spki,
       ...lasting,
-      extensions: [basicConstraints(true, 1), keyUsage('keyCertSign')],
+      extensions: flaws().root ?? [basicConstraints(true, 1), keyUsage('keyCertSign')],
     }),
     root,
   )

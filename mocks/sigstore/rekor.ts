@@ -29,7 +29,7 @@ export interface RekorLog {
 }
 
 /** What the stand-in is made to do wrong. */
-export type RekorFlaw = 'other-entry' | 'altered-set' | 'unavailable' | undefined
+export type RekorFlaw = 'other-entry' | 'altered-set' | 'late' | 'unavailable' | undefined
 
 export interface RekorOptions {
   readonly host: string
@@ -85,7 +85,7 @@ export async function createRekorV1({ host, clock, flaw }: RekorOptions): Promis
       const proof = await tree.append(body)
       const payload = {
         body: formatBase64(body),
-        integratedTime: Math.floor(clock().getTime() / 1000),
+        integratedTime: Math.floor(clock().getTime() / 1000) + (flaw() === 'late' ? 3600 : 0),
         logID: formatHex(logId),
         logIndex: EARLIER_ENTRIES + proof.index,
       }

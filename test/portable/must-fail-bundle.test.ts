@@ -3,11 +3,14 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { formatBase64, parseBase64 } from '../../src/bytes/base64.ts'
 import { rawDigestOf } from '../../src/bytes/digest.ts'
+import { formatHex } from '../../src/bytes/hex.ts'
 import { formatCanonicalJson } from '../../src/bytes/json.ts'
+import { formatPem } from '../../src/bytes/pem.ts'
 import { concat } from '../../src/bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
 import { preAuthEncoding } from '../../src/trust/dsse.ts'
 import { formatEcdsaSignature, parseEcdsaSignature } from '../../src/trust/ecdsa.ts'
+import { assertEntry } from '../../src/trust/log-entry.ts'
 import { leafHash } from '../../src/trust/merkle.ts'
 import type { Policy } from '../../src/trust/policy.ts'
 import { formatPublicKey, generateKeyPair, type WebKeyPair } from '../../src/trust/private-key.ts'
@@ -509,7 +512,6 @@ describe('a log entry is refused', () => {
     const bundle = v1.bundle()
     const body = decode(entry(bundle).canonicalizedBody)
     edit(body)
-    const { assertEntry } = await import('../../src/trust/log-entry.ts')
     const payload = parseBase64(bundle.dsseEnvelope.payload)!
     const signed = {
       signature: parseBase64(bundle.dsseEnvelope.signatures[0].sig)!,
@@ -521,6 +523,75 @@ describe('a log entry is refused', () => {
     const verdict = assertEntry(formatCanonicalJson(body), signed)
     await expect(verdict).rejects.toMatchObject({
       code: expect.stringMatching(/ERR_(SIGNATURE|CONTENT)_INVALID/),
+    })
+  })
+})
+
+describe('a log entry of bytes is refused', () => {
+  const data = encodeUtf8('the bytes that were signed')
+  const signature = encodeUtf8('what was signed')
+  const verifier = Uint8Array.of(0x30, 0)
+  const pem = (der: Uint8Array) => encodeUtf8(formatPem('PUBLIC KEY', der))
+  const older = async (): Promise<Json> => ({
+    apiVersion: '0.0.1',
+    kind: 'hashedrekord',
+    spec: {
+      data: { hash: { algorithm: 'sha256', value: formatHex(await rawDigestOf(data)) } },
+      signature: {
+        content: formatBase64(signature),
+        publicKey: { content: formatBase64(pem(verifier)) },
+      },
+    },
+  })
+  const newer = async (): Promise<Json> => ({
+    apiVersion: '0.0.2',
+    kind: 'hashedrekord',
+    spec: {
+      hashedRekordV002: {
+        data: { algorithm: 'SHA2_256', digest: formatBase64(await rawDigestOf(data)) },
+        signature: {
+          content: formatBase64(signature),
+          verifier: {
+            publicKey: { rawBytes: formatBase64(verifier) },
+            keyDetails: 'PKIX_ECDSA_P256_SHA_256',
+          },
+        },
+      },
+    },
+  })
+  const other = formatBase64(encodeUtf8('other'))
+  const otherKey = Uint8Array.of(0x30, 1, 5)
+
+  it.each<[string, () => Promise<Json>, (spec: Json) => unknown]>([
+    ['19: with another payload', older, (s) => (s.data.hash.value = '0'.repeat(64))],
+    ['20: with another signature', older, (s) => (s.signature.content = other)],
+    [
+      '21: with another key',
+      older,
+      (s) => (s.signature.publicKey.content = formatBase64(pem(otherKey))),
+    ],
+    [
+      '58: with another digest, in a log of version 2',
+      newer,
+      (s) => (s.hashedRekordV002.data.digest = other),
+    ],
+    [
+      '20: with another signature, in a log of version 2',
+      newer,
+      (s) => (s.hashedRekordV002.signature.content = other),
+    ],
+    [
+      '21: with another key, in a log of version 2',
+      newer,
+      (s) => (s.hashedRekordV002.signature.verifier.publicKey.rawBytes = formatBase64(otherKey)),
+    ],
+  ])('%s', async (_, make, edit) => {
+    const signed = { signature, data, verifiers: [verifier] }
+    const body = await make()
+    await assertEntry(formatCanonicalJson(body), signed)
+    edit(body.spec)
+    await expect(assertEntry(formatCanonicalJson(body), signed)).rejects.toMatchObject({
+      reason: 'TLOG_ENTRY_MISMATCH',
     })
   })
 })

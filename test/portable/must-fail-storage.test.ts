@@ -549,6 +549,12 @@ describe('signing is refused, and nothing is written', () => {
       'CERT_TIME',
     ],
     [
+      '64: a time after the certificate',
+      { certificate: { notBefore: new Date(Date.now() - 3_600_000) } },
+      'CERT_TIME',
+    ],
+    ['65: a log that saw it when the certificate was over', { rekor: 'late' }, 'CERT_TIME'],
+    [
       '65: a timestamp outside the certificate',
       { timestamp: { at: new Date(Date.now() + 3_600_000) } },
       'CERT_TIME',
@@ -580,6 +586,11 @@ describe('signing is refused, and nothing is written', () => {
     [
       '67: an issuer that is no authority',
       { certificate: { intermediate: [basicConstraints(false), keyUsage('keyCertSign')] } },
+      'CERT_CHAIN',
+    ],
+    [
+      '67: an authority above that allows none below it',
+      { certificate: { root: [basicConstraints(true, 0), keyUsage('keyCertSign')] } },
       'CERT_CHAIN',
     ],
     [
