@@ -150,10 +150,10 @@ export function createBindleClient(
     async invoice(id, options = {}) {
       const { yanked = false, ...operation } = options
       const path = `_i/${idPath(id)}${yanked ? '?yanked=true' : ''}`
-      return readInvoice(
-        (await ask('GET', path, `the invoice of ${id}`, { operation })).value,
-        `the invoice of ${id}`,
-      )
+      const what = `the invoice of ${id}`
+      const invoice = readInvoice((await ask('GET', path, what, { operation })).value, what)
+      assertNamed(invoice, id)
+      return invoice
     },
     async create(invoice, operation = {}) {
       const what = `the answer about ${invoice.bindle.name}/${invoice.bindle.version}`
@@ -301,6 +301,16 @@ function idPath(id: string | BindleId): string {
     )
   }
   return `${name}/${version}`
+}
+
+/** An answer about something else than was asked for is refused before anybody acts on it. */
+function assertNamed({ bindle: { name, version } }: Invoice, id: string | BindleId): void {
+  const asked = typeof id === 'string' ? parseBindleId(id) : id
+  if (name !== asked.name || version !== asked.version)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `asked for ${asked.name}/${asked.version}, the server answers with ${JSON.stringify(`${name}/${version}`)}`,
+    )
 }
 
 function parcelPath(id: string | BindleId, { sha256 }: Label): string {

@@ -47,49 +47,49 @@ export async function pushStandalone(
   assertPushableId(bindle.id)
   const labels = uniqueLabels(bindle.invoice)
   for (const label of labels) assertLabel(label, bindle)
-  const { invoice, missing } = await createOrResume(client, bindle, operation)
-  assertInHand(missing, bindle)
+  const { invoice, resumed, missing } = await createOrResume(client, bindle, operation)
+  let wanted = shasOf(missing)
 
   onProgress?.({
     type: 'plan',
     blobs: labels.length,
     bytes: labels.reduce((sum, label) => sum + label.size, 0),
   })
-  const wanted = new Set(missing.map((label) => label.sha256))
-  for (const label of labels) {
-    const there = !wanted.has(label.sha256)
-    onProgress?.({
-      type: 'blob',
-      descriptor: descriptorOf(label),
-      status: there ? 'exists' : 'waiting',
-      loaded: there ? label.size : 0,
-    })
+  const report = (label: Label, status: 'waiting' | 'active' | 'done' | 'exists'): void => {
+    const loaded = status === 'done' || status === 'exists' ? label.size : 0
+    onProgress?.({ type: 'blob', descriptor: descriptorOf(label), status, loaded })
   }
-  const failures = new Map<string, unknown>()
-  await forEachBounded(
-    missing,
-    concurrency,
-    async (label, inner) => {
-      const descriptor = descriptorOf(label)
-      const body = await checked(
-        bindle.parcels.get(label.sha256) as Uint8Array | Content,
-        descriptor,
-        { ...operation, signal: inner },
-      )
-      onProgress?.({ type: 'blob', descriptor, status: 'active', loaded: 0 })
-      try {
-        await client.upload(bindle.id, label, body, { ...operation, signal: inner })
-        onProgress?.({ type: 'blob', descriptor, status: 'done', loaded: label.size })
-      } catch (error) {
-        inner.throwIfAborted()
-        if (!isAmbiguous(error)) throw error
-        failures.set(label.sha256, error)
-      }
-    },
-    signal,
-  )
-  if (failures.size > 0) await settle(client, bindle, failures, options)
-  return { invoice, uploaded: missing.length }
+  for (const label of labels) report(label, wanted.has(label.sha256) ? 'waiting' : 'exists')
+
+  const tried = new Map<string, unknown>()
+  const send = async (label: Label, inner: AbortSignal): Promise<void> => {
+    const content = bindle.parcels.get(label.sha256) as Uint8Array | Content
+    const during = { ...operation, signal: inner }
+    const body = await checked(content, descriptorOf(label), during)
+    report(label, 'active')
+    try {
+      await client.upload(bindle.id, label, body, during)
+      tried.set(label.sha256, undefined)
+      report(label, 'done')
+    } catch (error) {
+      inner.throwIfAborted()
+      if (!isAmbiguous(error)) throw error
+      tried.set(label.sha256, error)
+    }
+  }
+  // Its list of the missing counts, and nothing else: a server where an upload once broke off takes
+  // an invoice for complete that isn't.
+  for (let isSure = resumed; ; isSure = true) {
+    const next = labels.filter(({ sha256 }) => wanted.has(sha256) && !tried.has(sha256))
+    if (next.length === 0 && isSure) break
+    assertInHand(next, bindle)
+    await forEachBounded(next, concurrency, send, signal)
+    wanted = shasOf(await client.missing(bindle.id, operation))
+  }
+  assertNothingLost(wanted, tried, bindle)
+  // What was in doubt has arrived after all.
+  for (const label of labels) if (tried.get(label.sha256) !== undefined) report(label, 'exists')
+  return { invoice, uploaded: tried.size }
 }
 
 /** An answer may be lost after the upload was kept, and 409 may mean that another one is at it. */
@@ -100,38 +100,28 @@ function isAmbiguous(error: unknown): boolean {
   )
 }
 
-/** What came of the uploads that are in doubt: only the server's list of the missing can tell. */
-async function settle(
-  client: BindleClient,
-  bindle: StandaloneBindle,
-  failures: ReadonlyMap<string, unknown>,
-  options: PushStandaloneOptions,
-): Promise<void> {
-  const missing = await client.missing(
-    bindle.id,
-    options.signal === undefined ? {} : { signal: options.signal },
-  )
-  const absent = new Set(missing.map((label) => label.sha256))
-  for (const label of uniqueLabels(bindle.invoice)) {
-    if (failures.has(label.sha256) && !absent.has(label.sha256)) {
-      options.onProgress?.({
-        type: 'blob',
-        descriptor: descriptorOf(label),
-        status: 'exists',
-        loaded: label.size,
-      })
-    }
-  }
-  const lost = [...failures].filter(([sha256]) => absent.has(sha256))
+/** @throws for the parcels that the server lacks though they were sent, or refuses. */
+function assertNothingLost(
+  missing: ReadonlySet<string>,
+  tried: ReadonlyMap<string, unknown>,
+  { id }: StandaloneBindle,
+): void {
+  const lost = [...tried].filter(([sha256]) => missing.has(sha256))
   if (lost.length === 0) return
+  const [, cause] = lost[0] ?? []
   const refused = lost
     .filter(([, error]) => isSpindleError(error) && error.code === 'ERR_CONFLICT')
     .map(([sha256]) => sha256)
-  if (refused.length === 0) throw lost[0]?.[1]
+  if (refused.length > 0)
+    throw new SpindleError(
+      'ERR_CONFLICT',
+      `the server lacks ${refused.join(', ')} of ${id}, yet refuses the upload as already there: another push is at it, or an earlier one broke off and left its mark. Try again in a while; if it stays so, only the server's operator can remove the empty folder of that parcel. Another version would not help`,
+      { cause },
+    )
+  if (cause !== undefined) throw cause
   throw new SpindleError(
-    'ERR_CONFLICT',
-    `the server lacks ${refused.join(', ')} of ${bindle.id}, yet refuses the upload as already there: another push is at it, or an earlier one broke off and left its mark. Try again in a while; if it stays so, only the server's operator can remove the empty folder of that parcel. Another version would not help`,
-    { cause: lost[0]?.[1] },
+    'ERR_RESPONSE',
+    `the server took ${lost.map(([sha256]) => sha256).join(', ')} of ${id}, and lacks it all the same: try again, or ask its operator`,
   )
 }
 
@@ -139,16 +129,26 @@ async function createOrResume(
   client: BindleClient,
   bindle: StandaloneBindle,
   operation: OperationOptions,
-): Promise<{ invoice: Invoice; missing: readonly Label[] }> {
+): Promise<{ invoice: Invoice; resumed: boolean; missing: readonly Label[] }> {
   try {
-    return await client.create(bindle.invoice, operation)
+    const { invoice, missing } = await client.create(bindle.invoice, operation)
+    if (!isSame(invoice, bindle))
+      throw new SpindleError(
+        'ERR_CONTENT_INVALID',
+        `the server answers with another invoice than that of ${bindle.id}`,
+      )
+    return { invoice, resumed: false, missing }
   } catch (error) {
     operation.signal?.throwIfAborted()
     // A lost answer, a race, or a server that can't say 409 for what it has signed itself.
     const stored = await storedInvoice(client, bindle.id, operation)
     if (stored === undefined) throw error
     assertSame(stored, bindle, error)
-    return { invoice: stored, missing: await client.missing(bindle.id, operation) }
+    return {
+      invoice: stored,
+      resumed: true,
+      missing: await client.missing(bindle.id, operation),
+    }
   }
 }
 
@@ -172,17 +172,25 @@ function assertSame(stored: Invoice, bindle: StandaloneBindle, cause: unknown): 
       `${bindle.id} was yanked on the server, and can't come back: give the application another version`,
       { cause },
     )
-  const shas = (invoice: Invoice): string =>
-    (invoice.parcel ?? []).map((parcel) => parcel.label.sha256).join()
-  const same =
-    String(createBindleId(stored.bindle.name, stored.bindle.version)) === String(bindle.id) &&
-    shas(stored) === shas(bindle.invoice)
-  if (!same)
+  if (!isSame(stored, bindle))
     throw new SpindleError(
       'ERR_CONFLICT',
       `Bindle ${bindle.id} already exists on the server with other content; bindles never change: give the application another version, or build metadata of its own`,
       { cause },
     )
+}
+
+/** What signatures cover, and what makes two invoices one. */
+function isSame(stored: Invoice, { id, invoice }: StandaloneBindle): boolean {
+  const shas = ({ parcel = [] }: Invoice): string => parcel.map(({ label }) => label.sha256).join()
+  return (
+    String(createBindleId(stored.bindle.name, stored.bindle.version)) === String(id) &&
+    shas(stored) === shas(invoice)
+  )
+}
+
+function shasOf(labels: readonly Label[]): Set<string> {
+  return new Set(labels.map(({ sha256 }) => sha256))
 }
 
 function uniqueLabels(invoice: Invoice): Label[] {

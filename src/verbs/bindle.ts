@@ -50,6 +50,7 @@ export {
   type OidcTokens,
   parseTokenFile,
 } from '../bindle/oidc.ts'
+export { openBindle } from '../bindle/open-bindle.ts'
 export {
   pushStandalone,
   type PushStandaloneOptions,

@@ -19,7 +19,11 @@ export interface MigrateBindleResult {
   readonly id: BindleId
   /** Name and digest: what to hand on. */
   readonly reference: string
+  /** What names it there, unless that is its digest. */
+  readonly tag?: string
   readonly descriptor: Descriptor
+  /** `exists` when it had arrived before, `planned` when nothing was written, as with `dryRun`. */
+  readonly status: 'migrated' | 'exists' | 'planned'
 }
 
 /**
@@ -44,13 +48,16 @@ export async function migrateBindle(
   const { packed, invoice } = await packBindle(from, options)
   const { name, version } = invoice.bindle
   const { store, ref, reference } = openLocation(withTag(to, version), options)
-  if (options.dryRun !== true && !(await isThere(store, ref, packed.descriptor, options)))
+  const exists = await isThere(store, ref, packed.descriptor, options)
+  if (!exists && options.dryRun !== true)
     await copyGraph(packed.store, store, packed.descriptor, { ...options, tag: ref })
   const place = reference === undefined ? ref : `${reference.registry}/${reference.repository}`
   return {
     id: createBindleId(name, version),
     reference: `${place}@${packed.descriptor.digest}`,
+    ...(ref.startsWith('sha256:') ? {} : { tag: ref }),
     descriptor: packed.descriptor,
+    status: exists ? 'exists' : options.dryRun === true ? 'planned' : 'migrated',
   }
 }
 

@@ -2,9 +2,10 @@ import type { BindleClient } from '../bindle/client.ts'
 import type { BindleId } from '../bindle/id.ts'
 import type { Invoice, Label } from '../bindle/invoice.ts'
 import type { Keyring } from '../bindle/keyring.ts'
+import { openBindle } from '../bindle/open-bindle.ts'
 import { verifyInvoice, type VerifyInvoiceOptions } from '../bindle/signature.ts'
 import type { StandaloneBindle } from '../bindle/standalone.ts'
-import { chunksOf, openStream } from '../bytes/stream.ts'
+import { openStream } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 import { bindleToLock } from '../spin/from-bindle.ts'
 import { packApp, type PackedApp, type PackOptions } from '../spin/pack.ts'
@@ -51,11 +52,12 @@ export async function packBindle(
   from: BindleSource,
   options: PullBindleOptions & Pick<PackOptions, 'annotations'> = {},
 ): Promise<{ packed: PackedApp; invoice: Invoice }> {
-  const invoice = 'client' in from ? await from.client.invoice(from.id, options) : from.invoice
+  const bindle = 'client' in from ? await openBindle(from.client, from.id, options) : from
+  const { invoice } = bindle
   if (options.verify !== undefined)
     await verifyInvoice(invoice, options.verify.keyring, options.verify)
   options.onProgress?.(planOf(invoice))
-  const lock = await bindleToLock(invoice, (label) => openParcel(from, label, options), options)
+  const lock = await bindleToLock(invoice, (label) => parcelOf(bindle, label), options)
   return {
     packed: await packApp(lock, {
       ...signalOf(options),
@@ -88,60 +90,14 @@ function annotationsOf({ bindle, signature }: Invoice): Record<string, string> {
   }
 }
 
-function openParcel(from: BindleSource, label: Label, options: OperationOptions): Content {
-  if (!('client' in from)) {
-    const content = from.parcels.get(label.sha256)
-    if (content === undefined)
-      throw new SpindleError(
-        'ERR_FILE_MISSING',
-        `the standalone bindle ${from.id} lacks the parcel ${label.sha256} (${label.name}): prepare it anew`,
-      )
-    return { size: label.size, stream: () => openStream(content) }
-  }
-  const { client, id } = from
-  const report = (status: 'active' | 'done', loaded: number): void =>
-    options.onProgress?.({
-      type: 'blob',
-      descriptor: {
-        mediaType: label.mediaType,
-        digest: `sha256:${label.sha256}`,
-        size: label.size,
-      },
-      status,
-      loaded,
-    })
-  return {
-    size: label.size,
-    stream() {
-      let loaded = 0
-      let chunks: AsyncGenerator<Uint8Array> | undefined
-      return new ReadableStream<Uint8Array>(
-        {
-          async pull(controller) {
-            try {
-              if (chunks === undefined) {
-                report('active', 0)
-                chunks = chunksOf(await client.parcel(id, label, signalOf(options)), options.signal)
-              }
-              const { done, value } = await chunks.next()
-              if (done === true) {
-                report('done', label.size)
-                controller.close()
-              } else {
-                loaded += value.length
-                if (loaded < label.size) report('active', loaded)
-                controller.enqueue(value)
-              }
-            } catch (error) {
-              controller.error(error)
-            }
-          },
-          cancel: async () => void (await chunks?.return(undefined)),
-        },
-        { highWaterMark: 0 },
-      )
-    },
-  }
+function parcelOf({ id, parcels }: StandaloneBindle, { sha256, name, size }: Label): Content {
+  const content = parcels.get(sha256)
+  if (content === undefined)
+    throw new SpindleError(
+      'ERR_FILE_MISSING',
+      `the standalone bindle ${id} lacks the parcel ${sha256} (${name}): prepare it anew`,
+    )
+  return { size, stream: () => openStream(content) }
 }
 
 function signalOf({ signal, createHasher }: OperationOptions): OperationOptions {

@@ -2,34 +2,16 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { concat } from '../../src/bytes/stream.ts'
 import { writeTar } from '../../src/bytes/tar.ts'
-import { digestOf, hexOf } from '../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { canonicalName, createBindleId, parseBindleId } from '../../src/bindle/id.ts'
-import type { Invoice } from '../../src/bindle/invoice.ts'
+import { canonicalName, parseBindleId } from '../../src/bindle/id.ts'
 import {
   formatStandalone,
   packStandalone,
   parseStandalone,
-  type StandaloneBindle,
   unpackStandalone,
 } from '../../src/bindle/standalone.ts'
+import { bindleOf } from './small-bindle.ts'
 
-async function bindleOf(texts: readonly string[]): Promise<StandaloneBindle> {
-  const parcels = new Map<string, Uint8Array>()
-  const labels = []
-  for (const text of texts) {
-    const bytes = encodeUtf8(text)
-    const sha256 = hexOf(await digestOf(bytes))
-    parcels.set(sha256, bytes)
-    labels.push({ sha256, mediaType: 'text/plain', name: `${text}.txt`, size: bytes.length })
-  }
-  const invoice: Invoice = {
-    bindleVersion: '1.0.0',
-    bindle: { name: 'team/app', version: '1.0.0' },
-    parcel: labels.map((label) => ({ label })),
-  }
-  return { id: createBindleId('team/app', '1.0.0'), invoice, parcels }
-}
 const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> => {
   const all: Uint8Array[] = []
   for await (const chunk of chunks) all.push(chunk)

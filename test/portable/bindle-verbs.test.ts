@@ -222,7 +222,11 @@ describe('moving to a registry', () => {
     expect([...(await app.files('web')).keys()]).toHaveLength(3)
     requests.length = 0
     const again = await migrateBindle(from, 'registry.test/team/hello', { fetch })
-    expect({ ...again, id: String(again.id) }).toEqual({ ...moved, id: String(moved.id) })
+    expect({ ...again, id: String(again.id) }).toEqual({
+      ...moved,
+      status: 'exists',
+      id: String(moved.id),
+    })
     expect(writes(requests)).toEqual([])
   })
 
@@ -268,11 +272,11 @@ describe('moving to a registry', () => {
     const move = async (dryRun: boolean): Promise<string[]> => {
       const moved: string[] = []
       const from = { client, name: 'hello' }
-      for await (const { id, reference } of migrateBindles(from, 'registry.test/a/b', {
+      for await (const { id, reference, status } of migrateBindles(from, 'registry.test/a/b', {
         fetch,
         dryRun,
       }))
-        moved.push(`${id} ${reference}`)
+        moved.push(`${id} ${reference} ${status}`)
       return moved
     }
     const planned = await move(true)
@@ -283,7 +287,10 @@ describe('moving to a registry', () => {
       'hello/1.3.0-rc.1',
       'hello/1.10.0',
     ])
-    expect(await move(false)).toEqual(planned)
+    const as = (status: string): string[] => planned.map((line) => line.replace('planned', status))
+    expect(await move(false)).toEqual(as('migrated'))
+    expect(await move(false)).toEqual(as('exists'))
+    expect(await move(true)).toEqual(as('exists'))
     const tags = (await (
       await fetch(new Request('https://registry.test/v2/a/b/tags/list'))
     ).json()) as { tags: string[] }

@@ -1,51 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { type BindleClient, createBindleClient } from '../../../src/bindle/client.ts'
-import { createBindleId } from '../../../src/bindle/id.ts'
-import type { Invoice, Label } from '../../../src/bindle/invoice.ts'
+import { createBindleClient } from '../../../src/bindle/client.ts'
+import { orderedInvoice } from '../../../src/bindle/invoice.ts'
+import { formatToml } from '../../../src/bindle/toml.ts'
+import { openBindle } from '../../../src/bindle/open-bindle.ts'
 import { pushStandalone } from '../../../src/bindle/push-standalone.ts'
-import type { StandaloneBindle } from '../../../src/bindle/standalone.ts'
-import { digestOf, hexOf } from '../../../src/bytes/digest.ts'
 import { readBounded } from '../../../src/bytes/stream.ts'
 import { decodeUtf8Lossy, encodeUtf8 } from '../../../src/bytes/text.ts'
 import { authorizeBindleBasic } from '../../../src/serve/bindle/authorize.ts'
 import { createBindleHandler } from '../../../src/serve/bindle/handler.ts'
-import type { FetchHandler, TransferEvent } from '../../../src/types.ts'
-
-const SERVER = 'http://localhost:8080/v1'
-const NO_RETRY = { retry: false } as const
-
-async function bindleOf(texts: readonly string[], version = '1.0.0'): Promise<StandaloneBindle> {
-  const parcels = new Map<string, Uint8Array>()
-  const labels: Label[] = []
-  for (const text of texts) {
-    const bytes = encodeUtf8(text)
-    const sha256 = hexOf(await digestOf(bytes))
-    parcels.set(sha256, bytes)
-    labels.push({
-      sha256,
-      mediaType: 'text/plain',
-      name: `${text.slice(0, 20)}.txt`,
-      size: bytes.length,
-    })
-  }
-  const invoice: Invoice = {
-    bindleVersion: '1.0.0',
-    bindle: { name: 'team/app', version },
-    parcel: labels.map((label) => ({ label })),
-  }
-  return { id: createBindleId('team/app', version), invoice, parcels }
-}
-/** Lets a test answer in the server's place. */
-function between(
-  handler: FetchHandler,
-  answer: (request: Request) => Promise<Response | undefined> | Response | undefined,
-): FetchHandler {
-  return { fetch: async (request) => (await answer(request)) ?? handler.fetch(request) }
-}
-const clientOf = (handler: FetchHandler, more: object = NO_RETRY): BindleClient =>
-  createBindleClient(SERVER, { fetch: handler.fetch, ...more })
-const toml = (status: number, text: string): Response =>
-  new Response(text, { status, headers: { 'content-type': 'application/toml' } })
+import type { TransferEvent } from '../../../src/types.ts'
+import { between, bindleOf, clientOf, NO_RETRY, SERVER, toml } from '../../bindle/small-bindle.ts'
 
 describe('the Bindle client', () => {
   it('pushes, reads, queries and yanks', async () => {
@@ -275,6 +239,33 @@ describe('pushing a bindle', () => {
     expect(error).toMatchObject({
       code: 'ERR_CONFLICT',
       message: expect.stringContaining(bindle.invoice.parcel![0]!.label.sha256),
+    })
+  })
+
+  it('takes no invoice for complete that the server itself says is not', async () => {
+    const handler = createBindleHandler()
+    const bindle = await bindleOf(['red', 'green'])
+    // As the reference server, which counts the folder that a broken upload left for the parcel.
+    const server = between(handler, async (request) => {
+      if (request.method !== 'POST') return undefined
+      if (request.url.includes('@')) return toml(409, 'error = "resource already exists"')
+      await handler.fetch(request)
+      return toml(201, decodeUtf8Lossy(formatToml({ invoice: orderedInvoice(bindle.invoice) })))
+    })
+    await expect(pushStandalone(clientOf(server), bindle)).rejects.toMatchObject({
+      code: 'ERR_CONFLICT',
+      message: expect.stringContaining('Another version would not help'),
+    })
+  })
+
+  it('goes from one server to another, each parcel through no more than memory', async () => {
+    const from = clientOf(createBindleHandler())
+    const to = clientOf(createBindleHandler())
+    const bindle = await bindleOf(['red', 'green'])
+    await pushStandalone(from, bindle)
+    expect(await pushStandalone(to, await openBindle(from, bindle.id))).toMatchObject({
+      uploaded: 2,
+      invoice: bindle.invoice,
     })
   })
 
