@@ -8,6 +8,7 @@ export default defineConfig({
     app: 'src/spin/index.ts',
     'app-worker': 'src/node/app-worker.ts',
     bindle: 'src/verbs/bindle.ts',
+    'bindle-server': 'src/node/cli/bindle-server.ts',
     cli: 'src/node/cli/main.ts',
     copy: 'src/verbs/copy.ts',
     'cosign-key': 'src/trust/cosign-key.ts',

@@ -34,6 +34,13 @@ export function configFolder({ env, home, platform }: Environment): string {
   return absolute(env['XDG_CONFIG_HOME']) ?? join(home, '.config')
 }
 
+/** Where programs keep what their user made, as Bindle's `dirs` library has it. */
+export function dataFolder({ env, home, platform }: Environment): string {
+  if (platform === 'darwin') return join(home, 'Library', 'Application Support')
+  if (platform === 'win32') return nonEmpty(env['APPDATA']) ?? join(home, 'AppData', 'Roaming')
+  return absolute(env['XDG_DATA_HOME']) ?? join(home, '.local', 'share')
+}
+
 /** Where programs keep what can be made again, as Spin's `dirs` library has it. */
 export function cacheFolder({ env, home, platform }: Environment): string {
   if (platform === 'darwin') return join(home, 'Library', 'Caches')

@@ -4,6 +4,7 @@ export { createDockerKeychain, createPodmanKeychain } from './docker-keychain.ts
 export type { EnvironmentOptions } from './environment.ts'
 export { createFileStorage, type FileStorageOptions } from './file-storage.ts'
 export { createNodeHasher } from './hasher.ts'
+export { readHtpasswd } from './htpasswd.ts'
 export { fetchIdentityToken, type IdentityTokenOptions } from './identity-token.ts'
 export { createNodeKeychain, type NodeKeychainOptions } from './keychain.ts'
 export { openLayoutDirectory } from './layout-directory.ts'
@@ -11,3 +12,4 @@ export { CLOSE_GRACE, IDLE_TIMEOUT, listen, type Listener, type ListenOptions } 
 export { createLoginFile, type LoginFile } from './login-file.ts'
 export { createPullCache } from './pull-cache.ts'
 export { resolveHost } from './resolve-host.ts'
+export { writeDirectory } from './write-directory.ts'

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
+import type { BindleId } from '../../bindle/id.ts'
 import { parseReference } from '../../oci/reference.ts'
 import type { App } from '../../spin/app.ts'
 import { loadApp } from '../../spin/load-app.ts'
@@ -15,7 +16,7 @@ export interface SourceFlags {
   readonly file?: string
   readonly fromFile?: string
   readonly fromRegistry?: Reference
-  readonly bindle?: string
+  readonly bindle?: BindleId
 }
 
 /** Where an application is. */
@@ -23,7 +24,7 @@ export type AppPlace =
   | { readonly kind: 'folder'; readonly place: ManifestPlace }
   | { readonly kind: 'wasm'; readonly path: string }
   | { readonly kind: 'registry'; readonly reference: Reference }
-  | { readonly kind: 'bindle'; readonly id: string }
+  | { readonly kind: 'bindle'; readonly id: BindleId }
 
 /** Finds out what is meant, as `spin up` does: what is there as a file is one. */
 export async function findApp(cwd: string, flags: SourceFlags): Promise<AppPlace> {

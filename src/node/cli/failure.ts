@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { isSpindleError } from '../../errors.ts'
+import { isSpindleError, ResponseError, type SpindleError } from '../../errors.ts'
 import { type CliIo, Interrupted, UsageError } from './io.ts'
 import { paintFor, printable } from './text.ts'
 
@@ -55,16 +55,23 @@ function hintFor(error: unknown): string | undefined {
   const found = withCode(error)
   if (found === undefined) return undefined
   const { code, message } = found
+  if (code === 'ERR_UNAUTHORIZED' && found instanceof ResponseError && isOfBindle(found.url)) {
+    return 'give BINDLE_USERNAME and BINDLE_PASSWORD, or log in with "spindle bindle login"'
+  }
   if (code === 'ERR_UNAUTHORIZED' && !message.includes('registry login')) {
     return 'log in with "spindle registry login HOST"; logins of Docker and podman are used too'
   }
   if (code === 'ERR_NETWORK') {
-    return 'a registry without https needs --insecure; a certificate authority of your own goes into NODE_EXTRA_CA_CERTS'
+    return 'a server without https needs --insecure; a certificate authority of your own goes into NODE_EXTRA_CA_CERTS'
   }
   return undefined
 }
 
-function withCode(error: unknown): { code: string; message: string } | undefined {
+function isOfBindle(url: string): boolean {
+  return /\/(?:_[iqr]|bindle-keys|login)(?:[/?]|$)/.test(url)
+}
+
+function withCode(error: unknown): SpindleError | undefined {
   for (let current = error, depth = 0; depth < MAX_CAUSES && current instanceof Error; depth++) {
     if (isSpindleError(current)) return current
     current = current.cause

@@ -1,30 +1,5 @@
 #!/usr/bin/env node
 import process from 'node:process'
-import { readEnvironment } from '../environment.ts'
-import { Interrupted } from './io.ts'
-import { runCli } from './program.ts'
+import { runProcess } from './run-process.ts'
 
-const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    const reason = new Interrupted(signal)
-    // Whoever asks a second time doesn't want to wait for the end of what is under way.
-    if (stop.signal.aborted) process.exit(reason.exitCode)
-    stop.abort(reason)
-  })
-}
-// `spindle registry tags … | head -1`: the reader has what it wanted.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-})
-
-process.exitCode = await runCli(process.argv.slice(2), {
-  ...readEnvironment(),
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  cwd: process.cwd(),
-  signal: stop.signal,
-  worker: new URL('./app-worker.js', import.meta.url),
-})
+await runProcess(process.argv.slice(2))

@@ -1,5 +1,7 @@
 import { Command } from 'commander'
 import { addGenerateKeyPairCommand } from './commands/generate-key-pair.ts'
+import { addBindleCommand } from './commands/bindle.ts'
+import { addBindleServerCommand } from './commands/bindle-server.ts'
 import { addRegistryCommand } from './commands/registry.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addSignCommand } from './commands/sign.ts'
@@ -36,7 +38,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
 export function createProgram(io: CliIo): Command {
   const program = new Command('spindle')
     .description(
-      'Packages, pushes, pulls, signs, verifies and runs Spin (WebAssembly) applications over OCI registries.',
+      'Packages, pushes, pulls, signs, verifies and runs Spin (WebAssembly) applications over OCI registries and Bindle servers.',
     )
     .version(readVersion(), '-V, --version', 'say which version this is')
     .helpOption('-h, --help', 'say how to use it')
@@ -50,7 +52,9 @@ export function createProgram(io: CliIo): Command {
       getErrHasColors: () => hasColor(io.stderr, io.env),
     })
   addRegistryCommand(program, io)
+  addBindleCommand(program, io)
   addServeCommand(program, io)
+  addBindleServerCommand(program, io)
   addUpCommand(program, io)
   addSignCommand(program, io)
   addVerifyCommand(program, io)

@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path'
-import { createBindleClient } from '../../bindle/client.ts'
 import { createAppHandler } from '../../run/app-handler.ts'
 import { runAppOf } from '../../run/run-app.ts'
 import type { App } from '../../spin/app.ts'
@@ -9,11 +8,13 @@ import type { FetchHandler } from '../../types.ts'
 import { pull } from '../../verbs/pull.ts'
 import { pullBindle } from '../../verbs/pull-bindle.ts'
 import { listen } from '../listen.ts'
+import { createNodeHasher } from '../hasher.ts'
 import { createPullCache } from '../pull-cache.ts'
 import { createWorkerHandler } from '../run-in-worker.ts'
 import { type AppPlace, loadWasmApp } from './app-source.ts'
 import { readVariables } from './app-variables.ts'
 import { type Address, addressOption } from './arguments.ts'
+import { type BindleServerFlags, bindleClient } from './bindle-remote.ts'
 import { createComponentLogs } from './component-logs.ts'
 import { CommandError, type CliIo, UsageError } from './io.ts'
 import { loadLocalApp, type LocalFlags } from './local-app.ts'
@@ -26,12 +27,11 @@ import { readVerifier } from './verifier.ts'
 import { watchFolder } from './watch-folder.ts'
 
 /** Flags of `up` and `registry run`. */
-export interface RunFlags extends RemoteFlags, LocalFlags, PolicyFlags {
+export interface RunFlags extends RemoteFlags, LocalFlags, PolicyFlags, BindleServerFlags {
   readonly listen?: Address
   readonly env?: ReadonlyMap<string, string>
   readonly variable?: readonly string[]
   readonly componentId?: readonly string[]
-  readonly bindleServer?: string
   readonly quiet?: boolean
   readonly logDir?: string
   /** Milliseconds. */
@@ -124,24 +124,15 @@ async function openApp(
       return result
     }
     case 'bindle': {
-      const server = flags.bindleServer ?? io.env['BINDLE_URL']
-      if (server === undefined || server === '')
-        throw new UsageError('name the server with --bindle-server URL, or in BINDLE_URL')
-      const url = bindleUrl(server)
-      const client = createBindleClient(url, {
-        ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
-        ...(flags.insecure === true ? { insecure: [url.host] } : {}),
-      })
-      return pullBindle({ client, id: place.id }, { signal: io.signal })
+      const client = await bindleClient(flags, io, output)
+      const { result } = await withProgress(io, 'Pulling', (onProgress) =>
+        pullBindle(
+          { client, id: place.id },
+          { signal: io.signal, createHasher: createNodeHasher, onProgress },
+        ),
+      )
+      return result
     }
-  }
-}
-
-function bindleUrl(text: string): URL {
-  try {
-    return new URL(text)
-  } catch {
-    throw new UsageError('--bindle-server is a URL, as in https://bindle.example/v1')
   }
 }
 

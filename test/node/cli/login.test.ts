@@ -70,7 +70,7 @@ it('a registry that cannot be reached keeps no login', async () => {
   )
   expect(code).toBe(1)
   expect(stderr).toContain('cannot authenticate as ann to registry registry.test')
-  expect(stderr).toContain('hint: a registry without https needs --insecure')
+  expect(stderr).toContain('hint: a server without https needs --insecure')
   expect(existsSync(session.path(FILE))).toBe(false)
 }, 20_000)
 

@@ -4,10 +4,10 @@ import { createRegistryHandler } from '../../../serve/registry/handler.ts'
 import { createMemoryStorage } from '../../../serve/storage/memory.ts'
 import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
-import { listen } from '../../listen.ts'
 import { type Address, addressOption } from '../arguments.ts'
-import { CommandError, type CliIo } from '../io.ts'
+import type { CliIo } from '../io.ts'
 import { createOutput } from '../output.ts'
+import { isLocal, serveUntilStopped } from '../serve-until-stopped.ts'
 
 interface ServeFlags {
   readonly address?: Address
@@ -54,20 +54,12 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     createHasher: createNodeHasher,
     onError: (error) => output.warn(error instanceof Error ? error.message : String(error)),
   })
-  const { host, port } = flags.address ?? DEFAULT_ADDRESS
-  const listener = await listen(handler, { host, port }).catch((cause: unknown) => {
-    throw new CommandError(`can't listen on ${host}:${port}; name another with --address`, {
-      cause,
-    })
+  const address = flags.address ?? DEFAULT_ADDRESS
+  await serveUntilStopped(handler, address, io, (url) => {
+    if (!isLocal(address) && flags.readOnly !== true) {
+      output.warn(`whoever reaches ${url} may push and delete; it asks for no password`)
+    }
+    output.line(`Serving an OCI registry on ${url}`)
+    output.json({ url })
   })
-  if (!/^(?:127\.|localhost$|::1$)/.test(host) && flags.readOnly !== true) {
-    output.warn(`whoever reaches ${listener.url} may push and delete; it asks for no password`)
-  }
-  output.line(`Serving an OCI registry on ${listener.url}`)
-  output.json({ url: listener.url })
-  await new Promise<void>((done) => {
-    if (io.signal.aborted) done()
-    io.signal.addEventListener('abort', () => done(), { once: true })
-  })
-  await listener.close()
 }

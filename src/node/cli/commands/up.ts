@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { findApp, type SourceFlags } from '../app-source.ts'
 import { referenceArgument } from '../arguments.ts'
+import { idArgument } from '../bindle-remote.ts'
 import type { CliIo } from '../io.ts'
 import { runApp, type RunFlags } from '../run-app.ts'
 import { addRunOptions } from '../run-flags.ts'
@@ -25,7 +26,7 @@ export function addUpCommand(program: Command, io: CliIo): void {
     .addOption(new Option('--file <source>', 'the same as --from').hideHelp())
     .option('--from-file <path>', 'as --from, and surely a file or folder')
     .option('--from-registry <reference>', 'as --from, and surely a reference', referenceArgument)
-    .option('--bindle <id>', 'a bindle, as in ann/hello/1.0.0')
+    .option('-b, --bindle <id>', 'a bindle, as in ann/hello/1.0.0', idArgument)
     .option('--bindle-server <url>', 'the Bindle server (default: BINDLE_URL)')
     .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
     .option('--profile <name>', 'build profile to apply')

@@ -1,0 +1,54 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { isBuild } from '../../bindle/semver.ts'
+import type { StandaloneBindle } from '../../bindle/standalone.ts'
+import { appToBindle } from '../../spin/to-bindle.ts'
+import { createNodeHasher } from '../hasher.ts'
+import { findManifest } from './find-manifest.ts'
+import type { CliIo } from './io.ts'
+import { loadLocalApp, type LocalFlags } from './local-app.ts'
+import type { Output } from './output.ts'
+
+/** Flags of what makes a bindle of an application; their names are Spin's. */
+export interface BindleAppFlags extends LocalFlags {
+  readonly file?: string
+  readonly from?: string
+  readonly buildinfo?: string
+}
+
+export function addBindleAppOptions(command: Command): Command {
+  return command
+    .option('-f, --file <path>', 'the application: its manifest, or the folder with a spin.toml')
+    .addOption(new Option('--from <path>', 'the same').hideHelp())
+    .option(
+      '--buildinfo <text>',
+      'build metadata for the version, which becomes VERSION+TEXT',
+      buildInfoOption,
+    )
+    .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
+    .option('--profile <name>', 'build profile to apply')
+    .option(
+      '--cache-dir <folder>',
+      "keep components that are downloaded here (default: Spin's cache)",
+    )
+}
+
+function buildInfoOption(text: string): string {
+  if (text === '' || !isBuild(text))
+    throw new InvalidArgumentError('Write letters, digits and "-", joined by ".".')
+  return text
+}
+
+export async function loadBindle(
+  flags: BindleAppFlags,
+  io: CliIo,
+  output: Output,
+): Promise<StandaloneBindle> {
+  const place = await findManifest(io.cwd, flags.file ?? flags.from)
+  const app = await loadLocalApp(place, flags, io, output)
+  output.warnOf(app.warnings)
+  return appToBindle(app, {
+    createHasher: createNodeHasher,
+    signal: io.signal,
+    ...(flags.buildinfo === undefined ? {} : { buildInfo: flags.buildinfo }),
+  })
+}

@@ -1,0 +1,68 @@
+import { realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { canonicalName } from '../../../bindle/id.ts'
+import { formatStandalone, packStandalone } from '../../../bindle/standalone.ts'
+import { signInvoice } from '../../../bindle/signature.ts'
+import { streamFrom } from '../../../bytes/generate.ts'
+import { writeDirectory } from '../../write-directory.ts'
+import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../bindle-app.ts'
+import { addSignOptions, type SignFlags, signerOf } from '../bindle-files.ts'
+import type { CliIo } from '../io.ts'
+import { createOutput } from '../output.ts'
+
+interface PrepareFlags extends BindleAppFlags, SignFlags {
+  readonly stagingDir: string
+  readonly tarball?: boolean
+  readonly json?: boolean
+}
+
+const EXAMPLE = `
+The folder gets one that is named by the SHA-256 of the id, with invoice.toml and parcels/, or with
+--tarball a .tar.gz of that: "bindle push -p" takes both. It is signed with --sign only.
+
+Example:
+  $ spindle bindle prepare --file spin.toml --staging-dir ./staging`
+
+export function addPrepareCommand(bindle: Command, io: CliIo): void {
+  const prepare = bindle
+    .command('prepare')
+    .description('make a standalone bindle of an application')
+    .requiredOption('-d, --staging-dir <folder>', 'where to')
+    .option('--tarball', 'one file in place of a folder')
+  addSignOptions(addBindleAppOptions(prepare))
+    .option('--json', 'answer with JSON on stdout')
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle bindle prepare --help" for how to use it.')
+    .action((flags: PrepareFlags) => runPrepare(flags, io))
+}
+
+async function runPrepare(flags: PrepareFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const signer =
+    flags.sign === true || flags.label !== undefined ? await signerOf(flags, io) : undefined
+  const made = await loadBindle(flags, io, output)
+  const invoice =
+    signer === undefined
+      ? made.invoice
+      : await signInvoice(made.invoice, signer.key, { role: 'creator', by: signer.by })
+  const bindle = { ...made, invoice }
+  const directory = resolve(io.cwd, flags.stagingDir)
+  const options = { signal: io.signal }
+  await writeDirectory(
+    directory,
+    flags.tarball === true
+      ? new Map([
+          [
+            `${await canonicalName(bindle.id)}.tar.gz`,
+            { size: 0, stream: () => streamFrom(packStandalone(bindle, options)) },
+          ],
+        ])
+      : await formatStandalone(bindle),
+    options,
+  )
+  const place = await realpath(directory)
+  output.line(`id:      ${bindle.id}`)
+  output.line(`command: bindle push -p ${place} ${bindle.id}`)
+  output.json({ id: String(bindle.id), directory: place })
+}

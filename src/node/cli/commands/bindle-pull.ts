@@ -1,0 +1,100 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { canonicalName, type BindleId } from '../../../bindle/id.ts'
+import { openBindle } from '../../../bindle/open-bindle.ts'
+import { verifyInvoice } from '../../../bindle/signature.ts'
+import { formatStandalone, packStandalone } from '../../../bindle/standalone.ts'
+import { streamFrom } from '../../../bytes/generate.ts'
+import type { OperationOptions } from '../../../types.ts'
+import { pullBindle } from '../../../verbs/pull-bindle.ts'
+import { createNodeHasher } from '../../hasher.ts'
+import { writeDirectory } from '../../write-directory.ts'
+import { addVerifyOptions, type VerifyFlags, verificationOf } from '../bindle-files.ts'
+import {
+  addBindleServerOptions,
+  bindleClient,
+  type BindleServerFlags,
+  idArgument,
+} from '../bindle-remote.ts'
+import { type CliIo, UsageError } from '../io.ts'
+import { createOutput } from '../output.ts'
+import { withProgress } from '../progress.ts'
+import { formatCount, formatSize } from '../text.ts'
+import { assertVacant, writeApp, type WrittenApp } from '../write-app.ts'
+
+interface PullFlags extends BindleServerFlags, VerifyFlags {
+  readonly output?: string
+  readonly export?: string
+  readonly tarball?: boolean
+}
+
+const EXAMPLE = `
+Everything is checked against the digests of the invoice; --verify asks who signed that.
+
+  --output ./hello    makes a new folder as "spindle registry pull" does: each component as ID.wasm,
+                      its files below assets/ID/
+  --export ./staging  the bindle as it is, in the form of "bindle prepare"; any bindle, not Spin's only
+
+Example:
+  $ spindle bindle pull --output ./hello ann/hello/1.0.0`
+
+export function addBindlePullCommand(bindle: Command, io: CliIo): void {
+  const pull = bindle
+    .command('pull')
+    .description('pull an application from a Bindle server')
+    .argument('<id>', 'what, as in ann/hello/1.0.0', idArgument)
+    .option('-o, --output <folder>', 'write the application into a new folder')
+    .option('-e, --export <folder>', 'write a standalone bindle into a folder')
+    .option('--tarball', 'with --export, one file in place of a folder')
+  addVerifyOptions(addBindleServerOptions(pull))
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle bindle pull --help" for how to use it.')
+    .action((id: BindleId, flags: PullFlags) => runPull(id, flags, io))
+}
+
+async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if ((flags.output === undefined) === (flags.export === undefined))
+    throw new UsageError('say where to: --output FOLDER for the application, or --export FOLDER')
+  const directory = resolve(io.cwd, flags.output ?? flags.export ?? '.')
+  // Before anything is fetched.
+  if (flags.output !== undefined) await assertVacant(directory)
+  const client = await bindleClient(flags, io, output)
+  const verify = await verificationOf(flags, io)
+  let written: WrittenApp | undefined
+  await withProgress(io, 'Pulling', async (onProgress) => {
+    const options: OperationOptions = {
+      createHasher: createNodeHasher,
+      signal: io.signal,
+      onProgress,
+    }
+    if (flags.export === undefined) {
+      const app = await pullBindle(
+        { client, id },
+        verify === undefined ? options : { ...options, verify },
+      )
+      written = await writeApp(app, directory, io.platform, options)
+      return
+    }
+    const bindle = await openBindle(client, id, options)
+    if (verify !== undefined) await verifyInvoice(bindle.invoice, verify.keyring, verify)
+    await writeDirectory(
+      directory,
+      flags.tarball === true
+        ? new Map([
+            [
+              `${await canonicalName(id)}.tar.gz`,
+              { size: 0, stream: () => streamFrom(packStandalone(bindle, options)) },
+            ],
+          ])
+        : await formatStandalone(bindle),
+      options,
+    )
+  })
+  output.line(`pulled: ${id}`)
+  if (written !== undefined)
+    output.note(
+      `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
+    )
+  output.json({ id: String(id), directory, ...written })
+}

@@ -1,0 +1,170 @@
+import { join, resolve } from 'node:path'
+import { type Command, InvalidArgumentError } from 'commander'
+import {
+  generateSecretKey,
+  type Keyring,
+  openSecretKey,
+  type SecretKeyEntry,
+  selectSecretKey,
+} from '../../../bindle/keyring.ts'
+import type { VerificationStrategy } from '../../../bindle/signature.ts'
+import { authorizeBindleBasic } from '../../../serve/bindle/authorize.ts'
+import { createBindleHandler } from '../../../serve/bindle/handler.ts'
+import { assertOrigins } from '../../../serve/cors.ts'
+import { dataFolder, nonEmpty } from '../../environment.ts'
+import { createFileStorage } from '../../file-storage.ts'
+import { createNodeHasher } from '../../hasher.ts'
+import { readHtpasswd } from '../../htpasswd.ts'
+import { type Address, addressOption } from '../arguments.ts'
+import {
+  readKeyringFile,
+  readSecretsFile,
+  strategyOption,
+  writeSecretsFile,
+} from '../bindle-files.ts'
+import { bindleFolder } from '../bindle-remote.ts'
+import { CommandError, type CliIo, UsageError } from '../io.ts'
+import { createOutput, type Output } from '../output.ts'
+import { isLocal, serveUntilStopped } from '../serve-until-stopped.ts'
+
+interface ServerFlags {
+  readonly address?: Address
+  readonly directory?: string
+  readonly keyring?: string
+  readonly signingKeys?: string
+  readonly strategy?: VerificationStrategy
+  readonly htpasswdFile?: string
+  readonly unauthenticated?: boolean
+  readonly cors?: readonly string[]
+  readonly readOnly?: boolean
+  readonly json?: boolean
+}
+
+const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 8080 }
+
+const EXAMPLE = `
+Also there as bindle-server, with the flags and variables of the program of that name. It signs what it
+takes as host, with a key that it makes when there is none. Without --keyring it takes invoices from
+everybody, signed or not, as Spin needs it; with one, only those whose signers are in it.
+
+Example:
+  $ spindle bindle-server --address 127.0.0.1:8000 --directory . --unauthenticated
+  $ BINDLE_URL=http://127.0.0.1:8000/v1 spindle bindle push --file spin.toml`
+
+export function addBindleServerCommand(program: Command, io: CliIo): void {
+  program
+    .command('bindle-server')
+    .description('run a Bindle server on this machine')
+    .option(
+      '-i, --address <host:port>',
+      'where to listen; port 0 is any free one (default: BINDLE_IP_ADDRESS_PORT, else 127.0.0.1:8080)',
+      addressOption,
+    )
+    .option(
+      '-d, --directory <folder>',
+      'where to keep bindles (default: BINDLE_DIRECTORY, else bindle in the folder for data)',
+    )
+    .option('-r, --keyring <file>', 'take invoices of these signers only (default: of everybody)')
+    .option(
+      '--strategy <name>',
+      'which signers must be known (default: BINDLE_VERIFICATION_STRATEGY, else GreedyVerification)',
+      strategyOption,
+    )
+    .option(
+      '--signing-keys <file>',
+      'keys to sign with as host (default: BINDLE_SIGNING_KEYS, else signing-keys.toml of Bindle)',
+    )
+    .option('--htpasswd-file <file>', 'users who may push and yank (default: BINDLE_HTPASSWD_FILE)')
+    .option('--unauthenticated', 'let everybody push and yank')
+    .option(
+      '--cors <origin>',
+      'let pages of this origin in; can be given more than once',
+      originOption,
+    )
+    .option('--read-only', 'refuse every push and yank')
+    .option('--json', 'answer with JSON on stdout: { url }')
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle bindle-server --help" for how to use it.')
+    .action((flags: ServerFlags) => runServer(flags, io))
+}
+
+function originOption(text: string, before: readonly string[] = []): readonly string[] {
+  try {
+    assertOrigins({ origins: [text] })
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+  return [...before, text]
+}
+
+async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const address =
+    flags.address ?? variable(io, 'BINDLE_IP_ADDRESS_PORT', addressOption) ?? DEFAULT_ADDRESS
+  const path = (given: string | undefined, name: string): string | undefined => {
+    const text = given ?? nonEmpty(io.env[name])
+    return text === undefined ? undefined : resolve(io.cwd, text)
+  }
+  const users = path(flags.htpasswdFile, 'BINDLE_HTPASSWD_FILE')
+  if ((users === undefined) !== (flags.unauthenticated === true))
+    throw new UsageError(
+      'say who may push: those of --htpasswd-file FILE, or everybody with --unauthenticated',
+    )
+  const directory = path(flags.directory, 'BINDLE_DIRECTORY') ?? join(dataFolder(io), 'bindle')
+  const strategy = flags.strategy ?? variable(io, 'BINDLE_VERIFICATION_STRATEGY', strategyOption)
+  const handler = createBindleHandler({
+    storage: createFileStorage(directory),
+    createHasher: createNodeHasher,
+    hostKey: await hostKeyOf(
+      path(flags.signingKeys, 'BINDLE_SIGNING_KEYS') ?? join(bindleFolder(io), 'signing-keys.toml'),
+      output,
+    ),
+    readOnly: flags.readOnly ?? false,
+    ...(flags.keyring === undefined
+      ? {}
+      : { keyring: await keyringOf(resolve(io.cwd, flags.keyring)) }),
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(users === undefined ? {} : { authorize: authorizeBindleBasic(await readHtpasswd(users)) }),
+    ...(flags.cors === undefined ? {} : { cors: { origins: flags.cors } }),
+  })
+  await serveUntilStopped(handler, address, io, (base) => {
+    const url = `${base}/v1`
+    if (!isLocal(address) && users === undefined && flags.readOnly !== true)
+      output.warn(`whoever reaches ${url} may push and yank; it asks for no password`)
+    output.line(`Serving a Bindle server on ${url}, with bindles in ${directory}`)
+    output.json({ url })
+  })
+}
+
+/** A variable's value, as the flag of that name reads it. */
+function variable<T>(io: CliIo, name: string, read: (text: string) => T): T | undefined {
+  const text = nonEmpty(io.env[name])
+  try {
+    return text === undefined ? undefined : read(text)
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) throw new UsageError(`${name}: ${error.message}`)
+    throw error
+  }
+}
+
+async function keyringOf(path: string): Promise<Keyring> {
+  const keyring = await readKeyringFile(path)
+  if (keyring.key.length === 0)
+    throw new CommandError(`there is no key in ${path}: nobody could push`)
+  return keyring
+}
+
+/** Made at the first start, as the reference server does, so that clients can know this server. */
+async function hostKeyOf(path: string, output: Output): Promise<SecretKeyEntry> {
+  const keys = await readSecretsFile(path)
+  const found = selectSecretKey(keys, 'host')
+  if (found === undefined) {
+    const made = await generateSecretKey('Default host key', ['host'])
+    await writeSecretsFile(path, { ...keys, key: [...keys.key, made] })
+    output.note(`Wrote a new key to sign with to ${path}`)
+    return made
+  }
+  // What is broken is said now, not at the first push.
+  await openSecretKey(found)
+  return found
+}

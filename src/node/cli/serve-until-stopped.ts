@@ -1,0 +1,29 @@
+import type { FetchHandler } from '../../types.ts'
+import { listen } from '../listen.ts'
+import type { Address } from './arguments.ts'
+import { CommandError, type CliIo } from './io.ts'
+
+/** Listens, says so, and serves until the user wants to stop. */
+export async function serveUntilStopped(
+  handler: FetchHandler,
+  { host, port }: Address,
+  io: CliIo,
+  onListening: (url: string) => void,
+): Promise<void> {
+  const listener = await listen(handler, { host, port }).catch((cause: unknown) => {
+    throw new CommandError(`can't listen on ${host}:${port}; name another with --address`, {
+      cause,
+    })
+  })
+  onListening(listener.url)
+  await new Promise<void>((done) => {
+    if (io.signal.aborted) done()
+    io.signal.addEventListener('abort', () => done(), { once: true })
+  })
+  await listener.close()
+}
+
+/** Whether only this machine reaches it. */
+export function isLocal({ host }: Address): boolean {
+  return /^(?:127\.|localhost$|::1$)/.test(host)
+}

@@ -1,0 +1,39 @@
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type BindleId, canonicalName } from '../../bindle/id.ts'
+import {
+  parseStandalone,
+  type StandaloneBindle,
+  unpackStandalone,
+} from '../../bindle/standalone.ts'
+import { contentOf, readDirectory } from '../directory.ts'
+import { CommandError, type CliIo } from './io.ts'
+
+/**
+ * Opens a standalone bindle where the `bindle` command looks for it: the tarball or folder of that
+ * id's name below `path`; or `path` itself.
+ */
+export async function openStandalone(
+  path: string,
+  id: BindleId,
+  io: CliIo,
+): Promise<StandaloneBindle> {
+  const place = resolve(io.cwd, path)
+  const found = await stat(place).catch(() => undefined)
+  if (found === undefined) throw new CommandError(`there is no file or folder "${path}"`)
+  const options = { signal: io.signal }
+  if (found.isFile())
+    return asked(await unpackStandalone(await contentOf(path, place), options), id)
+  const tarball = join(place, `${await canonicalName(id)}.tar.gz`)
+  if ((await stat(tarball).catch(() => undefined))?.isFile() === true)
+    return asked(await unpackStandalone(await contentOf(tarball, tarball), options), id)
+  const folder = join(place, await canonicalName(id))
+  const inside = (await stat(folder).catch(() => undefined))?.isDirectory() === true
+  return parseStandalone(await readDirectory(inside ? folder : place, options), id)
+}
+
+function asked(bindle: StandaloneBindle, id: BindleId): StandaloneBindle {
+  if (String(bindle.id) !== String(id))
+    throw new CommandError(`the standalone bindle is ${bindle.id}, not ${id}`)
+  return bindle
+}

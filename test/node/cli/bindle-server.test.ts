@@ -1,0 +1,111 @@
+import { readFileSync, statSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { createBindleClient } from '../../../src/bindle/client.ts'
+import {
+  exportPublicKey,
+  formatKeyring,
+  generateSecretKey,
+  openSecretKey,
+} from '../../../src/bindle/keyring.ts'
+import { pushStandalone } from '../../../src/bindle/push-standalone.ts'
+import { signInvoice } from '../../../src/bindle/signature.ts'
+import { bindleOf, NO_RETRY } from '../../bindle/small-bindle.ts'
+import { createSession, type Run, type Session } from './session.ts'
+
+/** What `htpasswd -nbB -C 5 admin sw0rdf1sh` wrote. */
+const HTPASSWD = 'admin:$2y$05$JijGNWPIhj4CZwYSFAF/5umPUgVsuEma.Ya5aSNT6fEwD.uU8Llt.'
+
+/** Runs a server until `work` is done with its address. */
+async function served(
+  session: Session,
+  args: readonly string[],
+  work: (url: string) => Promise<void>,
+): Promise<Run> {
+  const stop = new AbortController()
+  let done: Promise<void> | undefined
+  const run = await session.runWith(
+    {
+      signal: stop.signal,
+      onStdout: (text) => {
+        const { url } = JSON.parse(text) as { url: string }
+        done = work(url).finally(() => stop.abort())
+        done.catch(() => {})
+      },
+    },
+    ...['bindle-server', '--address', '127.0.0.1:0', '--json', ...args],
+  )
+  await done
+  return run
+}
+
+describe('bindle-server', () => {
+  it('keeps in a folder what is pushed to it, and signs it as host with the key that it made', async () => {
+    const session = createSession()
+    const bindle = await bindleOf(['red', 'green'])
+    const args = ['--directory', 'kept', '--unauthenticated']
+    const first = await served(session, args, async (url) => {
+      const { invoice } = await pushStandalone(createBindleClient(url, NO_RETRY), bindle)
+      expect(invoice.signature).toMatchObject([{ by: 'Default host key', role: 'host' }])
+    })
+    expect(first.code).toBe(0)
+    const keys = session.path('.config/bindle/signing-keys.toml')
+    expect(statSync(keys).mode & 0o777).toBe(0o600)
+    const made = readFileSync(keys, 'utf8')
+    const again = await served(session, args, async (url) => {
+      expect(await createBindleClient(url, NO_RETRY).missing(bindle.id)).toEqual([])
+    })
+    expect(again).toMatchObject({ code: 0, stderr: '' })
+    expect(readFileSync(keys, 'utf8')).toBe(made)
+  })
+
+  it('takes its settings from the variables of the reference server', async () => {
+    const session = createSession()
+    const ann = await generateSecretKey('Ann', ['creator'])
+    const keyring = { version: '1.0', key: [await exportPublicKey(ann)] } as const
+    session.write('keyring.toml', formatKeyring(keyring))
+    session.env['BINDLE_DIRECTORY'] = session.path('elsewhere')
+    session.env['BINDLE_SIGNING_KEYS'] = session.path('own-keys.toml')
+    session.env['BINDLE_VERIFICATION_STRATEGY'] = 'CreativeIntegrity'
+    const bindle = await bindleOf(['red'])
+    await served(session, ['--unauthenticated', '--keyring', 'keyring.toml'], async (url) => {
+      const client = createBindleClient(url, NO_RETRY)
+      await expect(pushStandalone(client, bindle)).rejects.toThrow('No signatures found')
+      const signer = { role: 'creator', by: 'Ann' } as const
+      const invoice = await signInvoice(bindle.invoice, await openSecretKey(ann), signer)
+      await pushStandalone(client, { ...bindle, invoice })
+    })
+    expect(statSync(session.path('elsewhere')).isDirectory()).toBe(true)
+    expect(readFileSync(session.path('own-keys.toml'), 'utf8')).toContain('Default host key')
+    session.env['BINDLE_VERIFICATION_STRATEGY'] = 'Some'
+    const wrong = await session.run('bindle-server', '--unauthenticated')
+    expect(wrong).toMatchObject({ code: 2 })
+    expect(wrong.stderr).toContain('BINDLE_VERIFICATION_STRATEGY')
+  })
+
+  it('lets those in that htpasswd wrote, to read everybody', async () => {
+    const session = createSession()
+    session.write('users', `# users\n${HTPASSWD}\n`)
+    const bindle = await bindleOf(['red'])
+    const args = ['--directory', 'kept', '--htpasswd-file', 'users']
+    const run = await served(session, args, async (url) => {
+      const as = (password: string): ReturnType<typeof createBindleClient> =>
+        createBindleClient(url, { ...NO_RETRY, credentials: { username: 'admin', password } })
+      const anyone = createBindleClient(url, NO_RETRY)
+      await expect(pushStandalone(anyone, bindle)).rejects.toMatchObject({ status: 403 })
+      await expect(pushStandalone(as('wrong'), bindle)).rejects.toMatchObject({ status: 401 })
+      await pushStandalone(as('sw0rdf1sh'), bindle)
+      expect(await anyone.missing(bindle.id)).toEqual([])
+    })
+    expect(run.code).toBe(0)
+  })
+
+  it('asks who may push, and refuses hashes that are soon broken', async () => {
+    const session = createSession()
+    expect(await session.run('bindle-server')).toMatchObject({ code: 2 })
+    session.write('users', 'ann:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n')
+    const weak = await session.run('bindle-server', '--htpasswd-file', 'users')
+    expect(weak).toMatchObject({ code: 1 })
+    expect(weak.stderr).toMatch(/ERR_CREDENTIALS_INVALID.*users:1/)
+    expect(weak.stderr).not.toContain('W6ph5Mm5')
+  })
+})
