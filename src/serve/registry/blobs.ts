@@ -1,26 +1,42 @@
 import { algorithmOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
+import type { Storage, StoredHead } from '../storage/port.ts'
+import { listAll } from '../storage/port.ts'
 import { answerBytes, answerEmpty } from './answer.ts'
 import type { Call, RegistryContext } from './context.ts'
+import { holdGeneration, readGeneration } from './generation.ts'
 import { createIntake, readPromised, SMALL_BYTES } from './intake.ts'
-import { blobKey, linkKey } from './keys.ts'
+import { blobGenerationKey, blobKey, linkKey } from './keys.ts'
 import { matchesEtag, parseRange } from './range.ts'
 import { Refusal } from './refusal.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
+/** Milliseconds after which something that is pushed again is written again, so that it counts as young. */
+export const RENEWAL: number = 60_000
+/** Times that a blob is kept anew because a collection has buried it meanwhile. */
+const ATTEMPTS = 5
 
 /** Content never changes under its digest. Shared caches only where everybody may read. */
 export function cachePolicy({ open }: RegistryContext): string {
   return `${open ? 'public' : 'private'}, max-age=31536000, immutable`
 }
 
-/** Whether the repository has the blob. That another one has it is nobody's business here. */
-export async function hasBlob(
-  { storage }: RegistryContext,
+/** Where a blob of the repository is. That another one has it is nobody's business here. */
+async function findBlob(
+  storage: Storage,
   repository: string,
   digest: Digest,
-): Promise<boolean> {
-  return (await storage.head(linkKey(repository, digest))) !== undefined
+): Promise<StoredHead | undefined> {
+  // Nearly all content is of its first generation, and what is there is right whichever counts.
+  for (let generation = 0; ;) {
+    if ((await storage.head(linkKey(repository, digest, generation))) !== undefined) {
+      const found = await storage.head(blobKey(digest, generation))
+      if (found !== undefined) return found
+    }
+    const { number } = await readGeneration(storage, blobGenerationKey(digest))
+    if (number <= generation) return undefined
+    generation = number
+  }
 }
 
 /** end-2: `GET` and `HEAD /v2/<name>/blobs/<digest>`, with ranges and conditions. */
@@ -31,9 +47,7 @@ export async function pullBlob(
   digest: Digest,
 ): Promise<Response> {
   const { storage } = context
-  const stored = (await hasBlob(context, repository, digest))
-    ? await storage.head(blobKey(digest))
-    : undefined
+  const stored = await findBlob(storage, repository, digest)
   if (stored === undefined) throw unknownBlob(digest)
   const etag = `"${digest}"`
   const headers = new Headers({
@@ -66,7 +80,7 @@ export async function pullBlob(
   }
   const length = range === undefined ? size : range.last - range.first + 1
   const value = await storage.get(
-    blobKey(digest),
+    stored.key,
     range === undefined ? {} : { range: { offset: range.first, length } },
   )
   if (value === undefined) throw unknownBlob(digest)
@@ -77,12 +91,13 @@ export async function pullBlob(
 
 /** end-10: `DELETE /v2/<name>/blobs/<digest>`. Other repositories that have it keep it. */
 export async function deleteBlob(
-  context: RegistryContext,
+  { storage }: RegistryContext,
   repository: string,
   digest: Digest,
 ): Promise<Response> {
-  if (!(await hasBlob(context, repository, digest))) throw unknownBlob(digest)
-  await context.storage.delete(linkKey(repository, digest))
+  if ((await findBlob(storage, repository, digest)) === undefined) throw unknownBlob(digest)
+  for await (const { key } of listAll(storage, linkKey(repository, digest)))
+    await storage.delete(key)
   return answerEmpty(202)
 }
 
@@ -99,40 +114,85 @@ export async function receiveBlob(
   source: ReadableStream<Uint8Array>,
   size?: number,
 ): Promise<void> {
-  const { storage, createHasher, maxBlobBytes } = context
-  const key = blobKey(digest)
-  const present = (await storage.head(key)) !== undefined
-  if (size !== undefined && size <= SMALL_BYTES) {
-    const bytes = await readPromised(source, digest, Math.min(SMALL_BYTES, maxBlobBytes))
-    if (!present) await storage.put(key, bytes, { ifAbsent: true })
-  } else {
-    const algorithm = algorithmOf(digest)
-    const intake = createIntake(source, {
-      hash: { algorithm, hasher: createHasher(algorithm) },
-      maxBytes: maxBlobBytes,
-      promised: digest,
+  const { storage, maxBlobBytes } = context
+  if (size === undefined || size > SMALL_BYTES) {
+    const kept = await keepBlob(context, repository, digest, async (key) => {
+      await receiveStream(context, key, digest, source, size)
+      return true
     })
-    try {
-      if (!present)
-        await storage.put(key, intake.stream, {
-          ifAbsent: true,
-          ...(size !== undefined && { size }),
-        })
-      await intake.settle()
-    } catch (error) {
-      intake.abandon(error)
-      throw error
-    }
+    if (!kept) throw collected()
+    return
   }
-  await linkBlob(context, repository, digest)
+  const bytes = await readPromised(source, digest, Math.min(SMALL_BYTES, maxBlobBytes))
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const kept = await keepBlob(context, repository, digest, async (key) => {
+      if ((await storage.head(key)) === undefined) await storage.put(key, bytes, { ifAbsent: true })
+      return true
+    })
+    if (kept) return
+  }
+  throw collected()
 }
 
-export async function linkBlob(
+async function receiveStream(
+  { storage, createHasher, maxBlobBytes }: RegistryContext,
+  key: string,
+  digest: Digest,
+  source: ReadableStream<Uint8Array>,
+  size: number | undefined,
+): Promise<void> {
+  const algorithm = algorithmOf(digest)
+  const intake = createIntake(source, {
+    hash: { algorithm, hasher: createHasher(algorithm) },
+    maxBytes: maxBlobBytes,
+    promised: digest,
+  })
+  try {
+    if ((await storage.head(key)) === undefined)
+      await storage.put(key, intake.stream, {
+        ifAbsent: true,
+        ...(size !== undefined && { size }),
+      })
+    await intake.settle()
+  } catch (error) {
+    intake.abandon(error)
+    throw error
+  }
+}
+
+/**
+ * Links what `bring` puts at the key it is given, or finds there, to a repository.
+ * @returns false when it brought nothing, or a collection of garbage has buried it meanwhile:
+ * nothing is linked then.
+ */
+export async function keepBlob(
   { storage }: RegistryContext,
   repository: string,
   digest: Digest,
-): Promise<void> {
-  await storage.put(linkKey(repository, digest), NOTHING, { ifAbsent: true })
+  bring: (key: string, generation: number) => Promise<boolean>,
+): Promise<boolean> {
+  const place = blobGenerationKey(digest)
+  const { number } = await readGeneration(storage, place)
+  if (!(await bring(blobKey(digest, number), number))) return false
+  const link = linkKey(repository, digest, number)
+  const linked = await storage.head(link)
+  if (linked === undefined || Date.now() - linked.modified > RENEWAL)
+    await storage.put(link, NOTHING)
+  if ((await holdGeneration(storage, place)) === number) return true
+  await storage.delete(link)
+  return false
+}
+
+/** What was read from the client is gone, so only the client can send it again. */
+function collected(): Refusal {
+  return new Refusal(
+    503,
+    {
+      code: 'TOOMANYREQUESTS',
+      message: 'the blob was removed as garbage meanwhile: push it again',
+    },
+    { headers: { 'Retry-After': '1' } },
+  )
 }
 
 /** The answer to every way of bringing a blob in. */

@@ -16,13 +16,11 @@ import { answerRefusal, Refusal } from './refusal.ts'
 import { parseRoute } from './route.ts'
 import type { Route } from './route.ts'
 import { listCatalog, listTags } from './tags.ts'
-import { sweepUploads } from './upload-session.ts'
+import { sweepUploads, UPLOAD_TTL } from './upload-session.ts'
 import { appendUpload, cancelUpload, describeUpload, finishUpload, startUpload } from './uploads.ts'
 
 /** A blob may be as large as that: more than any layer in use, less than a disk. */
 export const MAX_BLOB_BYTES: number = 16 * 1024 ** 3
-/** An upload that nobody touches for a day is given up. */
-export const UPLOAD_TTL: number = 24 * 60 * 60 * 1000
 
 /** Answers a path of its own beside the registry's, before authorization. */
 export interface TokenEndpoint extends FetchHandler {
@@ -276,7 +274,7 @@ function createSweeper(context: RegistryContext): () => Promise<void> {
   return async () => {
     if (Date.now() < next) return
     next = Date.now() + pause
-    after = await sweepUploads(context, after)
+    after = (await sweepUploads(context, after)).next
   }
 }
 

@@ -5,7 +5,8 @@ import { isDigest } from '../../bytes/digest.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Digest } from '../../types.ts'
 import type { Storage } from '../storage/port.ts'
-import { manifestKey } from './keys.ts'
+import { readGeneration } from './generation.ts'
+import { manifestGenerationKey, manifestKey } from './keys.ts'
 
 /** A manifest with what the registry must remember of it beside its bytes. */
 export interface ManifestRecord {
@@ -22,12 +23,25 @@ export function formatManifestRecord({ mediaType, subject, bytes }: ManifestReco
   return concat([encodeUtf8(`${JSON.stringify({ mediaType, subject })}\n`), bytes])
 }
 
-export async function readManifestRecord(
+/** A manifest of a repository, whichever of its generations is there. */
+export async function findManifest(
   storage: Storage,
   repository: string,
   digest: Digest,
 ): Promise<ManifestRecord | undefined> {
-  const value = await storage.get(manifestKey(repository, digest))
+  const first = await readManifestRecord(storage, manifestKey(repository, digest))
+  if (first !== undefined) return first
+  const { number } = await readGeneration(storage, manifestGenerationKey(repository, digest))
+  return number === 0
+    ? undefined
+    : readManifestRecord(storage, manifestKey(repository, digest, number))
+}
+
+export async function readManifestRecord(
+  storage: Storage,
+  key: string,
+): Promise<ManifestRecord | undefined> {
+  const value = await storage.get(key)
   if (value === undefined) return undefined
   const stored = await readExactly(value.body, value.size, 'the stored manifest')
   const end = stored.indexOf(NEWLINE)

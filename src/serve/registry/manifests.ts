@@ -3,14 +3,25 @@ import { mapBounded } from '../../bytes/concurrency.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Digest } from '../../types.ts'
+import { listAll } from '../storage/port.ts'
 import { answerEmpty } from './answer.ts'
-import { cachePolicy } from './blobs.ts'
+import { cachePolicy, RENEWAL } from './blobs.ts'
 import type { Call, RegistryContext } from './context.ts'
 import { announcedSize, openBody, tooLarge } from './intake.ts'
-import { catalogKey, linkKey, manifestKey, referrerKey } from './keys.ts'
+import { holdGeneration } from './generation.ts'
+import {
+  blobGenerationKey,
+  catalogKey,
+  linkKey,
+  manifestGenerationKey,
+  manifestKey,
+  referrerKey,
+} from './keys.ts'
 import { checkManifest } from './manifest-check.ts'
 import type { CheckedManifest } from './manifest-check.ts'
-import { formatManifestRecord, readManifestRecord } from './manifest-record.ts'
+import { findManifest, formatManifestRecord, readManifestRecord } from './manifest-record.ts'
+import { mentionedDigests } from './mentioned-digests.ts'
+import { announcePush } from './pending.ts'
 import { matchesEtag } from './range.ts'
 import { formatReferrer } from './referrers.ts'
 import { Refusal } from './refusal.ts'
@@ -18,8 +29,8 @@ import { isTag } from './route.ts'
 import type { ManifestReference } from './route.ts'
 import { readTag, removeTagsTo, untag, writeTag } from './tags.ts'
 
-/** Look-ups at once while references are checked. */
-const CHECKS = 8
+/** Look-ups at once while references are held. */
+const CHECKS = 16
 /** Tags that one push may set; the specification asks for ten at least. */
 const MAX_TAGS = 100
 /** Of what is missing, as many are named in the answer. */
@@ -37,7 +48,7 @@ export async function pullManifest(
       ? reference.digest
       : await readTag(context.storage, repository, reference.tag)
   const record =
-    digest === undefined ? undefined : await readManifestRecord(context.storage, repository, digest)
+    digest === undefined ? undefined : await findManifest(context.storage, repository, digest)
   if (digest === undefined || record === undefined) throw unknownManifest(reference)
   const etag = `"${digest}"`
   const headers = new Headers({
@@ -74,13 +85,25 @@ export async function pushManifest(
     })
   }
   const manifest = checkManifest(bytes, request.headers.get('Content-Type'))
-  if (!context.allowSparse) await checkReferences(context, repository, manifest)
-  await keepManifest(context, repository, digest, manifest, bytes)
-  for (const tag of tags) {
-    await writeTag(storage, repository, tag, digest, request.headers)
-    // Who deletes the manifest meanwhile removes its tags before or after this: see that it points at something.
-    if ((await storage.head(manifestKey(repository, digest))) === undefined)
-      await keepManifest(context, repository, digest, manifest, bytes)
+  const note = await announcePush(storage, {
+    repository,
+    digest,
+    mentioned: [...mentionedDigests(bytes)],
+    manifests: manifest.manifests,
+  })
+  try {
+    const missing = await holdReferences(context, repository, manifest)
+    if (missing.length > 0 && !context.allowSparse) throw unknownReferences(missing)
+    await keepManifest(context, repository, digest, manifest, bytes)
+    for (const tag of tags) {
+      await writeTag(storage, repository, tag, digest, request.headers)
+      // Who deletes the manifest meanwhile removes its tags before or after this: see that it points at something.
+      if ((await findManifest(storage, repository, digest)) === undefined)
+        await keepManifest(context, repository, digest, manifest, bytes)
+    }
+  } finally {
+    // One that stays behind is collected with other garbage.
+    await storage.delete(note).catch(() => {})
   }
   const headers = new Headers({
     Location: `/v2/${repository}/manifests/${digest}`,
@@ -104,11 +127,13 @@ export async function deleteManifest(
     return answerEmpty(202)
   }
   const { digest } = reference
-  const record = await readManifestRecord(storage, repository, digest)
+  const record = await findManifest(storage, repository, digest)
   if (record === undefined) throw unknownManifest(reference)
-  if (record.subject !== undefined)
-    await storage.delete(referrerKey(repository, record.subject, digest))
-  await storage.delete(manifestKey(repository, digest))
+  // All its generations: one that was collected and not yet removed must not come back.
+  const first = [manifestKey(repository, digest)]
+  if (record.subject !== undefined) first.unshift(referrerKey(repository, record.subject, digest))
+  for (const prefix of first)
+    for await (const { key } of listAll(storage, prefix)) await storage.delete(key)
   await removeTagsTo(storage, repository, digest)
   return answerEmpty(202)
 }
@@ -145,21 +170,28 @@ function tagsToSet(url: URL, reference: ManifestReference): readonly string[] {
   return tags
 }
 
-/** The subject may be missing; all else must be in this repository. */
-async function checkReferences(
+/**
+ * Keeps all that a manifest refers to from being collected, and finds what isn't in this
+ * repository. Its subject may be missing.
+ */
+async function holdReferences(
   { storage }: RegistryContext,
   repository: string,
   { blobs, manifests }: CheckedManifest,
-): Promise<void> {
-  const keys = new Map<string, Digest>()
-  for (const digest of blobs) keys.set(linkKey(repository, digest), digest)
-  for (const digest of manifests) keys.set(manifestKey(repository, digest), digest)
-  const found = await mapBounded([...keys], CHECKS, async ([key, digest]) =>
-    (await storage.head(key)) === undefined ? digest : undefined,
-  )
-  const missing = found.filter((digest) => digest !== undefined)
-  if (missing.length === 0) return
-  throw new Refusal(
+): Promise<Digest[]> {
+  const wanted = new Map<string, { digest: Digest; keyOf: typeof linkKey }>()
+  for (const digest of blobs) wanted.set(blobGenerationKey(digest), { digest, keyOf: linkKey })
+  for (const digest of manifests)
+    wanted.set(manifestGenerationKey(repository, digest), { digest, keyOf: manifestKey })
+  const found = await mapBounded([...wanted], CHECKS, async ([place, { digest, keyOf }]) => {
+    const key = keyOf(repository, digest, await holdGeneration(storage, place))
+    return (await storage.head(key)) === undefined ? digest : undefined
+  })
+  return found.filter((digest) => digest !== undefined)
+}
+
+function unknownReferences(missing: readonly Digest[]): Refusal {
+  return new Refusal(
     404,
     missing.slice(0, NAMED).map((digest) => ({
       code: 'MANIFEST_BLOB_UNKNOWN',
@@ -183,18 +215,22 @@ async function keepManifest(
     bytes,
     ...(subject !== undefined && { subject }),
   })
-  const { stored } = await storage.put(manifestKey(repository, digest), record, { ifAbsent: true })
+  const generation = await holdGeneration(storage, manifestGenerationKey(repository, digest))
+  const key = manifestKey(repository, digest, generation)
+  const { stored } = await storage.put(key, record, { ifAbsent: true })
   // Bytes without "mediaType" inside could come as two things: the first to push them said what they are.
-  const before = stored ? undefined : await readManifestRecord(storage, repository, digest)
+  const before = stored ? undefined : await readManifestRecord(storage, key)
   if (before !== undefined && before.mediaType !== mediaType) {
     throw new Refusal(400, {
       code: 'MANIFEST_INVALID',
       message: `the same bytes are here as ${before.mediaType}`,
     })
   }
+  if (before !== undefined && Date.now() - ((await storage.head(key))?.modified ?? 0) > RENEWAL)
+    await storage.put(key, record)
   if (subject !== undefined)
     await storage.put(
-      referrerKey(repository, subject, digest),
+      referrerKey(repository, subject, digest, generation),
       formatReferrer(manifest, digest, bytes.length),
       { ifAbsent: true },
     )

@@ -1,5 +1,4 @@
 import { mapBounded } from '../../bytes/concurrency.ts'
-import { isDigest } from '../../bytes/digest.ts'
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { readExactly } from '../../bytes/stream.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
@@ -16,6 +15,8 @@ const PAGE_BYTES = 3.5 * 1024 * 1024
 const PAGE_ENTRIES = 500
 /** Descriptors read at once. */
 const READS = 8
+/** The end of a key; a digest, unless it was collected and pushed again. */
+const LAST = /^sha\d{3}:[0-9a-f]+(?:\.\d+)?$/
 
 /** What is kept for each referrer: its descriptor as the list will show it. */
 export function formatReferrer(
@@ -42,7 +43,7 @@ export async function listReferrers(
   const limit = Math.min(parsePageSize(url) ?? PAGE_ENTRIES, PAGE_ENTRIES)
   const page = await storage.list(prefix, {
     limit: Math.max(limit, 1),
-    ...(isDigest(last) && { after: `${prefix}${last.replace(':', '/')}` }),
+    ...(last !== null && LAST.test(last) && { after: `${prefix}${last.replace(':', '/')}` }),
   })
   const texts = await mapBounded(page.entries, READS, async ({ key }) => {
     const value = await storage.get(key)
@@ -54,14 +55,18 @@ export async function listReferrers(
   const manifests: unknown[] = []
   let bytes = 0
   let seen = 0
+  const digests = new Set<unknown>()
   for (const text of texts) {
     const entry = text === undefined ? undefined : parseJson(text, 'a stored referrer')
     const wanted =
-      isJsonObject(entry) && (artifactType === null || entry['artifactType'] === artifactType)
+      isJsonObject(entry) &&
+      !digests.has(entry['digest']) &&
+      (artifactType === null || entry['artifactType'] === artifactType)
     if (wanted && manifests.length > 0 && bytes + text!.length > PAGE_BYTES) break
     seen++
     if (!wanted) continue
     bytes += text!.length
+    digests.add(entry['digest'])
     manifests.push(entry)
   }
   const lastSeen = page.entries[seen - 1]?.key.slice(prefix.length).replace('/', ':')

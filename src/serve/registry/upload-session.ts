@@ -1,3 +1,4 @@
+import { randomId } from '../../bytes/random-id.ts'
 import { listAll } from '../storage/port.ts'
 import type { Storage } from '../storage/port.ts'
 import type { RegistryContext } from './context.ts'
@@ -19,6 +20,9 @@ export interface UploadSession {
   /** Bytes so far; where the next chunk must begin. */
   readonly offset: number
 }
+
+/** An upload that nobody touches for a day is given up. */
+export const UPLOAD_TTL: number = 24 * 60 * 60 * 1000
 
 /** As many as S3 joins into one object. Chunks of 5 MiB make 50 GB that way. */
 export const MAX_PARTS = 10_000
@@ -77,35 +81,47 @@ export async function closeSession(storage: Storage, session: UploadSession): Pr
   for await (const { key } of listAll(storage, session.prefix)) await storage.delete(key)
 }
 
+export interface SweepOptions {
+  readonly storage: Storage
+  readonly uploadTtl: number
+  /** Removes nothing. */
+  readonly dryRun?: boolean
+}
+
 /**
  * Looks at one page of uploads and removes those that nobody has touched for the time to live.
- * @returns Where the next call shall go on; `undefined` for the beginning.
+ * @returns Bytes of each, and where the next call shall go on; `undefined` for the beginning.
  */
 export async function sweepUploads(
-  { storage, uploadTtl }: RegistryContext,
+  { storage, uploadTtl, dryRun = false }: SweepOptions,
   after: string | undefined,
-): Promise<string | undefined> {
+): Promise<{ removed: number[]; next: string | undefined }> {
   const page = await storage.list(UPLOADS_PREFIX, after === undefined ? {} : { after })
   const isOld = (modified: number): boolean => Date.now() - modified > uploadTtl
+  const prefixOf = (key: string): string =>
+    key.slice(0, key.indexOf('/', UPLOADS_PREFIX.length) + 1)
   const young = new Set<string>()
   const old = new Set<string>()
-  for (const { key, modified } of page.entries) {
-    const prefix = key.slice(0, key.indexOf('/', UPLOADS_PREFIX.length) + 1)
-    if (isOld(modified)) old.add(prefix)
-    else young.add(prefix)
-  }
+  for (const { key, modified } of page.entries) (isOld(modified) ? old : young).add(prefixOf(key))
+  const removed: number[] = []
   for (const prefix of old) {
     if (young.has(prefix)) continue
     // The page may end in the middle of an upload: its later parts decide.
     const keys: string[] = []
     let touched = 0
-    for await (const { key, modified } of listAll(storage, prefix)) {
+    let bytes = 0
+    for await (const { key, size, modified } of listAll(storage, prefix)) {
       keys.push(key)
+      bytes += size
       touched = Math.max(touched, modified)
     }
-    if (isOld(touched)) for (const key of keys) await storage.delete(key)
+    if (!isOld(touched)) continue
+    removed.push(bytes)
+    if (!dryRun) for (const key of keys) await storage.delete(key)
   }
-  return page.more ? page.entries.at(-1)?.key : undefined
+  const last = page.entries.at(-1)?.key
+  // Sorts after all of the last upload, which was looked at whole.
+  return { removed, next: page.more && last !== undefined ? `${prefixOf(last)}~` : undefined }
 }
 
 export function unknownUpload(): Refusal {
@@ -113,13 +129,4 @@ export function unknownUpload(): Refusal {
     code: 'BLOB_UPLOAD_UNKNOWN',
     message: 'no such upload, or it is done or too old: begin another with POST',
   })
-}
-
-/** `crypto.randomUUID` is missing in pages that are not served securely. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }

@@ -3,10 +3,10 @@ import { readBounded } from '../../bytes/stream.ts'
 import type { Digest } from '../../types.ts'
 import { canMove } from '../storage/port.ts'
 import { answerEmpty } from './answer.ts'
-import { answerPushedBlob, hasBlob, linkBlob, receiveBlob } from './blobs.ts'
+import { answerPushedBlob, keepBlob, receiveBlob } from './blobs.ts'
 import type { Call, RegistryContext } from './context.ts'
 import { announcedSize, createIntake, joinStreams, openBody, tooLarge } from './intake.ts'
-import { blobKey } from './keys.ts'
+import { linkKey } from './keys.ts'
 import { parseChunkRange } from './range.ts'
 import { Refusal } from './refusal.ts'
 import { checkDigest, isRepositoryName } from './route.ts'
@@ -62,13 +62,15 @@ async function mountBlob(
   mayRead: (source: string) => Promise<boolean>,
 ): Promise<boolean> {
   // Without a source the client may take it from wherever it may read; only if all may read all, that is everywhere.
-  const found =
-    from === null
-      ? (await hasBlob(context, repository, digest)) ||
-        (context.open && (await context.storage.head(blobKey(digest))) !== undefined)
-      : isRepositoryName(from) && (await mayRead(from)) && (await hasBlob(context, from, digest))
-  if (found) await linkBlob(context, repository, digest)
-  return found
+  if (from !== null && !(isRepositoryName(from) && (await mayRead(from)))) return false
+  const { storage } = context
+  return keepBlob(context, repository, digest, async (key, generation) => {
+    const source = linkKey(from ?? repository, digest, generation)
+    return (
+      (await storage.head(source)) !== undefined ||
+      (from === null && context.open && (await storage.head(key)) !== undefined)
+    )
+  })
 }
 
 /** end-5: `PATCH`, one chunk or the whole as a stream. */
@@ -127,7 +129,9 @@ export async function finishUpload(
   chunkRange(request, session)
   refuseTooLarge(context, session.offset, request)
   const size = announcedSize(request)
-  if (!(size === 0 && (await moveWhole(context, session, digest)))) {
+  if (size === 0 && (await wasHashed(context, session, digest))) {
+    await moveWhole(context, session, digest)
+  } else {
     const parts = session.parts.map(({ key }) => async () => {
       const part = await context.storage.get(key)
       if (part === undefined) throw unknownUpload()
@@ -148,28 +152,40 @@ export async function finishUpload(
       throw wrongLength(error)
     }
   }
-  await linkBlob(context, repository, digest)
   await closeSession(context.storage, session)
   return answerPushedBlob(repository, digest)
 }
 
 /** One chunk that was the whole was hashed when it came: it need not be read again. */
-async function moveWhole(
+async function wasHashed(
   { storage }: RegistryContext,
   session: UploadSession,
   digest: Digest,
 ): Promise<boolean> {
   if (session.parts.length !== 1 || !canMove(storage)) return false
   const known = await storage.get(firstDigestKey(session))
-  if (
-    known === undefined ||
-    decodeUtf8(await readBounded(known.body, 200, 'a digest')) !== `${session.offset} ${digest}`
+  return (
+    known !== undefined &&
+    decodeUtf8(await readBounded(known.body, 200, 'a digest')) === `${session.offset} ${digest}`
   )
-    return false
-  const { stored } = await storage.move(partKey({ ...session, offset: 0 }), blobKey(digest), {
-    ifAbsent: true,
+}
+
+async function moveWhole(
+  context: RegistryContext,
+  session: UploadSession,
+  digest: Digest,
+): Promise<void> {
+  const { storage } = context
+  const part = partKey({ ...session, offset: 0 })
+  const kept = await keepBlob(context, session.repository, digest, async (key) => {
+    const { stored } = canMove(storage)
+      ? await storage.move(part, key, { ifAbsent: true })
+      : { stored: false }
+    return stored || (await storage.head(key)) !== undefined
   })
-  return stored || (await storage.head(blobKey(digest))) !== undefined
+  if (kept) return
+  await closeSession(storage, session)
+  throw unknownUpload()
 }
 
 /** end-13: `GET` of the upload's location. */
