@@ -117,6 +117,8 @@ export interface Transport {
   readonly fetch: (request: TransportRequest) => Promise<Response>
   /** `http:` for loopback and hosts named in `insecure`, else `https:`. */
   readonly protocol: (registry: string) => 'http:' | 'https:'
+  /** Requests to one host that the platform sends at once, where it keeps others waiting. */
+  readonly connections?: number
   /**
    * Whether a failure of attempt `n` (1-based) is worth another one under this transport's policy;
    * if so, waits its time first. For work that takes more than one request to do again.
@@ -178,7 +180,7 @@ export interface OperationOptions {
 export interface RemoteOptions extends OperationOptions, TransportOptions {
   /** Reuse a transport. Together with any option that makes one it is a `TypeError`. */
   transport?: Transport
-  /** Blobs in flight at once. Default 8. */
+  /** Blobs in flight at once. Default 8; in pages 6, as browsers send no more to one host. */
   concurrency?: number
   /** Milliseconds that a download may bring nothing before it is taken up anew. Default 60000; `false` for any. */
   idleTimeout?: number | false
@@ -223,6 +225,10 @@ export interface ContentStore {
 export interface KnownBlobsStore {
   /** What the manifest now at a tag points at, so must be there; empty when there is none. */
   knownBlobs(ref: string, options?: OperationOptions): Promise<ReadonlySet<Digest>>
+}
+export interface PacedStore {
+  /** Transfers that it takes at once without keeping some of them waiting. */
+  readonly concurrency?: number
 }
 export interface MountStore {
   /** `true` when the target's registry took the blob over from another of its repositories. */

@@ -1,3 +1,6 @@
+/** What browsers open to one host over HTTP/1.1; further requests wait, and their timeouts run. */
+const CONNECTIONS_OF_PAGES = 6
+
 /** What the core must know of where it runs. Detected by what is there, never by a name. */
 export interface Platform {
   /**
@@ -5,6 +8,8 @@ export interface Platform {
    * are known by the headers that they keep scripts from setting.
    */
   readonly guarded: boolean
+  /** Requests that are sent to one host at once; absent: as many as there are. */
+  readonly connections?: number
   /** The page's or worker's own origin; absent outside browsers. */
   readonly origin?: string
   /** Workers send a stream with a known length only through this. */
@@ -27,6 +32,7 @@ export function detectPlatform(): Platform {
   const guarded = !probe.headers.has('accept-charset')
   return {
     guarded,
+    ...(guarded && { connections: CONNECTIONS_OF_PAGES }),
     ...(guarded && location?.origin !== undefined && { origin: location.origin }),
     ...(FixedLengthStream !== undefined && { FixedLengthStream }),
   }

@@ -210,6 +210,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
   return {
     fetch: (request) => send(request),
     protocol: (registry) => (mayBePlain(new URL(`http://${registry}`)) ? 'http:' : 'https:'),
+    ...(platform.connections !== undefined && { connections: platform.connections }),
     again,
   }
 }

@@ -1,14 +1,16 @@
 import { streamOf } from '../bytes/stream.ts'
 import { isManifestType } from '../oci/manifest.ts'
-import type { ReadStore, ReferrerStore } from '../types.ts'
+import type { PacedStore, ReadStore, ReferrerStore } from '../types.ts'
 import { fetchBlob, hasBlob } from './blobs.ts'
 import type { RepositoryContext } from './context.ts'
 import { getManifest, isNotFound, resolveManifest } from './manifests.ts'
 import { listReferrers } from './referrers.ts'
 
 /** What a repository can be asked, apart from what changes it: a pull brings no upload along. */
-export function createReader(context: RepositoryContext): ReadStore & ReferrerStore {
+export function createReader(context: RepositoryContext): ReadStore & ReferrerStore & PacedStore {
+  const { connections } = context.transport
   return {
+    ...(connections !== undefined && { concurrency: connections }),
     async fetch(target, options) {
       const given = context.with(options)
       if (!isManifestType(target.mediaType)) return fetchBlob(context, target, given)

@@ -4,6 +4,7 @@ import type {
   KnownBlobsStore,
   MountStore,
   OperationOptions,
+  PacedStore,
   Reference,
   ReferrerStore,
   Store,
@@ -19,7 +20,7 @@ import { createWriter } from './writer.ts'
 export type { RepositoryOptions } from './context.ts'
 
 /** A repository of a registry, as a store. */
-export interface Repository extends Store, ReferrerStore, MountStore, KnownBlobsStore {
+export interface Repository extends Store, ReferrerStore, MountStore, KnownBlobsStore, PacedStore {
   readonly reference: Reference
   /** All tags, in code unit order. */
   tags(options?: OperationOptions): AsyncIterable<string>

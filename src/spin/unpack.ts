@@ -3,7 +3,8 @@ import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { readVerified } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
-import type { Descriptor, OperationOptions, ReadStore } from '../types.ts'
+import { paceOf } from '../store/pace.ts'
+import type { Descriptor, OperationOptions, PacedStore, ReadStore } from '../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
 import { lockBareWasm } from './bare-wasm.ts'
 import { LOCK_BYTES, parseLockedApp } from './parse-locked-app.ts'
@@ -14,13 +15,10 @@ import { MAX_APP_BYTES } from './tree-builder.ts'
 
 export type { PulledApp } from './pulled-app.ts'
 
-/** Two cores reach their knee here. */
-const CONCURRENCY = 8
-
 export interface UnpackOptions extends OperationOptions {
   /** Most bytes that one call may unpack. Default 256 MiB. */
   maxBytes?: number
-  /** Blobs in flight at once. Default 8. */
+  /** Blobs in flight at once. Default 8; from a registry in pages 6. */
   concurrency?: number
 }
 
@@ -42,7 +40,7 @@ export interface UnpackOptions extends OperationOptions {
  */
 export async function unpackApp(
   descriptor: Descriptor,
-  store: ReadStore,
+  store: ReadStore & PacedStore,
   options: UnpackOptions = {},
 ): Promise<PulledApp> {
   const { bytes, manifest } = await readManifest(descriptor, store, options)
@@ -54,7 +52,7 @@ export async function unpackApp(
     refs: Iterable<ContentRef>,
     call: OperationOptions = {},
   ): ReturnType<typeof contents.collect> => {
-    const { maxBytes = MAX_APP_BYTES, concurrency = CONCURRENCY } = options
+    const { maxBytes = MAX_APP_BYTES, concurrency = paceOf(store) } = options
     return contents.collect(refs, {
       signal: call.signal ?? options.signal,
       createHasher: call.createHasher ?? options.createHasher,

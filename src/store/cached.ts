@@ -1,6 +1,6 @@
 import { COLLECT_BYTES } from '../bytes/digest.ts'
 import { readVerified, streamOf, verifyStream } from '../bytes/stream.ts'
-import type { OperationOptions, ReadStore, ReferrerStore, Store } from '../types.ts'
+import type { OperationOptions, PacedStore, ReadStore, ReferrerStore, Store } from '../types.ts'
 
 /**
  * A store that is read through a cache: content is looked for there first, and kept there after.
@@ -9,10 +9,11 @@ import type { OperationOptions, ReadStore, ReferrerStore, Store } from '../types
  * fetched anew. Content too large to hold is streamed past the cache.
  */
 export function withCache(
-  origin: ReadStore & Partial<ReferrerStore>,
+  origin: ReadStore & Partial<ReferrerStore & PacedStore>,
   cache: Store,
-): ReadStore & Partial<ReferrerStore> {
+): ReadStore & Partial<ReferrerStore & PacedStore> {
   return {
+    ...(origin.concurrency !== undefined && { concurrency: origin.concurrency }),
     // Whoever verifies later finds signatures where they are.
     ...(origin.referrers !== undefined && {
       referrers: (subject, options) => origin.referrers!(subject, options),

@@ -9,13 +9,12 @@ import type {
   KnownBlobsStore,
   MountStore,
   OperationOptions,
+  PacedStore,
   ReadStore,
   Store,
 } from '../types.ts'
+import { paceOf } from './pace.ts'
 import { type Graph, type ManifestNode, readGraph } from './graph.ts'
-
-/** Two cores reach their knee here (measured against docker-registry). */
-export const DEFAULT_CONCURRENCY = 8
 
 /**
  * From this size on, asking costs less than sending again. Below it a registry answers a HEAD
@@ -27,7 +26,7 @@ const WORTH_ASKING_BYTES = 256 * 1024
 const HELD_BYTES = 1024 * 1024
 
 export interface CopyGraphOptions extends OperationOptions {
-  /** Blobs in flight at once. Default 8. */
+  /** Blobs in flight at once. Default 8, or what `paceOf` says of both sides. */
   concurrency?: number
   /** Name to give the root; written last. */
   tag?: string
@@ -44,8 +43,8 @@ export interface CopyGraphOptions extends OperationOptions {
  * name for what isn't whole, and a second run skips what has arrived.
  */
 export async function copyGraph(
-  from: ReadStore & Partial<ContentStore>,
-  to: Store & Partial<MountStore & KnownBlobsStore>,
+  from: ReadStore & Partial<ContentStore & PacedStore>,
+  to: Store & Partial<MountStore & KnownBlobsStore & PacedStore>,
   root: Descriptor,
   options: CopyGraphOptions = {},
 ): Promise<void> {
@@ -63,13 +62,13 @@ export async function copyGraph(
 }
 
 async function copyOne(
-  from: ReadStore & Partial<ContentStore>,
-  to: Store & Partial<MountStore & KnownBlobsStore>,
+  from: ReadStore & Partial<ContentStore & PacedStore>,
+  to: Store & Partial<MountStore & KnownBlobsStore & PacedStore>,
   root: Descriptor,
   options: CopyGraphOptions,
   knownBlobs?: Promise<ReadonlySet<Digest>>,
 ): Promise<void> {
-  const { signal, concurrency = DEFAULT_CONCURRENCY } = options
+  const { signal, concurrency = paceOf(from, to) } = options
   // Side by side: each is a round trip, and on a first push all come back empty.
   const [graph, there, known = new Set<Digest>()] = await Promise.all([
     readGraph(from, root, operationOptions(options)),

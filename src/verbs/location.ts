@@ -8,6 +8,7 @@ import type {
   KnownBlobsStore,
   Location,
   MountStore,
+  PacedStore,
   ReadStore,
   Reference,
   ReferrerStore,
@@ -18,12 +19,13 @@ import type {
 
 /** A source with its store opened; `ref` is what to resolve there. */
 export interface OpenSource {
-  readonly store: ReadStore & Partial<ReferrerStore & ContentStore>
+  readonly store: ReadStore & Partial<ReferrerStore & ContentStore & PacedStore>
   readonly ref: string
   readonly reference?: Reference
 }
 export interface OpenLocation extends OpenSource {
-  readonly store: Store & Partial<ReferrerStore & ContentStore & MountStore & KnownBlobsStore>
+  readonly store: Store &
+    Partial<ReferrerStore & ContentStore & MountStore & KnownBlobsStore & PacedStore>
 }
 
 /** @param announce See `createWriter`: for verbs that may push what has a subject. */

@@ -191,6 +191,27 @@ describe('an application', () => {
     await expect(push(app, 'registry.test/a:1', { fetch, uncomposed: true })).resolves.toBeDefined()
   })
 
+  it('goes eight blobs at a time, in a page six: browsers send no more to one host', async () => {
+    const { fetch } = registryOf()
+    let now = 0
+    let most = 0
+    const counted: FetchLike = async (request) => {
+      if (!request.url.includes('/blobs/')) return fetch(request)
+      most = Math.max(most, ++now)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      return fetch(request).finally(() => now--)
+    }
+    const many = Object.fromEntries(
+      Array.from({ length: 40 }, (_, n) => [`static/${n}`, `${n}:`.repeat(100)]),
+    )
+    await push(await loadApp(files(many)), 'registry.test/a:1', { fetch: counted })
+    const limit = 'document' in globalThis ? 6 : 8
+    expect(most).toBe(limit)
+    most = 0
+    await (await pull('registry.test/a:1', { fetch: counted })).files('web')
+    expect(most).toBe(limit)
+  })
+
   it('is packed as it stands when it is pushed: also a copy that was changed', async () => {
     const app = await loadApp(files())
     const [web] = app.components
