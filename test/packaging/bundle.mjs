@@ -63,7 +63,13 @@ export const BUDGETS = [
   { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 12 },
   { name: './tuf', code: `export * from 'spindle/tuf'`, kB: 12 },
   { name: './keyless', code: `export * from 'spindle/keyless'`, kB: 22 },
-  { name: './run', code: `export * from 'spindle/run'`, kB: 90 },
+  { name: './run', code: `export * from 'spindle/run'`, kB: 48 },
+  {
+    // Without routes, executors and what the manifest says: the mark is 30, with WASI 0.3 in it.
+    name: './run, linker and hosts',
+    code: `export * from './src/run/component/instantiate.ts'; export * from './src/run/component/compile.ts'; export * from './src/run/component/parse.ts'; export * from './src/run/hosts.ts'`,
+    kB: 30,
+  },
   {
     // Half of it is the script that it gives to the Workers that it makes.
     name: './worker-loader',

@@ -15,8 +15,8 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 const HANDLER = `
   import { createAppHandler } from '../../src/run/index.ts'
   import { helloAround } from './hello-app.ts'
-  const start = async () => {
-    const bytes = new Uint8Array(await (await fetch('/hello.wasm')).arrayBuffer())
+  const start = async (name = 'hello') => {
+    const bytes = new Uint8Array(await (await fetch('/' + name + '.wasm')).arrayBuffer())
     const get = async () => {
       await new Promise((resolve) => setTimeout(resolve, 5))
       return { tag: 'ok', val: 'Later' }
@@ -27,33 +27,34 @@ const HANDLER = `
   }`
 const SCRIPTS: Readonly<Record<string, string>> = {
   '/page.js': `${HANDLER}
-    globalThis.ask = async (path) => (await (await start()).fetch(new Request(location.origin + path))).text()
-    globalThis.askWorker = (path) => new Promise((resolve) => {
+    globalThis.ask = async (path, name) => (await (await start(name)).fetch(new Request(location.origin + path))).text()
+    globalThis.askWorker = (path, name) => new Promise((resolve) => {
       const worker = new Worker('/worker.js', { type: 'module' })
       worker.onmessage = (event) => resolve(event.data)
-      worker.postMessage(path)
+      worker.postMessage([path, name])
     })
-    globalThis.askServiceWorker = async (path) => {
+    globalThis.askServiceWorker = async (path, name = 'hello') => {
       await navigator.serviceWorker.register('/sw.js', { type: 'module' })
       await navigator.serviceWorker.ready
       if (navigator.serviceWorker.controller === null) {
         await new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve))
       }
-      return (await fetch('/play' + path)).text()
+      return (await fetch('/play/' + name + path)).text()
     }
     // Here and not from outside: what a driver evaluates is above the policy.
     globalThis.evaluates = (() => { try { return new Function('return true')() } catch { return false } })()`,
   '/worker.js': `${HANDLER}
-    onmessage = async (event) => postMessage(await (await (await start()).fetch(new Request(location.origin + event.data))).text())`,
+    onmessage = async ({ data: [path, name] }) => postMessage(await (await (await start(name)).fetch(new Request(location.origin + path))).text())`,
   '/sw.js': `${HANDLER}
     addEventListener('install', () => skipWaiting())
     addEventListener('activate', (event) => event.waitUntil(clients.claim()))
-    let handler
+    const handlers = {}
     addEventListener('fetch', (event) => {
       const url = new URL(event.request.url)
-      if (!url.pathname.startsWith('/play/')) return
-      handler ??= start()
-      event.respondWith(handler.then((app) => app.fetch(new Request(url.origin + url.pathname.slice(5)))))
+      const [, name, path] = /^\\/play\\/([^/]+)(\\/.*)$/.exec(url.pathname) ?? []
+      if (name === undefined) return
+      handlers[name] ??= start(name)
+      event.respondWith(handlers[name].then((app) => app.fetch(new Request(url.origin + path))))
     })`,
 }
 
@@ -76,7 +77,11 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
       })
       scripts.set(path, outputFiles[0]?.text ?? '')
     }
-    const wasm = bytesOfFile('examples/hello/hello.wasm')
+    const guests = new Map([
+      ['/hello.wasm', bytesOfFile('examples/hello/hello.wasm')],
+      ['/async.wasm', bytesOfFile('test/guests/async.wasm')],
+      ['/stackful.wasm', bytesOfFile('test/guests/stackful.wasm')],
+    ])
     server = createServer((request, response) => {
       const path = request.url ?? '/'
       response.setHeader('content-security-policy', POLICY)
@@ -86,8 +91,8 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
           .end('<!doctype html><script type="module" src="/page.js"></script>')
       else if (scripts.has(path))
         response.setHeader('content-type', 'text/javascript').end(scripts.get(path))
-      else if (path === '/hello.wasm')
-        response.setHeader('content-type', 'application/wasm').end(wasm)
+      else if (guests.has(path))
+        response.setHeader('content-type', 'application/wasm').end(guests.get(path))
       else response.writeHead(404).end()
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
@@ -114,6 +119,17 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
     async (name) => {
       expect(await page.evaluate(`${name}('/')`)).toBe('<p>static</p>')
       expect(await page.evaluate(`${name}('/hello/you')`)).toContain('Later, you!')
+      expect(errors).toEqual([])
+    },
+  )
+
+  it.each(['ask', 'askWorker', 'askServiceWorker'])(
+    'an application of WASI 0.3 answers and waits (%s)',
+    async (name) => {
+      for (const guest of ['async', 'stackful']) {
+        expect(await page.evaluate(`${name}('/hello', '${guest}')`)).toBe('Hello from 0.3!')
+        expect(await page.evaluate(`${name}('/slow', '${guest}')`)).toBe('tick\ntick\ntick\n')
+      }
       expect(errors).toEqual([])
     },
   )

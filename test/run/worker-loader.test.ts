@@ -6,7 +6,7 @@ import type { LogLine } from '../../src/run/index.ts'
 import { workerScriptDefine } from '../lanes/worker-script.mjs'
 import { bytesOfFile } from './fixtures.ts'
 
-const GUESTS = ['proxy', 'wagi', 'legacy', 'command', 'inbound', 'hello']
+const GUESTS = ['proxy', 'wagi', 'legacy', 'command', 'inbound', 'hello', 'async', 'stackful']
 
 /** A parent as one deploys it: it loads the application that it is asked for, and is its host. */
 const PARENT = `
@@ -123,6 +123,21 @@ describe('in a Worker that a Worker loaded', () => {
     const body = 'x'.repeat(200_000)
     expect(await text(proxy, '/echo', { method: 'POST', body })).toBe(body)
   })
+
+  it.each(['async', 'stackful'])(
+    'a component of WASI 0.3 answers and waits (%s)',
+    async (guest) => {
+      const metadata = { allowed_outbound_hosts: ['http://up.example'] }
+      const app: Asked = { guest, component: { metadata } }
+      expect(await text(app, '/hello')).toBe('Hello from 0.3!')
+      expect(await text(app, '/slow')).toBe('tick\ntick\ntick\n')
+      expect(await text(app, '/files')).toMatch(/^llo file\nread 0\nwrite 32\n/)
+      expect(await text(app, '/outbound/up.example/x')).toBe('200 GET http://up.example/x ')
+      expect(await text(app, '/outbound/down.example/x')).toBe('error 15')
+      const body = 'x'.repeat(200_000)
+      expect(await text(app, '/echo', { method: 'POST', body })).toBe(body)
+    },
+  )
 
   it('it knows who asks, as the platform says', async () => {
     const headers = { 'cf-connecting-ip': '2001:db8::1' }

@@ -57,10 +57,14 @@ interface Linking {
   readonly imports: HostImports
   /** Instances made so far; nested components can multiply. */
   count: number
+  /** Definitions gone through so far, those of nested components each time. */
+  steps: number
 }
 
 // A composition of hundreds is thinkable; nesting that doubles at each level is an attack.
 const MAX_INSTANCES = 10_000
+// An application has some thousands; beyond this linking would take seconds.
+const MAX_STEPS = 1_000_000
 
 /**
  * Links a compiled component with the host's interfaces and instantiates it. No code is generated.
@@ -73,7 +77,13 @@ export async function instantiateComponent(
   options: InstantiateOptions,
 ): Promise<ComponentInstance> {
   const store = createStore(options.jspi ?? hasJspi())
-  const linking: Linking = { store, modules: compiled.modules, imports: options.imports, count: 0 }
+  const linking: Linking = {
+    store,
+    modules: compiled.modules,
+    imports: options.imports,
+    count: 0,
+    steps: 0,
+  }
   const root: ComponentClosure = {
     component: compiled.component,
     scope: createScope(undefined, new Map()),
@@ -116,6 +126,13 @@ async function link(
       `component instantiates more than ${MAX_INSTANCES} components`,
     )
   }
+  linking.steps += closure.component.definitions.length
+  if (linking.steps > MAX_STEPS) {
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `component goes through more than ${MAX_STEPS} definitions`,
+    )
+  }
   const spaces: Spaces = {
     // The closure's scope is that of the component around; this one is a child of it.
     scope: createScope(closure.scope, closure.scope.codecs),
@@ -127,10 +144,21 @@ async function link(
     exports: new Map(),
   }
   for (const definition of closure.component.definitions) {
-    const step = define(definition, spaces, args, linking)
-    if (step !== undefined) await step
+    try {
+      const step = define(definition, spaces, args, linking)
+      if (step !== undefined) await step
+    } catch (error) {
+      throw located(error, definition.offset)
+    }
   }
   return spaces.exports
+}
+
+/** A refusal of what parts make together says where one of them stands, as parsing does. */
+function located(error: unknown, offset: number | undefined): unknown {
+  const isFaulty = isSpindleError(error) && error.code === 'ERR_CONTENT_INVALID'
+  if (!isFaulty || offset === undefined || /\(at byte \d+\)$/.test(error.message)) return error
+  return new SpindleError(error.code, `${error.message} (at byte ${offset})`, { cause: error })
 }
 
 function define(

@@ -111,10 +111,11 @@ function readSection(id: number, r: Reader, into: Definition[], depth: number): 
     case 8:
       return each(() => readCanon(r))
     case 9: {
+      const { offset } = r
       const func = r.u32()
       if (r.vector(() => r.u32()).length > 0 || r.u32() !== 0)
         r.unsupported('start function with values')
-      into.push({ kind: 'start', func })
+      into.push({ kind: 'start', func, offset })
       return
     }
     case 10:

@@ -467,6 +467,33 @@ describe('linking', () => {
     })
   })
 
+  it('refuses components that multiply', async () => {
+    const levels = Array.from(
+      { length: 14 },
+      (_, i) =>
+        `(component $c${i + 1} (instance (instantiate $c${i})) (instance (instantiate $c${i})))`,
+    )
+    // Each level holds the one below, as it may reach it only from outside.
+    const wat = `(component (component $c0) ${levels
+      .map((level, i) =>
+        level.replace(`$c${i + 1} `, `$c${i + 1} (alias outer 1 ${i} (component $c${i})) `),
+      )
+      .join(' ')} (instance (instantiate $c14)))`
+    await expect(start(wat)).rejects.toMatchObject({
+      code: 'ERR_LIMIT_EXCEEDED',
+      message: expect.stringMatching(/more than 10000 components/),
+    })
+  })
+
+  it('says which definition doesn’t fit', async () => {
+    await expect(
+      start(
+        '(component (import "f" (func $f)) (component $I (import "f" (instance))) (instance (instantiate $I (with "f" (func $f)))))',
+        { f: () => {} },
+      ),
+    ).rejects.toThrow(/is a func, not a instance \(at byte \d+\)$/)
+  })
+
   it('refuses an import that no host has, and says which', async () => {
     const compiled = await compileComponent(
       parseComponent(await parse('(component (import "my:own/thing@1.0.0" (instance)))')),

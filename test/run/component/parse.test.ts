@@ -1,11 +1,9 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isSpindleError } from '../../../src/errors.ts'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
 import { parseComponent, wasmKind } from '../../../src/run/component/parse.ts'
-import { bytesOfFile } from '../fixtures.ts'
 
 const HEAD = [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]
 const component = (...sections: number[][]): Uint8Array =>
@@ -106,63 +104,4 @@ describe('parseComponent', () => {
     expect(wasmKind(Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]))).toBe('module')
     expect(wasmKind(Uint8Array.of(1, 2))).toBe('neither')
   })
-
-  const hello = bytesOfFile('examples/hello/hello.wasm')
-
-  it('answers any bytes with definitions or a coded error', () => {
-    const outcome = (bytes: Uint8Array): boolean => {
-      const result = refusal(bytes)
-      return (
-        isSpindleError(result) ||
-        (typeof result === 'object' && result !== null && 'definitions' in result)
-      )
-    }
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) =>
-        outcome(Uint8Array.from([...HEAD, ...bytes])),
-      ),
-      { numRuns: 2000 },
-    )
-    const flip = fc.tuple(fc.nat({ max: hello.length - 1 }), fc.nat({ max: 255 }))
-    fc.assert(
-      fc.property(fc.array(flip, { minLength: 1, maxLength: 8 }), (flips) => {
-        const bytes = hello.slice()
-        for (const [at, value] of flips) bytes[at] = value
-        return outcome(bytes)
-      }),
-      { numRuns: 1000 },
-    )
-    fc.assert(
-      fc.property(fc.nat({ max: hello.length - 1 }), (length) =>
-        outcome(hello.subarray(0, length)),
-      ),
-      { numRuns: 500 },
-    )
-  })
-
-  it('links a damaged component to an instance or a coded error', async () => {
-    // Outside of core modules, which the engine checks itself.
-    const start = hello.length - 6000
-    const flip = fc.tuple(fc.integer({ min: 8, max: 2600 }), fc.nat({ max: 255 }))
-    const tail = fc.tuple(fc.integer({ min: start, max: hello.length - 1 }), fc.nat({ max: 255 }))
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.oneof(flip, tail), { minLength: 1, maxLength: 3 }),
-        async (flips) => {
-          const bytes = hello.slice()
-          for (const [at, value] of flips) bytes[at] = value
-          try {
-            const compiled = await compileComponent(parseComponent(bytes))
-            await instantiateComponent(compiled, {
-              jspi: false,
-              imports: () => ({ functions: {} }),
-            })
-          } catch (error) {
-            expect(isSpindleError(error) ? '' : String(error)).toBe('')
-          }
-        },
-      ),
-      { numRuns: 300 },
-    )
-  }, 30_000)
 })
