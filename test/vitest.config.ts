@@ -26,6 +26,8 @@ export default defineConfig({
       },
       {
         plugins: [sharedVectors(), recipes()],
+        // Found late, they would reload the page under the tests.
+        optimizeDeps: { include: ['@noble/ciphers/salsa.js', '@noble/hashes/scrypt.js'] },
         test: {
           name: 'chromium',
           include: ['test/portable/**/*.test.ts'],

@@ -1,4 +1,4 @@
-import { SpindleError } from '../errors.ts'
+import { isSpindleError, SpindleError } from '../errors.ts'
 import { mapBounded } from '../bytes/concurrency.ts'
 import type { App } from '../spin/app.ts'
 import type { PulledApp } from '../spin/pulled-app.ts'
@@ -266,6 +266,7 @@ export async function createRunHandler(
 /** For the log only: a response never says why it failed. */
 function reasonOf(error: unknown): string {
   if (isExitSignal(error)) return `the component exited with ${error.exitCode}`
+  if (isSpindleError(error)) return `${error.message} (${error.code})`
   return error instanceof Error ? error.message : String(error)
 }
 
