@@ -38,8 +38,7 @@ export function writeLayout(directory, count, size) {
   )
 }
 
-/** The streamed layer: one mebibyte again and again, so that nobody has to hold it. */
-export const STREAMED_BYTES = 1024 * 1024 * 1024
+/** Of the streamed layer: one mebibyte again and again, so that nobody has to hold it. */
 export const block = new Uint8Array(1024 * 1024).map(
   (_, index) => (index * 31 + (index >> 8)) & 0xff,
 )

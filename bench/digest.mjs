@@ -10,7 +10,6 @@ import { median } from './process.mjs'
 
 const BYTES = 64 * 1024 * 1024
 const PIECE = 64 * 1024
-const ROUNDS = 5
 
 const source = `
 import { createPortableHasher, digestOf } from './src/bytes/digest.ts'
@@ -45,10 +44,12 @@ async function bundle(extra) {
   return outputFiles[0].text
 }
 
+let rounds = 5
+
 async function speed(run) {
   await run()
   const times = []
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const started = performance.now()
     await run()
     times.push(performance.now() - started)
@@ -110,7 +111,8 @@ export default { async fetch(request) { await runs[new URL(request.url).pathname
 }
 
 /** One row a runtime: the portable streaming hasher, WebCrypto on the whole, the native stream. */
-export async function measureDigests() {
+export async function measureDigests(options) {
+  rounds = options.rounds
   const missing = []
   const runtimes = [[`Node ${process.versions.node}, node:crypto`, inNode]]
   if (findChromium() === undefined) missing.push('digests in Chromium: none found')

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import process from 'node:process'
 import { copy, createMemoryStore, createRepository } from '../../dist/index.js'
 import { createNodeHasher, openLayoutDirectory } from '../../dist/node.js'
-import { block, STREAMED_BYTES } from '../content.mjs'
+import { block } from '../content.mjs'
 import { say } from '../process.mjs'
 
+// The last is a folder, or how many mebibytes to stream.
 const [action, reference, layout] = process.argv.slice(2)
 const before = process.resourceUsage().maxRSS * 1024
 let requests = 0
@@ -18,14 +19,14 @@ const options = {
 }
 
 /** A layer of one mebibyte after the other: re-openable, and never held. */
-function createStreamedLayer() {
+function createStreamedLayer(pieces) {
   const hash = createHash('sha256')
-  const pieces = STREAMED_BYTES / block.length
+  const size = pieces * block.length
   for (let piece = 0; piece < pieces; piece++) hash.update(block)
   const descriptor = {
     mediaType: 'application/octet-stream',
     digest: `sha256:${hash.digest('hex')}`,
-    size: STREAMED_BYTES,
+    size,
   }
   const stream = () => {
     let piece = 0
@@ -40,7 +41,7 @@ function createStreamedLayer() {
       { highWaterMark: 0 },
     )
   }
-  return { descriptor, content: { size: STREAMED_BYTES, stream } }
+  return { descriptor, content: { size, stream } }
 }
 
 const actions = {
@@ -54,11 +55,11 @@ const actions = {
     return () => copy(reference, { store: createMemoryStore(), ref: 'v1' }, options)
   },
   async 'stream-push'() {
-    const { descriptor, content } = createStreamedLayer()
+    const { descriptor, content } = createStreamedLayer(Number(layout))
     return () => createRepository(reference, options).push(descriptor, content, options)
   },
   async 'stream-pull'() {
-    const { descriptor } = createStreamedLayer()
+    const { descriptor } = createStreamedLayer(Number(layout))
     return async () => {
       const stream = await createRepository(reference, options).fetch(descriptor, options)
       let bytes = 0
