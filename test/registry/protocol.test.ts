@@ -1,0 +1,292 @@
+import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/bytes/digest.ts'
+import { readVerified } from '../../src/bytes/stream.ts'
+import { IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES } from '../../src/oci/manifest.ts'
+import { createRepository, type Repository } from '../../src/registry/repository.ts'
+import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
+import type { TransportOptions } from '../../src/types.ts'
+import { blobOf, collect, manifestOf, pushArtifact } from './artifacts.ts'
+
+/** A registry that answers as told, and what it was asked. */
+function answering(
+  answer: (request: Request, count: number) => Response | Promise<Response>,
+  options: TransportOptions = {},
+): { repository: Repository; asked: Request[] } {
+  const asked: Request[] = []
+  const fetch = async (request: Request): Promise<Response> => {
+    asked.push(request.clone())
+    return answer(request, asked.length)
+  }
+  const repository = createRepository('registry.test/a', {
+    retry: { delay: () => 1 },
+    ...options,
+    fetch,
+  })
+  return { repository, asked }
+}
+
+const refusal = (status: number, code: string): Response =>
+  Response.json({ errors: [{ code, message: 'no' }] }, { status })
+
+/** A registry of ours that changes some answers on their way. */
+function changed(
+  change: (response: Response, request: Request, count: number) => Response,
+): ReturnType<typeof answering> {
+  const inner = createRegistryHandler()
+  return answering(async (request, count) => change(await inner.fetch(request), request, count))
+}
+
+describe('manifests', () => {
+  it('are asked for with all their types, by GET and by HEAD', async () => {
+    const { repository, asked } = changed((response) => response)
+    const { manifest } = await pushArtifact(repository, 'x', 'v1')
+    await repository.resolve('v1')
+    await repository.fetch(manifest.descriptor)
+    const sent = asked.filter(({ method, url }) => /GET|HEAD/.test(method) && /manifests/.test(url))
+    expect(sent.map(({ method }) => method)).toEqual(['HEAD', 'GET'])
+    for (const { headers } of sent) {
+      for (const type of MANIFEST_TYPES) expect(headers.get('accept')).toContain(type)
+    }
+  })
+
+  it.each([
+    ['has no digest', (response: Response) => response.headers.delete('docker-content-digest')],
+    ['has no length', (response: Response) => response.headers.delete('content-length')],
+  ])('are fetched and hashed when the answer to HEAD %s', async (_, strip) => {
+    const { repository, asked } = changed((response, { method, url }) => {
+      if (method !== 'HEAD' || !url.includes('manifests')) return response
+      const bare = new Response(null, response)
+      strip(bare)
+      return bare
+    })
+    const { manifest } = await pushArtifact(repository, 'x', 'v1')
+    expect(await repository.resolve('v1')).toEqual(manifest.descriptor)
+    expect(asked.at(-1)?.method).toBe('GET')
+  })
+
+  it('are fetched where HEAD is not to be had', async () => {
+    const { repository } = changed((response, { method }) =>
+      method === 'HEAD' ? new Response(null, { status: 405 }) : response,
+    )
+    const { manifest } = await pushArtifact(repository, 'x', 'v1')
+    expect(await repository.resolve('v1')).toEqual(manifest.descriptor)
+  })
+
+  it('may be delivered with parameters of their type, but not as another', async () => {
+    const { descriptor, bytes } = await manifestOf([])
+    const as = (type: string): Repository =>
+      answering(() => new Response(bytes, { headers: { 'content-type': type } })).repository
+    expect(await as(`${IMAGE_MANIFEST}; charset=utf-8`).fetch(descriptor)).toBeDefined()
+    await expect(as(IMAGE_INDEX).fetch(descriptor)).rejects.toMatchObject({
+      code: 'ERR_CONTENT_INVALID',
+    })
+  })
+
+  it('are put once more when the registry has not noticed their last blob yet', async () => {
+    let refused = 0
+    const { repository } = changed((response, { method, url }) =>
+      method === 'PUT' && url.includes('manifests') && refused++ === 0
+        ? refusal(404, 'MANIFEST_BLOB_UNKNOWN')
+        : response,
+    )
+    const { manifest } = await pushArtifact(repository, 'x', 'v1')
+    expect(refused).toBe(2)
+    expect((await repository.resolve('v1')).digest).toBe(manifest.descriptor.digest)
+  })
+})
+
+describe('an upload', () => {
+  it('is a POST without a body, then one PUT that keeps what the location says', async () => {
+    const { descriptor, bytes } = await blobOf('x'.repeat(1000))
+    const { repository, asked } = answering(({ method }) =>
+      method === 'POST'
+        ? new Response(null, {
+            status: 202,
+            headers: { location: '/v2/a/blobs/uploads/1?_state=a%2Fb%3D' },
+          })
+        : new Response(null, { status: 201 }),
+    )
+    await repository.push(descriptor, bytes)
+    expect(asked.map(({ method }) => method)).toEqual(['POST', 'PUT'])
+    expect(asked[0]?.url).toBe('https://registry.test/v2/a/blobs/uploads/')
+    expect((await asked[0]!.arrayBuffer()).byteLength).toBe(0)
+    const put = new URL(asked[1]!.url)
+    expect(put.searchParams.get('_state')).toBe('a/b=')
+    expect(put.searchParams.get('digest')).toBe(descriptor.digest)
+    expect(asked[1]?.headers.get('content-length')).toBe('1000')
+  })
+
+  it('goes on at the same registry, credentials and all, whether it says its port or not', async () => {
+    const { descriptor, bytes } = await blobOf('x')
+    const { repository, asked } = answering(
+      ({ method, headers }) =>
+        headers.get('authorization') === null
+          ? new Response(null, { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } })
+          : method === 'POST'
+            ? new Response(null, {
+                status: 202,
+                headers: { location: 'https://registry.test:443/v2/a/blobs/uploads/1' },
+              })
+            : new Response(null, { status: 201 }),
+      { credentials: { username: 'u', password: 'p' } },
+    )
+    await repository.push(descriptor, bytes)
+    expect(asked.at(-1)?.method).toBe('PUT')
+    expect(asked.at(-1)?.headers.get('authorization')).toBe(`Basic ${btoa('u:p')}`)
+  })
+
+  it('is believed to be what the registry kept, in whatever algorithm it says so', async () => {
+    const bytes = new TextEncoder().encode('x')
+    const digest = await digestOf(bytes, 'sha512')
+    const kept = await digestOf(bytes)
+    const { repository } = answering(({ method }) =>
+      method === 'POST'
+        ? new Response(null, { status: 202, headers: { location: '/v2/a/blobs/uploads/1' } })
+        : new Response(null, { status: 201, headers: { 'docker-content-digest': kept } }),
+    )
+    await repository.push({ mediaType: 'text/plain', digest, size: 1 }, bytes)
+  })
+})
+
+describe('a download', () => {
+  it('by sha512 is checked by sha512', async () => {
+    const bytes = new TextEncoder().encode('x'.repeat(100))
+    const target = {
+      mediaType: 'text/plain',
+      digest: await digestOf(bytes, 'sha512'),
+      size: bytes.length,
+    }
+    const { repository } = changed((response) => response)
+    await repository.push(target, bytes)
+    expect(await readVerified(await repository.fetch(target), target)).toEqual(bytes)
+    const { repository: liar } = answering(() => new Response('y'.repeat(100)))
+    await expect(readVerified(await liar.fetch(target), target)).rejects.toMatchObject({
+      code: 'ERR_DIGEST_MISMATCH',
+    })
+  })
+
+  it.each([
+    ['"tag"', '"tag"'],
+    ['W/"tag"', null],
+  ])('that was cut goes on only of the same content, told by %s', async (etag, sent) => {
+    const { descriptor, bytes } = await blobOf('x'.repeat(1000))
+    const { repository, asked } = answering((request) => {
+      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.get('range') ?? '')?.[1] ?? 0)
+      if (from === 0) {
+        let given = 0
+        const cut = new ReadableStream<Uint8Array>({
+          pull: (controller) =>
+            given++ === 0
+              ? controller.enqueue(bytes.slice(0, 400))
+              : controller.error(new Error('cut')),
+        })
+        return new Response(cut, { headers: { etag } })
+      }
+      return new Response(bytes.slice(from), {
+        status: 206,
+        headers: { 'content-range': `bytes ${from}-999/1000` },
+      })
+    })
+    expect(await readVerified(await repository.fetch(descriptor), descriptor)).toEqual(bytes)
+    expect(asked[1]?.headers.get('range')).toBe('bytes=400-')
+    expect(asked[1]?.headers.get('if-range')).toBe(sent)
+  })
+})
+
+describe('what is refused', () => {
+  it.each([400, 401, 403, 404, 413, 416])('with %i is not tried again', async (status) => {
+    const { repository, asked } = answering(() => new Response('<p>no', { status }))
+    const { descriptor } = await blobOf('x')
+    await expect(repository.fetch(descriptor)).rejects.toMatchObject({ status })
+    expect(asked).toHaveLength(1)
+  })
+
+  it.each([408, 425, 429, 500, 502, 503, 504])('with %i is, twice', async (status) => {
+    const { repository, asked } = answering(
+      () => new Response(null, { status, headers: { 'retry-after': '0' } }),
+    )
+    const { descriptor } = await blobOf('x')
+    await expect(repository.fetch(descriptor)).rejects.toMatchObject({ status })
+    expect(asked).toHaveLength(3)
+  })
+
+  it('for longer than is waited is told at once', async () => {
+    const { repository, asked } = answering(
+      () => new Response(null, { status: 503, headers: { 'retry-after': '3600' } }),
+    )
+    await expect(repository.resolve('v1')).rejects.toMatchObject({ status: 503 })
+    expect(asked).toHaveLength(1)
+  })
+
+  it('in plain text is told as it was said', async () => {
+    const { repository } = answering(
+      () =>
+        new Response('404 page not found', {
+          status: 404,
+          headers: { 'content-type': 'text/plain' },
+        }),
+    )
+    await expect(repository.fetch((await blobOf('x')).descriptor)).rejects.toThrow(
+      /GET https:\/\/registry\.test\/v2\/a\/blobs\/sha256:.*404/s,
+    )
+  })
+})
+
+describe('lists', () => {
+  it('of tags end where a page brings nothing new', async () => {
+    const { repository, asked } = answering(() =>
+      Response.json(
+        { name: 'a', tags: ['b', 'a'] },
+        { headers: { link: '</v2/a/tags/list?last=b>; rel="next"' } },
+      ),
+    )
+    expect(await collect(repository.tags())).toEqual(['a', 'b'])
+    expect(asked).toHaveLength(2)
+  })
+
+  it('of referrers are filtered here when the registry did not', async () => {
+    const inner = createRegistryHandler()
+    const { repository } = answering((request) => {
+      const url = new URL(request.url)
+      url.searchParams.delete('artifactType')
+      return inner.fetch(new Request(url, request))
+    })
+    const { manifest } = await pushArtifact(repository, 'x', 'v1')
+    for (const artifactType of ['a/b', 'a/c']) {
+      const referrer = await manifestOf([], { subject: manifest.descriptor, artifactType })
+      await repository.push(referrer.descriptor, referrer.bytes)
+    }
+    const found = await collect(repository.referrers(manifest.descriptor, { artifactType: 'a/b' }))
+    expect(found.map(({ artifactType }) => artifactType)).toEqual(['a/b'])
+  })
+
+  it('of referrers under a tag say what the manifests say, not what was written beside them', async () => {
+    const inner = createRegistryHandler()
+    const { repository } = answering((request) =>
+      request.url.includes('/referrers/') ? refusal(404, 'NOT_FOUND') : inner.fetch(request),
+    )
+    const { manifest } = await pushArtifact(repository, 'x', 'v1')
+    const referrer = await manifestOf([], {
+      subject: manifest.descriptor,
+      artifactType: 'a/b',
+      annotations: { k: 'v' },
+    })
+    await repository.push(referrer.descriptor, referrer.bytes)
+    // As cosign 3.1 writes it: cosign #4641.
+    const wrong = new TextEncoder().encode(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: IMAGE_INDEX,
+        manifests: [{ ...referrer.descriptor, artifactType: 'application/vnd.oci.empty.v1+json' }],
+      }),
+    )
+    await repository.push(
+      { mediaType: IMAGE_INDEX, digest: await digestOf(wrong), size: wrong.length },
+      wrong,
+      { tag: manifest.descriptor.digest.replace(':', '-') },
+    )
+    expect(
+      await collect(repository.referrers(manifest.descriptor, { artifactType: 'a/b' })),
+    ).toMatchObject([{ artifactType: 'a/b', annotations: { k: 'v' } }])
+  })
+})
