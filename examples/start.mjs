@@ -1,33 +1,38 @@
 // `npm start`: the pages and servers of this project together, on loopback.
-// `npm start -- --port 8000` puts the page there; the servers take the ports after it.
+// `npm start -- --port 8000` puts the pages there; the servers take the ports after it.
+import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { buildLibrary } from './built.mjs'
-import { createPageHandler } from './page-handler.mjs'
-import { buildUploader } from './uploader/build.mjs'
+import { buildLibrary, root } from './built.mjs'
+import { RELAY_PREFIX, servePages } from './pages.mjs'
 
 const DEFAULT_PORT = 4300
+/** Where the relay goes, for pages on this machine only: these let no page in themselves. */
+const RELAYED = ['docker.io', 'ghcr.io', 'quay.io', 'registry.gitlab.com']
 
-function readPort() {
+function readOptions() {
   try {
-    const { port = String(DEFAULT_PORT) } = parseArgs({
-      options: { port: { type: 'string' } },
+    const { port = String(DEFAULT_PORT), relay = RELAYED.join(',') } = parseArgs({
+      options: { port: { type: 'string' }, relay: { type: 'string' } },
     }).values
     const number = Number(port)
     // Room for the servers that take the ports after it.
     if (!Number.isInteger(number) || number < 0 || number > 65000)
       throw new Error(`${port} is not a port`)
-    return number
+    return { base: number, relayed: relay.split(',').filter((host) => host !== '') }
   } catch (error) {
-    console.error(`${error.message}\nusage: npm start -- [--port NUMBER]`)
+    console.error(
+      `${error.message}\nusage: npm start -- [--port NUMBER] [--relay HOST,HOST: where the relay goes]`,
+    )
     process.exit(2)
   }
 }
 
-const base = readPort()
+const { base, relayed } = readOptions()
 buildLibrary()
-const { createRegistryHandler } = await import('spindle/serve')
-const { listen } = await import('spindle/node')
+const { createBindleHandler, createRegistryHandler, createRelayHandler } =
+  await import('spindle/serve')
+const { listen, resolveHost } = await import('spindle/node')
 
 /** The port wanted, or any that is free. */
 async function listenNear(handler, offset) {
@@ -40,18 +45,38 @@ async function listenNear(handler, offset) {
   }
 }
 
-const { folder } = await buildUploader()
-const page = await listenNear(createPageHandler(folder), 0)
-const { port } = new URL(page.url)
-const origins = [page.url, `http://localhost:${port}`]
-const registry = await listenNear(createRegistryHandler({ cors: { origins } }), 1)
-const host = new URL(registry.url).host
+const { page, preview, origin, previewOrigin, origins } = await servePages({
+  listen: listenNear,
+  folder: join(root, 'examples', 'dist'),
+  relayed,
+  createRelay: (origins) =>
+    createRelayHandler({
+      registries: relayed,
+      origins,
+      prefix: RELAY_PREFIX,
+      // With the login of whoever uses the page: the relay has none.
+      writable: () => true,
+      resolveHost,
+    }),
+})
+const cors = { origins }
+const registry = await listenNear(createRegistryHandler({ cors }), 2)
+const bindle = await listenNear(createBindleHandler({ cors }), 3)
+const { host } = new URL(registry.url)
 
-const running = [
-  ['uploader', `${page.url}/?to=${encodeURIComponent(`${host}/hello:1.0.0`)}`, page],
-  ['registry', `${registry.url}/v2/  (in memory, open to this machine)`, registry],
+const lines = [
+  ['uploader', `${origin}/?to=${encodeURIComponent(`${host}/hello:1.0.0`)}`],
+  ['playground', `${origin}/playground/`],
+  ['registry', `${registry.url}/v2/  (in memory, open to this machine)`],
+  ['bindle', `${bindle.url}/v1/  (in memory, open to this machine)`],
+  [
+    'relay',
+    `${origin}${RELAY_PREFIX}/  (for these pages, to ${relayed.join(', ') || 'no registry'})`,
+  ],
+  ['previews', `${previewOrigin}  (the applications’ own pages)`],
 ]
-for (const [name, where] of running) console.log(`${name.padEnd(12)} ${where}`)
+for (const [name, where] of lines) console.log(`${name.padEnd(12)} ${where}`)
+console.log(`Where a browser does not know that name: ${page.url}`)
 console.log('Ctrl+C ends all of it.')
 
 let isClosing = false
@@ -60,6 +85,6 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
     // A second one does not wait.
     if (isClosing) process.exit(1)
     isClosing = true
-    void Promise.all(running.map(([, , server]) => server.close()))
+    void Promise.all([page, preview, registry, bindle].map((server) => server.close()))
   })
 }

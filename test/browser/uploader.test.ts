@@ -3,14 +3,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { listen, type Listener } from '../../src/node/listen.ts'
 import { createBasicAuthorizer } from '../../src/serve/basic.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
-import type { FetchHandler } from '../../src/types.ts'
 import { resolve } from '../../src/verbs/resolve.ts'
 import { verify } from '../../src/verbs/verify.ts'
 import { bytesOfFile } from '../run/fixtures.ts'
-import { executablePath, expectState, startUploader, type Uploader } from './uploader-page.ts'
+import { drop } from './drop.ts'
+import {
+  executablePath,
+  expectState,
+  focusedId,
+  lookAtLayout,
+  RELAYED_HOST,
+  startPages,
+  type Pages,
+} from './pages.ts'
 
 if (executablePath === undefined)
   console.warn('left out: no Chromium found, so nobody opens the uploader')
@@ -31,13 +38,12 @@ files = ["static/*"]
 `
 
 describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000 }, () => {
-  let uploader: Uploader
+  let uploader: Pages
   let folder: string
   let page: Page
-  const servers: Listener[] = []
 
   beforeAll(async () => {
-    uploader = await startUploader()
+    uploader = await startPages()
     folder = mkdtempSync(join(tmpdir(), 'spindle-uploader-app-'))
     writeApp('good', MANIFEST)
     writeApp(
@@ -50,9 +56,7 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     writeFileSync(join(folder, 'not.zip'), 'this is no zip')
   }, 60_000)
   afterEach(async () => {
-    await page?.context().close()
-    await Promise.all(servers.splice(0).map((server) => server.close()))
-    expect(uploader.problems.splice(0)).toEqual([])
+    await uploader.reset()
   })
   afterAll(async () => {
     await uploader?.close()
@@ -67,11 +71,6 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
       writeFileSync(join(folder, name, 'static', `page-${i}.html`), `<p>${i}</p>`.repeat(100))
   }
 
-  async function serve(handler: FetchHandler): Promise<string> {
-    const server = await listen(handler)
-    servers.push(server)
-    return new URL(server.url).host
-  }
   const allowPage = () => ({ cors: { origins: [uploader.origin] } })
 
   async function choose(name: string): Promise<void> {
@@ -82,13 +81,12 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     await page.getByRole('button', { name: 'Push', exact: true }).click()
   }
   const reference = () => page.getByRole('textbox', { name: 'Reference' })
-  const focused = () => page.evaluate(() => document.activeElement?.id)
+  const focused = () => focusedId(page)
 
   it('has a sample that goes to the registry in the page, without a network', async () => {
     page = await uploader.open()
     await expectState(page, 'empty')
-    await page.waitForLoadState('networkidle')
-    await page.waitForTimeout(1500)
+    await page.locator('body[data-prepared]').waitFor()
     await page.context().setOffline(true)
     await page.getByRole('button', { name: 'Try a sample app' }).click()
     await expectState(page, 'ready', 'ready-demo')
@@ -142,7 +140,7 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
   })
 
   it('pushes over the network, signed, once the password is right, and keeps what was typed', async () => {
-    const host = await serve(
+    const host = await uploader.serve(
       createRegistryHandler({
         ...allowPage(),
         authorize: createBasicAuthorizer({
@@ -184,7 +182,7 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
   })
 
   it('explains a registry that does not let pages in, and offers the one in the page', async () => {
-    const host = await serve(createRegistryHandler())
+    const host = await uploader.serve(createRegistryHandler())
     page = await uploader.open()
     await choose('good')
     await pushTo(`${host}/team/greeter:2`)
@@ -198,6 +196,57 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     expect(await reference().inputValue()).toBe(`${host}/team/greeter:2`)
   })
 
+  it('goes through the relay when a registry lets no page in', async () => {
+    const registry = createRegistryHandler()
+    uploader.relayTo(registry)
+    const host = await uploader.serve(registry)
+    page = await uploader.open()
+    await choose('good')
+    await pushTo(`${host}/team/greeter:2`)
+    await expectState(page, 'failed', 'failed-relay')
+    // Here the relay does not know that host; it says so, and what was typed is still there.
+    await page.getByRole('button', { name: 'Go through this page’s relay' }).click()
+    await page.locator('body[data-state="failed"]').waitFor()
+    expect(await page.getByRole('textbox', { name: 'Relay' }).inputValue()).toBe('/relay')
+    await page.getByRole('textbox', { name: 'Relay' }).fill('')
+    await reference().fill(`${RELAYED_HOST}/team/greeter:2`)
+    expect(await page.locator('#reference-hint').innerText()).toContain('through the relay')
+    await page.getByRole('button', { name: 'Push', exact: true }).click()
+    await expectState(page, 'done', 'done-relay')
+    expect(await page.locator('#call').innerText()).toContain(`createRelayFetch('/relay')`)
+    await resolve(`${host}/team/greeter:2`)
+  })
+
+  it('says what to do when the registry has no room', async () => {
+    const registry = createRegistryHandler(allowPage())
+    const host = await uploader.serve({
+      async fetch(request) {
+        if (request.method !== 'PUT') return registry.fetch(request)
+        return new Response('{"errors":[{"code":"DENIED","message":"quota exceeded"}]}', {
+          status: 413,
+          headers: { 'Access-Control-Allow-Origin': uploader.origin },
+        })
+      },
+    })
+    page = await uploader.open()
+    await choose('good')
+    await pushTo(`${host}/team/greeter:2`)
+    await expectState(page, 'failed', 'failed-room')
+    expect(await page.locator('#failure').innerText()).toMatch(/no room for this.*leave files out/s)
+  })
+
+  it('keeps what was typed over a reload, but no secret', async () => {
+    page = await uploader.open()
+    await reference().fill('ghcr.io/team/app:1')
+    await page.getByLabel('User name').fill('ann')
+    await page.getByLabel('Password or token').fill('secret')
+    await page.reload()
+    expect(await reference().inputValue()).toBe('ghcr.io/team/app:1')
+    expect(await page.getByLabel('User name').inputValue()).toBe('ann')
+    expect(await page.getByLabel('Password or token').inputValue()).toBe('')
+    expect(await page.evaluate(() => JSON.stringify({ ...localStorage }))).not.toContain('secret')
+  })
+
   it('goes on from there after the registry was down, and after a cancel', async () => {
     const registry = createRegistryHandler(allowPage())
     const uploads: string[] = []
@@ -205,7 +254,7 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     let cut = (): void => undefined
     const cutOff = new Promise<void>((done) => (cut = done))
     let hung = 0
-    const host = await serve({
+    const host = await uploader.serve({
       async fetch(request) {
         if (mode === 'down' && request.method !== 'OPTIONS')
           return new Response('{}', {
@@ -258,7 +307,7 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
       throw new Error(`#${id} is not reached: ${seen.join(', ')}`)
     }
     await tabTo('sample')
-    expect(seen).toEqual(['folder', 'files', 'sample'])
+    expect(seen).toEqual(['to-playground', 'folder', 'files', 'sample'])
     await page.keyboard.press('Enter')
     await page.locator('body[data-state="ready"]').waitFor()
     expect(await focused()).toBe('reference')
@@ -278,24 +327,6 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     await page.getByLabel('sign it with a key').check()
     await page.getByRole('button', { name: 'Push', exact: true }).click()
     await page.locator('body[data-state="done"]').waitFor()
-    const { small, overflow } = await page.evaluate(() => ({
-      small: [
-        ...document.querySelectorAll<HTMLElement>('button, label.button, label.choice, summary'),
-      ]
-        .filter((target) => target.offsetParent !== null)
-        .filter((target) => target.offsetHeight < 24 || target.offsetWidth < 24)
-        .map((target) => target.textContent),
-      overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    }))
-    expect(small).toEqual([])
-    expect(overflow).toBe(0)
+    expect(await lookAtLayout(page)).toEqual({ small: [], overflow: 0 })
   })
 })
-
-/** As a person does it: the browser gives the page a drop that it made itself. */
-async function drop(page: Page, path: string): Promise<void> {
-  const browser = await page.context().newCDPSession(page)
-  const data = { items: [], files: [path], dragOperationsMask: 1 }
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-    await browser.send('Input.dispatchDragEvent', { type, x: 600, y: 20, data })
-}

@@ -5,12 +5,14 @@ export function formatCall(argument: string, to: Destination, isSigned: boolean)
   const options = [
     ...(to.credentials === undefined ? [] : ['credentials: { username, password }']),
     ...(to.isDemo ? ['fetch: registry.fetch'] : []),
+    ...(to.relay === undefined ? [] : [`fetch: createRelayFetch(${quote(to.relay)})`]),
     'signal',
   ]
   const lines = [
     `import { loadApp } from 'spindle/app'`,
     `import { push } from 'spindle/push'`,
     ...(to.isDemo ? [`import { createRegistryHandler } from 'spindle/serve'`] : []),
+    ...(to.relay === undefined ? [] : [`import { createRelayFetch } from 'spindle'`]),
     ...(isSigned ? [`import { createKeySigner, generateKeyPair, sign } from 'spindle/sign'`] : []),
     '',
     ...(to.isDemo ? ['const registry = createRegistryHandler()'] : []),

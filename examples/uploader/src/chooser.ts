@@ -1,6 +1,6 @@
 import { loadApp } from 'spindle/app'
 import type { App } from 'spindle/app'
-import { find } from './dom.ts'
+import { find } from '../../page/dom.ts'
 
 /** An application on its way, and how to say in code where it comes from. */
 export interface Chosen {
@@ -27,7 +27,7 @@ export function listenForFiles(onChosen: (chosen: Chosen) => void, isBusy: () =>
   }
   find('sample').addEventListener('click', () => {
     take('sample', async (signal) => {
-      const { sample } = await import('./sample.ts')
+      const { sample } = await import('../../page/sample.ts')
       return loadApp(sample, { signal })
     })
   })

@@ -1,10 +1,14 @@
 import { isSpindleError } from 'spindle/errors'
 import { parseReference } from 'spindle/reference'
-import { find } from './dom.ts'
+import { readConfig } from '../../page/config.ts'
+import { find } from '../../page/dom.ts'
+import { keep, keepDrafts, readKept } from '../../page/drafts.ts'
 
 export interface Destination {
   readonly reference: string
   readonly isDemo: boolean
+  /** Where a relay is that goes to the registry. Absent: the page asks it itself. */
+  readonly relay?: string
   /** Absent: anonymous. Never leaves memory. */
   readonly credentials?: { readonly username: string; readonly password: string }
 }
@@ -25,22 +29,30 @@ export function chooseDemo(): void {
   refresh()
 }
 
-/** What was typed for either place is kept while the other is looked at. */
+/** What was typed for either place is kept while the other is looked at, and over a reload. */
 const typed = { registry: '', demo: '' }
+const DRAFTS = 'spindle-uploader/reference'
+const config = readConfig()
 let shown: keyof typeof typed = 'registry'
 
 /** Says, while it is typed, whether it can be pushed to and where the bytes would go. */
 export function listenToDestination(): void {
+  keepDrafts('spindle-uploader/form', ['anonymous', 'username', 'relay'])
   // A link may say where to; never who.
-  typed.registry = new URLSearchParams(location.search).get('to') ?? ''
+  const kept = readKept(DRAFTS)
+  typed.registry =
+    new URLSearchParams(location.search).get('to') ?? (typeof kept === 'string' ? kept : '')
   field('reference').value = typed.registry
+  find<HTMLDetailsElement>('relay-options').open = field('relay').value !== ''
   for (const choice of document.querySelectorAll('input[name="place"]')) {
     choice.addEventListener('change', refresh)
   }
   field('reference').addEventListener('input', () => {
     typed[shown] = field('reference').value
+    if (shown === 'registry') keep(DRAFTS, typed.registry)
     check(false)
   })
+  field('relay').addEventListener('input', () => check(false))
   field('anonymous').addEventListener('change', refresh)
   refresh()
 }
@@ -66,12 +78,28 @@ export function readDestination(): Destination | undefined {
   const username = field('username').value
   const password = field('password').value
   const isDemo = isDemoChosen()
+  const relay = isDemo ? undefined : relayFor(field('reference').value)
   const isAnonymous = isDemo || field('anonymous').checked || (username === '' && password === '')
   return {
     reference: field('reference').value.trim(),
     isDemo,
+    ...(relay !== undefined && { relay }),
     ...(isAnonymous ? {} : { credentials: { username, password } }),
   }
+}
+
+/** The one that was typed; else the page's own for registries that it goes to. */
+function relayFor(reference: string): string | undefined {
+  const typed = field('relay').value.trim()
+  if (typed !== '') return typed
+  const { registry } = parseReference(reference.trim())
+  return config.relay !== undefined && config.relayed.includes(registry) ? config.relay : undefined
+}
+
+export function setRelay(relay: string): void {
+  field('relay').value = relay
+  find<HTMLDetailsElement>('relay-options').open = true
+  field('relay').dispatchEvent(new Event('input'))
 }
 
 function refresh(): void {
@@ -99,10 +127,17 @@ function check(isFinal: boolean): boolean {
     if (reference.tag === undefined && reference.digest === undefined)
       return show('Add a tag at the end, as in :1.0.0.', true)
     if (shown === 'demo') return show('Bytes stay in this page, and go when it is closed.', false)
+    const relay = relayFor(text)
+    if (relay !== undefined)
+      return show(
+        `Bytes go through the relay at ${new URL(relay, location.href).host} to ${reference.registry}, and nowhere else.`,
+        false,
+      )
     const scheme = LOOPBACK.test(reference.registry) ? 'http' : 'https'
     return show(`Bytes go to ${scheme}://${reference.registry}, and nowhere else.`, false)
   } catch (error) {
-    if (!isSpindleError(error)) throw error
+    if (!isSpindleError(error))
+      return show('The relay is no address: write it as https://relay.example/relay.', true)
     return show(error.message.replace(/^.*? is not a reference: /s, 'Not yet: '), true)
   }
 }

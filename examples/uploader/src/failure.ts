@@ -1,7 +1,8 @@
-import { isSpindleError } from 'spindle/errors'
+import { isSpindleError, type ResponseError } from 'spindle/errors'
 import { parseReference } from 'spindle/reference'
 import type { Destination } from './destination.ts'
-import { find } from './dom.ts'
+import { readConfig } from '../../page/config.ts'
+import { find } from '../../page/dom.ts'
 
 const TITLES: Readonly<Record<string, readonly [title: string, next: string]>> = {
   ERR_UNAUTHORIZED: [
@@ -31,18 +32,35 @@ const TITLES: Readonly<Record<string, readonly [title: string, next: string]>> =
   ],
 }
 
+/** By status, where that says more than the code. */
+const STATUS_TITLES: Readonly<Record<number, readonly [title: string, next: string]>> = {
+  413: [
+    'The registry has no room for this',
+    'It is larger than the registry or a proxy before it takes: leave files out, or ask whoever runs it for room.',
+  ],
+  429: [
+    'The registry asks for patience',
+    'It takes no more requests for now. Go on in some minutes: what arrived is not sent again.',
+  ],
+  507: [
+    'The registry has no room left',
+    'Delete what is not needed there, or ask whoever runs it for room. What arrived is not sent again.',
+  ],
+}
+
 /** What went wrong and what to do about it. @returns The state's sentence. */
-export function showFailure(error: unknown, { reference, isDemo }: Destination): string {
+export function showFailure(error: unknown, { reference, isDemo, relay }: Destination): string {
   const code = isSpindleError(error) ? error.code : ''
-  const [title, next] = TITLES[code] ?? [
-    'The push did not finish',
-    'What the library said is below.',
-  ]
+  const status = isSpindleError(error) ? (error as Partial<ResponseError>).status : undefined
+  const [title, next] = STATUS_TITLES[status ?? 0] ??
+    TITLES[code] ?? ['The push did not finish', 'What the library said is below.']
   const host = parseReference(reference).registry
   show(title, next, error)
   const isOpaque = code === 'ERR_NETWORK' && !isDemo
   find('cors').hidden = !isOpaque
   find('use-demo').hidden = !isOpaque
+  find('through-relay').hidden =
+    !isOpaque || relay !== undefined || readConfig().relay === undefined
   find('cors-host').textContent = host
   find('cors-headers').textContent = corsHeaders()
   find('retry').textContent = 'Try again'
@@ -57,6 +75,7 @@ export function showCancelled({ there, all }: { there: number; all: number }): s
   show('Cancelled', next, undefined)
   find('cors').hidden = true
   find('use-demo').hidden = true
+  find('through-relay').hidden = true
   find('retry').textContent = 'Go on from there'
   return 'Cancelled. The tag was not written.'
 }

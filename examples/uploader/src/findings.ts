@@ -1,6 +1,6 @@
 import { isSpindleError, type AppInvalid, type Finding } from 'spindle/errors'
-import { element, find } from './dom.ts'
-import { formatCount } from './format.ts'
+import { element, find } from '../../page/dom.ts'
+import { formatCount } from '../../page/format.ts'
 
 /** Each with its place and the line it is about. */
 export function showFindings(list: HTMLElement, findings: readonly Finding[]): void {

@@ -2,15 +2,17 @@
 import type { App } from 'spindle/app'
 import { formatCall } from './call.ts'
 import { listenForFiles, type Chosen } from './chooser.ts'
-import { listenToCopy } from './copy-button.ts'
+import { listenToCopy } from '../../page/copy-button.ts'
 import {
   chooseDemo,
   isDemoChosen,
   listenToDestination,
   readDestination,
+  setRelay,
   suggestReference,
 } from './destination.ts'
-import { find } from './dom.ts'
+import { readConfig } from '../../page/config.ts'
+import { find } from '../../page/dom.ts'
 import { showCancelled, showFailure } from './failure.ts'
 import { showLoadFailure } from './findings.ts'
 import { createProgress } from './progress.ts'
@@ -105,12 +107,19 @@ function fetchTheRest(): void {
     import('spindle/push'),
     import('spindle/sign'),
     import('./demo-registry.ts'),
-    import('./sample.ts'),
+    import('spindle/copy'),
+    import('../../page/content-store.ts'),
+    import('../../page/sample.ts'),
   ]
   // What fails here is asked for again when it is needed, and reported then.
-  void Promise.allSettled(all())
+  void Promise.allSettled(all()).then(() => (document.body.dataset['prepared'] = 'true'))
 }
 
+for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-page="playground"]')) {
+  const { playground } = readConfig()
+  if (playground === undefined) link.hidden = true
+  else link.href = playground
+}
 listenToDestination()
 listenToSigning()
 listenForFiles(
@@ -124,6 +133,10 @@ find('form').addEventListener('submit', (event) => {
 })
 find('cancel').addEventListener('click', () => controller?.abort())
 find('retry').addEventListener('click', () => void start())
+find('through-relay').addEventListener('click', () => {
+  setRelay(readConfig().relay ?? '')
+  void start()
+})
 find('use-demo').addEventListener('click', () => {
   chooseDemo()
   if (chosen !== undefined) {

@@ -1,7 +1,7 @@
 import type { PushOptions } from 'spindle/push'
-import { copyButton } from './copy-button.ts'
-import { element, find } from './dom.ts'
-import { formatBytes, formatCount, shortenDigest } from './format.ts'
+import { copyButton } from '../../page/copy-button.ts'
+import { element, find } from '../../page/dom.ts'
+import { formatBytes, formatCount, shortenDigest } from '../../page/format.ts'
 
 type TransferEvent = Parameters<NonNullable<PushOptions['onProgress']>>[0]
 type BlobEvent = Extract<TransferEvent, { type: 'blob' }>
@@ -12,6 +12,13 @@ const WORDS: Readonly<Record<BlobEvent['status'], string>> = {
   done: 'sent',
   exists: '✓ already there',
   mounted: '✓ taken over',
+}
+
+/** What is none of the application's own files. */
+function nameOf(mediaType: string): string {
+  if (mediaType.includes('spin.application')) return 'lock of the application'
+  if (mediaType.endsWith('tar+gzip')) return 'files in an archive'
+  return 'configuration'
 }
 
 export interface Progress {
@@ -55,7 +62,7 @@ export function createProgress(): Progress {
   function drawRow(digest: string, { descriptor, status }: BlobEvent): void {
     let row = rows.get(digest)
     if (row === undefined) {
-      const name = names.get(digest) ?? 'description of the application'
+      const name = names.get(digest) ?? nameOf(descriptor.mediaType)
       row = { name: element('span', { text: name }), status: element('span') }
       rows.set(digest, row)
       const label = element(

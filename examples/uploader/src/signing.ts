@@ -1,6 +1,6 @@
 import type { Signer, WebKeyPair } from 'spindle/sign'
-import { find } from './dom.ts'
-import { saveFile } from './save-file.ts'
+import { find } from '../../page/dom.ts'
+import { saveFile } from '../../page/save-file.ts'
 
 let pair: Promise<WebKeyPair> | undefined
 let isKept = false
@@ -33,6 +33,16 @@ export function listenToSigning(): void {
 export async function ownSigner(): Promise<Signer> {
   const { createKeySigner } = await loadSign()
   return createKeySigner(await ownPair())
+}
+
+/** As links have it: the DER in base64 for addresses. */
+export async function ownPublicKey(): Promise<string> {
+  const { formatPublicKey } = await loadSign()
+  const pem = await formatPublicKey((await ownPair()).publicKey)
+  return pem
+    .replace(/-----[^-]+-----|\s/g, '')
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
 }
 
 function ownPair(): Promise<WebKeyPair> {

@@ -1,7 +1,7 @@
 import type { App } from 'spindle/app'
-import { element, find } from './dom.ts'
+import { element, find } from '../../page/dom.ts'
 import { showFindings } from './findings.ts'
-import { formatBytes, formatCount } from './format.ts'
+import { formatBytes, formatCount } from '../../page/format.ts'
 
 type Bytes = App['components'][number]['wasm']
 

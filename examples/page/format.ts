@@ -22,7 +22,7 @@ export function shortenDigest(digest: string): string {
   return `${digest.slice(0, colon + 8)}…${digest.slice(-6)}`
 }
 
-export function shortenReference(reference: string): string {
-  const at = reference.indexOf('@')
-  return at < 0 ? reference : reference.slice(0, at + 1) + shortenDigest(reference.slice(at + 1))
+/** Wherever a digest stands in it. */
+export function shortenReference(text: string): string {
+  return text.replace(/sha\d+:[0-9a-f]{64,}/g, shortenDigest)
 }

@@ -11,3 +11,11 @@ declare module '*.html' {
   const text: string
   export default text
 }
+declare module '*.css' {
+  const text: string
+  export default text
+}
+declare module '*.svg' {
+  const text: string
+  export default text
+}

@@ -1,0 +1,1 @@
+export { createRelayFetch } from 'spindle'
