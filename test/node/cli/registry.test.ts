@@ -153,7 +153,6 @@ describe('push', () => {
   it.each([
     [['-f', 'nowhere'], 'there is no file or folder "nowhere"'],
     [['-f', '.'], 'has no spin.toml'],
-    [['-f', hello, '--compose=true'], 'ERR_UNSUPPORTED'],
   ])('fails for %j', async (flags, message) => {
     const { code, stderr } = await createSession(createRegistry().fetch).run(
       'registry',
@@ -163,6 +162,27 @@ describe('push', () => {
     )
     expect(code).toBe(1)
     expect(stderr).toContain(message)
+  })
+
+  it('refuses what is yet to be composed, unless the host shall do it', async () => {
+    const session = createSession(createRegistry().fetch)
+    const app = writeApp(session)
+    const manifest = readFileSync(join(app, 'spin.toml'), 'utf8')
+    writeFileSync(
+      join(app, 'spin.toml'),
+      `${manifest}[component.main.dependencies]\n"a:b/c" = { path = "dep.wasm" }\n`,
+    )
+    writeFileSync(join(app, 'dep.wasm'), Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
+    for (const flags of [[], ['--compose=true']]) {
+      const { code, stderr } = await session.run('registry', 'push', '-f', app, ...flags, REF)
+      expect({ code, stderr }).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/ERR_UNSUPPORTED.*"main".*--compose=false/s),
+      })
+    }
+    const { code } = await session.run('registry', 'push', '-f', app, '--compose=false', REF)
+    expect(code).toBe(0)
+    expect((await session.run('registry', 'push', '-f', hello, '--compose=true', REF)).code).toBe(0)
   })
 
   it('builds first when asked to, through the shell, in the given folder', async () => {

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander'
-import { SpindleError } from '../../../errors.ts'
 import type { Reference } from '../../../types.ts'
 import { push } from '../../../verbs/push.ts'
 import {
@@ -19,7 +18,7 @@ import { type RemoteFlags, remoteOptions } from '../remote.ts'
 interface PushFlags extends RemoteFlags, LocalFlags {
   readonly from?: string
   readonly file?: string
-  readonly compose?: string | boolean
+  readonly compose?: 'true' | 'false'
   readonly annotation?: ReadonlyMap<string, string>
   readonly created?: Date
   readonly archive?: boolean
@@ -44,9 +43,10 @@ export function addPushCommand(registry: Command, io: CliIo): void {
     .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
     .option('--profile <name>', 'build profile to apply')
     .addOption(
-      new Option('--compose [boolean]', 'as Spin has it; only false can be had')
-        .choices(['true', 'false'])
-        .hideHelp(),
+      new Option(
+        '--compose <boolean>',
+        'false: push components with their dependencies beside them, for hosts that compose (default: refuse them)',
+      ).choices(['true', 'false']),
     )
     .option(
       '--annotation <key=value>',
@@ -73,12 +73,6 @@ export function addPushCommand(registry: Command, io: CliIo): void {
 
 async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
-  if (flags.compose !== undefined && flags.compose !== 'false') {
-    throw new SpindleError(
-      'ERR_UNSUPPORTED',
-      'components are pushed as they are, with their dependencies beside them; leave --compose out, or compose them before',
-    )
-  }
   const place = await findManifest(io.cwd, flags.from ?? flags.file)
   const app = await loadLocalApp(place, flags, io, output)
   output.warnOf(app.warnings)
@@ -91,6 +85,8 @@ async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promi
         ? {}
         : { annotations: Object.fromEntries(flags.annotation) }),
       ...(flags.created === undefined ? {} : { created: flags.created }),
+      // Spin's own `--compose` is on unless told otherwise; what has nothing to compose is pushed either way.
+      uncomposed: flags.compose === 'false',
       ...(flags.archive === undefined ? {} : { archive: flags.archive }),
       ...(flags.chunkSize === undefined ? {} : { chunkSize: flags.chunkSize }),
     }),
