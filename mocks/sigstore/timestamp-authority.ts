@@ -2,7 +2,7 @@
 import {
   DER_BOOLEAN,
   derBoolean,
-  derChildren,
+  derMembers,
   DER_INTEGER,
   DER_NULL,
   DER_OCTET_STRING,
@@ -11,7 +11,6 @@ import {
   formatDer,
   formatDerInteger,
   formatDerOid,
-  parseDer,
 } from '../../src/bytes/der.ts'
 import { rawDigestOf } from '../../src/bytes/digest.ts'
 import {
@@ -160,8 +159,8 @@ export async function createTimestampAuthority({
       return new Response('unsupported content type', { status: 415 })
     if (flaws().refuse === true)
       return new Response('unavailable', { status: 503, headers: { 'retry-after': '0' } })
-    const [, imprint, ...rest] = derChildren(parseDer(new Uint8Array(await request.arrayBuffer())))
-    const [algorithm, hashed] = derChildren(imprint!)
+    const [, imprint, ...rest] = derMembers(new Uint8Array(await request.arrayBuffer()))
+    const [algorithm, hashed] = derMembers(imprint)
     if (
       algorithm?.raw.length !== sha256.length &&
       algorithm?.raw.length !== sha256.length + formatDer(DER_NULL).length

@@ -49,11 +49,12 @@ export function parseDer(bytes: Uint8Array): Der {
   return element
 }
 
-/** The elements inside a constructed one. */
-export function derChildren(parent: Der): Der[] {
-  if ((parent.tag & 0x20) === 0)
-    throw malformed('a primitive element where a constructed one belongs')
-  return derElements(parent.value)
+/** What is in a SEQUENCE, or in what has another tag; given as an element or as its bytes. */
+export function derMembers(
+  around: Der | Uint8Array | undefined,
+  tag: number = DER_SEQUENCE,
+): Der[] {
+  return derElements(expectDer(around instanceof Uint8Array ? parseDer(around) : around, tag).value)
 }
 
 /** A run of elements without anything around them. */
@@ -149,38 +150,17 @@ export function derOid(element: Der | undefined): string {
 
 /** UTCTime or GeneralizedTime (with or without a fraction) to milliseconds since 1970. */
 export function derTime(element: Der | undefined): number {
-  const text = decodeUtf8(element?.value ?? new Uint8Array()) ?? ''
-  const pattern =
-    element?.tag === DER_UTC_TIME
-      ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
-      : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?Z$/
-  const match =
-    element?.tag === DER_UTC_TIME || element?.tag === DER_GENERALIZED_TIME
-      ? pattern.exec(text)
-      : null
-  if (match === null) throw malformed('time')
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
+  let text = decodeUtf8(element?.value ?? new Uint8Array()) ?? ''
   // RFC 5280, 4.1.2.5.1: two-digit years below 50 are of this century.
-  const full = element?.tag === DER_UTC_TIME ? year + (year < 50 ? 2000 : 1900) : year
-  const at = Date.UTC(full, month - 1, day, hour, minute, second)
-  const date = new Date(at)
-  if (
-    full < 1000 ||
-    date.getUTCMonth() !== month - 1 ||
-    date.getUTCDate() !== day ||
-    hour > 23 ||
-    minute > 59 ||
-    second > 59
-  )
-    throw malformed('time')
-  return at + (match[7] === undefined ? 0 : Math.floor(Number(`0.${match[7]}`) * 1000))
+  if (element?.tag === DER_UTC_TIME && text.length === 13) text = (text < '5' ? '20' : '19') + text
+  else if (element?.tag !== DER_GENERALIZED_TIME) text = ''
+  const [, year, month, day, hour, minute, second, fraction = ''] =
+    /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d{1,9})?Z$/.exec(text) ?? []
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}`
+  const at = Date.parse(`${iso}Z`)
+  // What rolls over, as the 30th of February does, comes back as another date.
+  if (Number.isNaN(at) || !new Date(at).toISOString().startsWith(iso)) throw malformed('time')
+  return at + Math.floor(Number(`0${fraction}`) * 1000)
 }
 
 /** UTF8String contents. */

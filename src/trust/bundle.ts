@@ -3,8 +3,9 @@ import { sameBytes } from '../bytes/der.ts'
 import { formatHex } from '../bytes/hex.ts'
 import { parseUniqueJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
-import { SignatureInvalid, SpindleError } from '../errors.ts'
+import { SignatureInvalid } from '../errors.ts'
 import { parseCertificate, type Certificate } from './certificate.ts'
+import { asSignatureInvalid } from './malformed.ts'
 import type { InclusionProof, LogEntry } from './transparency-log.ts'
 import { readField, type Field } from './wire-json.ts'
 
@@ -35,6 +36,7 @@ export interface Bundle {
       }
 }
 
+const UNREADABLE = "the bundle can't be read"
 const MEDIA_TYPE =
   /^application\/vnd\.dev\.sigstore\.bundle(?:\+json;version=0\.([123])|\.v0\.(3)\+json)$/
 
@@ -46,17 +48,14 @@ export function parseBundle(input: unknown): Bundle {
   try {
     return readBundle(readField(decode(input), 'bundle'))
   } catch (cause) {
-    if (cause instanceof SignatureInvalid) throw cause
-    if (cause instanceof SpindleError) throw malformed(cause.message, cause)
-    throw cause
+    throw asSignatureInvalid(cause, undefined, UNREADABLE)
   }
 }
 
 function decode(input: unknown): unknown {
   const bytes = typeof input === 'string' ? encodeUtf8(input) : input
   if (!(bytes instanceof Uint8Array)) return bytes
-  if (bytes.length > MAX_BUNDLE_BYTES)
-    throw malformed(`it is longer than ${MAX_BUNDLE_BYTES} bytes`)
+  if (bytes.length > MAX_BUNDLE_BYTES) throw malformed(`longer than ${MAX_BUNDLE_BYTES} bytes`)
   return parseUniqueJson(bytes, 'the bundle')
 }
 
@@ -66,7 +65,7 @@ function readBundle(bundle: Field): Bundle {
   if (Number.isNaN(version))
     throw new SignatureInvalid(
       'BUNDLE_UNSUPPORTED_VERSION',
-      'bundles of versions 0.1 to 0.3 are supported, this one has another media type',
+      'bundles of versions 0.1 to 0.3 are supported',
     )
   const material = bundle.get('verificationMaterial')
   const certificates = readCertificates(material, version)
@@ -75,7 +74,7 @@ function readBundle(bundle: Field): Bundle {
     .list(MAX_PROOFS)
     .map((entry) => readLogEntry(entry, version))
   if (new Set(entries.map(({ logId, index }) => `${logId} ${index}`)).size < entries.length)
-    throw malformed('it holds one log entry twice')
+    throw malformed('one log entry twice')
   const timestamps =
     material
       .get('timestampVerificationData')
@@ -96,20 +95,17 @@ function readCertificates(material: Field, version: number): Certificate[] {
     material.get(name).optional(),
   )
   if ([leaf, chain, key].filter((field) => field !== undefined).length !== 1)
-    throw malformed('it names not exactly one key or certificate')
+    throw malformed('not exactly one key or certificate')
   if (leaf !== undefined) return [parseCertificate(leaf.get('rawBytes').bytes())]
   if (chain === undefined) return []
-  if (version >= 3) throw malformed('version 0.3 allows one certificate, not a chain')
+  if (version >= 3) throw malformed('a certificate chain in version 0.3')
   const certificates = chain
     .get('certificates')
     .list(MAX_PROOFS)
     .map((certificate) => parseCertificate(certificate.get('rawBytes').bytes()))
-  if (certificates.length === 0) throw malformed('its certificate chain is empty')
+  if (certificates.length === 0) throw malformed('an empty certificate chain')
   if (certificates.some(({ issuer, subject }) => sameBytes(issuer, subject)))
-    throw new SignatureInvalid(
-      'CERT_CHAIN',
-      'the bundle brings a root certificate along: roots come from the trusted root alone',
-    )
+    throw new SignatureInvalid('CERT_CHAIN', 'the bundle brings a root certificate along')
   return certificates
 }
 
@@ -123,7 +119,7 @@ export function readLogEntry(entry: Field, version: number): LogEntry {
   if (missing)
     throw new SignatureInvalid(
       'TLOG_PROOF_INVALID',
-      `a log entry comes without the inclusion ${version === 1 ? 'promise' : 'proof'} that its bundle's version asks for`,
+      `a log entry comes without an inclusion ${version === 1 ? 'promise' : 'proof'}`,
     )
   return {
     logId: formatHex(entry.get('logId').get('keyId').bytes()),
@@ -141,7 +137,7 @@ function readProof(proof: Field): InclusionProof {
   if (checkpoint === undefined)
     throw new SignatureInvalid(
       'TLOG_CHECKPOINT_INVALID',
-      'an inclusion proof comes without a checkpoint, so nobody vouches for its root',
+      'an inclusion proof comes without a checkpoint',
     )
   return {
     index: readCount(proof.get('logIndex')),
@@ -165,7 +161,7 @@ function readContent(bundle: Field): Bundle['content'] {
   const message = bundle.get('messageSignature').optional()
   const envelope = bundle.get('dsseEnvelope').optional()
   if ((message === undefined) === (envelope === undefined))
-    throw malformed('it holds not exactly one of message signature and envelope')
+    throw malformed('not exactly one of message signature and envelope')
   if (message !== undefined) {
     const digest = message.get('messageDigest')
     return {
@@ -176,7 +172,7 @@ function readContent(bundle: Field): Bundle['content'] {
   }
   const [signature, surplus] = envelope!.get('signatures').list(2)
   if (signature === undefined || surplus !== undefined)
-    throw malformed('its envelope has not exactly one signature')
+    throw malformed('not exactly one envelope signature')
   return {
     kind: 'envelope',
     signature: signature.get('sig').bytes(),
@@ -185,6 +181,6 @@ function readContent(bundle: Field): Bundle['content'] {
   }
 }
 
-function malformed(why: string, cause?: unknown): SignatureInvalid {
-  return new SignatureInvalid('BUNDLE_MALFORMED', `the bundle can't be read: ${why}`, { cause })
+function malformed(why: string): SignatureInvalid {
+  return new SignatureInvalid('BUNDLE_MALFORMED', `${UNREADABLE}: ${why}`)
 }

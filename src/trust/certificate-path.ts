@@ -1,14 +1,12 @@
 /** From a leaf certificate to an anchor. @see https://www.rfc-editor.org/rfc/rfc5280#section-6 */
 import {
   derBoolean,
-  derChildren,
   derOid,
   derSmallInteger,
   DER_BOOLEAN,
-  DER_SEQUENCE,
-  expectDer,
   parseDer,
   sameBytes,
+  derMembers,
 } from '../bytes/der.ts'
 import { SignatureInvalid } from '../errors.ts'
 import { isIssuedBy, type Certificate } from './certificate.ts'
@@ -58,12 +56,11 @@ export async function buildPath(
   const candidates = [...authority.chain, ...intermediates]
   const path = [leaf]
   assertUnderstood(leaf)
-  if (!usagesOf(leaf)?.includes(usage))
-    throw broken('the certificate is not for this use (extended key usage)')
+  if (!usagesOf(leaf)?.includes(usage)) throw broken('the certificate is for another use')
   for (;;) {
     const last = path.at(-1)!
     if (sameBytes(last.raw, anchor.raw)) return path
-    if (path.length === MAX_PATH) throw broken(`the chain is longer than ${MAX_PATH} certificates`)
+    if (path.length === MAX_PATH) throw broken('the chain is too long')
     let issuer: Certificate | undefined
     for (const candidate of candidates) {
       if (path.some((seen) => sameBytes(seen.raw, candidate.raw))) continue
@@ -115,26 +112,23 @@ function assertUnderstood(certificate: Certificate): void {
 function assertAuthority(certificate: Certificate, below: number, usage: string): void {
   assertUnderstood(certificate)
   const constraints = certificate.extensions.get(BASIC_CONSTRAINTS)
-  const fields =
-    constraints === undefined
-      ? []
-      : derChildren(expectDer(parseDer(constraints.value), DER_SEQUENCE))
+  const fields = constraints === undefined ? [] : derMembers(constraints.value)
   if (fields[0]?.tag !== DER_BOOLEAN || !derBoolean(fields[0]))
-    throw broken('an issuer in the chain is no certificate authority')
+    throw broken('an issuer is no certificate authority')
   if (fields[1] !== undefined && derSmallInteger(fields[1]) < below)
-    throw broken('the chain is longer than its certificate authority allows')
+    throw broken('the chain is too long')
   const keyUsage = certificate.extensions.get(KEY_USAGE)
   // Bit 5, keyCertSign. Unused trailing bits are cut off in DER, hence the first byte is read raw.
   if (keyUsage !== undefined && ((parseDer(keyUsage.value).value[1] ?? 0) & 0x04) === 0)
-    throw broken('an issuer in the chain may not sign certificates')
+    throw broken('an issuer may not sign certificates')
   const usages = usagesOf(certificate)
   if (usages !== undefined && !usages.includes(usage) && !usages.includes(ANY_USAGE))
-    throw broken('an issuer in the chain is for another use')
+    throw broken('an issuer is for another use')
 }
 
 function usagesOf(certificate: Certificate): string[] | undefined {
   const extension = certificate.extensions.get(EXTENDED_KEY_USAGE)
-  return extension && derChildren(expectDer(parseDer(extension.value), DER_SEQUENCE)).map(derOid)
+  return extension && derMembers(extension.value).map(derOid)
 }
 
 function broken(message: string): SignatureInvalid {

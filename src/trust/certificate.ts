@@ -2,7 +2,6 @@
 import {
   derBits,
   derBoolean,
-  derChildren,
   derIntegerBytes,
   derOid,
   derTime,
@@ -11,9 +10,9 @@ import {
   DER_OID,
   DER_SEQUENCE,
   expectDer,
-  parseDer,
   sameBytes,
   type Der,
+  derMembers,
 } from '../bytes/der.ts'
 import { formatHex } from '../bytes/hex.ts'
 import { SpindleError } from '../errors.ts'
@@ -62,14 +61,14 @@ function malformed(what: string): SpindleError {
 
 /** @throws `ERR_CONTENT_INVALID` for anything but one version 3 certificate. */
 export function parseCertificate(der: Uint8Array): Certificate {
-  const [tbs, outer, signature, surplus] = derChildren(expectDer(parseDer(der), DER_SEQUENCE))
-  const fields = derChildren(expectDer(tbs, DER_SEQUENCE))
+  const [tbs, outer, signature, surplus] = derMembers(der)
+  const fields = derMembers(tbs)
   const [version, serial, inner, issuer, validity, subject, spki, ...rest] = fields
   if (version?.tag !== 0xa0 || formatHex(version.value) !== '020102' || surplus !== undefined)
-    throw malformed('version 3 is needed')
+    throw malformed('version')
   if (!sameBytes(expectDer(inner, DER_SEQUENCE).raw, expectDer(outer, DER_SEQUENCE).raw))
-    throw malformed('its two signature algorithms differ')
-  const times = derChildren(expectDer(validity, DER_SEQUENCE))
+    throw malformed('signature algorithms')
+  const times = derMembers(validity)
   return {
     raw: der,
     tbs: tbs!.raw,
@@ -79,7 +78,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
     notBefore: derTime(times[0]),
     notAfter: derTime(times[1]),
     spki: expectDer(spki, DER_SEQUENCE).raw,
-    signatureAlgorithm: derOid(derChildren(inner!)[0]),
+    signatureAlgorithm: derOid(derMembers(inner)[0]),
     signature: derBits(signature),
     extensions: parseExtensions(rest.find((field) => field.tag === 0xa3)),
   }
@@ -88,10 +87,10 @@ export function parseCertificate(der: Uint8Array): Certificate {
 function parseExtensions(field: Der | undefined): Certificate['extensions'] {
   const extensions = new Map<string, { critical: boolean; value: Uint8Array }>()
   if (field === undefined) return extensions
-  const [list, surplus] = derChildren(field)
-  if (surplus !== undefined) throw malformed('two lists of extensions')
-  for (const extension of derChildren(expectDer(list, DER_SEQUENCE))) {
-    const parts = derChildren(expectDer(extension, DER_SEQUENCE))
+  const [list, surplus] = derMembers(field, 0xa3)
+  if (surplus !== undefined) throw malformed('extensions')
+  for (const extension of derMembers(list)) {
+    const parts = derMembers(extension)
     const id = derOid(expectDer(parts[0], DER_OID))
     const flagged = parts[1]?.tag === DER_BOOLEAN
     if (extensions.has(id)) throw malformed(`extension ${id} occurs twice`)

@@ -53,16 +53,10 @@ function hostOf(uri: string): string {
   try {
     return new URL(uri).host
   } catch {
-    throw new SignatureInvalid(
-      'TRUST_ROOT_INVALID',
-      'a log of the trusted root has no usable address',
-    )
+    throw new SignatureInvalid('TRUST_ROOT_INVALID', 'a log of the trusted root has no address')
   }
 }
 
 function bad(why: string): SignatureInvalid {
-  return new SignatureInvalid(
-    'TLOG_CHECKPOINT_INVALID',
-    `the transparency log's checkpoint is no good: ${why}`,
-  )
+  return new SignatureInvalid('TLOG_CHECKPOINT_INVALID', `the log's checkpoint is no good: ${why}`)
 }

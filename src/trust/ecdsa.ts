@@ -1,13 +1,11 @@
 /** ECDSA signatures: DER on the wire, fixed-width `r ‖ s` (IEEE P1363) in WebCrypto. */
 import { concat } from '../bytes/stream.ts'
 import {
-  derChildren,
   derIntegerBytes,
   DER_SEQUENCE,
-  expectDer,
   formatDer,
   formatDerInteger,
-  parseDer,
+  derMembers,
 } from '../bytes/der.ts'
 import { SpindleError } from '../errors.ts'
 
@@ -16,7 +14,7 @@ import { SpindleError } from '../errors.ts'
  * @throws `ERR_CONTENT_INVALID` for anything but two positive integers that fit.
  */
 export function parseEcdsaSignature(der: Uint8Array, width: number): Uint8Array<ArrayBuffer> {
-  const integers = derChildren(expectDer(parseDer(der), DER_SEQUENCE)).map(derIntegerBytes)
+  const integers = derMembers(der).map(derIntegerBytes)
   if (integers.length !== 2)
     throw new SpindleError('ERR_CONTENT_INVALID', 'an ECDSA signature has two integers')
   return concat(

@@ -1,13 +1,5 @@
 /** Who a Fulcio certificate names. @see https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md */
-import {
-  derChildren,
-  derOid,
-  derUtf8,
-  DER_SEQUENCE,
-  derElements,
-  expectDer,
-  parseDer,
-} from '../bytes/der.ts'
+import { derOid, derUtf8, derElements, expectDer, parseDer, derMembers } from '../bytes/der.ts'
 import { decodeUtf8 } from '../bytes/text.ts'
 import { SignatureInvalid } from '../errors.ts'
 import type { Certificate } from './certificate.ts'
@@ -100,8 +92,7 @@ function parseAltName(
   certificate: Certificate,
 ): Pick<CertificateIdentity, 'identity' | 'identityType'> {
   const extension = certificate.extensions.get(SUBJECT_ALT_NAME)
-  const names =
-    extension === undefined ? [] : derChildren(expectDer(parseDer(extension.value), DER_SEQUENCE))
+  const names = extension === undefined ? [] : derMembers(extension.value)
   const [name, surplus] = names
   if (name === undefined || surplus !== undefined)
     throw new SignatureInvalid(
@@ -123,7 +114,7 @@ function parseAltName(
   }
   throw new SignatureInvalid(
     'IDENTITY_MISMATCH',
-    'the subject alternative name is neither an e-mail address, a URI nor a user name',
+    'the subject alternative name is no e-mail address, URI or user name',
   )
 }
 

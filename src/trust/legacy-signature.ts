@@ -15,9 +15,10 @@ import {
   SIGNATURE_KEY,
   TIMESTAMP_KEY,
 } from './media-types.ts'
+import { asSignatureInvalid } from './malformed.ts'
 import type { LoadedRule } from './policy.ts'
 import type { LogEntry } from './transparency-log.ts'
-import { asSignatureInvalid, assertAnnotations, type VerifiedBundle } from './verify-bundle.ts'
+import { assertAnnotations, type VerifiedBundle } from './verify-bundle.ts'
 import { verifyEvidence, type Evidence } from './verify-signature.ts'
 import { readField, readStrings } from './wire-json.ts'
 

@@ -10,6 +10,8 @@ import { hashBy } from './hash.ts'
 import { spkiOfPkcs1 } from './public-key.ts'
 import { readField, type Field } from './wire-json.ts'
 
+const OTHER_CONTENT = 'it is of other content'
+
 /** The facts that an entry has to agree with. */
 export interface Signed {
   readonly signature: Uint8Array
@@ -33,8 +35,7 @@ export async function assertEntry(
 ): Promise<string> {
   const entry = readField(parseJson(body, 'the log entry'), 'log entry')
   const actual = `${entry.get('kind').string()}/${entry.get('apiVersion').string()}`
-  if (kind !== undefined && kind !== actual)
-    throw mismatch(`it is ${actual}, the bundle says ${kind}`)
+  if (kind !== undefined && kind !== actual) throw mismatch(`it is ${actual}, not ${kind}`)
   await compare(actual, entry.get('spec'), signed)
   return actual
 }
@@ -42,66 +43,57 @@ export async function assertEntry(
 async function compare(kind: string, spec: Field, signed: Signed): Promise<void> {
   switch (kind) {
     case 'hashedrekord/0.0.1': {
-      const hash = spec.get('data').get('hash')
       const signature = spec.get('signature')
       // A DSSE envelope is logged under its own kind; by this one only bytes are.
-      if (signed.payload !== undefined) throw mismatch('it is not of an envelope')
-      if (
-        hash.get('value').string() !==
-        formatHex(await hashBy(hash.get('algorithm').string(), signed.data))
-      )
-        throw mismatch('it is of other content')
+      if (signed.payload !== undefined) throw mismatch('it is of bytes')
+      await assertHash(spec.get('data').get('hash'), signed.data)
       assertSignature(signature.get('content').bytes(), signed)
       return assertPemVerifier(signature.get('publicKey').get('content').bytes(), signed)
     }
     case 'hashedrekord/0.0.2': {
       const record = spec.get('hashedRekordV002')
-      const data = record.get('data')
-      const verifier = record.get('signature').get('verifier')
-      if (
-        !sameBytes(
-          data.get('digest').bytes(),
-          await hashBy(data.get('algorithm').string(), signed.data),
-        )
-      )
-        throw mismatch('it is of other content')
-      assertSignature(record.get('signature').get('content').bytes(), signed)
+      const [data, signature] = [record.get('data'), record.get('signature')]
+      const verifier = signature.get('verifier')
+      const digest = await hashBy(data.get('algorithm').string(), signed.data)
+      if (!sameBytes(data.get('digest').bytes(), digest)) throw mismatch(OTHER_CONTENT)
+      assertSignature(signature.get('content').bytes(), signed)
       const key = verifier.get('x509Certificate').optional() ?? verifier.get('publicKey')
       return assertVerifier(key.get('rawBytes').bytes(), signed)
     }
     case 'dsse/0.0.1': {
-      const [signature, surplus] = spec.get('signatures').list(2)
-      if (signature === undefined || surplus !== undefined)
-        throw mismatch('it has not exactly one signature')
-      await assertPayload(spec.get('payloadHash'), signed)
+      const signature = onlySignature(spec)
+      await assertPayload(spec, signed)
       assertSignature(signature.get('signature').bytes(), signed)
       return assertPemVerifier(signature.get('verifier').bytes(), signed)
     }
     case 'intoto/0.0.2': {
       const content = spec.get('content')
-      const [signature, surplus] = content.get('envelope').get('signatures').list(2)
-      if (signature === undefined || surplus !== undefined)
-        throw mismatch('it has not exactly one signature')
-      await assertPayload(content.get('payloadHash'), signed)
+      const signature = onlySignature(content.get('envelope'))
+      await assertPayload(content, signed)
       // This kind encodes the signature twice.
-      assertSignature(
-        parseBase64(decodeUtf8(signature.get('sig').bytes()) ?? '') ?? new Uint8Array(),
-        signed,
-      )
+      const logged = parseBase64(decodeUtf8(signature.get('sig').bytes()) ?? '')
+      assertSignature(logged ?? new Uint8Array(), signed)
       return assertPemVerifier(signature.get('publicKey').bytes(), signed)
     }
     default:
-      throw mismatch(`entries of kind ${kind} are not supported`)
+      throw mismatch(`${kind} is not supported`)
   }
 }
 
-async function assertPayload(hash: Field, signed: Signed): Promise<void> {
-  if (signed.payload === undefined) throw mismatch('it is of an envelope')
-  if (
-    hash.get('value').string() !==
-    formatHex(await hashBy(hash.get('algorithm').string(), signed.payload))
-  )
-    throw mismatch('it is of other content')
+function onlySignature(envelope: Field): Field {
+  const [signature, surplus] = envelope.get('signatures').list(2)
+  if (signature === undefined || surplus !== undefined) throw mismatch('not exactly one signature')
+  return signature
+}
+
+async function assertHash(hash: Field, data: Uint8Array): Promise<void> {
+  const actual = formatHex(await hashBy(hash.get('algorithm').string(), data))
+  if (hash.get('value').string() !== actual) throw mismatch(OTHER_CONTENT)
+}
+
+async function assertPayload(entry: Field, { payload }: Signed): Promise<void> {
+  if (payload === undefined) throw mismatch('it is of an envelope')
+  await assertHash(entry.get('payloadHash'), payload)
 }
 
 function assertSignature(logged: Uint8Array, signed: Signed): void {
@@ -125,6 +117,6 @@ function assertVerifier(der: Uint8Array, signed: Signed): void {
 function mismatch(why: string): SignatureInvalid {
   return new SignatureInvalid(
     'TLOG_ENTRY_MISMATCH',
-    `the transparency log entry does not belong to this signature: ${why}`,
+    `the log entry is not of this signature: ${why}`,
   )
 }

@@ -108,7 +108,7 @@ export async function loadPolicy(policy: Policy, depth = 0): Promise<LoadedPolic
   )
   if (kinds.length !== 1)
     throw new TypeError(
-      `a policy has exactly one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\`, this one has ${kinds.join(' and ') || 'none'}`,
+      `a policy has exactly one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\`, not ${kinds.join(' and ') || 'none'}`,
     )
   if ('anyOf' in policy || 'allOf' in policy) {
     const rules = 'anyOf' in policy ? policy.anyOf : policy.allOf
@@ -141,7 +141,7 @@ async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule>
   if (!Number.isSafeInteger(threshold) || threshold < 1)
     throw new TypeError('`threshold` is a whole number, 1 or more')
   if (formats.length === 0 || predicateTypes?.length === 0)
-    throw new TypeError('`formats` and `predicateTypes` name at least one, or are left out')
+    throw new TypeError('`formats` and `predicateTypes` are not empty')
   const wanted = Object.entries(annotations)
   if (wanted.some(([, value]) => typeof value !== 'string'))
     throw new TypeError('`annotations` are strings')
@@ -157,11 +157,9 @@ async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule>
   }
   if ('key' in policy) {
     if ('issuer' in policy && policy.issuer !== undefined)
-      throw new TypeError('a policy has `key`, or `identity` and `issuer`, not both')
+      throw new TypeError('a policy has `key`, or `identity` and `issuer`')
     if (root === undefined && requireTransparencyLog) {
-      throw new TypeError(
-        'a `trustedRoot` is needed to check the transparency log; without one, say `requireTransparencyLog: false`',
-      )
+      throw new TypeError('without a `trustedRoot`, say `requireTransparencyLog: false`')
     }
     const inputs = Array.isArray(policy.key)
       ? (policy.key as readonly KeyInput[])
@@ -174,9 +172,7 @@ async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule>
   assertCriterion('identity', identity)
   assertCriterion('issuer', issuer)
   if (root === undefined)
-    throw new TypeError(
-      'a `trustedRoot` is needed to check certificates: `spindle/trust-root` has the public-good one',
-    )
+    throw new TypeError('a `trustedRoot` is needed, as in `spindle/trust-root`')
   if (Object.values(extensions).some((value) => typeof value !== 'string' || value === ''))
     throw new TypeError('`extensions` are strings that are not empty')
   if (!['any', 'log', 'authority', 'now'].includes(time))
@@ -187,14 +183,10 @@ async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule>
 function assertCriterion(name: string, value: unknown): void {
   const empty = value instanceof RegExp ? value.source === '(?:)' : value === ''
   if (empty || !(typeof value === 'string' || value instanceof RegExp))
-    throw new TypeError(
-      `\`${name}\` is a string or a pattern, and not empty: identity and issuer are both needed`,
-    )
+    throw new TypeError(`\`${name}\` is a string or pattern, and not empty`)
   // `g` and `y` keep state between matches; `m` would let one line stand for the whole.
   if (value instanceof RegExp && /[gmy]/.test(value.flags))
-    throw new TypeError(
-      `\`${name}\` is a pattern without the flags g, m and y: it has to match the whole`,
-    )
+    throw new TypeError(`\`${name}\` is a pattern without the flags g, m and y`)
 }
 
 /** Applies a policy: `examine` resolves with what proves one rule, or rejects with why nothing does. */

@@ -1,15 +1,13 @@
 /** Private keys: made, read and written. The encrypted form of cosign is in `cosign-key.ts`. */
 import {
-  derChildren,
   derOid,
   DER_NULL,
   DER_OCTET_STRING,
   DER_SEQUENCE,
-  expectDer,
   formatDer,
   formatDerInteger,
   formatDerOid,
-  parseDer,
+  derMembers,
 } from '../bytes/der.ts'
 import { formatPem, parsePem } from '../bytes/pem.ts'
 import { SpindleError } from '../errors.ts'
@@ -141,9 +139,7 @@ function pkcs8OfPem(pem: string): Uint8Array {
       return wrap(block.bytes, formatDerOid(RSA), formatDer(DER_NULL))
     case 'EC PRIVATE KEY': {
       // The curve stands in the key's own [0] and moves to the algorithm. RFC 5915, 3
-      const parameters = derChildren(expectDer(parseDer(block.bytes), DER_SEQUENCE)).find(
-        ({ tag }) => tag === 0xa0,
-      )
+      const parameters = derMembers(block.bytes).find(({ tag }) => tag === 0xa0)
       if (parameters === undefined)
         throw new SpindleError('ERR_CONTENT_INVALID', 'the EC private key names no curve')
       return wrap(block.bytes, formatDerOid(EC), parameters.value)
@@ -175,8 +171,8 @@ function wrap(key: Uint8Array, ...algorithm: Uint8Array[]): Uint8Array {
 type ImportAlgorithm = EcKeyImportParams | RsaHashedImportParams | { name: string }
 
 function algorithmOfPkcs8(der: Uint8Array): ImportAlgorithm {
-  const algorithm = derChildren(expectDer(parseDer(der), DER_SEQUENCE))[1]
-  const [id, parameters] = derChildren(expectDer(algorithm, DER_SEQUENCE))
+  const algorithm = derMembers(der)[1]
+  const [id, parameters] = derMembers(algorithm)
   const oid = derOid(id)
   const curve = oid === EC ? CURVE_NAMES.get(derOid(parameters)) : undefined
   if (curve !== undefined) return { name: 'ECDSA', namedCurve: curve }

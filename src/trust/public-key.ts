@@ -1,19 +1,15 @@
 /** Public keys: from SPKI, PKCS#1, PEM or `CryptoKey` to something that verifies. */
 import {
   derBits,
-  derChildren,
   derIntegerBytes,
   derOid,
-  DER_NULL,
-  DER_SEQUENCE,
-  expectDer,
-  formatDer,
-  formatDerOid,
-  parseDer,
+  derMembers,
   DER_BIT_STRING,
+  DER_SEQUENCE,
+  formatDer,
 } from '../bytes/der.ts'
 import { rawDigestOf } from '../bytes/digest.ts'
-import { formatHex } from '../bytes/hex.ts'
+import { formatHex, parseHex } from '../bytes/hex.ts'
 import { parsePem } from '../bytes/pem.ts'
 import { SignatureInvalid, SpindleError } from '../errors.ts'
 import { parseEcdsaSignature } from './ecdsa.ts'
@@ -46,17 +42,41 @@ export type KeyInput = string | Uint8Array | WebKey
 export const MIN_RSA_BITS = 2048
 export const MAX_RSA_BITS = 8192
 
-const CURVES: Readonly<
-  Record<string, { name: string; width: number; hashes: readonly HashName[] }>
-> = {
-  '1.2.840.10045.3.1.7': { name: 'P-256', width: 32, hashes: ['SHA-256'] },
-  // cosign signed with SHA-256 whatever the curve until 2026, so that is tried too.
-  '1.3.132.0.34': { name: 'P-384', width: 48, hashes: ['SHA-384', 'SHA-256'] },
-  '1.3.132.0.35': { name: 'P-521', width: 66, hashes: ['SHA-512', 'SHA-256'] },
+interface Kind extends Pick<PublicKey, 'kind' | 'hashes'> {
+  /** WebCrypto's name. */
+  readonly name: string
+  readonly namedCurve?: string
+  /** Bytes of each integer of an ECDSA signature. */
+  readonly width?: number
 }
+
+const P256: Kind = {
+  kind: 'ECDSA',
+  name: 'ECDSA',
+  namedCurve: 'P-256',
+  width: 32,
+  hashes: ['SHA-256'],
+}
+const CURVES: ReadonlyMap<string, Kind> = new Map([
+  ['1.2.840.10045.3.1.7', P256],
+  // cosign signed with SHA-256 whatever the curve until 2026, so that is tried too.
+  [
+    '1.3.132.0.34',
+    { ...P256, namedCurve: 'P-384', width: 48, hashes: ['SHA-384', ...P256.hashes] },
+  ],
+  [
+    '1.3.132.0.35',
+    { ...P256, namedCurve: 'P-521', width: 66, hashes: ['SHA-512', ...P256.hashes] },
+  ],
+])
 const EC = '1.2.840.10045.2.1'
-const RSA = '1.2.840.113549.1.1.1'
-const ED25519 = '1.3.101.112'
+const OTHERS: ReadonlyMap<string, Kind> = new Map([
+  ['1.2.840.113549.1.1.1', { kind: 'RSA', name: 'RSASSA-PKCS1-v1_5', hashes: P256.hashes }],
+  // Ed25519 hashes inside; the name is what a log over pre-hashed data would use.
+  ['1.3.101.112', { kind: 'Ed25519', name: 'Ed25519', hashes: ['SHA-512'] }],
+])
+/** AlgorithmIdentifier of an RSA key. */
+const RSA_ALGORITHM = '300d06092a864886f70d0101010500'
 
 /**
  * @throws `ERR_CONTENT_INVALID` when it isn't a SubjectPublicKeyInfo, `ERR_UNSUPPORTED` for another
@@ -64,99 +84,60 @@ const ED25519 = '1.3.101.112'
  */
 export function parsePublicKey(der: Uint8Array): PublicKey {
   const spki = der.slice() as Uint8Array<ArrayBuffer>
-  const [algorithm, bits] = derChildren(expectDer(parseDer(spki), DER_SEQUENCE))
-  const [id, parameters] = derChildren(expectDer(algorithm, DER_SEQUENCE))
+  const [algorithm, bits] = derMembers(spki)
+  const [id, parameters] = derMembers(algorithm)
   const oid = derOid(id)
   const key = derBits(bits)
+  const found = oid === EC ? CURVES.get(derOid(parameters)) : OTHERS.get(oid)
+  if (found === undefined)
+    throw unsupported('keys are ECDSA on P-256, P-384 or P-521, RSA or Ed25519')
+  const { kind, name, width, hashes } = found
+  if (kind === 'RSA') assertModulus(key)
   const imported = new Map<string, Promise<CryptoKey>>()
-  const importKey = (
-    hash: HashName,
-    spec: EcKeyImportParams | RsaHashedImportParams | { name: string },
-  ): Promise<CryptoKey> => {
-    let pending = imported.get(hash)
-    if (pending === undefined)
-      imported.set(hash, (pending = crypto.subtle.importKey('spki', spki, spec, false, ['verify'])))
+  const importKey = (hash: HashName): Promise<CryptoKey> => {
+    const wanted = { ...found, hash }
+    const pending =
+      imported.get(hash) ?? crypto.subtle.importKey('spki', spki, wanted, false, ['verify'])
+    imported.set(hash, pending)
     return pending.catch((cause: unknown) => {
-      const missing = (cause as Error).name === 'NotSupportedError'
-      throw missing
-        ? unsupported(`this runtime's WebCrypto has no ${spec.name}`, cause)
-        : new SpindleError('ERR_CONTENT_INVALID', `the public key is no ${spec.name} key`, {
-            cause,
-          })
+      throw (cause as Error).name === 'NotSupportedError'
+        ? unsupported(`this runtime's WebCrypto has no ${name}`, cause)
+        : new SpindleError('ERR_CONTENT_INVALID', `the public key is no ${name} key`, { cause })
     })
   }
-
-  if (oid === EC) {
-    const curve = CURVES[derOid(parameters)]
-    if (curve === undefined)
-      throw unsupported('the key is on an unsupported curve: P-256, P-384 and P-521 are supported')
-    return {
-      kind: 'ECDSA',
-      spki,
-      hashes: curve.hashes,
-      async verify(signature, data, hash = curve.hashes[0]!) {
-        const cryptoKey = await importKey('SHA-256', { name: 'ECDSA', namedCurve: curve.name })
-        const p1363 = attempt(() => parseEcdsaSignature(signature, curve.width))
-        return (
-          p1363 !== undefined &&
-          crypto.subtle.verify(
-            { name: 'ECDSA', hash },
-            cryptoKey,
-            p1363,
-            data as Uint8Array<ArrayBuffer>,
-          )
-        )
-      },
-    }
-  }
-  if (oid === RSA) {
-    const modulus = derIntegerBytes(derChildren(expectDer(parseDer(key), DER_SEQUENCE))[0])
-    const size =
-      modulus[0] === 0 ? modulus.length * 8 - 8 : modulus.length * 8 - Math.clz32(modulus[0]!) + 24
-    if (size < MIN_RSA_BITS || size > MAX_RSA_BITS)
-      throw unsupported(`RSA keys have ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits, this one ${size}`)
-    return {
-      kind: 'RSA',
-      spki,
-      hashes: ['SHA-256'],
-      async verify(signature, data, hash = 'SHA-256') {
-        const cryptoKey = await importKey(hash, { name: 'RSASSA-PKCS1-v1_5', hash })
-        return crypto.subtle.verify(
-          'RSASSA-PKCS1-v1_5',
+  return {
+    kind,
+    spki,
+    hashes,
+    async verify(signature, data, hash = hashes[0]!) {
+      const cryptoKey = await importKey(hash)
+      const raw =
+        width === undefined ? signature : attempt(() => parseEcdsaSignature(signature, width))
+      return (
+        raw !== undefined &&
+        (kind !== 'Ed25519' || raw.length === 64) &&
+        crypto.subtle.verify(
+          { name, hash },
           cryptoKey,
-          signature as Uint8Array<ArrayBuffer>,
+          raw as Uint8Array<ArrayBuffer>,
           data as Uint8Array<ArrayBuffer>,
         )
-      },
-    }
+      )
+    },
   }
-  if (oid === ED25519) {
-    return {
-      kind: 'Ed25519',
-      spki,
-      // Ed25519 hashes inside; the name is what a log over pre-hashed data would use.
-      hashes: ['SHA-512'],
-      async verify(signature, data) {
-        const cryptoKey = await importKey('SHA-512', { name: 'Ed25519' })
-        return (
-          signature.length === 64 &&
-          crypto.subtle.verify(
-            'Ed25519',
-            cryptoKey,
-            signature as Uint8Array<ArrayBuffer>,
-            data as Uint8Array<ArrayBuffer>,
-          )
-        )
-      },
-    }
-  }
-  throw unsupported(`keys of algorithm ${oid} are not supported: ECDSA, RSA and Ed25519 are`)
+}
+
+function assertModulus(key: Uint8Array): void {
+  const modulus = derIntegerBytes(derMembers(key)[0])
+  const size = modulus.length * 8 - (modulus[0] === 0 ? 8 : Math.clz32(modulus[0]!) - 24)
+  if (size < MIN_RSA_BITS || size > MAX_RSA_BITS)
+    throw unsupported(`RSA keys have ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits, this one ${size}`)
 }
 
 /** Wraps a bare PKCS#1 RSA key. @see https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1 */
 export function spkiOfPkcs1(der: Uint8Array): Uint8Array<ArrayBuffer> {
-  const algorithm = formatDer(DER_SEQUENCE, formatDerOid(RSA), formatDer(DER_NULL))
-  return formatDer(DER_SEQUENCE, algorithm, formatDer(DER_BIT_STRING, Uint8Array.of(0), der))
+  const bits = formatDer(DER_BIT_STRING, Uint8Array.of(0), der)
+  return formatDer(DER_SEQUENCE, parseHex(RSA_ALGORITHM)!, bits)
 }
 
 /** PEM text (`PUBLIC KEY` or `RSA PUBLIC KEY`), DER, or a public `CryptoKey` marked extractable. */
@@ -171,8 +152,7 @@ export async function loadPublicKey(input: KeyInput): Promise<PublicKey> {
     )
   }
   if (input instanceof Uint8Array) return parsePublicKey(input)
-  if (input.type !== 'public')
-    throw new TypeError('`key` is to be a public key: never hand a private one to a verifier')
+  if (input.type !== 'public') throw new TypeError('`key` is to be a public key')
   return parsePublicKey(
     new Uint8Array(await crypto.subtle.exportKey('spki', input as unknown as CryptoKey)),
   )

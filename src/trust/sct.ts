@@ -1,6 +1,6 @@
 /** Signed certificate timestamps inside a certificate. @see https://www.rfc-editor.org/rfc/rfc6962#section-3 */
 import {
-  derChildren,
+  derElements,
   derOid,
   DER_OCTET_STRING,
   DER_SEQUENCE,
@@ -8,6 +8,7 @@ import {
   formatDer,
   parseDer,
   type Der,
+  derMembers,
 } from '../bytes/der.ts'
 import { rawDigestOf } from '../bytes/digest.ts'
 import { formatHex } from '../bytes/hex.ts'
@@ -47,10 +48,7 @@ export async function verifyScts(
 ): Promise<void> {
   const extension = leaf.extensions.get(SCT_LIST)
   if (extension === undefined)
-    throw new SignatureInvalid(
-      'SCT_MISSING',
-      'the certificate holds no proof that it was logged (SCT)',
-    )
+    throw new SignatureInvalid('SCT_MISSING', 'the certificate has no proof of logging (SCT)')
   const list = expectDer(parseDer(extension.value), DER_OCTET_STRING).value
   const scts = parseList(list)
   const precertificate = withoutScts(leaf)
@@ -93,7 +91,7 @@ function parseList(list: Uint8Array): Sct[] {
     const kind = SIGNATURE_KINDS.get(sct.number(1))
     const signature = sct.vector(2)
     sct.end()
-    if (version !== 0 || hash !== HASH_SHA256) throw bad('its version or hash is unknown')
+    if (version !== 0 || hash !== HASH_SHA256) throw bad('version or hash')
     // version ‖ signature type (certificate timestamp: 0) ‖ timestamp
     scts.push({
       logId,
@@ -127,7 +125,7 @@ function cursor(bytes: Uint8Array): {
     vector: (width) => take(number(width)),
     more: () => at < bytes.length,
     end: () => {
-      if (at < bytes.length) throw bad('it has bytes left over')
+      if (at < bytes.length) throw bad('bytes left over')
     },
   }
 }
@@ -135,9 +133,9 @@ function cursor(bytes: Uint8Array): {
 /** What was logged: the certificate before the list was put in. */
 function withoutScts(leaf: Certificate): Uint8Array {
   const rebuild = (parent: Der, replace: (child: Der) => Uint8Array): Uint8Array =>
-    formatDer(parent.tag, ...derChildren(parent).map(replace))
+    formatDer(parent.tag, ...derElements(parent.value).map(replace))
   const keep = (extension: Der): Uint8Array =>
-    derOid(derChildren(extension)[0]) === SCT_LIST ? new Uint8Array() : extension.raw
+    derOid(derMembers(extension)[0]) === SCT_LIST ? new Uint8Array() : extension.raw
   return rebuild(parseDer(leaf.tbs), (field) =>
     field.tag === 0xa3
       ? rebuild(field, (list) => rebuild(expectDer(list, DER_SEQUENCE), keep))
@@ -155,6 +153,6 @@ function uint(value: number, width: number): Uint8Array {
 function bad(why: string): SignatureInvalid {
   return new SignatureInvalid(
     'SCT_INVALID',
-    `the proof that the certificate was logged (SCT) is no good: ${why}`,
+    `the certificate's proof of logging (SCT) is no good: ${why}`,
   )
 }

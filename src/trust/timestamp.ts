@@ -1,6 +1,5 @@
 /** Signed timestamps. @see https://www.rfc-editor.org/rfc/rfc3161 and https://www.rfc-editor.org/rfc/rfc5652#section-5 */
 import {
-  derChildren,
   derIntegerBytes,
   derOid,
   derSmallInteger,
@@ -12,26 +11,26 @@ import {
   DER_SET,
   expectDer,
   formatDer,
-  parseDer,
   sameBytes,
   type Der,
+  derMembers,
 } from '../bytes/der.ts'
 import { formatHex } from '../bytes/hex.ts'
-import { SignatureInvalid, SpindleError } from '../errors.ts'
+import { SignatureInvalid } from '../errors.ts'
 import { parseCertificate, publicKeyOf, verifyNamed, type Certificate } from './certificate.ts'
 import { assertPathTime, buildPath, TIME_STAMPING, type Authority } from './certificate-path.ts'
 import { hash } from './hash.ts'
+import { asSignatureInvalid } from './malformed.ts'
 import type { HashName } from './public-key.ts'
 
+const PREFIX = 'the timestamp is no good'
 const SIGNED_DATA = '1.2.840.113549.1.7.2'
 const TST_INFO = '1.2.840.113549.1.9.16.1.4'
 const CONTENT_TYPE = '1.2.840.113549.1.9.3'
 const MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
-const HASHES: ReadonlyMap<string, HashName> = new Map([
-  ['2.16.840.1.101.3.4.2.1', 'SHA-256'],
-  ['2.16.840.1.101.3.4.2.2', 'SHA-384'],
-  ['2.16.840.1.101.3.4.2.3', 'SHA-512'],
-])
+/** Arc of the SHA-2 hashes, and which of them have which number below it. */
+const SHA2 = '2.16.840.1.101.3.4.2.'
+const HASHES: readonly (HashName | undefined)[] = [undefined, 'SHA-256', 'SHA-384', 'SHA-512']
 
 export interface VerifiedTimestamp {
   readonly uri: string
@@ -54,18 +53,10 @@ export async function verifyTimestamp(
   try {
     return await verifyToken(readToken(response), data, authorities)
   } catch (cause) {
-    if (
-      cause instanceof SignatureInvalid &&
-      (cause.reason === 'TIMESTAMP_INVALID' || cause.reason === 'UNSUPPORTED_ALGORITHM')
-    )
-      throw cause
-    if (cause instanceof SpindleError)
-      throw new SignatureInvalid(
-        'TIMESTAMP_INVALID',
-        `the timestamp is no good: ${cause.message}`,
-        { cause },
-      )
-    throw cause
+    const { reason } = cause as { reason?: string }
+    throw reason === 'TIMESTAMP_INVALID' || reason === 'UNSUPPORTED_ALGORITHM'
+      ? cause
+      : asSignatureInvalid(cause, 'TIMESTAMP_INVALID', PREFIX)
   }
 }
 
@@ -87,27 +78,24 @@ interface SignerInfo {
 }
 
 function readToken(response: Uint8Array): Token {
-  const [status, contentInfo] = derChildren(expectDer(parseDer(response), DER_SEQUENCE))
+  const [status, contentInfo] = derMembers(response)
   // 0 granted, 1 granted with modifications.
-  if (derSmallInteger(derChildren(expectDer(status, DER_SEQUENCE))[0]) > 1)
-    throw bad('the authority refused it')
-  const [type, wrapped] = derChildren(expectDer(contentInfo, DER_SEQUENCE))
-  if (derOid(type) !== SIGNED_DATA) throw bad('it is no signed data')
-  const [version, algorithms, contents, ...rest] = derChildren(
-    expectDer(derChildren(expectDer(wrapped, 0xa0))[0], DER_SEQUENCE),
-  )
+  if (derSmallInteger(derMembers(status)[0]) > 1) throw bad('the authority refused it')
+  const [type, wrapped] = derMembers(contentInfo)
+  if (derOid(type) !== SIGNED_DATA) throw bad('type')
+  const [version, algorithms, contents, ...rest] = derMembers(derMembers(wrapped, 0xa0)[0])
   derSmallInteger(version)
-  const [contentType, content] = derChildren(expectDer(contents, DER_SEQUENCE))
-  if (derOid(contentType) !== TST_INFO) throw bad('it holds no time')
-  const info = expectDer(derChildren(expectDer(content, 0xa0))[0], DER_OCTET_STRING).value
-  const [signer, surplus] = derChildren(expectDer(rest.pop(), DER_SET))
-  if (signer === undefined || surplus !== undefined) throw bad('it has not exactly one signer')
+  const [contentType, content] = derMembers(contents)
+  if (derOid(contentType) !== TST_INFO) throw bad('content type')
+  const info = expectDer(derMembers(content, 0xa0)[0], DER_OCTET_STRING).value
+  const [signer, surplus] = derMembers(rest.pop(), DER_SET)
+  if (signer === undefined || surplus !== undefined) throw bad('not one signer')
   // Certificates and revocation lists; nobody signed which of them are there.
-  if (rest.some(({ tag }) => tag !== 0xa0 && tag !== 0xa1)) throw bad('it has unknown parts')
-  const certificates = rest.flatMap((field) => (field.tag === 0xa0 ? derChildren(field) : []))
+  if (rest.some(({ tag }) => tag !== 0xa0 && tag !== 0xa1)) throw bad('unknown parts')
+  const certificates = rest.flatMap((field) => (field.tag === 0xa0 ? derMembers(field, 0xa0) : []))
   const signerInfo = readSigner(signer)
-  const named = derChildren(expectDer(algorithms, DER_SET)).map(hashOf)
-  if (!named.includes(signerInfo.digest)) throw bad('it does not name its own hash')
+  const named = derMembers(algorithms, DER_SET).map(hashOf)
+  if (!named.includes(signerInfo.digest)) throw bad('hash not named')
   return {
     info,
     signer: signerInfo,
@@ -116,19 +104,17 @@ function readToken(response: Uint8Array): Token {
 }
 
 function readSigner(signer: Der): SignerInfo {
-  const [version, id, digestAlgorithm, attributes, signatureAlgorithm, signature] = derChildren(
-    expectDer(signer, DER_SEQUENCE),
-  )
-  if (derSmallInteger(version) !== 1)
-    throw bad('its signer is not named by issuer and serial number')
-  const [issuer, serial] = derChildren(expectDer(id, DER_SEQUENCE))
+  const [version, id, digestAlgorithm, attributes, signatureAlgorithm, signature] =
+    derMembers(signer)
+  if (derSmallInteger(version) !== 1) throw bad('signer version')
+  const [issuer, serial] = derMembers(id)
   const attributeSet = expectDer(attributes, 0xa0)
   return {
     issuer: expectDer(issuer, DER_SEQUENCE).raw,
     serial: formatHex(derIntegerBytes(serial)),
     digest: hashOf(digestAlgorithm),
     attributes: formatDer(DER_SET, attributeSet.value),
-    algorithm: derOid(derChildren(expectDer(signatureAlgorithm, DER_SEQUENCE))[0]),
+    algorithm: derOid(derMembers(signatureAlgorithm)[0]),
     signature: expectDer(signature, DER_OCTET_STRING).value,
   }
 }
@@ -139,8 +125,7 @@ async function verifyToken(
   authorities: readonly Authority[],
 ): Promise<VerifiedTimestamp> {
   const attributes = readAttributes(signer.attributes)
-  if (derOid(attributes.get(CONTENT_TYPE)) !== TST_INFO)
-    throw bad('its signature is of another type of content')
+  if (derOid(attributes.get(CONTENT_TYPE)) !== TST_INFO) throw bad('content type')
   const signedDigest = expectDer(attributes.get(MESSAGE_DIGEST), DER_OCTET_STRING).value
   if (!sameBytes(signedDigest, await hash(signer.digest, info)))
     throw bad('its content was changed')
@@ -184,9 +169,9 @@ async function readInfo(
   info: Uint8Array,
   data: Uint8Array,
 ): Promise<{ at: number; nonce: string | undefined }> {
-  const [version, , imprint, , time, ...rest] = derChildren(expectDer(parseDer(info), DER_SEQUENCE))
-  const [algorithm, hashed] = derChildren(expectDer(imprint, DER_SEQUENCE))
-  if (derSmallInteger(version) !== 1) throw bad('its version is unknown')
+  const [version, , imprint, , time, ...rest] = derMembers(info)
+  const [algorithm, hashed] = derMembers(imprint)
+  if (derSmallInteger(version) !== 1) throw bad('version')
   const expected = await hash(hashOf(algorithm), data)
   if (!sameBytes(expectDer(hashed, DER_OCTET_STRING).value, expected))
     throw bad('it is of other data')
@@ -199,27 +184,25 @@ async function readInfo(
 
 function readAttributes(set: Uint8Array): Map<string, Der> {
   const attributes = new Map<string, Der>()
-  for (const attribute of derChildren(parseDer(set))) {
-    const [type, values] = derChildren(expectDer(attribute, DER_SEQUENCE))
-    const [value, surplus] = derChildren(expectDer(values, DER_SET))
+  for (const attribute of derMembers(set, DER_SET)) {
+    const [type, values] = derMembers(attribute)
+    const [value, surplus] = derMembers(values, DER_SET)
     const id = derOid(type)
     if (value === undefined || surplus !== undefined || attributes.has(id))
-      throw bad('a signed attribute has not exactly one value')
+      throw bad('signed attributes')
     attributes.set(id, value)
   }
   return attributes
 }
 
 function hashOf(algorithm: Der | undefined): HashName {
-  const name = HASHES.get(derOid(derChildren(expectDer(algorithm, DER_SEQUENCE))[0]))
+  const id = derOid(derMembers(algorithm)[0])
+  const name = id.startsWith(SHA2) ? HASHES[Number(id.slice(SHA2.length))] : undefined
   if (name === undefined)
-    throw new SignatureInvalid(
-      'UNSUPPORTED_ALGORITHM',
-      'the timestamp uses a hash other than SHA-256, SHA-384 and SHA-512',
-    )
+    throw new SignatureInvalid('UNSUPPORTED_ALGORITHM', 'the timestamp uses an unsupported hash')
   return name
 }
 
 function bad(why: string): SignatureInvalid {
-  return new SignatureInvalid('TIMESTAMP_INVALID', `the timestamp is no good: ${why}`)
+  return new SignatureInvalid('TIMESTAMP_INVALID', `${PREFIX}: ${why}`)
 }

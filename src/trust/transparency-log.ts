@@ -59,7 +59,7 @@ export async function verifyLogEntry(
       'the transparency log of an entry is not in the trusted root',
     )
   if (entry.promise === undefined && entry.proof === undefined)
-    throw new SignatureInvalid('TLOG_PROOF_INVALID', 'a log entry comes without any proof')
+    throw new SignatureInvalid('TLOG_PROOF_INVALID', 'a log entry comes without an inclusion proof')
   if (entry.promise !== undefined) await assertPromise(entry, entry.promise, log)
   if (entry.proof !== undefined) await assertProof(entry, entry.proof, log)
   const kind = await assertEntry(entry.body, signed, entry.kind)
@@ -80,7 +80,7 @@ async function assertPromise(entry: LogEntry, promise: Uint8Array, log: Log): Pr
   if (!validAt(log, entry.integratedTime * 1000))
     throw new SignatureInvalid(
       'TLOG_SET_INVALID',
-      'the trusted root did not trust this log at the time of the entry',
+      'the trusted root did not trust this log at the time of signing',
     )
   // RFC 8785 form of this one shape: keys in order, no spaces, integers bare.
   const canonical = `{"body":"${formatBase64(entry.body)}","integratedTime":${entry.integratedTime},"logID":"${entry.logId}","logIndex":${entry.index}}`
@@ -100,7 +100,7 @@ async function assertProof(entry: LogEntry, proof: InclusionProof, log: Log): Pr
   if (!(await isIncluded(await leafHash(entry.body), proof.index, size, proof.hashes, root))) {
     throw new SignatureInvalid(
       'TLOG_PROOF_INVALID',
-      "the proof that the entry is in the log's tree does not hold",
+      "the log entry's inclusion proof does not hold",
     )
   }
 }

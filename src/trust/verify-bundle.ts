@@ -1,10 +1,11 @@
 import { sameBytes } from '../bytes/der.ts'
-import { algorithmOf, digestOf, isDigest } from '../bytes/digest.ts'
-import { SignatureInvalid, SpindleError } from '../errors.ts'
+import { digestOf, isDigest } from '../bytes/digest.ts'
+import { SignatureInvalid } from '../errors.ts'
 import type { Digest } from '../types.ts'
 import { parseBundle, type Bundle } from './bundle.ts'
 import { parseStatement, preAuthEncoding } from './dsse.ts'
 import { hashBy } from './hash.ts'
+import { asSignatureInvalid } from './malformed.ts'
 import { IN_TOTO_TYPE } from './media-types.ts'
 import { decide, loadPolicy, type LoadedRule, type Policy, type SignatureFormat } from './policy.ts'
 import { verifyEvidence, type Proof } from './verify-signature.ts'
@@ -49,7 +50,7 @@ export async function verifyBundle(
   const parsed = parseBundle(bundle)
   const [signature] = await decide(loaded, (rule) => {
     if (rule.threshold > 1)
-      throw new TypeError('`threshold` counts the signers of a stored artifact; a bundle has one')
+      throw new TypeError('a bundle has one signer: `threshold` is for stored artifacts')
     return verifyParsedBundle(parsed, over, rule)
   })
   return signature!
@@ -64,10 +65,7 @@ export async function verifyParsedBundle(
   try {
     const { content, certificates, entries, timestamps } = bundle
     if (rule.keys !== undefined && certificates.length > 0)
-      throw new SignatureInvalid(
-        'KEY_MISMATCH',
-        'it is signed with a certificate, the policy asks for a key',
-      )
+      throw new SignatureInvalid('KEY_MISMATCH', 'it is signed with a certificate, not a key')
     const signed =
       content.kind === 'message'
         ? { signature: content.signature, data: await messageOf(over, content.digest) }
@@ -82,10 +80,7 @@ export async function verifyParsedBundle(
       return { format: 'bundle', annotations: {}, ...proof }
     }
     if (content.payloadType !== IN_TOTO_TYPE)
-      throw new SignatureInvalid(
-        'PAYLOAD_TYPE',
-        'the envelope holds something else than an in-toto statement',
-      )
+      throw new SignatureInvalid('PAYLOAD_TYPE', 'the envelope holds no in-toto statement')
     const digest = 'digest' in over ? over.digest : await digestOf(over.artifact)
     if (!isDigest(digest))
       throw new TypeError('`digest` is `sha256:` or `sha512:` and lower-case hexadecimal')
@@ -93,7 +88,7 @@ export async function verifyParsedBundle(
     if (rule.predicateTypes?.includes(predicateType) === false)
       throw new SignatureInvalid(
         'PREDICATE_TYPE',
-        `it is a statement of type ${predicateType}, which does not count as a signature here`,
+        `statements of type ${predicateType} do not count as signatures here`,
       )
     assertAnnotations(annotations, rule)
     return { format: 'bundle', predicateType, annotations, ...proof }
@@ -109,7 +104,7 @@ async function messageOf(
   if (!('artifact' in over)) {
     throw new SignatureInvalid(
       'UNSUPPORTED_ALGORITHM',
-      `the bundle signs bare bytes, and WebCrypto can't verify that from a ${algorithmOf(over.digest)} digest: hand over the artifact itself`,
+      'the bundle signs bare bytes: hand over the artifact, not its digest',
     )
   }
   if (!sameBytes(await hashBy(hint.algorithm, over.artifact), hint.value))
@@ -130,12 +125,4 @@ export function assertAnnotations(
         `the annotation ${key} is ${actual === undefined ? 'not signed' : `"${actual}"`}, the policy asks for "${value}"`,
       )
   }
-}
-
-/** @internal What a parser found wrong is wrong with the signature; other errors are not. */
-export function asSignatureInvalid(cause: unknown): unknown {
-  if (!(cause instanceof SpindleError) || cause instanceof SignatureInvalid) return cause
-  return new SignatureInvalid('BUNDLE_MALFORMED', `the signature can't be read: ${cause.message}`, {
-    cause,
-  })
 }

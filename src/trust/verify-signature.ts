@@ -49,13 +49,6 @@ export interface Proof {
   readonly logEntries: ReadonlyArray<Omit<VerifiedLogEntry, 'at'>>
 }
 
-const NO_ROOT: TrustedRoot = {
-  tlogs: [],
-  ctlogs: [],
-  certificateAuthorities: [],
-  timestampAuthorities: [],
-}
-
 /** @throws `SignatureInvalid` for the first check that fails. */
 export function verifyEvidence(evidence: Evidence, rule: LoadedRule): Promise<Proof> {
   return rule.keys === undefined
@@ -75,7 +68,7 @@ async function verifyByKey(
   if (key === undefined)
     throw new SignatureInvalid(
       'SIGNATURE_INVALID',
-      'the signature was not made with the key of the policy over this content',
+      'the signature was not made with the key over this content',
     )
   const [leaf] = evidence.certificates
   const verifiers =
@@ -94,10 +87,7 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
   const wanted = rule.certificate!
   const root = rule.root!
   if (leaf === undefined)
-    throw new SignatureInvalid(
-      'KEY_MISMATCH',
-      'it is signed with a key, the policy asks for a certificate',
-    )
+    throw new SignatureInvalid('KEY_MISMATCH', 'it is signed with a key, not a certificate')
   const entries = await verifyEntries(evidence, rule, [leaf.raw])
   const proven = timesOf(entries, await verifyTimestamps(evidence, rule))
 
@@ -113,7 +103,7 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
   if (asked.length === 0)
     throw new SignatureInvalid(
       'TIMESTAMP_MISSING',
-      'nobody trusted vouches for the time of signing, so it is unknown whether the certificate was valid then',
+      'nobody trusted vouches for the time of signing',
     )
   const path = await findPath(leaf, intermediates, root, times)
   for (const log of root.tlogs) {
@@ -124,7 +114,7 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
     if (unpromised && !times.every((at) => validAt(log, at)))
       throw new SignatureInvalid(
         'TLOG_UNKNOWN_LOG',
-        'the trusted root did not trust this transparency log at the time of signing',
+        'the trusted root did not trust this log at the time of signing',
       )
   }
   if (wanted.requireSct) await verifyScts(leaf, path[1] ?? leaf, root.ctlogs)
@@ -153,7 +143,7 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
   if (!(await verifies(publicKeyOf(leaf), evidence)))
     throw new SignatureInvalid(
       'SIGNATURE_INVALID',
-      "the signature was not made with the certificate's key over this content",
+      'the signature was not made with the key over this content',
     )
   return {
     signer: {
@@ -196,14 +186,11 @@ async function verifyEntries(
   verifiers: readonly Uint8Array[],
 ): Promise<VerifiedLogEntry[]> {
   if (evidence.entries.length === 0 && rule.requireTransparencyLog)
-    throw new SignatureInvalid(
-      'TLOG_MISSING',
-      'the signature is in no transparency log, and the policy asks for one',
-    )
+    throw new SignatureInvalid('TLOG_MISSING', 'the signature is in no transparency log')
   const signed: Signed = { ...evidence, verifiers }
   const entries: VerifiedLogEntry[] = []
   for (const entry of evidence.entries)
-    entries.push(await verifyLogEntry(entry, signed, (rule.root ?? NO_ROOT).tlogs))
+    entries.push(await verifyLogEntry(entry, signed, rule.root?.tlogs ?? []))
   return entries
 }
 
@@ -213,7 +200,7 @@ async function verifyTimestamps(evidence: Evidence, rule: LoadedRule): Promise<T
     const { uri, at } = await verifyTimestamp(
       timestamp,
       evidence.signature,
-      (rule.root ?? NO_ROOT).timestampAuthorities,
+      rule.root?.timestampAuthorities ?? [],
     )
     times.push({ source: 'authority', uri, at: new Date(at) })
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  derChildren,
+  derMembers,
   derIntegerBytes,
   derOid,
   derSmallInteger,
@@ -35,7 +35,7 @@ describe('DER', () => {
           formatDer(DER_OCTET_STRING, a),
           formatDer(DER_OCTET_STRING, b),
         )
-        const children = derChildren(parseDer(der))
+        const children = derMembers(der)
         expect(children.map(({ value }) => value)).toEqual([a, b])
       }),
     )
