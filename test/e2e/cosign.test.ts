@@ -12,6 +12,7 @@ import { formatPublicKey, generateKeyPair, type WebKeyPair } from '../../src/tru
 import { createKeySigner } from '../../src/trust/signer.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import { verify } from '../../src/verbs/verify.ts'
+import { createSession } from '../node/cli/session.ts'
 import { createArtifact } from '../portable/trust-fixture.ts'
 import { missingRegistry, startRegistry } from './docker-registry-process.ts'
 
@@ -45,11 +46,12 @@ function findCosigns(): Peer[] {
 
 const peers = findCosigns()
 
-if (peers.length === 0) {
-  it('cosign is a peer', (context) =>
-    context.skip(
-      'no cosign: put one on the PATH, or name it in COSIGN (and version 2 in COSIGN_2)',
-    ))
+const missing = [3, 2].filter((wanted) => !peers.some(({ major }) => major === wanted))
+if (missing.length > 0) {
+  it.for(missing)('cosign %i is a peer', (wanted, context) => {
+    const name = wanted === 3 ? 'COSIGN' : 'COSIGN_2'
+    context.skip(`no cosign ${wanted}: put it on the PATH, or name it in ${name}`)
+  })
 }
 
 describe.each(peers.map((peer) => [`cosign ${peer.major}`, peer] as const))(
@@ -173,6 +175,45 @@ describe.each(peers.map((peer) => [`cosign ${peer.major}`, peer] as const))(
         },
       )
     })
+
+    it.each(forms)(
+      'agrees with the spindle command about its files and answers, attached as %s',
+      { timeout: 60_000 },
+      async (attach) => {
+        const { reference } = await pushArtifact('the embedded registry')
+        const session = createSession()
+        session.env['COSIGN_PASSWORD'] = password
+        expect(await session.run('generate-key-pair')).toMatchObject({ code: 0 })
+        const sign = ['sign', '--key', 'cosign.key', '--tlog-upload=false', '--attach', attach]
+        expect(await session.run(...sign, '-a', 'a=b', reference)).toMatchObject({ code: 0 })
+        const verify = ['verify', '--key', session.path('cosign.pub'), '-a', 'a=b']
+        const theirs = await run(
+          ...verify,
+          '--output=json',
+          ...offline,
+          ...(attach === 'tag' ? older : []),
+          reference,
+        )
+        const ours = await session.run(...verify, ...offline, '--output=json', reference)
+        expect(ours).toMatchObject({ code: 0 })
+        expect(JSON.parse(ours.stdout)).toEqual(JSON.parse(/^\[\{.*\}\]$/m.exec(theirs)![0]))
+        // The other way round: its signature with our key.
+        const again = await pushArtifact('the embedded registry')
+        const upload = ['--tlog-upload=false', '--allow-insecure-registry', '-y']
+        const format =
+          major >= 3 ? ['--use-signing-config=false', ...(attach === 'tag' ? older : [])] : []
+        await run(
+          'sign',
+          '--key',
+          session.path('cosign.key'),
+          ...upload,
+          ...format,
+          again.reference,
+        )
+        const policy = ['verify', '--key', 'cosign.pub', ...offline]
+        expect(await session.run(...policy, again.reference)).toMatchObject({ code: 0 })
+      },
+    )
 
     it('writes keys that we read', { timeout: 60_000 }, async () => {
       await run('generate-key-pair', '--output-key-prefix', 'theirs')

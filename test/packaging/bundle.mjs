@@ -52,12 +52,20 @@ export const BUDGETS = [
     beyondKB: 10,
   },
   {
+    // Bundles alone, with X.509, logs, timestamps and policies.
+    name: './verify, a bundle',
+    code: `export { verifyBundle } from 'spindle/verify'`,
+    kB: 14,
+    beyond: `export * from 'spindle/repository'`,
+    beyondKB: 12,
+  },
+  {
+    // With both storage forms beside artifacts; the mark is 12.
     name: './verify',
     code: `export * from 'spindle/verify'`,
-    kB: 36,
+    kB: 32,
     beyond: `export * from 'spindle/repository'`,
-    // The aim is 12: most of it reads X.509, bundles and logs.
-    beyondKB: 15,
+    beyondKB: 14.3,
   },
   { name: './trust-root', code: `export * from 'spindle/trust-root'`, kB: 12 },
   { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 12 },
