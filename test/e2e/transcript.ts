@@ -23,11 +23,10 @@ export function parseTranscript(document: string): readonly Step[] {
       const code = /^\[(\d+)\]$/.exec(line)?.[1]
       const last = steps.at(-1)
       if (command !== undefined) {
-        if (last?.command.endsWith('\\') === true) throw new Error(`nothing continues ${command}`)
         lines = []
         steps.push({ terminal, command, lines, code: 0, runsOn: false })
       } else if (last === undefined) throw new Error(`${line} comes before any command`)
-      else if (line.startsWith('> '))
+      else if (line === '>' || line.startsWith('> '))
         steps[steps.length - 1] = { ...last, command: `${last.command}\n${line.slice(2)}` }
       else if (code === undefined) lines.push(line)
       else steps[steps.length - 1] = { ...last, code: Number(code) }

@@ -80,6 +80,11 @@ async function runSign(reference: Reference, flags: SignFlags, io: CliIo): Promi
   const output = createOutput(io, flags)
   const attach = formOf(flags)
   const { signer, witness } = await readSigner(flags, io, output)
+  if (flags.key === undefined) {
+    // In cosign's words, which Spin's documents quote.
+    output.note('Generating ephemeral keys...')
+    output.note('Retrieving signed certificate...')
+  }
   const signatures = signaturesOf(io)
   const { descriptor, written, logEntries, bundle } = await sign(reference, signer, {
     ...remoteOptions(io, output, flags, [reference, ...(signatures ? [signatures] : [])]),
