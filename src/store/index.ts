@@ -1,5 +1,6 @@
 /** Where artifacts are kept outside registries. Exported as `spindle/store`. */
 export type * from '../types.ts'
+export { type ContentKeeper, createContentCache } from './content-cache.ts'
 export { readLayoutTar, type LayoutArchive } from './layout-tar.ts'
 export { createLayoutStore, type LayoutFiles } from './layout.ts'
 export { createMemoryStore } from './memory.ts'

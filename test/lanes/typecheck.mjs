@@ -4,7 +4,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const PROJECTS = ['.', 'src/node', 'test', 'examples']
+const PROJECTS = ['.', 'src/node', 'test', 'examples', 'examples/edge-proxy']
 
 for (const project of PROJECTS) {
   const memory = `.cache/types/${project === '.' ? 'core' : project}.json`

@@ -141,7 +141,7 @@ const untag = fc.record({ do: fc.constant('untag' as const), tag: fc.constantFro
 const blob = fc.record({ do: fc.constant('blob' as const), layer: fc.constantFrom(0, 1, 2) })
 
 const step = fc.oneof(image, index, collect, untag, blob)
-const RUNS = Number(process.env['SPINDLE_RUNS'] ?? 60)
+const RUNS = Number(process.env['SPINDLE_RUNS'] ?? 120)
 
 const race = fc.record({
   /** What there is, and what of it is garbage. */

@@ -142,6 +142,55 @@ describe('collecting garbage', () => {
     expect(await statusOf(client, `/v2/b/blobs/${digest}`)).toBe(200)
   })
 
+  it('gives way to a push that comes just before it would bury', async () => {
+    const { storage, age, client } = setUp()
+    const { digest } = await client.blob('a', 'wanted again')
+    age(2 * 3_600_000)
+    let looks = 0
+    const watched: Storage = {
+      ...storage,
+      async get(key, options) {
+        // The first look condemns, the second buries.
+        if (key.startsWith('generations/') && ++looks === 2) await client.blob('a', 'wanted again')
+        return storage.get(key, options)
+      },
+    }
+    expect((await collectGarbage(watched, { grace: 3_600_000 })).blobs).toBe(0)
+    expect(await statusOf(client, `/v2/a/blobs/${digest}`)).toBe(200)
+  })
+
+  it.each([
+    ['keeps what it has in hand as another generation', { 'Content-Length': '12' }, [201]],
+    ['asks for what has streamed past once more', {}, [503, 201]],
+  ])('overtakes a push, which %s', async (_, headers, statuses) => {
+    const { storage, age, client } = setUp()
+    const { digest } = await client.blob('a', 'wanted again')
+    age(2 * 3_600_000)
+    let collected: number | undefined
+    const slow = createClient({
+      storage: {
+        ...storage,
+        async head(key) {
+          if (key.includes('/_blobs/') && collected === undefined) {
+            collected = 0
+            collected = (await collectGarbage(storage, { grace: 3_600_000 })).blobs
+          }
+          return storage.head(key)
+        },
+      },
+    })
+    const open = await slow.send('POST', '/v2/a/blobs/uploads/')
+    for (const status of statuses) {
+      const response = await slow.send('PUT', `${open.headers.get('Location')}?digest=${digest}`, {
+        body: 'wanted again',
+        headers,
+      })
+      expect(response.status).toBe(status)
+    }
+    expect(collected).toBe(1)
+    expect(await statusOf(client, `/v2/a/blobs/${digest}`)).toBe(200)
+  })
+
   it('removes untagged manifests only when told, and what they alone lead to', async () => {
     const { storage, age, client } = setUp()
     const { digest, layer } = await client.image('a')
