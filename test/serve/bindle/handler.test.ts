@@ -6,7 +6,7 @@ import {
   type BindleHandlerOptions,
   createBindleHandler,
 } from '../../../src/serve/bindle/handler.ts'
-import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { freshStorage } from '../storage/fresh.ts'
 
 const BASE = 'http://bindle.test/v1'
 
@@ -26,7 +26,7 @@ const invoiceOf = (version: string, labels: readonly Label[], name = 'team/app')
   parcel: labels.map((label) => ({ label })),
 })
 function client(options: BindleHandlerOptions = {}) {
-  const handler = createBindleHandler(options)
+  const handler = createBindleHandler({ storage: freshStorage(), ...options })
   return (
     method: string,
     path: string,
@@ -99,7 +99,7 @@ describe('the Bindle server', () => {
   })
 
   it('shares parcels between two servers over one storage', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     const [one, two] = [client({ storage }), client({ storage })]
     const red = await labelOf('red')
     await post(one, invoiceOf('1.0.0', [red]))
@@ -201,7 +201,7 @@ describe('the Bindle server', () => {
   })
 
   it('changes nothing when it is read-only', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     await post(client({ storage }), invoiceOf('1.0.0', []))
     const ask = client({ storage, readOnly: true })
     expect((await ask('GET', '/_i/team/app/1.0.0')).status).toBe(200)

@@ -4,6 +4,7 @@ import { encodeUtf8 } from '../../../src/bytes/text.ts'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import type { RegistryHandlerOptions } from '../../../src/serve/registry/handler.ts'
 import type { Digest } from '../../../src/types.ts'
+import { freshStorage } from '../storage/fresh.ts'
 
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
@@ -38,6 +39,7 @@ export function createClient(options: RegistryHandlerOptions = {}): Client {
     onError: (error) => {
       throw error
     },
+    storage: freshStorage(),
     ...options,
   })
   const client: Client = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../../src/bytes/text.ts'
-import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { freshStorage } from '../storage/fresh.ts'
 import { codeOf, createClient, EMPTY_TYPE, OCI_INDEX, OCI_MANIFEST } from './client.ts'
 
 const NOWHERE = `sha256:${'0'.repeat(64)}` as const
@@ -261,7 +261,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
   })
 
   it('lets one of many win a conditional tag, over two processes', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     const clients = [createClient({ storage }), createClient({ storage })]
     const results = await Promise.all(
       Array.from({ length: 10 }, (_, i) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../../src/bytes/text.ts'
-import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { freshStorage } from '../storage/fresh.ts'
 import { codeOf, createClient, streamed } from './client.ts'
 import type { Client } from './client.ts'
 
@@ -52,7 +52,7 @@ describe('end-4a, 6: POST, then PUT', () => {
   })
 
   it('refuses another digest than the content has, and keeps nothing', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     const client = createClient({ storage })
     const digest = await digestOf(encodeUtf8('other'))
     for (const body of ['hello', streamed('hel', 'lo')]) {
@@ -234,7 +234,7 @@ describe('end-13, 14: state and cancelling of an upload', () => {
   })
 
   it('goes on in another process over the same storage', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     const [one, two] = [createClient({ storage }), createClient({ storage })]
     const location = await open(one)
     await two.send('PATCH', location, { body: 'hel' })
@@ -245,7 +245,7 @@ describe('end-13, 14: state and cancelling of an upload', () => {
   })
 
   it('forgets a cancelled upload and all its bytes', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     const client = createClient({ storage })
     const location = await open(client)
     await client.send('PATCH', location, { body: 'hello' })
@@ -256,7 +256,7 @@ describe('end-13, 14: state and cancelling of an upload', () => {
   })
 
   it('gives up uploads that nobody continues', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     const client = createClient({ storage, uploadTtl: 20 })
     const location = await open(client)
     await client.send('PATCH', location, { body: 'hello' })
@@ -271,7 +271,7 @@ describe('end-13, 14: state and cancelling of an upload', () => {
 
 describe('uploads of one blob at once', () => {
   it('all succeed, and the blob is there once', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     const clients = [createClient({ storage }), createClient({ storage })]
     const bytes = new Uint8Array(1_500_000).map((_, i) => i)
     const digest = await digestOf(bytes)
@@ -287,7 +287,7 @@ describe('uploads of one blob at once', () => {
   })
 
   it('leaves nothing of a body that is cut, and takes the next try', async () => {
-    const storage = createMemoryStorage()
+    const storage = freshStorage()
     const client = createClient({ storage })
     const bytes = new Uint8Array(2_000_000)
     const digest = await digestOf(bytes)

@@ -1,0 +1,19 @@
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { createFileStorage } from '../../src/node/file-storage.ts'
+import { describeInstances } from '../serve/storage/instances.ts'
+import { keepIn } from '../serve/storage/rules.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'spindle-rules-'))
+afterAll(() => rm(folder, { recursive: true, force: true }))
+let places = 0
+const nextFolder = (): string => join(folder, String(++places))
+
+keepIn(() => createFileStorage(nextFolder()))
+describeInstances('file', async () => {
+  const place = nextFolder()
+  return { storage: createFileStorage(place), open: () => createFileStorage(place) }
+})
