@@ -25,6 +25,8 @@ export interface Flat {
 export interface Codec {
   /** Equal types have one codec within a store. */
   readonly id: number
+  /** Whether there is a borrowed handle anywhere in it. */
+  readonly borrows: boolean
   readonly kind: string
   readonly size: number
   readonly align: number
@@ -36,7 +38,7 @@ export interface Codec {
   readonly lower: (call: Call, value: unknown, out: CoreValue[]) => void
 }
 
-export type CodecBody = Omit<Codec, 'id'>
+export type CodecBody = Omit<Codec, 'id' | 'borrows'>
 
 export const MAX_FLAT_PARAMS = 16
 export const MAX_FLAT_ASYNC_PARAMS = 4

@@ -117,6 +117,14 @@ export function readAlias(r: Reader): Alias {
   }
 }
 
+// Words of one case each. Other spellings could mean the same name on our side.
+const LABEL = /^(?:[a-z][0-9a-z]*|[A-Z][0-9A-Z]*)(?:-(?:[0-9a-z]+|[0-9A-Z]+))*$/
+
+function readLabel(r: Reader): string {
+  const label = r.name()
+  return LABEL.test(label) ? label : r.fail(`${JSON.stringify(label)} is no label`)
+}
+
 function some<T>(r: Reader, what: string, items: T[]): T[] {
   if (items.length === 0) r.fail(`${what} is empty`)
   return items
@@ -130,7 +138,7 @@ function distinct<T>(r: Reader, what: string, items: T[], label: (item: T) => st
 
 export function readTypeDef(r: Reader, depth = 0): TypeDef {
   if (depth > MAX_DEPTH) r.fail('types are nested too deep')
-  const labelled = (): Labelled => [r.name(), readValueType(r)]
+  const labelled = (): Labelled => [readLabel(r), readValueType(r)]
   const code = r.byte()
   const primitive = PRIMITIVES.get(code)
   if (primitive !== undefined) return { kind: 'primitive', type: primitive }
@@ -142,7 +150,7 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
       }
     case 0x71: {
       const cases = r.vector((): readonly [string, ValueType | undefined] => {
-        const label = r.name()
+        const label = readLabel(r)
         const type = r.optional(() => readValueType(r))
         if (r.byte() !== 0) r.unsupported('variant case that refines another')
         return [label, type]
@@ -170,7 +178,7 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
         some(
           r,
           'flags',
-          r.vector(() => r.name()),
+          r.vector(() => readLabel(r)),
         ),
         (l) => l,
       )
@@ -186,7 +194,7 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
           some(
             r,
             'enum',
-            r.vector(() => r.name()),
+            r.vector(() => readLabel(r)),
           ),
           (l) => l,
         ),

@@ -68,10 +68,17 @@ export function at<T>(space: readonly T[], index: number, what: string): T {
   return found === undefined ? invalid(`there is no ${what} ${index}`) : found
 }
 
-function intern(table: CodecTable, key: string, make: () => CodecBody): Codec {
+function intern(
+  table: CodecTable,
+  key: string,
+  make: () => CodecBody,
+  parts: ReadonlyArray<Codec | undefined> = [],
+): Codec {
   const known = table.get(key)
   if (known !== undefined) return known
-  const codec: Codec = { ...make(), id: table.size }
+  const body = make()
+  const borrows = body.kind === 'borrow' || parts.some((part) => part?.borrows === true)
+  const codec: Codec = { ...body, id: table.size, borrows }
   table.set(key, codec)
   return codec
 }
@@ -113,28 +120,43 @@ function codecOfDef(def: TypeDef, scope: Scope, depth: number): Codec {
       return of(def.type)
     case 'list': {
       const element = of(def.element)
-      return intern(table, `list ${element.id}`, () => list(element))
+      return intern(table, `list ${element.id}`, () => list(element), [element])
     }
     case 'option': {
       const element = of(def.element)
-      return intern(table, `option ${element.id}`, () => option(element))
+      return intern(table, `option ${element.id}`, () => option(element), [element])
     }
     case 'tuple': {
       const elements = def.elements.map(of)
-      return intern(table, `tuple ${elements.map((e) => e.id).join()}`, () => tuple(elements))
+      return intern(
+        table,
+        `tuple ${elements.map((e) => e.id).join()}`,
+        () => tuple(elements),
+        elements,
+      )
     }
     case 'record': {
       const fields = def.fields.map(([label, type]) => [label, of(type)] as const)
-      return intern(table, `record ${keyOf(fields)}`, () => record(fields))
+      return intern(
+        table,
+        `record ${keyOf(fields)}`,
+        () => record(fields),
+        fields.map(([, codec]) => codec),
+      )
     }
     case 'variant': {
       const cases = def.cases.map(([label, type]) => [label, maybe(type)] as const)
-      return intern(table, `variant ${keyOf(cases)}`, () => variant(cases))
+      return intern(
+        table,
+        `variant ${keyOf(cases)}`,
+        () => variant(cases),
+        cases.map(([, codec]) => codec),
+      )
     }
     case 'result': {
       const ok = maybe(def.ok)
       const err = maybe(def.err)
-      return intern(table, `result ${ok?.id},${err?.id}`, () => result(ok, err))
+      return intern(table, `result ${ok?.id},${err?.id}`, () => result(ok, err), [ok, err])
     }
     case 'flags':
       return intern(table, `flags ${JSON.stringify(def.labels)}`, () => flags(def.labels))
@@ -150,6 +172,8 @@ function codecOfDef(def: TypeDef, scope: Scope, depth: number): Codec {
     case 'stream':
     case 'future': {
       const element = maybe(def.element)
+      // It would outlive the call that lends it.
+      if (element?.borrows === true) return invalid(`a ${def.kind} of something borrowed`)
       return intern(table, transferKey(def.kind, element), () =>
         transfer(transferKey(def.kind, element), def.kind),
       )
@@ -182,6 +206,7 @@ function makeSignature({ def, scope }: ScopedType): Signature {
   if (def.kind !== 'func') return invalid(`a ${def.kind} type is used as a function type`)
   const params = def.params.map(([, type]) => codecOf(type, scope))
   const returns = def.result === undefined ? undefined : codecOf(def.result, scope)
+  if (returns?.borrows === true) return invalid('a function returns something borrowed')
   const flat = params.flatMap((codec): readonly CoreType[] => codec.flat)
   const ids = params.map((codec) => codec.id).join()
   const spill = (most: number): Codec | undefined =>

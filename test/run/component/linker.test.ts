@@ -485,6 +485,28 @@ describe('linking', () => {
     })
   })
 
+  it.each([
+    ['returns something borrowed', '(result (option (borrow $R)))', /returns something borrowed/],
+    [
+      'has a stream of something borrowed',
+      '(param "s" (stream (tuple u8 (borrow $R))))',
+      /a stream of something borrowed/,
+    ],
+  ])('refuses a function that %s', async (_, type, message) => {
+    // Resolved when it is called, as all types are.
+    const nested = `(component $I (import "R" (type $R (sub resource))) (import "f" (func ${type})))`
+    await expect(
+      start(
+        `(component (import "R" (type $R (sub resource))) (import "f" (func $f)) ${nested}
+        (instance (instantiate $I (with "R" (type $R)) (with "f" (func $f)))))`,
+        { f: () => {} },
+      ),
+    ).rejects.toMatchObject({
+      code: 'ERR_CONTENT_INVALID',
+      message: expect.stringMatching(message),
+    })
+  })
+
   it('says which definition doesn’t fit', async () => {
     await expect(
       start(

@@ -44,6 +44,7 @@ describe('parseComponent', () => {
     ['an unknown type', component([7, 2, 1, 0x20]), /unknown type 0x20 \(at byte 12\)/],
     ['an empty record', component([7, 3, 1, 0x72, 0]), /record is empty/],
     ['a name that is not UTF-8', component([10, 5, 1, 0, 1, 0xff, 1]), /name is not UTF-8/],
+    ['a label in two cases', component([7, 6, 1, 0x6d, 1, 2, 0x61, 0x42]), /"aB" is no label/],
     ['two equal labels', component([7, 7, 1, 0x6d, 2, 1, 0x61, 1, 0x41]), /enum repeats a name/],
     [
       'a bad option',
