@@ -7,7 +7,7 @@ import { loadExecutor, type ExecutorConfig, type LoadOptions } from './component
 import type { Compile } from './component/compile.ts'
 import type { HostInterface } from './component/items.ts'
 import { hasJspi } from './component/jspi.ts'
-import { createHosts } from './hosts.ts'
+import { createImports } from './hosts.ts'
 import { builtInResponse } from './http/built-in.ts'
 import type { Executor } from './http/execution.ts'
 import { componentHeaders } from './http/headers.ts'
@@ -128,12 +128,13 @@ export async function createRunHandler(
   const runtimes = await loadRuntimes(run, targets, (component) => ({
     compile: options.compile,
     maxMemory: options.maxMemory ?? MOST_MEMORY,
-    imports: createHosts({
+    dependencies: component.dependencies,
+    imports: createImports({
       ...shared,
       component,
       files: undefined,
-      send: nowhere,
-      cli: { env: [], args: [], stdin: nowhere, stdout: nowhere, stderr: nowhere },
+      sendFor: () => nowhere,
+      cli: { args: [], stdin: nowhere, stdout: nowhere, stderr: nowhere },
     }),
   }))
 
@@ -175,21 +176,22 @@ export async function createRunHandler(
           origins.set(request, { depth: depth + 1, first })
           return next(request)
         }
-      const send = createOutbound(hosts.get(id) ?? [], component, {
-        fetch: outside,
-        self: inside(fetch),
-        component: (wanted, request) => inside((request) => chained(wanted, request))(request),
-      })
+      const sendFor = (one: RunComponent): FetchLike =>
+        createOutbound(one.allowedHosts.length === 0 ? [] : (hosts.get(id) ?? []), one, {
+          fetch: outside,
+          self: inside(fetch),
+          component: (wanted, request) => inside((request) => chained(wanted, request))(request),
+        })
       const env = Object.entries(component.env)
       const stdout = () => log.stream(id, 'stdout')
       const stderr = () => log.stream(id, 'stderr')
       const stdin = () => createBytesInput(new Uint8Array())
-      const imports = createHosts({
+      const imports = createImports({
         ...shared,
         component,
         files,
-        send,
-        cli: { env, args: [], stdin, stdout, stderr },
+        sendFor,
+        cli: { args: [], stdin, stdout, stderr },
       })
       const { response, finished } = await executor.execute({
         request,
@@ -202,7 +204,7 @@ export async function createRunHandler(
         env,
         stdout,
         stderr,
-        send,
+        send: sendFor(component),
         headers: componentHeaders(request, facts),
         signal: abort.signal,
       })

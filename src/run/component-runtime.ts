@@ -1,8 +1,10 @@
 import { SpindleError } from '../errors.ts'
 import { compileComponent, compileCore, type CompileOptions } from './component/compile.ts'
+import type { ComponentDependency } from './component/dependency.ts'
 import type { HostImports } from './component/host.ts'
 import { parseComponent, wasmKind } from './component/parse.ts'
 import type { ComponentDef } from './component/model.ts'
+import { loadDependency, type RunDependency } from './dependencies.ts'
 import { createInboundExecutor } from './http/executors/inbound-http.ts'
 import { createLegacyExecutor } from './http/executors/legacy-module.ts'
 import { createWagiComponentExecutor, createWagiModuleExecutor } from './http/executors/wagi.ts'
@@ -17,6 +19,8 @@ export type ExecutorConfig =
 export interface LoadOptions extends CompileOptions {
   /** What the component will be given: an import that nobody has is refused before any request. */
   readonly imports: HostImports
+  /** What fills imports of the component. */
+  readonly dependencies: readonly RunDependency[]
 }
 
 const WASI_HTTP = /^wasi:http\/incoming-handler@0\.2\.(?:\d+|0-rc-2023-10-18|0-rc-2023-11-10)$/
@@ -39,8 +43,11 @@ export async function loadExecutor(
       case 'component': {
         const component = parseComponent(wasm)
         const name = handlerOf(component, config)
-        checkImports(component, options.imports)
-        const compiled = await compileComponent(component, options)
+        const dependencies = await Promise.all(
+          options.dependencies.map((one) => loadDependency(component, one, options)),
+        )
+        checkImports(component, dependencies, options.imports)
+        const compiled = { ...(await compileComponent(component, options)), dependencies }
         if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
         if (name === INBOUND) return createInboundExecutor(compiled, name)
         return WASI_HTTP_3.test(name)
@@ -48,6 +55,8 @@ export async function loadExecutor(
           : createWasiHttpExecutor(compiled, name)
       }
       case 'module': {
+        if (options.dependencies.length > 0)
+          throw new SpindleError('ERR_UNSUPPORTED', 'it has dependencies, but is no component')
         const module = await compileCore(wasm, options)
         return config.type === 'wagi'
           ? createWagiModuleExecutor(module, config.argv)
@@ -62,14 +71,24 @@ export async function loadExecutor(
   }
 }
 
-function checkImports(component: ComponentDef, imports: HostImports): void {
-  const unknown = component.definitions.flatMap((definition) =>
-    definition.kind === 'import' &&
-    definition.type.kind === 'instance' &&
-    imports(definition.name) === undefined
-      ? [definition.name]
-      : [],
-  )
+function checkImports(
+  component: ComponentDef,
+  dependencies: readonly ComponentDependency[],
+  imports: HostImports,
+): void {
+  const unknownTo = ({ definitions }: ComponentDef, dependency?: string): string[] =>
+    definitions.flatMap((definition) =>
+      definition.kind === 'import' &&
+      definition.type.kind === 'instance' &&
+      imports(definition.name, dependency) === undefined
+        ? [definition.name]
+        : [],
+    )
+  const filled = new Set(dependencies.flatMap((dependency) => [...dependency.filled.keys()]))
+  const unknown = [
+    ...unknownTo(component).filter((name) => !filled.has(name)),
+    ...dependencies.flatMap(({ name, compiled }) => unknownTo(compiled.component, name)),
+  ]
   if (unknown.length > 0)
     throw new SpindleError(
       'ERR_UNSUPPORTED',

@@ -4,6 +4,7 @@ import { convertAllowedHttpHosts } from '../spin/allowed-http-hosts.ts'
 import type { App, AppComponent } from '../spin/app.ts'
 import type { LockedApp, LockedComponent } from '../spin/locked-app.ts'
 import type { PulledApp } from '../spin/pulled-app.ts'
+import type { RunDependency } from './dependencies.ts'
 import { bytesOf } from './wasi/file-system.ts'
 import type { FileTree } from '../types.ts'
 
@@ -37,6 +38,7 @@ export interface RunComponent {
   readonly aiModels: readonly string[]
   readonly wasm: () => Promise<Uint8Array>
   readonly files: () => Promise<FileTree>
+  readonly dependencies: readonly RunDependency[]
 }
 
 export function isPulledApp(app: App | PulledApp): app is PulledApp {
@@ -84,7 +86,7 @@ function checkComposed(id: string, dependencies: Iterable<string>): void {
   if (first === undefined) return
   throw new SpindleError(
     'ERR_UNSUPPORTED',
-    `component "${id}" has dependencies ("${first}") that are not composed into it: push it with composing, or compose it when building`,
+    `"${id}" has middleware ("${first}") that is not composed into it: push it with composing, or compose it when building`,
   )
 }
 
@@ -111,7 +113,6 @@ function fromPulled(app: PulledApp): RunApp {
 
 function pulledComponent(app: PulledApp, component: LockedComponent): RunComponent {
   checkRequirements(component)
-  checkComposed(component.id, Object.keys(component.dependencies ?? {}))
   checkComposed(component.id, Object.keys(component.trigger_dependencies ?? {}))
   const metadata = object(component.metadata)
   return {
@@ -130,6 +131,14 @@ function pulledComponent(app: PulledApp, component: LockedComponent): RunCompone
     aiModels: strings(own(metadata, 'ai_models')),
     wasm: () => app.component(component.id),
     files: () => app.files(component.id),
+    dependencies: Object.entries(component.dependencies ?? {}).map(
+      ([name, { export: given, inherit }]) => ({
+        name,
+        export: given ?? undefined,
+        inherit: inherit === 'All' ? 'all' : (inherit?.Some ?? []),
+        wasm: () => app.dependency(component.id, name),
+      }),
+    ),
   }
 }
 
@@ -155,7 +164,6 @@ function fromApp(app: App): RunApp {
 }
 
 function localComponent({ id, table, wasm, files, dependencies }: AppComponent): RunComponent {
-  checkComposed(id, dependencies.keys())
   return {
     id,
     env: table.environment ?? {},
@@ -170,5 +178,11 @@ function localComponent({ id, table, wasm, files, dependencies }: AppComponent):
     aiModels: table.ai_models ?? [],
     wasm: () => bytesOf(wasm),
     files: () => Promise.resolve(files),
+    dependencies: Array.from(dependencies, ([name, { export: given, inherit = [], wasm }]) => ({
+      name,
+      export: given,
+      inherit,
+      wasm: () => bytesOf(wasm),
+    })),
   }
 }

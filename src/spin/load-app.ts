@@ -89,7 +89,7 @@ function assertComposed({ components, triggers }: App): void {
   if (open.length === 0) return
   throw new SpindleError(
     'ERR_UNSUPPORTED',
-    `${open.map(({ id }) => `component ${JSON.stringify(id)}`).join(', ')} has dependencies, which are not composed here: compose it beforehand (wac plug) and drop them from the manifest, or push it with "uncomposed" (--compose=false) for hosts that compose, Spin 3.0 and later`,
+    `${open.map(({ id }) => `component ${JSON.stringify(id)}`).join(', ')} has dependencies, which are not composed here: compose it beforehand (wac plug) and drop them from the manifest, or push it with "uncomposed" (--compose=false) for hosts that compose: this library and Spin 3.0 and later`,
   )
 }
 

@@ -22,6 +22,8 @@ export interface PulledApp {
   readonly store: ReadStore
   /** A component's Wasm, checked. Rejects with `ERR_NOT_FOUND` when there is no such component. */
   component(id: string, options?: OperationOptions): Promise<Uint8Array>
+  /** The Wasm that fills an import of a component, by the name it has in the lock; as `component`. */
+  dependency(id: string, name: string, options?: OperationOptions): Promise<Uint8Array>
   /** The static files of one component, unpacked and checked: what it sees at `/`. */
   files(id: string, options?: OperationOptions): Promise<FileTree>
   /** All Wasm and files by digest, checked: with `locked` they are what `packApp` takes. */

@@ -8,7 +8,7 @@ import type { Descriptor, OperationOptions, PacedStore, ReadStore } from '../typ
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
 import { lockBareWasm } from './bare-wasm.ts'
 import { LOCK_BYTES, parseLockedApp } from './parse-locked-app.ts'
-import type { ContentRef, LockedApp, LockedComponent } from './locked-app.ts'
+import type { ContentRef, LockedApp, LockedComponent, LockedDependency } from './locked-app.ts'
 import { LOCKED_APP_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from './media-types.ts'
 import type { PulledApp } from './pulled-app.ts'
 import { MAX_APP_BYTES } from './tree-builder.ts'
@@ -88,6 +88,14 @@ export async function unpackApp(
       const found = await collect([source], call)
       return found.get(source.digest) as Uint8Array
     },
+    async dependency(id, name, call) {
+      const { dependencies = {} } = find(id)
+      const { source } = Object.hasOwn(dependencies, name)
+        ? (dependencies[name] as LockedDependency)
+        : noDependency(id, name)
+      const found = await collect([source], call)
+      return found.get(source.digest) as Uint8Array
+    },
     async files(id, call) {
       const { files = [] } = find(id)
       const found = await collect(files, call)
@@ -96,6 +104,13 @@ export async function unpackApp(
     },
     contents: (call) => collect(locked.components.flatMap(refsOf), call),
   }
+}
+
+function noDependency(id: string, name: string): never {
+  throw new SpindleError(
+    'ERR_NOT_FOUND',
+    `component ${JSON.stringify(id)} has no dependency ${JSON.stringify(name)}`,
+  )
 }
 
 function refsOf(component: LockedComponent): readonly ContentRef[] {

@@ -79,6 +79,19 @@ try {
     `import wasi:cli/environment@0.2.0; import wasi:cli/stdin@0.2.0; import wasi:cli/stdout@0.2.0;
      export wasi:cli/run@0.2.0;`,
   )
+  const words = readFileSync(here('composed.wit'), 'utf8')
+  const withWords = (world) => `${witOf(world)}\n${words}`
+  await encode(
+    'asker',
+    compile('asker', BARE),
+    withWords('import test:words/words@1.2.0; export fermyon:spin/inbound-http;'),
+  )
+  await encode(
+    'words',
+    compile('words', BARE),
+    withWords(`import wasi:cli/environment@0.2.0; import wasi:filesystem/preopens@0.2.0;
+      import fermyon:spin/variables@2.0.0; export test:words/words@1.2.0;`),
+  )
   const service = `import wasi:clocks/monotonic-clock@0.3.0; import wasi:cli/stdout@0.3.0;
     import wasi:filesystem/preopens@0.3.0; import wasi:http/client@0.3.0;
     export wasi:http/handler@0.3.0;`

@@ -223,8 +223,11 @@ describe('what can’t be started', () => {
       export: null,
     }
     await expect(
-      start({ a: { wasm: proxy, dependencies: { 'x:y/z': dependency } } }, one),
-    ).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
+      start({ a: { wasm: proxy, trigger_dependencies: { middleware: [dependency] } } }, one),
+    ).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining('"a" has middleware ("middleware")'),
+    })
     await expect(
       start({ a: { wasm: proxy, host_requirements: { teleport: 'required' } } }, one),
     ).rejects.toThrow(/teleport/)

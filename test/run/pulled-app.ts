@@ -6,6 +6,8 @@ import type { FileTree } from '../../src/types.ts'
 export interface FixtureComponent extends Partial<Omit<LockedComponent, 'id' | 'source'>> {
   readonly wasm: Uint8Array
   readonly fileTree?: FileTree
+  /** Of what it depends on, by the names in `dependencies`. */
+  readonly dependencyWasm?: Readonly<Record<string, Uint8Array>>
 }
 
 /** An application as `pull` gives it, made of what a test has in hand. */
@@ -25,14 +27,18 @@ export function pulledApp(
         trigger_type: 'http',
         trigger_config: config,
       })),
-      components: Object.entries(components).map(([id, { wasm: _, fileTree: __, ...rest }]) => ({
-        id,
-        source: { content_type: 'application/wasm', digest },
-        ...rest,
-      })),
+      components: Object.entries(components).map(
+        ([id, { wasm: _, fileTree: __, dependencyWasm: ___, ...rest }]) => ({
+          id,
+          source: { content_type: 'application/wasm', digest },
+          ...rest,
+        }),
+      ),
       ...more,
     },
     component: async (id: string) => components[id]?.wasm ?? new Uint8Array(),
+    dependency: async (id: string, name: string) =>
+      components[id]?.dependencyWasm?.[name] ?? new Uint8Array(),
     files: async (id: string) => components[id]?.fileTree ?? new Map(),
   } as unknown as PulledApp
 }

@@ -1,6 +1,7 @@
 import { SpindleError } from '../../errors.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
+import type { ComponentDependency } from './dependency.ts'
 import { limitMemory } from './limit-memory.ts'
 import type { ComponentDef, CoreModule } from './model.ts'
 import { parsePlaceholder } from './placeholder.ts'
@@ -9,6 +10,8 @@ import { parsePlaceholder } from './placeholder.ts'
 export interface CompiledComponent {
   readonly component: ComponentDef
   readonly modules: ReadonlyMap<CoreModule, WebAssembly.Module>
+  /** What fills imports of it instead of the host. */
+  readonly dependencies?: readonly ComponentDependency[]
 }
 
 /**

@@ -5,8 +5,11 @@ import { declareType } from './match.ts'
 import type { Declaration, ExternType } from './model.ts'
 import { at, createScope, invalid, isAsync, type Scope, type TypeEntry } from './types.ts'
 
-/** Finds what the host has under an import's full name, such as `wasi:http/types@0.2.3`. */
-export type HostImports = (name: string) => HostInterface | undefined
+/**
+ * Finds what the host has under an import's full name, such as `wasi:http/types@0.2.3`. With the
+ * name of a dependency: what it has for that one.
+ */
+export type HostImports = (name: string, dependency?: string) => HostInterface | undefined
 
 export function hostResource(host: HostInterface, name: string): ResourceType {
   const drop = Object.hasOwn(host.functions, `[resource-drop]${name}`)

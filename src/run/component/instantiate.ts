@@ -32,6 +32,7 @@ import {
   isAsync,
   resourceAt,
   signatureOf,
+  type CodecTable,
   type ComponentClosure,
 } from './types.ts'
 
@@ -55,10 +56,14 @@ interface Linking {
   readonly store: Store
   readonly modules: CompiledComponent['modules']
   readonly imports: HostImports
-  /** Instances made so far; nested components can multiply. */
-  count: number
-  /** Definitions gone through so far, those of nested components each time. */
-  steps: number
+  /** Imports that dependencies fill. */
+  readonly filled: ReadonlyMap<string, Item>
+  readonly work: {
+    /** Instances made so far; nested components can multiply. */
+    count: number
+    /** Definitions gone through so far, those of nested components each time. */
+    steps: number
+  }
 }
 
 // A composition of hundreds is thinkable; nesting that doubles at each level is an attack.
@@ -77,18 +82,32 @@ export async function instantiateComponent(
   options: InstantiateOptions,
 ): Promise<ComponentInstance> {
   const store = createStore(options.jspi ?? hasJspi())
-  const linking: Linking = {
-    store,
-    modules: compiled.modules,
-    imports: options.imports,
-    count: 0,
-    steps: 0,
+  // One table of types for all: what passes between them is the same type on both sides.
+  const codecs: CodecTable = new Map()
+  const work = { count: 0, steps: 0 }
+  const begin = (
+    { component, modules }: CompiledComponent,
+    imports: HostImports,
+    filled: ReadonlyMap<string, Item>,
+  ): Promise<Map<string, Item>> =>
+    link({ component, scope: createScope(undefined, codecs) }, undefined, {
+      store,
+      modules,
+      imports,
+      filled,
+      work,
+    })
+  const filled = new Map<string, Item>()
+  for (const dependency of compiled.dependencies ?? []) {
+    const given = await begin(
+      dependency.compiled,
+      (name) => options.imports(name, dependency.name),
+      new Map(),
+    )
+    for (const [importName, exportName] of dependency.filled)
+      filled.set(importName, exportOf({ kind: 'instance', exports: given }, exportName))
   }
-  const root: ComponentClosure = {
-    component: compiled.component,
-    scope: createScope(undefined, new Map()),
-  }
-  const exports = await link(root, undefined, linking)
+  const exports = await begin(compiled, options.imports, filled)
   return {
     exports,
     async call(path, ...args) {
@@ -120,14 +139,14 @@ async function link(
   args: ReadonlyMap<string, Item> | undefined,
   linking: Linking,
 ): Promise<Map<string, Item>> {
-  if (++linking.count > MAX_INSTANCES) {
+  if (++linking.work.count > MAX_INSTANCES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
       `component instantiates more than ${MAX_INSTANCES} components`,
     )
   }
-  linking.steps += closure.component.definitions.length
-  if (linking.steps > MAX_STEPS) {
+  linking.work.steps += closure.component.definitions.length
+  if (linking.work.steps > MAX_STEPS) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
       `component goes through more than ${MAX_STEPS} definitions`,
@@ -234,13 +253,12 @@ function define(
       return started instanceof Promise ? started.then(() => {}) : undefined
     }
     case 'import': {
-      const item =
-        args === undefined
-          ? importFromHost(d.name, d.type, scope, linking.imports)
-          : (args.get(d.name) ??
-            invalid(`a component is instantiated without its import "${d.name}"`))
-      if (args !== undefined) assertFits(item, d.type, scope, `import "${d.name}"`)
-      push(spaces, item)
+      // Around the outermost component there is the host, and what fills imports in its stead.
+      const given = args === undefined ? linking.filled.get(d.name) : args.get(d.name)
+      if (given === undefined && args !== undefined)
+        invalid(`a component is instantiated without its import "${d.name}"`)
+      if (given !== undefined) assertFits(given, d.type, scope, `import "${d.name}"`)
+      push(spaces, given ?? importFromHost(d.name, d.type, scope, linking.imports))
       return
     }
     case 'export': {

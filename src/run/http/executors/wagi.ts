@@ -114,7 +114,8 @@ export function createWagiComponentExecutor(
           stdout: () => stdout,
           stderr: execution.stderr,
         })
-        const imports: HostImports = (wanted) => {
+        const imports: HostImports = (wanted, dependency) => {
+          if (dependency !== undefined) return execution.imports(wanted, dependency)
           const [base = ''] = wanted.split('@', 1)
           return execution.imports(wanted) !== undefined && Object.hasOwn(cli, base)
             ? cli[base]

@@ -1,0 +1,128 @@
+import { SpindleError } from '../errors.ts'
+import { compileComponent, type CompileOptions } from './component/compile.ts'
+import type { ComponentDependency } from './component/dependency.ts'
+import type { ComponentDef } from './component/model.ts'
+import { parseComponent, wasmKind } from './component/parse.ts'
+import type { RunComponent } from './run-app.ts'
+
+/** A component that stands in for imports of another, and what of that one's grants it shares. */
+export interface RunDependency {
+  /** The import: `ns:package[/interface][@version]`, or a plain name. */
+  readonly name: string
+  /** The export that fills it. Default: the one of the import's own name. */
+  readonly export: string | undefined
+  readonly inherit: 'all' | readonly string[]
+  readonly wasm: () => Promise<Uint8Array>
+}
+
+function inherits({ inherit }: RunDependency, what: string): boolean {
+  return inherit === 'all' || inherit.includes(what)
+}
+
+/** A component with no more than what a dependency of it shares. */
+export function asDependency(component: RunComponent, dependency: RunDependency): RunComponent {
+  const shared = <T>(what: string, value: T, nothing: T): T =>
+    inherits(dependency, what) ? value : nothing
+  return {
+    ...component,
+    env: shared('environment', component.env, {}),
+    config: shared('variables', component.config, {}),
+    allowedHosts: shared('allowed_outbound_hosts', component.allowedHosts, []),
+    keyValueStores: shared('key_value_stores', component.keyValueStores, []),
+    sqliteDatabases: shared('sqlite_databases', component.sqliteDatabases, []),
+    aiModels: shared('ai_models', component.aiModels, []),
+  }
+}
+
+export function sharesFiles(dependency: RunDependency): boolean {
+  return inherits(dependency, 'files')
+}
+
+interface InterfaceName {
+  readonly package: string
+  readonly interface: string | undefined
+  readonly version: string | undefined
+}
+
+function parseName(text: string): InterfaceName {
+  const [path = '', version] = text.split('@', 2)
+  const [name = '', within] = path.split('/', 2)
+  return { package: name, interface: within, version }
+}
+
+/** Versions that may stand in for each other: up to the first number that isn't zero. */
+function track(version: string | undefined): string | undefined {
+  return version === undefined ? undefined : /^(?:0\.)*[0-9]+/.exec(version)?.[0]
+}
+
+/** Whether a dependency of this name is meant for an import. */
+function fills(dependency: string, importName: string): boolean {
+  const wanted = parseName(dependency)
+  const given = parseName(importName)
+  return (
+    wanted.package === given.package &&
+    (wanted.interface === undefined || wanted.interface === given.interface) &&
+    (wanted.version === undefined || wanted.version === given.version)
+  )
+}
+
+/** The export for an import: by its name, or by one whose version may stand in for the import's. */
+function exportFor(
+  importName: string,
+  exports: readonly string[],
+  given: string | undefined,
+): string | undefined {
+  if (given !== undefined) return exports.find((name) => name === given)
+  const wanted = parseName(importName)
+  return (
+    exports.find((name) => name === importName) ??
+    exports.find((name) => {
+      const found = parseName(name)
+      return (
+        found.package === wanted.package &&
+        found.interface === wanted.interface &&
+        track(found.version) === track(wanted.version)
+      )
+    })
+  )
+}
+
+export function namesOf(component: ComponentDef, kind: 'import' | 'export'): string[] {
+  return component.definitions.flatMap((definition) =>
+    definition.kind === kind ? [definition.name] : [],
+  )
+}
+
+/**
+ * Reads and compiles what a component depends on, and finds which of its imports each fills.
+ * Rejects with `ERR_APP_INVALID` when one fills none, or lacks the export.
+ */
+export async function loadDependency(
+  component: ComponentDef,
+  dependency: RunDependency,
+  options: CompileOptions,
+): Promise<ComponentDependency> {
+  const { name, export: given } = dependency
+  const wasm = await dependency.wasm()
+  if (wasmKind(wasm) !== 'component') {
+    throw new SpindleError('ERR_UNSUPPORTED', `its dependency "${name}" is no component`)
+  }
+  const parsed = parseComponent(wasm)
+  const exports = namesOf(parsed, 'export')
+  const wanted = namesOf(component, 'import').filter((candidate) => fills(name, candidate))
+  if (wanted.length === 0) {
+    throw new SpindleError('ERR_APP_INVALID', `it has no import for its dependency "${name}"`)
+  }
+  const filled = new Map<string, string>()
+  for (const importName of wanted) {
+    const found = exportFor(importName, exports, given)
+    if (found === undefined) {
+      throw new SpindleError(
+        'ERR_APP_INVALID',
+        `its dependency "${name}" exports no "${given ?? importName}"`,
+      )
+    }
+    filled.set(importName, found)
+  }
+  return { name, compiled: await compileComponent(parsed, options), filled }
+}
