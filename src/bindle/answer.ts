@@ -1,5 +1,6 @@
 import { type ErrorCode, ResponseError, SpindleError } from '../errors.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
+import { readWhole } from '../http/whole.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { readBounded } from '../bytes/stream.ts'
 import { decodeUtf8Lossy } from '../bytes/text.ts'
@@ -33,12 +34,7 @@ export async function readAnswer(
 ): Promise<ServerAnswer> {
   const { status } = response
   if (!response.ok) throw await refusal(response, question, signal)
-  const bytes = await readBounded(
-    response.body ?? new Uint8Array(),
-    question.limit,
-    question.what,
-    signal,
-  )
+  const bytes = await readWhole(response, question.limit, question.what, signal)
   const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type === 'application/json') return { status, value: parseJson(bytes, question.what) }
   if (type === 'application/toml') return { status, value: parseToml(bytes, question.what) }

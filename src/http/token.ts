@@ -1,11 +1,11 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { formatBase64 } from '../bytes/base64.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
-import { readBounded } from '../bytes/stream.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import type { Credentials, TransportRequest } from '../types.ts'
 import { assertRealm } from './realm.ts'
 import { redactUrl } from './redact.ts'
+import { readWhole } from './whole.ts'
 
 /** Real tokens have some kilobytes; one that listed every right of an organisation would fit too. */
 export const TOKEN_BYTES: number = 128 * 1024
@@ -128,10 +128,7 @@ function parseRealm(text: string, registry: URL): URL {
 
 async function readToken(response: Response, realm: URL): Promise<Token> {
   const what = `the answer of the token service ${redactUrl(realm)}`
-  const answer = parseJson(
-    await readBounded(response.body ?? new Uint8Array(), TOKEN_BYTES, what),
-    what,
-  )
+  const answer = parseJson(await readWhole(response, TOKEN_BYTES, what), what)
   const {
     token,
     access_token: accessToken,

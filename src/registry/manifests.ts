@@ -1,7 +1,8 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { algorithmOf, digestOf, isDigest } from '../bytes/digest.ts'
 import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
-import { readBounded, readVerified } from '../bytes/stream.ts'
+import { readVerified } from '../bytes/stream.ts'
+import { fetchWhole } from '../http/whole.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import { isManifestType, MANIFEST_BYTES, MANIFEST_TYPES } from '../oci/manifest.ts'
 import { isTag } from '../oci/reference.ts'
@@ -72,18 +73,15 @@ export async function getManifest(
   expected?: Descriptor,
 ): Promise<ReceivedManifest> {
   const { transport, scope } = context
-  const response = await transport.fetch({
+  const what = `the manifest ${ref} of ${context.reference.repository}`
+  const request = {
     url: manifestUrl(context, ref),
     headers: ACCEPT,
     scope: scope('pull'),
     signal,
-  })
-  const what = `the manifest ${ref} of ${context.reference.repository}`
-  const body = response.body ?? new Uint8Array()
-  const bytes =
-    expected === undefined
-      ? await readBounded(body, MANIFEST_BYTES, what, signal)
-      : await readVerified(body, expected, signal)
+  }
+  const { response, bytes } = await fetchWhole(transport, request, MANIFEST_BYTES, what)
+  if (expected !== undefined) await readVerified(bytes, expected)
   const digest = await digestOf(bytes, isDigest(ref) ? algorithmOf(ref) : 'sha256')
   if (isDigest(ref) && digest !== ref)
     throw new SpindleError(

@@ -32,11 +32,17 @@ export function nextPage(response: Response, from: URL): URL | undefined {
   return undefined
 }
 
+/** A page of a list, as it came. */
+export interface Page {
+  readonly response: Response
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
 /** Walks the pages of a list, each once. */
 export async function* walkPages(
   first: URL,
-  open: (url: URL) => Promise<Response | undefined>,
-): AsyncGenerator<Response> {
+  open: (url: URL) => Promise<Page | undefined>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const seen = new Set<string>()
   for (let url: URL | undefined = first; url !== undefined && !seen.has(url.href);) {
     if (seen.size >= MAX_PAGES)
@@ -45,10 +51,10 @@ export async function* walkPages(
         `the list of ${url.host} has more than ${MAX_PAGES} pages`,
       )
     seen.add(url.href)
-    const response: Response | undefined = await open(url)
-    if (response === undefined) return
-    const next = nextPage(response, url)
-    yield response
+    const page: Page | undefined = await open(url)
+    if (page === undefined) return
+    const next = nextPage(page.response, url)
+    yield page.bytes
     url = next
   }
 }

@@ -1,5 +1,5 @@
 import { ResponseError } from '../errors.ts'
-import { readBounded } from '../bytes/stream.ts'
+import { readWhole } from '../http/whole.ts'
 import {
   IMAGE_INDEX,
   isManifestType,
@@ -10,7 +10,7 @@ import {
 import type { Descriptor, Digest, OperationOptions, Transport } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import { getManifest, isNotFound, mediaTypeOf } from './manifests.ts'
-import { walkPages } from './paging.ts'
+import { type Page, walkPages } from './paging.ts'
 import { addToReferrersTag, readReferrersTag } from './referrers-tag.ts'
 
 /** Registries that were seen to list what was pushed, by origin. */
@@ -81,30 +81,37 @@ async function* listByApi(
 ): AsyncGenerator<readonly Descriptor[]> {
   const first = new URL(`referrers/${subject}`, base)
   if (artifactType !== undefined) first.searchParams.set('artifactType', artifactType)
-  const open = async (url: URL): Promise<Response | undefined> => {
-    try {
-      const response = await transport.fetch({
-        url,
-        headers: { accept: IMAGE_INDEX },
-        scope: scope('pull'),
-        // GHCR sends this to a page of github.com (artifacthub #4785).
-        sameOrigin: true,
-        signal,
-      })
-      const left = response.redirected && new URL(response.url).origin !== base.origin
-      if (!left && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX) return response
-      void response.body?.cancel().catch(() => {})
-    } catch (error) {
-      if (!(error instanceof ResponseError)) throw error
-      // To take a busy registry, or a closed one, for one without referrers would hide signatures.
-      const { status } = error
-      if (status === 401 || status === 429 || status >= 500) throw error
+  const what = `the referrers of ${subject}`
+  const open = async (url: URL): Promise<Page | undefined> => {
+    const request = {
+      url,
+      headers: { accept: IMAGE_INDEX },
+      scope: scope('pull'),
+      // GHCR sends this to a page of github.com (artifacthub #4785).
+      sameOrigin: true,
+      signal,
     }
-    return undefined
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await transport.fetch(request)
+        const left = response.redirected && new URL(response.url).origin !== base.origin
+        if (!left && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX)
+          return { response, bytes: await readWhole(response, MANIFEST_BYTES, what, signal) }
+        void response.body?.cancel().catch(() => {})
+        return undefined
+      } catch (error) {
+        signal?.throwIfAborted()
+        if (error instanceof ResponseError) {
+          // To take a busy registry, or a closed one, for one without referrers would hide signatures.
+          const { status } = error
+          if (status === 401 || status === 429 || status >= 500) throw error
+          return undefined
+        }
+        if (!(await transport.again(error, attempt, { signal }))) throw error
+      }
+    }
   }
-  for await (const response of walkPages(first, open)) {
-    const what = `the referrers of ${subject}`
-    const bytes = await readBounded(response.body ?? new Uint8Array(), MANIFEST_BYTES, what, signal)
+  for await (const bytes of walkPages(first, open)) {
     const index = parseManifest(bytes, IMAGE_INDEX, what)
     yield index.kind === 'index' ? index.manifests : []
   }

@@ -1,10 +1,10 @@
 import { SpindleError } from '../errors.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
-import { readBounded } from '../bytes/stream.ts'
+import { fetchWhole } from '../http/whole.ts'
 import { isTag } from '../oci/reference.ts'
 import type { OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
-import { walkPages } from './paging.ts'
+import { type Page, walkPages } from './paging.ts'
 
 /** One page: docker-registry 2.8 sends all tags in one, and 30 000 of the longest fit. */
 const PAGE_BYTES = 4 * 1024 * 1024
@@ -19,11 +19,10 @@ export async function* listTags(
   { signal }: OperationOptions,
 ): AsyncGenerator<string> {
   const tags = new Set<string>()
-  const open = (url: URL): Promise<Response> =>
-    transport.fetch({ url, scope: scope('pull'), signal })
-  for await (const response of walkPages(new URL('tags/list', base), open)) {
-    const what = `the list of tags of ${base.host}`
-    const bytes = await readBounded(response.body ?? new Uint8Array(), PAGE_BYTES, what, signal)
+  const what = `the list of tags of ${base.host}`
+  const open = (url: URL): Promise<Page> =>
+    fetchWhole(transport, { url, scope: scope('pull'), signal }, PAGE_BYTES, what)
+  for await (const bytes of walkPages(new URL('tags/list', base), open)) {
     const page = parseJson(bytes, what)
     const list = isJsonObject(page) ? (page['tags'] ?? []) : undefined
     if (!Array.isArray(list)) throw new SpindleError('ERR_CONTENT_INVALID', `${what} has no "tags"`)

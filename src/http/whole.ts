@@ -1,0 +1,41 @@
+import { SpindleError } from '../errors.ts'
+import { readBounded } from '../bytes/stream.ts'
+import type { Transport, TransportRequest } from '../types.ts'
+
+/**
+ * All of an answer's body, bounded; `what` names it in messages.
+ * @throws `ERR_NETWORK` when the connection breaks while it comes, `ERR_LIMIT_EXCEEDED`
+ */
+export async function readWhole(
+  response: Response,
+  limit: number,
+  what: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readBounded(response.body ?? new Uint8Array(), limit, what, signal)
+  } catch (cause) {
+    signal?.throwIfAborted()
+    if (cause instanceof SpindleError) throw cause
+    throw new SpindleError('ERR_NETWORK', `${what} broke off on its way; try again`, { cause })
+  }
+}
+
+/** An answer with all of its body. One that breaks off on its way is asked for again, as one that never came. */
+export async function fetchWhole(
+  transport: Transport,
+  request: TransportRequest,
+  limit: number,
+  what: string,
+): Promise<{ readonly response: Response; readonly bytes: Uint8Array<ArrayBuffer> }> {
+  const { signal } = request
+  for (let attempt = 1; ; attempt++) {
+    const response = await transport.fetch(request)
+    try {
+      return { response, bytes: await readWhole(response, limit, what, signal) }
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (!(await transport.again(error, attempt, { signal }))) throw error
+    }
+  }
+}
