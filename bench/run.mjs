@@ -1,7 +1,7 @@
 // npm run bench: transfers, memory and digests, each beside its peers in the same run. What it prints
 // is Markdown, as it stands in the README. Some four minutes on a machine that does nothing else.
 // `-- --quick`: a tenth of it, to see that it runs; its figures mean nothing.
-// `-- --rounds 3`, `-- --only transfers,stream,digest`, `-- --sides spindle,oras`.
+// `-- --rounds 3`, `-- --only transfers,stream,bindle,digest`, `-- --sides spindle,oras`.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, release, tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { measureBindle } from './bindle.mjs'
 import { writeLayout } from './content.mjs'
 import { measureDigests } from './digest.mjs'
 import { measure, median } from './process.mjs'
@@ -20,7 +21,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     sides: { type: 'string', default: 'spindle,oras,skopeo,@sigstore/oci' },
-    only: { type: 'string', default: 'transfers,stream,digest' },
+    only: { type: 'string', default: 'transfers,stream,bindle,digest' },
   },
 })
 const { quick } = values
@@ -141,6 +142,8 @@ const CONTENTS = quick
       { key: 'one', title: '1 × 100 MiB', count: 1, size: 100 * MIB },
       { key: 'many', title: '2000 × 10 KiB', count: 2000, size: 10 * 1024 },
     ]
+/** Assets of one application over Bindle. */
+const MANY_FILES = quick ? 500 : 10_000
 const STREAMED_MIB = quick ? 128 : 1024
 
 async function measureTransfers() {
@@ -262,6 +265,12 @@ try {
     registry = await startRegistry(scratch)
     if (only.includes('transfers')) await measureTransfers()
     if (only.includes('stream')) await measureStreams()
+  }
+  if (only.includes('bindle')) {
+    const { title, head, rows, missing } = await measureBindle({ count: MANY_FILES, scratch })
+    console.log(`\n${title}`)
+    console.log(formatTable(head, rows))
+    leftOut.push(...missing)
   }
   if (only.includes('digest')) {
     console.log('\nSHA-256 of 64 MiB, MiB/s, median.')

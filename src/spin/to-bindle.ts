@@ -37,6 +37,7 @@ export interface ToBindleOptions extends OperationOptions {
  * Makes the invoice and parcels that Spin 0.2 to 1.5 made of an application.
  *
  * Exported from `spindle/bindle`. Sorted throughout, so that the same files give the same bindle.
+ * Each content is reported as `waiting` once it is hashed.
  * @throws `ERR_UNSUPPORTED` for what a bindle can't hold: several triggers of a component or of
  * several types, static responses, dependencies; `ERR_REFERENCE_INVALID` for a name or version
  * that makes no id.
@@ -69,6 +70,12 @@ export async function appToBindle(
   ): Promise<Label> => {
     const { digest, size } = await describeContent(content, mediaType, options)
     parcels.set(hexOf(digest), content)
+    options.onProgress?.({
+      type: 'blob',
+      descriptor: { mediaType, digest, size },
+      status: 'waiting',
+      loaded: 0,
+    })
     return { sha256: hexOf(digest), mediaType, name, size }
   }
   const wasm = await mapBounded(

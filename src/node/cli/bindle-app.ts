@@ -7,6 +7,7 @@ import { findManifest } from './find-manifest.ts'
 import type { CliIo } from './io.ts'
 import { loadLocalApp, type LocalFlags } from './local-app.ts'
 import type { Output } from './output.ts'
+import { withProgress } from './progress.ts'
 
 /** Flags of what makes a bindle of an application; their names are Spin's. */
 export interface BindleAppFlags extends LocalFlags {
@@ -46,9 +47,13 @@ export async function loadBindle(
   const place = await findManifest(io.cwd, flags.file ?? flags.from)
   const app = await loadLocalApp(place, flags, io, output)
   output.warnOf(app.warnings)
-  return appToBindle(app, {
-    createHasher: createNodeHasher,
-    signal: io.signal,
-    ...(flags.buildinfo === undefined ? {} : { buildInfo: flags.buildinfo }),
-  })
+  const { result } = await withProgress(io, 'Preparing', (onProgress) =>
+    appToBindle(app, {
+      createHasher: createNodeHasher,
+      signal: io.signal,
+      onProgress,
+      ...(flags.buildinfo === undefined ? {} : { buildInfo: flags.buildinfo }),
+    }),
+  )
+  return result
 }
