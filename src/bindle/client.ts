@@ -1,6 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { createTransport } from '../http/transport.ts'
-import { verifyStream } from '../bytes/stream.ts'
+import { streamFrom } from '../bytes/generate.ts'
+import { chunksOf, verifyStream } from '../bytes/stream.ts'
 import type {
   BodySource,
   CreateHasher,
@@ -173,17 +174,13 @@ export function createBindleClient(
     async parcel(id, label, operation = {}) {
       const what = `the parcel ${label.sha256} of ${id}`
       const response = await send('GET', parcelPath(id, label), { operation, accept: '*/*' })
-      if (!response.ok || response.body === null) {
-        if (response.ok && label.size === 0) return new Blob().stream()
-        await readAnswer(
-          response,
-          { method: 'GET', url: new URL(parcelPath(id, label), base), what, limit: ANSWER_BYTES },
-          operation.signal,
-        )
-        throw new SpindleError('ERR_RESPONSE', `${what} came without a body`)
+      if (!response.ok) {
+        const url = new URL(parcelPath(id, label), base)
+        const question = { method: 'GET', url, what, limit: ANSWER_BYTES }
+        await readAnswer(response, question, operation.signal)
       }
       return verifyStream(
-        response.body,
+        streamFrom(unbroken(response.body ?? new Blob().stream(), what, operation.signal)),
         { mediaType: label.mediaType, digest: `sha256:${label.sha256}`, size: label.size },
         hasherOf(operation),
       )
@@ -320,6 +317,20 @@ function parcelPath(id: string | BindleId, { sha256 }: Label): string {
       `${JSON.stringify(sha256)} is not a SHA-256 in lower-case hexadecimal`,
     )
   return `_i/${idPath(id)}@${sha256}`
+}
+
+/** What breaks a body has no words of its own for where that was. */
+async function* unbroken(
+  body: ReadableStream<Uint8Array>,
+  what: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunksOf(body, signal)
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new SpindleError('ERR_NETWORK', `${what} broke off; try again`, { cause })
+  }
 }
 
 function hasherOf(operation: OperationOptions): CreateHasher | undefined {
