@@ -9,7 +9,7 @@ export function formatBytes(bytes: number): string {
     unit++
   }
   const digits = unit === 0 || value >= 100 ? 0 : 1
-  return `${value.toFixed(digits)} ${UNITS[unit]}`
+  return bytes === 1 ? '1 byte' : `${value.toFixed(digits)} ${UNITS[unit]}`
 }
 
 export function formatCount(count: number, noun: string): string {

@@ -183,7 +183,6 @@ describe.skipIf(executablePath === undefined)(
       })
       page = await pages.open(`/playground/?ref=${host}/team/probe:1&path=/var/word`)
       await expectState(page, 'failed', 'playground-login')
-      await page.getByText('Login, relay and signature', { exact: true }).click()
       await page.getByLabel('User name').fill('ann')
       await page.getByLabel('Password or token').fill('wrong')
       await page.getByRole('button', { name: 'Open', exact: true }).click()

@@ -65,6 +65,8 @@ export function showFailure(error: unknown, wanted: Wanted | undefined): string 
   find('failure-title').textContent = title
   find('failure-next').textContent = next
   find('failure-message').textContent = error instanceof Error ? error.message : String(error)
+  if (code === 'ERR_UNAUTHORIZED' || code === 'ERR_CREDENTIALS_INVALID')
+    find<HTMLDetailsElement>('options').open = true
   const isOpaque = code === 'ERR_NETWORK' && wanted !== undefined && wanted.relay === undefined
   find('cors').hidden = !isOpaque
   if (isOpaque) find('cors-host').textContent = parseReference(wanted.reference).registry

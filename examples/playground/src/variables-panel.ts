@@ -57,7 +57,7 @@ export function showVariables(
   })
   const names = Object.keys(variables)
   if (names.length > 0) {
-    const apply = element('button', { text: 'Apply and restart', className: 'primary' })
+    const apply = element('button', { text: 'Use these values', className: 'primary' })
     form.append(apply)
   }
   find('variables').replaceChildren(
