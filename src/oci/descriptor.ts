@@ -51,11 +51,6 @@ export function parseAnnotations(value: unknown, what: string): Readonly<Record<
   )
 }
 
-/** Only what identifies content: manifests list no more of their parts. */
-export function bareDescriptor({ mediaType, digest, size }: Descriptor): Descriptor {
-  return { mediaType, digest, size }
-}
-
 function invalid(what: string, problem: string): SpindleError {
   return new SpindleError('ERR_CONTENT_INVALID', `${what} ${problem}`)
 }

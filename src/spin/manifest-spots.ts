@@ -2,7 +2,6 @@ import type { AppManifest } from './app-manifest.ts'
 import { toKebabId } from './ids.ts'
 import type { ManifestDocument } from './manifest.ts'
 import { componentSpotsV1 } from './manifest-v1.ts'
-import { ownValue } from './record.ts'
 import { childSpot, isTable, type Spot } from './spot.ts'
 
 /** Finds the parts of a normalized manifest in the text that it was read from. */
@@ -63,10 +62,4 @@ export function keySpot(
 ): Spot {
   const over = profile === undefined ? undefined : descend(component, 'profile', profile, ...keys)
   return over ?? descend(component, ...keys) ?? component
-}
-
-/** The id of a component that a dependency was written as, before its source took its place. */
-export function writtenComponent(spot: Spot, normalized: AppManifest): string | undefined {
-  const id = isTable(spot.value) ? childSpot(spot, 'component')?.value : undefined
-  return typeof id === 'string' && ownValue(normalized.component, id) !== undefined ? id : undefined
 }
