@@ -51,7 +51,7 @@ export interface IdentityPolicy extends Evidence {
 }
 
 /**
- * What has to hold. Exported from the main entry point, `spindle/verify` and `spindle/pull`.
+ * What has to hold. Exported from the main entry point and from `spindle/verify`.
  *
  * @example Releases of one workflow, or signed with our key
  * ```ts
