@@ -74,6 +74,26 @@ describe('a relay with credentials', () => {
     expect(sent.some(({ url }) => url.includes('mount'))).toBe(false)
   })
 
+  it.each(['', 'team/../secret', 'Team', 'team/app%00', 'team/app,secret'])(
+    'lets nobody mount from %j, which may be anywhere to a registry',
+    async (from) => {
+      const { ask, sent } = relayBefore(persona(), { ...options, authorize: () => true })
+      const path = `/registry.example/v2/team/app/blobs/uploads/?mount=${DIGEST}&from=${from}`
+      expect((await ask(path, { method: 'POST', headers: user })).status).toBe(400)
+      expect(sent).toEqual([])
+    },
+  )
+
+  it('lets no browser show to one user what it kept for another', async () => {
+    const { ask } = relayBefore(async () => new Response('blob'), {
+      authorize: options.authorize,
+    })
+    const path = `/registry.example/v2/team/app/blobs/${DIGEST}`
+    const response = await ask(path, { headers: user })
+    expect(response.headers.get('cache-control')).toContain('max-age')
+    expect(response.headers.get('vary')).toContain('Relay-Authorization')
+  })
+
   it("hands no challenge on that would send a page's password in their place", async () => {
     const wrong = createTokenAuthPersona(createRegistryHandler(), {
       username: 'another',

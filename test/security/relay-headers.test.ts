@@ -91,7 +91,7 @@ describe('a relay', () => {
     ])
     expect(response.headers.get('access-control-allow-origin')).toBe(PAGE)
     expect(response.headers.get('cache-control')).toBe('private, no-store')
-    expect(response.headers.get('vary')).toBe('Origin, Authorization')
+    expect(response.headers.get('vary')).toBe('Origin, Authorization, Relay-Authorization')
   })
 
   it('lets no name be asked for as another mirror', async () => {

@@ -105,7 +105,8 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
       )
     }
     if (route.kind === 'uploads') await sweep()
-    return dispatch(context, { request, url }, route, authorize)
+    // Awaited here: what is refused at once would else be reported as caught by nobody in a Worker.
+    return await dispatch(context, { request, url }, route, authorize)
   }
 
   return {

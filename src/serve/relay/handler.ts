@@ -1,6 +1,7 @@
 import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.ts'
 import { announcedSize, tooLarge } from '../registry/intake.ts'
 import { answerRefusal, Refusal } from '../registry/refusal.ts'
+import { isRepositoryName } from '../registry/route.ts'
 import { answerUpstream } from './answer.ts'
 import { passBody } from './body.ts'
 import { guardHeaders, upstreamHeaders } from './headers.ts'
@@ -292,6 +293,9 @@ function scopesOf(
 ): AuthScope[] {
   const own = scopeOf(registry, repository, actionsOf(kind, method))
   const source = kind === 'uploads' ? url.searchParams.getAll('from') : []
+  // What is no name is judged by nobody's rule, and may mean "from anywhere" to a registry.
+  if (!source.every(isRepositoryName))
+    throw new Refusal(400, { code: 'NAME_INVALID', message: '"from" is not a repository' })
   return [own, ...source.map((from) => scopeOf(registry, from, ['pull']))]
 }
 

@@ -32,7 +32,8 @@ export function createOriginPolicy(origins: readonly string[]): OriginPolicy {
     origin !== null && origins.includes(origin)
 
   const expose = (headers: Headers, request: Request): void => {
-    headers.append('Vary', 'Origin, Authorization')
+    // Whoever uses the browser next has another secret, and must not find what the last one was let read.
+    headers.append('Vary', 'Origin, Authorization, Relay-Authorization')
     const origin = request.headers.get('Origin')
     if (!isAllowed(origin)) return
     headers.set('Access-Control-Allow-Origin', origin)
