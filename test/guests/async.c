@@ -4,6 +4,7 @@
 
 #define HTTP "wasi:http/types@0.3.0"
 #define FS "wasi:filesystem/types@0.3.0"
+#define KV "spin:key-value/key-value@3.0.0"
 #define RESPONSE "[static]response.new"
 #define REQUEST "[static]request.new"
 
@@ -67,6 +68,13 @@ IMPORT(HTTP, "[future-new-1]" RESPONSE) u64 trailers_new(void);
 IMPORT(HTTP, "[async-lower][future-write-1]" RESPONSE) u32 trailers_write(u32 self, const void *at);
 IMPORT(HTTP, "[future-drop-writable-1]" RESPONSE) void trailers_drop(u32 self);
 IMPORT(HTTP, "[async-lower][future-read-2]" RESPONSE) u32 sent_read(u32 self, void *to);
+IMPORT("spin:variables/variables@3.0.0", "[async-lower]get") u32 variable_get(const u8 *name, u32 len, void *ret);
+IMPORT(KV, "[async-lower][static]store.open") u32 store_open(const u8 *label, u32 len, void *ret);
+IMPORT(KV, "[async-lower][method]store.get") u32 store_get(u32 self, const u8 *key, u32 len, void *ret);
+IMPORT(KV, "[async-lower][method]store.set") u32 store_set(const void *params, void *ret);
+IMPORT(KV, "[async-lower][method]store.get-keys") u32 store_keys(u32 self, void *ret);
+IMPORT(KV, "[async-lower][stream-read-0][method]store.get-keys") u32 keys_read(u32 self, void *to, u32 len);
+IMPORT(KV, "[async-lower][future-read-1][method]store.get-keys") u32 keys_result(u32 self, void *to);
 IMPORT("wasi:http/client@0.3.0", "[async-lower]send") u32 client_send(u32 request, void *ret);
 
 #define BLOCKED 0xffffffff
@@ -272,6 +280,48 @@ static u32 files(u32 payload) {
   END;
 }
 
+static u32 variable(u32 payload) {
+  BEGIN
+  CALL(variable_get((const u8 *)"name", 4, &ret))
+  if (ret.byte[0]) say(TEXT("error "), ret.byte[4]);
+  else put(word_text(1));
+  answer(200);
+  WRITE_ALL
+  FINISH
+  END;
+}
+
+static u32 key_value(u32 payload) {
+  static struct { u32 self; text key, value; } params;
+  static u32 store;
+  static text keys[4];
+  BEGIN
+  CALL(store_open((const u8 *)"default", 7, &ret))
+  if (ret.byte[0]) say(TEXT("open "), ret.byte[4]);
+  else {
+    params.self = store = ret.word[1];
+    params.key = TEXT("one");
+    params.value = TEXT("value");
+    CALL(store_set(&params, &ret))
+    say(TEXT("set "), ret.byte[0]);
+    CALL(store_get(store, params.key.at, params.key.len, &ret))
+    if (ret.byte[4]) put(word_text(2));
+    CALL(store_keys(store, &ret))
+    in = ret.word[0];
+    in_result = ret.word[1];
+    COPY(keys_read(in, keys, 4), in)
+    say(TEXT("\nkeys "), r >> 4);
+    put(keys[0]);
+    COPY(keys_read(in, keys, 4), in)
+    COPY(keys_result(in_result, &ret), in_result)
+    say(TEXT("\nend "), ret.byte[0]);
+  }
+  answer(200);
+  WRITE_ALL
+  FINISH
+  END;
+}
+
 static u32 late_trap(u32 payload) {
   BEGIN
   put(TEXT("before"));
@@ -333,6 +383,8 @@ static u32 begin(u32 given) {
             : equal(path, TEXT("/cancel"))     ? cancel
             : equal(path, TEXT("/print"))      ? print
             : equal(path, TEXT("/files"))      ? files
+            : equal(path, TEXT("/variable"))   ? variable
+            : equal(path, TEXT("/kv"))         ? key_value
             : equal(path, TEXT("/late-trap"))  ? late_trap
             : equal(path, TEXT("/unfinished")) ? unfinished
             : equal(path, TEXT("/broken"))     ? broken

@@ -94,6 +94,7 @@ try {
   )
   const service = `import wasi:clocks/monotonic-clock@0.3.0; import wasi:cli/stdout@0.3.0;
     import wasi:filesystem/preopens@0.3.0; import wasi:http/client@0.3.0;
+    import spin:variables/variables@3.0.0; import spin:key-value/key-value@3.0.0;
     export wasi:http/handler@0.3.0;`
   await newer('async', compile('async', BARE), service)
   await newer('stackful', compile('stackful', `${BARE} -DSTACKFUL`, here('async.c')), service)

@@ -11,7 +11,11 @@ interface Running {
   readonly asked: string[]
 }
 
-async function run(guest: string, options: AppHandlerOptions = {}): Promise<Running> {
+async function run(
+  guest: string,
+  options: AppHandlerOptions = {},
+  granted = true,
+): Promise<Running> {
   const log: LogLine[] = []
   const asked: string[] = []
   const app = pulledApp(
@@ -19,7 +23,11 @@ async function run(guest: string, options: AppHandlerOptions = {}): Promise<Runn
       guest: {
         wasm: bytesOfFile(`test/guests/${guest}.wasm`),
         fileTree: new Map([['a/b.txt', new TextEncoder().encode('contents')]]),
-        metadata: { allowed_outbound_hosts: ['http://up.example'] },
+        config: { name: 'Mr X' },
+        metadata: {
+          allowed_outbound_hosts: ['http://up.example'],
+          key_value_stores: granted ? ['default'] : [],
+        },
       },
     },
     [{ route: '/...', component: 'guest' }],
@@ -89,6 +97,14 @@ function behaves(guest: string, options: AppHandlerOptions): void {
 
   it('reads files and directories, and can’t write or leave them', async () => {
     expect(await text('/files')).toBe(FILES)
+  })
+
+  it('has Spin’s variables and values', async () => {
+    expect(await text('/variable')).toBe('Mr X')
+    expect(await text('/kv')).toBe('set 0\nvalue\nkeys 1\none\nend 0\n')
+    const denied = await run(guest, options, false)
+    // `access-denied` is the third of the errors.
+    expect(await (await denied.get('/kv')).text()).toBe('open 2\n')
   })
 
   it.each([

@@ -1,6 +1,7 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
 import type { HostInterface } from '../component/items.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
+import { streamOfItems } from '../wasi3/transfers.ts'
 import type { KeyValueStore } from './key-value-store.ts'
 
 /** Finds the store of a label; `undefined` when there is none. */
@@ -68,14 +69,24 @@ export function createKeyValueHosts(
       store === undefined ? err({ tag: 'no-such-store' }) : ok(store)
     ) as Result<KeyValueStore>
   }
+  const spin = waitsAll({
+    '[static]store.open': open,
+    '[method]store.get': get,
+    '[method]store.set': set,
+    '[method]store.delete': remove,
+    '[method]store.exists': exists,
+    '[method]store.get-keys': keys,
+  })
   return {
-    'fermyon:spin/key-value@2.0.0': waitsAll({
-      '[static]store.open': open,
-      '[method]store.get': get,
-      '[method]store.set': set,
-      '[method]store.delete': remove,
-      '[method]store.exists': exists,
-      '[method]store.get-keys': keys,
+    'fermyon:spin/key-value@2.0.0': spin,
+    'spin:key-value/key-value@3.0.0': waitsAll({
+      ...spin.functions,
+      '[method]store.get-keys': async (store: KeyValueStore) => {
+        const found = await keys(store)
+        return found.tag === 'ok'
+          ? streamOfItems(found.val as readonly string[])
+          : streamOfItems([], found)
+      },
     }),
     'fermyon:spin/key-value': createNumbered(open),
     'wasi:keyvalue/store@0.2.0-draft2': waitsAll({

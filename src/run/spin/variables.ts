@@ -61,6 +61,7 @@ export function createVariableHosts(
   const spin: HostInterface = { functions: { get } }
   return {
     'fermyon:spin/variables@2.0.0': spin,
+    'spin:variables/variables@3.0.0': spin,
     'fermyon:spin/config': {
       functions: {
         'get-config': (name: string) => {
