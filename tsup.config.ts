@@ -23,6 +23,7 @@ export default defineConfig({
     repository: 'src/registry/repository.ts',
     resolve: 'src/verbs/resolve.ts',
     run: 'src/run/index.ts',
+    'run-worker': 'src/run/worker/index.ts',
     serve: 'src/serve/index.ts',
     sign: 'src/verbs/sign.ts',
     'storage-s3': 'src/serve/storage/s3.ts',

@@ -251,7 +251,10 @@ EXPORT("wasi:http/incoming-handler@0.2.0#handle") void handle(u32 request, u32 o
   if (equal(path, TEXT("/trap"))) __builtin_trap();
   if (equal(path, TEXT("/exit"))) cli_exit(1);
   if (equal(path, TEXT("/error"))) return outparam_set(out, 1, 36, 0, 0, 0, 0, 0, 0);
-  if (equal(path, TEXT("/loop"))) for (;;) __asm__ volatile("" ::: "memory");
+  if (equal(path, TEXT("/loop"))) {
+    write(get_stderr(), TEXT("looping\n"));
+    for (;;) __asm__ volatile("" ::: "memory");
+  }
   if (equal(path, TEXT("/bomb")))
     for (;;) *(volatile u8 *)allocate(0, 0, 1, 1 << 20) = 1;
   if (equal(path, TEXT("/late-trap"))) {

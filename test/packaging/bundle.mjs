@@ -78,6 +78,7 @@ export const BUDGETS = [
     code: `export * from './src/run/component/instantiate.ts'; export * from './src/run/component/compile.ts'; export * from './src/run/component/parse.ts'; export * from './src/run/hosts.ts'`,
     kB: 30,
   },
+  { name: './run-worker', code: `export * from 'spindle/run-worker'`, kB: 50 },
   {
     // Half of it is the script that it gives to the Workers that it makes.
     name: './worker-loader',

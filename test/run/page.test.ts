@@ -27,12 +27,44 @@ const HANDLER = `
   }`
 const SCRIPTS: Readonly<Record<string, string>> = {
   '/page.js': `${HANDLER}
+    import { answerPort, createWorkerHandler } from '../../src/run/worker/index.ts'
+    import { pulledApp } from './pulled-app.ts'
     globalThis.ask = async (path, name) => (await (await start(name)).fetch(new Request(location.origin + path))).text()
     globalThis.askWorker = (path, name) => new Promise((resolve) => {
       const worker = new Worker('/worker.js', { type: 'module' })
       worker.onmessage = (event) => resolve(event.data)
       worker.postMessage([path, name])
     })
+    const spinning = (async () => {
+      const wasm = new Uint8Array(await (await fetch('/proxy.wasm')).arrayBuffer())
+      return pulledApp({ guest: { wasm } }, [{ route: '/...', component: 'guest' }])
+    })()
+    globalThis.lines = []
+    let started
+    const supervised = () => started ??= spinning.then((app) => createWorkerHandler(app, {
+      worker: () => new Worker('/app-worker.js', { type: 'module' }),
+      timeout: 2000,
+      onLog: ({ text }) => lines.push(text),
+    }))
+    globalThis.askSupervised = async (path, init) => {
+      const response = await (await supervised()).fetch(new Request(location.origin + path, init))
+      return response.status + ' ' + await response.text()
+    }
+    globalThis.leaveSupervised = async (path) => {
+      const abort = new AbortController()
+      const request = new Request(location.origin + path, { signal: abort.signal })
+      const left = (await supervised()).fetch(request)
+      abort.abort('gone')
+      return left.catch((reason) => reason)
+    }
+    globalThis.askThroughPort = async (path) => {
+      await askServiceWorker('/')
+      const { port1, port2 } = new MessageChannel()
+      answerPort(port1, await supervised())
+      navigator.serviceWorker.controller.postMessage({ port: port2 }, [port2])
+      const response = await fetch('/ported' + path, { method: 'POST', body: 'y'.repeat(100_000) })
+      return response.status + ' ' + await response.text()
+    }
     globalThis.askServiceWorker = async (path, name = 'hello') => {
       await navigator.serviceWorker.register('/sw.js', { type: 'module' })
       await navigator.serviceWorker.ready
@@ -45,12 +77,23 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     globalThis.evaluates = (() => { try { return new Function('return true')() } catch { return false } })()`,
   '/worker.js': `${HANDLER}
     onmessage = async ({ data: [path, name] }) => postMessage(await (await (await start(name)).fetch(new Request(location.origin + path))).text())`,
+  '/app-worker.js': `
+    import { runInWorker } from '../../src/run/worker/index.ts'
+    runInWorker(self)`,
   '/sw.js': `${HANDLER}
+    import { createPortHandler } from '../../src/run/worker/index.ts'
     addEventListener('install', () => skipWaiting())
     addEventListener('activate', (event) => event.waitUntil(clients.claim()))
     const handlers = {}
+    let ported
+    addEventListener('message', ({ data }) => { ported = createPortHandler(data.port) })
     addEventListener('fetch', (event) => {
       const url = new URL(event.request.url)
+      if (url.pathname.startsWith('/ported/')) {
+        const { method, headers } = event.request
+        return event.respondWith(event.request.arrayBuffer().then((body) =>
+          ported.fetch(new Request(url.origin + url.pathname.slice(7), { method, headers, body }))))
+      }
       const [, name, path] = /^\\/play\\/([^/]+)(\\/.*)$/.exec(url.pathname) ?? []
       if (name === undefined) return
       handlers[name] ??= start(name)
@@ -78,6 +121,7 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
       scripts.set(path, outputFiles[0]?.text ?? '')
     }
     const guests = new Map([
+      ['/proxy.wasm', bytesOfFile('test/guests/proxy.wasm')],
       ['/hello.wasm', bytesOfFile('examples/hello/hello.wasm')],
       ['/async.wasm', bytesOfFile('test/guests/async.wasm')],
       ['/stackful.wasm', bytesOfFile('test/guests/stackful.wasm')],
@@ -133,4 +177,33 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
       expect(errors).toEqual([])
     },
   )
+
+  describe('in a Worker that can be ended', () => {
+    it('an application answers, and bodies go through', async () => {
+      expect(await page.evaluate(`askSupervised('/status/418')`)).toBe('418 ')
+      expect(
+        await page.evaluate(`askSupervised('/echo', { method: 'POST', body: 'x'.repeat(200000) })`),
+      ).toBe(`200 ${'x'.repeat(200_000)}`)
+    })
+
+    it('a client may leave', async () => {
+      expect(await page.evaluate(`leaveSupervised('/slow')`)).toBe('gone')
+    })
+
+    it('a guest that never gives its turn back is ended, and the page goes on', async () => {
+      const answers = page.evaluate(`askSupervised('/loop')`)
+      // The page itself is free all the while.
+      expect(await page.evaluate(`1 + 1`)).toBe(2)
+      expect(await answers).toBe('500 ')
+      expect(await page.evaluate(`askSupervised('/env')`)).toBe('200 ')
+      expect(await page.evaluate(`lines`)).toContainEqual(
+        expect.stringContaining('busy for more than 2000 ms'),
+      )
+    })
+
+    it('a Service Worker asks it through a port', async () => {
+      expect(await page.evaluate(`askThroughPort('/echo')`)).toBe(`200 ${'y'.repeat(100_000)}`)
+      expect(errors).toEqual([])
+    })
+  })
 })

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { createAppHandler } from '../../run/app-handler.ts'
 import { runAppOf } from '../../run/run-app.ts'
+import { createWorkerHandler, type WorkerLike } from '../../run/worker/worker-handler.ts'
 import type { App } from '../../spin/app.ts'
 import { lockApp } from '../../spin/lock.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
@@ -10,7 +11,7 @@ import { pullBindle } from '../../verbs/pull-bindle.ts'
 import { listen } from '../listen.ts'
 import { createNodeHasher } from '../hasher.ts'
 import { createPullCache } from '../pull-cache.ts'
-import { createWorkerHandler } from '../run-in-worker.ts'
+import { startAppThread } from '../app-thread.ts'
 import { type AppPlace, loadWasmApp } from './app-source.ts'
 import { readVariables } from './app-variables.ts'
 import { type Address, addressOption } from './arguments.ts'
@@ -165,8 +166,10 @@ async function startApp(
     ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
   }
   const lines = (url: string): string[] => describeRoutes(app, run, url)
-  if (io.worker !== undefined) {
-    const handler = await createWorkerHandler(app, { ...options, script: io.worker })
+  const { worker: script } = io
+  if (script !== undefined) {
+    const worker = (): WorkerLike => startAppThread(script)
+    const handler = await createWorkerHandler(app, { ...options, worker })
     return { ...handler, lines }
   }
   const handler = await createAppHandler(app, {

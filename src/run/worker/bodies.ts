@@ -1,54 +1,6 @@
-import type { AppSnapshot } from '../run/app-snapshot.ts'
-import type { LogLine } from '../run/logs.ts'
+import type { BodyMessage } from './messages.ts'
 
-/** What the thread that listens and the thread that runs an application say to each other. */
-
-export interface WorkerStart {
-  readonly app: AppSnapshot
-  readonly options: {
-    readonly variables?: Readonly<Record<string, string>>
-    readonly timeout?: number
-    readonly concurrency?: number
-    readonly maxMemory?: number
-  }
-}
-
-interface Head {
-  readonly id: number
-  readonly headers: readonly (readonly [string, string])[]
-  readonly hasBody: boolean
-}
-
-export type ToWorker =
-  | (Head & {
-      readonly type: 'request'
-      readonly method: string
-      readonly url: string
-      readonly address: string
-    })
-  | { readonly type: 'abort'; readonly id: number }
-  | { readonly type: 'ping' }
-  | BodyMessage
-
-export type FromWorker =
-  | (Head & { readonly type: 'response'; readonly status: number })
-  | { readonly type: 'ready' }
-  | { readonly type: 'refused'; readonly code: string | undefined; readonly message: string }
-  | { readonly type: 'begun'; readonly id: number }
-  | { readonly type: 'failed'; readonly id: number; readonly message: string }
-  | { readonly type: 'pong' }
-  | { readonly type: 'log'; readonly line: LogLine }
-  | BodyMessage
-
-/** A body goes over piece by piece, each when it is asked for; requests and responses share ids. */
-export type BodyMessage =
-  | { readonly type: 'pull'; readonly id: number }
-  | { readonly type: 'cancel'; readonly id: number }
-  | { readonly type: 'chunk'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly type: 'end'; readonly id: number }
-  | { readonly type: 'break'; readonly id: number; readonly message: string }
-
-/** Both ends of the bodies that cross between two threads. */
+/** Both ends of the bodies that cross between two ends. */
 export interface Bodies {
   /** Gives this side's body away: sends it as it is asked for. */
   send(id: number, body: ReadableStream<Uint8Array>): void

@@ -1,0 +1,47 @@
+import { createBodies } from './bodies.ts'
+import type { AnswerMessage, AskMessage } from './messages.ts'
+
+/** The end of a channel that answers: takes what the other end says. */
+export function createAnswerer(
+  post: (message: AnswerMessage) => void,
+  fetch: (request: Request, address: string) => Promise<Response>,
+): (message: AskMessage) => void {
+  const bodies = createBodies(post)
+  const aborts = new Map<number, AbortController>()
+
+  const answer = async (head: Extract<AskMessage, { type: 'request' }>): Promise<void> => {
+    const { id, method, url, headers, hasBody, address } = head
+    // Before the guest has its turn: what has not begun may be given to another thread.
+    post({ type: 'begun', id })
+    const abort = new AbortController()
+    aborts.set(id, abort)
+    try {
+      const request = new Request(url, {
+        method,
+        headers: headers as [string, string][],
+        signal: abort.signal,
+        ...(hasBody ? { body: bodies.receive(id), duplex: 'half' } : {}),
+      } as RequestInit)
+      const response = await fetch(request, address)
+      const { body, status } = response
+      if (body !== null) bodies.send(id, body)
+      post({ type: 'response', id, status, headers: [...response.headers], hasBody: body !== null })
+    } catch (error) {
+      post({ type: 'failed', id, message: error instanceof Error ? error.message : String(error) })
+    } finally {
+      // From here on, a client that leaves cancels the body.
+      aborts.delete(id)
+    }
+  }
+
+  return (message) => {
+    switch (message.type) {
+      case 'request':
+        return void answer(message)
+      case 'abort':
+        return aborts.get(message.id)?.abort()
+      default:
+        bodies.handle(message)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { isSpindleError } from '../../errors.ts'
+import { createRunHandler, type AppHandlerOptions } from '../app-handler.ts'
+import { restoreApp } from '../app-snapshot.ts'
+import { createAnswerer } from './answer.ts'
+import type { AskMessage, FromWorker, StartMessage, ToWorker } from './messages.ts'
+import type { PortLike } from './port.ts'
+
+/** What the Worker decides itself, as functions can't be sent to it. */
+export type InWorkerOptions = Pick<
+  AppHandlerOptions,
+  'fetch' | 'keyValue' | 'interfaces' | 'compile' | 'jspi'
+>
+
+/**
+ * Runs, in a Worker, the application that `createWorkerHandler` sends it. Call it at once: the first
+ * message must not be missed.
+ *
+ * Exported from `spindle/run-worker`.
+ *
+ * @example All of a Worker's file, with values kept in the browser
+ * import { createIndexedDbKeyValue } from 'spindle/run'
+ * import { runInWorker } from 'spindle/run-worker'
+ *
+ * runInWorker(self, { keyValue: (label) => createIndexedDbKeyValue(`${self.name}/${label}`) })
+ */
+export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): void {
+  const post = (message: FromWorker): void => scope.postMessage(message)
+  let answer: ((message: AskMessage) => void) | undefined
+
+  const start = async ({ app, options: given }: StartMessage): Promise<void> => {
+    const addresses = new WeakMap<Request, string>()
+    try {
+      const handler = await createRunHandler(restoreApp(app), {
+        ...options,
+        ...given,
+        onLog: (line) => post({ type: 'log', line }),
+        clientAddress: (request) => addresses.get(request) as string,
+      })
+      answer = createAnswerer(post, (request, address) => {
+        addresses.set(request, address)
+        return handler.fetch(request)
+      })
+      post({ type: 'ready' })
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      post({ type: 'refused', code: isSpindleError(error) ? error.code : undefined, message })
+    }
+  }
+
+  scope.addEventListener('message', ({ data }) => {
+    const message = data as ToWorker
+    switch (message.type) {
+      case 'start':
+        return void start(message)
+      case 'ping':
+        return post({ type: 'pong' })
+      default:
+        answer?.(message)
+    }
+  })
+  scope.start?.()
+}

@@ -1,0 +1,184 @@
+import { type ErrorCode, SpindleError } from '../../errors.ts'
+import type { App } from '../../spin/app.ts'
+import type { PulledApp } from '../../spin/pulled-app.ts'
+import type { FetchHandler } from '../../types.ts'
+import { snapshotOf } from '../app-snapshot.ts'
+import type { LogLine } from '../logs.ts'
+import { runAppOf } from '../run-app.ts'
+import { createAsker, failedResponse, type Asked, type Asker } from './ask.ts'
+import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
+
+/** What is used of a `Worker`. */
+export interface WorkerLike {
+  postMessage(message: unknown): void
+  addEventListener(
+    type: 'message' | 'error',
+    listener: (event: { readonly data?: unknown; readonly message?: string }) => void,
+  ): void
+  terminate(): unknown
+}
+
+export interface WorkerHandlerOptions {
+  /** Starts a Worker whose file calls `runInWorker`. Called again when one had to be ended. */
+  readonly worker: () => WorkerLike
+  /** Values of the application's variables; required ones must be among them. */
+  readonly variables?: Readonly<Record<string, string>>
+  /** Milliseconds until a response begins, and that a guest may keep the Worker busy. Default: none. */
+  readonly timeout?: number
+  /** Instances at once; further requests queue. Default 64. */
+  readonly concurrency?: number
+  /** Bytes that each memory of a component may grow to. Default 512 MiB. */
+  readonly maxMemory?: number
+  /** Called for each line that a component prints, and with stream `host` for what went wrong around it. */
+  readonly onLog?: (line: LogLine) => void
+  /** `ip:port` of who sent a request. Default `0.0.0.0:0`. */
+  readonly clientAddress?: (request: Request) => string
+}
+
+export interface WorkerHandler extends FetchHandler {
+  /** Ends the Worker, and what it has under way. */
+  close(): Promise<void>
+}
+
+/** Milliseconds between two looks at whether the Worker still answers. */
+const LOOK_EVERY = 1000
+
+interface Thread {
+  readonly worker: WorkerLike
+  readonly asker: Asker
+  readonly post: (message: ToWorker) => void
+  /** Called at the next answer to a ping. */
+  onPong: () => void
+}
+
+/**
+ * Runs an application in a Worker of its own: a guest that never gives its turn back can be ended
+ * there, and who asks goes on.
+ *
+ * Exported from `spindle/run-worker`.
+ *
+ * @example Run in a page, and end what keeps its Worker busy for more than 10 seconds
+ * const worker = () => new Worker(new URL('./app-worker.js', import.meta.url), { type: 'module' })
+ * const handler = await createWorkerHandler(app, { worker, timeout: 10_000 })
+ * const response = await handler.fetch(new Request('https://app.example/hello/world'))
+ *
+ * With `timeout`, a Worker that is busy for longer is ended: what it had begun is answered with 500,
+ * what it hadn't goes to the Worker that takes its place. What its components kept in memory is gone.
+ *
+ * Rejects as `createAppHandler` does, and with an `Error` when the Worker can't be started.
+ */
+export async function createWorkerHandler(
+  app: App | PulledApp,
+  options: WorkerHandlerOptions,
+): Promise<WorkerHandler> {
+  const { worker: startWorker, onLog, clientAddress, ...rest } = options
+  const { timeout } = rest
+  const start: StartMessage = { type: 'start', app: await snapshotOf(runAppOf(app)), options: rest }
+  const log = (text: string): void => onLog?.({ component: '', stream: 'host', text })
+  let isClosed = false
+  let current: Promise<Thread>
+  let watch: ReturnType<typeof setTimeout> | undefined
+
+  const open = (): Promise<Thread> =>
+    new Promise((resolve, reject) => {
+      const worker = startWorker()
+      const post = (message: ToWorker): void => worker.postMessage(message)
+      const thread: Thread = { worker, asker: createAsker(post, log), post, onPong: () => {} }
+      worker.addEventListener('message', ({ data }) => {
+        const message = data as FromWorker
+        switch (message.type) {
+          case 'ready':
+            return resolve(thread)
+          case 'refused': {
+            const { code, message: text } = message
+            worker.terminate()
+            return reject(
+              code === undefined ? new Error(text) : new SpindleError(code as ErrorCode, text),
+            )
+          }
+          case 'pong':
+            return thread.onPong()
+          case 'log':
+            return onLog?.(message.line)
+          default:
+            thread.asker.handle(message)
+        }
+      })
+      worker.addEventListener('error', ({ message = 'it could not be started' }) => {
+        const reason = `the Worker that runs the application failed: ${message}`
+        reject(new Error(reason))
+        void replace(thread, reason)
+      })
+      post(start)
+    })
+
+  /** Ends a Worker and starts another in its place. */
+  const ended = new WeakSet<Thread>()
+  const replace = async (thread: Thread, reason: string): Promise<void> => {
+    if (ended.has(thread)) return
+    ended.add(thread)
+    clearTimeout(watch)
+    watch = undefined
+    thread.worker.terminate()
+    const left = thread.asker.close(new Error(reason))
+    if (isClosed || (await current.catch(() => undefined)) !== thread) {
+      for (const asked of left) asked.resolve(failedResponse())
+      return
+    }
+    log(reason)
+    current = open()
+    current.catch((error: Error) => log(error.message))
+    for (const asked of left) dispatch(asked)
+  }
+
+  /** Asks a Worker that has something to do whether it still has a turn to give. */
+  const look = async (): Promise<void> => {
+    watch = undefined
+    if (timeout === undefined || isClosed) return
+    const thread = await current.catch(() => undefined)
+    if (thread === undefined || watch !== undefined || !thread.asker.isBusy()) return
+    thread.onPong = () => {
+      thread.onPong = () => {}
+      clearTimeout(watch)
+      watch = setTimeout(() => void look(), Math.min(LOOK_EVERY, timeout))
+    }
+    thread.post({ type: 'ping' })
+    watch = setTimeout(() => {
+      watch = undefined
+      void replace(
+        thread,
+        `a component kept its Worker busy for more than ${timeout} ms and was ended`,
+      )
+    }, timeout)
+  }
+
+  const dispatch = (asked: Asked): void => {
+    current.then(
+      ({ asker }) => {
+        asker.send(asked)
+        if (watch === undefined) void look()
+      },
+      () => asked.resolve(failedResponse()),
+    )
+  }
+
+  current = open()
+  await current
+  return {
+    fetch: (request) =>
+      new Promise((resolve, reject) => {
+        const address = clientAddress?.(request) ?? '0.0.0.0:0'
+        dispatch({ request, address, resolve, reject })
+      }),
+    close: async () => {
+      isClosed = true
+      clearTimeout(watch)
+      const thread = await current.catch(() => undefined)
+      if (thread === undefined) return
+      ended.add(thread)
+      for (const asked of thread.asker.close(new Error('the application was stopped')))
+        asked.resolve(failedResponse())
+      await thread.worker.terminate()
+    },
+  }
+}
