@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findChromium } from './lanes/chromium.mjs'
 import { recipes } from './lanes/recipes.mjs'
 import { sharedVectors } from './lanes/shared-vectors.mjs'
+import { workerScriptDefine } from './lanes/worker-script.mjs'
 
 const executablePath = findChromium()
 
@@ -14,6 +15,7 @@ export default defineConfig({
     projects: [
       {
         plugins: [sharedVectors(), recipes()],
+        define: await workerScriptDefine(),
         test: {
           name: 'node',
           environment: 'node',

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addBuildWorkerCommand } from './commands/build-worker.ts'
 import { addGenerateKeyPairCommand } from './commands/generate-key-pair.ts'
 import { addBindleCommand } from './commands/bindle.ts'
 import { addBindleServerCommand } from './commands/bindle-server.ts'
@@ -56,6 +57,7 @@ export function createProgram(io: CliIo): Command {
   addServeCommand(program, io)
   addBindleServerCommand(program, io)
   addUpCommand(program, io)
+  addBuildWorkerCommand(program, io)
   addSignCommand(program, io)
   addVerifyCommand(program, io)
   addGenerateKeyPairCommand(program, io)

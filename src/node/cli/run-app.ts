@@ -6,29 +6,21 @@ import type { App } from '../../spin/app.ts'
 import { lockApp } from '../../spin/lock.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { FetchHandler } from '../../types.ts'
-import { pull } from '../../verbs/pull.ts'
-import { pullBindle } from '../../verbs/pull-bindle.ts'
 import { listen } from '../listen.ts'
-import { createNodeHasher } from '../hasher.ts'
-import { createPullCache } from '../pull-cache.ts'
 import { startAppThread } from '../app-thread.ts'
-import { type AppPlace, loadWasmApp } from './app-source.ts'
+import type { AppPlace } from './app-source.ts'
 import { readVariables } from './app-variables.ts'
 import { type Address, addressOption } from './arguments.ts'
-import { type BindleServerFlags, bindleClient } from './bindle-remote.ts'
 import { createComponentLogs } from './component-logs.ts'
-import { CommandError, type CliIo, UsageError } from './io.ts'
-import { loadLocalApp, type LocalFlags } from './local-app.ts'
+import { CommandError, type CliIo } from './io.ts'
+import { loadLocalApp } from './local-app.ts'
+import { type OpenFlags, openApp } from './open-app.ts'
 import { createOutput, type Output } from './output.ts'
-import type { PolicyFlags } from './policy-flags.ts'
-import { withProgress } from './progress.ts'
-import { cacheRoot, type RemoteFlags, remoteOptions } from './remote.ts'
 import { componentIds, describeRoutes, narrowApp } from './start-up.ts'
-import { readVerifier } from './verifier.ts'
 import { watchFolder } from './watch-folder.ts'
 
 /** Flags of `up` and `registry run`. */
-export interface RunFlags extends RemoteFlags, LocalFlags, PolicyFlags, BindleServerFlags {
+export interface RunFlags extends OpenFlags {
   readonly listen?: Address
   readonly env?: ReadonlyMap<string, string>
   readonly variable?: readonly string[]
@@ -89,51 +81,6 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
     await running.close()
   } finally {
     await logs.close()
-  }
-}
-
-async function openApp(
-  place: AppPlace,
-  flags: RunFlags,
-  io: CliIo,
-  output: Output,
-): Promise<App | PulledApp> {
-  const verify = await readVerifier(flags, io, output)
-  if (verify !== undefined && place.kind !== 'registry')
-    throw new UsageError(
-      'signatures are stored in registries: only what comes from one can be verified',
-    )
-  switch (place.kind) {
-    case 'folder': {
-      const app = await loadLocalApp(place.place, flags, io, output)
-      output.warnOf(app.warnings)
-      return app
-    }
-    case 'wasm':
-      return loadWasmApp(place.path)
-    case 'registry': {
-      const { reference } = place
-      const { result } = await withProgress(io, 'Pulling', (onProgress) =>
-        pull(reference, {
-          ...remoteOptions(io, output, flags, [reference]),
-          onProgress,
-          cache: createPullCache(cacheRoot(io, flags.cacheDir), io.platform),
-          ...(verify === undefined ? {} : { verify }),
-        }),
-      )
-      if (verify !== undefined) output.note(`Verified ${result.descriptor.digest}`)
-      return result
-    }
-    case 'bindle': {
-      const client = await bindleClient(flags, io, output)
-      const { result } = await withProgress(io, 'Pulling', (onProgress) =>
-        pullBindle(
-          { client, id: place.id },
-          { signal: io.signal, createHasher: createNodeHasher, onProgress },
-        ),
-      )
-      return result
-    }
   }
 }
 

@@ -1,55 +1,25 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
 import { mapBounded } from '../../bytes/concurrency.ts'
 import { normalizePath, quotePath } from '../../bytes/path.ts'
-import { chunksOf, openStream } from '../../bytes/stream.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
-import type { BodySource, OperationOptions } from '../../types.ts'
-import { isMissing } from '../bounded-file.ts'
-import { writeChunks } from '../write-chunks.ts'
-import { CommandError } from './io.ts'
+import type { OperationOptions } from '../../types.ts'
+import { writeFolder, type WrittenFolder } from './write-folder.ts'
 
 /** Files written side by side. */
 const CONCURRENCY = 16
 
-export interface WrittenApp {
-  readonly files: number
-  readonly bytes: number
-}
-
 /**
  * Writes an application into a new folder: `manifest.json` and `locked.json` as pulled, each
  * component as `ID.wasm`, its files below `assets/ID/`.
- *
- * The folder must be empty or not there: nothing of the user's is written over or mixed with what
- * came from a registry. It appears with everything in it or not at all.
  */
 export async function writeApp(
   app: PulledApp,
   directory: string,
   platform: string,
   options: OperationOptions,
-): Promise<WrittenApp> {
-  const { signal } = options
-  await assertVacant(directory)
-  await mkdir(dirname(directory), { recursive: true })
-  // Beside the target, so that it can be renamed; new, so that no link in it leads elsewhere.
-  const temporary = join(
-    dirname(directory),
-    `.${basename(directory)}.${randomBytes(6).toString('hex')}.partial`,
-  )
-  await mkdir(temporary)
-  const written = { files: 0, bytes: 0 }
-  try {
-    const write = async (path: string, body: BodySource): Promise<void> => {
-      const target = join(temporary, ...safeNames(path, platform))
-      await mkdir(dirname(target), { recursive: true })
-      written.bytes += await writeNew(target, body, path, signal)
-      written.files++
-    }
+): Promise<WrittenFolder> {
+  return writeFolder(directory, platform, options, async (write) => {
     await write('manifest.json', app.manifest)
     await write('locked.json', encodeUtf8(`${JSON.stringify(app.locked, undefined, 2)}\n`))
     for (const { id } of app.locked.components) {
@@ -60,34 +30,10 @@ export async function writeApp(
         files,
         CONCURRENCY,
         ([path, content]) => write(`assets/${id}/${path}`, content),
-        signal,
+        options.signal,
       )
     }
-    signal?.throwIfAborted()
-    // Windows renames to no folder, not even an empty one.
-    await rmdir(directory).catch((error: unknown) => {
-      if (!isMissing(error)) throw error
-    })
-    await rename(temporary, directory)
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
-    throw error
-  }
-  return written
-}
-
-/** Refuses a folder that has something in it. */
-export async function assertVacant(directory: string): Promise<void> {
-  let names: string[]
-  try {
-    names = await readdir(directory)
-  } catch (error) {
-    if (isMissing(error)) return
-    if ((error as { code?: unknown }).code !== 'ENOTDIR') throw error
-    throw new CommandError(`${directory} is a file; name a new folder`)
-  }
-  if (names.length > 0)
-    throw new CommandError(`${directory} is not empty; remove it, or name a new folder`)
+  })
 }
 
 /** A component's id becomes a file's name: one that leads elsewhere is refused. */
@@ -98,57 +44,5 @@ function assertName(id: string): void {
       'ERR_CONTENT_INVALID',
       `the application has a component ${quotePath(id)}, which can't be a file's name; nothing was written`,
     )
-  }
-}
-
-function safeNames(path: string, platform: string): readonly string[] {
-  const result = normalizePath(path)
-  const problem =
-    'problem' in result
-      ? result.problem
-      : result.path !== path
-        ? 'is not in its plain form'
-        : platform === 'win32'
-          ? problemOnWindows(path)
-          : undefined
-  if (problem !== undefined) {
-    throw new SpindleError(
-      'ERR_CONTENT_INVALID',
-      `the application has a file ${quotePath(path)}, which ${problem}; nothing was written`,
-    )
-  }
-  return path.split('/')
-}
-
-/** Names that Windows reads as devices or streams, or changes on the way. */
-function problemOnWindows(path: string): string | undefined {
-  const isBad = path
-    .split('/')
-    .some(
-      (name) =>
-        /[<>:"|?*]|[. ]$/.test(name) || /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i.test(name),
-    )
-  return isBad ? "can't be a file's name on Windows" : undefined
-}
-
-async function writeNew(
-  target: string,
-  body: BodySource,
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  // `wx`: two names that the file system takes for one must not become one file.
-  const file = await open(target, 'wx').catch((cause: unknown) => {
-    if ((cause as { code?: unknown }).code !== 'EEXIST') throw cause
-    throw new SpindleError(
-      'ERR_CONTENT_INVALID',
-      `the application has two files whose names are one here, ${quotePath(path)} the second; nothing was written`,
-      { cause },
-    )
-  })
-  try {
-    return await writeChunks(file, chunksOf(openStream(body), signal))
-  } finally {
-    await file.close()
   }
 }

@@ -9,7 +9,7 @@ import { copy } from '../../verbs/copy.ts'
 import { openLayoutDirectory } from '../layout-directory.ts'
 import { writeChunks } from '../write-chunks.ts'
 import { CommandError } from './io.ts'
-import { assertVacant } from './write-app.ts'
+import { assertVacant } from './write-folder.ts'
 
 const isTar = (path: string): boolean => path.endsWith('.tar')
 

@@ -20,7 +20,8 @@ import { type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
 import { withProgress } from '../progress.ts'
 import { formatCount, formatSize } from '../text.ts'
-import { assertVacant, writeApp, type WrittenApp } from '../write-app.ts'
+import { writeApp } from '../write-app.ts'
+import { assertVacant, type WrittenFolder } from '../write-folder.ts'
 
 interface PullFlags extends BindleServerFlags, VerifyFlags {
   readonly output?: string
@@ -61,7 +62,7 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
   if (flags.output !== undefined) await assertVacant(directory)
   const client = await bindleClient(flags, io, output)
   const verify = await verificationOf(flags, io)
-  let written: WrittenApp | undefined
+  let written: WrittenFolder | undefined
   await withProgress(io, 'Pulling', async (onProgress) => {
     const options: OperationOptions = {
       createHasher: createNodeHasher,

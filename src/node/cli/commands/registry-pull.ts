@@ -12,7 +12,8 @@ import { withProgress } from '../progress.ts'
 import { cacheRoot, type RemoteFlags, remoteOptions } from '../remote.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { readVerifier } from '../verifier.ts'
-import { assertVacant, writeApp, type WrittenApp } from '../write-app.ts'
+import { writeApp } from '../write-app.ts'
+import { assertVacant, type WrittenFolder } from '../write-folder.ts'
 import { assertLayout, writeLayout } from '../write-layout.ts'
 
 interface PullFlags extends RemoteFlags, PolicyFlags {
@@ -69,7 +70,7 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
   if (layout !== undefined) await assertLayout(layout)
 
   output.line('Pulling app from the Registry.')
-  let written: WrittenApp | undefined
+  let written: WrittenFolder | undefined
   const { result: app } = await withProgress(io, 'Pulling', async (onProgress) => {
     const operation: OperationOptions = { signal: io.signal, onProgress }
     const app = await pull(reference, {

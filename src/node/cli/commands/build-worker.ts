@@ -1,0 +1,60 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { isPulledApp, runAppOf } from '../../../run/run-app.ts'
+import { countOption } from '../arguments.ts'
+import { findApp } from '../app-source.ts'
+import { CommandError, type CliIo } from '../io.ts'
+import { type OpenFlags, openApp } from '../open-app.ts'
+import { createOutput } from '../output.ts'
+import { addPolicyOptions } from '../policy-flags.ts'
+import { formatCount, formatSize } from '../text.ts'
+import { assertVacant } from '../write-folder.ts'
+import { requiredVariables, writeWorker } from '../write-worker.ts'
+
+interface BuildWorkerFlags extends OpenFlags {
+  readonly output?: string
+}
+
+const EXAMPLE = `
+Writes a folder that is a whole Cloudflare Worker: code, the components' WebAssembly as modules, files,
+and wrangler.jsonc. It needs no flag and no loader. Variables come from the Worker's SPIN_VARIABLE_NAME,
+key-value stores from KV namespaces bound as KEY_VALUE_LABEL. The source is what "up --from" takes.
+
+Example:
+  $ spindle build-worker ghcr.io/ann/hello:1.0.0 -o ./hello-worker
+  $ cd hello-worker && npx wrangler deploy`
+
+export function addBuildWorkerCommand(program: Command, io: CliIo): void {
+  const command = program
+    .command('build-worker')
+    .description('write an application as a Cloudflare Worker that can be deployed')
+    .argument('<source>', 'a reference, a manifest or folder, or a .wasm file')
+    .option('-o, --output <folder>', 'the new folder (default: ./worker)')
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .option('--json', 'answer with JSON on stdout')
+  addPolicyOptions(command, '--verify-key')
+    .addHelpText('after', EXAMPLE)
+    .showHelpAfterError('Run "spindle build-worker --help" for how to use it.')
+    .action((source: string, flags: BuildWorkerFlags) => buildWorker(source, flags, io))
+}
+
+async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const directory = resolve(io.cwd, flags.output ?? 'worker')
+  // Before anything is fetched.
+  await assertVacant(directory)
+  const app = await openApp(await findApp(io.cwd, { from: source }), flags, io, output)
+  const run = runAppOf(app)
+  if (run.triggers.length === 0)
+    throw new CommandError('the application has no http trigger: a Worker would answer nothing')
+  const origin = isPulledApp(app) ? `\`${source}\` (\`${app.descriptor.digest}\`)` : `\`${source}\``
+  const written = await writeWorker(run, origin, directory, io.platform, { signal: io.signal })
+  output.line(
+    `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
+  )
+  const required = requiredVariables(run)
+  if (required.length > 0) output.note(`The Worker needs ${required.join(', ')}.`)
+  output.json({ directory, ...written, requiredVariables: required })
+}

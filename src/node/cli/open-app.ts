@@ -1,0 +1,64 @@
+import type { App } from '../../spin/app.ts'
+import type { PulledApp } from '../../spin/pulled-app.ts'
+import { pull } from '../../verbs/pull.ts'
+import { pullBindle } from '../../verbs/pull-bindle.ts'
+import { createNodeHasher } from '../hasher.ts'
+import { createPullCache } from '../pull-cache.ts'
+import { type AppPlace, loadWasmApp } from './app-source.ts'
+import { type BindleServerFlags, bindleClient } from './bindle-remote.ts'
+import { type CliIo, UsageError } from './io.ts'
+import { loadLocalApp, type LocalFlags } from './local-app.ts'
+import type { Output } from './output.ts'
+import type { PolicyFlags } from './policy-flags.ts'
+import { withProgress } from './progress.ts'
+import { cacheRoot, type RemoteFlags, remoteOptions } from './remote.ts'
+import { readVerifier } from './verifier.ts'
+
+/** Flags that say how an application is fetched. */
+export interface OpenFlags extends RemoteFlags, LocalFlags, PolicyFlags, BindleServerFlags {}
+
+/** Loads or pulls an application, under a policy if there is one. */
+export async function openApp(
+  place: AppPlace,
+  flags: OpenFlags,
+  io: CliIo,
+  output: Output,
+): Promise<App | PulledApp> {
+  const verify = await readVerifier(flags, io, output)
+  if (verify !== undefined && place.kind !== 'registry')
+    throw new UsageError(
+      'signatures are stored in registries: only what comes from one can be verified',
+    )
+  switch (place.kind) {
+    case 'folder': {
+      const app = await loadLocalApp(place.place, flags, io, output)
+      output.warnOf(app.warnings)
+      return app
+    }
+    case 'wasm':
+      return loadWasmApp(place.path)
+    case 'registry': {
+      const { reference } = place
+      const { result } = await withProgress(io, 'Pulling', (onProgress) =>
+        pull(reference, {
+          ...remoteOptions(io, output, flags, [reference]),
+          onProgress,
+          cache: createPullCache(cacheRoot(io, flags.cacheDir), io.platform),
+          ...(verify === undefined ? {} : { verify }),
+        }),
+      )
+      if (verify !== undefined) output.note(`Verified ${result.descriptor.digest}`)
+      return result
+    }
+    case 'bindle': {
+      const client = await bindleClient(flags, io, output)
+      const { result } = await withProgress(io, 'Pulling', (onProgress) =>
+        pullBindle(
+          { client, id: place.id },
+          { signal: io.signal, createHasher: createNodeHasher, onProgress },
+        ),
+      )
+      return result
+    }
+  }
+}
