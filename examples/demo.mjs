@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { buildLibrary, root } from './built.mjs'
 
 /** One file of `demo/` each, in this order: a later one may rely on what an earlier one pushed. */
-const chapters = ['registry', 'trust', 'bindle']
+const chapters = ['registry', 'trust', 'bindle', 'run']
 
 /** @returns {{ registry?: string }} */
 function readOptions() {

@@ -28,14 +28,15 @@ route = "/..."
 greeting = "{{ greeting }}"
 `
 
+/** @param {string} directory */
+export async function loadBindleApp(directory) {
+  const manifest = new TextEncoder().encode(MANIFEST)
+  return loadApp(new Map([...(await readDirectory(directory)), ['spin.toml', manifest]]))
+}
+
 /** The application goes to a Bindle server, comes back, and moves to the registry. */
 export async function tell({ directory, place, tag, remote, counter, meter, say, timed, assert }) {
-  const app = await loadApp(
-    new Map([
-      ...(await readDirectory(directory)),
-      ['spin.toml', new TextEncoder().encode(MANIFEST)],
-    ]),
-  )
+  const app = await loadBindleApp(directory)
   const server = await listen(createBindleHandler({ createHasher: remote.createHasher }))
   try {
     say('bindle', `${server.url}/v1 (in this process)`)
