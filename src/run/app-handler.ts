@@ -17,6 +17,7 @@ import { createRouter, type RouteMatch } from './http/router.ts'
 import { createLogs, type LogLine } from './logs.ts'
 import { isPulledApp, runAppOf, type RunApp, type RunComponent } from './run-app.ts'
 import { createMemoryKeyValue, type KeyValueStore } from './spin/key-value-store.ts'
+import type { OpenSqlite } from './spin/sqlite.ts'
 import { createVariables } from './spin/variables.ts'
 import { isExitSignal } from './wasi/cli.ts'
 import { targetOf, type Target } from './target.ts'
@@ -32,7 +33,9 @@ export interface AppHandlerOptions {
   readonly fetch?: FetchLike
   /** The store of a label. Default: one in memory for `default`, none for others. */
   readonly keyValue?: (label: string) => KeyValueStore | undefined
-  /** Interfaces of your own, such as `fermyon:spin/sqlite@2.0.0`; with or without the version. They win over built-in ones. */
+  /** The SQLite database of a label, as `createSqlJsDatabase` makes them. Default: none, and a call is refused. */
+  readonly sqlite?: OpenSqlite
+  /** Interfaces of your own, such as `fermyon:spin/redis@2.0.0`; with or without the version. They win over built-in ones. */
   readonly interfaces?: Readonly<Record<string, HostInterface>>
   /** For runtimes that forbid compiling: gives the module bound at build time, by its bytes or their sha256. */
   readonly compile?: Compile
@@ -113,6 +116,7 @@ export async function createRunHandler(
   const shared = {
     variables,
     keyValue: options.keyValue ?? ((label: string) => (label === 'default' ? memory : undefined)),
+    sqlite: options.sqlite,
     jspi,
     interfaces: options.interfaces ?? {},
   }

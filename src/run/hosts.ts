@@ -5,6 +5,7 @@ import { asDependency, sharesFiles } from './dependencies.ts'
 import type { RunComponent } from './run-app.ts'
 import { createKeyValueHosts, type OpenKeyValue } from './spin/key-value.ts'
 import { createLegacyHttp } from './spin/outbound-http.ts'
+import { createSqliteHosts, type OpenSqlite } from './spin/sqlite.ts'
 import { createVariableHosts, type Variables } from './spin/variables.ts'
 import { createCli, type CliOptions } from './wasi/cli.ts'
 import { monotonicClock, timezone, wallClock } from './wasi/clocks.ts'
@@ -25,6 +26,7 @@ export interface HostOptions {
   readonly files: DirectoryNode | undefined
   readonly variables: Variables
   readonly keyValue: OpenKeyValue
+  readonly sqlite: OpenSqlite | undefined
   /** Rejects with `ERR_POLICY_REJECTED` what the component may not reach. */
   readonly send: FetchLike
   /** Whether guests can wait; without it their output is held for them. */
@@ -104,6 +106,9 @@ export function createHosts(options: HostOptions): HostImports {
   const spin: Readonly<Record<string, HostInterface>> = {
     ...createVariableHosts(component, options.variables),
     ...createKeyValueHosts(component.keyValueStores, options.keyValue),
+    // Without any database a call is refused by name, as those of interfaces that are only linked.
+    ...(options.sqlite !== undefined &&
+      createSqliteHosts(component.sqliteDatabases, options.sqlite)),
     'fermyon:spin/http': createLegacyHttp(send),
   }
   const drafts: Readonly<Record<string, () => HostInterface>> = {

@@ -8,7 +8,7 @@ import type { PortLike } from './port.ts'
 /** What the Worker decides itself, as functions can't be sent to it. */
 export type InWorkerOptions = Pick<
   AppHandlerOptions,
-  'fetch' | 'keyValue' | 'interfaces' | 'compile' | 'jspi'
+  'fetch' | 'keyValue' | 'sqlite' | 'interfaces' | 'compile' | 'jspi'
 >
 
 /**
