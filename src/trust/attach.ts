@@ -7,7 +7,7 @@ import { EMPTY_BYTES, EMPTY_TYPE, IMAGE_CONFIG, IMAGE_MANIFEST } from '../oci/ma
 import type { Descriptor, OperationOptions, Store } from '../types.ts'
 import { BUNDLE_TYPE, COSIGN_PREDICATE, SIMPLE_SIGNING_TYPE } from './media-types.ts'
 import { formatConfig } from './simple-signing.ts'
-import { readManifest, resolveOptional, signatureTag } from './signature-manifest.ts'
+import { readManifest, resolveOptional } from './signature-manifest.ts'
 
 /** Writers of one `.sig` tag at a time: each loses at most to every other once. */
 const MAX_ATTEMPTS = 8
@@ -54,12 +54,11 @@ export async function attachBundle(
  */
 export async function attachLayer(
   store: Store,
-  subject: Descriptor,
+  tag: string,
   payload: Uint8Array,
   annotations: Record<string, string>,
   options: OperationOptions,
 ): Promise<Descriptor> {
-  const tag = signatureTag(subject.digest)
   const layer = { ...(await pushBytes(store, SIMPLE_SIGNING_TYPE, payload, options)), annotations }
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const before = await resolveOptional(store, tag, options)

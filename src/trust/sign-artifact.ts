@@ -6,6 +6,7 @@ import { attachBundle, attachLayer } from './attach.ts'
 import { formatStatement, preAuthEncoding } from './dsse.ts'
 import { formatBundle } from './format-bundle.ts'
 import { IN_TOTO_TYPE } from './media-types.ts'
+import { signatureTag } from './signature-manifest.ts'
 import { signChecked, type Signer } from './signer.ts'
 import { formatLayerAnnotations, formatPayload } from './simple-signing.ts'
 import type { LogEntry } from './transparency-log.ts'
@@ -92,6 +93,12 @@ export async function signArtifact(
   for (const [key, value] of Object.entries(annotations)) {
     if (typeof value !== 'string') throw new TypeError(`the annotation ${key} is no string`)
   }
+  const tag = attach === 'referrer' ? undefined : signatureTag(subject.digest)
+  if (attach !== 'referrer' && tag === undefined)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      "the older form has no tag for a sha512 digest: use attach: 'referrer'",
+    )
   const session =
     'certify' in signer
       ? await signer.certify(signalOf(options))
@@ -101,16 +108,16 @@ export async function signArtifact(
   const bundle =
     attach === 'tag' ? undefined : await makeBundle(session, subject, annotations, options)
   const layer =
-    attach === 'referrer'
+    tag === undefined
       ? undefined
       : await makeLayer(session, formatPayload(subject.digest, reference, annotations), options)
 
   const written: Descriptor[] = []
   if (bundle !== undefined)
     written.push(await attachBundle(store, subject, bundle.bytes, created, operation))
-  if (layer !== undefined) {
+  if (tag !== undefined && layer !== undefined) {
     try {
-      written.push(await attachLayer(store, subject, layer.payload, layer.annotations, operation))
+      written.push(await attachLayer(store, tag, layer.payload, layer.annotations, operation))
     } catch (cause) {
       options.signal?.throwIfAborted()
       if (bundle === undefined || !(cause instanceof SpindleError)) throw cause

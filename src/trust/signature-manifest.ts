@@ -4,9 +4,14 @@ import { SpindleError } from '../errors.ts'
 import { type Manifest, MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
 
-/** Tag of the older storage form, or with no suffix of the index that stands in for a missing referrers API. */
-export function signatureTag(digest: Digest, suffix: '.sig' | '' = '.sig'): string {
-  return digest.replace(':', '-') + suffix
+/** Tag of the older storage form; `undefined` for sha512, which makes it longer than tags may be. */
+export function signatureTag(digest: Digest): string | undefined {
+  return digest.startsWith('sha256:') ? `${digest.replace(':', '-')}.sig` : undefined
+}
+
+/** Tag of the index that stands in for a missing referrers API. @see Distribution Spec 1.1, Referrers Tag Schema */
+export function referrersTag(digest: Digest): string {
+  return digest.replace(/^(sha\d+):(.{64}).*$/, '$1-$2')
 }
 
 export async function readManifest(

@@ -18,7 +18,13 @@ import {
   SIMPLE_SIGNING_TYPE,
 } from './media-types.ts'
 import type { LoadedRule, SignatureFormat } from './policy.ts'
-import { readBytes, readManifest, resolveOptional, signatureTag } from './signature-manifest.ts'
+import {
+  readBytes,
+  readManifest,
+  referrersTag,
+  resolveOptional,
+  signatureTag,
+} from './signature-manifest.ts'
 import { verifyParsedBundle, type VerifiedBundle } from './verify-bundle.ts'
 
 /** Where signatures are looked for. */
@@ -63,9 +69,11 @@ export async function* findSignatures(
       return candidates.filter(({ format }) => formats.includes(format))
     })
   }
-  const manifest = formats.includes('legacy')
-    ? await resolveOptional(store, signatureTag(subject.digest), options)
-    : undefined
+  const tag = signatureTag(subject.digest)
+  const manifest =
+    formats.includes('legacy') && tag !== undefined
+      ? await resolveOptional(store, tag, options)
+      : undefined
   if (manifest === undefined) return
   yield* readable(manifest, async () =>
     legacyLayers(store, subject, await readManifest(store, manifest, options), options),
@@ -100,7 +108,7 @@ async function* referrersOf(
     yield referrer
   }
   if (seen.size > 0) return
-  const tagged = await resolveOptional(store, signatureTag(subject.digest, ''), options)
+  const tagged = await resolveOptional(store, referrersTag(subject.digest), options)
   const index = tagged && (await readManifest(store, tagged, options))
   if (index?.kind !== 'index') return
   const referrers = index.manifests.filter(maySign)

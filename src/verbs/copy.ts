@@ -85,6 +85,8 @@ async function copyCosignTags(
   root: Descriptor,
   options: RemoteOptions,
 ): Promise<void> {
+  // A sha512 digest makes longer tags than there may be, so none has any.
+  if (!root.digest.startsWith('sha256:')) return
   for (const suffix of COSIGN_SUFFIXES) {
     const tag = `${root.digest.replace(':', '-')}.${suffix}`
     let found: Descriptor

@@ -1,16 +1,18 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { digestOf } from '../../src/bytes/digest.ts'
+import { formatHex } from '../../src/bytes/hex.ts'
 import { parseJson } from '../../src/bytes/json.ts'
 import { readVerified } from '../../src/bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
-import { IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
+import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { createKeylessSigner, createWitness } from '../../src/trust/keyless.ts'
 import { formatPublicKey, generateKeyPair, type WebKeyPair } from '../../src/trust/private-key.ts'
 import { signArtifact } from '../../src/trust/sign-artifact.ts'
 import { createKeySigner } from '../../src/trust/signer.ts'
 import type { Policy } from '../../src/trust/policy.ts'
+import { copy } from '../../src/verbs/copy.ts'
 import { createVerifier, verify } from '../../src/verbs/verify.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
@@ -266,6 +268,31 @@ describe('on a registry', () => {
         )
     },
   )
+
+  it('of what has a sha512 digest stands in a bundle alone: no tag is that long', async () => {
+    const { fetch } = createRegistryHandler()
+    const [from, to] = ['a', 'b'].map((name) =>
+      createRepository(`registry.test/${name}`, { fetch }),
+    )
+    const bytes = encodeUtf8(
+      JSON.stringify({ schemaVersion: 2, mediaType: IMAGE_INDEX, manifests: [] }),
+    )
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-512', bytes))
+    const digest = `sha512:${formatHex(hash)}` as const
+    await from!.push({ mediaType: IMAGE_INDEX, digest, size: bytes.length }, bytes)
+    const policy = { key: pair.publicKey, requireTransparencyLog: false }
+    const at = { store: from!, ref: digest }
+    await expect(verify(at, policy)).rejects.toMatchObject({ reason: 'NO_SIGNATURES' })
+    for (const attach of ['tag', 'both'] as const)
+      await expect(
+        sign(at, await createKeySigner(pair), { attach, reference: 'r/a' }),
+      ).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
+    await expect(verify(at, policy)).rejects.toMatchObject({ reason: 'NO_SIGNATURES' })
+    await sign(at, await createKeySigner(pair))
+    await copy(at, { store: to!, ref: digest }, { referrers: true })
+    const { descriptor } = await verify({ store: to!, ref: digest }, policy)
+    expect(descriptor.digest).toBe(digest)
+  })
 
   it('signatures may live in another repository', async () => {
     const { fetch } = createRegistryHandler()
