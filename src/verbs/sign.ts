@@ -69,7 +69,8 @@ export async function sign(
   const descriptor = await store.resolve(ref, remote)
   const beside =
     signatures === undefined ? store : openLocation(signatures, remote, announceReferrer).store
-  return signArtifact(beside, descriptor, signer, {
+  // Awaited here: workerd reports what rejects before it is waited for.
+  return await signArtifact(beside, descriptor, signer, {
     ...remote,
     ...(attach !== undefined && { attach }),
     ...(annotations !== undefined && { annotations }),
