@@ -44,6 +44,29 @@ export function probeApp({ needsVariables = false } = {}): ReturnType<typeof loa
   })
 }
 
+/** A component that asks another one, which travels beside it. */
+export function composedApp(): ReturnType<typeof loadApp> {
+  return loadApp({
+    'spin.toml': `spin_manifest_version = 2
+
+[application]
+name = "asker"
+
+[[trigger.http]]
+route = "/..."
+component = "asker"
+
+[component.asker]
+source = "asker.wasm"
+
+[component.asker.dependencies]
+"test:words/words@1.2.0" = { path = "words.wasm" }
+`,
+    'asker.wasm': bytesOfFile('test/guests/asker.wasm'),
+    'words.wasm': bytesOfFile('test/guests/words.wasm'),
+  })
+}
+
 /** A registry for pages of `origin` that has the application. */
 export async function registryWithProbe(
   origin: string,

@@ -236,6 +236,20 @@ describe.skipIf(executablePath === undefined)(
       await expectText(page.locator('#signed'), 'signed by your key')
     })
 
+    it('runs nothing that a key signed when an identity is asked for', async () => {
+      const { registry } = await registryWithProbe(pages.origin)
+      const host = await pages.serve(registry)
+      await sign(`${host}/team/probe:1`, await createKeySigner(await generateKeyPair()))
+      const query = new URLSearchParams({
+        ref: `${host}/team/probe:1`,
+        identity: 'ann@example.com',
+        issuer: 'https://issuer.example',
+      })
+      page = await pages.open(`/playground/?${query}`)
+      await expectState(page, 'failed', 'playground-identity')
+      await expectText(page.locator('#failure-title'), 'not signed as you asked')
+    })
+
     it('says what is missing for a reference that leads nowhere', async () => {
       const { registry } = await registryWithProbe(pages.origin)
       const host = await pages.serve(registry)

@@ -1,5 +1,7 @@
 import type { FrameLocator, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
+import { push } from '../../src/verbs/push.ts'
 import {
   executablePath,
   expectGood,
@@ -11,7 +13,7 @@ import {
   startPages,
   type Pages,
 } from './pages.ts'
-import { registryWithProbe } from './playground-app.ts'
+import { composedApp, registryWithProbe } from './playground-app.ts'
 
 if (executablePath === undefined)
   console.warn('left out: no Chromium found, so nobody opens the playground')
@@ -65,6 +67,14 @@ describe.skipIf(executablePath === undefined)('the playground', { timeout: 240_0
     await expectText(shown(), 'fine')
     expect(await page.locator('#app-facts code').getAttribute('title')).toBe(digest)
     expect(new URL(page.url()).searchParams.get('ref')).toBe(`${host}/team/probe:1`)
+  })
+
+  it('runs a component with what it depends on', async () => {
+    const registry = createRegistryHandler({ cors: { origins: [pages.origin] } })
+    const host = await pages.serve(registry)
+    await push(await composedApp(), `${host}/team/asker:1`, { uncomposed: true })
+    page = await pages.open(`/playground/?ref=${host}/team/asker:1&path=/you`)
+    await expectText(shown(), 'Hello, /you')
   })
 
   it('lists requests with headers and bodies, logs, routes and files', async () => {

@@ -6,9 +6,9 @@ import {
   createMemoryKeyValue,
   type KeyValueStore,
 } from 'spindle/run'
-import type { PulledApp } from 'spindle/app'
+import { appOf } from './app-of-image.ts'
 import { receiveRequest, sendFailure, sendResponse } from './channel.ts'
-import type { AppImage, FromGuest, StartMessage, ToGuest } from './guest-messages.ts'
+import type { FromGuest, StartMessage, ToGuest } from './guest-messages.ts'
 
 const port = globalThis as unknown as {
   postMessage(message: FromGuest): void
@@ -52,23 +52,6 @@ async function start({ image, variables, values }: StartMessage): Promise<void> 
     const code = isSpindleError(error) ? error.code : ''
     post({ kind: 'refused', code, message: error instanceof Error ? error.message : String(error) })
   }
-}
-
-function appOf({ descriptor, locked, contents }: AppImage): PulledApp {
-  const find = (digest: string): Uint8Array => {
-    const bytes = contents.get(digest)
-    if (bytes === undefined)
-      throw new SpindleError('ERR_NOT_FOUND', `${digest} was not handed over`)
-    return bytes
-  }
-  const component = (id: string) => locked.components.find((component) => component.id === id)
-  return {
-    descriptor,
-    locked,
-    component: async (id: string) => find(component(id)?.source.digest ?? ''),
-    files: async (id: string) =>
-      new Map(component(id)?.files?.map(({ path, digest }) => [path, find(digest)])),
-  } as Partial<PulledApp> as PulledApp
 }
 
 /** Guests wait for IndexedDB where they can wait at all; elsewhere values live as long as the Worker. */
