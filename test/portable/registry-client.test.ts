@@ -54,7 +54,9 @@ describe('the client of a registry, in every runtime', () => {
       retry: { delay: () => 1 },
     })
     expect(await readBounded(await repository.fetch(layer), 1e6, 'it')).toEqual(BYTES)
-    expect(ranges).toEqual([null, 'bytes=1000-'])
+    // A slow machine may let the second stand still, too: it is asked for in the same way.
+    expect(new Set(ranges)).toEqual(new Set([null, 'bytes=1000-']))
+    expect(ranges[0]).toBeNull()
   })
 
   it('ends a download that stands still again and again', async () => {
