@@ -1,7 +1,7 @@
-// npm run bench: transfers, memory and digests, each beside its peers in the same run. What it prints
+// npm run bench: transfers, memory, digests and components, each beside its peers in the same run. What it prints
 // is Markdown, as it stands in the README. Some four minutes on a machine that does nothing else.
 // `-- --quick`: a tenth of it, to see that it runs; its figures mean nothing.
-// `-- --rounds 3`, `-- --only transfers,stream,bindle,digest`, `-- --sides spindle,oras`.
+// `-- --rounds 3`, `-- --only transfers,stream,bindle,digest,components`, `-- --sides spindle,oras`.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, release, tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureBindle } from './bindle.mjs'
 import { writeLayout } from './content.mjs'
+import { measureComponents } from './components.mjs'
 import { measureDigests } from './digest.mjs'
 import { measure, median } from './process.mjs'
 import { startRegistry } from './registry.mjs'
@@ -21,7 +22,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     sides: { type: 'string', default: 'spindle,oras,skopeo,@sigstore/oci' },
-    only: { type: 'string', default: 'transfers,stream,bindle,digest' },
+    only: { type: 'string', default: 'transfers,stream,bindle,digest,components' },
   },
 })
 const { quick } = values
@@ -281,6 +282,13 @@ try {
         rows,
       ),
     )
+    leftOut.push(...missing)
+  }
+  if (only.includes('components')) {
+    console.log('\nA small component, from bytes to the first answer and per request, ms, median.')
+    const options = { rounds: quick ? 1 : 5, requests: quick ? 20 : 500 }
+    const { rows, missing } = await measureComponents(options)
+    console.log(formatTable(['', 'spindle', 'jco', 'spindle : jco'], rows))
     leftOut.push(...missing)
   }
 } finally {
