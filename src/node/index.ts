@@ -2,6 +2,7 @@
 export { readDirectory, type ReadDirectoryOptions } from './directory.ts'
 export { createDockerKeychain, createPodmanKeychain } from './docker-keychain.ts'
 export type { EnvironmentOptions } from './environment.ts'
+export { createFileKeyValue } from './file-key-value.ts'
 export { createFileStorage, type FileStorageOptions } from './file-storage.ts'
 export { createNodeHasher } from './hasher.ts'
 export { readHtpasswd } from './htpasswd.ts'
