@@ -4,7 +4,9 @@ import { digestOf } from '../../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../../src/bytes/text.ts'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import type { Storage } from '../../../src/serve/storage/port.ts'
-import { OCI_INDEX } from '../registry/client.ts'
+import { collectGarbage } from '../../../src/serve/registry/collect-garbage.ts'
+import { createClient, OCI_INDEX } from '../registry/client.ts'
+import type { Client } from '../registry/client.ts'
 
 /** Two registries over one place, pushed to at once: nothing is lost, nothing torn. */
 export function describeInstances(
@@ -74,6 +76,34 @@ export function describeInstances(
         'docker-content-digest',
       )
       expect(images.map(({ digest }) => digest)).toContain(latest)
+    })
+
+    it('keep all that is pushed while garbage is collected, by both at once', async () => {
+      const { storage, open } = await create()
+      const views = [storage, open()]
+      const clients = views.map((view) => createClient({ storage: view }))
+      for (let i = 0; i < 4; i++)
+        await clients[0]!.image('app', undefined, { annotations: { i: `${i}` } })
+      const collect = async (view: Storage): Promise<void> => {
+        for (let i = 0; i < 2; i++) await collectGarbage(view, { grace: 0, untagged: true })
+      }
+      // Without grace a blob may be gone before its manifest comes: who is told so pushes again.
+      const persist = async (i: number): ReturnType<Client['image']> => {
+        for (let attempt = 0; attempt < 20; attempt++) {
+          const pushed = await clients[i % 2]!.image('app', `v${i}`).catch(() => undefined)
+          if (pushed !== undefined) return pushed
+        }
+        throw new Error(`v${i} was refused again and again`)
+      }
+      const [images] = await Promise.all([
+        mapBounded([0, 1, 2, 3, 4, 5], clients.length, persist),
+        ...views.map(collect),
+      ])
+      for (const [i, { digest, layer }] of images.entries()) {
+        const tag = await clients[(i + 1) % 2]!.send('GET', `/v2/app/manifests/v${i}`)
+        expect(tag.headers.get('docker-content-digest')).toBe(digest)
+        expect((await clients[i % 2]!.send('GET', `/v2/app/blobs/${layer}`)).status).toBe(200)
+      }
     })
 
     it('let one of several conditional tags win, whichever instance it meets', async () => {
