@@ -1,9 +1,20 @@
 import { parseBase64 } from '../bytes/base64.ts'
 import { isDigest } from '../bytes/digest.ts'
-import { isJsonObject, type Json, type JsonObject, parseJson } from '../bytes/json.ts'
+import { type JsonObject, parseJson } from '../bytes/json.ts'
 import { normalizePath, quotePath } from '../bytes/path.ts'
 import { SpindleError } from '../errors.ts'
 import { isDependencyName } from './dependency-name.ts'
+import {
+  arrayOf,
+  cleanJson,
+  invalid,
+  objectOf,
+  optionalString,
+  othersOf,
+  present,
+  recordOf,
+  stringOf,
+} from './lock-fields.ts'
 import type {
   ContentRef,
   HostRequirements,
@@ -16,13 +27,9 @@ import type {
   LockedVariable,
   MustUnderstand,
 } from './locked-app.ts'
-import { toRecord } from './record.ts'
 
 /** Largest lock in bytes: one of 100 000 files has some 20 MB. */
 export const LOCK_BYTES: number = 64 * 1024 * 1024
-
-/** Trigger configuration is a few levels deep; deeper only exists to overflow a stack. */
-const MAX_DEPTH = 64
 
 /** What a host must do for an application, and this library knows of. */
 const SUPPORTED_REQUIREMENTS: ReadonlySet<string> = new Set([
@@ -258,76 +265,4 @@ function readRequirements(value: unknown, at: string): HostRequirements {
     )
   }
   return requirements
-}
-
-/** A copy whose tables have no prototype, so that no key in it is anything but data. */
-function cleanJson(value: unknown, depth: number = 0): Json {
-  if (depth > MAX_DEPTH)
-    throw new SpindleError(
-      'ERR_LIMIT_EXCEEDED',
-      `the locked application nests deeper than ${MAX_DEPTH} levels`,
-    )
-  if (Array.isArray(value)) return value.map((item) => cleanJson(item, depth + 1))
-  if (!isJsonObject(value)) return value as Json
-  return toRecord(Object.entries(value).map(([key, inner]) => [key, cleanJson(inner, depth + 1)]))
-}
-
-/** What a later version may have added. */
-function othersOf(object: JsonObject, known: readonly string[]): object {
-  return Object.fromEntries(
-    Object.entries(object)
-      .filter(([key]) => !known.includes(key))
-      .map(([key, value]) => [key, cleanJson(value)]),
-  )
-}
-
-function invalid(at: string, expected: string): SpindleError {
-  return new SpindleError(
-    'ERR_CONTENT_INVALID',
-    `the locked application is not valid: ${at} should be ${expected}`,
-  )
-}
-
-function objectOf(value: unknown, at: string): JsonObject {
-  if (!isJsonObject(value)) throw invalid(at, 'an object')
-  return toRecord(Object.entries(value))
-}
-
-function stringOf(value: unknown, at: string): string {
-  if (typeof value !== 'string') throw invalid(at, 'a string')
-  return value
-}
-
-function optionalString(value: unknown, at: string): string | undefined {
-  return value === undefined || value === null ? undefined : stringOf(value, at)
-}
-
-function arrayOf<T>(
-  value: unknown,
-  at: string,
-  read: (item: unknown, at: string) => T,
-): readonly T[] {
-  if (!Array.isArray(value)) throw invalid(at, 'an array')
-  return value.map((item: unknown, index) => read(item, `${at}[${index}]`))
-}
-
-function recordOf<T>(
-  value: unknown,
-  at: string,
-  read: (item: unknown, at: string) => T,
-  isKey: (key: string) => boolean = () => true,
-): Readonly<Record<string, T>> {
-  const entries = value === undefined || value === null ? [] : Object.entries(objectOf(value, at))
-  return toRecord(
-    entries.map(([key, item]) => {
-      const name = `${at}[${quotePath(key)}]`
-      if (!isKey(key)) throw invalid(name, 'a valid name')
-      return [key, read(item, name)]
-    }),
-  )
-}
-
-/** A member only when there is something in it, as it is written. */
-function present<K extends string, T extends object>(key: K, value: T): { [key in K]?: T } {
-  return Object.keys(value).length === 0 ? {} : ({ [key]: value } as { [key in K]?: T })
 }
