@@ -1,7 +1,6 @@
 import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.ts'
 import { announcedSize, tooLarge } from '../registry/intake.ts'
 import { answerRefusal, Refusal } from '../registry/refusal.ts'
-import { isRepositoryName } from '../registry/route.ts'
 import { answerUpstream } from './answer.ts'
 import { passBody } from './body.ts'
 import { guardHeaders, upstreamHeaders } from './headers.ts'
@@ -10,9 +9,11 @@ import { createOriginPolicy } from './origin.ts'
 import { createRateLimit } from './rate.ts'
 import { createRegistryList } from './registries.ts'
 import type { RelayRegistry, ResolveHost } from './registries.ts'
-import { actionsOf, methodsOf, parseRelayRoute } from './route.ts'
+import { methodsOf, parseRelayRoute } from './route.ts'
 import type { RelayRoute } from './route.ts'
+import { scopeOf, scopesOf } from './scopes.ts'
 import { createSealer } from './seal.ts'
+import { denied, expired, failed, tooLargeOrCut, unknownPath, wrongMethod } from './refusals.ts'
 import { relayToken } from './token.ts'
 import { createUpstream } from './upstream.ts'
 
@@ -283,73 +284,8 @@ function find(
   return { registry, host, route }
 }
 
-/** What must be allowed, the request's own first; who mounts reads from another repository. */
-function scopesOf(
-  registry: RelayRegistry,
-  repository: string,
-  { kind }: RelayRoute,
-  method: string,
-  url: URL,
-): AuthScope[] {
-  const own = scopeOf(registry, repository, actionsOf(kind, method))
-  const source = kind === 'uploads' ? url.searchParams.getAll('from') : []
-  // What is no name is judged by nobody's rule, and may mean "from anywhere" to a registry.
-  if (!source.every(isRepositoryName))
-    throw new Refusal(400, { code: 'NAME_INVALID', message: '"from" is not a repository' })
-  return [own, ...source.map((from) => scopeOf(registry, from, ['pull']))]
-}
-
-function scopeOf(
-  { name }: RelayRegistry,
-  repository: string,
-  actions: AuthScope['actions'],
-): AuthScope {
-  return { registry: name, repository, actions }
-}
-
 function positive(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
   if (!(value > 0)) throw new TypeError(`"limits.${name}" must be above 0, not ${value}`)
   return value
-}
-
-function denied(message: string): Refusal {
-  return new Refusal(403, { code: 'DENIED', message })
-}
-
-function unknownPath(): Refusal {
-  return new Refusal(404, {
-    code: 'UNSUPPORTED',
-    message: 'not a path of this relay: they are /<prefix>/<registry host>/v2/…',
-  })
-}
-
-function wrongMethod(methods: readonly string[]): Refusal {
-  const allow = methods.join(', ')
-  return new Refusal(
-    405,
-    { code: 'UNSUPPORTED', message: `that can't be done here; ${allow} can` },
-    { headers: { Allow: `${allow}, OPTIONS` } },
-  )
-}
-
-function expired(): Refusal {
-  return new Refusal(503, { code: 'UNSUPPORTED', message: 'a token has run out: try again' })
-}
-
-function tooLargeOrCut(error: unknown): Refusal {
-  if (error instanceof Error && 'code' in error && error.code === 'ERR_LIMIT_EXCEEDED')
-    return tooLarge(error)
-  return new Refusal(
-    400,
-    { code: 'BLOB_UPLOAD_INVALID', message: 'the body ended early' },
-    { cause: error },
-  )
-}
-
-function failed(): Refusal {
-  return new Refusal(500, {
-    code: 'UNSUPPORTED',
-    message: 'the relay failed; its operator can see why',
-  })
 }
