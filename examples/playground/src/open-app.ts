@@ -135,7 +135,7 @@ async function openRemote(
     from: wanted.relay === undefined ? 'registry' : 'relay',
     verified: by,
     note: problem()
-      ? 'This browser has no room to keep it: after a reload it has to be pulled again. “Forget all that is kept” makes room.'
+      ? 'This browser has no room to keep it: after a reload it has to be pulled again. Beside the list of what ran before, “Forget all that is kept” makes room.'
       : undefined,
   }
 }
