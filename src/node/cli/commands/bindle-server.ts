@@ -43,7 +43,8 @@ interface ServerFlags {
 const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 8080 }
 
 const EXAMPLE = `
-Also there as bindle-server, with the flags and variables of the program of that name. It signs what it
+Also there as bindle-server, with the flags and variables of the program of that name but those for TLS,
+a settings file, OIDC and an embedded database; the folder is laid out in its own way. It signs what it
 takes as host, with a key that it makes when there is none. Without --keyring it takes invoices from
 everybody, signed or not, as Spin needs it; with one, only those whose signers are in it.
 
