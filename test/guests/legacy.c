@@ -14,12 +14,38 @@ IMPORT("key-value", "get-keys") void kv_keys(u32 store, void *ret);
 IMPORT("wasi-outbound-http", "request")
 void send(u32 method, const u8 *uri, u32 uri_len, void *headers, u32 count, void *params, u32 param_count, u32 has_body, const u8 *body, u32 body_len, void *ret);
 IMPORT("outbound-redis", "get") void redis_get(const u8 *address, u32 len, const u8 *key, u32 key_len, void *ret);
+typedef struct { u8 tag; union { long long integer; double real; text text; }; } value;
+IMPORT("sqlite", "open") void db_open(const u8 *name, u32 len, void *ret);
+IMPORT("sqlite", "execute") void db_execute(u32 connection, const u8 *statement, u32 len, const value *values, u32 count, void *ret);
+IMPORT("sqlite", "close") void db_close(u32 connection);
 typedef struct { const u8 *at; u32 len; } vector;
 IMPORT("wasi_snapshot_preview1", "fd_write") u32 fd_write(u32 fd, const vector *list, u32 count, u32 *written);
 
 // Discriminants and the status take their first bytes only; the rest is padding.
 static struct { u32 status, has_headers, headers, header_count, has_body, body, body_len; } response;
 static struct { text name, value; } headers[1];
+
+static void execute(u32 connection, text statement, const value *values, u32 count) {
+  db_execute(connection, statement.at, statement.len, values, count, &ret);
+  if (ret.byte[0]) {
+    put(TEXT("error "));
+    put_number(ret.byte[4]);
+    put(TEXT(" "));
+    if (ret.byte[4] == 4) put(word_text(2));
+    return;
+  }
+  u32 *columns = (u32 *)ret.word[1], *rows = (u32 *)ret.word[3];
+  for (u32 i = 0; i < ret.word[2]; i++)
+    put((text){(u8 *)columns[2 * i], columns[2 * i + 1]}), put(TEXT(","));
+  for (u32 i = 0; i < ret.word[4]; i++)
+    for (u32 j = 0; j < rows[2 * i + 1]; j++) {
+      value v = ((value *)rows[2 * i])[j];
+      if (v.tag == 0) put_number(v.integer);
+      else if (v.tag == 1) put(TEXT("real ")), put_number(v.real * 100);
+      else put(v.tag == 4 ? TEXT("null") : v.text);
+      put(TEXT("|"));
+    }
+}
 
 EXPORT("handle-http-request")
 void *handle(u32 method, const u8 *uri, u32 uri_len, u32 *names, u32 count, u32 *params, u32 param_count, u32 has_body, const u8 *body, u32 body_len) {
@@ -59,6 +85,20 @@ void *handle(u32 method, const u8 *uri, u32 uri_len, u32 *names, u32 count, u32 
       put_number(*(u16 *)(ret.byte + 4));
       put(TEXT(" "));
       put(word_text(6));
+    }
+  } else if (starts(path, TEXT("/sqlite/"))) {
+    text label = after(path, 8);
+    db_open(label.at, label.len, &ret);
+    if (ret.byte[0]) {
+      put(TEXT("open error "));
+      put_number(ret.byte[4]);
+    } else {
+      u32 connection = ret.word[1];
+      value values[5] = {{0, .integer = 5000000000}, {1, .real = 1.5}, {2, .text = TEXT("x'y")}, {3, .text = TEXT("blob")}, {4}};
+      execute(connection, TEXT("select cast(? as integer) / 1000000 as i, ? as r, ? as t, ? as b, ? as n"), values, 5);
+      execute(connection, TEXT("selct"), 0, 0);
+      db_close(connection);
+      execute(connection, TEXT("select 1"), 0, 0);
     }
   } else if (equal(path, TEXT("/redis"))) redis_get(0, 0, 0, 0, &ret);
   else {

@@ -1,9 +1,11 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import initSqlJs from 'sql.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   createAppHandler,
   createMemoryKeyValue,
+  createSqlJsDatabase,
   type AppHandlerOptions,
   type LogLine,
 } from '../../src/run/index.ts'
@@ -425,10 +427,49 @@ describe('a core module of Spin 0.x and 1.x', () => {
     async () => expectNoWaiting(await start(), '/out/http://up.example/a'),
   )
 
-  it('is refused what nobody supplies when it calls it', async () => {
+  it('asks the databases that it may, and is told what goes wrong', async () => {
+    const { Database } = await initSqlJs()
+    const database = createSqlJsDatabase(new Database())
+    const app = await run(
+      { wasm: guest('legacy'), metadata: { databases: ['default', 'gone'] } },
+      { sqlite: (label) => (label === 'default' ? database : undefined) },
+    )
+    // 2: invalid-connection, as it was closed.
+    expect(await app.text('/sqlite/default')).toBe(
+      `i,r,t,b,n,5000|real 150|x'y|blob|null|error 4 near "selct": syntax errorerror 2 `,
+    )
+    expect(await app.text('/sqlite/gone')).toBe('open error 0')
+    expect(await app.text('/sqlite/other')).toBe('open error 1')
+  })
+
+  itWaits(
+    'waits for a database that answers later',
+    async () => {
+      const app = await run(
+        { wasm: guest('legacy'), metadata: { databases: ['default'] } },
+        {
+          sqlite: () => ({ execute: async () => ({ columns: ['x'], rows: [[{ tag: 'null' }]] }) }),
+        },
+      )
+      expect(await app.text('/sqlite/default')).toBe('x,null|x,null|error 2 ')
+    },
+    async () =>
+      expectNoWaiting(
+        await run(
+          { wasm: guest('legacy'), metadata: { databases: ['default'] } },
+          { sqlite: () => ({ execute: async () => ({ columns: [], rows: [] }) }) },
+        ),
+        '/sqlite/default',
+      ),
+  )
+
+  it.each([
+    ['/redis', /"outbound-redis"\."get"/],
+    ['/sqlite/default', /"sqlite"\."open"/],
+  ])('is refused what nobody supplies when it calls it (%s)', async (path, name) => {
     const app = await start()
-    expect((await app.get('/redis')).status).toBe(500)
-    expect(app.log.at(-1)?.text).toMatch(/"outbound-redis"\."get"/)
+    expect((await app.get(path)).status).toBe(500)
+    expect(app.log.at(-1)?.text).toMatch(name)
   })
 })
 

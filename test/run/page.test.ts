@@ -5,6 +5,7 @@ import { build } from 'esbuild'
 import { chromium, type Browser, type Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM_FLAGS, findChromium } from '../lanes/chromium.mjs'
+import { executorCases } from './executor-cases.ts'
 import { bytesOfFile } from './fixtures.ts'
 
 // As strict as a page can be and still run WebAssembly at all.
@@ -13,10 +14,21 @@ const POLICY =
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const HANDLER = `
-  import { createAppHandler } from '../../src/run/index.ts'
+  import initSqlJs from 'sql.js'
+  import { createAppHandler, createSqlJsDatabase } from '../../src/run/index.ts'
+  import { executorApp } from './executor-cases.ts'
   import { helloAround } from './hello-app.ts'
+  const load = async (name) => new Uint8Array(await (await fetch('/' + name + '.wasm')).arrayBuffer())
   const start = async (name = 'hello') => {
-    const bytes = new Uint8Array(await (await fetch('/' + name + '.wasm')).arrayBuffer())
+    const bytes = await load(name)
+    if (name !== 'hello') {
+      const { Database } = await initSqlJs({ wasmBinary: await load('sql') })
+      const database = createSqlJsDatabase(new Database())
+      return createAppHandler(executorApp(name, bytes), {
+        fetch: async ({ url }) => new Response('got ' + url),
+        sqlite: () => database,
+      })
+    }
     const get = async () => {
       await new Promise((resolve) => setTimeout(resolve, 5))
       return { tag: 'ok', val: 'Later' }
@@ -85,19 +97,21 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     addEventListener('install', () => skipWaiting())
     addEventListener('activate', (event) => event.waitUntil(clients.claim()))
     const handlers = {}
-    let ported
-    addEventListener('message', ({ data }) => { ported = createPortHandler(data.port) })
+    // A request may come in before the message that brings the port.
+    let arrived
+    const ported = new Promise((resolve) => { arrived = resolve })
+    addEventListener('message', ({ data }) => arrived(createPortHandler(data.port)))
     addEventListener('fetch', (event) => {
       const url = new URL(event.request.url)
       if (url.pathname.startsWith('/ported/')) {
         const { method, headers } = event.request
-        return event.respondWith(event.request.arrayBuffer().then((body) =>
-          ported.fetch(new Request(url.origin + url.pathname.slice(7), { method, headers, body }))))
+        return event.respondWith(event.request.arrayBuffer().then(async (body) =>
+          (await ported).fetch(new Request(url.origin + url.pathname.slice(7), { method, headers, body }))))
       }
       const [, name, path] = /^\\/play\\/([^/]+)(\\/.*)$/.exec(url.pathname) ?? []
       if (name === undefined) return
       handlers[name] ??= start(name)
-      event.respondWith(handlers[name].then((app) => app.fetch(new Request(url.origin + path))))
+      event.respondWith(handlers[name].then((app) => app.fetch(new Request(url.origin + path + url.search))))
     })`,
 }
 
@@ -121,10 +135,11 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
       scripts.set(path, outputFiles[0]?.text ?? '')
     }
     const guests = new Map([
-      ['/proxy.wasm', bytesOfFile('test/guests/proxy.wasm')],
       ['/hello.wasm', bytesOfFile('examples/hello/hello.wasm')],
-      ['/async.wasm', bytesOfFile('test/guests/async.wasm')],
-      ['/stackful.wasm', bytesOfFile('test/guests/stackful.wasm')],
+      ['/sql.wasm', bytesOfFile('node_modules/sql.js/dist/sql-wasm-browser.wasm')],
+      ...executorCases.map(
+        ({ guest }) => [`/${guest}.wasm`, bytesOfFile(`test/guests/${guest}.wasm`)] as const,
+      ),
     ])
     server = createServer((request, response) => {
       const path = request.url ?? '/'
@@ -167,16 +182,16 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
     },
   )
 
-  it.each(['ask', 'askWorker', 'askServiceWorker'])(
-    'an application of WASI 0.3 answers and waits (%s)',
-    async (name) => {
-      for (const guest of ['async', 'stackful']) {
-        expect(await page.evaluate(`${name}('/hello', '${guest}')`)).toBe('Hello from 0.3!')
-        expect(await page.evaluate(`${name}('/slow', '${guest}')`)).toBe('tick\ntick\ntick\n')
-      }
-      expect(errors).toEqual([])
-    },
-  )
+  describe.each(['ask', 'askWorker', 'askServiceWorker'])('a guest of each kind (%s)', (name) => {
+    it.each(executorCases.map((one) => [one.name, one] as const))(
+      '%s',
+      async (_, { guest, path, answer, refused }) => {
+        expect(refused ?? []).not.toContain('Chromium')
+        expect(await page.evaluate(`${name}('${path}', '${guest}')`)).toContain(answer)
+        expect(errors).toEqual([])
+      },
+    )
+  })
 
   describe('in a Worker that can be ended', () => {
     it('an application answers, and bodies go through', async () => {

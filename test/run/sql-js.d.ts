@@ -2,6 +2,8 @@
 declare module 'sql.js' {
   import type { SqlJsDatabase } from '../../src/run/index.ts'
 
-  const init: () => Promise<{ readonly Database: new (bytes?: Uint8Array) => SqlJsDatabase }>
+  const init: (options?: {
+    readonly wasmBinary?: Uint8Array
+  }) => Promise<{ readonly Database: new (bytes?: Uint8Array) => SqlJsDatabase }>
   export default init
 }

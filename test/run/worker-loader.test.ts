@@ -4,9 +4,10 @@ import { Miniflare, type MiniflareOptions } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/run/index.ts'
 import { workerScriptDefine } from '../lanes/worker-script.mjs'
+import { executorCases, executorComponent, executorTrigger } from './executor-cases.ts'
 import { bytesOfFile } from './fixtures.ts'
 
-const GUESTS = ['proxy', 'wagi', 'legacy', 'command', 'inbound', 'hello', 'async', 'stackful']
+const GUESTS = ['hello', ...new Set(executorCases.map(({ guest }) => guest))]
 
 /** A parent as one deploys it: it loads the application that it is asked for, and is its host. */
 const PARENT = `
@@ -198,14 +199,21 @@ describe('in a Worker that a Worker loaded', () => {
     )
   })
 
-  it.each([
-    ['wagi', { executor: { type: 'wagi' } }, /^\[\/p\]\[q\]/],
-    ['command', { executor: { type: 'wagi' } }, /^\[\/p\]\[q\]/],
-    ['legacy', {}, /^0 \/p\?q/],
-    ['inbound', {}, /^method 0 uri \/p\?q/],
-  ])('a guest of another kind answers (%s)', async (guest, trigger, answer) => {
-    expect(await text({ guest, trigger }, '/p?q')).toMatch(answer)
-  })
+  it.each(executorCases.map((one) => [one.name, one] as const))(
+    'a guest of each kind: %s',
+    async (_, { guest, path, answer, refused }) => {
+      const app = { guest, component: executorComponent, trigger: executorTrigger(guest) }
+      if (refused?.includes('workerd') !== true)
+        return expect(await text(app, path)).toContain(answer)
+      await lines()
+      const response = await get(app, path)
+      expect([response.status, await response.text()]).toEqual([500, ''])
+      const said: LogLine[] = []
+      await expect
+        .poll(async () => said.push(...(await lines())) && said.map((line) => line.text).join('\n'))
+        .toContain('(ERR_UNSUPPORTED)')
+    },
+  )
 
   it('alone it has no stores, and its parent’s network', async () => {
     expect(await text({ ...proxy, alone: true }, '/kv/default')).toBe('error 1\n')

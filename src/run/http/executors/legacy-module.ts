@@ -1,5 +1,4 @@
 import { SpindleError } from '../../../errors.ts'
-import { encodeUtf8 } from '../../../bytes/text.ts'
 import { instantiateModule, moduleExports, type CoreModuleInstance } from '../../core-module.ts'
 import type { HostInterface } from '../../component/items.ts'
 import { sendLegacy, type LegacyRequest, type LegacyResponse } from '../../spin/outbound-http.ts'
@@ -15,54 +14,10 @@ import {
   methodIndex,
   orAborted,
 } from './inbound-http.ts'
+import { createMemoryAccess, type Access } from './legacy-memory.ts'
+import { keyValueHost, sqliteHost } from './legacy-stores.ts'
 
 const HANDLER = 'handle-http-request'
-
-/** Reads and writes the memory of a module by the ABI of wit-bindgen 0.2. */
-function createMemoryAccess(instance: () => CoreModuleInstance) {
-  const view = (): DataView => new DataView(instance().memory.buffer)
-  const bytes = (at: number, length: number): Uint8Array =>
-    new Uint8Array(instance().memory.buffer, at >>> 0, length >>> 0)
-  const realloc = (): string =>
-    instance().has('canonical_abi_realloc') ? 'canonical_abi_realloc' : 'cabi_realloc'
-  const allocate = (size: number, align: number): number =>
-    size === 0 ? align : (instance().call(realloc(), 0, 0, align, size) as number) >>> 0
-  const put = (value: Uint8Array): readonly [number, number] => {
-    const at = allocate(value.length, 1)
-    bytes(at, value.length).set(value)
-    return [at, value.length]
-  }
-  const u32 = (at: number, ...values: number[]): void =>
-    values.forEach((value, i) => view().setUint32((at >>> 0) + i * 4, value, true))
-  return {
-    view,
-    bytes,
-    put,
-    u32,
-    allocate,
-    u8: (at: number, value: number): void => view().setUint8(at >>> 0, value),
-    text: (at: number, length: number): string => new TextDecoder().decode(bytes(at, length)),
-    copy: (at: number, length: number): Uint8Array => bytes(at, length).slice(),
-    putText: (text: string): readonly [number, number] => put(encodeUtf8(text)),
-    putPairs(pairs: ReadonlyArray<readonly [string, string]>): readonly [number, number] {
-      const at = allocate(pairs.length * 16, 4)
-      pairs.forEach(([name, value], i) =>
-        u32(at + i * 16, ...put(encodeUtf8(name)), ...put(encodeUtf8(value))),
-      )
-      return [at, pairs.length]
-    },
-    pairs(at: number, count: number): Array<readonly [string, string]> {
-      // Each pair takes 16 bytes of memory: a count can't ask for more than there is.
-      bytes(at, count * 16)
-      return Array.from({ length: count >>> 0 }, (_, i) => {
-        const word = (n: number): number => view().getUint32((at >>> 0) + i * 16 + n * 4, true)
-        return [this.text(word(0), word(1)), this.text(word(2), word(3))] as const
-      })
-    },
-  }
-}
-
-type Access = ReturnType<typeof createMemoryAccess>
 
 /** `result<string, error>` where the error is a variant of strings. */
 function putTextResult(
@@ -153,65 +108,6 @@ function httpHost(access: Access, { send }: Execution): HostInterface {
   return { functions: { request }, waits: new Set(['request']) }
 }
 
-const STORE_ERRORS = [
-  'store-table-full',
-  'no-such-store',
-  'access-denied',
-  'invalid-store',
-  'no-such-key',
-  'io',
-]
-
-function keyValueHost(access: Access, { imports }: Execution): HostInterface {
-  const { functions: host = {} } = imports('fermyon:spin/key-value') ?? {}
-  const call = (
-    name: string,
-    out: number,
-    args: readonly unknown[],
-    write: (value: unknown) => void,
-  ): unknown => {
-    const finish = (result: Result<unknown, { tag: string; val?: string }>): void => {
-      if (result.tag === 'ok') {
-        access.u8(out, 0)
-        return write(result.val)
-      }
-      const [at, length] = access.putText(result.val?.val ?? '')
-      access.u8(out, 1)
-      access.u8(out + 4, Math.max(0, STORE_ERRORS.indexOf(result.val?.tag ?? 'io')))
-      access.u32(out + 8, at, length)
-    }
-    const result = (host[name] as (...args: readonly unknown[]) => unknown)(...args)
-    return result instanceof Promise
-      ? result.then(finish)
-      : finish(result as Result<unknown, { tag: string }>)
-  }
-  const functions: HostInterface['functions'] = {
-    open: (name: number, length: number, out: number) =>
-      call('open', out, [access.text(name, length)], (id) => access.u32(out + 4, id as number)),
-    get: (id: number, key: number, length: number, out: number) =>
-      call('get', out, [id, access.text(key, length)], (value) =>
-        access.u32(out + 4, ...access.put(value as Uint8Array)),
-      ),
-    set: (id: number, key: number, length: number, value: number, size: number, out: number) =>
-      call('set', out, [id, access.text(key, length), access.copy(value, size)], () => {}),
-    delete: (id: number, key: number, length: number, out: number) =>
-      call('delete', out, [id, access.text(key, length)], () => {}),
-    exists: (id: number, key: number, length: number, out: number) =>
-      call('exists', out, [id, access.text(key, length)], (value) =>
-        access.u8(out + 4, value === true ? 1 : 0),
-      ),
-    'get-keys': (id: number, out: number) =>
-      call('get-keys', out, [id], (value) => {
-        const keys = value as readonly string[]
-        const at = access.allocate(keys.length * 8, 4)
-        keys.forEach((key, i) => access.u32(at + i * 8, ...access.putText(key)))
-        access.u32(out + 4, at, keys.length)
-      }),
-    close: (id: number) => void (host['close'] as unknown as (id: number) => void)(id),
-  }
-  return { functions, waits: new Set(Object.keys(functions)) }
-}
-
 /**
  * A core module of Spin 0.x and 1.x, which answers by `handle-http-request`. The host's functions
  * of the time are bound straight to it: no adapter is needed.
@@ -249,6 +145,7 @@ async function execute(
       'spin-config': configHost(access, execution),
       'wasi-outbound-http': httpHost(access, execution),
       'key-value': keyValueHost(access, execution),
+      ...sqliteHost(access, execution),
     },
     jspi,
     attach: preview1.attach,
