@@ -81,40 +81,66 @@ const LINKABLE =
 
 const NOTHING: HostInterface = { functions: {} }
 
+type Interfaces = Readonly<Record<string, HostInterface>>
+
+/** Made when a component asks for it, and then once: a request uses few of them. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+const io: Interfaces = {
+  'wasi:io/error': ioError,
+  'wasi:io/poll': ioPoll,
+  'wasi:io/streams': ioStreams,
+}
+const clocks: Interfaces = {
+  'wasi:clocks/monotonic-clock': monotonicClock,
+  'wasi:clocks/wall-clock': wallClock,
+  'wasi:clocks/timezone': timezone,
+}
+const randoms: Interfaces = {
+  'wasi:random/random': random,
+  'wasi:random/insecure': insecureRandom,
+  'wasi:random/insecure-seed': insecureSeed,
+}
+
+// Whatever state these have is in the resources, so all instances share them.
+const httpTypes = {
+  held: once(() => createHttpTypes(() => createBodyPipe({ buffered: true }))),
+  streamed: once(() => createHttpTypes(() => createBodyPipe({ buffered: false }))),
+}
+
 /** Everything that one instance of a component may import. Made for each instance: some of it has state. */
 export function createHosts(options: HostOptions): HostImports {
   const { component, send } = options
-  const types = createHttpTypes(() => createBodyPipe({ buffered: !options.jspi }))
-  const outgoing = createOutgoingHandler(send)
-  const wasi: Readonly<Record<string, HostInterface>> = {
-    'wasi:io/error': ioError,
-    'wasi:io/poll': ioPoll,
-    'wasi:io/streams': ioStreams,
-    'wasi:clocks/monotonic-clock': monotonicClock,
-    'wasi:clocks/wall-clock': wallClock,
-    'wasi:clocks/timezone': timezone,
-    'wasi:random/random': random,
-    'wasi:random/insecure': insecureRandom,
-    'wasi:random/insecure-seed': insecureSeed,
-    'wasi:http/types': types,
-    'wasi:http/outgoing-handler': outgoing,
-    ...createCli(options.cli),
-    ...createFilesystem(options.files),
-    ...sockets,
+  const types = options.jspi ? httpTypes.streamed : httpTypes.held
+  const outgoing = once(() => createOutgoingHandler(send))
+  const packages: Readonly<Record<string, () => Interfaces>> = {
+    'wasi:io': () => io,
+    'wasi:clocks': () => clocks,
+    'wasi:random': () => randoms,
+    'wasi:http': once(() => ({
+      'wasi:http/types': types(),
+      'wasi:http/outgoing-handler': outgoing(),
+    })),
+    'wasi:cli': once(() => createCli(options.cli)),
+    'wasi:filesystem': once(() => createFilesystem(options.files)),
+    'wasi:sockets': () => sockets,
   }
-  const wasi3 = createHosts3(options)
-  const spin: Readonly<Record<string, HostInterface>> = {
+  const wasi3 = once(() => createHosts3(options))
+  const spin = once((): Interfaces => ({
     ...createVariableHosts(component, options.variables),
     ...createKeyValueHosts(component.keyValueStores, options.keyValue),
     // Without any database a call is refused by name, as those of interfaces that are only linked.
     ...(options.sqlite !== undefined &&
       createSqliteHosts(component.sqliteDatabases, options.sqlite)),
     'fermyon:spin/http': createLegacyHttp(send),
-  }
+  }))
   const drafts: Readonly<Record<string, () => HostInterface>> = {
-    'wasi:http/types@0.2.0-rc-2023-10-18': () => draft20231018(types),
-    'wasi:http/outgoing-handler@0.2.0-rc-2023-10-18': () => outgoing20231018(outgoing),
-    'wasi:http/types@0.2.0-rc-2023-11-10': () => draft20231110(types),
+    'wasi:http/types@0.2.0-rc-2023-10-18': () => draft20231018(types()),
+    'wasi:http/outgoing-handler@0.2.0-rc-2023-10-18': () => outgoing20231018(outgoing()),
+    'wasi:http/types@0.2.0-rc-2023-11-10': () => draft20231110(types()),
   }
   const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>
     Object.hasOwn(table, key) ? table[key] : undefined
@@ -122,10 +148,14 @@ export function createHosts(options: HostOptions): HostImports {
     const [base = '', version] = name.split('@', 2)
     const given = own(options.interfaces, name) ?? own(options.interfaces, base)
     if (given !== undefined) return given
-    const exact = own(spin, name) ?? own(drafts, name)?.()
-    if (exact !== undefined) return exact
+    const draft = own(drafts, name)
+    if (draft !== undefined) return draft()
     const wanted = wasiVersion(version)
-    if (wanted !== undefined) return own(wanted === '0.3' ? wasi3 : wasi, base)
-    return LINKABLE.test(name) ? NOTHING : undefined
+    if (wanted === '0.3') return own(wasi3(), base)
+    if (wanted !== undefined) {
+      const [owner = ''] = base.split('/', 1)
+      return own(own(packages, owner)?.() ?? {}, base)
+    }
+    return own(spin(), name) ?? (LINKABLE.test(name) ? NOTHING : undefined)
   }
 }
