@@ -23,10 +23,12 @@ export interface Flat {
  * @see component model, `CanonicalABI.md`
  */
 export interface Codec {
-  /** Equal types have one codec within a store. */
+  /** Equal types have one codec within an instance, and mostly within a component. */
   readonly id: number
   /** Whether there is a borrowed handle anywhere in it. */
   readonly borrows: boolean
+  /** Whether there is any handle of a resource in it: resources are another type in each instance. */
+  readonly handles: boolean
   readonly kind: string
   readonly size: number
   readonly align: number
@@ -38,7 +40,7 @@ export interface Codec {
   readonly lower: (call: Call, value: unknown, out: CoreValue[]) => void
 }
 
-export type CodecBody = Omit<Codec, 'id' | 'borrows'>
+export type CodecBody = Omit<Codec, 'id' | 'borrows' | 'handles'>
 
 export const MAX_FLAT_PARAMS = 16
 export const MAX_FLAT_ASYNC_PARAMS = 4

@@ -52,12 +52,30 @@ export interface ComponentInstance {
   dispose(): void
 }
 
+/** What all instances of a component have in common. Types don't depend on what the host gives. */
+interface Common {
+  readonly codecs: CodecTable['common']
+  /** Its parts have fitted together once, so they always do. */
+  fits: boolean
+}
+
+const commons = new WeakMap<CompiledComponent, Common>()
+
+function commonOf(compiled: CompiledComponent): Common {
+  const known = commons.get(compiled)
+  if (known !== undefined) return known
+  const made: Common = { codecs: new Map(), fits: false }
+  commons.set(compiled, made)
+  return made
+}
+
 interface Linking {
   readonly store: Store
   readonly modules: CompiledComponent['modules']
   readonly imports: HostImports
   /** Imports that dependencies fill. */
   readonly filled: ReadonlyMap<string, Item>
+  readonly fits: boolean
   readonly work: {
     /** Instances made so far; nested components can multiply. */
     count: number
@@ -83,7 +101,8 @@ export async function instantiateComponent(
 ): Promise<ComponentInstance> {
   const store = createStore(options.jspi ?? hasJspi())
   // One table of types for all: what passes between them is the same type on both sides.
-  const codecs: CodecTable = new Map()
+  const common = commonOf(compiled)
+  const codecs: CodecTable = { common: common.codecs, own: new Map() }
   const work = { count: 0, steps: 0 }
   const begin = (
     { component, modules }: CompiledComponent,
@@ -95,6 +114,7 @@ export async function instantiateComponent(
       modules,
       imports,
       filled,
+      fits: common.fits,
       work,
     })
   const filled = new Map<string, Item>()
@@ -108,6 +128,7 @@ export async function instantiateComponent(
       filled.set(importName, exportOf({ kind: 'instance', exports: given }, exportName))
   }
   const exports = await begin(compiled, options.imports, filled)
+  common.fits = true
   return {
     exports,
     async call(path, ...args) {
@@ -119,7 +140,7 @@ export async function instantiateComponent(
     },
     idle: () => until(store, () => store.tasks === 0),
     dispose() {
-      store.failure ??= new SpindleError('ERR_TRAP', 'the instance was disposed of')
+      store.failure ??= disposed()
       for (const { handles } of store.instances) {
         for (const entry of handles.clear()) {
           // Guests' destructors don't run any more; the host's resources are set free.
@@ -132,6 +153,13 @@ export async function instantiateComponent(
       changed(store)
     },
   }
+}
+
+let disposal: SpindleError | undefined
+
+/** One for all: it is made for every request, mostly for nobody, and its stack says nothing. */
+function disposed(): SpindleError {
+  return (disposal ??= new SpindleError('ERR_TRAP', 'the instance was disposed of'))
 }
 
 async function link(
@@ -257,7 +285,8 @@ function define(
       const given = args === undefined ? linking.filled.get(d.name) : args.get(d.name)
       if (given === undefined && args !== undefined)
         invalid(`a component is instantiated without its import "${d.name}"`)
-      if (given !== undefined) assertFits(given, d.type, scope, `import "${d.name}"`)
+      if (given !== undefined && !linking.fits)
+        assertFits(given, d.type, scope, `import "${d.name}"`)
       push(spaces, given ?? importFromHost(d.name, d.type, scope, linking.imports))
       return
     }

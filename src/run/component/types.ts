@@ -40,7 +40,12 @@ export interface ComponentClosure {
 }
 
 /** One codec per type, so that equal types are the same object, however often they are written. */
-export type CodecTable = Map<string, Codec>
+export interface CodecTable {
+  /** Of all instances of a component. */
+  readonly common: Map<string, Codec>
+  /** Of one instance: those with its resources. */
+  readonly own: Map<string, Codec>
+}
 
 export function createScope(outer: Scope | undefined, codecs: CodecTable): Scope {
   return { types: [], modules: [], components: [], outer, codecs }
@@ -74,14 +79,18 @@ function intern(
   make: () => CodecBody,
   parts: ReadonlyArray<Codec | undefined> = [],
 ): Codec {
-  const known = table.get(key)
+  const known = table.common.get(key) ?? table.own.get(key)
   if (known !== undefined) return known
   const body = make()
   const borrows = body.kind === 'borrow' || parts.some((part) => part?.borrows === true)
-  const codec: Codec = { ...body, id: table.size, borrows }
-  table.set(key, codec)
+  const handles =
+    body.kind === 'borrow' || body.kind === 'own' || parts.some((part) => part?.handles === true)
+  const codec: Codec = { ...body, id: ++codecCount, borrows, handles }
+  ;(handles ? table.own : table.common).set(key, codec)
   return codec
 }
+
+let codecCount = 0
 
 const resourceIds = new WeakMap<ResourceType, number>()
 let resourceCount = 0
@@ -174,9 +183,8 @@ function codecOfDef(def: TypeDef, scope: Scope, depth: number): Codec {
       const element = maybe(def.element)
       // It would outlive the call that lends it.
       if (element?.borrows === true) return invalid(`a ${def.kind} of something borrowed`)
-      return intern(table, transferKey(def.kind, element), () =>
-        transfer(transferKey(def.kind, element), def.kind),
-      )
+      const key = transferKey(def.kind, element)
+      return intern(table, key, () => transfer(key, def.kind), [element])
     }
     case 'unsupported':
       throw new SpindleError('ERR_UNSUPPORTED', `component feature not supported: ${def.feature}`)
@@ -210,7 +218,9 @@ function makeSignature({ def, scope }: ScopedType): Signature {
   const flat = params.flatMap((codec): readonly CoreType[] => codec.flat)
   const ids = params.map((codec) => codec.id).join()
   const spill = (most: number): Codec | undefined =>
-    flat.length > most ? intern(scope.codecs, `tuple ${ids}`, () => tuple(params)) : undefined
+    flat.length > most
+      ? intern(scope.codecs, `tuple ${ids}`, () => tuple(params), params)
+      : undefined
   return {
     key: `${def.async ? 'async ' : ''}${ids} ${returns?.id}`,
     params,
