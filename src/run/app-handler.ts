@@ -9,6 +9,7 @@ import type { HostInterface } from './component/items.ts'
 import { hasJspi } from './component/jspi.ts'
 import { createImports } from './hosts.ts'
 import { builtInResponse } from './http/built-in.ts'
+import { createDeadline } from './http/deadline.ts'
 import type { Executor } from './http/execution.ts'
 import { componentHeaders } from './http/headers.ts'
 import { createLimiter } from './http/limiter.ts'
@@ -154,20 +155,7 @@ export async function createRunHandler(
     const { depth, first } = origins.get(request) ?? { depth: 0, first: request }
     // Only what comes from outside queues: a component that waits for another must not wait for its own place.
     const release = depth === 0 ? await limiter.acquire(request.signal) : () => {}
-    const abort = new AbortController()
-    const onAbort = (): void => abort.abort(request.signal.reason)
-    request.signal.addEventListener('abort', onAbort, { once: true })
-    if (request.signal.aborted) onAbort()
-    const timer =
-      options.timeout === undefined
-        ? undefined
-        : setTimeout(
-            () =>
-              abort.abort(
-                new SpindleError('ERR_TIMEOUT', `no response within ${options.timeout} ms`),
-              ),
-            options.timeout,
-          )
+    const deadline = createDeadline(request.signal, options.timeout)
     try {
       const inside =
         (next: (request: Request) => Promise<Response>) =>
@@ -210,22 +198,22 @@ export async function createRunHandler(
         stderr,
         send: sendFor(component),
         headers: componentHeaders(request, facts),
-        signal: abort.signal,
+        signal: deadline.signal,
       })
       void finished.finally(() => {
-        request.signal.removeEventListener('abort', onAbort)
+        deadline.end()
         release()
       })
       options.waitUntil?.(finished, first)
       return response
     } catch (error) {
-      request.signal.removeEventListener('abort', onAbort)
+      deadline.end()
       release()
       if (request.signal.aborted) throw request.signal.reason
       log.host(id, `${request.method} ${new URL(request.url).pathname} failed: ${reasonOf(error)}`)
       return new Response(null, { status: 500 })
     } finally {
-      clearTimeout(timer)
+      deadline.met()
     }
   }
 
