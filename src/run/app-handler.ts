@@ -15,6 +15,7 @@ import { componentHeaders } from './http/headers.ts'
 import { createLimiter } from './http/limiter.ts'
 import { allowedHosts, createOutbound } from './http/outbound.ts'
 import { createRouter, type RouteMatch } from './http/router.ts'
+import { describeUnreached } from './http/unreached.ts'
 import { createLogs, type LogLine } from './logs.ts'
 import { isPulledApp, runAppOf, type RunApp, type RunComponent } from './run-app.ts'
 import { createMemoryKeyValue, type KeyValueStore } from './spin/key-value-store.ts'
@@ -106,8 +107,7 @@ export async function createRunHandler(
       return typeof route === 'string' ? [{ route, target: targets[i] as Target }] : []
     }),
   )
-  for (const { route } of router.duplicates)
-    log.host('', `route "${route}" is given twice: the later trigger answers it`)
+  for (const line of describeUnreached(router)) log.host('', line)
 
   const jspi = options.jspi ?? hasJspi()
   /** Of requests that components send to each other: how deep, and what came from outside. */

@@ -7,7 +7,8 @@ import type { RunApp, RunTrigger } from './run-app.ts'
 /** What a trigger answers with. */
 export type Target =
   | { readonly kind: 'component'; readonly id: string; readonly executor: ExecutorConfig }
-  | { readonly kind: 'static'; readonly response: () => Response }
+  /** The id is its trigger's: there is no component. */
+  | { readonly kind: 'static'; readonly id: string; readonly response: () => Response }
 
 const DEFAULT_ARGV = '${SCRIPT_NAME} ${ARGS}'
 
@@ -15,7 +16,7 @@ const DEFAULT_ARGV = '${SCRIPT_NAME} ${ARGS}'
 export function targetOf({ id, config }: RunTrigger, run: RunApp): Target {
   const component = config['component']
   if (component === undefined && config['static_response'] !== undefined) {
-    return { kind: 'static', response: staticResponse(id, config['static_response']) }
+    return { kind: 'static', id, response: staticResponse(id, config['static_response']) }
   }
   if (typeof component !== 'string' || !run.components.has(component)) {
     throw new SpindleError(

@@ -59,6 +59,26 @@ describe('static responses', () => {
     ]).toEqual([203, 'b', null, 'none'])
   })
 
+  it('of routes that nothing reaches are told of at the start, in Spin’s words', async () => {
+    const log: LogLine[] = []
+    const fixed = { static_response: { body: 'x' } }
+    await start(
+      {},
+      [
+        { route: '/a', ...fixed },
+        { route: '/a', ...fixed },
+        { route: '/.well-known/spin/mine', ...fixed },
+      ],
+      {},
+      { onLog: (line) => log.push(line) },
+    )
+    expect(log.map(({ stream, text }) => `${stream} ${text}`)).toEqual([
+      'host The following component routes are duplicates and will never be used:',
+      'host   t0: /a (duplicate of t1)',
+      'host Routes under /.well-known/spin/ are handled by the Spin runtime and will never be reached',
+    ])
+  })
+
   it('that are none are refused at the start', async () => {
     await expect(
       start({}, [{ route: '/', static_response: { status_code: 99 } }]),

@@ -3,9 +3,10 @@ import { build } from 'esbuild'
 import { Miniflare, type MiniflareOptions } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/run/index.ts'
+import { toWorkerCode } from '../../src/run/workerd/index.ts'
 import { workerScriptDefine } from '../lanes/worker-script.mjs'
 import { executorCases, executorComponent, executorTrigger } from './executor-cases.ts'
-import { bytesOfFile } from './fixtures.ts'
+import { bytesOfFile, pulledApp } from './fixtures.ts'
 
 const GUESTS = ['hello', ...new Set(executorCases.map(({ guest }) => guest))]
 
@@ -22,7 +23,9 @@ const PARENT = `
         keyValue: (label) =>
           label === 'default' ? createWorkersKeyValue(this.env.VALUES, { prefix: 'app/' }) : undefined,
         fetch: async (request) =>
-          request.url.endsWith('/moved')
+          request.url.endsWith('/late')
+            ? new Promise((resolve) => setTimeout(resolve, 20000, new Response('late')))
+            : request.url.endsWith('/moved')
             ? Response.redirect('http://elsewhere.example/', 302)
             : new Response(request.method + ' ' + request.url + ' ' + (await request.text())),
         onLog: (line) => lines.push(line),
@@ -153,7 +156,7 @@ describe('in a Worker that a Worker loaded', () => {
       Uint8Array.of(2),
     )
     // One label the parent has no store for, the other the manifest doesn't list.
-    await text(proxy, '/kv/gone')
+    expect(await text(proxy, '/kv/gone')).toBe('error 1\n')
     expect(await text(proxy, '/kv/other')).toBe('error 2\n')
     expect((await values.list()).keys.map(({ name }) => name)).toEqual(['app/count'])
   })
@@ -184,6 +187,30 @@ describe('in a Worker that a Worker loaded', () => {
       ])
   })
   const seen: LogLine[] = []
+
+  it('a request is given up after the timeout, and the Worker goes on', async () => {
+    const impatient: Asked = { ...proxy, options: { variables: { who: 'W' }, timeout: 100 } }
+    await lines()
+    const response = await get(impatient, '/out/up.example/late')
+    expect([response.status, await response.text()]).toEqual([500, ''])
+    const said: string[] = []
+    await expect
+      .poll(async () => {
+        said.push(...(await lines()).map((line) => line.text))
+        return said.join('\n')
+      })
+      .toContain('no response within 100 ms')
+    expect(await text(impatient, '/var/name')).toBe('Mr W')
+  })
+
+  it('the platform’s limits are what the caller gave', async () => {
+    const app = { limits: { cpuMs: 100, subRequests: 5 } }
+    expect(await text({ ...proxy, options: { ...proxy.options, ...app } }, '/env')).toContain(
+      'MODE',
+    )
+    const code = await toWorkerCode(pulledApp({}, []), app)
+    expect(code.limits).toEqual(app.limits)
+  })
 
   it('many requests at once have an instance each', async () => {
     const hello: Asked = {

@@ -3,7 +3,8 @@ import { isJsonObject, type Json } from '../../bytes/json.ts'
 import type { RunApp } from '../run-app.ts'
 import { hasNoBody } from './execution.ts'
 
-const WELL_KNOWN = '/.well-known/spin/'
+/** Paths that no route reaches. */
+export const WELL_KNOWN = '/.well-known/spin/'
 
 /** What Spin answers itself, before any route. */
 export function builtInResponse(path: string, app: RunApp): Response | undefined {

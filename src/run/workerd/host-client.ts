@@ -14,6 +14,19 @@ export function createHostFetch(host: FetchHandler): FetchLike {
     host.fetch(sendTo(hostUrl(HOST_PATHS.outbound, { url: request.url }), request))
 }
 
+/** Which of the labels the parent has a store for: only it knows, and a guest is told when it opens one. */
+export async function askHostStores(
+  host: FetchHandler,
+  labels: Iterable<string>,
+): Promise<ReadonlySet<string>> {
+  const asked = Array.from(labels, async (label) => {
+    const url = hostUrl(HOST_PATHS.keyValue, { label })
+    const { ok } = await host.fetch(new Request(url, { method: 'HEAD' }))
+    return ok ? [label] : []
+  })
+  return new Set((await Promise.all(asked)).flat())
+}
+
 export function createHostKeyValue(host: FetchHandler, label: string): KeyValueStore {
   const ask = async (
     parameters: Readonly<Record<string, string>>,
@@ -22,10 +35,7 @@ export function createHostKeyValue(host: FetchHandler, label: string): KeyValueS
     const url = hostUrl(HOST_PATHS.keyValue, { label, ...parameters })
     const response = await host.fetch(new Request(url, init))
     if (response.ok) return response
-    throw new SpindleError(
-      response.status === 404 ? 'ERR_NOT_FOUND' : 'ERR_RESPONSE',
-      response.status === 404 ? `there is no key-value store "${label}"` : 'the store failed',
-    )
+    throw new SpindleError('ERR_RESPONSE', 'the store failed')
   }
   const read = ({ body }: Response, limit: number): Promise<Uint8Array> =>
     readBounded(body ?? new Uint8Array(), limit, 'what the store answers')

@@ -8,7 +8,7 @@ export const HOST_ORIGIN = 'https://host.spindle.invalid'
 export const HOST_PATHS = {
   /** `?url`: a request to the network, its method, headers and body as they are. */
   outbound: '/outbound',
-  /** `?label&key`: `GET`, `PUT`, `DELETE`; without `key`, `GET` lists. 404 for a label without store. */
+  /** `?label&key`: `GET`, `PUT`, `DELETE`; without `key`, `GET` lists and `HEAD` asks whether there is a store: 404 if not. */
   keyValue: '/key-value',
   /** `POST` of log lines, as a JSON list. */
   log: '/log',

@@ -2,9 +2,10 @@ import type { Digest, FetchHandler } from '../../types.ts'
 import { createRunHandler, type AppHandlerOptions } from '../app-handler.ts'
 import { restoreApp } from '../app-snapshot.ts'
 import type { LogLine } from '../logs.ts'
+import type { RunApp } from '../run-app.ts'
 import type { KeyValueStore } from '../spin/key-value-store.ts'
 import { HOST_BINDING, keyValueBinding, VARIABLE_PREFIX } from './bindings.ts'
-import { createHostFetch, createHostKeyValue } from './host-client.ts'
+import { askHostStores, createHostFetch, createHostKeyValue } from './host-client.ts'
 import { HOST_PATHS, hostUrl } from './host-protocol.ts'
 import { unpackApp, type PackedApp } from './packed-app.ts'
 import { createWorkersKeyValue, type WorkersKeyValueNamespace } from './workers-key-value.ts'
@@ -35,20 +36,18 @@ export function createWorkerApp(parts: WorkerParts): {
     const host = env[HOST_BINDING] as FetchHandler | undefined
     const log = host === undefined ? createConsoleLog() : createHostLog(host)
     try {
-      const handler = await createRunHandler(
-        restoreApp(unpackApp(parts.app, new Uint8Array(parts.content))),
-        {
-          ...parts.options,
-          variables: variablesIn(env),
-          compile: (_, digest) => parts.modules[digest],
-          keyValue: (label) => storeOf(label, env, host),
-          ...(host !== undefined && { fetch: createHostFetch(host) }),
-          onLog: log.line,
-          clientAddress: addressOf,
-          waitUntil: (work, request) =>
-            contexts.get(request)?.waitUntil(work.then(log.flush, log.flush)),
-        },
-      )
+      const app = restoreApp(unpackApp(parts.app, new Uint8Array(parts.content)))
+      const handler = await createRunHandler(app, {
+        ...parts.options,
+        variables: variablesIn(env),
+        compile: (_, digest) => parts.modules[digest],
+        keyValue: await storesOf(app, env, host),
+        ...(host !== undefined && { fetch: createHostFetch(host) }),
+        onLog: log.line,
+        clientAddress: addressOf,
+        waitUntil: (work, request) =>
+          contexts.get(request)?.waitUntil(work.then(log.flush, log.flush)),
+      })
       return { handler, log }
     } catch (error) {
       log.line({ component: '', stream: 'host', text: `can't start: ${(error as Error).message}` })
@@ -128,14 +127,21 @@ function variablesIn(env: Readonly<Record<string, unknown>>): Readonly<Record<st
 }
 
 /** None in memory: another isolate would not see it. */
-function storeOf(
-  label: string,
+async function storesOf(
+  app: RunApp,
   env: Readonly<Record<string, unknown>>,
   host: FetchHandler | undefined,
-): KeyValueStore | undefined {
-  const bound = env[keyValueBinding(label)]
-  if (bound !== undefined) return createWorkersKeyValue(bound as WorkersKeyValueNamespace)
-  return host === undefined ? undefined : createHostKeyValue(host, label)
+): Promise<(label: string) => KeyValueStore | undefined> {
+  const labels = new Set([...app.components.values()].flatMap((one) => one.keyValueStores))
+  const unbound = [...labels].filter((label) => env[keyValueBinding(label)] === undefined)
+  const atHost = host === undefined ? undefined : await askHostStores(host, unbound)
+  return (label) => {
+    const bound = env[keyValueBinding(label)]
+    if (bound !== undefined) return createWorkersKeyValue(bound as WorkersKeyValueNamespace)
+    return host !== undefined && atHost?.has(label) === true
+      ? createHostKeyValue(host, label)
+      : undefined
+  }
 }
 
 /** The platform's word: it overwrites what a client sends. The port is not known. */

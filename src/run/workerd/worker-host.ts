@@ -68,6 +68,7 @@ async function answerKeyValue(
   key: string | null,
 ): Promise<Response> {
   if (store === undefined) return new Response(null, { status: 404 })
+  if (request.method === 'HEAD') return new Response(null, { status: 204 })
   if (key === null) return Response.json([...(await store.keys())])
   switch (request.method) {
     case 'PUT':
