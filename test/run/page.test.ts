@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM_FLAGS, findChromium } from '../lanes/chromium.mjs'
 import { executorCases } from './executor-cases.ts'
 import { bytesOfFile } from './fixtures.ts'
+import { itHasJavascript, javascriptGuest } from './javascript-guest.ts'
 
 // As strict as a page can be and still run WebAssembly at all.
 const POLICY =
@@ -140,6 +141,7 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
       ...executorCases.map(
         ({ guest }) => [`/${guest}.wasm`, bytesOfFile(`test/guests/${guest}.wasm`)] as const,
       ),
+      ...(javascriptGuest === undefined ? [] : ([['/javascript.wasm', javascriptGuest]] as const)),
     ])
     server = createServer((request, response) => {
       const path = request.url ?? '/'
@@ -191,6 +193,15 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
         expect(errors).toEqual([])
       },
     )
+  })
+
+  itHasJavascript('an application of 12 MB, built from JavaScript, answers and waits', async () => {
+    for (const name of ['ask', 'askWorker', 'askServiceWorker']) {
+      expect(await page.evaluate(`${name}('/snapshot', 'javascript')`)).toBe('998001')
+      expect(await page.evaluate(`${name}('/variable?name=greeting', 'javascript')`)).toBe('Later')
+      expect(await page.evaluate(`${name}('/wait', 'javascript')`)).toBe('waited')
+    }
+    expect(errors).toEqual([])
   })
 
   describe('in a Worker that can be ended', () => {

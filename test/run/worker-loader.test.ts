@@ -7,6 +7,7 @@ import { toWorkerCode } from '../../src/run/workerd/index.ts'
 import { workerScriptDefine } from '../lanes/worker-script.mjs'
 import { executorCases, executorComponent, executorTrigger } from './executor-cases.ts'
 import { bytesOfFile, pulledApp } from './fixtures.ts'
+import { itHasJavascript, javascriptGuest } from './javascript-guest.ts'
 
 const GUESTS = ['hello', ...new Set(executorCases.map(({ guest }) => guest))]
 
@@ -81,12 +82,17 @@ describe('in a Worker that a Worker loaded', () => {
       script: outputFiles[0]?.text ?? '',
       workerLoaders: { LOADER: {} },
       kvNamespaces: ['VALUES'],
-      dataBlobBindings: Object.fromEntries(
-        GUESTS.map((name) => [
-          name,
-          bytesOfFile(name === 'hello' ? 'examples/hello/hello.wasm' : `test/guests/${name}.wasm`),
-        ]),
-      ),
+      dataBlobBindings: {
+        ...Object.fromEntries(
+          GUESTS.map((name) => [
+            name,
+            bytesOfFile(
+              name === 'hello' ? 'examples/hello/hello.wasm' : `test/guests/${name}.wasm`,
+            ),
+          ]),
+        ),
+        ...(javascriptGuest !== undefined && { javascript: javascriptGuest }),
+      },
     } as MiniflareOptions)
     await worker.ready
   })
@@ -241,6 +247,16 @@ describe('in a Worker that a Worker loaded', () => {
         .toContain('(ERR_UNSUPPORTED)')
     },
   )
+
+  itHasJavascript('an application of 12 MB, built from JavaScript, answers and waits', async () => {
+    const metadata = { allowed_outbound_hosts: ['http://up.example'] }
+    const app: Asked = { guest: 'javascript', component: { metadata } }
+    expect(await text(app, '/snapshot')).toBe('998001')
+    expect(await text(app, '/wait')).toBe('waited')
+    expect(await text(app, '/out?url=http://up.example/x')).toBe('status 200')
+    const body = 'x'.repeat(200_000)
+    expect(await text(app, '/text', { method: 'POST', body })).toBe('X'.repeat(200_000))
+  })
 
   it('alone it has no stores, and its parent’s network', async () => {
     expect(await text({ ...proxy, alone: true }, '/kv/default')).toBe('error 1\n')
