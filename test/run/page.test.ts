@@ -22,7 +22,7 @@ const HANDLER = `
   const load = async (name) => new Uint8Array(await (await fetch('/' + name + '.wasm')).arrayBuffer())
   const start = async (name = 'hello') => {
     const bytes = await load(name)
-    if (name !== 'hello') {
+    if (name !== 'hello' && name !== 'javascript') {
       const { Database } = await initSqlJs({ wasmBinary: await load('sql') })
       const database = createSqlJsDatabase(new Database())
       return createAppHandler(executorApp(name, bytes), {

@@ -103,7 +103,11 @@ export function receiveResponse(port: MessagePort, signal?: AbortSignal): Promis
             {
               start: (controller) => void (body = controller),
               pull: () => port.postMessage('more' satisfies Ask),
-              cancel: () => port.postMessage('cancel' satisfies Ask),
+              cancel: () => {
+                // What is still on its way has nowhere to go.
+                body = undefined
+                port.postMessage('cancel' satisfies Ask)
+              },
             },
             { highWaterMark: 0 },
           )
