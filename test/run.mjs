@@ -104,9 +104,8 @@ function runLane(lane) {
       join(root, 'node_modules', 'vitest', 'vitest.mjs'),
       ...['run', '--config', 'test/vitest.config.ts', '--project', lane.project],
       ...['--reporter', 'default', '--reporter', './test/lanes/reporter.mjs'],
-      ...(lane.exclude ?? []).flatMap((glob) => ['--exclude', glob]),
     ],
-    { LANE_RESULT: resultPath },
+    { LANE_RESULT: resultPath, LANE_EXCLUDE: (lane.exclude ?? []).join() },
   )
   const result = existsSync(resultPath)
     ? JSON.parse(readFileSync(resultPath, 'utf8'))
