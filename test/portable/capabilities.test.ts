@@ -9,9 +9,9 @@ const runtime: Runtime =
     ? 'Chromium'
     : process === undefined
       ? 'workerd'
-      : Number(process.versions.node.split('.')[0]) < 26
-        ? 'Node 20, 22, 24'
-        : 'Node 26'
+      : Number(process.versions.node.split('.')[0]) < 24
+        ? 'Node 20, 22'
+        : 'Node 24, 26'
 
 describe(`in ${runtime}`, () => {
   it.each(capabilities.map((capability) => [capability.name, capability] as const))(

@@ -49,7 +49,7 @@ YTh5L2cwRjh2TnQxbkxvRDlSVTVCSmRKZnc9PSJ9
 `
 
 /** Columns of the README's table of runtimes. */
-export type Runtime = 'Node 20, 22, 24' | 'Node 26' | 'Chromium' | 'workerd'
+export type Runtime = 'Node 20, 22' | 'Node 24, 26' | 'Chromium' | 'workerd'
 
 export interface Capability {
   /** As in the README's table. */
@@ -192,7 +192,7 @@ export const capabilities: readonly Capability[] = [
         throw Object.assign(cause, { code })
       })
     },
-    refused: { 'Node 20, 22, 24': 'ERR_UNSUPPORTED', workerd: 'ERR_UNSUPPORTED' },
+    refused: { 'Node 20, 22': 'ERR_UNSUPPORTED', workerd: 'ERR_UNSUPPORTED' },
   },
   {
     name: 'values kept in IndexedDB',
@@ -202,8 +202,8 @@ export const capabilities: readonly Capability[] = [
       if ((await store.get('a'))?.[0] !== 1) throw new Error('it is gone')
     },
     refused: {
-      'Node 20, 22, 24': 'ERR_UNSUPPORTED',
-      'Node 26': 'ERR_UNSUPPORTED',
+      'Node 20, 22': 'ERR_UNSUPPORTED',
+      'Node 24, 26': 'ERR_UNSUPPORTED',
       workerd: 'ERR_UNSUPPORTED',
     },
   },

@@ -7,7 +7,7 @@ import { bytesOfFile } from './fixtures.ts'
 import { expectNoWaiting } from './waiting.ts'
 
 // In a page they run in page.test.ts, in workerd in worker-loader.test.ts.
-const runtime = hasJspi() ? 'Node 26' : 'Node 20, 22, 24'
+const runtime = hasJspi() ? 'Node 24, 26' : 'Node 20, 22'
 
 describe(`in ${runtime}`, () => {
   it.each(executorCases.map((one) => [one.name, one] as const))(

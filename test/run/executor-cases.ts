@@ -16,7 +16,7 @@ export interface ExecutorCase {
 }
 
 // Both take JSPI, which the older have not.
-const WITHOUT_JSPI = ['Node 20, 22, 24'] as const
+const WITHOUT_JSPI = ['Node 20, 22'] as const
 const TICKS = 'tick\ntick\ntick\n'
 
 export const executorCases: readonly ExecutorCase[] = [
