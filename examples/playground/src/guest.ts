@@ -106,7 +106,11 @@ export async function startGuest(
       const { port1, port2 } = new MessageChannel()
       waiting++
       watch()
+      let isDone = false
+      // A body that is left while it is read ends twice.
       const done = (): void => {
+        if (isDone) return
+        isDone = true
         waiting--
         unwatch()
       }
