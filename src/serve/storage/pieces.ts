@@ -76,3 +76,16 @@ export function checkPrefix(prefix: string): string {
   if (prefix === '' || /^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)+$/.test(prefix)) return prefix
   throw new TypeError(`"prefix" must be names that each end with /, not ${JSON.stringify(prefix)}`)
 }
+
+/** What was taken from them to look at, put back in front. */
+export function startingWith(first: Uint8Array, rest: Pieces): Pieces {
+  let taken = false
+  return {
+    async next() {
+      if (taken) return rest.next()
+      taken = true
+      return first
+    },
+    cancel: () => rest.cancel(),
+  }
+}

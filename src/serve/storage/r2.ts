@@ -1,6 +1,6 @@
 import { sizeOf } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
-import { cancelBody, checkPrefix, PART_BYTES, readPieces } from './pieces.ts'
+import { cancelBody, checkPrefix, PART_BYTES, readPieces, startingWith } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
 import { assertStorageKey, LIST_LIMIT } from './port.ts'
 import type { PutResult, Storage, StoredHead } from './port.ts'
@@ -239,16 +239,4 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
 
 function result(put: R2Head | null): PutResult {
   return put === null ? { stored: false } : { stored: true, etag: put.etag }
-}
-
-function startingWith(first: Uint8Array, rest: Pieces): Pieces {
-  let taken = false
-  return {
-    async next() {
-      if (taken) return rest.next()
-      taken = true
-      return first
-    },
-    cancel: () => rest.cancel(),
-  }
 }

@@ -3,7 +3,7 @@ import { readBounded } from '../../bytes/stream.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
-import { cancelBody, checkPrefix, readPieces } from './pieces.ts'
+import { cancelBody, checkPrefix, readPieces, startingWith } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
 import { assertStorageKey, LIST_LIMIT } from './port.ts'
 import type { PutOptions, PutResult, Storage, StoredHead } from './port.ts'
@@ -224,7 +224,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
         const first = (await pieces.next())!
         const second = await pieces.next()
         if (second !== undefined)
-          return await putParts(key, first, prepend(second, pieces), conditions)
+          return await putParts(key, first, startingWith(second, pieces), conditions)
         const response = await ask('PUT', urlOf(key), {
           headers: { 'content-type': 'application/octet-stream', ...conditions },
           body: first,
@@ -261,18 +261,6 @@ export function createS3Storage(options: S3StorageOptions): Storage {
         more,
       }
     },
-  }
-}
-
-function prepend(first: Uint8Array, rest: Pieces): Pieces {
-  let taken = false
-  return {
-    async next() {
-      if (taken) return rest.next()
-      taken = true
-      return first
-    },
-    cancel: () => rest.cancel(),
   }
 }
 
