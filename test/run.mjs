@@ -74,6 +74,7 @@ let passed = 0
 let failed = 0
 const leftOut = []
 const withoutPeer = []
+const unsteady = []
 /** Peers that have to be compiled: said where one is absent, and no fault of this project. */
 const PEERS_THAT_MAY_LACK = /^test\/e2e\/(?:bindle-peer|cosign)\.test\.ts$/
 const report = []
@@ -109,7 +110,13 @@ function runLane(lane) {
   )
   const result = existsSync(resultPath)
     ? JSON.parse(readFileSync(resultPath, 'utf8'))
-    : { passed: 0, failed: 1, skipped: [] }
+    : {
+        passed: 0,
+        failed: 1,
+        skipped: [],
+        unsteady: [],
+        failures: [{ name: 'the runner', why: 'it died' }],
+      }
   if (status !== 0 && result.failed === 0) result.failed = 1
   if (result.passed + result.failed === 0) result.failed = 1
   passed += result.passed
@@ -117,6 +124,11 @@ function runLane(lane) {
   report.push(
     `${result.failed === 0 ? 'ok    ' : 'FAILED'} ${lane.what}: ${result.passed} passed, ${result.failed} failed (${seconds(started)})`,
   )
+  // Named again at the end, where who reads a long log looks first.
+  for (const { file, name, why } of result.failures)
+    report.push(`       ${file === undefined ? '' : `${file}: `}${name}: ${why}`)
+  for (const { file, name, why } of result.unsteady)
+    unsteady.push(`${lane.what}: ${file}: ${name}: ${why}`)
   for (const [file, tests] of groupByFile(result.skipped)) {
     const why = [...new Set(tests.map((test) => test.why).filter(Boolean))].join('; ')
     const list = PEERS_THAT_MAY_LACK.test(file) ? withoutPeer : leftOut
@@ -156,6 +168,7 @@ try {
 }
 
 console.log(`\n${report.join('\n')}`)
+for (const line of unsteady) console.log(`unsteady, failed once and then passed: ${line}`)
 for (const line of withoutPeer) console.log(`without its peer: ${line}`)
 for (const line of leftOut) console.log(`left out: ${line}`)
 if (strict && leftOut.length > 0) {
