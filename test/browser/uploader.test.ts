@@ -14,6 +14,7 @@ import {
   expectState,
   focusedId,
   lookAtLayout,
+  PATIENCE,
   RELAYED_HOST,
   startPages,
   type Pages,
@@ -95,9 +96,9 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     await expectState(page, 'done', 'done-demo')
     expect(await focused()).toBe('result-title')
     await page.getByRole('button', { name: 'Copy the reference' }).click()
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
-      /^registry\.test\/hello@sha256:[0-9a-f]{64}$/,
-    )
+    await expect
+      .poll(() => page.evaluate(() => navigator.clipboard.readText()), { timeout: PATIENCE })
+      .toMatch(/^registry\.test\/hello@sha256:[0-9a-f]{64}$/)
     expect([...uploader.asked]).toEqual([new URL(uploader.origin).host])
   })
 
@@ -279,7 +280,9 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     await expectState(page, 'failed', 'failed-down')
     mode = 'slow'
     await page.getByRole('button', { name: 'Try again' }).click()
-    await expect.poll(() => Math.min(hung, uploads.length), { timeout: 15_000 }).toBeGreaterThan(0)
+    await expect
+      .poll(() => Math.min(hung, uploads.length), { timeout: PATIENCE })
+      .toBeGreaterThan(0)
     await expectState(page, 'pushing')
     expect(await focused()).toBe('cancel')
     await page.keyboard.press('Escape')
