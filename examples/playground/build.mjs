@@ -32,8 +32,8 @@ export async function buildPlayground(folder, options) {
     },
     outdir: preview,
   })
-  const bridge = 'spindle-preview.html'
-  copyFileSync(join(source, 'preview', bridge), join(preview, bridge))
+  for (const name of ['spindle-preview.html', 'spindle-preview-empty.html'])
+    copyFileSync(join(source, 'preview', name), join(preview, name))
   const scripts = {
     main: join(source, 'main.ts'),
     'guest-worker': join(source, 'guest-worker.ts'),

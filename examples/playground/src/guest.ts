@@ -13,22 +13,25 @@ export interface GuestEvents {
   readonly onOutbound: (origin: string) => Promise<boolean>
   /** The application stored a value or deleted one. */
   readonly onStored: () => void
-  /** It was ended because nothing came from it any more. */
-  readonly onStuck: () => void
+  /** It ended by itself, or was ended because nothing came from it any more. */
+  readonly onEnded: (why: SpindleError) => void
 }
 
 export interface Guest {
-  /** Rejects with why it was stopped, for all that are under way. */
+  /** Rejects with why it was ended, for all that are under way. */
   fetch(request: WireRequest): Promise<Response>
-  /** Ends it at once, whatever it is doing. */
-  stop(why: SpindleError): void
 }
 
-/** Rejects with the application's own error when it can't run, as when a variable is missing. */
+/**
+ * Rejects with the application's own error when it can't run, as when a variable is missing.
+ * @param signal Ends it at once, whatever it is doing.
+ */
 export async function startGuest(
   start: Omit<StartMessage, 'kind'>,
-  { onLog, onOutbound, onStored, onStuck }: GuestEvents,
+  { onLog, onOutbound, onStored, onEnded }: GuestEvents,
+  signal: AbortSignal,
 ): Promise<Guest> {
+  signal.throwIfAborted()
   const worker = new Worker(ownScript(GUEST_WORKER), { type: 'module' })
   const post = (message: ToGuest, transfer: Transferable[] = []): void =>
     worker.postMessage(message, transfer)
@@ -38,10 +41,15 @@ export async function startGuest(
   let askedAt: number | undefined
   let timer: ReturnType<typeof setInterval> | undefined
 
-  const stop = (why: SpindleError): void => {
+  const stop = (why: unknown): void => {
     clearInterval(timer)
     worker.terminate()
     ended.abort(why)
+  }
+  const end = (code: ErrorCode, message: string): void => {
+    const why = new SpindleError(code, message)
+    stop(why)
+    onEnded(why)
   }
   const watch = (): void => {
     timer ??= setInterval(() => {
@@ -50,13 +58,7 @@ export async function startGuest(
         return post({ kind: 'ping' })
       }
       if (performance.now() - askedAt < STUCK_AFTER) return
-      stop(
-        new SpindleError(
-          'ERR_TIMEOUT',
-          `the application was ended: no sign of life for ${STUCK_AFTER / 1000} s`,
-        ),
-      )
-      onStuck()
+      end('ERR_TIMEOUT', `the application was ended: no sign of life for ${STUCK_AFTER / 1000} s`)
     }, PING_EVERY)
   }
   const unwatch = (): void => {
@@ -66,16 +68,12 @@ export async function startGuest(
     askedAt = undefined
   }
 
+  signal.addEventListener('abort', () => stop(signal.reason), { once: true })
   await new Promise<void>((resolve, reject) => {
     ended.signal.addEventListener('abort', () => reject(ended.signal.reason))
     worker.onerror = (event) => {
       event.preventDefault()
-      stop(
-        new SpindleError(
-          'ERR_TRAP',
-          `the application’s Worker failed: ${event.message || 'no reason given'}`,
-        ),
-      )
+      end('ERR_TRAP', `the application’s Worker failed: ${event.message || 'no reason given'}`)
     }
     worker.onmessage = ({ data }: MessageEvent<FromGuest>) => {
       askedAt = undefined
@@ -100,7 +98,6 @@ export async function startGuest(
   })
 
   return {
-    stop,
     async fetch(request) {
       ended.signal.throwIfAborted()
       const { port1, port2 } = new MessageChannel()

@@ -17,7 +17,9 @@ import { openApp, openSample, type OpenOptions, type Opened, type Wanted } from 
 import { linkOf, listenToForm, readForm, setReference, setRelay } from './open-form.ts'
 import { chooseTemplate, prepareOrigin } from './preview.ts'
 import { createOwnOrigins } from './own-origins.ts'
-import { forgetRecents, readRecents } from './recents.ts'
+import { createMeter, showProgress } from './pull-progress.ts'
+import { forgetRecents } from './recents.ts'
+import { showRecents } from './recents-panel.ts'
 import { startSession, type Session } from './session.ts'
 import { createTabs } from './tabs.ts'
 import { showValues } from './values-panel.ts'
@@ -36,6 +38,8 @@ const log = createLogPanel()
 
 /** Of the opening under way. */
 let controller: AbortController | undefined
+/** Of what is done ahead, until something is opened. */
+const preparing = new AbortController()
 let current: { opened: Opened; variables: VariablesPanel; network: NetworkPanel } | undefined
 let session: Session | undefined
 let lastWanted: Wanted | undefined
@@ -50,6 +54,7 @@ async function open(
   what: string,
 ): Promise<void> {
   controller?.abort()
+  preparing.abort()
   const own = (controller = new AbortController())
   lastWanted = wanted
   closeSession()
@@ -63,17 +68,16 @@ async function open(
     showOpened(opened)
     await run()
   } catch (error) {
-    if (controller !== own) return
-    if (own.signal.aborted) {
-      states.enter('empty', 'Stopped. What had come already is kept.')
-      find('reference').focus()
-      return
-    }
-    fail(error)
+    if (controller === own) fail(error)
   }
 }
 
 function fail(error: unknown): void {
+  if (controller?.signal.aborted === true) {
+    states.enter('empty', 'Stopped. What had come already is kept.')
+    find('reference').focus()
+    return
+  }
   states.enter('failed', showFailure(error, lastWanted))
   find('failure-title').focus()
 }
@@ -131,43 +135,27 @@ async function run(): Promise<void> {
     throw new TypeError('this page was built without an origin for previews: see its README')
   states.enter('opening', `Starting ${name} …`)
   const values = showValues(opened.image.locked, `spindle-playground/${opened.key}`)
-  const signal = controller?.signal
-  const starting = startSession({
+  const { signal } = (controller ??= new AbortController())
+  session = await startSession({
     image: opened.image,
     values: `spindle-playground/${opened.key}`,
     variables: variables.values,
     preview: { template, label: await labelOf(opened.key) },
+    signal,
     onExchange: showExchange,
     onLog: log.add,
     onOutbound: network.decide,
     onStored: () => void values.refresh(),
-    onStuck: showStuck,
+    onEnded: showEnded,
     onMoved(path, title) {
       if (path !== '' && !isTyping) showAddress(path)
       find('page-title').textContent = title
     },
   })
-  session = await unless(starting, signal)
   states.enter('running', `${name} runs.`)
   find('address').focus()
   go(firstLook ?? firstPath(opened.image.locked))
   firstLook = null
-}
-
-/** What starts anyway when nobody wants it any more is closed as soon as it has. */
-async function unless(starting: Promise<Session>, signal?: AbortSignal): Promise<Session> {
-  const aborted = new Promise<never>((_, reject) => {
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  try {
-    return await Promise.race([starting, aborted])
-  } catch (error) {
-    void starting.then(
-      (late) => late.close(),
-      () => {},
-    )
-    throw error
-  }
 }
 
 function showExchange(exchange: Exchange): void {
@@ -182,11 +170,10 @@ function showExchange(exchange: Exchange): void {
         : `${response.status} · ${(duration ?? 0).toFixed(0)} ms`
 }
 
-function showStuck(): void {
-  const text =
-    'The application gave no sign of life for 10 seconds and was ended. The next request starts it anew.'
+function showEnded(why: Error): void {
+  const text = `${why.message}. The next request starts it anew.`
   log.add({ component: '', stream: 'host', text })
-  find('status').textContent = text
+  find('status').textContent = text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 async function restart(): Promise<void> {
@@ -226,50 +213,9 @@ function showAddress(path: string): void {
   history.replaceState(null, '', link)
 }
 
-function showProgress(text: string | undefined, loaded = 0, all = 0): void {
-  const bar = find<HTMLProgressElement>('bar')
-  if (all === 0) bar.removeAttribute('value')
-  else {
-    bar.max = all
-    bar.value = loaded
-  }
-  find('bar-text').textContent = text ?? 'Asking what there is'
-}
-
-function createMeter(): OpenOptions['onProgress'] {
-  let plan = { blobs: 0, bytes: 0 }
-  const done = new Map<string, number>()
-  return (event) => {
-    if (event.type === 'plan') plan = event
-    if (event.type === 'blob' && event.status === 'done')
-      done.set(event.descriptor.digest, event.descriptor.size)
-    const loaded = [...done.values()].reduce((sum, size) => sum + size, 0)
-    showProgress(
-      `${formatBytes(loaded)} of ${formatBytes(plan.bytes)} · ${done.size} of ${formatCount(plan.blobs, 'blob')}`,
-      loaded,
-      Math.max(plan.bytes, 1),
-    )
-  }
-}
-
-function showRecents(): void {
-  const recents = readRecents()
-  find('recents').hidden = recents.length === 0
-  find('recent-list').replaceChildren(
-    ...recents.map(({ reference, at }) => {
-      const button = element('button', { text: reference, className: 'link name' })
-      button.addEventListener('click', () => {
-        setReference(reference)
-        openForm()
-      })
-      return element(
-        'li',
-        {},
-        button,
-        element('span', { text: new Date(at).toLocaleDateString(), className: 'quiet' }),
-      )
-    }),
-  )
+function openRecent(reference: string): void {
+  setReference(reference)
+  openForm()
 }
 
 function openForm(): void {
@@ -288,8 +234,10 @@ function openTheSample(): void {
 /** So that the page, once opened, opens and works without a network too. */
 async function prepare(): Promise<void> {
   await keepPage()
+  const label = await labelOf('sample')
+  // Not beside an application's own: of two bridges on one origin, the wrong one would be asked.
   if (template !== undefined && states.current() === 'empty')
-    await prepareOrigin(template, await labelOf('sample')).catch(() => {})
+    await prepareOrigin(template, label, preparing.signal).catch(() => {})
   document.body.dataset['prepared'] = 'true'
 }
 
@@ -316,7 +264,7 @@ find('address-form').addEventListener('submit', (event) => {
 find('forget').addEventListener('click', async () => {
   await emptyContentStore()
   forgetRecents()
-  showRecents()
+  showRecents(openRecent)
   find('status').textContent = 'Nothing is kept any more.'
   find('reference').focus()
 })
@@ -327,7 +275,7 @@ for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-page="up
   if (config.uploader === undefined) link.hidden = true
   else link.href = config.uploader
 }
-showRecents()
+showRecents(openRecent)
 states.enter('empty', 'Say which application, or try the sample.')
 const link = new URLSearchParams(location.search)
 if (link.has('ref')) openForm()

@@ -1,6 +1,6 @@
 import type { WireRequest } from './channel.ts'
 import { element, find } from '../../page/dom.ts'
-import { BRIDGE, FRAME, type FromBridge, type WhereMessage } from './preview/paths.ts'
+import { BRIDGE, EMPTY, FRAME, type FromBridge, type WhereMessage } from './preview/paths.ts'
 
 /** Milliseconds for the other origin to be there: it has a page of one kilobyte to send. */
 const BRIDGE_TIMEOUT = 30_000
@@ -24,6 +24,8 @@ export interface PreviewOptions {
   readonly onRequest: (request: WireRequest, port: MessagePort) => void
   /** A page was loaded; where, when that can be told. */
   readonly onMoved: (path: string, title: string) => void
+  /** Gives it up as long as it is not open. */
+  readonly signal: AbortSignal
 }
 
 /**
@@ -41,7 +43,8 @@ export function chooseTemplate(templates: readonly string[], host: string): stri
 
 export async function openPreview(options: PreviewOptions): Promise<Preview> {
   const origin = new URL(options.template.replace('*', options.label)).origin
-  const port = await openBridge(origin, options)
+  const { signal } = options
+  const bridge = await openBridge(origin, options)
   const frame = element('iframe', { title: 'The application' })
   frame.name = FRAME
   frame.setAttribute(
@@ -50,18 +53,35 @@ export async function openPreview(options: PreviewOptions): Promise<Preview> {
     'allow-scripts allow-same-origin allow-forms allow-modals allow-downloads allow-popups',
   )
   frame.referrerPolicy = 'no-referrer'
-  frame.addEventListener('load', () => port.postMessage({ kind: 'where' } satisfies WhereMessage))
-  find('frame-place').replaceChildren(frame)
+  const close = (): void => {
+    bridge.close()
+    frame.remove()
+  }
+  // The frame moves to the other origin's process with its first page, and browsers drop what it is
+  // sent to in that moment. So nobody sends it anywhere before it is there.
+  await new Promise<void>((resolve, reject) => {
+    frame.addEventListener('load', () => resolve(), { once: true })
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    frame.src = origin + EMPTY
+    find('frame-place').append(frame)
+  }).catch((error: unknown) => {
+    close()
+    throw error
+  })
+  frame.addEventListener('load', () =>
+    bridge.port.postMessage({ kind: 'where' } satisfies WhereMessage),
+  )
+  let isEmpty = true
   return {
     origin,
     go(path) {
-      frame.src = new URL(path, origin).href
+      const { href } = new URL(path, origin)
+      // Nobody wants to go back to the empty page.
+      if (isEmpty) frame.contentWindow?.location.replace(href)
+      else frame.src = href
+      isEmpty = false
     },
-    close() {
-      port.close()
-      frame.remove()
-      find('bridge-place').replaceChildren()
-    },
+    close,
   }
 }
 
@@ -69,32 +89,53 @@ export async function openPreview(options: PreviewOptions): Promise<Preview> {
 export class PreviewError extends Error {}
 
 /** Loads what an origin needs, so that it is there when the network is gone. */
-export async function prepareOrigin(template: string, label: string): Promise<void> {
+export async function prepareOrigin(
+  template: string,
+  label: string,
+  signal: AbortSignal,
+): Promise<void> {
   const origin = new URL(template.replace('*', label)).origin
   const nothing = (): void => undefined
-  const port = await openBridge(origin, { onRequest: nothing, onMoved: nothing })
-  port.close()
+  const bridge = await openBridge(origin, { onRequest: nothing, onMoved: nothing, signal })
+  bridge.close()
+}
+
+interface Bridge {
+  readonly port: MessagePort
+  close(): void
 }
 
 async function openBridge(
   origin: string,
-  { onRequest, onMoved }: Pick<PreviewOptions, 'onRequest' | 'onMoved'>,
-): Promise<MessagePort> {
+  { onRequest, onMoved, signal }: Pick<PreviewOptions, 'onRequest' | 'onMoved' | 'signal'>,
+): Promise<Bridge> {
+  signal.throwIfAborted()
   const bridge = element('iframe')
   bridge.hidden = true
   bridge.title = 'Bridge'
   const { port1: port, port2 } = new MessageChannel()
-  return new Promise<MessagePort>((resolve, reject) => {
-    const fail = (why: string): void => {
+  const close = (): void => {
+    port.close()
+    bridge.remove()
+  }
+  return new Promise<Bridge>((resolve, reject) => {
+    const settle = (): void => {
       clearTimeout(timer)
       removeEventListener('message', onHere)
-      bridge.remove()
-      reject(new PreviewError(why))
+      signal.removeEventListener('abort', onAbort)
     }
+    const fail = (reason: unknown): void => {
+      settle()
+      close()
+      reject(reason)
+    }
+    const onAbort = (): void => fail(signal.reason)
     const timer = setTimeout(
       () =>
         fail(
-          `${origin} gave no answer. Check that it is served, and that this browser reaches it.`,
+          new PreviewError(
+            `${origin} gave no answer. Check that it is served, and that this browser reaches it.`,
+          ),
         ),
       BRIDGE_TIMEOUT,
     )
@@ -106,10 +147,12 @@ async function openBridge(
     port.onmessage = ({ data, ports }: MessageEvent<FromBridge>) => {
       switch (data.kind) {
         case 'ready':
-          clearTimeout(timer)
-          return resolve(port)
+          settle()
+          return resolve({ port, close })
         case 'failed':
-          return fail(`${origin} can’t show applications in this browser: ${data.message}`)
+          return fail(
+            new PreviewError(`${origin} can’t show applications in this browser: ${data.message}`),
+          )
         case 'at':
           return onMoved(String(data.path), String(data.title))
         case 'request': {
@@ -119,8 +162,9 @@ async function openBridge(
       }
     }
     addEventListener('message', onHere)
-    find('bridge-place').replaceChildren(bridge)
+    signal.addEventListener('abort', onAbort, { once: true })
     bridge.src = origin + BRIDGE
+    find('bridge-place').append(bridge)
   })
 }
 

@@ -14,6 +14,8 @@ export interface SessionOptions extends GuestEvents {
   readonly preview: { readonly template: string; readonly label: string }
   readonly onExchange: (exchange: Exchange) => void
   readonly onMoved: (path: string, title: string) => void
+  /** Gives it up as long as it has not started. */
+  readonly signal: AbortSignal
 }
 
 /** An application that runs: a guest that can be started anew, and a preview that shows it. */
@@ -30,33 +32,37 @@ const CLOSED = new SpindleError('ERR_UNSUPPORTED', 'the application was closed')
 const RESTARTED = new SpindleError('ERR_UNSUPPORTED', 'the application was started anew')
 
 export async function startSession(options: SessionOptions): Promise<Session> {
-  const { image, values } = options
+  const { image, values, signal } = options
   let guest: Promise<Guest> | undefined
-  const running = (): Promise<Guest> =>
-    // One that ended is started anew by the next request.
-    (guest ??= startGuest(
-      { image, variables: options.variables(), values },
-      {
-        ...options,
-        onStuck() {
-          guest = undefined
-          options.onStuck()
-        },
-      },
-    ))
-  const stop = (why: SpindleError): void => {
-    guest?.then(
-      (running) => running.stop(why),
-      () => {},
-    )
+  let life = new AbortController()
+  const running = (): Promise<Guest> => {
+    if (guest !== undefined) return guest
+    const variables = options.variables()
+    const own = startGuest({ image, variables, values }, { ...options, onEnded }, life.signal)
+    // One that did not start, or ended, is started anew by the next request.
+    const forget = (): void => void (guest === own && (guest = undefined))
+    own.catch(forget)
+    function onEnded(why: SpindleError): void {
+      forget()
+      options.onEnded(why)
+    }
+    return (guest = own)
+  }
+  const stop = (why: unknown): void => {
+    life.abort(why)
+    life = new AbortController()
     guest = undefined
   }
   const ask = (request: WireRequest): Promise<Response> =>
     record(request, async (request) => (await running()).fetch(request), options.onExchange)
 
+  signal.throwIfAborted()
+  const giveUp = (): void => stop(signal.reason)
+  signal.addEventListener('abort', giveUp, { once: true })
   await running()
   const preview = await openPreview({
     ...options.preview,
+    signal,
     onMoved: options.onMoved,
     onRequest(request, port) {
       const { pathname: path } = new URL(request.url)
@@ -70,17 +76,13 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     stop(CLOSED)
     throw error
   })
+  signal.removeEventListener('abort', giveUp)
   return {
     preview,
     ask,
     async restart() {
       stop(RESTARTED)
-      try {
-        await running()
-      } catch (error) {
-        guest = undefined
-        throw error
-      }
+      await running()
     },
     close() {
       stop(CLOSED)

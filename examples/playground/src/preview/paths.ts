@@ -1,6 +1,7 @@
 /** The only paths of an application's origin that don't belong to it. */
 export const BRIDGE = '/spindle-preview.html'
 export const BRIDGE_SCRIPT = '/spindle-preview.js'
+export const EMPTY = '/spindle-preview-empty.html'
 export const SERVICE_WORKER = '/spindle-preview-service-worker.js'
 
 /** The name of the frame that shows the application. */

@@ -4,7 +4,7 @@
  * It keeps nothing in memory: browsers end it whenever they like, and it comes back as it was.
  */
 import { receiveResponse, REQUEST_BYTES, type WireRequest } from '../channel.ts'
-import { BRIDGE, BRIDGE_SCRIPT, SERVICE_WORKER } from './paths.ts'
+import { BRIDGE, BRIDGE_SCRIPT, EMPTY, SERVICE_WORKER } from './paths.ts'
 
 // The parts of a Service Worker's scope that are used: its types and those of pages exclude each other.
 interface Scope {
@@ -28,7 +28,7 @@ interface ScopeEvent {
 }
 const scope = globalThis as unknown as Scope
 
-const OWN: readonly string[] = [BRIDGE, BRIDGE_SCRIPT]
+const OWN: readonly string[] = [BRIDGE, BRIDGE_SCRIPT, EMPTY]
 const CACHE = 'spindle-preview'
 
 scope.addEventListener('install', (event) => {
