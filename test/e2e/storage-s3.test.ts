@@ -4,6 +4,7 @@ import type { Storage } from '../../src/serve/storage/port.ts'
 import { createS3Storage } from '../../src/serve/storage/s3.ts'
 import type { S3StorageOptions } from '../../src/serve/storage/s3.ts'
 import { describeStorage } from '../serve/storage/contract.ts'
+import { describeBindleInstances } from '../serve/storage/bindle-instances.ts'
 import { describeInstances } from '../serve/storage/instances.ts'
 import { missingS3, startS3 } from './s3-process.ts'
 import type { S3Process } from './s3-process.ts'
@@ -35,6 +36,7 @@ describe.skipIf(missingS3 !== undefined)('an S3 server', () => {
 
   describeStorage('S3', create)
   describeInstances('S3', create, 4)
+  describeBindleInstances('S3', create, 4)
 
   const pieces = (count: number, fail?: Error): ReadableStream<Uint8Array> => {
     let sent = 0

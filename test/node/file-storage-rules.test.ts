@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { createFileStorage } from '../../src/node/file-storage.ts'
+import { describeBindleInstances } from '../serve/storage/bindle-instances.ts'
 import { describeInstances } from '../serve/storage/instances.ts'
 import { keepIn } from '../serve/storage/rules.ts'
 
@@ -13,7 +14,9 @@ let places = 0
 const nextFolder = (): string => join(folder, String(++places))
 
 keepIn(() => createFileStorage(nextFolder()))
-describeInstances('file', async () => {
+const create = async () => {
   const place = nextFolder()
   return { storage: createFileStorage(place), open: () => createFileStorage(place) }
-})
+}
+describeInstances('file', create)
+describeBindleInstances('file', create)

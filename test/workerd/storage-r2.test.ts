@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { createR2Storage } from '../../src/serve/storage/r2.ts'
 import type { R2BucketBinding } from '../../src/serve/storage/r2.ts'
 import { describeStorage } from '../serve/storage/contract.ts'
+import { describeBindleInstances } from '../serve/storage/bindle-instances.ts'
 import { describeInstances } from '../serve/storage/instances.ts'
 
 const bucket = env.BUCKET as R2BucketBinding
@@ -17,6 +18,7 @@ const create = async () => {
 
 describeStorage('R2', create)
 describeInstances('R2', create)
+describeBindleInstances('R2', create)
 
 const pieces = (count: number, fail?: Error): ReadableStream<Uint8Array> => {
   let sent = 0

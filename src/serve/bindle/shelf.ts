@@ -9,11 +9,14 @@ import {
 } from '../../bindle/invoice.ts'
 import { mapBounded } from '../../bytes/concurrency.ts'
 import { createPortableHasher } from '../../bytes/digest.ts'
-import { formatHex } from '../../bytes/hex.ts'
-import { chunksOf, readBounded } from '../../bytes/stream.ts'
+import { readBounded } from '../../bytes/stream.ts'
 import type { CreateHasher } from '../../types.ts'
 import { KEY_LENGTH, listAll, type Storage, type StoredValue } from '../storage/port.ts'
 import { BindleProblem, NOT_FOUND } from './answer.ts'
+import { createParcels } from './parcels.ts'
+
+export const INVOICES_PREFIX = 'bindle/invoices/'
+export const YANKED_PREFIX = 'bindle/yanked/'
 
 /** Look-ups that one request makes at once. */
 const LOOKUPS = 16
@@ -35,7 +38,7 @@ export interface BindleShelf {
   readonly yank: (id: BindleId) => Promise<void>
   /** All ids, and whether each is yanked. Nothing of the invoices is read. */
   readonly list: () => Promise<ListedInvoice[]>
-  /** Labels whose parcel isn't here, in the order of the invoice, one for each entry. */
+  /** Labels whose parcel isn't here, in the order of the invoice, one for each entry. The others stay. */
   readonly missing: (invoice: Invoice) => Promise<Label[]>
   readonly parcel: (sha256: string) => Promise<StoredValue | undefined>
   /** @throws 400 when the bytes don't fit the label, 409 when they are here */
@@ -56,6 +59,7 @@ export function createShelf(
     (await storage.head(invoiceKey('yanked', id))) !== undefined
 
   const kept = createInvoiceCache()
+  const parcels = createParcels(storage, createHasher)
 
   return {
     async create(id, invoice) {
@@ -69,11 +73,10 @@ export function createShelf(
       if (key === undefined) return undefined
       let invoice = kept.get(key)
       if (invoice === undefined) {
-        const found = await storage.get(key)
+        const found = await readStoredInvoice(storage, key)
         if (found === undefined) return undefined
-        const bytes = await readBounded(found.body, 2 * INVOICE_BYTES, 'a stored invoice')
-        invoice = parseInvoice(bytes, `the stored invoice ${id}`)
-        kept.set(key, invoice, bytes.length)
+        invoice = found.invoice
+        kept.set(key, invoice, found.bytes)
       }
       return (await isYanked(id)) ? { ...invoice, yanked: true } : invoice
     },
@@ -82,8 +85,8 @@ export function createShelf(
     },
     async list() {
       const [ids, yanked] = await Promise.all([
-        listKeys(storage, 'bindle/invoices/'),
-        listKeys(storage, 'bindle/yanked/'),
+        listKeys(storage, INVOICES_PREFIX),
+        listKeys(storage, YANKED_PREFIX),
       ])
       const marks = new Set(yanked)
       return ids.map((path) => ({ id: decodePath(path), yanked: marks.has(path) }))
@@ -91,28 +94,24 @@ export function createShelf(
     async missing(invoice) {
       const labels = (invoice.parcel ?? []).map((parcel) => parcel.label)
       const shas = [...new Set(labels.map((label) => label.sha256))]
-      const there = await mapBounded(
-        shas,
-        LOOKUPS,
-        async (sha) => (await storage.head(parcelKey(sha))) !== undefined,
-      )
+      const there = await mapBounded(shas, LOOKUPS, parcels.hold)
       const absent = new Set(shas.filter((_, index) => there[index] === false))
       return labels.filter((label) => absent.has(label.sha256))
     },
-    parcel: (sha256) => storage.get(parcelKey(sha256)),
-    async putParcel(label, body) {
-      const key = parcelKey(label.sha256)
-      if ((await storage.head(key)) !== undefined) {
-        await body.cancel().catch(() => {})
-        throw new BindleProblem(409, 'resource already exists')
-      }
-      const result = await storage.put(key, checked(body, label, createHasher), {
-        ifAbsent: true,
-        size: label.size,
-      })
-      if (!result.stored) throw new BindleProblem(409, 'resource already exists')
-    },
+    parcel: parcels.get,
+    putParcel: parcels.put,
   }
+}
+
+/** An invoice, and the bytes that it was parsed from; `undefined` when there is none. */
+export async function readStoredInvoice(
+  storage: Storage,
+  key: string,
+): Promise<{ readonly invoice: Invoice; readonly bytes: number } | undefined> {
+  const found = await storage.get(key)
+  if (found === undefined) return undefined
+  const bytes = await readBounded(found.body, 2 * INVOICE_BYTES, 'a stored invoice')
+  return { invoice: parseInvoice(bytes, `the stored invoice ${key}`), bytes: bytes.length }
 }
 
 /** The invoices that were asked for last. They never change, so none can be out of date. */
@@ -142,48 +141,6 @@ function createInvoiceCache(): {
       }
     },
   }
-}
-
-/** Passes a parcel's bytes on and errors, before the storage can publish them, when they don't fit. */
-function checked(
-  body: ReadableStream<Uint8Array>,
-  label: Label,
-  createHasher: CreateHasher,
-): ReadableStream<Uint8Array> {
-  const hasher = createHasher('sha256')
-  const chunks = chunksOf(body)
-  let seen = 0
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = await chunks.next()
-          if (done !== true) {
-            seen += value.length
-            if (seen > label.size)
-              throw new BindleProblem(400, 'parcel size does not match invoice')
-            await hasher.update(value)
-            controller.enqueue(value)
-            return
-          }
-          if (seen !== label.size)
-            throw new BindleProblem(400, 'parcel size does not match invoice')
-          if (formatHex(await hasher.digest()) !== label.sha256)
-            throw new BindleProblem(400, 'digest does not match')
-          controller.close()
-        } catch (error) {
-          await chunks.return(undefined)
-          controller.error(error)
-        }
-      },
-      cancel: async () => void (await chunks.return(undefined)),
-    },
-    { highWaterMark: 0 },
-  )
-}
-
-function parcelKey(sha256: string): string {
-  return `bindle/parcels/${sha256}`
 }
 
 /** Keys hold name and version readably, so that a query needs no index. */
@@ -216,7 +173,8 @@ function decodePath(path: string): BindleId {
   return createBindleId(name, version)
 }
 
-async function listKeys(storage: Storage, prefix: string): Promise<string[]> {
+/** What follows the prefix. The same for an invoice and the mark that it is yanked. */
+export async function listKeys(storage: Storage, prefix: string): Promise<string[]> {
   const keys: string[] = []
   for await (const { key } of listAll(storage, prefix)) keys.push(key.slice(prefix.length))
   return keys

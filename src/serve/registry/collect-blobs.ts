@@ -1,15 +1,12 @@
 import { forEachBounded } from '../../bytes/concurrency.ts'
 import type { StoredInfo } from '../storage/port.ts'
 import { findUntagged, readAllPending, readReferences } from './collect-manifests.ts'
-import { AT_ONCE, isYoung, listContent, listRepositories } from './collection.ts'
+import { AT_ONCE, CLOCK_SKEW, isYoung, listContent, listRepositories } from './collection.ts'
 import type { Collection, ContentEntry } from './collection.ts'
 import type { DigestFilter } from './digest-filter.ts'
 import { bury, condemn, readGeneration } from './generation.ts'
 import { mentionedDigests } from './mentioned-digests.ts'
 import { blobGenerationKey, BLOBS_PREFIX, linksPrefix, manifestsPrefix } from './keys.ts'
-
-/** Milliseconds that the storage's clock may be behind ours: manifests younger than that are read again. */
-const CLOCK_SKEW = 24 * 60 * 60 * 1000
 
 /** Removes content that no manifest leads to and nobody has pushed or mounted of late. */
 export async function collectBlobs(collection: Collection, live: DigestFilter): Promise<void> {
@@ -28,8 +25,9 @@ export async function collectBlobs(collection: Collection, live: DigestFilter): 
     )
 
   if (!dryRun) {
-    await sweep(async ({ digest, generation }) => {
-      await condemn(storage, blobGenerationKey(digest), generation, id)
+    await sweep(async ({ digest, generation, followed }) => {
+      // In the order of the keys, `.2` follows `.10`: which of them is dead is known to the generation.
+      if (!followed) await condemn(storage, blobGenerationKey(digest), generation, id)
     })
     // Who has not seen that it is condemned has written what leads to it before that: it is seen now.
     await markLive(collection, live, ({ modified }) => modified > collection.started - CLOCK_SKEW)

@@ -10,9 +10,6 @@ import { sweepUploads, UPLOAD_TTL } from './upload-session.ts'
 
 /** A push whose blobs come today and whose manifest comes tomorrow is given up. */
 const GRACE = 24 * 60 * 60 * 1000
-/** With 5 million blobs in use, 2 in 1000 of the others stay until another time. */
-const MEMORY = 8 * 1024 * 1024
-const MOST_MEMORY = 512 * 1024 * 1024
 /** No push of a manifest takes that long: its note is of an instance that has ended. */
 const NOTE_AGE = 7 * 24 * 60 * 60 * 1000
 
@@ -74,9 +71,7 @@ export async function collectGarbage(
 ): Promise<GarbageReport> {
   const { untagged = false, dryRun = false, onGarbage, signal } = options
   const uploadTtl = milliseconds('uploadTtl', options.uploadTtl, UPLOAD_TTL)
-  const memory = options.memory ?? MEMORY
-  if (!Number.isInteger(memory) || memory < 1 || memory > MOST_MEMORY)
-    throw new TypeError(`"memory" must be from 1 to ${MOST_MEMORY} bytes, not ${memory}`)
+  const live = createDigestFilter(options.memory)
   const counts = { blob: 0, manifest: 0, upload: 0 }
   let bytes = 0
   const collection: Collection = {
@@ -96,7 +91,7 @@ export async function collectGarbage(
   signal?.throwIfAborted()
   await collectUploads(collection, uploadTtl)
   if (untagged) await collectManifests(collection)
-  await collectBlobs(collection, createDigestFilter(memory))
+  await collectBlobs(collection, live)
   if (!dryRun) await removeOldNotes(collection)
   return { blobs: counts.blob, manifests: counts.manifest, uploads: counts.upload, bytes }
 }

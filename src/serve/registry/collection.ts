@@ -6,6 +6,9 @@ import { parseContentKey, REPOSITORIES_PREFIX } from './keys.ts'
 /** Things that one collection looks at or removes at once. */
 export const AT_ONCE = 8
 
+/** Milliseconds that the storage's clock may be behind ours: what is younger than that is read again. */
+export const CLOCK_SKEW: number = 24 * 60 * 60 * 1000
+
 export interface Garbage {
   readonly kind: 'blob' | 'manifest' | 'upload'
   /** Of a manifest; blobs are kept for all repositories. */

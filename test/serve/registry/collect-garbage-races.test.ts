@@ -8,6 +8,7 @@ import type { MovingStorage, Storage } from '../../../src/serve/storage/port.ts'
 import type { Digest } from '../../../src/types.ts'
 import { digestOf } from '../../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../../src/bytes/text.ts'
+import { createTurns } from '../storage/turns.ts'
 import { createClient, OCI_INDEX, OCI_MANIFEST } from './client.ts'
 import type { Client } from './client.ts'
 
@@ -27,57 +28,6 @@ function aged(inner: MovingStorage): Storage {
       return { entries: entries.map(older), more }
     },
   }
-}
-
-/**
- * Lets several actors take turns: each call to the storage waits for its own. Long runs of one
- * actor and few switches find more than a fair mixture does: what breaks needs a pause in the wrong place.
- */
-function createTurns(inner: MovingStorage) {
-  const waiting: (() => void)[][] = []
-  const ended = new Set<number>()
-  const calm = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-  const viewOf = (actor: number): Storage => {
-    const queue = (waiting[actor] ??= [])
-    const turn = (): Promise<void> => new Promise((resolve) => void queue.push(resolve))
-    const slow = aged(inner)
-    const view: MovingStorage = {
-      get: async (key, options) => (await turn(), slow.get(key, options)),
-      head: async (key) => (await turn(), slow.head(key)),
-      put: async (key, body, options) => (await turn(), inner.put(key, body, options)),
-      delete: async (key) => (await turn(), inner.delete(key)),
-      move: async (from, to, options) => (await turn(), inner.move(from, to, options)),
-      list: async (prefix, options) => (await turn(), slow.list(prefix, options)),
-    }
-    return view
-  }
-  const go = async (actor: number, calls: number): Promise<void> => {
-    const queue = waiting[actor]!
-    for (let i = 0; i < calls; i++) {
-      while (queue.length === 0 && !ended.has(actor)) await calm()
-      if (queue.length === 0) return
-      queue.shift()!()
-      await calm()
-    }
-  }
-  return {
-    viewOf,
-    /** Runs all to their end: first as the plan says, then one after the other. */
-    async play(work: readonly Promise<void>[], plan: readonly Segment[]): Promise<void> {
-      const all = work.map((promise, actor) => promise.finally(() => ended.add(actor)))
-      const failed = Promise.all(all)
-      failed.catch(() => {})
-      for (const { actor, calls } of plan) await go(actor % work.length, calls)
-      for (const actor of work.keys()) await go(actor, Infinity)
-      await failed
-    },
-  }
-}
-
-interface Segment {
-  readonly actor: number
-  readonly calls: number
 }
 
 const LAYERS = ['one', 'two', 'three'].map(encodeUtf8)
@@ -224,7 +174,7 @@ it(
         const storage = createMemoryStorage()
         const client = createClient({ storage })
         for (const s of before) await run(client, storage, s)
-        const turns = createTurns(storage)
+        const turns = createTurns(storage, aged(storage))
         await turns.play(
           [collector, pusher, [third]].map(async (steps, actor) => {
             const view = turns.viewOf(actor)

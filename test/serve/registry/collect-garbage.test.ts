@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../../src/bytes/text.ts'
 import { collectGarbage } from '../../../src/serve/registry/collect-garbage.ts'
+import { blobGenerationKey, blobKey } from '../../../src/serve/registry/keys.ts'
 import type { Garbage } from '../../../src/serve/registry/collection.ts'
 import { createDigestFilter } from '../../../src/serve/registry/digest-filter.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
@@ -55,6 +56,17 @@ const statusOf = async (client: Client, path: string): Promise<number> =>
   (await client.send('HEAD', path)).status
 
 describe('collecting garbage', () => {
+  it('keeps the tenth generation of a blob beside what is left of the second', async () => {
+    const { storage, client } = setUp()
+    const image = await client.image('a', 'v1')
+    const [value, key] = [{ number: 10, nonce: '' }, blobGenerationKey(image.layer)]
+    await storage.put(key, encodeUtf8(JSON.stringify(value)))
+    await client.image('a', 'v1')
+    await storage.put(blobKey(image.layer, 2), encodeUtf8('left'))
+    await collectGarbage(storage, now)
+    expect(await statusOf(client, `/v2/a/blobs/${image.layer}`)).toBe(200)
+  })
+
   it('removes blobs that no manifest of any repository leads to, their links, and no others', async () => {
     const { storage, age, client } = setUp()
     const kept = await client.image('a', 'v1')

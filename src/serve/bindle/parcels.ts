@@ -1,0 +1,106 @@
+import type { Label } from '../../bindle/invoice.ts'
+import { formatHex } from '../../bytes/hex.ts'
+import { chunksOf } from '../../bytes/stream.ts'
+import type { CreateHasher } from '../../types.ts'
+import { holdGeneration, readGeneration } from '../registry/generation.ts'
+import type { Storage, StoredValue } from '../storage/port.ts'
+import { BindleProblem } from './answer.ts'
+
+/**
+ * The bytes that invoices list: each parcel once for all of them.
+ *
+ * What was collected as garbage and comes again is another generation of it, under another key,
+ * ending in `.1`, `.2` …, so that a deletion that comes late can't meet it. @see generation.ts
+ */
+export interface Parcels {
+  /**
+   * Whether a parcel is here. Then it stays as long as an invoice lists it: call this once that
+   * invoice is written.
+   */
+  readonly hold: (sha256: string) => Promise<boolean>
+  readonly get: (sha256: string) => Promise<StoredValue | undefined>
+  /** @throws 400 when the bytes don't fit the label, 409 when they are here */
+  readonly put: (label: Label, body: ReadableStream<Uint8Array>) => Promise<void>
+}
+
+export const PARCELS_PREFIX = 'bindle/parcels/'
+
+export function createParcels(storage: Storage, createHasher: CreateHasher): Parcels {
+  const heldKey = async (sha256: string): Promise<string> =>
+    parcelKey(sha256, await holdGeneration(storage, parcelGenerationKey(sha256)))
+  const isHere = async (key: string): Promise<boolean> => (await storage.head(key)) !== undefined
+
+  return {
+    hold: async (sha256) => isHere(await heldKey(sha256)),
+    async get(sha256) {
+      const first = await storage.get(parcelKey(sha256))
+      if (first !== undefined) return first
+      const { number } = await readGeneration(storage, parcelGenerationKey(sha256))
+      return number === 0 ? undefined : storage.get(parcelKey(sha256, number))
+    },
+    async put(label, body) {
+      const key = await heldKey(label.sha256)
+      if (await isHere(key)) {
+        await body.cancel().catch(() => {})
+        throw new BindleProblem(409, 'resource already exists')
+      }
+      const result = await storage.put(key, checked(body, label, createHasher), {
+        ifAbsent: true,
+        size: label.size,
+      })
+      if (!result.stored) throw new BindleProblem(409, 'resource already exists')
+    },
+  }
+}
+
+export function parcelKey(sha256: string, generation = 0): string {
+  return `${PARCELS_PREFIX}${sha256}${generation === 0 ? '' : `.${generation}`}`
+}
+
+/** What a key of a parcel says; `undefined` for any other. */
+export function parseParcelKey(key: string): { sha256: string; generation: number } | undefined {
+  const match = /\/([0-9a-f]{64})(?:\.([1-9]\d{0,9}))?$/.exec(key)
+  return match === null ? undefined : { sha256: match[1]!, generation: Number(match[2] ?? 0) }
+}
+
+export function parcelGenerationKey(sha256: string): string {
+  return `bindle/generations/${sha256}`
+}
+
+/** Passes a parcel's bytes on and errors, before the storage can publish them, when they don't fit. */
+function checked(
+  body: ReadableStream<Uint8Array>,
+  label: Label,
+  createHasher: CreateHasher,
+): ReadableStream<Uint8Array> {
+  const hasher = createHasher('sha256')
+  const chunks = chunksOf(body)
+  let seen = 0
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await chunks.next()
+          if (done !== true) {
+            seen += value.length
+            if (seen > label.size)
+              throw new BindleProblem(400, 'parcel size does not match invoice')
+            await hasher.update(value)
+            controller.enqueue(value)
+            return
+          }
+          if (seen !== label.size)
+            throw new BindleProblem(400, 'parcel size does not match invoice')
+          if (formatHex(await hasher.digest()) !== label.sha256)
+            throw new BindleProblem(400, 'digest does not match')
+          controller.close()
+        } catch (error) {
+          await chunks.return(undefined)
+          controller.error(error)
+        }
+      },
+      cancel: async () => void (await chunks.return(undefined)),
+    },
+    { highWaterMark: 0 },
+  )
+}
