@@ -16,13 +16,18 @@ export const missingS3: string | undefined =
 
 /**
  * One request after the other: this server looks at a condition and writes in two steps, between
- * which its threads would let others in. S3 itself lets nobody in.
+ * which its threads would let others in. S3 itself lets nobody in. A thread for each connection all
+ * the same: clients open some that they use later, and one thread would wait for those.
  */
 const SCRIPT = `
-import sys
+import sys, threading
 from werkzeug.serving import run_simple
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-run_simple('127.0.0.1', int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)
+moto, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+def one_by_one(environ, start_response):
+    with turn:
+        return moto(environ, start_response)
+run_simple('127.0.0.1', int(sys.argv[1]), one_by_one, threaded=True)
 `
 
 export interface S3Process {
