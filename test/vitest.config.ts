@@ -33,6 +33,7 @@ export default defineConfig({
           // A busy machine is slow, not broken; what hangs still ends.
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          expect: { poll: { timeout: 20_000 } },
           retry,
         },
       },

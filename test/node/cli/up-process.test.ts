@@ -67,7 +67,7 @@ it('sends bodies through both ways, and gets on when a client leaves', async () 
   const again = await fetch(`${url}/echo`, { method: 'POST', body: 'x' })
   expect(await again.text()).toBe('x')
   expect(await stop()).toEqual([0, null])
-}, 20_000)
+}, 60_000)
 
 /** An application with a component that answers, and one that never ends when asked for `/loop`. */
 function writeSpinner(): string {
@@ -99,7 +99,7 @@ variables = { greeting = "Hello" }
 it('ends a guest that never gives its turn back, and goes on', async () => {
   const { url, stop, stderr } = await up('--from', writeSpinner(), '--timeout', '2')
   const stuck = fetch(`${url}/loop`)
-  await vi.waitFor(() => expect(stderr()).toContain('looping'), 10_000)
+  await vi.waitFor(() => expect(stderr()).toContain('looping'), 30_000)
   // This one comes while the thread is stuck: it waits for the next.
   const later = fetch(`${url}/hello/Ann`)
   expect((await stuck).status).toBe(500)
@@ -107,12 +107,12 @@ it('ends a guest that never gives its turn back, and goes on', async () => {
   expect((await later).status).toBe(200)
   expect(stderr()).toContain('busy for more than 2000 ms')
   expect(await stop()).toEqual([0, null])
-}, 20_000)
+}, 60_000)
 
 it('ends on Ctrl-C while a guest is stuck', async () => {
   const { url, stop, stderr } = await up('--from', writeSpinner())
   const stuck = fetch(`${url}/loop`).catch(() => undefined)
-  await vi.waitFor(() => expect(stderr()).toContain('looping'), 10_000)
+  await vi.waitFor(() => expect(stderr()).toContain('looping'), 30_000)
   expect((await stop())[0]).toBe(0)
   await stuck
-}, 20_000)
+}, 60_000)
