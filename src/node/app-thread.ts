@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads'
 import type { WorkerLike } from '../run/worker/worker-handler.ts'
+import type { AppState } from './app-state.ts'
 
 /** A thread of Node's as the Worker that `createWorkerHandler` asks for. `script` is the built `app-worker` file. */
-export function startAppThread(script: URL): WorkerLike {
-  const worker = new Worker(script)
+export function startAppThread(script: URL, state: AppState): WorkerLike {
+  const worker = new Worker(script, { workerData: state })
   return {
     postMessage: (message) => worker.postMessage(message),
     addEventListener(type, listener) {

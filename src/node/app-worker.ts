@@ -1,10 +1,16 @@
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { runInWorker } from '../run/worker/run-in-worker.ts'
+import { type AppState, openAppState } from './app-state.ts'
 
 /** The thread that an application runs in: started by `startAppThread` alone. */
 const port = parentPort
 if (port === null) throw new Error('this file is started as a worker thread')
-runInWorker({
-  postMessage: (message) => port.postMessage(message),
-  addEventListener: (type, listener) => void port.on(type, (data: unknown) => listener({ data })),
-})
+// Messages wait until somebody listens.
+const state = await openAppState(workerData as AppState)
+runInWorker(
+  {
+    postMessage: (message) => port.postMessage(message),
+    addEventListener: (type, listener) => void port.on(type, (data: unknown) => listener({ data })),
+  },
+  state,
+)

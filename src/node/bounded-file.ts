@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, open, realpath, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SpindleError } from '../errors.ts'
@@ -70,6 +71,18 @@ export async function writeFileAtomic(
     await rename(temporary, target)
   } catch (error) {
     await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** The same at once, in a folder that is there, for guests that don't wait. */
+export function writeFileAtomicSync(path: string, bytes: Uint8Array, mode: number): void {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    writeFileSync(temporary, bytes, { flag: 'wx', mode })
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
     throw error
   }
 }

@@ -1,11 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { concat } from '../bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
 import type { KeyValueStore } from '../run/spin/key-value-store.ts'
-import { isMissing } from './bounded-file.ts'
+import { isMissing, writeFileAtomicSync } from './bounded-file.ts'
 
 /** Before the key in each file: its length in bytes. */
 const HEAD = 4
@@ -45,14 +45,7 @@ export function createFileKeyValue(folder: string): KeyValueStore {
       const name = encodeUtf8(key)
       const head = new Uint8Array(HEAD)
       new DataView(head.buffer).setUint32(0, name.length, true)
-      const temporary = join(folder, `.${randomBytes(8).toString('hex')}.partial`)
-      try {
-        writeFileSync(temporary, concat([head, name, value]), { flag: 'wx', mode: 0o600 })
-        renameSync(temporary, pathOf(key))
-      } catch (error) {
-        rmSync(temporary, { force: true })
-        throw error
-      }
+      writeFileAtomicSync(pathOf(key), concat([head, name, value]), 0o600)
     },
     delete: (key) => rmSync(pathOf(key), { force: true }),
     keys: () =>

@@ -1,13 +1,14 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createAppHandler } from '../../run/app-handler.ts'
-import { runAppOf } from '../../run/run-app.ts'
+import { type RunApp, runAppOf } from '../../run/run-app.ts'
 import { createWorkerHandler, type WorkerLike } from '../../run/worker/worker-handler.ts'
 import type { App } from '../../spin/app.ts'
 import { lockApp } from '../../spin/lock.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { FetchHandler } from '../../types.ts'
-import { listen } from '../listen.ts'
+import { type AppState, loadSqlJs, openAppState } from '../app-state.ts'
 import { startAppThread } from '../app-thread.ts'
+import { listen } from '../listen.ts'
 import type { AppPlace } from './app-source.ts'
 import { readVariables } from './app-variables.ts'
 import { type Address, addressOption } from './arguments.ts'
@@ -16,7 +17,7 @@ import { CommandError, type CliIo } from './io.ts'
 import { loadLocalApp } from './local-app.ts'
 import { type OpenFlags, openApp } from './open-app.ts'
 import { createOutput, type Output } from './output.ts'
-import { componentIds, describeRoutes, narrowApp } from './start-up.ts'
+import { componentIds, describeRoutes, describeState, narrowApp } from './start-up.ts'
 import { watchFolder } from './watch-folder.ts'
 
 /** Flags of `up` and `registry run`. */
@@ -27,6 +28,8 @@ export interface RunFlags extends OpenFlags {
   readonly componentId?: readonly string[]
   readonly quiet?: boolean
   readonly logDir?: string
+  /** Empty for none. */
+  readonly stateDir?: string
   /** Milliseconds. */
   readonly timeout?: number
 }
@@ -37,6 +40,8 @@ interface Running extends FetchHandler {
 }
 
 const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 3000 }
+/** Beside a local manifest. What comes from elsewhere has no place of its own. */
+const DEFAULT_STATE = '.spin'
 
 /** Runs an application until the user wants to stop. */
 export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promise<void> {
@@ -112,18 +117,34 @@ async function startApp(
     clientAddress,
     ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
   }
-  const lines = (url: string): string[] => describeRoutes(app, run, url)
+  const state = stateOf(run, place, flags, io)
+  const lines = (url: string): string[] => [
+    ...describeState(run, state, io.cwd),
+    ...describeRoutes(app, run, url),
+  ]
   const { worker: script } = io
   if (script !== undefined) {
-    const worker = (): WorkerLike => startAppThread(script)
+    // What is missing is said here: a thread could only end.
+    if (state.sqlite) await loadSqlJs()
+    const worker = (): WorkerLike => startAppThread(script, state)
     const handler = await createWorkerHandler(app, { ...options, worker })
     return { ...handler, lines }
   }
   const handler = await createAppHandler(app, {
     ...options,
+    ...(await openAppState(state)),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
   })
   return { ...handler, lines, close: () => Promise.resolve() }
+}
+
+function stateOf(run: RunApp, place: AppPlace, flags: RunFlags, io: CliIo): AppState {
+  const ofApp = place.kind === 'folder' ? join(place.place.directory, DEFAULT_STATE) : ''
+  const folder = flags.stateDir ?? ofApp
+  return {
+    folder: folder === '' ? undefined : resolve(io.cwd, folder),
+    sqlite: [...run.components.values()].some((one) => one.sqliteDatabases.length > 0),
+  }
 }
 
 function addressOf({ env }: CliIo): Address {
@@ -177,8 +198,11 @@ function createReloader(
   const change = (): void => void (work = work.then(reload))
   const failed = (error: Error): void =>
     output.warn(`changes are not seen, this folder can't be watched: ${error.message}`)
+  const own = [flags.stateDir, flags.logDir]
+    .filter((given) => given !== undefined && given !== '')
+    .map((given) => resolve(io.cwd, given as string))
   const watcher = [place.directory, ...outsideFolders(first, place.directory)].map((folder) =>
-    watchFolder(folder, change, failed),
+    watchFolder(folder, own, change, failed),
   )
   return {
     close: () => {

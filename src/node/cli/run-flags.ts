@@ -29,6 +29,10 @@ export function addRunOptions(command: Command): Command {
     .option('--timeout <seconds>', 'most time until a response begins (default: none)', seconds)
     .option('--quiet', "don't show what components print")
     .option('--log-dir <folder>', 'keep what components print in files')
+    .option(
+      '--state-dir <folder>',
+      'where key-value and SQLite data is kept; "" for memory (default: .spin beside a local manifest, else memory)',
+    )
     .option('-k, --insecure', 'talk to the registry over plain http')
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)

@@ -23,14 +23,22 @@ async function up(...args: string[]) {
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const ended = once(child, 'close')
-  const [text] = (await Promise.race([
-    once(child.stdout, 'data'),
+  const listening = new Promise<string>((resolve) => {
+    let text = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      const found = /^Serving (http:\S+)\n/m.exec(text)
+      if (found !== null) resolve(found[1] ?? '')
+    })
+  })
+  const url = await Promise.race([
+    listening,
     ended.then(() => {
       throw new Error(stderr)
     }),
-  ])) as [Buffer]
+  ])
   return {
-    url: /http:\/\/\S+/.exec(text.toString())?.[0] ?? '',
+    url,
     stderr: () => stderr,
     stop: () => {
       child.kill('SIGINT')
@@ -95,6 +103,39 @@ variables = { greeting = "Hello" }
   )
   return app
 }
+
+it('keeps what components store in its thread from one start to the next', async () => {
+  const app = join(folder, 'counters')
+  mkdirSync(app, { recursive: true })
+  for (const name of ['proxy', 'sqlite'])
+    copyFileSync(join(root, `test/guests/${name}.wasm`), join(app, `${name}.wasm`))
+  writeFileSync(
+    join(app, 'spin.toml'),
+    `spin_manifest_version = 2
+[application]
+name = "counters"
+[[trigger.http]]
+route = "/kv/..."
+component = "keys"
+[[trigger.http]]
+route = "/default"
+component = "rows"
+[component.keys]
+source = "proxy.wasm"
+key_value_stores = ["default"]
+[component.rows]
+source = "sqlite.wasm"
+sqlite_databases = ["default"]
+`,
+  )
+  for (const count of [1, 2]) {
+    const { url, stop, stderr } = await up('--from', app)
+    expect(await (await fetch(`${url}/kv/default`)).text()).toBe(`count ${count}\n`)
+    expect(await (await fetch(`${url}/default`)).text()).toContain(`,n,${count}|`)
+    expect(await stop()).toEqual([0, null])
+    expect(stderr()).toBe('')
+  }
+}, 20_000)
 
 it('ends a guest that never gives its turn back, and goes on', async () => {
   const { url, stop, stderr } = await up('--from', writeSpinner(), '--timeout', '2')

@@ -4,47 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
-import { createSession, type Run, type Session } from './session.ts'
+import { start, textOf } from './running.ts'
+import { createSession } from './session.ts'
 
 const hello = fileURLToPath(new URL('../../../examples/hello', import.meta.url))
 const REF = 'localhost:5000/team/hello:1'
-
-interface Up {
-  readonly url: string
-  readonly lines: () => string
-  stop(): Promise<Run>
-}
-
-/** Starts an application on a free port, and gives its address once it listens. */
-async function start(session: Session, ...args: string[]): Promise<Up> {
-  const stop = new AbortController()
-  let text = ''
-  let listening: (url: string) => void
-  const url = new Promise<string>((resolve) => (listening = resolve))
-  const how = {
-    signal: stop.signal,
-    onStdout: (chunk: string) => {
-      text += chunk
-      const found = /(http:\/\/127\.0\.0\.1:\d+)/.exec(text)
-      if (found !== null) listening(found[1] ?? '')
-    },
-  }
-  const run = session.runWith(how, ...args, '--listen', '127.0.0.1:0')
-  const ended = run.then((result): never => {
-    throw new Error(`it ended with ${result.code}: ${result.stderr}`)
-  })
-  return {
-    url: await Promise.race([url, ended]),
-    lines: () => text,
-    stop: () => {
-      ended.catch(() => {})
-      stop.abort()
-      return run
-    },
-  }
-}
-
-const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
 
 describe('up', () => {
   it("runs a folder's application, says Spin's lines, and ends with 0", async () => {

@@ -1,0 +1,24 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { watchFolder } from '../../../src/node/cli/watch-folder.ts'
+import { createMachine } from '../machine.ts'
+
+it('does not see what is in its own folders, and sees the rest', async () => {
+  const { home, path } = createMachine()
+  mkdirSync(path('state/kept'), { recursive: true })
+  const watch = (own: readonly string[]): ReturnType<typeof vi.fn> => {
+    const onChange = vi.fn<() => void>()
+    const watcher = watchFolder(home, own, onChange, (error) => {
+      throw error
+    })
+    onTestFinished(() => watcher.close())
+    return onChange
+  }
+  const some = watch([path('state')])
+  const all = watch([])
+  writeFileSync(path('state/kept/value'), 'x')
+  await vi.waitFor(() => expect(all).toHaveBeenCalled(), 10_000)
+  expect(some).not.toHaveBeenCalled()
+  writeFileSync(path('statement'), 'x')
+  await vi.waitFor(() => expect(some).toHaveBeenCalled(), 10_000)
+}, 20_000)
