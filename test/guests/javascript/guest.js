@@ -25,7 +25,7 @@ const routes = {
   '/snapshot': () => new Response(String(squares.at(-1))),
   '/variable': (_, url) => new Response(get(url.searchParams.get('name'))),
   '/wait': async () => {
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, 100))
     return new Response('waited')
   },
   '/out': async (_, url) => {
