@@ -1,5 +1,5 @@
 // npm run bench: transfers, memory, digests and components, each beside its peers in the same run. What it prints
-// is Markdown, as it stands in the README. Some four minutes on a machine that does nothing else.
+// is Markdown, as it stands in the README. Some eight minutes on a machine that does nothing else.
 // `-- --quick`: a tenth of it, to see that it runs; its figures mean nothing.
 // `-- --rounds 3`, `-- --only transfers,stream,bindle,digest,components`, `-- --sides spindle,oras`.
 import { execFileSync } from 'node:child_process'
@@ -285,8 +285,8 @@ try {
     leftOut.push(...missing)
   }
   if (only.includes('components')) {
-    console.log('\nA small component, from bytes to the first answer and per request, ms, median.')
-    const options = { rounds: quick ? 1 : 5, requests: quick ? 20 : 500 }
+    console.log('\nA component, from its bytes to the first answer and per request, ms, median.')
+    const options = { rounds: quick ? 1 : 5, requests: quick ? 10 : 200 }
     const { rows, missing } = await measureComponents(options)
     console.log(formatTable(['', 'spindle', 'jco', 'spindle : jco'], rows))
     leftOut.push(...missing)

@@ -1,81 +1,81 @@
-// One component in Node, in a process of its own: from bytes to the first answer, then one fresh
-// instance for each request. `spindle` through its whole handler, `jco` through what it generates.
+// One component behind a port, in a process of its own: from its bytes to the first answer, then one
+// fresh instance for each request. `spindle` through its handler, `jco` through what it generates and
+// the server of its preview2-shim.
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
+import { benchApp, spinForJco } from './bench-app.mjs'
 
-const [name, path, count] = process.argv.slice(2)
-const wasm = new Uint8Array(readFileSync(path))
-const ask = name === 'jco' ? await prepareJco() : await prepareSpindle()
+const [name, guest, path, count] = process.argv.slice(2)
+const wasm = new Uint8Array(readFileSync(guest))
+const start = name === 'jco' ? await prepareJco() : await prepareSpindle()
+// The client's own first request is not counted on either side.
+await fetch(await warmUp())
 
 // What loads the engine and the tool itself is not counted on either side.
 const started = performance.now()
-const answer = await ask.start()
-const first = await answer()
+const url = (await start()) + path
+const first = await ask(url)
 const cold = performance.now() - started
-if (!first.startsWith('method 0')) throw new Error(`${name} answered ${first}`)
 const samples = []
 for (let i = 0; i < Number(count); i++) {
   const before = performance.now()
-  await answer()
+  if ((await ask(url)) !== first) throw new Error(`${name} does not answer the same again`)
   samples.push(performance.now() - before)
 }
-console.log(JSON.stringify({ cold, each: samples.toSorted((a, b) => a - b)[samples.length >> 1] }))
+const each = samples.toSorted((a, b) => a - b)[samples.length >> 1]
+console.log(JSON.stringify({ cold, each, first }))
+process.exit()
+
+async function ask(url) {
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(`${name} answers ${response.status}`)
+  return response.text()
+}
+
+async function warmUp() {
+  const { createServer } = await import('node:http')
+  const server = createServer((_, response) => response.end()).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  return `http://127.0.0.1:${server.address().port}`
+}
 
 async function prepareSpindle() {
-  const { createAppHandler } = await import('../../dist/run.js')
-  const digest = `sha256:${'0'.repeat(64)}`
-  const app = {
-    descriptor: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 2 },
-    locked: {
-      spin_lock_version: 0,
-      metadata: { name: 'bench' },
-      triggers: [
-        { id: 't', trigger_type: 'http', trigger_config: { route: '/...', component: 'guest' } },
-      ],
-      components: [{ id: 'guest', source: { content_type: 'application/wasm', digest } }],
-    },
-    component: async () => wasm,
-    files: async () => new Map(),
-  }
-  return {
-    async start() {
-      const { fetch } = await createAppHandler(app)
-      return async () => (await fetch(new Request('http://127.0.0.1/p'))).text()
-    },
-  }
+  const [{ createAppHandler }, { listen }] = await Promise.all([
+    import('../../dist/run.js'),
+    import('../../dist/node.js'),
+  ])
+  return async () => (await listen(await createAppHandler(benchApp(wasm)))).url
 }
 
 async function prepareJco() {
-  const { $init, generate } = await import('@bytecodealliance/jco-transpile/component')
+  const [{ $init, generate }, { HTTPServer }, { WASIShim }] = await Promise.all([
+    import('@bytecodealliance/jco-transpile/component'),
+    import('@bytecodealliance/preview2-shim/http'),
+    import('@bytecodealliance/preview2-shim/instantiation'),
+  ])
   await $init
-  return {
-    async start() {
-      const { files } = generate(wasm, {
-        name: 'c',
-        instantiation: { tag: 'async' },
-        noTypescript: true,
-        noNodejsCompat: true,
-        base64Cutoff: 0,
-      })
-      const source = new TextDecoder().decode(files.find(([file]) => file.endsWith('.js'))[1])
-      const { instantiate } = await import(`data:text/javascript,${encodeURIComponent(source)}`)
-      const cores = new Map()
-      for (const [file, bytes] of files)
-        if (file.endsWith('.wasm')) cores.set(file, await WebAssembly.compile(bytes))
-      // What its user would write around it, so that both answer a Request with a Response.
-      return async () => {
-        const request = new Request('http://127.0.0.1/p')
-        const { pathname, search } = new URL(request.url)
-        const instance = await instantiate((file) => cores.get(file), {})
-        const { status, headers, body } = instance['fermyon:spin/inbound-http'].handleRequest({
-          method: request.method.toLowerCase(),
-          uri: pathname + search,
-          headers: [...request.headers],
-          params: [],
-          body: new Uint8Array(await request.arrayBuffer()),
-        })
-        return new Response(body, { status, headers }).text()
-      }
-    },
+  const imports = {
+    ...new WASIShim({ sandbox: { preopens: {}, env: {}, args: [] } }).getImportObject(),
+    ...spinForJco,
+  }
+  return async () => {
+    const { files } = generate(wasm, {
+      name: 'c',
+      instantiation: { tag: 'sync' },
+      noTypescript: true,
+      noNodejsCompat: true,
+      base64Cutoff: 0,
+    })
+    const source = new TextDecoder().decode(files.find(([file]) => file.endsWith('.js'))[1])
+    const { instantiate } = await import(`data:text/javascript,${encodeURIComponent(source)}`)
+    const cores = new Map()
+    for (const [file, bytes] of files)
+      if (file.endsWith('.wasm')) cores.set(file, await WebAssembly.compile(bytes))
+    const server = new HTTPServer({
+      handle: (request, response) =>
+        instantiate((file) => cores.get(file), imports).incomingHandler.handle(request, response),
+    })
+    server.listen(0, '127.0.0.1')
+    return `http://127.0.0.1:${server.address().port}`
   }
 }
