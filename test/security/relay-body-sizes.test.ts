@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { hasFixedLength } from '../../src/serve/relay/body.ts'
 import type { FetchLike } from '../../src/types.ts'
 import { always, DIGEST, relayBefore } from '../serve/relay/relay.ts'
 
@@ -6,9 +7,16 @@ const writable = () => true
 const PUT = '/registry.example/v2/a/blobs/uploads/1'
 const BLOB = `/registry.example/v2/a/blobs/${DIGEST}`
 const swallow: FetchLike = async (request) => {
-  await request.arrayBuffer()
+  await readOut(request)
   return new Response(null, { status: 201 })
 }
+/** By hand: of a body that breaks, workerd's own `arrayBuffer` says so twice, once to nobody. */
+async function readOut({ body }: Request | Response): Promise<void> {
+  const reader = body!.getReader()
+  while (!(await reader.read()).done);
+}
+// Of the Workers' own stream of a fixed length, which breaks too, even a reader says so to nobody.
+const LENGTHS = [{}, ...(hasFixedLength ? [] : [{ 'content-length': '5000' }])]
 function endless(onCancel: () => void = () => {}): ReadableStream<Uint8Array> {
   return new ReadableStream(
     { pull: (controller) => controller.enqueue(new Uint8Array(1000)), cancel: onCancel },
@@ -36,7 +44,7 @@ describe('a relay', () => {
   })
 
   it('stops an answer that is too large, or longer than it said', async () => {
-    for (const headers of [{}, { 'content-length': '5000' }]) {
+    for (const headers of LENGTHS) {
       let cancelled = false
       const { ask } = relayBefore(
         async () =>
@@ -47,7 +55,7 @@ describe('a relay', () => {
         { limits: { bodyBytes: 10_000 } },
       )
       const response = await ask(BLOB)
-      await expect(response.arrayBuffer()).rejects.toThrow()
+      await expect(readOut(response)).rejects.toThrow()
       expect(cancelled).toBe(true)
     }
     const { ask } = relayBefore(always(200, { 'content-length': '10001' }, 'x'), {
@@ -85,7 +93,7 @@ describe('a relay', () => {
     const up = relayBefore(swallow, { writable, limits })
     expect((await up.ask(PUT, streamed(still()))).status).toBe(400)
     const down = relayBefore(async () => new Response(still()), { limits })
-    await expect((await down.ask(BLOB)).arrayBuffer()).rejects.toThrow()
+    await expect(readOut(await down.ask(BLOB))).rejects.toThrow()
     const silent = relayBefore(
       (request) =>
         new Promise((_, reject) =>

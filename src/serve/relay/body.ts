@@ -62,9 +62,25 @@ export function passBody(
   )
   if (length === undefined || FixedLengthStream === undefined) return stream
   const { readable, writable } = new FixedLengthStream(length)
-  // When it breaks the reader learns it, and there is nobody else to tell.
-  stream.pipeTo(writable).catch(() => {})
+  void feed(stream, writable)
   return readable
+}
+
+/** As `pipeTo`, which in workerd reports to nobody what its reader learns anyway. */
+async function feed(
+  stream: ReadableStream<Uint8Array>,
+  writable: WritableStream<Uint8Array>,
+): Promise<void> {
+  const reader = stream.getReader()
+  const writer = writable.getWriter()
+  writer.closed.catch(() => {})
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      await writer.write(next.value)
+    await writer.close()
+  } catch (error) {
+    await Promise.allSettled([reader.cancel(error), writer.abort(error)])
+  }
 }
 
 function wrong(why: string): SpindleError {
