@@ -56,6 +56,23 @@ export type CreateHasher = (algorithm: DigestAlgorithm) => Hasher
 /** Injected in place of the global `fetch`; also how tests, relays and proxies plug in. */
 export type FetchLike = (request: Request) => Promise<Response>
 
+/**
+ * A `fetch` that also takes a request in its parts: to make a `Request` of them costs as much as to
+ * send a small one (measured in Node).
+ */
+export interface DirectFetch extends FetchLike {
+  readonly direct: (url: URL, init: DirectInit) => Promise<Response>
+}
+
+/** What a request is made of, with nothing left to defaults. A `Request` is one. */
+export interface DirectInit {
+  readonly method: string
+  readonly headers: Request['headers']
+  readonly body?: BodySource | null
+  readonly signal: AbortSignal
+  readonly redirect: 'follow' | 'manual' | 'error'
+}
+
 /** What Workers, Bun.serve, hono, msw and a Service Worker all accept. `fetch` needs no `this`. */
 export interface FetchHandler {
   /** Rejects only for an abort or a bug: what goes wrong is a response. */

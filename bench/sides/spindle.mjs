@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import process from 'node:process'
 import { copy, createMemoryStore, createRepository } from '../../dist/index.js'
-import { createNodeHasher, openLayoutDirectory } from '../../dist/node.js'
+import { createNodeFetch, createNodeHasher, openLayoutDirectory } from '../../dist/node.js'
 import { block } from '../content.mjs'
 import { say } from '../process.mjs'
 
@@ -10,12 +10,14 @@ import { say } from '../process.mjs'
 const [action, reference, layout] = process.argv.slice(2)
 const before = process.resourceUsage().maxRSS * 1024
 let requests = 0
+const { direct } = createNodeFetch()
+const count = (url, init) => {
+  requests++
+  return direct(url, init)
+}
 const options = {
   createHasher: createNodeHasher,
-  fetch(request) {
-    requests++
-    return fetch(request)
-  },
+  fetch: Object.assign((request) => count(new URL(request.url), request), { direct: count }),
 }
 
 /** A layer of one mebibyte after the other: re-openable, and never held. */

@@ -9,7 +9,10 @@ const PIECE_BYTES = 64 * 1024
 
 /** A body as `fetch` takes it here. */
 export interface OpenBody {
-  readonly init: RequestInit & { duplex?: 'half' }
+  readonly init: {
+    readonly body: Uint8Array<ArrayBuffer> | Blob | ReadableStream<Uint8Array>
+    readonly duplex?: 'half'
+  }
   /** In bytes; `undefined` when nobody knows. */
   readonly size: number | undefined
   /** What the source failed with: the true cause when the request fails. */
@@ -29,7 +32,7 @@ export async function openBody(
 ): Promise<OpenBody> {
   const size = sizeOf(source) ?? options.size
   const whole = (body: Uint8Array | Blob): OpenBody => ({
-    init: { body: body as Blob | Uint8Array<ArrayBuffer> },
+    init: { body: body as Uint8Array<ArrayBuffer> | Blob },
     size,
     failure: () => undefined,
   })

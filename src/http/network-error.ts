@@ -26,10 +26,10 @@ export function networkError(
     )
   }
   const code = codeOf(cause)
-  if (code === 'UND_ERR_HEADERS_OVERFLOW')
+  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW')
     return new SpindleError(
       'ERR_RESPONSE',
-      `${method} ${redactUrl(url)} was answered with more headers than are read; in Node, raise the limit with --max-http-header-size=65536`,
+      `${method} ${redactUrl(url)} was answered with more headers than are read; in Node, raise the limit with --max-http-header-size=65536, or createNodeFetch's "maxHeaderSize"`,
       { cause },
     )
   return new SpindleError(

@@ -37,7 +37,7 @@ export async function followRedirects(
     const response = await send(hop)
     const location = response.headers.get('location')
     const rewrites = response.status < 304
-    if (!REDIRECTS.has(response.status) || location === null) return { response, url: hop.url }
+    if (!isRedirect(response) || location === null) return { response, url: hop.url }
     // Only 307 and 308 say that a body is to be sent again.
     if (rewrites && hop.method !== 'GET' && hop.method !== 'HEAD') return { response, url: hop.url }
     const to = resolveRedirect(location, hop.url)
@@ -50,6 +50,10 @@ export async function followRedirects(
       for (const name of ['authorization', 'cookie', 'proxy-authorization']) headers.delete(name)
     hop = { method: hop.method, url: to, headers }
   }
+}
+
+export function isRedirect({ status, headers }: Response): boolean {
+  return REDIRECTS.has(status) && headers.has('location')
 }
 
 function resolveRedirect(location: string, from: URL): URL {

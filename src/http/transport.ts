@@ -2,6 +2,7 @@ import { ResponseError, SpindleError } from '../errors.ts'
 import type {
   AuthScope,
   BodySource,
+  DirectFetch,
   Transport,
   TransportOptions,
   TransportRequest,
@@ -25,7 +26,7 @@ const SLOWEST_UPLOAD = 32
 /** 401s answered for one request: no scheme, then too small a scope, then an expired token. */
 const MAX_CHALLENGES = 3
 /** Up to this many bytes a body may be kept to follow a redirect with it; larger ones go straight. */
-const DIRECT_BYTES = 8 * 1024 * 1024
+const REPLAYED_BYTES = 8 * 1024 * 1024
 
 /**
  * Makes what all requests to registries and Bindle servers go through: retries, redirects,
@@ -52,6 +53,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)
   const insecureHosts = new Set(insecure.map((host) => new URL(`http://${host}`).host))
   const fetchOnce = options.fetch ?? ((request: Request) => fetch(request))
+  const { direct } = fetchOnce as Partial<DirectFetch>
   const retry = createRetry(options.retry)
   /** Failures that were tried again as often as they may be: no caller begins over. */
   const exhausted = new WeakSet<object>()
@@ -98,7 +100,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       timeout === false
         ? undefined
         : setTimeout(onLate, timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD)
-    const direct = mustGoDirectly(opened, platform)
+    const straight = direct === undefined && mustGoStraight(opened, platform)
     const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
     try {
       const init = {
@@ -106,9 +108,9 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
         method,
         headers,
         signal: both,
-        ...(direct && { window: null }),
+        ...(straight && { window: null }),
         // What can't be looked at must not be followed with a secret in the body.
-        redirect: direct
+        redirect: straight
           ? 'error'
           : !platform.guarded
             ? 'manual'
@@ -116,7 +118,8 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
               ? 'error'
               : 'follow',
       } as const
-      const response = await raceAbort(fetchOnce(new Request(url, init)), both)
+      const answer = direct?.(url, init) ?? fetchOnce(new Request(url, init))
+      const response = await raceAbort(answer, both)
       warn(response, url)
       // A server answers a body that broke with a complaint; what broke it is the news.
       const broken = opened?.failure()
@@ -231,12 +234,12 @@ function open(
  * Node's `fetch` keeps all that it has sent of a stream, in case of a redirect: a layer of 1 GiB
  * took 1 GiB of memory (measured). It doesn't when no redirect may come and there is no window.
  */
-function mustGoDirectly(body: OpenBody | undefined, platform: Platform): boolean {
+function mustGoStraight(body: OpenBody | undefined, platform: Platform): boolean {
   return (
     !platform.guarded &&
     platform.FixedLengthStream === undefined &&
     body?.init.duplex !== undefined &&
-    (body.size === undefined || body.size > DIRECT_BYTES)
+    (body.size === undefined || body.size > REPLAYED_BYTES)
   )
 }
 

@@ -2,6 +2,7 @@
 export { readDirectory, type ReadDirectoryOptions } from './directory.ts'
 export { createDockerKeychain, createPodmanKeychain } from './docker-keychain.ts'
 export type { EnvironmentOptions } from './environment.ts'
+export { createNodeFetch, type NodeFetchOptions } from './fetch.ts'
 export { createFileKeyValue } from './file-key-value.ts'
 export { createFileSqlite, type SqlJsFile } from './file-sqlite.ts'
 export { createFileStorage, type FileStorageOptions } from './file-storage.ts'

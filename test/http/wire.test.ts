@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
+import type { DirectInit } from '../../src/types.ts'
 
 describe('a redirected upload', () => {
   for (const status of [307, 308])
@@ -17,6 +18,25 @@ describe('a redirected upload', () => {
       expect((await fetch({ method: 'PUT', url: 'https://r.test/here', body })).status).toBe(201)
       expect(bodies).toEqual(['/here all of it', '/there all of it'])
     })
+})
+
+describe('a fetch that takes requests in parts', () => {
+  it('is given them, and no Request', async () => {
+    const given: unknown[] = []
+    const parts = {
+      async direct(url: URL, { method, headers, body, redirect }: DirectInit) {
+        given.push([method, url.href, headers.get('x-a'), body, redirect])
+        return new Response('all of it')
+      },
+    }
+    const refuses = (): Promise<Response> => Promise.reject(new Error('a Request was made'))
+    const { fetch } = createTransport({ fetch: Object.assign(refuses, parts), retry: false })
+    const body = Uint8Array.of(1, 2, 3)
+    const headers = { 'x-a': 'b' }
+    const answer = await fetch({ method: 'PUT', url: 'https://r.test/here', headers, body })
+    expect(await answer.text()).toBe('all of it')
+    expect(given).toEqual([['PUT', 'https://r.test/here', 'b', body, 'manual']])
+  })
 })
 
 describe('an answer with too many headers', () => {

@@ -1,5 +1,6 @@
 import process from 'node:process'
 import { readEnvironment } from '../environment.ts'
+import { createNodeFetch } from '../fetch.ts'
 import { Interrupted } from './io.ts'
 import { runCli } from './program.ts'
 
@@ -27,6 +28,7 @@ export async function runProcess(args: readonly string[]): Promise<void> {
     stderr: process.stderr,
     cwd: process.cwd(),
     signal: stop.signal,
+    fetch: createNodeFetch(),
     worker: new URL('./app-worker.js', import.meta.url),
   })
 }

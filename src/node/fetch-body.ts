@@ -1,0 +1,86 @@
+import type { ClientRequest } from 'node:http'
+import { concat, openStream, sizeOf } from '../bytes/stream.ts'
+import type { BodySource, DirectInit } from '../types.ts'
+import type { Exchange } from './fetch-answer.ts'
+
+/** Streams up to this size are read before they are sent: their length is known then, and they can be sent again. */
+const WHOLE_BYTES = 256 * 1024
+
+/** A request's body: in hand, or as it comes, with the size that was announced, if it was. */
+export type OutgoingBody =
+  | { readonly bytes: Uint8Array; readonly size: number }
+  | {
+      readonly begun: readonly Uint8Array[]
+      readonly rest: ReadableStreamDefaultReader<Uint8Array>
+      readonly size: number | undefined
+    }
+
+export async function takeBody(
+  body: BodySource,
+  headers: DirectInit['headers'],
+): Promise<OutgoingBody> {
+  const announced = headers.get('content-length')
+  const size = announced === null ? undefined : Number(announced)
+  if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0))
+    throw new TypeError(`the content-length ${announced} is no number of bytes`)
+  const whole = (bytes: Uint8Array): OutgoingBody => {
+    if (size !== undefined && size !== bytes.length) throw mismatch(size, bytes.length)
+    return { bytes, size: bytes.length }
+  }
+  if (body instanceof Uint8Array) return whole(body)
+  const rest = openStream(body).getReader()
+  const begun: Uint8Array[] = []
+  let length = 0
+  while (length <= WHOLE_BYTES && (size === undefined || size <= WHOLE_BYTES)) {
+    const { done, value } = await rest.read()
+    if (done) return whole(begun.length === 1 ? begun[0]! : concat(begun, length))
+    begun.push(value)
+    length += value.length
+  }
+  return { begun, rest, size: size ?? sizeOf(body) }
+}
+
+/** Sends a stream as fast as it is taken. What breaks it breaks the request. */
+export async function upload(
+  sent: ClientRequest,
+  { begun, rest, size }: Extract<OutgoingBody, { rest: unknown }>,
+  exchange: Exchange,
+): Promise<void> {
+  let length = 0
+  let wake = (): void => {}
+  sent.on('drain', () => wake())
+  sent.once('close', () => {
+    void rest.cancel().catch(() => {})
+    wake()
+  })
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    length += bytes.length
+    // More would be read as the next request of this connection.
+    if (size !== undefined && length > size) throw mismatch(size, `more than ${size}`)
+    if (sent.write(bytes) || sent.destroyed) return
+    await new Promise<void>((resolve) => (wake = resolve))
+  }
+  try {
+    for (const bytes of begun) await send(bytes)
+    for (;;) {
+      exchange.isOurTurn = true
+      const { done, value } = await rest.read()
+      exchange.isOurTurn = false
+      if (sent.destroyed) return
+      if (done) break
+      await send(value)
+    }
+    if (size !== undefined && length < size) throw mismatch(size, length)
+    sent.end()
+  } catch (error) {
+    exchange.failure = error as Error
+    sent.destroy(exchange.failure)
+  }
+}
+
+function mismatch(size: number, actual: number | string): Error {
+  return Object.assign(
+    new Error(`a body of ${size} bytes was announced, but ${actual} are to be sent`),
+    { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' },
+  )
+}
