@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { streamFrom } from '../bytes/generate.ts'
 import { chunksOf, openStream } from '../bytes/stream.ts'
 import { createLayoutStore, type LayoutFiles } from '../store/layout.ts'
-import type { Content, ReferrerStore, Store } from '../types.ts'
+import type { ReferrerStore, Store } from '../types.ts'
 import { retryWithFolder } from './folders.ts'
+import { createSmallFiles, SMALL_BYTES } from './small-files.ts'
 import { writeChunks } from './write-chunks.ts'
 
 const CHUNK = 256 * 1024
@@ -27,20 +28,23 @@ export function openLayoutDirectory(directory: string): Store & ReferrerStore {
 }
 
 function folderFiles(root: string): LayoutFiles {
+  const small = createSmallFiles()
   return {
     async read(path) {
       const file = join(root, path)
-      const found = await statOf(file)
-      return found === undefined
-        ? undefined
-        : { size: found, stream: () => streamFrom(chunksOfFile(file)) }
+      const found = await small.read(file)
+      return typeof found === 'number'
+        ? { size: found, stream: () => streamFrom(chunksOfFile(file)) }
+        : found
     },
-    has: async (path) => (await statOf(join(root, path))) !== undefined,
+    has: (path) => small.has(join(root, path)),
     async write(path, body, options) {
       const target = join(root, path)
       const temporary = join(dirname(target), `.${randomUUID()}`)
+      // Its folder is there for all blobs but the first.
+      if (body instanceof Uint8Array && body.length <= SMALL_BYTES)
+        return retryWithFolder(temporary, () => small.write(temporary, target, body))
       try {
-        // Its folder is there for all blobs but the first.
         const file = await retryWithFolder(temporary, () => open(temporary, 'wx'))
         try {
           await writeChunks(file, chunksOf(openStream(body), options?.signal))
@@ -53,20 +57,6 @@ function folderFiles(root: string): LayoutFiles {
         throw error
       }
     },
-  }
-}
-
-async function statOf(path: string): Promise<Content['size'] | undefined> {
-  try {
-    const found = await stat(path)
-    return found.isFile() ? found.size : undefined
-  } catch (error) {
-    if (
-      (error as { code?: unknown }).code === 'ENOENT' ||
-      (error as { code?: unknown }).code === 'ENOTDIR'
-    )
-      return undefined
-    throw error
   }
 }
 
