@@ -69,8 +69,10 @@ export interface DirectInit {
   readonly method: string
   readonly headers: Request['headers']
   readonly body?: BodySource | null
-  readonly signal: AbortSignal
+  readonly signal?: AbortSignal | undefined
   readonly redirect: 'follow' | 'manual' | 'error'
+  /** When an answer's headers must have come, and what to reject with when they have not. */
+  readonly deadline?: { readonly milliseconds: number; readonly error: () => Error } | undefined
 }
 
 /** What Workers, Bun.serve, hono, msw and a Service Worker all accept. `fetch` needs no `this`. */
@@ -238,6 +240,10 @@ export interface ReferrerStore {
 export interface ContentStore {
   /** Content in hand, to be sent as it is; `undefined` when it would have to be fetched. */
   content(target: Descriptor): Uint8Array | Content | undefined
+}
+export interface WholeStore {
+  /** All bytes of small content, checked: to read it as a stream costs more than the bytes (measured). */
+  whole(target: Descriptor, options?: OperationOptions): Promise<Uint8Array>
 }
 export interface KnownBlobsStore {
   /** What the manifest now at a tag points at, so must be there; empty when there is none. */

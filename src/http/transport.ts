@@ -9,6 +9,7 @@ import type {
 } from '../types.ts'
 import { createAuth } from './auth.ts'
 import { isReplayable, type OpenBody, openBody } from './body.ts'
+import { fetchInTime } from './fetch-in-time.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { networkError } from './network-error.ts'
 import { detectPlatform, type Platform } from './platform.ts'
@@ -17,7 +18,6 @@ import { followRedirects, type Hop } from './redirect.ts'
 import { redactUrl } from './redact.ts'
 import { responseError } from './response-error.ts'
 import { type Again, createRetry, isTransient } from './retry.ts'
-import { raceAbort } from './wait.ts'
 import { createWarner } from './warning.ts'
 
 const DEFAULT_TIMEOUT = 30_000
@@ -87,27 +87,25 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     const length = Number(headers.get('content-length') ?? NaN)
     const opened = body === undefined ? undefined : await open(body, length, request, platform)
     if (opened?.size !== undefined) headers.set('content-length', String(opened.size))
-    const stop = new AbortController()
-    let late: SpindleError | undefined
-    const onLate = (): void => {
-      late = new SpindleError(
-        'ERR_TIMEOUT',
-        `${method} ${redactUrl(url)} was not answered in time; raise "timeout" if the server is slow`,
-      )
-      stop.abort(late)
-    }
-    const timer =
+    const deadline =
       timeout === false
         ? undefined
-        : setTimeout(onLate, timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD)
+        : {
+            milliseconds: timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD,
+            error: () =>
+              new SpindleError(
+                'ERR_TIMEOUT',
+                `${method} ${redactUrl(url)} was not answered in time; raise "timeout" if the server is slow`,
+              ),
+          }
     const straight = direct === undefined && mustGoStraight(opened, platform)
-    const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
     try {
       const init = {
         ...opened?.init,
         method,
         headers,
-        signal: both,
+        signal,
+        deadline,
         ...(straight && { window: null }),
         // What can't be looked at must not be followed with a secret in the body.
         redirect: straight
@@ -118,8 +116,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
               ? 'error'
               : 'follow',
       } as const
-      const answer = direct?.(url, init) ?? fetchOnce(new Request(url, init))
-      const response = await raceAbort(answer, both)
+      const response = await (direct?.(url, init) ?? fetchInTime(fetchOnce, url, init))
       warn(response, url)
       // A server answers a body that broke with a complaint; what broke it is the news.
       const broken = opened?.failure()
@@ -128,13 +125,10 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       return response
     } catch (error) {
       signal?.throwIfAborted()
-      if (late !== undefined && error === late) throw late
       // A body that broke is the cause, not the request that it broke.
       const failure = opened?.failure()
       if (failure !== undefined) throw failure.error
       throw error instanceof SpindleError ? error : networkError(method, url, platform, error)
-    } finally {
-      clearTimeout(timer)
     }
   }
 

@@ -17,7 +17,7 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304])
 export function answerOf(
   message: IncomingMessage,
   method: string,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   exchange: Exchange,
 ): Response {
   const { rawHeaders, statusCode: status = 0, statusMessage: statusText = '' } = message
@@ -42,7 +42,7 @@ export function answerOf(
 function bodyOf(
   message: IncomingMessage,
   size: number,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   exchange: Exchange,
 ): ReadableStream<Uint8Array> {
   let ended = false
@@ -53,7 +53,7 @@ function bodyOf(
           if (ended) return
           ended = true
           if (error === undefined) controller.close()
-          else if (signal.aborted) controller.error(signal.reason)
+          else if (signal?.aborted === true) controller.error(signal.reason)
           else controller.error(new TypeError('terminated', { cause: exchange.failure ?? error }))
         }
         message.on('data', (chunk: Buffer) => {
@@ -63,9 +63,9 @@ function bodyOf(
           exchange.isOurTurn = true
           message.pause()
         })
-        message.once('end', () => end())
-        message.once('error', end)
-        message.once('close', () => end(new Error('the connection was closed')))
+        message.on('end', () => end())
+        message.on('error', end)
+        message.on('close', () => end(new Error('the connection was closed')))
       },
       pull() {
         if (!message.isPaused()) return

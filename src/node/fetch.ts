@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { request as sendPlain } from 'node:http'
 import { request as sendTls } from 'node:https'
 import { followRedirects, isRedirect } from '../http/redirect.ts'
@@ -65,8 +66,8 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
     body: OutgoingBody | undefined,
   ): Promise<Response> =>
     new Promise((resolve, reject) => {
-      const { method, signal } = init
-      signal.throwIfAborted()
+      const { method, signal, deadline } = init
+      signal?.throwIfAborted()
       const isTls = url.protocol === 'https:'
       const sent = (isTls ? sendTls : sendPlain)({
         agent: isTls ? agents.tls : agents.plain,
@@ -82,20 +83,34 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
       const state: Exchange = { isOurTurn: false }
       // Also for what comes after the answer's headers: its body tells that then.
       sent.on('error', (error) => {
-        reject(signal.aborted ? signal.reason : new TypeError('fetch failed', { cause: error }))
+        reject(
+          signal?.aborted === true
+            ? signal.reason
+            : new TypeError('fetch failed', { cause: error }),
+        )
       })
-      const onAbort = (): void => void sent.destroy(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-      // Held by this: a `Request` that nobody holds any more stops to hear the signal it was made with.
-      sent.once('close', () => init.signal.removeEventListener('abort', onAbort))
+      const timer =
+        deadline &&
+        setTimeout(() => {
+          reject(deadline.error())
+          sent.destroy()
+        }, deadline.milliseconds)
+      const onAbort = (): void => void sent.destroy(signal?.reason)
+      if (signal !== undefined) hear(signal, onAbort)
+      sent.on('close', () => {
+        clearTimeout(timer)
+        // Held by this: a `Request` that nobody holds any more stops to hear the signal it was made with.
+        init.signal?.removeEventListener('abort', onAbort)
+      })
       sent.on('timeout', () => {
         if (state.isOurTurn) return void sent.socket?.setTimeout(idleTimeout || 0)
         state.failure = Object.assign(new Error('nothing came in time'), { code: 'ETIMEDOUT' })
         sent.destroy(state.failure)
       })
-      sent.once('response', (message) => {
+      sent.on('response', (message) => {
+        clearTimeout(timer)
         // Refused before all of it was sent: the rest is not wanted.
-        message.once('end', () => void (sent.writableEnded || sent.destroy()))
+        message.on('end', () => void (sent.writableEnded || sent.destroy()))
         try {
           resolve(answerOf(message, method, signal, state))
         } catch (error) {
@@ -132,6 +147,15 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
 
   const fetch = (request: Request): Promise<Response> => direct(new URL(request.url), request)
   return Object.assign(fetch, { direct })
+}
+
+const heard = new WeakSet<AbortSignal>()
+
+/** Many requests may hang on one signal; Node takes more than ten listeners for a mistake. */
+function hear(signal: AbortSignal, onAbort: () => void): void {
+  if (!heard.has(signal)) setMaxListeners(0, signal)
+  heard.add(signal)
+  signal.addEventListener('abort', onAbort, { once: true })
 }
 
 function outgoing(headers: Headers, body: OutgoingBody | undefined): Record<string, string> {

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { streamFrom } from '../bytes/generate.ts'
 import { chunksOf, openStream } from '../bytes/stream.ts'
 import { createLayoutStore, type LayoutFiles } from '../store/layout.ts'
-import type { ReferrerStore, Store } from '../types.ts'
+import type { ReferrerStore, Store, WholeStore } from '../types.ts'
 import { retryWithFolder } from './folders.ts'
 import { createSmallFiles, SMALL_BYTES } from './small-files.ts'
 import { writeChunks } from './write-chunks.ts'
@@ -23,7 +23,7 @@ const CHUNK = 256 * 1024
  * ```
  * @see OCI Image Spec 1.1, Image Layout
  */
-export function openLayoutDirectory(directory: string): Store & ReferrerStore {
+export function openLayoutDirectory(directory: string): Store & WholeStore & ReferrerStore {
   return createLayoutStore(folderFiles(resolve(directory)))
 }
 

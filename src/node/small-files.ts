@@ -105,8 +105,9 @@ const inThreads: SmallFiles = {
 
 function sizeNow(path: string): number | undefined {
   try {
-    const found = statSync(path)
-    return found.isFile() ? found.size : undefined
+    // Told, not thrown: errors are dear, and most files that are asked for are not there yet.
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found?.isFile() === true ? found.size : undefined
   } catch (error) {
     return absent(error)
   }

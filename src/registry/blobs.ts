@@ -1,5 +1,5 @@
 import { SpindleError } from '../errors.ts'
-import { verifyStream } from '../bytes/stream.ts'
+import { concat, readVerified, verifyStream } from '../bytes/stream.ts'
 import { streamFrom } from '../bytes/generate.ts'
 import type { Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
@@ -38,6 +38,20 @@ export async function fetchBlob(
   const first = await openAt(context, target, options, 0, undefined)
   const stream = streamFrom(resuming(context, target, options, first))
   return verifyStream(stream, target, options.createHasher ?? context.createHasher)
+}
+
+/** A small blob's bytes, as `fetchBlob` gets them. */
+export async function readBlob(
+  context: RepositoryContext,
+  target: Descriptor,
+  options: OperationOptions,
+): Promise<Uint8Array> {
+  const first = await openAt(context, target, options, 0, undefined)
+  const chunks: Uint8Array[] = []
+  for await (const chunk of resuming(context, target, options, first)) chunks.push(chunk)
+  // Mostly all has come at once.
+  const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks)
+  return readVerified(bytes, target, options.signal, options.createHasher)
 }
 
 async function openAt(

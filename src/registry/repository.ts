@@ -8,6 +8,7 @@ import type {
   Reference,
   ReferrerStore,
   Store,
+  WholeStore,
 } from '../types.ts'
 import { createContext, type RepositoryContext, type RepositoryOptions } from './context.ts'
 import { deleteManifest, getManifest } from './manifests.ts'
@@ -20,7 +21,8 @@ import { createWriter } from './writer.ts'
 export type { RepositoryOptions } from './context.ts'
 
 /** A repository of a registry, as a store. */
-export interface Repository extends Store, ReferrerStore, MountStore, KnownBlobsStore, PacedStore {
+export interface Repository
+  extends Store, WholeStore, ReferrerStore, MountStore, KnownBlobsStore, PacedStore {
   readonly reference: Reference
   /** All tags, in code unit order. */
   tags(options?: OperationOptions): AsyncIterable<string>

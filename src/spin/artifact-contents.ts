@@ -6,7 +6,8 @@ import { gunzip } from '../bytes/gzip.ts'
 import { chunksOf, readVerified, streamOf } from '../bytes/stream.ts'
 import { readTar } from '../bytes/untar.ts'
 import { SpindleError } from '../errors.ts'
-import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
+import { readContent } from '../store/whole.ts'
+import type { Descriptor, Digest, OperationOptions, ReadStore, WholeStore } from '../types.ts'
 import type { ContentRef } from './locked-app.ts'
 import { ARCHIVE_LAYER_TYPE } from './media-types.ts'
 
@@ -82,7 +83,7 @@ export function createArtifactContents(
 }
 
 async function fetchLayers(
-  store: ReadStore,
+  store: ReadStore & Partial<WholeStore>,
   layers: readonly Descriptor[],
   found: Map<Digest, Uint8Array>,
   options: CollectOptions,
@@ -100,12 +101,7 @@ async function fetchLayers(
       onProgress?.({ type: 'blob', descriptor, status: 'active', loaded: 0 })
       found.set(
         descriptor.digest,
-        await readVerified(
-          await store.fetch(descriptor, { createHasher: options.createHasher, signal }),
-          descriptor,
-          signal,
-          options.createHasher,
-        ),
+        await readContent(store, descriptor, { createHasher: options.createHasher, signal }),
       )
       onProgress?.({ type: 'blob', descriptor, status: 'done', loaded: descriptor.size })
     },

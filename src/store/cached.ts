@@ -1,6 +1,15 @@
 import { COLLECT_BYTES } from '../bytes/digest.ts'
-import { readVerified, streamOf, verifyStream } from '../bytes/stream.ts'
-import type { OperationOptions, PacedStore, ReadStore, ReferrerStore, Store } from '../types.ts'
+import { streamOf, verifyStream } from '../bytes/stream.ts'
+import type {
+  Descriptor,
+  OperationOptions,
+  PacedStore,
+  ReadStore,
+  ReferrerStore,
+  Store,
+  WholeStore,
+} from '../types.ts'
+import { readContent } from './whole.ts'
 
 /**
  * A store that is read through a cache: content is looked for there first, and kept there after.
@@ -9,9 +18,22 @@ import type { OperationOptions, PacedStore, ReadStore, ReferrerStore, Store } fr
  * fetched anew. Content too large to hold is streamed past the cache.
  */
 export function withCache(
-  origin: ReadStore & Partial<ReferrerStore & PacedStore>,
+  origin: ReadStore & Partial<ReferrerStore & PacedStore & WholeStore>,
   cache: Store,
-): ReadStore & Partial<ReferrerStore & PacedStore> {
+): ReadStore & WholeStore & Partial<ReferrerStore & PacedStore> {
+  const whole = async (target: Descriptor, options: OperationOptions = {}): Promise<Uint8Array> => {
+    if (await cache.has(target, options)) {
+      try {
+        return await readContent(cache, target, options)
+      } catch (error) {
+        options.signal?.throwIfAborted()
+        // Damaged or gone since: the origin has it still.
+      }
+    }
+    const bytes = await readContent(origin, target, options)
+    await cache.push(target, bytes, options)
+    return bytes
+  }
   return {
     ...(origin.concurrency !== undefined && { concurrency: origin.concurrency }),
     // Whoever verifies later finds signatures where they are.
@@ -21,29 +43,10 @@ export function withCache(
     resolve: (ref, options) => origin.resolve(ref, options),
     has: async (target, options) =>
       (await cache.has(target, options)) || origin.has(target, options),
-    async fetch(target, options: OperationOptions = {}) {
-      const { signal, createHasher } = options
-      if (target.size > COLLECT_BYTES) {
-        return verifyStream(await origin.fetch(target, options), target, createHasher)
-      }
-      if (await cache.has(target, options)) {
-        try {
-          return streamOf(
-            await readVerified(await cache.fetch(target, options), target, signal, createHasher),
-          )
-        } catch (error) {
-          signal?.throwIfAborted()
-          // Damaged or gone since: the origin has it still.
-        }
-      }
-      const bytes = await readVerified(
-        await origin.fetch(target, options),
-        target,
-        signal,
-        createHasher,
-      )
-      await cache.push(target, bytes, options)
-      return streamOf(bytes)
-    },
+    whole,
+    fetch: async (target, options) =>
+      target.size > COLLECT_BYTES
+        ? verifyStream(await origin.fetch(target, options), target, options?.createHasher)
+        : streamOf(await whole(target, options)),
   }
 }

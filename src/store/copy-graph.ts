@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { forEachBounded } from '../bytes/concurrency.ts'
-import { readVerified, verifyStream } from '../bytes/stream.ts'
+import { verifyStream } from '../bytes/stream.ts'
 import type {
   Content,
   ContentStore,
@@ -12,18 +12,17 @@ import type {
   PacedStore,
   ReadStore,
   Store,
+  WholeStore,
 } from '../types.ts'
 import { paceOf } from './pace.ts'
 import { type Graph, type ManifestNode, readGraph } from './graph.ts'
+import { HELD_BYTES, readContent } from './whole.ts'
 
 /**
  * From this size on, asking costs less than sending again. Below it a registry answers a HEAD
  * about as slowly as it takes the blob: HEADs made up half of the time of a first push (measured).
  */
 const WORTH_ASKING_BYTES = 256 * 1024
-
-/** Fetched content up to this size is held, so that it can be sent again after a failure. */
-const HELD_BYTES = 1024 * 1024
 
 export interface CopyGraphOptions extends OperationOptions {
   /** Blobs in flight at once. Default 8, or what `paceOf` says of both sides. */
@@ -43,7 +42,7 @@ export interface CopyGraphOptions extends OperationOptions {
  * name for what isn't whole, and a second run skips what has arrived.
  */
 export async function copyGraph(
-  from: ReadStore & Partial<ContentStore & PacedStore>,
+  from: ReadStore & Partial<ContentStore & PacedStore & WholeStore>,
   to: Store & Partial<MountStore & KnownBlobsStore & PacedStore>,
   root: Descriptor,
   options: CopyGraphOptions = {},
@@ -62,7 +61,7 @@ export async function copyGraph(
 }
 
 async function copyOne(
-  from: ReadStore & Partial<ContentStore & PacedStore>,
+  from: ReadStore & Partial<ContentStore & PacedStore & WholeStore>,
   to: Store & Partial<MountStore & KnownBlobsStore & PacedStore>,
   root: Descriptor,
   options: CopyGraphOptions,
@@ -100,7 +99,7 @@ function largestFirst(graph: Graph): Descriptor[] {
 }
 
 function createBlobCopier(
-  from: ReadStore & Partial<ContentStore>,
+  from: ReadStore & Partial<ContentStore & WholeStore>,
   to: Store & Partial<MountStore & KnownBlobsStore>,
   known: ReadonlySet<Digest>,
   options: CopyGraphOptions,
@@ -149,26 +148,17 @@ function createBlobCopier(
 }
 
 async function pushBlob(
-  from: ReadStore & Partial<ContentStore>,
+  from: ReadStore & Partial<ContentStore & WholeStore>,
   to: Store & Partial<KnownBlobsStore>,
   descriptor: Descriptor,
   options: OperationOptions,
 ): Promise<void> {
   const inHand = from.content?.(descriptor)
   if (inHand !== undefined) return to.push(descriptor, inHand, options)
+  // Held, so that it can be sent again after a failure; a store at hand checks it itself.
+  if (descriptor.size <= HELD_BYTES && (from.whole !== undefined || !isLocal(to)))
+    return to.push(descriptor, await readContent(from, descriptor, options), options)
   if (isLocal(to)) return pushOnce(from, to, descriptor, options)
-  if (descriptor.size <= HELD_BYTES) {
-    return to.push(
-      descriptor,
-      await readVerified(
-        await from.fetch(descriptor, options),
-        descriptor,
-        options.signal,
-        options.createHasher,
-      ),
-      options,
-    )
-  }
   const source = fetchedContent(from, descriptor, options)
   try {
     await to.push(descriptor, source, options)

@@ -21,6 +21,7 @@ import type {
   OperationOptions,
   ReferrerStore,
   Store,
+  WholeStore,
 } from '../types.ts'
 
 /** Where a layout keeps its few kinds of files: three methods, so that a folder, a tar or a bucket fits. */
@@ -63,7 +64,7 @@ interface Entry {
  * `ERR_DIGEST_MISMATCH`, and `ERR_UNSUPPORTED` for a layout of another version.
  * @see OCI Image Spec 1.1, Image Layout
  */
-export function createLayoutStore(files: LayoutFiles): Store & ReferrerStore {
+export function createLayoutStore(files: LayoutFiles): Store & WholeStore & ReferrerStore {
   const manifests = new Map<Digest, Manifest>()
   let last: Promise<unknown> = Promise.resolve()
 
@@ -130,6 +131,11 @@ export function createLayoutStore(files: LayoutFiles): Store & ReferrerStore {
       const body = await files.read(pathOf(target.digest))
       if (body === undefined) throw missing(target.digest)
       return verifyStream(openStream(body), target, options.createHasher)
+    },
+    async whole(target, { signal, createHasher } = {}) {
+      const body = await files.read(pathOf(target.digest))
+      if (body === undefined) throw missing(target.digest)
+      return readVerified(body, target, signal, createHasher)
     },
     has: (target) => files.has(pathOf(target.digest)),
     async resolve(ref) {

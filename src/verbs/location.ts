@@ -15,11 +15,12 @@ import type {
   RemoteOptions,
   Source,
   Store,
+  WholeStore,
 } from '../types.ts'
 
 /** A source with its store opened; `ref` is what to resolve there. */
 export interface OpenSource {
-  readonly store: ReadStore & Partial<ReferrerStore & ContentStore & PacedStore>
+  readonly store: ReadStore & Partial<ReferrerStore & ContentStore & PacedStore & WholeStore>
   readonly ref: string
   readonly reference?: Reference
 }

@@ -51,6 +51,7 @@ async function textOf(message: IncomingMessage): Promise<string> {
 
 const fetch = createNodeFetch()
 const hangs: RequestListener = () => {}
+const plain = { method: 'GET', headers: new Headers(), redirect: 'manual' } as const
 const codeOf = (code: string): object => ({ name: 'TypeError', cause: { code } })
 
 /** Pieces that are made as they are taken. */
@@ -383,6 +384,24 @@ describe('a connection', () => {
     await expect((await impatient(new Request(`${url}/body`))).text()).rejects.toMatchObject(
       codeOf('ETIMEDOUT'),
     )
+  })
+
+  it('without an answer by its deadline is closed; a body may take longer', async () => {
+    let closed = false
+    const { url } = await serve(({ url: path, socket }, response) => {
+      if (path === '/never') return void socket.once('close', () => (closed = true))
+      response.flushHeaders()
+      setTimeout(() => response.end('slowly'), 100)
+    })
+    const late = new Error('too late')
+    const init = { ...plain, deadline: { milliseconds: 50, error: () => late } }
+    await expect(fetch.direct(new URL('/never', url), init)).rejects.toBe(late)
+    await until(() => closed)
+    expect(await (await fetch.direct(new URL('/slow', url), init)).text()).toBe('slowly')
+    const transport = createTransport({ fetch, retry: false, timeout: 20 })
+    await expect(transport.fetch({ url: `${url}/never` })).rejects.toMatchObject({
+      code: 'ERR_TIMEOUT',
+    })
   })
 
   for (const [what, said] of [

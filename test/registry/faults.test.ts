@@ -147,6 +147,27 @@ describe('a pull', () => {
     ])
   })
 
+  it('of a small blob as a whole is mended as well, and checked', async () => {
+    const registry = createRegistryHandler()
+    const blob = await blobOf(bytes)
+    const other = await blobOf(bytes.subarray(1))
+    const good = openFlaky(registry, () => undefined).repository
+    for (const { descriptor, bytes: content } of [blob, other]) await good.push(descriptor, content)
+    expect(await good.whole(blob.descriptor)).toEqual(bytes)
+    const cut = openFlaky(registry, (_, count) => (count < 2 ? 'truncate' : undefined))
+    expect(await cut.repository.whole(blob.descriptor)).toEqual(bytes)
+    const lies = (fetch: (request: Request) => Promise<Response>): Repository =>
+      createRepository('registry.test/t/a', { fetch, retry: { delay: () => 1 } })
+    const damaged = openFlaky(registry, () => 'corrupt').repository
+    const longer = lies(async () => new Response(new Uint8Array([...bytes, 0])))
+    for (const repository of [damaged, longer])
+      await expect(repository.whole(blob.descriptor)).rejects.toMatchObject({
+        code: 'ERR_DIGEST_MISMATCH',
+      })
+    const always = openFlaky(registry, () => 'truncate', { retry: false }).repository
+    await expect(always.whole(blob.descriptor)).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+  })
+
   it('begins again where ranges are not known', async () => {
     const registry = createRegistryHandler()
     const blob = await blobOf(bytes)

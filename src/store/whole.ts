@@ -1,0 +1,16 @@
+import { readVerified } from '../bytes/stream.ts'
+import type { Descriptor, OperationOptions, ReadStore, WholeStore } from '../types.ts'
+
+/** Content up to this size is held: 8 in flight are 8 MiB. */
+export const HELD_BYTES: number = 1024 * 1024
+
+/** All bytes of content, checked, in as few steps as the store takes. */
+export async function readContent(
+  store: ReadStore & Partial<WholeStore>,
+  target: Descriptor,
+  options: OperationOptions,
+): Promise<Uint8Array> {
+  if (store.whole !== undefined && target.size <= HELD_BYTES) return store.whole(target, options)
+  const { signal, createHasher } = options
+  return readVerified(await store.fetch(target, options), target, signal, createHasher)
+}
