@@ -16,6 +16,23 @@ export interface GuestResource {
   readonly representation: unknown
 }
 
+/** What became of those that the host was given to own. Borrowed ones are not among them. */
+const owned = new WeakMap<object, 'held' | 'gone'>()
+
+function assertHeld(type: ResourceType, value: unknown): void {
+  if (type.owner !== undefined && owned.get(value as object) === 'gone')
+    throw new TypeError(`a host uses a ${type.name} that it has given away or dropped`)
+}
+
+/** Ends the host's ownership of a guest's resource. */
+function giveAway(type: ResourceType, value: unknown): void {
+  if (type.owner === undefined) return
+  assertHeld(type, value)
+  if (!owned.has(value as object))
+    throw new TypeError(`a host gives a ${type.name} away that it has only borrowed`)
+  owned.set(value as object, 'gone')
+}
+
 export function isHandle(entry: Entry): entry is Handle {
   return entry.kind === 'handle'
 }
@@ -88,9 +105,15 @@ export function own(type: ResourceType): CodecBody {
     ({ instance }, index) => {
       if (handleAt(instance, index, type).scope !== undefined)
         trap(`handle ${index} (${type.name}) is borrowed and can't be given away`)
-      return toHost(type, takeHandle(instance, index, type).representation)
+      const value = toHost(type, takeHandle(instance, index, type).representation)
+      if (type.owner !== undefined) owned.set(value as object, 'held')
+      return value
     },
-    ({ instance }, value) => addOwned(instance, type, fromHost(type, value)),
+    ({ instance }, value) => {
+      const representation = fromHost(type, value)
+      giveAway(type, value)
+      return addOwned(instance, type, representation)
+    },
   )
 }
 
@@ -106,6 +129,7 @@ export function borrow(type: ResourceType): CodecBody {
     },
     ({ instance, scope }, value) => {
       const representation = fromHost(type, value)
+      assertHeld(type, value)
       // The component that defines a resource gets its own representation, not a handle.
       if (type.owner === instance) return representation as number
       scope.borrows++
@@ -135,5 +159,6 @@ export function destroy(type: ResourceType, representation: unknown, from?: unkn
 
 /** Ends a resource that a component gave to the host as `own`. */
 export function dropResource(resource: GuestResource): unknown {
+  giveAway(resource.type, resource)
   return destroy(resource.type, resource.representation)
 }
