@@ -253,4 +253,41 @@ describe.skipIf(executablePath === undefined)('the playground', { timeout: 240_0
       expect(await lookAtLayout(page), name).toEqual({ small: [], overflow: 0 })
     }
   })
+
+  it('keeps the chosen tab in sight, however narrow it gets', async () => {
+    await openProbe()
+    await tab('Network').click()
+    await page.setViewportSize({ width: 320, height: 700 })
+    const hidden = () =>
+      page.evaluate(() => {
+        const chosen = document.querySelector('[role="tab"][aria-selected="true"]') as HTMLElement
+        const [tab, list] = [chosen, chosen.parentElement as HTMLElement].map((element) =>
+          element.getBoundingClientRect(),
+        ) as [DOMRect, DOMRect]
+        return Math.round(Math.max(list.left - tab.left, tab.right - list.right, 0))
+      })
+    await expect.poll(hidden, { timeout: PATIENCE }).toBe(0)
+  })
+
+  it('says that it waits, and stops when it is told to', async () => {
+    let asked = (): void => undefined
+    const isAsked = new Promise<void>((resolve) => (asked = resolve))
+    const host = await pages.serve({
+      fetch: (request) => {
+        asked()
+        return new Promise((_, reject) =>
+          request.signal.addEventListener('abort', () => reject(request.signal.reason)),
+        )
+      },
+    })
+    page = await pages.open(`/playground/?ref=${host}/team/probe:1`)
+    await isAsked
+    await expectState(page, 'opening', 'playground-opening')
+    expect(await focusedId(page)).toBe('cancel')
+    await page.keyboard.press('Escape')
+    await page.locator('body[data-state="empty"]').waitFor()
+    expect(await focusedId(page)).toBe('reference')
+    await page.getByRole('button', { name: 'Try a sample app' }).click()
+    await expectText(shown(), 'It runs.')
+  })
 })

@@ -288,6 +288,9 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     await page.keyboard.press('Escape')
     await expectState(page, 'cancelled')
     expect(await focused()).toBe('failure-title')
+    const rows = await page.locator('#blobs').innerText()
+    expect(rows).toContain('not sent')
+    expect(rows).not.toMatch(/sending|waiting/)
     await expect(resolve(`${host}/team/greeter:2`)).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
     cut()
     mode = 'up'

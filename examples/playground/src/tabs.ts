@@ -13,8 +13,18 @@ export function createTabs(list: HTMLElement): Tabs {
       tab.tabIndex = tab === shown ? 0 : -1
       panelOf(tab).hidden = tab !== shown
     }
-    shown.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+    keepInSight()
   }
+  // The list alone: the page stays where it is.
+  const keepInSight = (): void => {
+    const shown = tabs.find((tab) => tab.getAttribute('aria-selected') === 'true')
+    if (shown === undefined) return
+    const [around, tab] = [list.getBoundingClientRect(), shown.getBoundingClientRect()]
+    if (tab.left < around.left) list.scrollLeft -= around.left - tab.left
+    else if (tab.right > around.right) list.scrollLeft += tab.right - around.right
+  }
+  // Also when it was chosen before the list was shown, and when less of it fits.
+  new ResizeObserver(keepInSight).observe(list)
   list.addEventListener('click', ({ target }) => {
     const tab = (target as Element).closest<HTMLButtonElement>('[role="tab"]')
     if (tab !== null) show(tab)

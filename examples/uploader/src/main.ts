@@ -75,13 +75,11 @@ async function start(): Promise<void> {
       onNames: progress.setNames,
       onSigning: () => progress.setText('Signing …'),
     })
-    progress.setText(describe(progress.count()))
-    progress.flush()
+    progress.stop(describe(progress.count()))
     enterState('done', showResult(result, destination, progress.count()))
     find('result-title').focus()
   } catch (error) {
-    progress.setText(describe(progress.count()))
-    progress.flush()
+    progress.stop(describe(progress.count()))
     if (own.signal.aborted) enterState('cancelled', showCancelled(progress.count()))
     else enterState('failed', showFailure(error, destination))
     find('failure-title').focus()

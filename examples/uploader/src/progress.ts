@@ -25,8 +25,8 @@ export interface Progress {
   readonly update: (event: TransferEvent) => void
   readonly setNames: (names: ReadonlyMap<string, string>) => void
   readonly setText: (text: string) => void
-  /** Draws now what the next frame would. */
-  readonly flush: () => void
+  /** It is over: says of what was not sent that it was not, now and whatever comes late. */
+  readonly stop: (text: string) => void
   /** Blobs that are on the other side, and how many of them need not be sent. */
   readonly count: () => { readonly there: number; readonly skipped: number; readonly all: number }
 }
@@ -39,6 +39,7 @@ export function createProgress(): Progress {
   let plan = { blobs: 0, bytes: 0 }
   let text: string | undefined = 'Looking at what is there already'
   let frame: number | undefined
+  let isStopped = false
   find('blobs').replaceChildren()
 
   const draw = (): void => {
@@ -83,7 +84,8 @@ export function createProgress(): Progress {
         ),
       )
     }
-    row.status.textContent = WORDS[status]
+    const isLeft = isStopped && (status === 'waiting' || status === 'active')
+    row.status.textContent = isLeft ? 'not sent' : WORDS[status]
     row.status.className = status === 'exists' || status === 'mounted' ? 'status won' : 'status'
   }
 
@@ -97,6 +99,7 @@ export function createProgress(): Progress {
   schedule()
   return {
     update(event) {
+      if (isStopped) return
       if (event.type === 'plan') plan = event
       if (event.type === 'blob') blobs.set(event.descriptor.digest, event)
       text = undefined
@@ -109,7 +112,11 @@ export function createProgress(): Progress {
       text = given
       schedule()
     },
-    flush: draw,
+    stop(given) {
+      isStopped = true
+      text = given
+      draw()
+    },
     count,
   }
 }
