@@ -100,6 +100,7 @@ try {
     export wasi:http/handler@0.3.0;`
   await newer('async', compile('async', BARE), service)
   await newer('stackful', compile('stackful', `${BARE} -DSTACKFUL`, here('async.c')), service)
+  await encode('services', compile('services', BARE), readFileSync(here('services.wit'), 'utf8'))
   await encode('types', compile('types', BARE), readFileSync(here('types.wit'), 'utf8'))
   write('legacy', compile('legacy', BARE))
   write('wagi', compile('wagi', WASI))
