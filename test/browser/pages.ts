@@ -33,6 +33,8 @@ export interface Pages {
   openBeside(page: Page, path: string): Promise<Page>
   /** Puts a server behind a port until the test ends. @returns Its host. */
   serve(handler: FetchHandler): Promise<string>
+  /** Nobody answers at the pages' addresses any more. */
+  stopServing(): Promise<void>
   /** What is behind the relay. */
   relayTo(handler: FetchHandler): void
   /** Uncaught errors and breaches of the pages' own policy. */
@@ -69,6 +71,9 @@ export async function startPages(): Promise<Pages> {
     executablePath: executablePath as string,
     args: CHROMIUM_FLAGS,
   })
+  const stopServing = async (): Promise<void> => {
+    await Promise.all([served.page.close(), served.preview.close()])
+  }
   const problems: string[] = []
   const asked = new Set<string>()
   const watch = (page: Page): Page => {
@@ -106,6 +111,7 @@ export async function startPages(): Promise<Pages> {
       servers.push(server)
       return new URL(server.url).host
     },
+    stopServing,
     relayTo(handler) {
       behind = handler
     },
@@ -118,7 +124,7 @@ export async function startPages(): Promise<Pages> {
     },
     async close() {
       await browser.close()
-      await Promise.all([served.page.close(), served.preview.close()])
+      await stopServing()
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -132,6 +132,24 @@ describe.skipIf(executablePath === undefined)(
       await expectState(page, 'running', 'playground-kept')
     })
 
+    it('opens and runs again when its own server is down', async () => {
+      const own = await startPages()
+      try {
+        page = await own.open('/playground/?sample')
+        await expectText(shown(), 'It runs.')
+        await page.locator('body[data-prepared]').waitFor()
+        await own.stopServing()
+        await expect(fetch(`http://127.0.0.1:${new URL(own.origin).port}`)).rejects.toThrow()
+        await page.reload()
+        await expectText(shown(), 'It runs.')
+        await go('/hello/you')
+        await expectText(shown(), 'Hello, you!')
+      } finally {
+        await own.reset()
+        await own.close()
+      }
+    })
+
     it('does not run what was changed where it is kept', async () => {
       const { registry, digest } = await registryWithProbe(pages.origin)
       const host = await pages.serve(registry)
