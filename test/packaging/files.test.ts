@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { installPackage, manifest, notBuilt, specifierOf, subpaths } from './installed.ts'
+import { installPackage, manifest, notBuilt, root, specifierOf, subpaths } from './installed.ts'
 
 describe.skipIf(notBuilt !== undefined)('the tarball', () => {
   const installed = installPackage(['msw'])
@@ -47,6 +47,33 @@ describe.skipIf(notBuilt !== undefined)('the tarball', () => {
     }
     expect(Object.keys(names).filter((specifier) => names[specifier]?.length === 0)).toEqual([])
     expect(doubled).toEqual([])
+  })
+
+  it('names what an application with SQLite needs beside it', () => {
+    const folder = join(installed.directory, 'with-sqlite')
+    mkdirSync(folder)
+    copyFileSync(join(root, 'test/guests/sqlite.wasm'), join(folder, 'sqlite.wasm'))
+    writeFileSync(
+      join(folder, 'spin.toml'),
+      `spin_manifest_version = 2
+[application]
+name = "rows"
+[[trigger.http]]
+route = "/..."
+component = "rows"
+[component.rows]
+source = "sqlite.wasm"
+sqlite_databases = ["default"]
+`,
+    )
+    const bin = join(installed.directory, 'node_modules', manifest.name, 'dist/cli.js')
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [bin, 'up', '-f', folder, '--listen', '127.0.0.1:0'],
+      { encoding: 'utf8', timeout: 20_000 },
+    )
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toMatch(/^error\[ERR_UNSUPPORTED\]: .*npm install sql\.js/)
   })
 
   it('has bins that say how to use them', () => {

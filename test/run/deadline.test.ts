@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createDeadline } from '../../src/run/http/deadline.ts'
+
+describe('the time that a response has to begin', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it('ends with an abort that has a code and says how long it was', () => {
+    const { signal } = createDeadline(new AbortController().signal, 50)
+    vi.advanceTimersByTime(49)
+    expect(signal.aborted).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(signal.reason).toMatchObject({
+      code: 'ERR_TIMEOUT',
+      message: 'no response within 50 ms',
+    })
+  })
+
+  it('is over once the response has begun, however long its body takes', () => {
+    const { signal, met } = createDeadline(new AbortController().signal, 50)
+    met()
+    vi.advanceTimersByTime(1000)
+    expect([signal.aborted, vi.getTimerCount()]).toEqual([false, 0])
+  })
+
+  it('leaves the client its say until the guest has returned', () => {
+    const client = new AbortController()
+    const { signal, met } = createDeadline(client.signal, 50)
+    met()
+    client.abort('left')
+    expect(signal.reason).toBe('left')
+  })
+
+  it('hears nothing of a client that leaves after that', () => {
+    const client = new AbortController()
+    const { signal, met, end } = createDeadline(client.signal, 50)
+    met()
+    end()
+    client.abort('left')
+    expect(signal.aborted).toBe(false)
+  })
+
+  it('has passed for a client that left before', () => {
+    const { signal } = createDeadline(AbortSignal.abort('left'), 50)
+    expect(signal.reason).toBe('left')
+  })
+
+  it("is the request's own signal where there is none", () => {
+    const { signal } = new AbortController()
+    const deadline = createDeadline(signal, undefined)
+    deadline.met()
+    deadline.end()
+    expect(deadline.signal).toBe(signal)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
