@@ -1,10 +1,10 @@
 import { SpindleError } from '../errors.ts'
 import { parseBase64Url } from '../bytes/base64.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
-import { readBounded } from '../bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 import { redactText } from '../http/redact.ts'
 import { wait } from '../http/wait.ts'
+import { readWhole } from '../http/whole.ts'
 import type { Transport } from '../types.ts'
 import { readAnswer } from './answer.ts'
 import type { BindleClient } from './client.ts'
@@ -176,7 +176,7 @@ async function askTokens(
     ...(signal === undefined ? {} : { signal }),
   })
   const value = parseJson(
-    await readBounded(response.body ?? new Uint8Array(), TOKEN_BYTES, 'the token answer', signal),
+    await readWhole(response, TOKEN_BYTES, 'the token answer', signal),
     'the token answer',
   )
   if (!isJsonObject(value))
