@@ -24,8 +24,9 @@ export const RELAY_PREFIX = '/relay'
  * @param {string} parts.folder Is emptied, and built into.
  * @param {readonly string[]} parts.relayed Registries that the relay goes to.
  * @param {(origins: readonly string[]) => Handler} parts.createRelay Is told the pages' origins.
+ * @param {string} [parts.trustedRoot] Path of a trusted root: see `playground/build.mjs`.
  */
-export async function servePages({ listen, folder, relayed, createRelay }) {
+export async function servePages({ listen, folder, relayed, createRelay, trustedRoot }) {
   const missing = { fetch: async () => new Response('not ready', { status: 503 }) }
   // Built once the ports are known, for they stand in the pages.
   let pages = missing
@@ -45,11 +46,11 @@ export async function servePages({ listen, folder, relayed, createRelay }) {
     ...both,
     playground: 'playground/',
   })
-  const playground = await buildPlayground(join(folder, 'playground'), {
-    ...both,
-    uploader: '../',
-    preview: previewOrigins,
-  })
+  const playground = await buildPlayground(
+    join(folder, 'playground'),
+    { ...both, uploader: '../', preview: previewOrigins },
+    trustedRoot,
+  )
   const handlers = {
     relay: createRelay(origins),
     uploader: createPageHandler(uploader.folder),

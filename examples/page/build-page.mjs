@@ -15,6 +15,7 @@ const here = fileURLToPath(new URL('.', import.meta.url))
  * @property {string} [uploader] Where the uploader is.
  * @property {readonly string[]} [preview] Origins of applications' pages, as `https://*.play.example`
  *   for a page at `https://play.example`: the first whose name is the page's counts.
+ * @property {string} [trusted-root] Where the page finds the trusted root of a Sigstore of its own.
  */
 
 /** Scripts and the rest of them: what is imported only when it is needed becomes a file of its own. */

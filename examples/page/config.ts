@@ -9,6 +9,8 @@ export interface PageConfig {
   readonly uploader: string | undefined
   /** Origins of the applications' own pages, `*` standing for a name of each; none for the uploader. */
   readonly preview: readonly string[]
+  /** Where the keys and certificates are by which identities are proven; absent: Sigstore's own. */
+  readonly trustedRoot: string | undefined
 }
 
 export function readConfig(): PageConfig {
@@ -20,5 +22,6 @@ export function readConfig(): PageConfig {
     playground: read('playground'),
     uploader: read('uploader'),
     preview: read('preview')?.split(' ') ?? [],
+    trustedRoot: read('trusted-root'),
   }
 }

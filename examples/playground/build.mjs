@@ -11,12 +11,14 @@ import { build } from 'esbuild'
 import { buildPage, emptyFolder, SCRIPTS } from '../page/build-page.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
+const TRUSTED_ROOT = 'trusted-root.json'
 
 /**
  * @param {string} folder Is emptied first.
  * @param {import('../page/build-page.mjs').PageOptions} options
+ * @param {string} [trustedRoot] Path of a trusted root in JSON, for identities of another Sigstore.
  */
-export async function buildPlayground(folder, options) {
+export async function buildPlayground(folder, options, trustedRoot) {
   const source = join(here, 'src')
   const page = join(folder, 'page')
   const preview = join(folder, 'preview')
@@ -38,12 +40,13 @@ export async function buildPlayground(folder, options) {
     main: join(source, 'main.ts'),
     'guest-worker': join(source, 'guest-worker.ts'),
   }
+  if (trustedRoot !== undefined) copyFileSync(trustedRoot, join(page, TRUSTED_ROOT))
   const built = await buildPage({
     source,
     folder: page,
     style: 'playground.css',
     scripts,
-    options,
+    options: { ...options, ...(trustedRoot !== undefined && { 'trusted-root': TRUSTED_ROOT }) },
   })
   const files = readdirSync(page)
   const hash = createHash('sha256')
@@ -67,20 +70,23 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
       preview: { type: 'string' },
       relay: { type: 'string' },
       relayed: { type: 'string' },
+      'trusted-root': { type: 'string' },
     },
     allowPositionals: true,
   })
   if (values.preview === undefined) {
     console.error(
-      "usage: node build.mjs --preview 'https://*.play.example' [--relay URL --relayed HOST,HOST] [FOLDER]",
+      "usage: node build.mjs --preview 'https://*.play.example' [--relay URL --relayed HOST,HOST] [--trusted-root FILE] [FOLDER]",
     )
     process.exit(2)
   }
   const { relayed, relay, preview } = values
-  const built = await buildPlayground(positionals[0] ?? join(here, 'dist'), {
+  const options = {
     preview: preview.split(','),
     ...(relay !== undefined && { relay }),
     ...(relayed !== undefined && { relayed: relayed.split(',') }),
-  })
+  }
+  const folder = positionals[0] ?? join(here, 'dist')
+  const built = await buildPlayground(folder, options, values['trusted-root'])
   console.log(`${built.page}\n${built.preview}`)
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,7 +46,8 @@ export interface Pages {
   close(): Promise<void>
 }
 
-export async function startPages(): Promise<Pages> {
+/** @param trustedRoot By which the playground proves identities. Default: Sigstore's own. */
+export async function startPages(trustedRoot?: object): Promise<Pages> {
   const folder = mkdtempSync(join(tmpdir(), 'spindle-pages-'))
   const servers: Listener[] = []
   const contexts: BrowserContext[] = []
@@ -54,9 +55,12 @@ export async function startPages(): Promise<Pages> {
   const nobody = async (): Promise<Response> => {
     throw new TypeError('there is no registry behind the relay')
   }
+  const rootPath = join(folder, 'root.json')
+  if (trustedRoot !== undefined) writeFileSync(rootPath, JSON.stringify(trustedRoot))
   const served = await servePages({
     listen: (handler) => listen(handler),
-    folder,
+    folder: join(folder, 'pages'),
+    ...(trustedRoot !== undefined && { trustedRoot: rootPath }),
     relayed: [RELAYED_HOST],
     createRelay: (origins) =>
       createRelayHandler({

@@ -12,6 +12,8 @@ import {
   startPages,
   type Pages,
 } from './pages.ts'
+import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
+import { IDENTITY, ISSUER, keylessSigner } from '../portable/trust-fixture.ts'
 import { probeApp, registryWithProbe } from './playground-app.ts'
 
 if (executablePath === undefined)
@@ -266,6 +268,28 @@ describe.skipIf(executablePath === undefined)(
       page = await pages.open(`/playground/?${query}`)
       await expectState(page, 'failed', 'playground-identity')
       await expectText(page.locator('#failure-title'), 'not signed as you asked')
+    })
+
+    it('runs what the identity asked for signed without a key, and nothing of another', async () => {
+      const sigstore = await createSigstoreInstance()
+      const own = await startPages(sigstore.trustedRoot())
+      try {
+        const { registry } = await registryWithProbe(own.origin)
+        const host = await own.serve(registry)
+        await sign(`${host}/team/probe:1`, keylessSigner(sigstore))
+        const linkFor = (identity: string) =>
+          `/playground/?${new URLSearchParams({ ref: `${host}/team/probe:1`, path: '/var/word', identity, issuer: ISSUER })}`
+        page = await own.open(linkFor('somebody@else.example'))
+        await expectState(page, 'failed', 'playground-other-identity')
+        await expectText(page.locator('#failure-title'), 'not signed as you asked')
+        page = await own.open(linkFor(IDENTITY))
+        await expectText(shown(), 'fine')
+        await expectState(page, 'running', 'playground-identified')
+        await expectText(page.locator('#signed'), `signed by ${IDENTITY}`)
+      } finally {
+        await own.reset()
+        await own.close()
+      }
     })
 
     it('says what is missing for a reference that leads nowhere', async () => {

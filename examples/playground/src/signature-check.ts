@@ -1,4 +1,6 @@
+import { SpindleError } from 'spindle/errors'
 import type { PullOptions } from 'spindle/pull'
+import { readConfig } from '../../page/config.ts'
 
 /** Whose signature an application has to have. */
 export type Check =
@@ -9,7 +11,16 @@ export type Check =
 export async function loadVerifier(check: Check): Promise<NonNullable<PullOptions['verify']>> {
   const { createVerifier } = await import('spindle/verify')
   if (check.kind === 'key') return createVerifier({ key: check.key, requireTransparencyLog: false })
-  const { publicGoodRoot } = await import('spindle/trust-root')
   const { identity, issuer } = check
-  return createVerifier({ identity, issuer, trustedRoot: publicGoodRoot })
+  return createVerifier({ identity, issuer, trustedRoot: await loadRoot() })
+}
+
+/** Sigstore's, unless whoever put this page on a server put another one beside it. */
+async function loadRoot() {
+  const { trustedRoot } = readConfig()
+  if (trustedRoot === undefined) return (await import('spindle/trust-root')).publicGoodRoot
+  const response = await fetch(trustedRoot)
+  if (!response.ok)
+    throw new SpindleError('ERR_NETWORK', `${trustedRoot} of this page: ${response.status}`)
+  return response.json()
 }
