@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { importCosignKey } from '../../trust/cosign-key.ts'
 import { importPrivateKey } from '../../trust/private-key.ts'
 import type { WebKey } from '../../trust/public-key.ts'
-import { type CliIo, CommandError } from './io.ts'
+import { type CliIo, CommandError, UsageError } from './io.ts'
 import { readTextFile } from './policy-file.ts'
 import { ask, readPasswordFromStdin } from './prompt.ts'
 
@@ -10,7 +10,14 @@ const FROM_ENVIRONMENT = 'env://'
 
 /** The text of a key: of a file, or as cosign writes it `env://NAME`, of an environment variable. */
 export async function readKeyText(io: CliIo, place: string, what: string): Promise<string> {
-  if (!place.startsWith(FROM_ENVIRONMENT)) return readTextFile(resolve(io.cwd, place), what)
+  if (!place.startsWith(FROM_ENVIRONMENT)) {
+    const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(place)?.[0]
+    if (scheme !== undefined)
+      throw new UsageError(
+        `${what} can't be taken from ${scheme}: give a file or ${FROM_ENVIRONMENT}NAME; a key service is reached from code, by a Signer of "spindle/sign"`,
+      )
+    return readTextFile(resolve(io.cwd, place), what)
+  }
   const name = place.slice(FROM_ENVIRONMENT.length)
   const text = io.env[name]
   if (text === undefined || text === '')

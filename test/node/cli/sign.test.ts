@@ -169,6 +169,20 @@ describe('sign and verify with a key', () => {
     expect(foreign.stderr).toContain('not in the trusted root')
   })
 
+  it.each(['awskms:///alias/hello', 'k8s://team/key', 'https://keys.example/cosign.pub'])(
+    'says what to do in place of %s',
+    async (place) => {
+      const { session, hosts } = await createWorld()
+      hosts()
+      for (const command of [['sign', '--tlog-upload=false'], ['verify']]) {
+        const result = await session.run(...command, '--key', place, REF)
+        expect(result).toMatchObject({ code: 2, stdout: '' })
+        expect(result.stderr).toContain('give a file or env://NAME')
+      }
+      expect(hosts()).toEqual([])
+    },
+  )
+
   it('takes plain PEM and env://, and says when the password is wrong', async () => {
     const { session } = await createWorld()
     const { privateKey } = await generateKeyPair()
