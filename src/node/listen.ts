@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { toNodeHandler } from 'srvx/node'
 import type { FetchHandler } from '../types.ts'
@@ -15,10 +16,12 @@ export interface ListenOptions {
   host?: string
   /** Default 0: any free port. */
   port?: number
+  /** Speaks HTTPS, as whom this certificate says. Both are texts in PEM. Default: plain HTTP. */
+  tls?: { readonly cert: string; readonly key: string }
 }
 
 export interface Listener {
-  /** As `http://127.0.0.1:43567`, without a slash at the end. */
+  /** As `http://127.0.0.1:43567`, or `https:` with `tls`, without a slash at the end. */
   readonly url: string
   /** Takes no more requests, waits five seconds for those under way, then cuts them off. */
   close(): Promise<void>
@@ -36,27 +39,32 @@ export interface Listener {
  * const { url, close } = await listen(registry, { port: 5000 })
  * ```
  * @returns Once connections are accepted.
- * @throws The error of `node:http` when the address can't be had.
+ * @throws The error of `node:http` when the address can't be had, or of `node:tls` for a certificate
+ * that is none or has another key.
  */
 export async function listen(
   handler: FetchHandler,
   options: ListenOptions = {},
 ): Promise<Listener> {
-  const { host = '127.0.0.1', port = 0 } = options
+  const { host = '127.0.0.1', port = 0, tls } = options
   const handle = toNodeHandler((request) => handler.fetch(request)) as (
     ...args: Parameters<RequestListener>
   ) => unknown
   let closing: Promise<void> | undefined
-  // A layer of gigabytes over a slow line takes longer than the five minutes that Node gives a whole
-  // request; what stalls is ended by the time without a byte instead.
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+  const onRequest: RequestListener = (request, response) => {
     // A client keeps its connection for a next request, which none may make any more.
     response.once('close', () => {
       if (closing !== undefined) setImmediate(() => server.closeIdleConnections())
     })
     // Not awaited by Node: a client that leaves in the middle must not end the process.
     Promise.resolve(handle(request, response)).catch(() => response.destroy())
-  })
+  }
+  // A layer of gigabytes over a slow line takes longer than the five minutes that Node gives a whole
+  // request; what stalls is ended by the time without a byte instead.
+  const server =
+    tls === undefined
+      ? createServer({ requestTimeout: 0 }, onRequest)
+      : createSecureServer({ requestTimeout: 0, cert: tls.cert, key: tls.key }, onRequest)
   server.setTimeout(IDLE_TIMEOUT)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -68,7 +76,7 @@ export async function listen(
   const address = server.address() as AddressInfo
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return {
-    url: `http://${name}:${address.port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
     close: () => (closing ??= close(server)),
   }
 }

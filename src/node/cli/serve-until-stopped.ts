@@ -1,16 +1,20 @@
 import type { FetchHandler } from '../../types.ts'
-import { listen } from '../listen.ts'
+import { listen, type ListenOptions } from '../listen.ts'
 import type { Address } from './arguments.ts'
 import { CommandError, type CliIo } from './io.ts'
 
 /** Listens, says so, and serves until the user wants to stop. */
 export async function serveUntilStopped(
   handler: FetchHandler,
-  { host, port }: Address,
+  { host, port, tls }: Address & Pick<ListenOptions, 'tls'>,
   io: CliIo,
   onListening: (url: string) => void,
 ): Promise<void> {
-  const listener = await listen(handler, { host, port }).catch((cause: unknown) => {
+  const listener = await listen(handler, {
+    host,
+    port,
+    ...(tls === undefined ? {} : { tls }),
+  }).catch((cause: unknown) => {
     throw new CommandError(`can't listen on ${host}:${port}; name another with --address`, {
       cause,
     })

@@ -1,4 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { get } from 'node:https'
 import { describe, expect, it } from 'vitest'
 import { createBindleClient } from '../../../src/bindle/client.ts'
 import {
@@ -14,6 +16,20 @@ import { createSession, type Run, type Session } from './session.ts'
 
 /** What `htpasswd -nbB -C 5 admin sw0rdf1sh` wrote. */
 const HTPASSWD = 'admin:$2y$05$JijGNWPIhj4CZwYSFAF/5umPUgVsuEma.Ya5aSNT6fEwD.uU8Llt.'
+
+/** For 127.0.0.1, signed by itself. */
+const [CERT, KEY] = ['cert', 'key'].map((name) =>
+  readFileSync(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8'),
+) as [string, string]
+
+/** Status of a GET by a client that trusts this certificate and no other. */
+function statusOver(url: string, ca: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    get(url, { ca, agent: false }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode))
+    }).once('error', reject)
+  })
+}
 
 /** Runs a server until `work` is done with its address. */
 async function served(
@@ -97,6 +113,42 @@ describe('bindle-server', () => {
       expect(await anyone.missing(bindle.id)).toEqual([])
     })
     expect(run.code).toBe(0)
+  })
+
+  it('speaks https with a certificate, by the flags or the variables of the reference server', async () => {
+    const session = createSession()
+    session.write('cert.pem', CERT)
+    session.write('key.pem', KEY)
+    const args = ['--directory', 'kept', '--unauthenticated']
+    const reached = async (url: string): Promise<void> => {
+      expect(url).toMatch(/^https:/)
+      expect(await statusOver(`${url}/_q`, CERT)).toBe(200)
+    }
+    const flags = ['--tls-cert', 'cert.pem', '--tls-key', 'key.pem']
+    expect(await served(session, [...args, ...flags], reached)).toMatchObject({ code: 0 })
+    session.env['BINDLE_TLS_CERT'] = 'cert.pem'
+    session.env['BINDLE_TLS_KEY'] = 'key.pem'
+    expect(await served(session, args, reached)).toMatchObject({ code: 0 })
+  })
+
+  it('says before it listens that a certificate has no key, another or none that can be read', async () => {
+    const session = createSession()
+    session.write('cert.pem', CERT)
+    const start = (...more: string[]): Promise<Run> =>
+      session.run('bindle-server', '--unauthenticated', '--tls-cert', 'cert.pem', ...more)
+    const alone = await start()
+    expect(alone).toMatchObject({ code: 2 })
+    expect(alone.stderr).toContain('--tls-key')
+    const missing = await start('--tls-key', 'gone.pem')
+    expect(missing).toMatchObject({ code: 1 })
+    expect(missing.stderr).toMatch(/no file .*gone\.pem/)
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    session.write('other.pem', other.export({ type: 'pkcs8', format: 'pem' }))
+    for (const key of ['cert.pem', 'other.pem']) {
+      const wrong = await start('--tls-key', key)
+      expect(wrong).toMatchObject({ code: 1 })
+      expect(wrong.stderr).toContain('no certificate and its key')
+    }
   })
 
   it('asks who may push, and refuses hashes that are soon broken', async () => {

@@ -26,10 +26,13 @@ import { bindleFolder } from '../bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
 import { createOutput, type Output } from '../output.ts'
 import { isLocal, serveUntilStopped } from '../serve-until-stopped.ts'
+import { readTls } from '../tls-files.ts'
 
 interface ServerFlags {
   readonly address?: Address
   readonly directory?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
   readonly keyring?: string
   readonly signingKeys?: string
   readonly strategy?: VerificationStrategy
@@ -43,7 +46,7 @@ interface ServerFlags {
 const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 8080 }
 
 const EXAMPLE = `
-Also there as bindle-server, with the flags and variables of the program of that name but those for TLS,
+Also there as bindle-server, with the flags and variables of the program of that name but those for
 a settings file, OIDC and an embedded database; the folder is laid out in its own way. It signs what it
 takes as host, with a key that it makes when there is none. Without --keyring it takes invoices from
 everybody, signed or not, as Spin needs it; with one, only those whose signers are in it.
@@ -65,6 +68,11 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
       '-d, --directory <folder>',
       'where to keep bindles (default: BINDLE_DIRECTORY, else bindle in the folder for data)',
     )
+    .option(
+      '-c, --tls-cert <file>',
+      'speak https with this certificate, in PEM (default: BINDLE_TLS_CERT)',
+    )
+    .option('-k, --tls-key <file>', 'the key of the certificate, in PEM (default: BINDLE_TLS_KEY)')
     .option('-r, --keyring <file>', 'take invoices of these signers only (default: of everybody)')
     .option(
       '--strategy <name>',
@@ -111,6 +119,10 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
     throw new UsageError(
       'say who may push: those of --htpasswd-file FILE, or everybody with --unauthenticated',
     )
+  const tls = await readTls(
+    path(flags.tlsCert, 'BINDLE_TLS_CERT'),
+    path(flags.tlsKey, 'BINDLE_TLS_KEY'),
+  )
   const directory = path(flags.directory, 'BINDLE_DIRECTORY') ?? join(dataFolder(io), 'bindle')
   const strategy = flags.strategy ?? variable(io, 'BINDLE_VERIFICATION_STRATEGY', strategyOption)
   const handler = createBindleHandler({
@@ -128,7 +140,8 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
     ...(users === undefined ? {} : { authorize: authorizeBindleBasic(await readHtpasswd(users)) }),
     ...(flags.cors === undefined ? {} : { cors: { origins: flags.cors } }),
   })
-  await serveUntilStopped(handler, address, io, (base) => {
+  const where = { ...address, ...(tls === undefined ? {} : { tls }) }
+  await serveUntilStopped(handler, where, io, (base) => {
     const url = `${base}/v1`
     if (!isLocal(address) && users === undefined && flags.readOnly !== true)
       output.warn(`whoever reaches ${url} may push and yank; it asks for no password`)
