@@ -44,6 +44,9 @@ const NODE_NAMES = new Set([
   'setImmediate',
 ])
 
+const EXPORTED =
+  /^export (?:async |abstract )?(?:const|function\*?|class|interface|type|enum) ([A-Za-z_$][\w$]*)/gm
+
 const MOST_LINES = 400
 const MEDIAN_LINES = 130
 
@@ -205,6 +208,30 @@ describe('files', () => {
     expect(
       importsThat((_, specifier) => isRelative(specifier) && !/\.(?:ts|json)$/.test(specifier)),
     ).toEqual([])
+  })
+
+  it('export only what another file names', () => {
+    const users = ['src', 'test', 'mocks', 'examples', 'bench'].flatMap((room) =>
+      ts.sys.readDirectory(join(src, '..', room), ['.ts', '.mjs'], ['**/node_modules', '**/dist']),
+    )
+    const named = new Map<string, number>()
+    for (const path of users)
+      for (const word of new Set(readFileSync(path, 'utf8').match(/[A-Za-z_$][\w$]*/g)))
+        named.set(word, (named.get(word) ?? 0) + 1)
+    // What a subpath has is for users, all of it.
+    const config = readFileSync(join(src, '../tsup.config.ts'), 'utf8')
+    const open = new Set([...config.matchAll(/src\/([\w/-]+\.ts)/g)].map(([, path]) => path))
+    for (const { path, tree } of files)
+      for (const [, specifier = ''] of tree.text.matchAll(/^export (?:type )?\* from '(.+)'/gm))
+        open.add(targetOf(path, specifier))
+    const wrong = files.flatMap(({ path, tree }) =>
+      open.has(path) || path.endsWith('.d.ts')
+        ? []
+        : [...tree.text.matchAll(EXPORTED)]
+            .filter(([, name = '']) => named.get(name) === 1)
+            .map(([, name]) => `${path}: ${name}`),
+    )
+    expect(wrong).toEqual([])
   })
 
   it('have no default exports', () => {

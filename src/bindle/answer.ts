@@ -14,7 +14,7 @@ export interface ServerAnswer {
   readonly value: unknown
 }
 
-export interface Question {
+interface Question {
   readonly method: string
   readonly url: URL
   /** What was asked for, in messages. */

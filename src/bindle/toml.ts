@@ -6,7 +6,7 @@ import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 const MAX_DEPTH = 32
 
 /** A parsed table without a prototype: no key in it can be anything but data. */
-export interface TomlTable {
+interface TomlTable {
   readonly [key: string]: unknown
 }
 

@@ -18,7 +18,7 @@ function hasNative(): Promise<boolean> {
   return native
 }
 
-export interface Ed25519Options {
+interface Ed25519Options {
   /** Default: WebCrypto where the engine has the algorithm, else `@noble/ed25519`. */
   engine?: 'webcrypto' | 'noble'
 }

@@ -63,7 +63,7 @@ export async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
   yield new Uint8Array(trailer.buffer)
 }
 
-export interface GunzipOptions {
+interface GunzipOptions {
   /** Most bytes to unpack. */
   readonly maxBytes: number
   /** Names the content in messages. */

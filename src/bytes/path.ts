@@ -1,8 +1,8 @@
 /** Longest path in UTF-16 units: above what any file system takes, below what fills memory. */
-export const PATH_LENGTH: number = 4096
+const PATH_LENGTH: number = 4096
 
 /** A path that may be kept, or the reason why it may not, to be said after the path. */
-export type PathResult = { readonly path: string } | { readonly problem: string }
+type PathResult = { readonly path: string } | { readonly problem: string }
 
 /**
  * A relative path in the one spelling used here: `a/b/c`, without `.`, empty segments or a

@@ -2,14 +2,14 @@
 import { SpindleError } from '../errors.ts'
 import { formatBase64, parseBase64 } from './base64.ts'
 
-export interface PemBlock {
+interface PemBlock {
   /** What stands between `-----BEGIN ` and `-----`. */
   readonly label: string
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 /** Longest text: a chain of ten certificates has 20 KiB. */
-export const MAX_PEM_CHARS: number = 64 * 1024
+const MAX_PEM_CHARS: number = 64 * 1024
 
 /**
  * All blocks of a text, in order; what stands around them is skipped, as every reader of PEM does.

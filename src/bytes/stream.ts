@@ -180,7 +180,7 @@ function checkOf(body: BodySource, { digest, size }: Descriptor): Check | undefi
 }
 
 /** The content under a check that nobody has read yet: for those who check the same themselves. */
-export function withoutCheck<T extends BodySource>(
+function withoutCheck<T extends BodySource>(
   body: T,
   expected: Descriptor,
 ): T | ReadableStream<Uint8Array> {

@@ -4,7 +4,7 @@ import { paddingOf, TAR_BLOCK } from './tar.ts'
 import { decodeUtf8Lossy } from './text.ts'
 
 /** One member of a tar archive. Its bytes can be read only until the next one is asked for. */
-export interface TarEntry {
+interface TarEntry {
   /** As it stands in the archive: it may lead anywhere, so never open it unchecked. */
   readonly path: string
   readonly kind: 'file' | 'directory' | 'link' | 'other'

@@ -8,7 +8,7 @@ import { type SliceableContent, sliceableOf } from './sliceable.ts'
 import { chunksOf, readExactly } from './stream.ts'
 import { decodeUtf8, decodeUtf8Lossy } from './text.ts'
 
-export interface ZipLimits {
+interface ZipLimits {
   /** Most bytes of all entries together, unpacked. Default 256 MiB. */
   readonly maxBytes?: number | undefined
   /** Most entries. Default 200000. */

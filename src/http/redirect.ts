@@ -13,7 +13,7 @@ export interface Hop {
   readonly headers: Headers
 }
 
-export interface RedirectOptions {
+interface RedirectOptions {
   readonly sameOrigin: boolean
   /** May refuse by throwing. */
   readonly onRedirect?: ((from: URL, to: URL) => void) | undefined

@@ -6,7 +6,7 @@ import { redactText, redactUrl } from './redact.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
 /** What is read of an error's body: real ones have some hundred bytes, proxies send pages. */
-export const ERROR_BODY_BYTES: number = 64 * 1024
+const ERROR_BODY_BYTES: number = 64 * 1024
 const MAX_DETAILS = 16
 
 const CODES: Readonly<Record<number, ErrorCode>> = {

@@ -8,7 +8,7 @@ const DEFAULT_MAX_DELAY = 60_000
 /** What another attempt may mend; the rest is the caller's to change. */
 const STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
 
-export interface AgainOptions {
+interface AgainOptions {
   readonly signal?: AbortSignal | undefined
   /** Failures beyond the usual ones that another attempt may mend. */
   readonly also?: (error: unknown) => boolean

@@ -20,7 +20,7 @@ export interface Token {
   readonly renewAt: number
 }
 
-export interface TokenQuery {
+interface TokenQuery {
   readonly realm: string
   readonly service: string | undefined
   readonly scopes: readonly string[]

@@ -11,7 +11,7 @@ const MAX_OUTPUT = 1024 * 1024
 /** A key chain may ask its owner for leave first. In milliseconds. */
 const TIMEOUT = 60_000
 
-export interface HelperOptions {
+interface HelperOptions {
   /** For the helper. Its `PATH` is where the helper is looked for. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** The file that names the helper, for messages. */

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 /** Milliseconds. Servers close what is unused after 5 s and more; one closed under a request costs a retry. */
 const KEPT_OPEN = 4000
 
-export interface Agents {
+interface Agents {
   readonly plain: PlainAgent
   readonly tls: TlsAgent
 }

@@ -26,9 +26,9 @@ const EMPTY = new Uint8Array(0)
 const { O_APPEND, O_WRONLY } = constants
 
 /** Files open at once: below the lowest limit in use (128), with room for sockets. */
-export const MAX_OPEN_FILES = 48
+const MAX_OPEN_FILES = 48
 /** Milliseconds after which what an interrupted write left behind is removed. */
-export const LEFTOVER_AGE: number = 60 * 60 * 1000
+const LEFTOVER_AGE: number = 60 * 60 * 1000
 
 /** Bytes read or written while a file is open. No file stays open while a peer is waited for. */
 const PIECE = 1024 * 1024

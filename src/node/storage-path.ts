@@ -29,7 +29,7 @@ export function namesOfFolder(prefix: string): string[] {
   return prefix === '' ? [] : prefix.slice(0, -1).split('/').flatMap(folderNames)
 }
 
-export interface KeyPart {
+interface KeyPart {
   readonly kind: 'file' | 'folder'
   /** What the name adds to the key; with `/` at its end if a segment ends here. */
   readonly text: string

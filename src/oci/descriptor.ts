@@ -7,7 +7,7 @@ import type { Descriptor } from '../types.ts'
 const MEDIA_TYPE =
   /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/
 
-export function isMediaType(value: unknown): value is string {
+function isMediaType(value: unknown): value is string {
   return typeof value === 'string' && MEDIA_TYPE.test(value)
 }
 

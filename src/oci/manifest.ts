@@ -6,8 +6,8 @@ import { parseAnnotations, parseDescriptor } from './descriptor.ts'
 
 export const IMAGE_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
 export const IMAGE_INDEX = 'application/vnd.oci.image.index.v1+json'
-export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
-export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json'
+const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
+const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json'
 /** Sent with every manifest GET and HEAD: some registries answer 404 to an OCI manifest otherwise. */
 export const MANIFEST_TYPES: readonly string[] = [
   IMAGE_MANIFEST,
@@ -43,7 +43,7 @@ export interface ImageManifest {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
-export interface ImageIndex {
+interface ImageIndex {
   readonly kind: 'index'
   readonly mediaType: string
   readonly manifests: readonly Descriptor[]
@@ -58,7 +58,7 @@ export function isManifestType(mediaType: string): boolean {
   return MANIFEST_TYPES.includes(mediaType)
 }
 
-export function isIndexType(mediaType: string): boolean {
+function isIndexType(mediaType: string): boolean {
   return mediaType === IMAGE_INDEX || mediaType === DOCKER_LIST
 }
 

@@ -8,7 +8,7 @@ export const MAX_PAGES = 1000
  * does. On the same origin only: the registry's token goes with the request.
  * @see RFC 8288; Distribution Spec 1.1, Listing Tags
  */
-export function nextPage(response: Response, from: URL): URL | undefined {
+function nextPage(response: Response, from: URL): URL | undefined {
   const link = response.headers.get('link')
   if (link === null || link.length > 8192) return undefined
   for (const [, bracketed, bare, parameters = ''] of link.matchAll(

@@ -20,7 +20,7 @@ export interface CoreModuleInstance {
   call(name: string, ...args: CoreValue[]): CoreValue | undefined
 }
 
-export interface CoreModuleOptions {
+interface CoreModuleOptions {
   /** By the import's module name. What is missing is refused when it is called. */
   readonly hosts: Readonly<Record<string, HostInterface>>
   readonly jspi: boolean

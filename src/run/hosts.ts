@@ -20,7 +20,7 @@ import { sockets } from './wasi/sockets.ts'
 import { createBodyPipe } from './wasi/streams.ts'
 import { createHosts3 } from './wasi3/hosts.ts'
 
-export interface HostOptions {
+interface HostOptions {
   readonly component: RunComponent
   readonly cli: CliOptions
   readonly files: DirectoryNode | undefined
@@ -35,7 +35,7 @@ export interface HostOptions {
   readonly interfaces: Readonly<Record<string, HostInterface>>
 }
 
-export interface ImportsOptions extends Omit<HostOptions, 'send' | 'cli'> {
+interface ImportsOptions extends Omit<HostOptions, 'send' | 'cli'> {
   /** Sends what the component may reach: itself, or what a dependency shares of it. */
   readonly sendFor: (component: RunComponent) => FetchLike
   readonly cli: Omit<CliOptions, 'env'>
@@ -112,7 +112,7 @@ const httpTypes = {
 }
 
 /** Everything that one instance of a component may import. Made for each instance: some of it has state. */
-export function createHosts(options: HostOptions): HostImports {
+function createHosts(options: HostOptions): HostImports {
   const { component, send } = options
   const types = options.jspi ? httpTypes.streamed : httpTypes.held
   const outgoing = once(() => createOutgoingHandler(send))

@@ -8,7 +8,7 @@ const HEADER = formatBase64Url(encodeUtf8('{"alg":"HS256","typ":"JWT"}'))
 const SECRET_BYTES = 32
 
 /** Signs claims so that whoever has the secret can tell that they are its own. */
-export interface TokenSigner {
+interface TokenSigner {
   sign(claims: JsonObject): Promise<string>
   /** The claims of a token of this signer that is not out of date; else `undefined`. */
   verify(token: string): Promise<JsonObject | undefined>

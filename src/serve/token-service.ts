@@ -12,9 +12,9 @@ import { isRepositoryName } from './registry/route.ts'
 import { createTokenSigner } from './signed-token.ts'
 
 /** Seconds that a token lasts by default: long enough for a push, short enough to be lost. */
-export const TOKEN_LIFETIME = 300
+const TOKEN_LIFETIME = 300
 /** Seconds that a refresh token lasts: thirty days. */
-export const REFRESH_LIFETIME: number = 30 * 24 * 60 * 60
+const REFRESH_LIFETIME: number = 30 * 24 * 60 * 60
 /** A form holds scopes and a refresh token, no more. */
 const FORM_BYTES = 64 * 1024
 /** Scopes in one token: a mount has two, a copy of many repositories some dozens. */

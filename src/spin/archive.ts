@@ -14,7 +14,7 @@ const HELD_BYTES = 32 * 1024 * 1024
 const AHEAD = 6
 const AHEAD_BYTES = 1024 * 1024
 
-export interface ArchiveResult {
+interface ArchiveResult {
   readonly content: Uint8Array | Content
   readonly digest: Digest
   readonly size: number

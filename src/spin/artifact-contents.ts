@@ -17,7 +17,7 @@ export interface CollectOptions extends OperationOptions {
 }
 
 /** Finds what a lock names by digest, wherever the artifact has it. */
-export interface ArtifactContents {
+interface ArtifactContents {
   /** Bytes of all that is asked for, each checked against its digest. */
   collect(refs: Iterable<ContentRef>, options: CollectOptions): Promise<Map<Digest, Uint8Array>>
 }

@@ -29,7 +29,7 @@ export interface BindleManifest {
   readonly component: readonly BindleComponent[]
 }
 
-export interface BindleVariable {
+interface BindleVariable {
   readonly required?: boolean
   readonly default?: string
   readonly secret?: boolean

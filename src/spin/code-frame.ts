@@ -1,7 +1,7 @@
 /** Longest part of a line that a frame shows, in UTF-16 units: manifests with a bundle pasted in happen. */
 const FRAME_WIDTH = 160
 
-export interface TextPosition {
+interface TextPosition {
   /** From 1. */
   readonly line: number
   /** From 1, in characters (code points). */

@@ -5,7 +5,7 @@ import { type AppFiles, fileAt, filesBelow, resolvePath } from './app-files.ts'
 import { compileGlob, type GlobBudget } from './glob-pattern.ts'
 
 /** Something about one entry of `files` or `exclude_files`. */
-export interface FilesProblem {
+interface FilesProblem {
   readonly key: 'files' | 'exclude_files'
   readonly index: number
   readonly code: string

@@ -20,7 +20,7 @@ import { readDigest, readUrl } from './sources.ts'
 import { childSpot, childSpots, isTable, type Spot } from './spot.ts'
 
 /** An import that a dependency fills: of a package, one of its interfaces, or by a plain name. */
-export type DependencyName = { readonly plain: string } | PackageName
+type DependencyName = { readonly plain: string } | PackageName
 
 interface PackageName {
   readonly package: string

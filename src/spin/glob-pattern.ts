@@ -1,7 +1,7 @@
 import { SpindleError } from '../errors.ts'
 
 /** Longest pattern in characters; with a path's bounded length it bounds the work of one match. */
-export const GLOB_LENGTH: number = 1024
+const GLOB_LENGTH: number = 1024
 
 /**
  * Steps that all matches of one application may take together. 10 000 files under 20 patterns take

@@ -2,7 +2,7 @@ import { SpindleError } from '../errors.ts'
 import { type IpRange, ipRangeContains, parseIpRange } from './ip-range.ts'
 
 /** A host that an entry of `allowed_outbound_hosts` names. */
-export type AllowedHostName =
+type AllowedHostName =
   | { readonly kind: 'any' }
   /** The application itself: relative requests. */
   | { readonly kind: 'self' }

@@ -10,7 +10,7 @@ export interface Spot {
 }
 
 /** What of a spot a finding points at; `unseen` is the value, with a secret in it that no frame may show. */
-export type FindingPlace = 'key' | 'value' | 'unseen'
+type FindingPlace = 'key' | 'value' | 'unseen'
 
 /** Collects what is found in one document. */
 export interface Report {

@@ -1,5 +1,5 @@
 /** Literal text, or the name of a variable whose value goes there. */
-export type TemplatePart = { readonly literal: string } | { readonly variable: string }
+type TemplatePart = { readonly literal: string } | { readonly variable: string }
 
 /**
  * Splits a template such as `https://{{ host }}/` into its parts.

@@ -12,7 +12,7 @@ import { readField, type Field } from './wire-json.ts'
 /** Longest bundle: real ones have 4 to 30 KiB, the rest is room for statements. */
 export const MAX_BUNDLE_BYTES: number = 1024 * 1024
 /** Most log entries and timestamps; each costs signature checks. */
-export const MAX_PROOFS = 32
+const MAX_PROOFS = 32
 
 export interface Bundle {
   /** Minor version: 1, 2 or 3. */

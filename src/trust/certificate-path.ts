@@ -11,10 +11,10 @@ import {
 import { SignatureInvalid } from '../errors.ts'
 import { isIssuedBy, type Certificate } from './certificate.ts'
 
-export const KEY_USAGE = '2.5.29.15'
+const KEY_USAGE = '2.5.29.15'
 export const SUBJECT_ALT_NAME = '2.5.29.17'
-export const BASIC_CONSTRAINTS = '2.5.29.19'
-export const EXTENDED_KEY_USAGE = '2.5.29.37'
+const BASIC_CONSTRAINTS = '2.5.29.19'
+const EXTENDED_KEY_USAGE = '2.5.29.37'
 /** Extensions whose meaning is enforced here; any other critical one is refused. */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   KEY_USAGE,
@@ -98,7 +98,7 @@ export function assertPathTime(
 }
 
 /** For messages. */
-export function isoTime(at: number): string {
+function isoTime(at: number): string {
   return new Date(at).toISOString()
 }
 

@@ -6,9 +6,9 @@ import { SignatureInvalid } from '../errors.ts'
 import type { Log } from './trusted-root.ts'
 
 /** Longest note: a checkpoint with fifteen witnesses has 3 KiB. */
-export const MAX_CHECKPOINT_CHARS: number = 64 * 1024
+const MAX_CHECKPOINT_CHARS: number = 64 * 1024
 
-export interface Checkpoint {
+interface Checkpoint {
   /** Leaves in the tree. */
   readonly size: number
   readonly root: Uint8Array

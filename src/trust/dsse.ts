@@ -14,7 +14,7 @@ const STATEMENT_TYPES: ReadonlySet<string> = new Set([
 ])
 
 /** Most subjects of a statement that are looked at. */
-export const MAX_SUBJECTS = 1024
+const MAX_SUBJECTS = 1024
 
 /** The bytes that an envelope's signature covers. */
 export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -45,7 +45,7 @@ export function formatStatement(
 }
 
 /** What a statement says about one artifact. */
-export interface StatementAbout {
+interface StatementAbout {
   readonly predicateType: string
   readonly annotations: Readonly<Record<string, string>>
 }

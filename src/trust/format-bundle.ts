@@ -8,7 +8,7 @@ import { BUNDLE_TYPE } from './media-types.ts'
 /** Who signed: a key by the name that verifiers may look it up with, or a certificate. */
 export type Verifier = { readonly hint: string } | { readonly certificate: Uint8Array }
 
-export interface BundleParts {
+interface BundleParts {
   readonly verifier: Verifier
   readonly entries: readonly LogEntry[]
   readonly timestamps: readonly Uint8Array[]

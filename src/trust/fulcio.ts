@@ -15,7 +15,7 @@ import { signChecked, type Signer } from './signer.ts'
 import type { TrustedRoot } from './trusted-root.ts'
 import { readField } from './wire-json.ts'
 
-export interface Certified {
+interface Certified {
   /** DER, leaf first, as Fulcio answered. */
   readonly certificates: readonly Uint8Array[]
   readonly identity: CertificateIdentity

@@ -4,7 +4,7 @@ import { parseJson } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
 import { readField } from './wire-json.ts'
 
-export interface IdentityClaims {
+interface IdentityClaims {
   readonly issuer: string
   /** What the proof of possession is over: the e-mail address, else the subject. */
   readonly subject: string

@@ -39,8 +39,8 @@ export interface PublicKey {
 export type KeyInput = string | Uint8Array | WebKey
 
 /** Below this an RSA key can be factored; above it verifying takes a server's time. */
-export const MIN_RSA_BITS = 2048
-export const MAX_RSA_BITS = 8192
+const MIN_RSA_BITS = 2048
+const MAX_RSA_BITS = 8192
 
 interface Kind extends Pick<PublicKey, 'kind' | 'hashes'> {
   /** WebCrypto's name. */

@@ -17,7 +17,7 @@ import { SignatureInvalid } from '../errors.ts'
 import type { Certificate } from './certificate.ts'
 import { validAt, type Log } from './trusted-root.ts'
 
-export const SCT_LIST = '1.3.6.1.4.1.11129.2.4.2'
+const SCT_LIST = '1.3.6.1.4.1.11129.2.4.2'
 
 /** RFC 6962 and 8446 code points. */
 const HASH_SHA256 = 4

@@ -14,7 +14,7 @@ export interface ServiceOptions {
   signal?: AbortSignal | undefined
 }
 
-export interface ServiceRequest {
+interface ServiceRequest {
   readonly method: 'GET' | 'POST'
   readonly url: string
   readonly contentType?: string
@@ -24,14 +24,14 @@ export interface ServiceRequest {
   readonly expect?: readonly number[]
 }
 
-export interface ServiceAnswer {
+interface ServiceAnswer {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Uint8Array
 }
 
 /** Longest answer: an entry with a large statement comes back whole. */
-export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
+const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
 /** A log of version 2 answers once a checkpoint covers the entry, which may take 20 s. */
 const TIMEOUT_MS = 60_000
 /** Attempts, and the longest wait that a server may ask for between two. */

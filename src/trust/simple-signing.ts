@@ -37,7 +37,7 @@ function goString(text: string): string {
   )
 }
 
-export interface LayerParts {
+interface LayerParts {
   readonly signature: Uint8Array
   /** DER, leaf first. */
   readonly certificates: readonly Uint8Array[]

@@ -36,7 +36,7 @@ export interface StoredSignature extends VerifiedBundle, VerifiedSignature {
 }
 
 /** Something that may be a signature, read but not verified. */
-export interface Candidate {
+interface Candidate {
   readonly format: SignatureFormat
   /** The referrer's manifest, or the layer with the payload. */
   readonly source: Descriptor
@@ -44,7 +44,7 @@ export interface Candidate {
 }
 
 /** What was found where a signature should be, and can't be read. */
-export interface Unreadable {
+interface Unreadable {
   readonly source: Descriptor
   readonly error: SpindleError
 }
@@ -54,7 +54,7 @@ export const MAX_REFERRERS = 256
 /** Layers of a `.sig` manifest looked at, as cosign's download does. */
 export const MAX_LAYERS = 100
 /** A payload has 250 bytes and its annotations. */
-export const MAX_PAYLOAD_BYTES: number = 64 * 1024
+const MAX_PAYLOAD_BYTES: number = 64 * 1024
 
 /** Bundles first, then the older form; what can't be read says why, trouble on the way there rejects. */
 export async function* findSignatures(

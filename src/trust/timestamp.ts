@@ -32,7 +32,7 @@ const MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
 const SHA2 = '2.16.840.1.101.3.4.2.'
 const HASHES: readonly (HashName | undefined)[] = [undefined, 'SHA-256', 'SHA-384', 'SHA-512']
 
-export interface VerifiedTimestamp {
+interface VerifiedTimestamp {
   readonly uri: string
   /** Milliseconds since 1970. */
   readonly at: number

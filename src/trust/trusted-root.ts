@@ -30,7 +30,7 @@ export interface TrustedRoot {
 }
 
 /** The public-good root has 7 KiB. */
-export const MAX_TRUSTED_ROOT_CHARS: number = 1024 * 1024
+const MAX_TRUSTED_ROOT_CHARS: number = 1024 * 1024
 /** Most logs or authorities of one kind. */
 export const MAX_ENTRIES = 64
 

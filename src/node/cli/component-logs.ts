@@ -5,7 +5,7 @@ import type { LogLine } from '../../run/logs.ts'
 import type { CliIo } from './io.ts'
 import { paintFor, printable } from './text.ts'
 
-export interface ComponentLogs {
+interface ComponentLogs {
   readonly onLog: (line: LogLine) => void
   close(): Promise<void>
 }

@@ -34,7 +34,7 @@ export async function readPrivateKey(io: CliIo, place: string): Promise<WebKey> 
 }
 
 /** The password of a key, from where cosign takes it: `COSIGN_PASSWORD`, the terminal, stdin. */
-export async function readKeyPassword(io: CliIo, question: string): Promise<string> {
+async function readKeyPassword(io: CliIo, question: string): Promise<string> {
   const given = io.env['COSIGN_PASSWORD']
   if (given !== undefined) return given
   if (io.stdin.isTTY === true) return ask(io, question, { hidden: true })

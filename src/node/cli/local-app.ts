@@ -48,7 +48,7 @@ export async function loadLocalApp(
 }
 
 /** Wasm that a manifest names beside its folder, as `../target/hello.wasm`. Files it may not. */
-export function outsideSources(manifest: AppManifest): readonly string[] {
+function outsideSources(manifest: AppManifest): readonly string[] {
   const paths = new Set<string>()
   const note = (path: unknown): void => {
     if (typeof path === 'string' && !path.startsWith('/') && resolvePath(path) === undefined)

@@ -10,7 +10,7 @@ const LOG_EVERY = 5000
 const WIDTH = 28
 
 /** What a transfer came to. */
-export interface TransferSummary {
+interface TransferSummary {
   readonly blobs: number
   /** Blobs that went over the wire, and their bytes. */
   readonly sent: number

@@ -25,7 +25,7 @@ import { standStill } from './jspi.ts'
 const STATE = { starting: 0, started: 1, returned: 2, neverStarted: 3, cancelled: 4 } as const
 
 /** A call that its caller doesn't stand still for. */
-export interface Subtask extends Waitable {
+interface Subtask extends Waitable {
   readonly kind: 'subtask'
   state: (typeof STATE)[keyof typeof STATE]
   /** The caller knows the outcome. */

@@ -32,7 +32,7 @@ export function beginCall(context: CanonContext, scope: CallScope = createCallSc
   return { instance, memory, realloc, encoding, scope, views: undefined }
 }
 
-export function createCallScope(): CallScope {
+function createCallScope(): CallScope {
   return { borrows: 0, lent: [] }
 }
 

@@ -4,7 +4,7 @@ import { trap, type Entry, type HandleTable, type Instance, type Store } from '.
 // As in the canonical ABI: indices stay below 2^28. Far more than a request needs.
 const MAX_HANDLES = 1 << 20
 
-export function createHandleTable(): HandleTable {
+function createHandleTable(): HandleTable {
   // Index 0 is never a handle, so that zeroed memory isn't one.
   const entries: Array<Entry | undefined> = [undefined]
   const free: number[] = []

@@ -11,7 +11,7 @@ import { at, createScope, invalid, isAsync, type Scope, type TypeEntry } from '.
  */
 export type HostImports = (name: string, dependency?: string) => HostInterface | undefined
 
-export function hostResource(host: HostInterface, name: string): ResourceType {
+function hostResource(host: HostInterface, name: string): ResourceType {
   const drop = Object.hasOwn(host.functions, `[resource-drop]${name}`)
     ? host.functions[`[resource-drop]${name}`]
     : undefined

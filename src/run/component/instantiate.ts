@@ -36,7 +36,7 @@ import {
   type ComponentClosure,
 } from './types.ts'
 
-export interface InstantiateOptions {
+interface InstantiateOptions {
   readonly imports: HostImports
   /** Default: whether the engine has JSPI. `false` makes all calls synchronous. */
   readonly jspi?: boolean

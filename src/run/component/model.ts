@@ -102,7 +102,7 @@ export interface CanonOptions {
   readonly callback: number | undefined
 }
 
-export type CopyVerb = 'read' | 'write'
+type CopyVerb = 'read' | 'write'
 
 /** A built-in function for what waits: tasks, waitables, streams and futures. */
 export type AsyncBuiltin =

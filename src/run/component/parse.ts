@@ -14,9 +14,9 @@ import {
 } from './read-types.ts'
 
 /** Largest component that is read: a StarlingMonkey app has 12 MiB, and all of it is held in memory. */
-export const MAX_COMPONENT_BYTES: number = 256 * 1024 * 1024
+const MAX_COMPONENT_BYTES: number = 256 * 1024 * 1024
 
-export type WasmKind = 'component' | 'module' | 'neither'
+type WasmKind = 'component' | 'module' | 'neither'
 
 /** By the first eight bytes: magic, then version and layer. */
 export function wasmKind(bytes: Uint8Array): WasmKind {

@@ -67,7 +67,7 @@ export function readExternName(r: Reader): string {
   return r.name()
 }
 
-export function readValueType(r: Reader): ValueType {
+function readValueType(r: Reader): ValueType {
   const primitive = PRIMITIVES.get(r.peek())
   if (primitive !== undefined) {
     r.byte()

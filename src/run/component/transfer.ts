@@ -11,7 +11,7 @@ export const STOPPED = 2
 export type CopyResult = typeof COMPLETED | typeof DROPPED | typeof STOPPED
 
 /** Where the items of one read go, or those of one write come from. */
-export interface CopyBuffer {
+interface CopyBuffer {
   readonly length: number
   /** Items that have passed. */
   progress: number

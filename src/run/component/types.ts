@@ -15,7 +15,7 @@ import { borrow, own } from './resource.ts'
 import { transfer, transferKey } from './transfer.ts'
 
 /** A type definition together with the index spaces that its indices mean. */
-export interface ScopedType {
+interface ScopedType {
   readonly kind: 'scoped'
   readonly def: TypeDef
   readonly scope: Scope

@@ -24,7 +24,7 @@ export interface Waitable extends Entry {
   awaited: boolean
 }
 
-export interface WaitableSet extends Entry {
+interface WaitableSet extends Entry {
   readonly kind: 'waitable set'
   readonly members: Set<Waitable>
   /** Who wait for it now. */
@@ -35,7 +35,7 @@ export function createWaitableSet(): WaitableSet {
   return { kind: 'waitable set', members: new Set(), waiting: 0 }
 }
 
-export function isWaitable(entry: Entry): entry is Waitable {
+function isWaitable(entry: Entry): entry is Waitable {
   return 'awaited' in entry
 }
 

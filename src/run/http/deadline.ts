@@ -1,6 +1,6 @@
 import { SpindleError } from '../../errors.ts'
 
-export interface Deadline {
+interface Deadline {
   /** The request's, which also aborts with `ERR_TIMEOUT` when no response has begun in time. */
   readonly signal: AbortSignal
   /** The response has begun, or never will. */

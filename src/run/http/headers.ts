@@ -2,7 +2,7 @@ import { SpindleError } from '../../errors.ts'
 import { fieldProblem, latin1 } from '../wasi/fields.ts'
 import type { RouteMatch } from './router.ts'
 
-export interface RequestFacts {
+interface RequestFacts {
   readonly match: RouteMatch<unknown>
   readonly base: string
   /** `ip:port` */
@@ -24,7 +24,7 @@ export function fullUrl(request: Request): string {
  *
  * They follow what the client sent, of the same names too: a component reads the last.
  */
-export function spinHeaders(
+function spinHeaders(
   request: Request,
   { match, base, clientAddress }: RequestFacts,
 ): ReadonlyArray<readonly [string, string]> {

@@ -15,7 +15,7 @@ import { SELF_ORIGIN } from '../wasi/http-outgoing.ts'
 const CHAINING_SUFFIX = '.spin.internal'
 
 /** Where a component's requests may end up. */
-export interface OutboundRoutes {
+interface OutboundRoutes {
   /** To the network. */
   readonly fetch: FetchLike
   /** To the application itself, by its routes. */

@@ -1,7 +1,7 @@
 import { readExactly } from '../../bytes/stream.ts'
 import type { Content, FileTree } from '../../types.ts'
 
-export interface FileNode {
+interface FileNode {
   readonly kind: 'file'
   readonly bytes: Uint8Array
   readonly id: number

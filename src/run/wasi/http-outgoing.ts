@@ -34,7 +34,7 @@ export function urlOf(
   }
 }
 
-export function incomingResponse(response: Response): IncomingResponse {
+function incomingResponse(response: Response): IncomingResponse {
   const { body } = response
   return {
     status: response.status,
@@ -56,7 +56,7 @@ function errorOf(error: unknown): HttpError {
   return { tag: 'destination-unavailable' }
 }
 
-export interface SentRequest {
+interface SentRequest {
   readonly method: string
   readonly headers: Headers
   readonly body: ReadableStream<Uint8Array> | undefined
@@ -64,7 +64,7 @@ export interface SentRequest {
   readonly firstByte: bigint | undefined
 }
 
-export interface Sending {
+interface Sending {
   readonly settled: Promise<Result<Response, HttpError>>
   readonly abort: () => void
 }

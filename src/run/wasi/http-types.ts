@@ -15,7 +15,7 @@ export interface Variant {
   readonly val?: string
 }
 
-export interface IncomingBody {
+interface IncomingBody {
   open: () => InputStream
   taken: boolean
 }

@@ -9,7 +9,7 @@ import { createPoll } from './preview1-poll.ts'
 import { randomBytes } from './random.ts'
 import type { InputStream, OutputStream } from './streams.ts'
 
-export interface Preview1Options {
+interface Preview1Options {
   readonly env: ReadonlyArray<readonly [string, string]>
   readonly args: readonly string[]
   /** All that will come: a program of this ABI can't be told to come back for more. */
@@ -20,7 +20,7 @@ export interface Preview1Options {
 }
 
 /** `wasi_snapshot_preview1` for one core module. */
-export interface Preview1 {
+interface Preview1 {
   readonly host: HostInterface
   /** Before the first call: the module's memory. */
   attach(memory: WebAssembly.Memory): void

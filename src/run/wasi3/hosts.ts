@@ -10,7 +10,7 @@ import { createFilesystem3 } from './filesystem.ts'
 import { createClient } from './http-client.ts'
 import { httpTypes3 } from './http-types.ts'
 
-export interface Hosts3Options {
+interface Hosts3Options {
   readonly cli: CliOptions
   readonly files: DirectoryNode | undefined
   readonly send: FetchLike

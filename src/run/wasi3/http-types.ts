@@ -39,7 +39,7 @@ export interface Response3 extends Message {
   status: number
 }
 
-export interface RequestOptions3 {
+interface RequestOptions3 {
   readonly connectTimeout?: bigint | undefined
   readonly firstByteTimeout?: bigint | undefined
   readonly betweenBytesTimeout?: bigint | undefined

@@ -2,7 +2,7 @@
  * How a loaded Worker asks its parent: by `fetch`, the one thing that both have. What a guest chose
  * is only ever a parameter, so that it can't ask for anything else.
  */
-export const HOST_ORIGIN = 'https://host.spindle.invalid'
+const HOST_ORIGIN = 'https://host.spindle.invalid'
 
 /** Paths of the parent's handler. What is no answer is 204. */
 export const HOST_PATHS = {

@@ -11,7 +11,7 @@ import { unpackApp, type PackedApp } from './packed-app.ts'
 import { createWorkersKeyValue, type WorkersKeyValueNamespace } from './workers-key-value.ts'
 
 /** All that a Worker of its own consists of, beside this code. */
-export interface WorkerParts {
+interface WorkerParts {
   readonly app: PackedApp
   readonly content: ArrayBuffer
   /** What the platform compiled, by the digest that skeletons name. */

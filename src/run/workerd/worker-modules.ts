@@ -7,7 +7,7 @@ import { splitComponent } from './split-component.ts'
 import { workerScript } from './worker-script.ts'
 
 /** One module of a Worker. */
-export type WorkerModule =
+type WorkerModule =
   { readonly js: string } | { readonly wasm: Uint8Array } | { readonly data: Uint8Array }
 
 export interface WorkerModulesOptions extends Pick<AppHandlerOptions, 'timeout' | 'concurrency'> {

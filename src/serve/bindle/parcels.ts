@@ -53,7 +53,7 @@ export function createParcels(storage: Storage, createHasher: CreateHasher): Par
   }
 }
 
-export function parcelKey(sha256: string, generation = 0): string {
+function parcelKey(sha256: string, generation = 0): string {
   return `${PARCELS_PREFIX}${sha256}${generation === 0 ? '' : `.${generation}`}`
 }
 

@@ -8,7 +8,7 @@ import {
 import type { ListedInvoice } from './shelf.ts'
 
 /** The parameters of `_q`. */
-export interface BindleQuery {
+interface BindleQuery {
   readonly query: string
   readonly version: string
   readonly strict: boolean

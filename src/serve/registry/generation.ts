@@ -21,7 +21,7 @@ import type { Storage } from '../storage/port.ts'
  *
  * The value is missing for what no collection ever wanted, and otherwise stays, some hundred bytes.
  */
-export interface Generation {
+interface Generation {
   /** Which generation counts; those below it are dead. */
   readonly number: number
   /** The collection that wants it. */

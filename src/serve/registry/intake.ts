@@ -8,7 +8,7 @@ import { SpindleError } from '../../errors.ts'
 export const SMALL_BYTES: number = 1024 * 1024
 
 /** Bytes on their way in: counted, bounded and hashed, since what a client says of them proves nothing. */
-export interface Intake {
+interface Intake {
   /** For the storage. Errors at its end when the bytes have not the digest that was promised. */
   readonly stream: ReadableStream<Uint8Array>
   /** Reads what the storage did not want, then says what came. */
@@ -17,7 +17,7 @@ export interface Intake {
   abandon(reason: unknown): void
 }
 
-export interface IntakeOptions {
+interface IntakeOptions {
   /** Absent: only counted. */
   readonly hash?: { readonly algorithm: DigestAlgorithm; readonly hasher: Hasher }
   /** More is refused as soon as it comes. */

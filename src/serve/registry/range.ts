@@ -1,5 +1,5 @@
 /** Part of a value that a client asked for: both ends included. */
-export interface ByteRange {
+interface ByteRange {
   readonly first: number
   readonly last: number
 }

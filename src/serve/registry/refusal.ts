@@ -1,6 +1,6 @@
 import type { RegistryErrorCode } from '../../oci/error-codes.ts'
 
-export interface RefusalEntry {
+interface RefusalEntry {
   readonly code: RegistryErrorCode
   readonly message: string
   readonly detail?: unknown

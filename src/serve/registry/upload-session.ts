@@ -81,7 +81,7 @@ export async function closeSession(storage: Storage, session: UploadSession): Pr
   for await (const { key } of listAll(storage, session.prefix)) await storage.delete(key)
 }
 
-export interface SweepOptions {
+interface SweepOptions {
   readonly storage: Storage
   readonly uploadTtl: number
   /** Removes nothing. */

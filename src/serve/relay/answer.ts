@@ -5,7 +5,7 @@ import { rewriteChallenges, rewriteLink, rewriteLocation } from './rewrite.ts'
 import type { RewriteContext } from './rewrite.ts'
 import { unknownRealm } from './token.ts'
 
-export interface AnswerContext extends RewriteContext {
+interface AnswerContext extends RewriteContext {
   readonly maxBytes: number
   readonly idle: number
   /** Of a request by `ns`, as mirrors are asked. */

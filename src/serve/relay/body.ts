@@ -12,7 +12,7 @@ const { FixedLengthStream } = globalThis as { FixedLengthStream?: FixedLengthStr
 /** Whether a stream of a known length must be made one by the platform. */
 export const hasFixedLength: boolean = FixedLengthStream !== undefined
 
-export interface PassOptions {
+interface PassOptions {
   /** Most bytes. */
   readonly maxBytes: number
   /** Milliseconds without a byte after which the body is given up. */

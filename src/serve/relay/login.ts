@@ -9,7 +9,7 @@ import { unknownRealm } from './token.ts'
 import type { SendUpstream } from './upstream.ts'
 
 /** Credentials that a relay holds itself. What they get it never leaves it. */
-export interface RelayLogin {
+interface RelayLogin {
   /** The header to begin with; `undefined` where the relay has no credentials of its own. */
   begin(
     registry: RelayRegistry,

@@ -12,7 +12,7 @@ const MAX_AGE = 7200
  *
  * No cookies are ever allowed, and a page that is not named is refused before anything is sent.
  */
-export interface OriginPolicy {
+interface OriginPolicy {
   /** @throws 403 for a page that may not. */
   readonly admit: (request: Request, url: URL) => void
   /** The answer to a preflight, or `undefined` when the request isn't one. */

@@ -12,7 +12,7 @@ export interface RelayRegistry {
   readonly realms: ReadonlySet<string>
 }
 
-export interface RegistryListOptions {
+interface RegistryListOptions {
   readonly registries: readonly string[]
   readonly insecure?: readonly string[] | undefined
   readonly realms?: Readonly<Record<string, readonly string[]>> | undefined

@@ -1,12 +1,12 @@
 import { createTokenSigner } from '../signed-token.ts'
 
 /** Seconds that a place for an upload may be used: longer than a large blob takes over a slow line. */
-export const UPLOAD_LIFETIME: number = 60 * 60
+const UPLOAD_LIFETIME: number = 60 * 60
 /** Seconds that the address of a token service may be used: clients keep it as long as they run. */
-export const REALM_LIFETIME: number = 7 * 24 * 60 * 60
+const REALM_LIFETIME: number = 7 * 24 * 60 * 60
 
 /** An address that a registry gave, for one purpose and one registry. */
-export interface SealedTarget {
+interface SealedTarget {
   readonly kind: 'token' | 'sealed'
   /** Host and port as in the relay's paths. */
   readonly registry: string

@@ -12,7 +12,7 @@ const SLOWEST_UPLOAD = 32
 /** Up to this many bytes a body may be kept by the platform for a redirect; larger ones go straight. */
 const DIRECT_BYTES = 8 * 1024 * 1024
 
-export interface UpstreamRequest {
+interface UpstreamRequest {
   readonly registry: RelayRegistry
   readonly method: string
   readonly url: URL
@@ -28,7 +28,7 @@ export interface UpstreamRequest {
 /** Sends to registries and whom they name, and to nobody else. */
 export type SendUpstream = (request: UpstreamRequest) => Promise<{ response: Response; url: URL }>
 
-export interface UpstreamOptions {
+interface UpstreamOptions {
   readonly fetch: FetchLike
   /** Milliseconds until the headers of an answer. */
   readonly timeout: number

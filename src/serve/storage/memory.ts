@@ -4,7 +4,7 @@ import { assertStorageKey, LIST_LIMIT } from './port.ts'
 import type { MovingStorage, PutResult, StorageBody, StoredHead, StoredInfo } from './port.ts'
 
 /** Most bytes that all values together may have, so that a page or Worker isn't killed for its memory. */
-export const MEMORY_STORAGE_BYTES: number = 1024 * 1024 * 1024
+const MEMORY_STORAGE_BYTES: number = 1024 * 1024 * 1024
 
 /** Longest piece handed out at once, so that a slow reader doesn't make a copy of a large value. */
 const PIECE = 256 * 1024
