@@ -1,31 +1,14 @@
 import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createBindleHandler } from '../../../src/serve/bindle/handler.ts'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import type { BindleHandlerOptions } from '../../../src/serve/bindle/handler.ts'
 import { authorizeBindleBasic } from '../../../src/serve/bindle/authorize.ts'
 import { parseKeyring } from '../../../src/bindle/keyring.ts'
+import { hello, OLD_MANIFEST } from './hello.ts'
 import { createSession, type Run, type Session } from './session.ts'
 
-const example = fileURLToPath(new URL('../../../examples/hello', import.meta.url))
-/** As applications were written when there was Bindle. */
-const MANIFEST = `spin_version = "1"
-name = "hello"
-version = "1.0.0"
-trigger = { type = "http", base = "/" }
-[variables]
-greeting = { default = "Hello" }
-[[component]]
-id = "hello"
-source = "hello.wasm"
-files = [{ source = "static", destination = "static" }]
-[component.trigger]
-route = "/..."
-[component.config]
-greeting = "{{ greeting }}"
-`
 const SERVER = 'http://localhost:8000/v1'
 const REGISTRY = 'localhost:5000'
 
@@ -44,8 +27,8 @@ function worldOf(options: BindleHandlerOptions = {}): World {
     return (host === REGISTRY ? registry : bindle).fetch(request)
   })
   session.env['BINDLE_URL'] = SERVER
-  cpSync(example, session.path('app'), { recursive: true })
-  session.write('app/spin.toml', MANIFEST)
+  cpSync(hello, session.path('app'), { recursive: true })
+  session.write('app/spin.toml', OLD_MANIFEST)
   return { ...session, requests }
 }
 
@@ -163,7 +146,7 @@ describe('what a server has', () => {
     const run = await world.run('bindle', 'pull', 'hello/1.0.0+a1', '-o', 'out')
     expect(run).toMatchObject({ code: 0, stdout: 'pulled: hello/1.0.0+a1\n' })
     expect(readFileSync(world.path('out/hello.wasm'))).toEqual(
-      readFileSync(join(example, 'hello.wasm')),
+      readFileSync(join(hello, 'hello.wasm')),
     )
     expect(existsSync(world.path('out/assets/hello/static/style.css'))).toBe(true)
     expect(await world.run('bindle', 'pull', 'hello/1.0.0+a1', '-o', 'out')).toMatchObject({
@@ -307,7 +290,7 @@ describe('up --bindle', () => {
       ...['up', '--bindle', 'hello/1.0.0', '--listen', '127.0.0.1:0'],
     )
     expect(run).toMatchObject({ code: 0, stderr: 'hello: GET /static/style.css\n' })
-    expect(await answer).toBe(readFileSync(join(example, 'static/style.css'), 'utf8'))
+    expect(await answer).toBe(readFileSync(join(hello, 'static/style.css'), 'utf8'))
   })
 })
 
