@@ -9,7 +9,7 @@ import type {
 } from '../types.ts'
 import { createAuth } from './auth.ts'
 import { isReplayable, type OpenBody, openBody } from './body.ts'
-import { fetchInTime } from './fetch-in-time.ts'
+import { fetchInTime } from './in-time.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { networkError } from './network-error.ts'
 import { detectPlatform, type Platform } from './platform.ts'

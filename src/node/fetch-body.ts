@@ -1,5 +1,6 @@
 import type { ClientRequest } from 'node:http'
 import { concat, openStream, sizeOf } from '../bytes/stream.ts'
+import { inTime } from '../http/in-time.ts'
 import type { BodySource, DirectInit } from '../types.ts'
 import type { Exchange } from './fetch-answer.ts'
 
@@ -15,29 +16,41 @@ export type OutgoingBody =
       readonly size: number | undefined
     }
 
-export async function takeBody(
-  body: BodySource,
-  headers: DirectInit['headers'],
-): Promise<OutgoingBody> {
-  const announced = headers.get('content-length')
+/** Reads ahead what is small. Rejects as the request would whose source gives nothing: by its signal or deadline. */
+export async function takeBody(body: BodySource, init: DirectInit): Promise<OutgoingBody> {
+  const announced = init.headers.get('content-length')
   const size = announced === null ? undefined : Number(announced)
   if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0))
     throw new TypeError(`the content-length ${announced} is no number of bytes`)
-  const whole = (bytes: Uint8Array): OutgoingBody => {
-    if (size !== undefined && size !== bytes.length) throw mismatch(size, bytes.length)
-    return { bytes, size: bytes.length }
-  }
-  if (body instanceof Uint8Array) return whole(body)
+  if (body instanceof Uint8Array) return whole(body, size)
   const rest = openStream(body).getReader()
+  try {
+    return await inTime(init, () => readAhead(rest, size, size ?? sizeOf(body)))
+  } catch (error) {
+    void rest.cancel(error).catch(() => {})
+    throw error
+  }
+}
+
+async function readAhead(
+  rest: ReadableStreamDefaultReader<Uint8Array>,
+  announced: number | undefined,
+  size: number | undefined,
+): Promise<OutgoingBody> {
   const begun: Uint8Array[] = []
   let length = 0
-  while (length <= WHOLE_BYTES && (size === undefined || size <= WHOLE_BYTES)) {
+  while (length <= WHOLE_BYTES && (announced === undefined || announced <= WHOLE_BYTES)) {
     const { done, value } = await rest.read()
-    if (done) return whole(begun.length === 1 ? begun[0]! : concat(begun, length))
+    if (done) return whole(begun.length === 1 ? begun[0]! : concat(begun, length), announced)
     begun.push(value)
     length += value.length
   }
-  return { begun, rest, size: size ?? sizeOf(body) }
+  return { begun, rest, size }
+}
+
+function whole(bytes: Uint8Array, announced: number | undefined): OutgoingBody {
+  if (announced !== undefined && announced !== bytes.length) throw mismatch(announced, bytes.length)
+  return { bytes, size: bytes.length }
 }
 
 /** Sends a stream as fast as it is taken. What breaks it breaks the request. */

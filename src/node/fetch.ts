@@ -78,7 +78,8 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
         headers: outgoing(headers, body),
         insecureHTTPParser: false,
         maxHeaderSize,
-        ...(idleTimeout !== false && { timeout: idleTimeout }),
+        // Given always: without one the agent's would count, which is for connections that wait.
+        timeout: idleTimeout || 0,
       })
       const state: Exchange = { isOurTurn: false }
       // Also for what comes after the answer's headers: its body tells that then.
@@ -127,7 +128,7 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
       throw new TypeError('fetch failed', { cause: new Error(`unknown scheme ${url.protocol}`) })
     const { method, headers, redirect } = init
     const given = init.body ?? undefined
-    const body = given === undefined ? undefined : await takeBody(given, headers)
+    const body = given === undefined ? undefined : await takeBody(given, init)
     if (redirect === 'follow') {
       let opened = false
       const again = (hop: { url: URL; headers: Headers }): Promise<Response> => {

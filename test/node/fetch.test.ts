@@ -386,6 +386,13 @@ describe('a connection', () => {
     )
   })
 
+  it('is waited for as long as it takes, where that is wanted', async () => {
+    const patient = createNodeFetch({ idleTimeout: false })
+    // Longer than a connection without a request is kept.
+    const { url } = await serve((_, response) => void setTimeout(() => response.end('late'), 4500))
+    expect(await (await patient(new Request(url))).text()).toBe('late')
+  })
+
   it('without an answer by its deadline is closed; a body may take longer', async () => {
     let closed = false
     const { url } = await serve(({ url: path, socket }, response) => {
@@ -436,6 +443,27 @@ describe('an abort', () => {
     })
     await expect(fetch(new Request(url, { signal: stop.signal }))).rejects.toBe(reason)
     await until(() => closed)
+  })
+
+  it('or a deadline ends the wait for a body that never comes, and asks for nothing', async () => {
+    let asked = 0
+    const { url } = await serve(() => asked++)
+    const stop = new AbortController()
+    const reason = new Error('no more')
+    const put = { ...plain, method: 'PUT' }
+    const nothing = (): { body: ReadableStream<Uint8Array>; left: () => unknown } => {
+      let left: unknown
+      const body = new ReadableStream<Uint8Array>({ cancel: (why) => void (left = why) })
+      return { body, left: () => left }
+    }
+    const [one, other] = [nothing(), nothing()]
+    const aborted = fetch.direct(new URL(url), { ...put, body: one.body, signal: stop.signal })
+    stop.abort(reason)
+    await expect(aborted).rejects.toBe(reason)
+    const deadline = { milliseconds: 20, error: () => reason }
+    const late = fetch.direct(new URL(url), { ...put, body: other.body, deadline })
+    await expect(late).rejects.toBe(reason)
+    expect([one.left(), other.left(), asked]).toEqual([reason, reason, 0])
   })
 
   it('breaks a body with its reason, and closes the connection', async () => {
