@@ -77,7 +77,16 @@ export async function writeFileAtomic(
 
 /** The same at once, in a folder that is there, for guests that don't wait. */
 export function writeFileAtomicSync(path: string, bytes: Uint8Array, mode: number): void {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  writeThroughSync(`${path}.${randomBytes(6).toString('hex')}.tmp`, path, bytes, mode)
+}
+
+/** Writes a file that is not there yet and gives it its name, over an older one. Leaves nothing when that fails. */
+export function writeThroughSync(
+  temporary: string,
+  path: string,
+  bytes: Uint8Array,
+  mode?: number,
+): void {
   try {
     writeFileSync(temporary, bytes, { flag: 'wx', mode })
     renameSync(temporary, path)

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { writeThroughSync } from './bounded-file.ts'
 import { absent } from './folders.ts'
 
 /** Files up to this size are read and written whole. */
@@ -71,19 +72,7 @@ const atOnce: Now = {
     return size === undefined || size > SMALL_BYTES ? size : plain(readFileSync(path))
   },
   has: (path) => sizeNow(path) !== undefined,
-  write(temporary, path, bytes) {
-    try {
-      writeFileSync(temporary, bytes, { flag: 'wx' })
-      renameSync(temporary, path)
-    } catch (error) {
-      try {
-        unlinkSync(temporary)
-      } catch {
-        // It was never made.
-      }
-      throw error
-    }
-  },
+  write: writeThroughSync,
 }
 
 const inThreads: SmallFiles = {
