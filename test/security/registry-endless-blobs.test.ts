@@ -12,3 +12,11 @@ it('an endless blob is left as soon as it is longer than its descriptor says', a
   })
   expect(taken()).toBeLessThan(300_000)
 })
+
+it('so is one that is read whole', async () => {
+  const { body, taken } = endless()
+  const { descriptor } = await blobOf('small')
+  const store = openHostile(() => new Response(body))
+  await expect(store.whole(descriptor)).rejects.toMatchObject({ code: 'ERR_DIGEST_MISMATCH' })
+  expect(taken()).toBeLessThan(300_000)
+})
