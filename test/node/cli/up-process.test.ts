@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { beforeAll, expect, it, vi } from 'vitest'
 import { buildProgram, root } from './built-program.ts'
+import { COUNTERS } from './counters.ts'
 
 // The real program with its thread.
 let folder: string
@@ -107,27 +108,7 @@ variables = { greeting = "Hello" }
 it('keeps what components store in its thread from one start to the next', async () => {
   const app = join(folder, 'counters')
   mkdirSync(app, { recursive: true })
-  for (const name of ['proxy', 'sqlite'])
-    copyFileSync(join(root, `test/guests/${name}.wasm`), join(app, `${name}.wasm`))
-  writeFileSync(
-    join(app, 'spin.toml'),
-    `spin_manifest_version = 2
-[application]
-name = "counters"
-[[trigger.http]]
-route = "/kv/..."
-component = "keys"
-[[trigger.http]]
-route = "/default"
-component = "rows"
-[component.keys]
-source = "proxy.wasm"
-key_value_stores = ["default"]
-[component.rows]
-source = "sqlite.wasm"
-sqlite_databases = ["default"]
-`,
-  )
+  for (const [name, content] of COUNTERS) writeFileSync(join(app, name), content)
   for (const count of [1, 2]) {
     const { url, stop, stderr } = await up('--from', app)
     expect(await (await fetch(`${url}/kv/default`)).text()).toBe(`count ${count}\n`)

@@ -2,36 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
-import { bytesOfFile } from '../../run/fixtures.ts'
+import { COUNTERS } from './counters.ts'
 import { start, textOf } from './running.ts'
 import { createSession, type Session } from './session.ts'
 
 const REF = 'localhost:5000/team/counters:1'
 
-/** An application that counts: one component its requests, by key-value, one its rows, by SQLite. */
 function writeCounters(session: Session): string {
-  session.write('app/proxy.wasm', bytesOfFile('test/guests/proxy.wasm'))
-  session.write('app/sqlite.wasm', bytesOfFile('test/guests/sqlite.wasm'))
-  session.write(
-    'app/spin.toml',
-    `spin_manifest_version = 2
-[application]
-name = "counters"
-version = "1.0.0"
-[[trigger.http]]
-route = "/kv/..."
-component = "keys"
-[[trigger.http]]
-route = "/default"
-component = "rows"
-[component.keys]
-source = "proxy.wasm"
-key_value_stores = ["default", "other"]
-[component.rows]
-source = "sqlite.wasm"
-sqlite_databases = ["default"]
-`,
-  )
+  for (const [name, content] of COUNTERS) session.write(`app/${name}`, content)
   return session.path('app')
 }
 

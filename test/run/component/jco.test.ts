@@ -1,33 +1,11 @@
-import { $init, generate } from '@bytecodealliance/jco-transpile/component'
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { describe, expect, it } from 'vitest'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
 import { parseComponent } from '../../../src/run/component/parse.ts'
+import { throughJco } from './through-jco.ts'
 
 type Exports = Readonly<Record<string, (...args: unknown[]) => unknown>>
-type Instantiate = (getCore: (path: string) => WebAssembly.Module, imports: unknown) => Exports
-
-/** The component as jco makes JavaScript of it. */
-async function throughJco(component: Uint8Array, f: (value: unknown) => unknown): Promise<Exports> {
-  await $init
-  const { files } = generate(component, {
-    name: 'c',
-    instantiation: { tag: 'sync' },
-    noTypescript: true,
-    noNodejsCompat: true,
-    base64Cutoff: 0,
-  } as Parameters<typeof generate>[1])
-  const cores = new Map(files.filter(([name]) => name.endsWith('.wasm')))
-  const source = new TextDecoder().decode(files.find(([name]) => name.endsWith('.js'))?.[1])
-  const { instantiate } = (await import(
-    /* @vite-ignore */ `data:text/javascript,${encodeURIComponent(source)}`
-  )) as { instantiate: Instantiate }
-  return instantiate((path) => new WebAssembly.Module(cores.get(path) as Uint8Array<ArrayBuffer>), {
-    f: { default: f },
-  })
-}
-
 async function throughLinker(
   component: Uint8Array,
   f: (value: unknown) => unknown,
@@ -108,7 +86,7 @@ describe('beside jco', () => {
           typeof v === 'bigint' ? `${v}n` : ArrayBuffer.isView(v) ? [...(v as Uint8Array)] : v,
         ) ?? 'null',
       )
-    const jco = await throughJco(component, f)
+    const jco = await throughJco<Exports>(component, { f: { default: f } })
     const theirs = jco['g']?.(value)
     const ours = await (await throughLinker(component, f))(value)
     expect(plain(ours)).toEqual(plain(theirs))

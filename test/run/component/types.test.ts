@@ -1,6 +1,5 @@
 // A guest whose compiler has laid out every type by itself: what comes back was read from where it put
 // it. The same values go through jco.
-import { $init, generate } from '@bytecodealliance/jco-transpile/component'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import {
@@ -10,30 +9,12 @@ import {
 import { parseComponent } from '../../../src/run/component/parse.ts'
 import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
 import { bytesOfFile } from '../fixtures.ts'
+import { throughJco } from './through-jco.ts'
 
 type Functions = Readonly<Record<string, (...args: unknown[]) => unknown>>
 
 const wasm = bytesOfFile('test/guests/types.wasm')
 const INTERFACE = 'test:types/types'
-
-async function throughJco(): Promise<Functions> {
-  await $init
-  const { files } = generate(wasm, {
-    name: 'c',
-    instantiation: { tag: 'sync' },
-    noTypescript: true,
-    noNodejsCompat: true,
-    base64Cutoff: 0,
-  } as Parameters<typeof generate>[1])
-  const cores = new Map(files.filter(([name]) => name.endsWith('.wasm')))
-  const source = new TextDecoder().decode(files.find(([name]) => name.endsWith('.js'))?.[1])
-  const { instantiate } = (await import(
-    /* @vite-ignore */ `data:text/javascript,${encodeURIComponent(source)}`
-  )) as { instantiate: (getCore: unknown, imports: unknown) => { readonly types: Functions } }
-  const module = (path: string): WebAssembly.Module =>
-    new WebAssembly.Module(cores.get(path) as Uint8Array<ArrayBuffer>)
-  return instantiate(module, {}).types
-}
 
 async function instantiate(): Promise<ComponentInstance> {
   const compiled = await compileComponent(parseComponent(wasm))
@@ -158,7 +139,7 @@ describe('a C compiler agrees with the linker and jco about', () => {
   let ours: ComponentInstance
   let theirs: Functions
   beforeAll(async () => {
-    theirs = await throughJco()
+    theirs = (await throughJco<{ readonly types: Functions }>(wasm, {})).types
     ours = await instantiate()
   })
 
