@@ -7,11 +7,10 @@ import { EMPTY_BYTES, EMPTY_TYPE, IMAGE_CONFIG, IMAGE_MANIFEST } from '../oci/ma
 import type { Descriptor, OperationOptions, Store } from '../types.ts'
 import { BUNDLE_TYPE, COSIGN_PREDICATE, SIMPLE_SIGNING_TYPE } from './media-types.ts'
 import { formatConfig } from './simple-signing.ts'
-import { readManifest, resolveOptional } from './signature-manifest.ts'
+import { MAX_SIGNATURE_LAYERS, readManifest, resolveOptional } from './signature-manifest.ts'
 
 /** Writers of one `.sig` tag at a time: each loses at most to every other once. */
 const MAX_ATTEMPTS = 8
-const MAX_LAYERS = 1000
 /** Bounds of the wait for a writer that was at it at the same time, in milliseconds. */
 const MIN_WINDOW_MS = 20
 const MAX_WINDOW_MS = 2000
@@ -63,8 +62,11 @@ export async function attachLayer(
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const before = await resolveOptional(store, tag, options)
     const layers = [...(await layersOf(store, before, options)), layer]
-    if (layers.length > MAX_LAYERS)
-      throw new SpindleError('ERR_LIMIT_EXCEEDED', `${tag} has ${MAX_LAYERS} signatures already`)
+    if (layers.length > MAX_SIGNATURE_LAYERS)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `${tag} has ${MAX_SIGNATURE_LAYERS} signatures already, and nobody reads more: attach this one as a referrer`,
+      )
     const config = await pushBytes(store, IMAGE_CONFIG, formatConfig(layers), options)
     const manifest = formatCanonicalJson({
       schemaVersion: 2,

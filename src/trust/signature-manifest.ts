@@ -4,6 +4,9 @@ import { SpindleError } from '../errors.ts'
 import { type Manifest, MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
 
+/** Layers of a `.sig` manifest looked at, as cosign's download does; so none is written that nobody reads. */
+export const MAX_SIGNATURE_LAYERS = 100
+
 /** Tag of the older storage form; `undefined` for sha512, which makes it longer than tags may be. */
 export function signatureTag(digest: Digest): string | undefined {
   return digest.startsWith('sha256:') ? `${digest.replace(':', '-')}.sig` : undefined

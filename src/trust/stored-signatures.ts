@@ -24,6 +24,7 @@ import {
   referrersTag,
   resolveOptional,
   signatureTag,
+  MAX_SIGNATURE_LAYERS,
 } from './signature-manifest.ts'
 import { verifyParsedBundle, type VerifiedBundle } from './verify-bundle.ts'
 
@@ -51,8 +52,6 @@ interface Unreadable {
 
 /** Referrers looked at: each costs two requests. */
 export const MAX_REFERRERS = 256
-/** Layers of a `.sig` manifest looked at, as cosign's download does. */
-export const MAX_LAYERS = 100
 /** A payload has 250 bytes and its annotations. */
 const MAX_PAYLOAD_BYTES: number = 64 * 1024
 
@@ -171,7 +170,7 @@ function legacyLayers(
 ): Candidate[] {
   if (manifest.kind !== 'manifest') throw malformed('an index stands where signatures belong')
   const layers = manifest.layers.filter(({ mediaType }) => mediaType === SIMPLE_SIGNING_TYPE)
-  return layers.slice(0, MAX_LAYERS).map((source) => ({
+  return layers.slice(0, MAX_SIGNATURE_LAYERS).map((source) => ({
     format: 'legacy',
     source,
     verify: async (rule) => {

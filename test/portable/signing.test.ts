@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { formatHex } from '../../src/bytes/hex.ts'
-import { parseJson } from '../../src/bytes/json.ts'
+import { type Json, parseJson } from '../../src/bytes/json.ts'
 import { readVerified } from '../../src/bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
 import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
@@ -219,6 +219,33 @@ describe('the older form', () => {
     expect(
       new Set(signatures.map(({ signer }) => signer.kind === 'key' && signer.keyId)).size,
     ).toBe(2)
+  })
+
+  it('takes no more than are read, and says where one more can go', async () => {
+    await fresh()
+    const signer = await createKeySigner(pair)
+    const attach = (): Promise<unknown> =>
+      signArtifact(store, artifact, signer, { attach: 'tag', reference: 'registry.test/app' })
+    await attach()
+    // A hundred of one: only their number counts.
+    const tag = `${artifact.digest.replace(':', '-')}.sig`
+    const at = await store.resolve(tag)
+    const bytes = await readVerified(await store.fetch(at), at)
+    const manifest = parseJson(bytes, 'it') as { layers: readonly Json[] }
+    const full = encodeUtf8(
+      JSON.stringify({ ...manifest, layers: Array(100).fill(manifest.layers[0]) }),
+    )
+    const descriptor = {
+      mediaType: IMAGE_MANIFEST,
+      digest: await digestOf(full),
+      size: full.length,
+    }
+    await store.push(descriptor, full, { tag })
+    await expect(attach()).rejects.toMatchObject({
+      code: 'ERR_LIMIT_EXCEEDED',
+      message: expect.stringContaining('as a referrer'),
+    })
+    expect(await store.resolve(tag)).toMatchObject({ digest: descriptor.digest })
   })
 
   it('loses none of two that are added at once', async () => {
