@@ -80,7 +80,9 @@ async function runBuildkite(
       env: { ...env },
       timeout: PROGRAM_TIMEOUT_MS,
     })
-    return stdout.trim()
+    const token = stdout.trim()
+    if (token === '') throw new Error('it printed nothing')
+    return token
   } catch (cause) {
     throw new SpindleError(
       'ERR_CREDENTIALS_INVALID',

@@ -1,5 +1,7 @@
+import { chmodSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { fetchIdentityToken } from '../../src/node/identity-token.ts'
+import { createMachine } from './machine.ts'
 
 describe('the identity token of a CI job', () => {
   it('is what the environment says outright', async () => {
@@ -40,6 +42,28 @@ describe('the identity token of a CI job', () => {
     }).catch((error: Error) => error)
     expect(failure).toMatchObject({ code: 'ERR_UNAUTHORIZED' })
     expect(String(failure)).not.toMatch(/secret|hidden/)
+  })
+
+  describe('of Buildkite', () => {
+    /** An agent that does what the script says, and who asks it. */
+    function agent(script: string): Promise<string> {
+      const machine = createMachine()
+      machine.write('bin/buildkite-agent', `#!/bin/sh\n${script}\n`)
+      chmodSync(machine.path('bin/buildkite-agent'), 0o755)
+      const env = { PATH: machine.path('bin'), BUILDKITE_AGENT_ACCESS_TOKEN: 'secret' }
+      return fetchIdentityToken({ env, audience: 'me' })
+    }
+
+    it('is what its agent prints, for the audience', async () => {
+      expect(await agent('echo "$*"')).toBe('oidc request-token --audience me')
+    })
+
+    it.each([
+      ['prints nothing', ':'],
+      ['fails', 'echo a.b.c; exit 1'],
+    ])('is missed when its agent %s', async (_, script) => {
+      await expect(agent(script)).rejects.toMatchObject({ code: 'ERR_CREDENTIALS_INVALID' })
+    })
   })
 
   it('is missed with a word on how to have one', async () => {
