@@ -3,7 +3,7 @@ import { parseHex } from '../bytes/hex.ts'
 import { isJsonObject, parseUniqueJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
-import { loadPublicKey } from './public-key.ts'
+import { keyIdOf, loadPublicKey } from './public-key.ts'
 import { readField, type Field } from './wire-json.ts'
 
 export type TufRole = 'root' | 'timestamp' | 'snapshot' | 'targets'
@@ -52,14 +52,15 @@ export async function assertSigned(
   )
   if (threshold < 1) throw bad(`the root asks for no signature of ${role}.json`)
   const bytes = encodeUtf8(canonical(document.signed.value))
-  // By key and not by its name: one key under two names is still one.
+  // By key and not by its name or text: one key under two names, or wrapped otherwise, is still one.
   const signers = new Set<string>()
   for (const signature of document.signatures) {
     const keyId = signature.get('keyid').string()
     const sig = parseHex(signature.get('sig').string())
     if (!keyIds.has(keyId) || sig === undefined || sig.length === 0) continue
     const pem = root.signed.get('keys').get(keyId).get('keyval').get('public').string()
-    if (await (await loadPublicKey(pem)).verify(sig, bytes)) signers.add(pem)
+    const key = await loadPublicKey(pem)
+    if (await key.verify(sig, bytes)) signers.add(await keyIdOf(key))
   }
   if (signers.size < threshold)
     throw new SpindleError(

@@ -10,6 +10,7 @@ import { type TufState, updateTrustedRoot } from '../../src/trust/tuf.ts'
 type Json = any
 const now = new Date('2026-08-25T00:00:00Z')
 const LATER = '2026-09-01T00:00:00Z'
+const EARLIER = '2026-08-24T00:00:00Z'
 const keys: KeyPair[] = []
 let files: Map<string, Json | Uint8Array>
 let saved: TufState
@@ -63,30 +64,32 @@ const timestamp = (version: number, snapshot = 5, expires = LATER): Json => ({
   expires,
   meta: { 'snapshot.json': { version: snapshot } },
 })
-const snapshot = (version: number, targets = 3): Json => ({
+const snapshot = (version: number, targets = 3, expires = LATER): Json => ({
   _type: 'snapshot',
   version,
-  expires: LATER,
+  expires,
   meta: { 'targets.json': { version: targets } },
 })
+
+let targets: (expires?: string) => Json
 
 beforeEach(async () => {
   while (keys.length < 4) keys.push(await createKeyPair())
   const target = encodeUtf8(JSON.stringify(publicGoodRoot))
   const sha256 = (await digestOf(target)).slice(7)
-  const targets = {
+  targets = (expires = LATER) => ({
     _type: 'targets',
     version: 3,
-    expires: LATER,
+    expires,
     targets: { 'trusted_root.json': { length: target.length, hashes: { sha256 } } },
-  }
+  })
   // The root that one starts from may have expired; the last one may not.
   saved = { root: await signed(root(1, '2025-01-01T00:00:00Z'), [0, 1]) }
   files = new Map<string, Json | Uint8Array>([
     ['2.root.json', await signed(root(2), [0, 2])],
     ['timestamp.json', await signed(timestamp(9), [3])],
     ['5.snapshot.json', await signed(snapshot(5), [3])],
-    ['3.targets.json', await signed(targets, [1, 2])],
+    ['3.targets.json', await signed(targets(), [1, 2])],
     [`targets/${sha256}.trusted_root.json`, target],
   ])
 })
@@ -131,8 +134,17 @@ describe('an update of the trusted root', () => {
     ],
     [
       'an expired timestamp (freeze)',
-      async () =>
-        files.set('timestamp.json', await signed(timestamp(9, 5, '2026-08-24T00:00:00Z'), [3])),
+      async () => files.set('timestamp.json', await signed(timestamp(9, 5, EARLIER), [3])),
+      'ERR_CONTENT_INVALID',
+    ],
+    [
+      'an expired snapshot',
+      async () => files.set('5.snapshot.json', await signed(snapshot(5, 3, EARLIER), [3])),
+      'ERR_CONTENT_INVALID',
+    ],
+    [
+      'expired targets',
+      async () => files.set('3.targets.json', await signed(targets(EARLIER), [1, 2])),
       'ERR_CONTENT_INVALID',
     ],
     ['an expired last root', async () => files.delete('2.root.json'), 'ERR_CONTENT_INVALID'],
@@ -191,9 +203,13 @@ describe('an update of the trusted root', () => {
     await expect(update()).rejects.toMatchObject({ code })
   })
 
-  it('81: is refused where one key goes by two names', async () => {
+  it.each([
+    ['goes by two names', (pem: string) => pem],
+    ['is written in two ways', (pem: string) => `${pem.trim()}\n\n`],
+  ])('81: is refused where one key %s', async (_, write) => {
     const twice = root(1)
-    twice.keys.k1 = twice.keys.k0
+    const { keyval, ...rest } = twice.keys.k0
+    twice.keys.k1 = { ...rest, keyval: { public: write(keyval.public) } }
     const content = await signed(twice, [0])
     content.signatures.push({ ...content.signatures[0], keyid: 'k1' })
     await expect(update({ root: content })).rejects.toMatchObject({ code: 'ERR_SIGNATURE_INVALID' })
