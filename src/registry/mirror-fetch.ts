@@ -1,3 +1,4 @@
+import { followRedirects } from '../http/redirect.ts'
 import { apiHostOf } from '../oci/reference.ts'
 import type { FetchLike } from '../types.ts'
 
@@ -29,8 +30,9 @@ export interface MirrorFetchOptions {
  *
  * Exported from the main entry point. It is for pulls: whatever would change a registry rejects, as
  * a mirror says nothing about what the registry has. Only manifests and blobs are asked for there,
- * never signatures' lists or tags, and never with the registry's credentials. Bytes are checked as
- * always; which digest a tag has is the mirror's word, so name a digest or verify.
+ * never signatures' lists or tags, and never with the registry's credentials, also where a mirror
+ * redirects to. Bytes are checked as always; which digest a tag has is the mirror's word, so name a
+ * digest or verify.
  *
  * @example Through the mirror of one's own network
  * ```ts
@@ -67,13 +69,15 @@ export function createMirrorFetch(
     const { method, signal, redirect } = request
     const stop = new AbortController()
     const timer = setTimeout(() => stop.abort(), timeout)
+    const both = AbortSignal.any([signal, stop.signal])
     try {
-      const both = AbortSignal.any([signal, stop.signal])
-      const response = await send(new Request(url, { method, headers, redirect, signal: both }))
+      // To its end here, where there is no login: who asked would take one along to the registry itself.
+      const { response } = await followRedirects(
+        (hop) => send(new Request(hop.url, { ...hop, redirect, signal: both })),
+        { method, url, headers },
+        { sameOrigin: false },
+      )
       if (response.ok) return response
-      const location = response.headers.get('location')
-      if (location !== null && URL.canParse(location, url))
-        return relocate(response, new URL(location, url))
       void response.body?.cancel().catch(() => {})
     } catch {
       signal.throwIfAborted()
@@ -114,11 +118,4 @@ function parseMirror(mirror: string | Mirror, registry: string): ParsedMirror {
       `the mirror ${JSON.stringify(url)} of ${registry} must be an address, as https://mirror.example`,
     )
   return { base, ...(ns && { ns: registry }) }
-}
-
-/** Who follows it knows nothing of the mirror. */
-function relocate({ status, body, headers: given }: Response, location: URL): Response {
-  const headers = new Headers(given)
-  headers.set('location', location.href)
-  return new Response(body, { status, headers })
 }
