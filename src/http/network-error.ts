@@ -6,6 +6,9 @@ import { redactUrl } from './redact.ts'
 const EXPOSED =
   'Location, Docker-Content-Digest, Link, Range, OCI-Subject, WWW-Authenticate, Content-Length'
 
+/** What OpenSSL and Node call a certificate that does not convince, as `SELF_SIGNED_CERT_IN_CHAIN`. */
+const OF_CERTIFICATES = /CERT|LEAF_SIGNATURE|^INVALID_CA$/
+
 /** A failure to get any answer, with what is known of the reason. */
 export function networkError(
   method: string,
@@ -32,9 +35,13 @@ export function networkError(
       `${method} ${redactUrl(url)} was answered with more headers than are read; in Node, raise the limit with --max-http-header-size=65536, or createNodeFetch's "maxHeaderSize"`,
       { cause },
     )
+  const next =
+    code !== undefined && OF_CERTIFICATES.test(code)
+      ? 'its certificate is not trusted: check the host; an authority of your own goes, in Node, into NODE_EXTRA_CA_CERTS or createNodeFetch\'s "ca"'
+      : 'check the host and the connection'
   return new SpindleError(
     'ERR_NETWORK',
-    `${what}${code === undefined ? '' : ` (${code})`}; check the host and the connection`,
+    `${what}${code === undefined ? '' : ` (${code})`}; ${next}`,
     { cause },
   )
 }

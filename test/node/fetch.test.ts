@@ -411,6 +411,31 @@ describe('a connection', () => {
     })
   })
 
+  it('has one deadline for a stream that is read ahead, the redirects and the answer', async () => {
+    const late = new Error('too late')
+    const { url } = await serve(({ url: path }, response) => {
+      if (path === '/never') return
+      setTimeout(() => response.writeHead(307, { location: '/never' }).end(), 350)
+    })
+    const slow = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        async start(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 350))
+          controller.enqueue(Uint8Array.of(1))
+          controller.close()
+        },
+      })
+    const timeOf = async (path: string, body?: ReadableStream<Uint8Array>): Promise<number> => {
+      const init = { ...plain, redirect: 'follow', method: 'PUT', body: body ?? null } as const
+      const deadline = { milliseconds: 400, error: () => late }
+      const began = performance.now()
+      await expect(fetch.direct(new URL(path, url), { ...init, deadline })).rejects.toBe(late)
+      return performance.now() - began
+    }
+    expect(await timeOf('/never', slow())).toBeLessThan(700)
+    expect(await timeOf('/moved')).toBeLessThan(700)
+  })
+
   for (const [what, said] of [
     ['two lengths', 'content-length: 5\r\ncontent-length: 6\r\n\r\nhello!'],
     ['a length and chunks', 'content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
