@@ -1,8 +1,10 @@
 import { forEachBounded } from '../../bytes/concurrency.ts'
+import { hexOf } from '../../bytes/digest.ts'
 import { randomId } from '../../bytes/random-id.ts'
-import { AT_ONCE, CLOCK_SKEW } from '../registry/collection.ts'
+import { AT_ONCE, CLOCK_SKEW, isLeftover, listContent } from '../registry/collection.ts'
+import type { ContentEntry } from '../registry/collection.ts'
 import { createDigestFilter, type DigestFilter } from '../registry/digest-filter.ts'
-import { bury, condemn, readGeneration } from '../registry/generation.ts'
+import { bury, condemn } from '../registry/generation.ts'
 import { listAll, type Storage, type StoredInfo } from '../storage/port.ts'
 import { parcelGenerationKey, PARCELS_PREFIX, parseParcelKey } from './parcels.ts'
 import { INVOICES_PREFIX, listKeys, readStoredInvoice, YANKED_PREFIX } from './shelf.ts'
@@ -52,56 +54,31 @@ export async function collectBindleGarbage(
   let parcels = 0
   let bytes = 0
 
-  const sweep = (work: (parcel: Parcel) => Promise<void>): Promise<void> =>
-    forEachBounded(listParcels(storage), AT_ONCE, work, signal)
-  const isWanted = ({ sha256 }: Parcel): boolean => live.has(`sha256:${sha256}`)
-  /** Of an earlier run that ended between burying and deleting. */
-  const isDead = async ({ sha256, generation }: Parcel): Promise<boolean> =>
-    (await readGeneration(storage, parcelGenerationKey(sha256))).number > generation
+  const sweep = (work: (parcel: ContentEntry) => Promise<void>): Promise<void> =>
+    forEachBounded(listContent(storage, PARCELS_PREFIX, parseParcelKey), AT_ONCE, work, signal)
+  const placeOf = ({ digest }: ContentEntry): string => parcelGenerationKey(hexOf(digest))
 
   await markLive(storage, live, () => true, signal)
   if (!dryRun) {
     await sweep(async (parcel) => {
-      const { sha256, generation } = parcel
-      if (!isWanted(parcel)) await condemn(storage, parcelGenerationKey(sha256), generation, id)
+      if (!live.has(parcel.digest)) await condemn(storage, placeOf(parcel), parcel.generation, id)
     })
     // Who has not seen that it is condemned has written its invoice before that: it is seen now.
     await markLive(storage, live, ({ modified }) => modified > started - CLOCK_SKEW, signal)
   }
   await sweep(async (parcel) => {
-    const { key, sha256, generation, size } = parcel
-    if (isWanted(parcel) && !(parcel.isDoubled && (await isDead(parcel)))) return
+    const { key, digest, generation, size } = parcel
+    const place = placeOf(parcel)
+    if (live.has(digest) && !(await isLeftover(storage, place, parcel))) return
     if (!dryRun) {
-      if (!(await bury(storage, parcelGenerationKey(sha256), generation, id))) return
+      if (!(await bury(storage, place, generation, id))) return
       await storage.delete(key)
     }
     parcels++
     bytes += size
-    onGarbage?.({ sha256, bytes: size })
+    onGarbage?.({ sha256: hexOf(digest), bytes: size })
   })
   return { parcels, bytes }
-}
-
-interface Parcel extends StoredInfo {
-  readonly sha256: string
-  readonly generation: number
-  /** Whether another generation of it is there as well, so that this one may be dead. */
-  readonly isDoubled: boolean
-}
-
-/** All parcels. Generations of one follow each other. */
-async function* listParcels(storage: Storage): AsyncGenerator<Parcel> {
-  let last: Omit<Parcel, 'isDoubled'> | undefined
-  let wasDoubled = false
-  for await (const info of listAll(storage, PARCELS_PREFIX)) {
-    const parsed = parseParcelKey(info.key)
-    if (parsed === undefined) continue
-    const isDoubled = last?.sha256 === parsed.sha256
-    if (last !== undefined) yield { ...last, isDoubled: isDoubled || wasDoubled }
-    wasDoubled = isDoubled
-    last = { ...info, ...parsed }
-  }
-  if (last !== undefined) yield { ...last, isDoubled: wasDoubled }
 }
 
 /** Adds all that invoices list which can be used. */

@@ -1,7 +1,7 @@
 import type { Label } from '../../bindle/invoice.ts'
 import { formatHex } from '../../bytes/hex.ts'
 import { chunksOf } from '../../bytes/stream.ts'
-import type { CreateHasher } from '../../types.ts'
+import type { CreateHasher, Digest } from '../../types.ts'
 import { holdGeneration, readGeneration } from '../registry/generation.ts'
 import type { Storage, StoredValue } from '../storage/port.ts'
 import { BindleProblem } from './answer.ts'
@@ -58,9 +58,11 @@ function parcelKey(sha256: string, generation = 0): string {
 }
 
 /** What a key of a parcel says; `undefined` for any other. */
-export function parseParcelKey(key: string): { sha256: string; generation: number } | undefined {
+export function parseParcelKey(key: string): { digest: Digest; generation: number } | undefined {
   const match = /\/([0-9a-f]{64})(?:\.([1-9]\d{0,9}))?$/.exec(key)
-  return match === null ? undefined : { sha256: match[1]!, generation: Number(match[2] ?? 0) }
+  return match === null
+    ? undefined
+    : { digest: `sha256:${match[1]!}`, generation: Number(match[2] ?? 0) }
 }
 
 export function parcelGenerationKey(sha256: string): string {

@@ -1,7 +1,14 @@
 import { forEachBounded } from '../../bytes/concurrency.ts'
 import type { StoredInfo } from '../storage/port.ts'
 import { findUntagged, readAllPending, readReferences } from './collect-manifests.ts'
-import { AT_ONCE, CLOCK_SKEW, isYoung, listContent, listRepositories } from './collection.ts'
+import {
+  AT_ONCE,
+  CLOCK_SKEW,
+  isLeftover,
+  isYoung,
+  listContent,
+  listRepositories,
+} from './collection.ts'
 import type { Collection, ContentEntry } from './collection.ts'
 import type { DigestFilter } from './digest-filter.ts'
 import { bury, condemn, readGeneration } from './generation.ts'
@@ -12,29 +19,25 @@ import { blobGenerationKey, BLOBS_PREFIX, linksPrefix, manifestsPrefix } from '.
 export async function collectBlobs(collection: Collection, live: DigestFilter): Promise<void> {
   const { storage, id, dryRun, found, signal } = collection
   await markLive(collection, live, () => true)
-  const isGarbage = (entry: ContentEntry): boolean =>
-    entry.followed || (!isYoung(collection, entry) && !live.has(entry.digest))
+  const isWanted = (entry: ContentEntry): boolean =>
+    isYoung(collection, entry) || live.has(entry.digest)
   const sweep = (work: (entry: ContentEntry) => Promise<void>): Promise<void> =>
-    forEachBounded(
-      listContent(collection, BLOBS_PREFIX),
-      AT_ONCE,
-      async (entry) => {
-        if (isGarbage(entry)) await work(entry)
-      },
-      signal,
-    )
+    forEachBounded(listContent(storage, BLOBS_PREFIX), AT_ONCE, work, signal)
 
   if (!dryRun) {
-    await sweep(async ({ digest, generation, followed }) => {
-      // In the order of the keys, `.2` follows `.10`: which of them is dead is known to the generation.
-      if (!followed) await condemn(storage, blobGenerationKey(digest), generation, id)
+    await sweep(async (entry) => {
+      if (!isWanted(entry))
+        await condemn(storage, blobGenerationKey(entry.digest), entry.generation, id)
     })
     // Who has not seen that it is condemned has written what leads to it before that: it is seen now.
     await markLive(collection, live, ({ modified }) => modified > collection.started - CLOCK_SKEW)
   }
-  await sweep(async ({ key, digest, generation, size }) => {
+  await sweep(async (entry) => {
+    const { key, digest, generation, size } = entry
+    const place = blobGenerationKey(digest)
+    if (isWanted(entry) && !(await isLeftover(storage, place, entry))) return
     if (!dryRun) {
-      if (!(await bury(storage, blobGenerationKey(digest), generation, id))) return
+      if (!(await bury(storage, place, generation, id))) return
       await storage.delete(key)
     }
     found({ kind: 'blob', digest, bytes: size })
@@ -57,7 +60,7 @@ async function markLive(
         ? await findUntagged(collection, repository)
         : undefined
     await forEachBounded(
-      listContent(collection, manifestsPrefix(repository)),
+      listContent(collection.storage, manifestsPrefix(repository)),
       AT_ONCE,
       async (entry) => {
         if (!isWanted(entry) || gone?.has(entry.key) === true) return
@@ -66,7 +69,7 @@ async function markLive(
       },
       collection.signal,
     )
-    for await (const link of listContent(collection, linksPrefix(repository)))
+    for await (const link of listContent(collection.storage, linksPrefix(repository)))
       if (isYoung(collection, link)) live.add(link.digest)
   }
 }
@@ -76,10 +79,10 @@ async function removeDeadLinks(collection: Collection, live: DigestFilter): Prom
   const { storage, signal } = collection
   for await (const repository of listRepositories(collection))
     await forEachBounded(
-      listContent(collection, linksPrefix(repository)),
+      listContent(storage, linksPrefix(repository)),
       AT_ONCE,
-      async ({ key, digest, generation, followed }) => {
-        if (!followed && live.has(digest)) return
+      async ({ key, digest, generation, isDoubled }) => {
+        if (!isDoubled && live.has(digest)) return
         const { number } = await readGeneration(storage, blobGenerationKey(digest))
         if (number > generation) await storage.delete(key)
       },

@@ -2,7 +2,7 @@ import { forEachBounded } from '../../bytes/concurrency.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Digest } from '../../types.ts'
 import { listAll } from '../storage/port.ts'
-import { AT_ONCE, isYoung, listContent, listRepositories } from './collection.ts'
+import { AT_ONCE, isLeftover, isYoung, listContent, listRepositories } from './collection.ts'
 import type { Collection, ContentEntry } from './collection.ts'
 import { bury, condemn } from './generation.ts'
 import {
@@ -101,11 +101,13 @@ export async function findUntagged(
   const nodes = await readNodes(collection, repository)
   if (nodes === undefined) return new Map()
   const live = liveOf(nodes, roots)
-  return new Map(
-    nodes
-      .filter(({ digest, followed }) => followed || !live.has(digest))
-      .map((node) => [node.key, node]),
-  )
+  const doomed = new Map<string, Node>()
+  for (const node of nodes) {
+    const place = manifestGenerationKey(repository, node.digest)
+    if (!live.has(node.digest) || (await isLeftover(collection.storage, place, node)))
+      doomed.set(node.key, node)
+  }
+  return doomed
 }
 
 async function pendingOf(collection: Collection, repository: string): Promise<Digest[]> {
@@ -139,7 +141,7 @@ async function readNodes(
 ): Promise<(Node & { young: boolean })[] | undefined> {
   const nodes: (Node & { young: boolean })[] = []
   await forEachBounded(
-    listContent(collection, manifestsPrefix(repository)),
+    listContent(collection.storage, manifestsPrefix(repository)),
     AT_ONCE,
     async (entry) => {
       if (nodes.length > MAX_MANIFESTS) return

@@ -1,6 +1,7 @@
 import { listAll } from '../storage/port.ts'
 import type { Storage, StoredInfo } from '../storage/port.ts'
 import type { Digest } from '../../types.ts'
+import { readGeneration } from './generation.ts'
 import { parseContentKey, REPOSITORIES_PREFIX } from './keys.ts'
 
 /** Things that one collection looks at or removes at once. */
@@ -55,21 +56,37 @@ export async function* listRepositories({ storage }: Collection): AsyncGenerator
 export interface ContentEntry extends StoredInfo {
   readonly digest: Digest
   readonly generation: number
-  /** Whether a later generation of it is there, so that this one may be dead. */
-  readonly followed: boolean
+  /** Whether another generation of it is there as well, so that this one may be dead. */
+  readonly isDoubled: boolean
 }
 
-/** All content below a prefix. Generations of one digest follow each other. */
+/**
+ * All content below a prefix. Generations of one digest follow each other, but not in their order:
+ * `.2` comes after `.10`.
+ */
 export async function* listContent(
-  { storage }: Collection,
+  storage: Storage,
   prefix: string,
+  parse: typeof parseContentKey = parseContentKey,
 ): AsyncGenerator<ContentEntry> {
-  let last: (StoredInfo & { digest: Digest; generation: number }) | undefined
+  let last: Omit<ContentEntry, 'isDoubled'> | undefined
+  let wasDoubled = false
   for await (const info of listAll(storage, prefix)) {
-    const parsed = parseContentKey(info.key)
+    const parsed = parse(info.key)
     if (parsed === undefined) continue
-    if (last !== undefined) yield { ...last, followed: last.digest === parsed.digest }
+    const isDoubled = last?.digest === parsed.digest
+    if (last !== undefined) yield { ...last, isDoubled: isDoubled || wasDoubled }
+    wasDoubled = isDoubled
     last = { ...info, ...parsed }
   }
-  if (last !== undefined) yield { ...last, followed: false }
+  if (last !== undefined) yield { ...last, isDoubled: wasDoubled }
+}
+
+/** Whether it was left by a collection that ended between burying and deleting. */
+export async function isLeftover(
+  storage: Storage,
+  place: string,
+  { generation, isDoubled }: ContentEntry,
+): Promise<boolean> {
+  return isDoubled && (await readGeneration(storage, place)).number > generation
 }

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../../src/bytes/digest.ts'
+import { readBounded } from '../../../src/bytes/stream.ts'
 import { encodeUtf8 } from '../../../src/bytes/text.ts'
 import { collectGarbage } from '../../../src/serve/registry/collect-garbage.ts'
-import { blobGenerationKey, blobKey } from '../../../src/serve/registry/keys.ts'
+import {
+  blobGenerationKey,
+  blobKey,
+  manifestGenerationKey,
+  manifestKey,
+} from '../../../src/serve/registry/keys.ts'
 import type { Garbage } from '../../../src/serve/registry/collection.ts'
 import { createDigestFilter } from '../../../src/serve/registry/digest-filter.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
@@ -56,15 +62,27 @@ const statusOf = async (client: Client, path: string): Promise<number> =>
   (await client.send('HEAD', path)).status
 
 describe('collecting garbage', () => {
-  it('keeps the tenth generation of a blob beside what is left of the second', async () => {
+  it('keeps the tenth generation beside what is left of the second, and removes that at once', async () => {
     const { storage, client } = setUp()
-    const image = await client.image('a', 'v1')
-    const [value, key] = [{ number: 10, nonce: '' }, blobGenerationKey(image.layer)]
-    await storage.put(key, encodeUtf8(JSON.stringify(value)))
+    const { digest, layer } = await client.image('a', 'v1')
+    const [tenth, key] = [{ number: 10, nonce: '' }, manifestKey('a', digest)]
+    for (const place of [blobGenerationKey(layer), manifestGenerationKey('a', digest)])
+      await storage.put(place, encodeUtf8(JSON.stringify(tenth)))
+    const left = (await readBounded((await storage.get(key))!.body, 9999, key)) as Uint8Array
+    await storage.delete(key)
+    await storage.delete(blobKey(layer))
     await client.image('a', 'v1')
-    await storage.put(blobKey(image.layer, 2), encodeUtf8('left'))
-    await collectGarbage(storage, now)
-    expect(await statusOf(client, `/v2/a/blobs/${image.layer}`)).toBe(200)
+    // As an instance leaves them that ended between burying and deleting.
+    await storage.put(blobKey(layer, 2), encodeUtf8('left'))
+    await storage.put(manifestKey('a', digest, 2), left)
+    const gone = { blobs: 1, manifests: 1 }
+    const would = await collectGarbage(storage, { ...now, untagged: true, dryRun: true })
+    expect(would).toMatchObject(gone)
+    const did = await collectGarbage(storage, { ...now, untagged: true })
+    expect(await statusOf(client, '/v2/a/manifests/v1')).toBe(200)
+    expect(await statusOf(client, `/v2/a/blobs/${layer}`)).toBe(200)
+    expect(did).toEqual(would)
+    expect((await keysOf(storage)).filter((key) => key.endsWith('.2'))).toEqual([])
   })
 
   it('removes blobs that no manifest of any repository leads to, their links, and no others', async () => {
