@@ -209,6 +209,10 @@ async function keepManifest(
   bytes: Uint8Array,
 ): Promise<void> {
   const { mediaType, subject } = manifest
+  const referrer =
+    subject === undefined
+      ? undefined
+      : { subject, bytes: formatReferrer(manifest, digest, bytes.length) }
   await storage.put(catalogKey(repository), new Uint8Array(0), { ifAbsent: true })
   const record = formatManifestRecord({
     mediaType,
@@ -228,10 +232,10 @@ async function keepManifest(
   }
   if (before !== undefined && Date.now() - ((await storage.head(key))?.modified ?? 0) > RENEWAL)
     await storage.put(key, record)
-  if (subject !== undefined)
+  if (referrer !== undefined)
     await storage.put(
-      referrerKey(repository, subject, digest, generation),
-      formatReferrer(manifest, digest, bytes.length),
+      referrerKey(repository, referrer.subject, digest, generation),
+      referrer.bytes,
       { ifAbsent: true },
     )
 }

@@ -3,11 +3,13 @@ import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { readExactly } from '../../bytes/stream.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import type { Digest } from '../../types.ts'
+import type { StoredInfo } from '../storage/port.ts'
 import { answerJson } from './answer.ts'
 import type { Call, RegistryContext } from './context.ts'
 import { referrersPrefix } from './keys.ts'
 import type { CheckedManifest } from './manifest-check.ts'
 import { formatLink, parsePageSize } from './paging.ts'
+import { Refusal } from './refusal.ts'
 
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
 /** Clients read indexes up to 4 MiB; a page must fit with its frame. */
@@ -18,13 +20,28 @@ const READS = 8
 /** The end of a key; a digest, unless it was collected and pushed again. */
 const LAST = /^sha\d{3}:[0-9a-f]+(?:\.\d+)?$/
 
-/** What is kept for each referrer: its descriptor as the list will show it. */
+/**
+ * What is kept for each referrer: its descriptor as the list will show it.
+ * @throws 413 for one that alone would make the list longer than clients read.
+ */
 export function formatReferrer(
   { mediaType, artifactType, annotations }: CheckedManifest,
   digest: Digest,
   size: number,
 ): Uint8Array {
-  return encodeUtf8(JSON.stringify({ mediaType, digest, size, artifactType, annotations }))
+  const bytes = encodeUtf8(JSON.stringify({ mediaType, digest, size, artifactType, annotations }))
+  if (bytes.length <= PAGE_BYTES) return bytes
+  throw new Refusal(413, {
+    code: 'SIZE_INVALID',
+    message: `its annotations make the list of referrers unreadable: they may have ${PAGE_BYTES} bytes; put more into a layer`,
+  })
+}
+
+/** As many as fit a page, and at least one. By what is stored of them, so that no more is read than is answered. */
+function fitting(entries: readonly StoredInfo[]): readonly StoredInfo[] {
+  let bytes = 0
+  const end = entries.findIndex(({ size }, i) => (bytes += size) > PAGE_BYTES && i > 0)
+  return end < 0 ? entries : entries.slice(0, end)
 }
 
 /**
@@ -45,34 +62,25 @@ export async function listReferrers(
     limit: Math.max(limit, 1),
     ...(last !== null && LAST.test(last) && { after: `${prefix}${last.replace(':', '/')}` }),
   })
-  const texts = await mapBounded(page.entries, READS, async ({ key }) => {
+  const entries = fitting(page.entries)
+  const texts = await mapBounded(entries, READS, async ({ key }) => {
     const value = await storage.get(key)
     return value === undefined
       ? undefined
       : readExactly(value.body, value.size, 'a stored referrer')
   })
 
-  const manifests: unknown[] = []
-  let bytes = 0
-  let seen = 0
-  const digests = new Set<unknown>()
+  // One that was collected and pushed again is there twice until the collection is through.
+  const manifests = new Map<unknown, unknown>()
   for (const text of texts) {
     const entry = text === undefined ? undefined : parseJson(text, 'a stored referrer')
-    const wanted =
-      isJsonObject(entry) &&
-      !digests.has(entry['digest']) &&
-      (artifactType === null || entry['artifactType'] === artifactType)
-    if (wanted && manifests.length > 0 && bytes + text!.length > PAGE_BYTES) break
-    seen++
-    if (!wanted) continue
-    bytes += text!.length
-    digests.add(entry['digest'])
-    manifests.push(entry)
+    if (isJsonObject(entry) && (artifactType === null || entry['artifactType'] === artifactType))
+      manifests.set(entry['digest'], entry)
   }
-  const lastSeen = page.entries[seen - 1]?.key.slice(prefix.length).replace('/', ':')
-  const more = page.more || seen < page.entries.length
+  const lastSeen = entries.at(-1)?.key.slice(prefix.length).replace('/', ':')
+  const more = page.more || entries.length < page.entries.length
   return answerJson(
-    { schemaVersion: 2, mediaType: OCI_INDEX, manifests },
+    { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...manifests.values()] },
     {
       'Content-Type': OCI_INDEX,
       'Cache-Control': 'no-cache',
