@@ -15,17 +15,21 @@ const VERSION = new RegExp(
   `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-([0-9A-Za-z.-]+))?(?:\\+([0-9A-Za-z.-]+))?$`,
 )
 const U64_MAX = 0xffff_ffff_ffff_ffffn
+/** Of the largest number. Megabytes of digits take seconds to become one. */
+const U64_DIGITS = 20
 
 /** `undefined` for anything but a full version: no `v`, no leading zeros, each number at most 2⁶⁴−1. */
 export function parseVersion(text: string): Version | undefined {
   const match = VERSION.exec(text)
   if (match === null) return undefined
   const [, major = '', minor = '', patch = '', pre = '', build = ''] = match
-  const version = { major: BigInt(major), minor: BigInt(minor), patch: BigInt(patch), pre, build }
-  if ([version.major, version.minor, version.patch].some((number) => number > U64_MAX))
-    return undefined
+  if (![major, minor, patch].every(fitsServer)) return undefined
   if (!isPrerelease(pre) || !isBuild(build)) return undefined
-  return version
+  return { major: BigInt(major), minor: BigInt(minor), patch: BigInt(patch), pre, build }
+}
+
+function fitsServer(digits: string): boolean {
+  return digits.length <= U64_DIGITS && BigInt(digits) <= U64_MAX
 }
 
 function isPrerelease(pre: string): boolean {
@@ -128,7 +132,7 @@ function parseComparator(text: string): Comparator | undefined {
   )
     return undefined
   const wild = anyMinor !== undefined || anyPatch !== undefined
-  if ([major, minor, patch].some((number) => number !== undefined && BigInt(number) > U64_MAX))
+  if (![major, minor, patch].every((digits) => digits === undefined || fitsServer(digits)))
     return undefined
   return {
     operator: (operator ?? (wild ? '*' : '^')) as Comparator['operator'],
