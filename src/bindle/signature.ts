@@ -91,6 +91,9 @@ export interface VerifiedInvoiceSigner {
   readonly key: string
 }
 
+/** Who made it, who approved, who passed it on: a few. Each is verified over all parcels. */
+const MAX_SIGNATURES = 100
+
 interface Rules {
   readonly roles: readonly InvoiceRole[]
   /** Every signature must be cryptographically valid, not only those of `roles`. */
@@ -133,7 +136,7 @@ function rulesOf(strategy: VerificationStrategy): Rules {
  *
  * @returns The signers that are known and were checked; empty only with `allowUnsigned`.
  * @throws `ERR_SIGNATURE_INVALID` for a damaged signature, `ERR_POLICY_REJECTED` when the strategy
- * isn't met.
+ * isn't met, `ERR_LIMIT_EXCEEDED` for more than a hundred signatures.
  * @see Bindle, Signing Specification, Verification Strategies
  */
 export async function verifyInvoice(
@@ -149,6 +152,12 @@ export async function verifyInvoice(
       'No signatures found on invoice. At least one signature is required',
     )
   }
+  const count = invoice.signature.length
+  if (count > MAX_SIGNATURES)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the invoice has ${count} signatures; ${MAX_SIGNATURES} are looked at: leave out those that nobody asks for`,
+    )
   const verified: VerifiedInvoiceSigner[] = []
   const filled = new Set<InvoiceRole>()
   for (const signature of invoice.signature) {
