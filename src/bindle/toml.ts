@@ -28,7 +28,20 @@ export function parseToml(source: string | Uint8Array, what: string): TomlTable 
   }
 }
 
-/** A document in the order of the table's keys, tables after plain values as TOML demands. */
+/**
+ * A document in the order of the table's keys, tables after plain values as TOML demands.
+ * @throws `ERR_CONTENT_INVALID` for what TOML has no form for, as keys with half a character.
+ */
 export function formatToml(table: TomlTable): Uint8Array<ArrayBuffer> {
-  return encodeUtf8(stringify(table))
+  let text: string
+  try {
+    text = stringify(table)
+  } catch (cause) {
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `it can't be written as TOML: ${(cause as Error).message}`,
+      { cause },
+    )
+  }
+  return encodeUtf8(text)
 }

@@ -1,6 +1,6 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
 import { type BindleId, createBindleId } from '../../bindle/id.ts'
-import { INVOICE_BYTES, type Invoice, parseInvoice } from '../../bindle/invoice.ts'
+import { formatInvoice, INVOICE_BYTES, type Invoice, parseInvoice } from '../../bindle/invoice.ts'
 import {
   exportPublicKey,
   type Keyring,
@@ -17,10 +17,10 @@ export interface AcceptOptions {
   keyring?: Keyring
   /** Default `greedy`. Only used with a keyring. */
   strategy?: VerificationStrategy
+  /** Counts a key only for the roles that the keyring gives it. The reference server ignores them. Default false. */
+  honourRoles?: boolean
   /** Signs what is accepted, as `host`; its public half joins the keyring. */
   hostKey?: SecretKeyEntry
-  /** Take labels whose digest is no SHA-256, which no parcel can ever fit. Default false. */
-  lenientDigests?: boolean
 }
 
 /** Reads, checks and counter-signs a posted invoice, in the reference server's order. */
@@ -30,13 +30,14 @@ export async function acceptInvoice(
 ): Promise<{ id: BindleId; invoice: Invoice }> {
   const invoice = await readPosted(request)
   await checkSignatures(invoice, options)
-  const accepted =
-    options.hostKey === undefined ? invoice : await counterSign(invoice, options.hostKey)
+  const accepted = readable(
+    options.hostKey === undefined ? invoice : await counterSign(invoice, options.hostKey),
+  )
   if (invoice.yanked === true) throw new BindleProblem(422, 'bindle cannot be created as yanked')
-  const id = createBindleId(invoice.bindle.name, invoice.bindle.version)
+  const id = createBindleId(accepted.bindle.name, accepted.bindle.version)
   assertReachable(id)
   for (const { label } of invoice.parcel ?? []) {
-    if (options.lenientDigests !== true && !/^[0-9a-f]{64}$/.test(label.sha256)) {
+    if (!/^[0-9a-f]{64}$/.test(label.sha256)) {
       throw new BindleProblem(
         400,
         `parcel ${JSON.stringify(label.name)}: ${JSON.stringify(label.sha256)} is not a SHA-256 in lower-case hexadecimal`,
@@ -52,28 +53,45 @@ export async function acceptInvoice(
   return { id, invoice: accepted }
 }
 
+/**
+ * As it is read once it is stored. One that could be stored and not read again, as JSON may be that
+ * has no form in TOML or a longer one, would break every query and collection that meets it.
+ */
+function readable(invoice: Invoice): Invoice {
+  return asProblem(() => parseInvoice(formatInvoice(invoice), 'invoice'))
+}
+
 async function readPosted(request: Request): Promise<Invoice> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== undefined && type !== 'application/toml' && type !== 'application/json') {
     throw new BindleProblem(400, 'Request body toml deserialize error: content-type is not TOML')
   }
+  const body = request.body ?? new Uint8Array()
+  const bytes = await readBounded(body, INVOICE_BYTES, 'the invoice').catch(refuse)
+  // Without a type the reference server takes either; an object in JSON can't be TOML.
+  const json =
+    type === 'application/json' ||
+    (type === undefined && bytes.find((byte) => byte > 0x20) === 0x7b)
+  return asProblem(() => parseInvoice(bytes, 'invoice', json ? 'json' : 'toml'))
+}
+
+function asProblem<T>(work: () => T): T {
   try {
-    const bytes = await readBounded(request.body ?? new Uint8Array(), INVOICE_BYTES, 'the invoice')
-    // Without a type the reference server takes either; an object in JSON can't be TOML.
-    const json =
-      type === 'application/json' ||
-      (type === undefined && bytes.find((byte) => byte > 0x20) === 0x7b)
-    return parseInvoice(bytes, 'invoice', json ? 'json' : 'toml')
+    return work()
   } catch (error) {
-    if (!(error instanceof SpindleError)) throw error
-    if (error.code === 'ERR_LIMIT_EXCEEDED') throw new BindleProblem(413, error.message)
-    throw new BindleProblem(400, `Request body toml deserialize error: ${error.message}`)
+    return refuse(error)
   }
+}
+
+function refuse(error: unknown): never {
+  if (!(error instanceof SpindleError)) throw error
+  if (error.code === 'ERR_LIMIT_EXCEEDED') throw new BindleProblem(413, error.message)
+  throw new BindleProblem(400, `Request body toml deserialize error: ${error.message}`)
 }
 
 async function checkSignatures(
   invoice: Invoice,
-  { keyring, strategy, hostKey }: AcceptOptions,
+  { keyring, strategy, honourRoles = false, hostKey }: AcceptOptions,
 ): Promise<void> {
   try {
     if (keyring === undefined) {
@@ -93,11 +111,10 @@ async function checkSignatures(
       version: '1.0',
       key: hostKey === undefined ? [] : [await exportPublicKey(hostKey)],
     }
-    await verifyInvoice(
-      invoice,
-      mergeKeyrings(keyring, own),
-      strategy === undefined ? {} : { strategy },
-    )
+    await verifyInvoice(invoice, mergeKeyrings(keyring, own), {
+      honourRoles,
+      ...(strategy !== undefined && { strategy }),
+    })
   } catch (error) {
     if (!isSpindleError(error)) throw error
     const message =

@@ -5,7 +5,10 @@ import { BindleProblem } from './answer.ts'
 /** What a request wants to do. */
 export interface BindleAccess {
   readonly action: 'read' | 'push' | 'yank'
-  /** `NAME/VERSION`, where the request names one. */
+  /**
+   * `NAME/VERSION`. Absent for queries, keys and logins, and when an invoice is pushed, whose id is
+   * known once it was read: then the hook is asked again, with it.
+   */
   readonly id?: string
 }
 

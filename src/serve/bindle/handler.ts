@@ -168,6 +168,7 @@ async function create(
   options: BindleHandlerOptions,
 ): Promise<Response> {
   const { id, invoice: accepted } = await acceptInvoice(request, options)
+  await assertAuthorized(request, { action: 'push', id: String(id) }, options.authorize)
   await shelf.create(id, accepted)
   const missing = await shelf.missing(accepted)
   return documentAnswer(request, missing.length === 0 ? 201 : 202, {

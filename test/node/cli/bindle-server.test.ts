@@ -90,6 +90,18 @@ describe('bindle-server', () => {
       const invoice = await signInvoice(bindle.invoice, await openSecretKey(ann), signer)
       await pushStandalone(client, { ...bindle, invoice })
     })
+    session.write(
+      'keyring.toml',
+      formatKeyring({ ...keyring, key: [{ ...keyring.key[0]!, roles: ['approver'] }] }),
+    )
+    const other = await bindleOf(['red'], '2.0.0')
+    const strict = ['--unauthenticated', '--keyring', 'keyring.toml', '--key-roles']
+    await served(session, strict, async (url) => {
+      const signer = { role: 'creator', by: 'Ann' } as const
+      const invoice = await signInvoice(other.invoice, await openSecretKey(ann), signer)
+      const client = createBindleClient(url, NO_RETRY)
+      await expect(pushStandalone(client, { ...other, invoice })).rejects.toThrow('as creator')
+    })
     expect(statSync(session.path('elsewhere')).isDirectory()).toBe(true)
     expect(readFileSync(session.path('own-keys.toml'), 'utf8')).toContain('Default host key')
     session.env['BINDLE_VERIFICATION_STRATEGY'] = 'Some'

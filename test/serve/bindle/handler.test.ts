@@ -234,6 +234,7 @@ describe('the Bindle server', () => {
       { action: 'read', id: 'team/app/1.0.0' },
       { action: 'yank', id: 'team/app/1.0.0' },
       { action: 'push' },
+      { action: 'push', id: 'team/app/1.0.0' },
     ])
   })
 })

@@ -34,6 +34,7 @@ interface ServerFlags {
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly keyring?: string
+  readonly keyRoles?: boolean
   readonly signingKeys?: string
   readonly strategy?: VerificationStrategy
   readonly htpasswdFile?: string
@@ -79,6 +80,7 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
       'which signers must be known (default: BINDLE_VERIFICATION_STRATEGY, else GreedyVerification)',
       strategyOption,
     )
+    .option('--key-roles', 'a key counts only for the roles that the keyring gives it')
     .option(
       '--signing-keys <file>',
       'keys to sign with as host (default: BINDLE_SIGNING_KEYS, else signing-keys.toml of Bindle)',
@@ -133,6 +135,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
       output,
     ),
     readOnly: flags.readOnly ?? false,
+    honourRoles: flags.keyRoles ?? false,
     ...(flags.keyring === undefined
       ? {}
       : { keyring: await keyringOf(resolve(io.cwd, flags.keyring)) }),
