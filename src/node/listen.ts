@@ -4,6 +4,7 @@ import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { toNodeHandler } from 'srvx/node'
 import type { FetchHandler } from '../types.ts'
+import { readOnWhenRefused } from './refused-body.ts'
 
 /** Milliseconds that answers in progress are given to end before their connections are cut. */
 export const CLOSE_GRACE = 5000
@@ -56,6 +57,7 @@ export async function listen(
     response.once('close', () => {
       if (closing !== undefined) setImmediate(() => server.closeIdleConnections())
     })
+    readOnWhenRefused(request, response)
     // Not awaited by Node: a client that leaves in the middle must not end the process.
     Promise.resolve(handle(request, response)).catch(() => response.destroy())
   }

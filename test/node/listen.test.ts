@@ -1,9 +1,10 @@
-import { request as httpRequest } from 'node:http'
+import { Agent, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { listen } from '../../src/node/listen.ts'
 import type { Listener } from '../../src/node/listen.ts'
+import { LINGER } from '../../src/node/refused-body.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
 
@@ -189,6 +190,45 @@ describe('listen', () => {
     expect(
       (await fetch(`${url}${location}?digest=${digest}`, { method: 'PUT', body: bytes })).status,
     ).toBe(201)
+  })
+
+  it('reads on what was refused, so that the next request on the connection is answered', async () => {
+    const url = await start(createRegistryHandler({ maxBlobBytes: 2_000_000 }).fetch)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const send = (bytes: number): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const path = `/v2/a/blobs/uploads/?digest=sha256:${'0'.repeat(64)}`
+        const sent = httpRequest(new URL(path, url), { method: 'POST', agent }, (response) => {
+          response.resume().once('end', () => resolve(response.statusCode))
+        }).once('error', reject)
+        for (let left = bytes; left > 0; left -= 1_000_000) sent.write(new Uint8Array(1_000_000))
+        sent.end()
+      })
+    const before = performance.now()
+    for (let i = 0; i < 4; i++) expect(await send(8_000_000)).toBe(413)
+    expect(await send(1_000_000)).toBe(400)
+    expect(performance.now() - before).toBeLessThan(4000)
+    agent.destroy()
+  })
+
+  it('cuts off who goes on to send without an end', { timeout: 20_000 }, async () => {
+    const url = await start(createRegistryHandler({ maxBlobBytes: 2_000_000 }).fetch)
+    const sent = httpRequest(
+      new URL('/v2/a/blobs/uploads/?digest=sha512:' + '0'.repeat(128), url),
+      {
+        method: 'POST',
+      },
+    )
+    const answered = new Promise((resolve) =>
+      sent.once('response', ({ statusCode }) => resolve(statusCode)),
+    )
+    const cut = new Promise((resolve) => sent.once('error', resolve).once('close', resolve))
+    const feed = setInterval(() => sent.write(new Uint8Array(500_000)), 20)
+    expect(await answered).toBe(413)
+    const before = performance.now()
+    await cut
+    clearInterval(feed)
+    expect(performance.now() - before).toBeLessThan(2 * LINGER)
   })
 
   it('ends what is under way before it closes, and takes no more', async () => {

@@ -1,0 +1,30 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** Milliseconds that a client may go on to send what nobody reads, once it has its answer. */
+export const LINGER = 5000
+
+/**
+ * Reads on what a client still sends after its body was given up, and throws it away.
+ *
+ * A body that is cancelled is destroyed, and Node reads no more from its connection: the client's
+ * next request on it gets no answer, and after five seconds it is cut.
+ */
+export function readOnWhenRefused(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request
+  const destroy = request.destroy.bind(request)
+  request.destroy = (error) => {
+    if (request.complete || socket.destroyed) return destroy(error)
+    for (const event of ['data', 'end', 'error']) request.removeAllListeners(event)
+    request.on('error', () => {})
+    // Who destroys a request takes its connection from it first.
+    request.socket = socket
+    request.resume()
+    const cut = (): void => {
+      const timer = setTimeout(() => socket.destroy(), LINGER)
+      for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer))
+    }
+    if (response.writableFinished) cut()
+    else response.once('finish', () => request.complete || cut())
+    return request
+  }
+}
