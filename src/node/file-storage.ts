@@ -30,6 +30,9 @@ const MAX_OPEN_FILES = 48
 /** Milliseconds after which what an interrupted write left behind is removed. */
 const LEFTOVER_AGE: number = 60 * 60 * 1000
 
+/** What systems say of a full disk, a used quota and a limit on files. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
 /** Bytes read or written while a file is open. No file stays open while a peer is waited for. */
 const PIECE = 1024 * 1024
 /** Entries looked at together when listing. */
@@ -143,9 +146,15 @@ export function createFileStorage(
       return path
     } catch (error) {
       await unlink(path).catch(() => {})
-      throw error
+      throw NO_ROOM.has(String(codeOf(error))) ? noRoom(error) : error
     }
   }
+  const noRoom = (cause: unknown): SpindleError =>
+    new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the disk has no room for it in ${root} (${String(codeOf(cause))}): free some, then try again`,
+      { cause },
+    )
 
   const syncFolder = async (path: string): Promise<void> => {
     if (durable) await withFile(dirname(path), 'r', (folder) => folder.sync())

@@ -79,12 +79,13 @@ function asProblem<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {
-    return refuse(error)
+    if (error instanceof SpindleError) return refuse(error)
+    throw error
   }
 }
 
 function refuse(error: unknown): never {
-  if (!(error instanceof SpindleError)) throw error
+  if (!(error instanceof SpindleError)) throw new BindleProblem(400, 'the invoice ended early')
   if (error.code === 'ERR_LIMIT_EXCEEDED') throw new BindleProblem(413, error.message)
   throw new BindleProblem(400, `Request body toml deserialize error: ${error.message}`)
 }

@@ -30,6 +30,8 @@ export interface BindleHandlerOptions extends AcceptOptions {
   /** Starts a device login; answered at `login`. @see RFC 8628, 3.2 */
   login?: (provider: string) => Promise<BindleLogin>
   createHasher?: CreateHasher | undefined
+  /** Told of failures of the storage and of the hooks; clients see none of their reasons. */
+  onError?: (error: unknown, request: Request) => void
 }
 
 /** @see RFC 8628, 3.2, and Bindle, Protocol Specification, Login */
@@ -79,12 +81,10 @@ export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHa
       return await dispatch(request, url, target, shelf, options)
     } catch (error) {
       if (error instanceof BindleProblem) return errorAnswer(request, error.status, error.message)
-      // Of a client that left or a storage that failed nothing may leak into the answer.
-      return errorAnswer(
-        request,
-        isSpindleError(error) && error.code === 'ERR_LIMIT_EXCEEDED' ? 413 : 500,
-        'internal server error',
-      )
+      options.onError?.(error, request)
+      return isSpindleError(error) && error.code === 'ERR_LIMIT_EXCEEDED'
+        ? errorAnswer(request, 507, 'the server has no room for that')
+        : errorAnswer(request, 500, 'internal server error')
     }
   }
 

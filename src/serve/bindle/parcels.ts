@@ -53,6 +53,11 @@ export function createParcels(storage: Storage, createHasher: CreateHasher): Par
   }
 }
 
+/** The client's fault, not the server's: it left, or its line broke. */
+function endedEarly(): never {
+  throw new BindleProblem(400, 'the parcel ended early: nothing of it was kept')
+}
+
 function parcelKey(sha256: string, generation = 0): string {
   return `${PARCELS_PREFIX}${sha256}${generation === 0 ? '' : `.${generation}`}`
 }
@@ -82,7 +87,7 @@ function checked(
     {
       async pull(controller) {
         try {
-          const { done, value } = await chunks.next()
+          const { done, value } = await chunks.next().catch(endedEarly)
           if (done !== true) {
             seen += value.length
             if (seen > label.size)

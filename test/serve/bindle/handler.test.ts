@@ -69,7 +69,7 @@ describe('the Bindle server', () => {
       ['rex', 400],
       ['re', 400],
       ['reddish', 400],
-      [broken, 500],
+      [broken, 400],
     ] as const) {
       expect((await ask('POST', path, body)).status).toBe(status)
       expect((await ask('GET', path)).status).toBe(404)

@@ -135,6 +135,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
       output,
     ),
     readOnly: flags.readOnly ?? false,
+    onError: (error) => output.warn(error instanceof Error ? error.message : String(error)),
     honourRoles: flags.keyRoles ?? false,
     ...(flags.keyring === undefined
       ? {}
