@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from 'commander'
 import { parseReference } from '../../oci/reference.ts'
 import type { Reference } from '../../types.ts'
+import { nonEmpty } from '../environment.ts'
+import { type CliIo, UsageError } from './io.ts'
 
 /** Parsers of what is typed. What they refuse is wrong usage: exit code 2. */
 
@@ -77,5 +79,21 @@ export function addressOption(text: string): Address {
   return {
     host: match[1] ?? (match[2] === '' || match[2] === undefined ? '127.0.0.1' : match[2]),
     port,
+  }
+}
+
+/** What a variable of the environment says, read as the flag that it stands for. */
+export function variableOf<T>(
+  { env }: Pick<CliIo, 'env'>,
+  name: string,
+  read: (text: string) => T,
+): T | undefined {
+  const text = nonEmpty(env[name])
+  try {
+    return text === undefined ? undefined : read(text)
+  } catch (error) {
+    // Commander says what is wrong with a flag, and nothing of what it has not read itself.
+    if (error instanceof InvalidArgumentError) throw new UsageError(`${name}: ${error.message}`)
+    throw error
   }
 }

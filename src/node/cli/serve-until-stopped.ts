@@ -3,10 +3,15 @@ import { listen, type ListenOptions } from '../listen.ts'
 import type { Address } from './arguments.ts'
 import { CommandError, type CliIo } from './io.ts'
 
+interface ServePlace extends Address, Pick<ListenOptions, 'tls'> {
+  /** The flag that names another address. Default `--address`. */
+  readonly flag?: string
+}
+
 /** Listens, says so, and serves until the user wants to stop. */
 export async function serveUntilStopped(
   handler: FetchHandler,
-  { host, port, tls }: Address & Pick<ListenOptions, 'tls'>,
+  { host, port, tls, flag = '--address' }: ServePlace,
   io: CliIo,
   onListening: (url: string) => void,
 ): Promise<void> {
@@ -15,7 +20,7 @@ export async function serveUntilStopped(
     port,
     ...(tls === undefined ? {} : { tls }),
   }).catch((cause: unknown) => {
-    throw new CommandError(`can't listen on ${host}:${port}; name another with --address`, {
+    throw new CommandError(`can't listen on ${host}:${port}; name another with ${flag}`, {
       cause,
     })
   })

@@ -100,6 +100,14 @@ describe('up', () => {
     expect(result.stderr).toContain(message)
   })
 
+  it('says which variable of the environment is no address, before it starts anything', async () => {
+    const session = createSession()
+    session.env['SPIN_HTTP_LISTEN_ADDR'] = 'nonsense'
+    const result = await session.run('up', '--from', hello)
+    expect(result).toMatchObject({ code: 2, stdout: '' })
+    expect(result.stderr).toContain('SPIN_HTTP_LISTEN_ADDR: Write HOST:PORT')
+  })
+
   it('gives components of one application the environment that is given, and none that is not named', async () => {
     const session = createSession()
     const up = await start(session, 'up', '-f', hello, '-c', 'hello', '-e', 'A=b', '--quiet')

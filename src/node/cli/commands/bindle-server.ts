@@ -15,7 +15,7 @@ import { dataFolder, nonEmpty } from '../../environment.ts'
 import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
 import { readHtpasswd } from '../../htpasswd.ts'
-import { type Address, addressOption } from '../arguments.ts'
+import { type Address, addressOption, variableOf } from '../arguments.ts'
 import {
   readKeyringFile,
   readSecretsFile,
@@ -111,7 +111,7 @@ function originOption(text: string, before: readonly string[] = []): readonly st
 async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
   const address =
-    flags.address ?? variable(io, 'BINDLE_IP_ADDRESS_PORT', addressOption) ?? DEFAULT_ADDRESS
+    flags.address ?? variableOf(io, 'BINDLE_IP_ADDRESS_PORT', addressOption) ?? DEFAULT_ADDRESS
   const path = (given: string | undefined, name: string): string | undefined => {
     const text = given ?? nonEmpty(io.env[name])
     return text === undefined ? undefined : resolve(io.cwd, text)
@@ -126,7 +126,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
     path(flags.tlsKey, 'BINDLE_TLS_KEY'),
   )
   const directory = path(flags.directory, 'BINDLE_DIRECTORY') ?? join(dataFolder(io), 'bindle')
-  const strategy = flags.strategy ?? variable(io, 'BINDLE_VERIFICATION_STRATEGY', strategyOption)
+  const strategy = flags.strategy ?? variableOf(io, 'BINDLE_VERIFICATION_STRATEGY', strategyOption)
   const handler = createBindleHandler({
     storage: createFileStorage(directory),
     createHasher: createNodeHasher,
@@ -152,17 +152,6 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
     output.line(`Serving a Bindle server on ${url}, with bindles in ${directory}`)
     output.json({ url })
   })
-}
-
-/** A variable's value, as the flag of that name reads it. */
-function variable<T>(io: CliIo, name: string, read: (text: string) => T): T | undefined {
-  const text = nonEmpty(io.env[name])
-  try {
-    return text === undefined ? undefined : read(text)
-  } catch (error) {
-    if (error instanceof InvalidArgumentError) throw new UsageError(`${name}: ${error.message}`)
-    throw error
-  }
 }
 
 async function keyringOf(path: string): Promise<Keyring> {
