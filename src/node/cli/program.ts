@@ -49,6 +49,7 @@ export function createProgram(io: CliIo): Command {
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
+      outputError: (text, write) => write(sayWrongUsage(text)),
       getOutHasColors: () => hasColor(io.stdout, io.env),
       getErrHasColors: () => hasColor(io.stderr, io.env),
     })
@@ -61,5 +62,21 @@ export function createProgram(io: CliIo): Command {
   addSignCommand(program, io)
   addVerifyCommand(program, io)
   addGenerateKeyPairCommand(program, io)
+  addWayOut(program, program.name())
   return program
+}
+
+/** What is wrong is followed by where to read how it is right. */
+function addWayOut(command: Command, path: string): void {
+  command.showHelpAfterError(`Run "${path} --help" for how to use it.`)
+  for (const below of command.commands) addWayOut(below, `${path} ${below.name()}`)
+}
+
+/** In our words: "command-argument" is nobody's, and values stand quoted in most of what follows. */
+function sayWrongUsage(text: string): string {
+  return text.replace(
+    /^error: command-argument value '(.*)' is invalid for argument '(.*?)'\. ("\1" is not )?/s,
+    (_, value: string, name: string, own?: string) =>
+      own === undefined ? `error: "${value}" is no <${name}>. ` : `error: "${value}" is not `,
+  )
 }

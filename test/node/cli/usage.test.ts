@@ -78,9 +78,23 @@ describe('wrong usage', () => {
     expect(stderr).toContain(message)
   })
 
-  it('ends with how to find out more', async () => {
-    const { stderr } = await createSession().run('registry', 'push', '--what')
-    expect(stderr).toContain('Run "spindle registry push --help"')
+  it.each([
+    [['frobnicate'], 'spindle'],
+    [['registry', 'frobnicate'], 'spindle registry'],
+    [['registry', 'push', '--what'], 'spindle registry push'],
+    [['bindle', 'keys', 'add'], 'spindle bindle keys add'],
+  ])('%j ends with how to find out more', async (args, path) => {
+    const { stderr } = await createSession().run(...args)
+    expect(stderr).toMatch(new RegExp(`\nRun "${path} --help" for how to use it\\.\n$`))
+  })
+
+  it.each([
+    [['registry', 'tags', 'A'], 'error: "A" is not a reference: the name "library/A" must'],
+    [['bindle', 'info', 'x'], 'error: "x" is not a bindle id; write NAME/VERSION'],
+    [['registry', 'logout', 'a b'], 'error: "a b" is no <server>. Write HOST or HOST:PORT'],
+  ])('%j says once what was typed: %s', async (args, message) => {
+    const { stderr } = await createSession().run(...args)
+    expect(stderr.startsWith(message)).toBe(true)
   })
 })
 

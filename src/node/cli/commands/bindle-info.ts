@@ -31,7 +31,6 @@ export function addInfoCommand(bindle: Command, io: CliIo): void {
     .option('-y, --yanked', 'also when it was yanked')
   addVerifyOptions(addBindleServerOptions(info))
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle info --help" for how to use it.')
     .action((id: BindleId, flags: InfoFlags) => runInfo(id, flags, io))
 }
 

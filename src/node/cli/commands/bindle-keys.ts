@@ -41,7 +41,6 @@ const SECRETS = [
 ] as const
 const JSON_FLAG = ['--json', 'answer with JSON on stdout'] as const
 
-const HELP = 'Run "spindle bindle keys --help" for how to use it.'
 const example = (command: string): string => `\nExample:\n  $ spindle bindle ${command}`
 
 export function addKeysCommand(bindle: Command, io: CliIo): void {
@@ -63,7 +62,6 @@ export function addKeysCommand(bindle: Command, io: CliIo): void {
     .option('--skip-keyring', "don't add its public half to the keyring")
     .option(...JSON_FLAG)
     .addHelpText('after', example('keys create "Ann <ann@example.com>"'))
-    .showHelpAfterError(HELP)
     .action((label: string, flags: CreateFlags) => runCreate(label, flags, io))
   keys
     .command('print')
@@ -72,7 +70,6 @@ export function addKeysCommand(bindle: Command, io: CliIo): void {
     .option('--label <text>', 'only those whose label has this')
     .option(...JSON_FLAG)
     .addHelpText('after', example('keys print --label Ann'))
-    .showHelpAfterError(HELP)
     .action((flags: PrintFlags) => runPrint(flags, io))
   keys
     .command('add')
@@ -88,7 +85,6 @@ export function addKeysCommand(bindle: Command, io: CliIo): void {
         'keys add "Ann <ann@example.com>" creator A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=',
       ),
     )
-    .showHelpAfterError(HELP)
     .action((label: string, roles: InvoiceRole[], key: string, flags: AddFlags) =>
       addToKeyring([{ label, roles, key }], flags, io, createOutput(io, flags)),
     )
@@ -98,7 +94,6 @@ export function addKeysCommand(bindle: Command, io: CliIo): void {
     .addOption(keyringOption())
   addBindleServerOptions(fetch)
     .addHelpText('after', example('keys fetch --bindle-server https://bindle.example/v1'))
-    .showHelpAfterError(HELP)
     .action((flags: FetchFlags) => runFetch(flags, io))
 }
 

@@ -24,7 +24,6 @@ export function addBindleLoginCommand(bindle: Command, io: CliIo): void {
   const login = bindle.command('login').description("log in by the server's identity provider")
   addBindleServerOptions(login)
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle login --help" for how to use it.')
     .action((flags: BindleServerFlags) => runLogin(flags, io))
 }
 

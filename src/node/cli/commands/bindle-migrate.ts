@@ -51,7 +51,6 @@ export function addMigrateCommand(bindle: Command, io: CliIo): void {
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
   addVerifyOptions(addBindleServerOptions(migrate))
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle migrate --help" for how to use it.')
     .action((id: string, to: Reference, flags: MigrateFlags) => runMigrate(id, to, flags, io))
 }
 

@@ -33,7 +33,6 @@ export function addPrepareCommand(bindle: Command, io: CliIo): void {
   addSignOptions(addBindleAppOptions(prepare))
     .option('--json', 'answer with JSON on stdout')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle prepare --help" for how to use it.')
     .action((flags: PrepareFlags) => runPrepare(flags, io))
 }
 

@@ -49,7 +49,6 @@ export function addBindlePullCommand(bindle: Command, io: CliIo): void {
     .option('--tarball', 'with --export, one file in place of a folder')
   addVerifyOptions(addBindleServerOptions(pull))
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle pull --help" for how to use it.')
     .action((id: BindleId, flags: PullFlags) => runPull(id, flags, io))
 }
 

@@ -48,7 +48,6 @@ export function addBindlePushCommand(bindle: Command, io: CliIo): void {
   addSignOptions(addBindleServerOptions(push))
     .option('--concurrency <count>', 'parcels in flight at once (default: 6)', countOption)
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle push --help" for how to use it.')
     .action((id: BindleId | undefined, flags: PushFlags) => runPush(id, flags, io))
 }
 

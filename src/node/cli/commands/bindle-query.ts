@@ -28,7 +28,6 @@ export function addQueryCommand(bindle: Command, io: CliIo): void {
     .option('--limit <count>', 'most to list (default: all)', countOption)
   addBindleServerOptions(query)
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle query --help" for how to use it.')
     .action((words: string[], flags: QueryFlags) => runQuery(words, flags, io))
 }
 

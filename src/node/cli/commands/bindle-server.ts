@@ -95,7 +95,6 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
     .option('--read-only', 'refuse every push and yank')
     .option('--json', 'answer with JSON on stdout: { url }')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle-server --help" for how to use it.')
     .action((flags: ServerFlags) => runServer(flags, io))
 }
 

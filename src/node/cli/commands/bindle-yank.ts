@@ -22,7 +22,6 @@ export function addYankCommand(bindle: Command, io: CliIo): void {
     .argument('<id>', 'which, as in ann/hello/1.0.0', idArgument)
   addBindleServerOptions(yank)
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle bindle yank --help" for how to use it.')
     .action(async (id: BindleId, flags: BindleServerFlags) => {
       const output = createOutput(io, flags)
       await (await bindleClient(flags, io, output)).yank(id, { signal: io.signal })

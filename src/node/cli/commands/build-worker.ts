@@ -36,7 +36,6 @@ export function addBuildWorkerCommand(program: Command, io: CliIo): void {
     .option('--json', 'answer with JSON on stdout')
   addPolicyOptions(command, '--verify-key')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle build-worker --help" for how to use it.')
     .action((source: string, flags: BuildWorkerFlags) => buildWorker(source, flags, io))
 }
 

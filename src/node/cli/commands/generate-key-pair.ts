@@ -28,7 +28,6 @@ export function addGenerateKeyPairCommand(program: Command, io: CliIo): void {
     .option('--output-key-prefix <name>', 'names the files: NAME.key and NAME.pub', 'cosign')
     .option('--json', 'answer with JSON on stdout: { privateKey, publicKey, keyId }')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle generate-key-pair --help" for how to use it.')
     .action((flags: GenerateFlags) => runGenerateKeyPair(flags, io))
 }
 

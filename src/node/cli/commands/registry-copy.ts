@@ -32,7 +32,6 @@ export function addCopyCommand(registry: Command, io: CliIo): void {
     .option('--json', 'answer with JSON on stdout')
   addPolicyOptions(command, '--verify-key')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle registry copy --help" for how to use it.')
     .action((from: Reference, to: Reference, flags: CopyFlags) => runCopy(from, to, flags, io))
 }
 

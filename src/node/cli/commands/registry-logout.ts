@@ -16,7 +16,6 @@ export function addLogoutCommand(registry: Command, io: CliIo): void {
     .description("forget a registry's login")
     .argument('<server>', 'its host, as in ghcr.io or localhost:5000', serverArgument)
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle registry logout --help" for how to use it.')
     .action(async (server: string) => {
       const file = createLoginFile(io)
       if (!(await file.remove(server)))

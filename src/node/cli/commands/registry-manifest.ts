@@ -25,7 +25,6 @@ export function addManifestCommand(registry: Command, io: CliIo): void {
     .option('-k, --insecure', 'talk to the registry over plain http')
     .option('--json', 'answer with JSON on stdout: { descriptor, manifest }')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle registry manifest --help" for how to use it.')
     .action((reference: Reference, flags: RemoteFlags) => runManifest(reference, flags, io))
 }
 

@@ -53,7 +53,6 @@ export function addPullCommand(registry: Command, io: CliIo): void {
     .option('--json', 'answer with JSON on stdout')
   addPolicyOptions(command, '--verify-key')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle registry pull --help" for how to use it.')
     .action((reference: Reference, flags: PullFlags) => runPull(reference, flags, io))
 }
 

@@ -67,7 +67,6 @@ export function addPushCommand(registry: Command, io: CliIo): void {
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle registry push --help" for how to use it.')
     .action((reference: Reference, flags: PushFlags) => runPush(reference, flags, io))
 }
 

@@ -18,7 +18,6 @@ export function addRunCommand(registry: Command, io: CliIo): void {
     .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
   addRunOptions(run)
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle registry run --help" for how to use it.')
     .action((reference: Reference, flags: RunFlags) =>
       runApp({ kind: 'registry', reference }, flags, io),
     )

@@ -18,7 +18,6 @@ export function addTagsCommand(registry: Command, io: CliIo): void {
     .option('-k, --insecure', 'talk to the registry over plain http')
     .option('--json', 'answer with JSON on stdout')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle registry tags --help" for how to use it.')
     .action(async (reference: Reference, flags: RemoteFlags) => {
       const output = createOutput(io, flags)
       const repository = createRepository(reference, remoteOptions(io, output, flags, [reference]))

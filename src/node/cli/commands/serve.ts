@@ -39,7 +39,6 @@ export function addServeCommand(program: Command, io: CliIo): void {
     .option('--read-only', 'refuse every push and deletion')
     .option('--json', 'answer with JSON on stdout: { url }')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle serve --help" for how to use it.')
     .action((flags: ServeFlags) => runServe(flags, io))
 }
 

@@ -72,7 +72,6 @@ export function addSignCommand(program: Command, io: CliIo): void {
   addInsecureOptions(command)
     .option('--json', 'answer with JSON on stdout')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle sign --help" for how to use it.')
     .action((reference: Reference, flags: SignFlags) => runSign(reference, flags, io))
 }
 

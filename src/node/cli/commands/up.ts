@@ -32,7 +32,6 @@ export function addUpCommand(program: Command, io: CliIo): void {
     .option('--profile <name>', 'build profile to apply')
   addRunOptions(up)
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle up --help" for how to use it.')
     .action(async (flags: RunFlags & SourceFlags) =>
       runApp(await findApp(io.cwd, flags), flags, io),
     )

@@ -49,7 +49,6 @@ export function addVerifyCommand(program: Command, io: CliIo): void {
   addInsecureOptions(command)
     .option('--json', 'answer with JSON on stdout: all that was proven')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle verify --help" for how to use it.')
     .action((reference: Reference, flags: VerifyFlags) => runVerify(reference, flags, io))
 }
 
