@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { isSpindleError, ResponseError, type SpindleError } from '../../errors.ts'
-import { type CliIo, Interrupted, UsageError } from './io.ts'
+import { serverArgument } from './arguments.ts'
+import { type CliIo, CommandError, Interrupted, UsageError } from './io.ts'
 import { paintFor, printable } from './text.ts'
 
 /** Longer chains repeat themselves. */
@@ -21,7 +22,8 @@ export function reportFailure(error: unknown, io: CliIo): number {
   const lines = [`${paint('red', `error${code}:`)} ${printable(messageOf(error))}`]
   for (const cause of causesOf(error))
     lines.push(`  ${paint('dim', 'caused by:')} ${printable(cause)}`)
-  const hint = hintFor(error)
+  const hint =
+    error instanceof CommandError && error.hint !== undefined ? error.hint : hintFor(error)
   if (hint !== undefined) lines.push(`  ${paint('dim', 'hint:')} ${hint}`)
   io.stderr.write(`${lines.join('\n')}\n`)
   return error instanceof UsageError ? 2 : 1
@@ -36,14 +38,19 @@ function messageOf(error: unknown): string {
   return typeof code === 'string' ? code : error.name
 }
 
+/** What `fetch` itself says of any failure; its cause says more. */
+const NO_NEWS = 'fetch failed'
+
 /** Messages of the causes that say something new. */
 function causesOf(error: unknown): string[] {
+  // Its findings are the whole story; the parser's error shows the same place once more.
+  if (isSpindleError(error) && error.code === 'ERR_APP_INVALID') return []
   const causes: string[] = []
   let said = messageOf(error)
   let current: unknown = error instanceof Error ? error.cause : undefined
   for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth++) {
     const message = messageOf(current)
-    if (!said.includes(message)) causes.push(message)
+    if (message !== NO_NEWS && !said.includes(message)) causes.push(message)
     said += `\n${message}`
     current = current instanceof Error ? current.cause : undefined
   }
@@ -59,12 +66,20 @@ function hintFor(error: unknown): string | undefined {
     return 'give BINDLE_USERNAME and BINDLE_PASSWORD, or log in with "spindle bindle login"'
   }
   if (code === 'ERR_UNAUTHORIZED' && !message.includes('registry login')) {
-    return 'log in with "spindle registry login HOST"; logins of Docker and podman are used too'
+    return `log in with "spindle registry login ${hostOf(found) ?? 'HOST'}"; logins of Docker and podman are used too`
   }
-  if (code === 'ERR_NETWORK') {
+  // Elsewhere it is not for want of https.
+  if (code === 'ERR_NETWORK' && / https:/.test(message) && !message.includes('ENOTFOUND')) {
     return 'a server without https needs --insecure; a certificate authority of your own goes into NODE_EXTRA_CA_CERTS'
   }
   return undefined
+}
+
+/** The registry that refused; a token service of another name is not what one logs in to. */
+function hostOf(error: SpindleError): string | undefined {
+  if (!(error instanceof ResponseError) || !URL.canParse(error.url)) return undefined
+  const { host, pathname } = new URL(error.url)
+  return pathname.startsWith('/v2/') ? serverArgument(host) : undefined
 }
 
 function isOfBindle(url: string): boolean {

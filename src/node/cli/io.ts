@@ -41,6 +41,13 @@ export class UsageError extends Error {
 /** A command that can't do its work, for a reason that is not the library's. */
 export class CommandError extends Error {
   override readonly name: string = 'CommandError'
+  /** What to do, where it is not what the cause would have one do. */
+  readonly hint?: string
+
+  constructor(message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, options)
+    if (options.hint !== undefined) this.hint = options.hint
+  }
 }
 
 /** Whether colours and moving lines may be used. @see https://no-color.org */

@@ -6,7 +6,7 @@ import {
   type SigningServices,
 } from '../../trust/signing-config.ts'
 import { publicGoodRoot } from '../../trust/trust-root.ts'
-import { type CliIo, UsageError } from './io.ts'
+import { type CliIo, CommandError, UsageError } from './io.ts'
 import { readTextFile } from './policy-file.ts'
 import { ask } from './prompt.ts'
 import { isOn, switchOption } from './switch-option.ts'
@@ -108,5 +108,5 @@ export async function confirmPublic(
   if (io.stdin.isTTY !== true)
     throw new UsageError(`${warning}: say --yes, or --tlog-upload=false with a key`)
   const answer = await ask(io, `${warning}. Go on? [y/N] `, { hidden: false })
-  if (!/^y(?:es)?$/i.test(answer.trim())) throw new UsageError('nothing was signed')
+  if (!/^y(?:es)?$/i.test(answer.trim())) throw new CommandError('nothing was signed, as you said')
 }

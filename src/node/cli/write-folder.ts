@@ -6,6 +6,7 @@ import { chunksOf, openStream } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
 import type { BodySource, OperationOptions } from '../../types.ts'
 import { isMissing } from '../bounded-file.ts'
+import { codeOf } from '../file-lock.ts'
 import { writeChunks } from '../write-chunks.ts'
 import { CommandError } from './io.ts'
 
@@ -61,9 +62,9 @@ export async function assertVacant(directory: string): Promise<void> {
   try {
     names = await readdir(directory)
   } catch (error) {
-    if (isMissing(error)) return
-    if ((error as { code?: unknown }).code !== 'ENOTDIR') throw error
-    throw new CommandError(`${directory} is a file; name a new folder`)
+    if (codeOf(error) === 'ENOENT') return
+    if (codeOf(error) !== 'ENOTDIR') throw error
+    throw new CommandError(`${directory} is a file, or below one; name a new folder`)
   }
   if (names.length > 0)
     throw new CommandError(`${directory} is not empty; remove it, or name a new folder`)

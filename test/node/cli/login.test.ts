@@ -52,9 +52,16 @@ describe.each([
     expect(stderr).toMatch(
       /^error: cannot log in to the registry\n {2}caused by: cannot authenticate as ann to registry registry\.test: /,
     )
+    expect(stderr).toMatch(/\n {2}hint: check the user name and the password; .*\n$/)
     expect(stderr).not.toContain('hunter2')
     expect(existsSync(session.path(FILE))).toBe(false)
   })
+})
+
+it.each(['pull', 'tags'])('what is refused to nobody says where to log in: %s', async (command) => {
+  const { fetch } = createRegistryHandler({ authorize: createBasicAuthorizer(rules) })
+  const { stderr } = await createSession(fetch).run('registry', command, 'localhost:5000/app')
+  expect(stderr).toContain('hint: log in with "spindle registry login localhost:5000"; ')
 })
 
 it('a registry that cannot be reached keeps no login', async () => {

@@ -150,6 +150,13 @@ describe('push', () => {
     expect(stderr).toContain('nome')
   })
 
+  it('shows the place of what is no TOML, once', async () => {
+    const session = createSession(createRegistry().fetch)
+    const app = writeApp(session, { 'spin.toml': 'spin_manifest_version = 2\nso it is\n' })
+    const { stderr } = await session.run('registry', 'push', '-f', app, REF)
+    expect(stderr.split('so it is')).toHaveLength(2)
+  })
+
   it.each([
     [['-f', 'nowhere'], 'there is no file or folder "nowhere"'],
     [['-f', '.'], 'has no spin.toml'],
@@ -333,6 +340,9 @@ describe('pull', () => {
     expect(run).toMatchObject({ code: 1, stdout: '' })
     expect(run.stderr).toContain('is not empty')
     expect(readdirSync(session.path('mine'))).toEqual(['keep.txt'])
+    const ontoFile = await session.run('registry', 'pull', REF, '-o', session.path('mine/keep.txt'))
+    expect(ontoFile).toMatchObject({ code: 1, stdout: '' })
+    expect(ontoFile.stderr).toContain('keep.txt is a file')
     mkdirSync(session.path('empty'))
     expect(await session.run('registry', 'pull', REF, '-o', session.path('empty'))).toMatchObject({
       code: 0,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { isSpindleError } from '../../../errors.ts'
 import { createTransport } from '../../../http/transport.ts'
 import { apiHostOf } from '../../../oci/reference.ts'
 import { createLoginFile } from '../../login-file.ts'
@@ -22,6 +23,9 @@ end away.
 Example:
   $ echo "$GITHUB_TOKEN" | spindle registry login ghcr.io -u ann --password-stdin`
 
+const REFUSED =
+  'check the user name and the password; some registries take a token of theirs in its place'
+
 export function addLoginCommand(registry: Command, io: CliIo): void {
   registry
     .command('login')
@@ -32,7 +36,6 @@ export function addLoginCommand(registry: Command, io: CliIo): void {
     .option('--password-stdin', 'take the password from stdin')
     .option('-k, --insecure', 'talk to the registry over plain http')
     .addHelpText('after', EXAMPLE)
-    .showHelpAfterError('Run "spindle registry login --help" for how to use it.')
     .action((server: string, flags: LoginFlags) => runLogin(server, flags, io))
 }
 
@@ -43,8 +46,10 @@ async function runLogin(server: string, flags: LoginFlags, io: CliIo): Promise<v
   } catch (error) {
     io.signal.throwIfAborted()
     const said = `cannot authenticate as ${login.username} to registry ${server}: ${(error as Error).message}`
+    const isRefused = isSpindleError(error) && error.code === 'ERR_UNAUTHORIZED'
     throw new CommandError('cannot log in to the registry', {
       cause: new CommandError(said, { cause: error }),
+      ...(isRefused && { hint: REFUSED }),
     })
   }
   await createLoginFile(io).save(server, login)
