@@ -25,8 +25,9 @@ function compile(name, flags, source = here(`${name}.c`)) {
   return readFileSync(output)
 }
 
-async function encode(name, core, witSource) {
-  write(name, await componentNew(await componentEmbed({ binary: core, witSource }), []))
+async function encode(name, core, witSource, stringEncoding = 'utf8') {
+  const binary = await componentEmbed({ binary: core, witSource, stringEncoding })
+  write(name, await componentNew(binary, []))
 }
 
 const witOf = (world) =>
@@ -102,6 +103,10 @@ try {
   await newer('stackful', compile('stackful', `${BARE} -DSTACKFUL`, here('async.c')), service)
   await encode('services', compile('services', BARE), readFileSync(here('services.wit'), 'utf8'))
   await encode('types', compile('types', BARE), readFileSync(here('types.wit'), 'utf8'))
+  const strings = readFileSync(here('strings.wit'), 'utf8')
+  await encode('strings-utf16', compile('strings', BARE), strings, 'utf16')
+  const latin = compile('strings-latin1', `${BARE} -DLATIN`, here('strings.c'))
+  await encode('strings-latin1', latin, strings, 'compact-utf16')
   write('legacy', compile('legacy', BARE))
   write('wagi', compile('wagi', WASI))
   embedExample()

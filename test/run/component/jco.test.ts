@@ -93,4 +93,16 @@ describe('beside jco', () => {
     expect(plain(seen[1])).toEqual(plain(seen[0]))
     expect(ours).toEqual(value)
   })
+
+  it('more than 32 flags are nothing that a component may have', async () => {
+    const flags = Array.from({ length: 33 }, (_, i) => `"l${i}"`)
+    const wat = (labels: readonly string[]): string =>
+      `(component (type $t (flags ${labels.join(' ')})))`
+    const most = await parse(wat(flags.slice(1)))
+    expect(parseComponent(most)).toBeDefined()
+    expect(await throughJco(most, {})).toBeDefined()
+    const tooMany = await parse(wat(flags))
+    expect(() => parseComponent(tooMany)).toThrow(/not supported: more than 32 flags/)
+    await expect(throughJco(tooMany, {})).rejects.toThrow('cannot have more than 32 flags')
+  })
 })

@@ -1,0 +1,112 @@
+// Guests whose strings are not UTF-8. What C sees of each unit, and what it gives back, is the same
+// through jco, which knows UTF-16 but not Latin-1.
+import { beforeAll, describe, expect, it } from 'vitest'
+import { compileComponent } from '../../../src/run/component/compile.ts'
+import {
+  type ComponentInstance,
+  instantiateComponent,
+} from '../../../src/run/component/instantiate.ts'
+import { parseComponent } from '../../../src/run/component/parse.ts'
+import { bytesOfFile } from '../fixtures.ts'
+import { throughJco } from './through-jco.ts'
+
+type Functions = Readonly<Record<string, (...args: unknown[]) => unknown>>
+
+const INTERFACE = 'test:strings/strings'
+
+/** What the guests ask of their host. */
+const host: Functions = {
+  change: (text) => `<${String(text).toUpperCase()}>`,
+  choose: (texts) => (texts as string[]).find((text) => text.includes('!')),
+}
+
+async function instantiate(guest: string): Promise<ComponentInstance> {
+  const compiled = await compileComponent(parseComponent(bytesOfFile(`test/guests/${guest}.wasm`)))
+  return instantiateComponent(compiled, { jspi: false, imports: () => ({ functions: host }) })
+}
+
+const TEXTS = ['', 'abc', 'é\u00ff', 'a\ufeff', '\u0000', 'ж', 'aж', '😀', 'ß😀', '€uro']
+/** Taken apart in pieces, as arguments of one call are limited. */
+const LONG = 'xé'.repeat(70_000)
+/** jco takes it for a mark of the order of bytes and drops it. */
+const BOM = '\ufeffa'
+
+const CASES: ReadonlyArray<readonly [name: string, argument: unknown, result: unknown]> = [
+  ...TEXTS.map((text) => ['twice', text, text + text] as const),
+  ...TEXTS.map((text) => ['through-host', text, `${text}<${text.toUpperCase()}>`] as const),
+  ['from-units', [0x61, 0xd83d, 0xde00, 0xff], 'a😀ÿ'],
+  ['from-units', [], ''],
+  [
+    'pairs',
+    [
+      { name: 'é', value: 'ж' },
+      { name: '', value: '' },
+      { name: 'a', value: 'b' },
+    ],
+    ['éж', '', 'ab'],
+  ],
+  ['chosen-by-host', ['a', 'ж!', '!'], 'ж!'],
+  ['chosen-by-host', ['é', 'ü!'], 'ü!'],
+  ['chosen-by-host', ['a', 'ж'], undefined],
+]
+
+const plain = (value: unknown): unknown =>
+  ArrayBuffer.isView(value) ? [...(value as Uint16Array)] : value
+
+const unitsOf = (text: string): number[] => Array.from(text.split(''), (unit) => unit.charCodeAt(0))
+
+describe.each([
+  ['UTF-16', 'strings-utf16'],
+  ['Latin-1 or UTF-16', 'strings-latin1'],
+])('a guest with strings in %s', (_, guest) => {
+  let ours: ComponentInstance
+  beforeAll(async () => {
+    ours = await instantiate(guest)
+  })
+  const call = async (name: string, argument: unknown): Promise<unknown> =>
+    plain(await ours.call([INTERFACE, name], argument))
+
+  it.each(CASES)('answers %s of %j', async (name, argument, result) => {
+    expect(await call(name, argument)).toEqual(result)
+  })
+
+  it.each(TEXTS)('is given %j as it encodes it', async (text) => {
+    const wide = guest === 'strings-utf16' || /[^\0-\u00ff]/.test(text)
+    expect(await call('units', text)).toEqual([Number(wide), ...unitsOf(text)])
+  })
+
+  it('keeps what looks like a mark of the order of bytes', async () => {
+    expect(await call('twice', BOM)).toBe(BOM + BOM)
+  })
+
+  it('answers a long string', async () => {
+    // Compared here: a difference would be printed.
+    expect((await call('twice', LONG)) === LONG + LONG).toBe(true)
+  })
+
+  it('traps when it gives half a character', async () => {
+    const fresh = await instantiate(guest)
+    await expect(fresh.call([INTERFACE, 'from-units'], [0x61, 0xd83d])).rejects.toMatchObject({
+      code: 'ERR_TRAP',
+      message: expect.stringContaining('not utf-16le'),
+    })
+  })
+})
+
+it('a guest with strings in UTF-16 answers the same through jco', async () => {
+  const guest = 'strings-utf16'
+  const wasm = bytesOfFile(`test/guests/${guest}.wasm`)
+  const { strings } = await throughJco<{ readonly strings: Functions }>(wasm, {
+    'test:strings/host': host,
+  })
+  const ours = await instantiate(guest)
+  const camel: Readonly<Record<string, string>> = {
+    'from-units': 'fromUnits',
+    'through-host': 'throughHost',
+    'chosen-by-host': 'chosenByHost',
+  }
+  for (const [name, argument] of [...CASES, ...TEXTS.map((text) => ['units', text] as const)]) {
+    const theirs = plain(strings[camel[name] ?? name]?.(argument))
+    expect([name, plain(await ours.call([INTERFACE, name], argument))]).toEqual([name, theirs])
+  }
+})
