@@ -104,7 +104,7 @@ async function* listByApi(
         if (error instanceof ResponseError) {
           // To take a busy registry, or a closed one, for one without referrers would hide signatures.
           const { status } = error
-          if (status === 401 || status === 429 || status >= 500) throw error
+          if ([401, 403, 429].includes(status) || status >= 500) throw error
           return undefined
         }
         if (!(await transport.again(error, attempt, { signal }))) throw error

@@ -63,6 +63,10 @@ export async function* findSignatures(
   options: OperationOptions = {},
 ): AsyncGenerator<Candidate | Unreadable> {
   for await (const referrer of referrersOf(store, subject, options)) {
+    if ('error' in referrer) {
+      yield referrer
+      continue
+    }
     yield* readable(referrer, async () => {
       const candidates = await readReferrer(store, subject, referrer, options)
       return candidates.filter(({ format }) => formats.includes(format))
@@ -93,26 +97,41 @@ async function* readable(
   yield* found
 }
 
-/** From the referrers API, and from the tag that replaces it when the API knows none: a registry may have been upgraded since. */
+/**
+ * From the referrers API, then from the tag that replaces it: a registry that has the API now need not
+ * list what was signed before it had it, whatever else it lists.
+ */
 async function* referrersOf(
   store: SignatureStore,
   subject: Descriptor,
   options: OperationOptions,
-): AsyncGenerator<Descriptor> {
+): AsyncGenerator<Descriptor | Unreadable> {
   const seen = new Set<Digest>()
-  for await (const referrer of store.referrers?.(subject, options) ?? []) {
-    if (!maySign(referrer) || seen.has(referrer.digest)) continue
-    seen.add(referrer.digest)
-    if (seen.size > MAX_REFERRERS) throw tooMany(subject)
-    yield referrer
+  const isNew = (referrer: Descriptor): boolean => {
+    if (!maySign(referrer) || seen.has(referrer.digest)) return false
+    if (seen.size === MAX_REFERRERS) throw tooMany(subject)
+    return seen.add(referrer.digest) !== undefined
   }
-  if (seen.size > 0) return
+  try {
+    for await (const referrer of store.referrers?.(subject, options) ?? [])
+      if (isNew(referrer)) yield referrer
+  } catch (error) {
+    if (!isUnreadable(error) || error.code === 'ERR_LIMIT_EXCEEDED') throw error
+    // A list with one broken entry hides neither what the tag has, nor the older form.
+    yield { source: subject, error }
+  }
   const tagged = await resolveOptional(store, referrersTag(subject.digest), options)
-  const index = tagged && (await readManifest(store, tagged, options))
-  if (index?.kind !== 'index') return
-  const referrers = index.manifests.filter(maySign)
-  if (referrers.length > MAX_REFERRERS) throw tooMany(subject)
-  yield* referrers
+  if (tagged === undefined) return
+  let index: Manifest
+  try {
+    index = await readManifest(store, tagged, options)
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    yield { source: tagged, error }
+    return
+  }
+  if (index.kind !== 'index') return
+  for (const referrer of index.manifests) if (isNew(referrer)) yield referrer
 }
 
 /** A descriptor's type only rules out what says to be something else: registries and older tools get it wrong. */
