@@ -47,6 +47,20 @@ export function openSource(source: Source, options: RemoteOptions): OpenSource {
   return { ...place, store: createReader(createContext(place.reference, options)) }
 }
 
+/** Options for a second place: plain credentials stay with the registry of the first. */
+export function optionsElsewhere<T extends RemoteOptions>(
+  options: T,
+  first: Reference | undefined,
+): T {
+  const { credentials } = options
+  if (first === undefined || credentials === undefined || typeof credentials === 'function')
+    return options
+  return {
+    ...options,
+    credentials: ({ registry }) => (registry === first.registry ? credentials : undefined),
+  }
+}
+
 /** A store in hand with what to resolve there, or which registry's. */
 export function locate<T extends Source>(
   location: T,

@@ -8,7 +8,7 @@ import {
 } from '../trust/sign-artifact.ts'
 import type { Signer } from '../trust/signer.ts'
 import type { Location, Reference, RemoteOptions } from '../types.ts'
-import { openLocation } from './location.ts'
+import { openLocation, optionsElsewhere } from './location.ts'
 
 export {
   type Curve,
@@ -68,7 +68,9 @@ export async function sign(
     )
   const descriptor = await store.resolve(ref, remote)
   const beside =
-    signatures === undefined ? store : openLocation(signatures, remote, announceReferrer).store
+    signatures === undefined
+      ? store
+      : openLocation(signatures, optionsElsewhere(remote, where), announceReferrer).store
   // Awaited here: workerd reports what rejects before it is waited for.
   return await signArtifact(beside, descriptor, signer, {
     ...remote,

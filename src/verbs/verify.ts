@@ -2,7 +2,7 @@
 import { loadPolicy, type Policy } from '../trust/policy.ts'
 import { verifyArtifact, type VerifyResult } from '../trust/verify-artifact.ts'
 import type { RemoteOptions, Source, Verifier } from '../types.ts'
-import { openSource } from './location.ts'
+import { openSource, optionsElsewhere } from './location.ts'
 
 export type { CertificateExtensions, CertificateIdentity } from '../trust/identity.ts'
 export type { IdentityPolicy, KeyPolicy, Policy, SignatureFormat } from '../trust/policy.ts'
@@ -50,9 +50,12 @@ export async function verify(
   const { signatures, ...remote } = options
   // First: a policy that can't be meant must not depend on what is stored.
   const loaded = await loadPolicy(policy)
-  const { store, ref } = openSource(at, remote)
+  const { store, ref, reference } = openSource(at, remote)
   const descriptor = await store.resolve(ref, remote)
-  const beside = signatures === undefined ? store : openSource(signatures, remote).store
+  const beside =
+    signatures === undefined
+      ? store
+      : openSource(signatures, optionsElsewhere(remote, reference)).store
   return verifyArtifact(beside, descriptor, loaded, remote)
 }
 
@@ -66,7 +69,8 @@ export async function verify(
  * ```ts
  * const app = await pull('ghcr.io/team/app:1', { verify: createVerifier({ key: pem, requireTransparencyLog: false }) })
  * ```
- * @param options Of another place for signatures, and how to reach it; what a verb passes on goes before.
+ * @param options Of another place for signatures, and how to reach it: a verb's own `fetch` and
+ * credentials are for the place of the artifact, and stay there.
  * @throws when it is called, as `verify` does; the policy is checked then too.
  */
 export function createVerifier(policy: Policy, options: VerifyOptions = {}): Verifier {
@@ -75,7 +79,7 @@ export function createVerifier(policy: Policy, options: VerifyOptions = {}): Ver
   loaded.catch(() => {})
   const { signatures: place, ...remote } = options
   return async ({ store, descriptor }, call) => {
-    const beside = place === undefined ? store : openSource(place, { ...remote, ...call }).store
+    const beside = place === undefined ? store : openSource(place, remote).store
     const { signatures } = await verifyArtifact(beside, descriptor, await loaded, call)
     return signatures
   }
