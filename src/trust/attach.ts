@@ -47,9 +47,10 @@ export async function attachBundle(
 /**
  * A layer more in the `.sig` manifest.
  *
- * Registries have no compare-and-swap for tags. So the tag is looked at right before it is written,
- * and read again after the time that another writer needs between its look and its write; whose
- * layer is gone then adds it again.
+ * Registries have no compare-and-swap for tags: of two who write at once, the later undoes the earlier.
+ * So the tag is looked at right before it is written, and read again after as long as all of that took;
+ * whose layer is gone by then adds it again. Whoever needs longer than that between a look and a write
+ * still undoes what was added meanwhile, and only bundles are safe from that: they share nothing.
  */
 export async function attachLayer(
   store: Store,
@@ -59,14 +60,22 @@ export async function attachLayer(
   options: OperationOptions,
 ): Promise<Descriptor> {
   const layer = { ...(await pushBytes(store, SIMPLE_SIGNING_TYPE, payload, options)), annotations }
+  const isThere = (layers: readonly Descriptor[]): boolean =>
+    layers.some(
+      (other) => other.digest === layer.digest && sameAnnotations(other.annotations, annotations),
+    )
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const started = Date.now()
     const before = await resolveOptional(store, tag, options)
-    const layers = [...(await layersOf(store, before, options)), layer]
-    if (layers.length > MAX_SIGNATURE_LAYERS)
+    const present = await layersOf(store, before, options)
+    // Signed the same before, or seen late: some registries show a write only after a while.
+    if (isThere(present)) return layer
+    if (present.length >= MAX_SIGNATURE_LAYERS)
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
         `${tag} has ${MAX_SIGNATURE_LAYERS} signatures already, and nobody reads more: attach this one as a referrer`,
       )
+    const layers = [...present, layer]
     const config = await pushBytes(store, IMAGE_CONFIG, formatConfig(layers), options)
     const manifest = formatCanonicalJson({
       schemaVersion: 2,
@@ -79,24 +88,16 @@ export async function attachLayer(
       digest: await digestOf(manifest),
       size: manifest.length,
     }
-    const started = Date.now()
-    if ((await resolveOptional(store, tag, options))?.digest === before?.digest) {
-      await store.push(descriptor, manifest, { ...options, tag })
-      const window = Math.min(Math.max(Date.now() - started, MIN_WINDOW_MS), MAX_WINDOW_MS)
-      await wait(window * (1 + Math.random()), options.signal)
-      const written = await layersOf(store, await resolveOptional(store, tag, options), options)
-      if (
-        written.some(
-          (other) =>
-            other.digest === layer.digest && sameAnnotations(other.annotations, annotations),
-        )
-      )
-        return layer
-    }
+    if ((await resolveOptional(store, tag, options))?.digest !== before?.digest) continue
+    await store.push(descriptor, manifest, { ...options, tag })
+    const window = Math.min(Math.max(Date.now() - started, MIN_WINDOW_MS), MAX_WINDOW_MS)
+    await wait(window * (1 + Math.random()), options.signal)
+    if (isThere(await layersOf(store, await resolveOptional(store, tag, options), options)))
+      return layer
   }
   throw new SpindleError(
     'ERR_CONFLICT',
-    `${tag} was changed by others ${MAX_ATTEMPTS} times while this signature was added: try again`,
+    `${tag} was changed by others ${MAX_ATTEMPTS} times while this signature was added: try again, or attach it as a referrer, where nobody is in the way`,
   )
 }
 
