@@ -6,23 +6,13 @@ import { encodeUtf8 } from '../../bytes/text.ts'
 import { parseTomlDocument } from '../../spin/toml.ts'
 import { readFileBounded } from '../bounded-file.ts'
 import { CommandError, type CliIo } from './io.ts'
-import { readTextFile } from './policy-file.ts'
+import { readTextFile } from './text-file.ts'
 
 /** `KEY=VALUE`, `KEY=@FILE`, `@FILE.json` or `@FILE.toml`, kept as typed: files are read later. */
 export function variableOption(text: string, before: readonly string[] = []): readonly string[] {
   if (!text.startsWith('@') && text.indexOf('=') < 1)
     throw new InvalidArgumentError('Write KEY=VALUE, KEY=@FILE, @FILE.json or @FILE.toml.')
   return [...before, text]
-}
-
-/** `KEY=VALUE` for a component's environment. */
-export function environmentOption(
-  text: string,
-  before: ReadonlyMap<string, string> = new Map(),
-): ReadonlyMap<string, string> {
-  const equals = text.indexOf('=')
-  if (equals < 1) throw new InvalidArgumentError('Write KEY=VALUE.')
-  return new Map(before).set(text.slice(0, equals), text.slice(equals + 1))
 }
 
 const PREFIX = 'SPIN_VARIABLE_'

@@ -27,7 +27,8 @@ export function serverArgument(text: string): string {
   }
 }
 
-export function annotationOption(
+/** `KEY=VALUE`, each time it is given one more. */
+export function pairOption(
   text: string,
   before: ReadonlyMap<string, string> = new Map(),
 ): Map<string, string> {

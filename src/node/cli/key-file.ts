@@ -3,8 +3,8 @@ import { importCosignKey } from '../../trust/cosign-key.ts'
 import { importPrivateKey } from '../../trust/private-key.ts'
 import type { WebKey } from '../../trust/public-key.ts'
 import { type CliIo, CommandError, UsageError } from './io.ts'
-import { readTextFile } from './policy-file.ts'
 import { ask, readPasswordFromStdin } from './prompt.ts'
+import { readTextFile } from './text-file.ts'
 
 const FROM_ENVIRONMENT = 'env://'
 

@@ -3,8 +3,8 @@ import { requestIdentityToken } from '../../trust/device-flow.ts'
 import { fetchIdentityToken, hasIdentityToken } from '../identity-token.ts'
 import { type CliIo, CommandError, isTerminal } from './io.ts'
 import type { Output } from './output.ts'
-import { readTextFile } from './policy-file.ts'
 import { isOn } from './switch-option.ts'
+import { readTextFile } from './text-file.ts'
 
 /** Flags that say who signs without a key; their names are cosign's. */
 export interface TokenFlags {

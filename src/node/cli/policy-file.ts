@@ -1,13 +1,11 @@
 import { dirname, resolve } from 'node:path'
 import { isJsonObject, parseUniqueJson } from '../../bytes/json.ts'
-import { decodeUtf8 } from '../../bytes/text.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
 import { publicGoodRoot } from '../../trust/trust-root.ts'
 import type { IdentityPolicy, KeyPolicy, Policy } from '../../trust/policy.ts'
-import { readFileBounded } from '../bounded-file.ts'
 import { CommandError } from './io.ts'
+import { readTextFile } from './text-file.ts'
 
-/** Keys, roots and policies have some KiB; this ends what is none of them. */
-const MAX_BYTES = 4 * 1024 * 1024
 /** As the library nests policies. */
 const MAX_DEPTH = 8
 
@@ -48,7 +46,7 @@ const READ = [
 export async function loadPolicyFile(path: string): Promise<Policy> {
   const text = await readTextFile(path, 'the policy')
   const where = `the policy ${path}`
-  return readRule(parseUniqueJson(new TextEncoder().encode(text), where), dirname(path), where, 0)
+  return readRule(parseUniqueJson(encodeUtf8(text), where), dirname(path), where, 0)
 }
 
 async function readRule(
@@ -113,12 +111,4 @@ export function patternOf(source: unknown, what: string): RegExp {
   } catch (cause) {
     throw new CommandError(`${what} is no regular expression`, { cause })
   }
-}
-
-export async function readTextFile(path: string, what: string): Promise<string> {
-  const bytes = await readFileBounded(path, MAX_BYTES)
-  if (bytes === undefined) throw new CommandError(`there is no file ${path} with ${what}`)
-  const text = decodeUtf8(bytes)
-  if (text === undefined) throw new CommandError(`${path} with ${what} is not UTF-8 text`)
-  return text
 }

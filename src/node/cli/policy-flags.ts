@@ -3,11 +3,12 @@ import { type Command, Option } from 'commander'
 import type { CertificateExtensions } from '../../trust/identity.ts'
 import type { Policy } from '../../trust/policy.ts'
 import { publicGoodRoot } from '../../trust/trust-root.ts'
-import { annotationOption } from './arguments.ts'
+import { pairOption } from './arguments.ts'
 import { type CliIo, UsageError } from './io.ts'
 import { readKeyText } from './key-file.ts'
-import { loadPolicyFile, patternOf, readTextFile } from './policy-file.ts'
+import { loadPolicyFile, patternOf } from './policy-file.ts'
 import { isOn, switchOption } from './switch-option.ts'
+import { readTextFile } from './text-file.ts'
 
 /** Flags of every command that verifies; their names are cosign's where it has them. */
 export interface PolicyFlags {
@@ -61,7 +62,7 @@ export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-
     .option(
       '-a, --annotations <key=value>',
       'has to be signed along; can be given more than once',
-      annotationOption,
+      pairOption,
     )
     .option('--trusted-root <file>', "a trusted_root.json (default: sigstore's public instance)")
     .addOption(switchOption('--insecure-ignore-tlog', 'do without a transparency log'))

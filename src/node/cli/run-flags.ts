@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { environmentOption, variableOption } from './app-variables.ts'
-import { addressOption, countOption } from './arguments.ts'
+import { variableOption } from './app-variables.ts'
+import { addressOption, countOption, pairOption } from './arguments.ts'
 import { addPolicyOptions } from './policy-flags.ts'
 
 /** Flags of `up` and `registry run`; their names are Spin's where it has them. */
@@ -14,7 +14,7 @@ export function addRunOptions(command: Command): Command {
     .option(
       '-e, --env <key=value>',
       "set in every component's environment; can be given more than once",
-      environmentOption,
+      pairOption,
     )
     .option(
       '--variable <key=value>',

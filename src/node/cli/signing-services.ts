@@ -7,9 +7,9 @@ import {
 } from '../../trust/signing-config.ts'
 import { publicGoodRoot } from '../../trust/trust-root.ts'
 import { type CliIo, CommandError, UsageError } from './io.ts'
-import { readTextFile } from './policy-file.ts'
 import { ask } from './prompt.ts'
 import { isOn, switchOption } from './switch-option.ts'
+import { readTextFile } from './text-file.ts'
 
 /** Flags that say which services vouch for a signature; their names are cosign's. */
 export interface ServiceFlags {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { createProgram } from '../../../src/node/cli/program.ts'
 import {
   addressOption,
-  annotationOption,
+  pairOption,
   countOption,
   serverArgument,
   sizeOption,
@@ -134,11 +134,11 @@ describe('what is typed', () => {
   )
 
   it('annotations add up, and may have = in their values', () => {
-    expect([...annotationOption('b=c=d', annotationOption('a='))]).toEqual([
+    expect([...pairOption('b=c=d', pairOption('a='))]).toEqual([
       ['a', ''],
       ['b', 'c=d'],
     ])
-    expect(() => annotationOption('=x')).toThrow('KEY=VALUE')
+    expect(() => pairOption('=x')).toThrow('KEY=VALUE')
   })
 
   it('times are RFC 3339 or seconds', () => {

@@ -8,7 +8,7 @@ import {
   type MigrateBindleResult,
   migrateBindles,
 } from '../../../verbs/migrate-bindle.ts'
-import { annotationOption, countOption } from '../arguments.ts'
+import { pairOption, countOption } from '../arguments.ts'
 import { addVerifyOptions, type VerifyFlags, verificationOf } from '../bindle-files.ts'
 import { addBindleServerOptions, bindleClient, type BindleServerFlags } from '../bindle-remote.ts'
 import { type CliIo, UsageError } from '../io.ts'
@@ -46,7 +46,7 @@ export function addMigrateCommand(bindle: Command, io: CliIo): void {
     .option(
       '--annotation <key=value>',
       'annotation of the manifest; can be given more than once',
-      annotationOption,
+      pairOption,
     )
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
   addVerifyOptions(addBindleServerOptions(migrate))

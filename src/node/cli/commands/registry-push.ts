@@ -1,13 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { Reference } from '../../../types.ts'
 import { push } from '../../../verbs/push.ts'
-import {
-  annotationOption,
-  countOption,
-  referenceArgument,
-  sizeOption,
-  timeOption,
-} from '../arguments.ts'
+import { pairOption, countOption, referenceArgument, sizeOption, timeOption } from '../arguments.ts'
 import { findManifest } from '../find-manifest.ts'
 import type { CliIo } from '../io.ts'
 import { loadLocalApp, type LocalFlags } from '../local-app.ts'
@@ -51,7 +45,7 @@ export function addPushCommand(registry: Command, io: CliIo): void {
     .option(
       '--annotation <key=value>',
       'annotation of the manifest; can be given more than once',
-      annotationOption,
+      pairOption,
     )
     .option(
       '--cache-dir <folder>',

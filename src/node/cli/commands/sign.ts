@@ -6,7 +6,7 @@ import { publicGoodServices } from '../../../trust/signing-config.ts'
 import { createKeySigner } from '../../../trust/signer.ts'
 import type { Reference } from '../../../types.ts'
 import { sign, type SignOptions } from '../../../verbs/sign.ts'
-import { annotationOption, referenceArgument } from '../arguments.ts'
+import { pairOption, referenceArgument } from '../arguments.ts'
 import { type CliIo, UsageError } from '../io.ts'
 import { readPrivateKey } from '../key-file.ts'
 import { audienceOf, getIdentityToken, type TokenFlags } from '../login-for-token.ts'
@@ -57,7 +57,7 @@ export function addSignCommand(program: Command, io: CliIo): void {
     .option(
       '-a, --annotations <key=value>',
       'signed along; can be given more than once',
-      annotationOption,
+      pairOption,
     )
     .addOption(
       new Option(
