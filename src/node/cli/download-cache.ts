@@ -2,11 +2,9 @@ import { join } from 'node:path'
 import { digestOf, isDigest } from '../../bytes/digest.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import type { AppManifest } from '../../spin/app-manifest.ts'
+import { WASM_BYTES } from '../../spin/wasm-source.ts'
 import type { FetchLike } from '../../types.ts'
 import { readFileBounded, writeFileAtomic } from '../bounded-file.ts'
-
-/** As the library allows for one component. */
-const MAX_WASM_BYTES = 256 * 1024 * 1024
 
 /**
  * A `fetch` that keeps the components a manifest names by URL and digest under `registry/wasm`, as
@@ -33,12 +31,12 @@ export function createDownloadCache(
       'wasm',
       platform === 'win32' ? digest.replace(':', '_') : digest,
     )
-    const kept = await readFileBounded(path, MAX_WASM_BYTES).catch(() => undefined)
+    const kept = await readFileBounded(path, WASM_BYTES).catch(() => undefined)
     if (kept !== undefined && (await digestOf(kept)) === digest)
       return new Response(kept as Uint8Array<ArrayBuffer>)
     const response = await fetch(request)
     if (!response.ok || response.body === null) return response
-    const bytes = await readBounded(response.body, MAX_WASM_BYTES, 'the component', request.signal)
+    const bytes = await readBounded(response.body, WASM_BYTES, 'the component', request.signal)
     if ((await digestOf(bytes)) === digest) await writeFileAtomic(path, bytes, 0o644)
     return new Response(bytes)
   }

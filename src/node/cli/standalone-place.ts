@@ -2,11 +2,16 @@ import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type BindleId, canonicalName } from '../../bindle/id.ts'
 import {
+  formatStandalone,
+  packStandalone,
   parseStandalone,
   type StandaloneBindle,
   unpackStandalone,
 } from '../../bindle/standalone.ts'
+import { streamFrom } from '../../bytes/generate.ts'
+import type { FileTree, OperationOptions } from '../../types.ts'
 import { contentOf, readDirectory } from '../directory.ts'
+import { writeDirectory } from '../write-directory.ts'
 import { CommandError, type CliIo } from './io.ts'
 
 /**
@@ -24,12 +29,32 @@ export async function openStandalone(
   const options = { signal: io.signal }
   if (found.isFile())
     return asked(await unpackStandalone(await contentOf(path, place), options), id)
-  const tarball = join(place, `${await canonicalName(id)}.tar.gz`)
+  const tarball = join(place, await tarballName(id))
   if ((await stat(tarball).catch(() => undefined))?.isFile() === true)
     return asked(await unpackStandalone(await contentOf(tarball, tarball), options), id)
   const folder = join(place, await canonicalName(id))
   const inside = (await stat(folder).catch(() => undefined))?.isDirectory() === true
   return parseStandalone(await readDirectory(inside ? folder : place, options), id)
+}
+
+/** Writes one into a folder, in the form in which `openStandalone` finds it there. */
+export async function writeStandalone(
+  bindle: StandaloneBindle,
+  directory: string,
+  form: 'folder' | 'tarball',
+  options: OperationOptions,
+): Promise<void> {
+  // Its size is not known before it is packed, and nobody asks.
+  const stream = () => streamFrom(packStandalone(bindle, options))
+  const files: FileTree =
+    form === 'folder'
+      ? await formatStandalone(bindle)
+      : new Map([[await tarballName(bindle.id), { size: 0, stream }]])
+  await writeDirectory(directory, files, options)
+}
+
+async function tarballName(id: BindleId): Promise<string> {
+  return `${await canonicalName(id)}.tar.gz`
 }
 
 function asked(bindle: StandaloneBindle, id: BindleId): StandaloneBindle {

@@ -1,15 +1,12 @@
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { canonicalName } from '../../../bindle/id.ts'
-import { formatStandalone, packStandalone } from '../../../bindle/standalone.ts'
 import { signInvoice } from '../../../bindle/signature.ts'
-import { streamFrom } from '../../../bytes/generate.ts'
-import { writeDirectory } from '../../write-directory.ts'
 import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../bindle-app.ts'
 import { addSignOptions, type SignFlags, signerOf } from '../bindle-files.ts'
 import type { CliIo } from '../io.ts'
 import { createOutput } from '../output.ts'
+import { writeStandalone } from '../standalone-place.ts'
 
 interface PrepareFlags extends BindleAppFlags, SignFlags {
   readonly stagingDir: string
@@ -47,19 +44,8 @@ async function runPrepare(flags: PrepareFlags, io: CliIo): Promise<void> {
       : await signInvoice(made.invoice, signer.key, { role: 'creator', by: signer.by })
   const bindle = { ...made, invoice }
   const directory = resolve(io.cwd, flags.stagingDir)
-  const options = { signal: io.signal }
-  await writeDirectory(
-    directory,
-    flags.tarball === true
-      ? new Map([
-          [
-            `${await canonicalName(bindle.id)}.tar.gz`,
-            { size: 0, stream: () => streamFrom(packStandalone(bindle, options)) },
-          ],
-        ])
-      : await formatStandalone(bindle),
-    options,
-  )
+  const form = flags.tarball === true ? 'tarball' : 'folder'
+  await writeStandalone(bindle, directory, form, { signal: io.signal })
   const place = await realpath(directory)
   output.line(`id:      ${bindle.id}`)
   output.line(`command: bindle push -p ${place} ${bindle.id}`)

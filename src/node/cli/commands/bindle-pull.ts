@@ -1,14 +1,11 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { canonicalName, type BindleId } from '../../../bindle/id.ts'
+import type { BindleId } from '../../../bindle/id.ts'
 import { openBindle } from '../../../bindle/open-bindle.ts'
 import { verifyInvoice } from '../../../bindle/signature.ts'
-import { formatStandalone, packStandalone } from '../../../bindle/standalone.ts'
-import { streamFrom } from '../../../bytes/generate.ts'
 import type { OperationOptions } from '../../../types.ts'
 import { pullBindle } from '../../../verbs/pull-bindle.ts'
 import { createNodeHasher } from '../../hasher.ts'
-import { writeDirectory } from '../../write-directory.ts'
 import { addVerifyOptions, type VerifyFlags, verificationOf } from '../bindle-files.ts'
 import {
   addBindleServerOptions,
@@ -19,6 +16,7 @@ import {
 import { type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
 import { withProgress } from '../progress.ts'
+import { writeStandalone } from '../standalone-place.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { writeApp } from '../write-app.ts'
 import { assertVacant, type WrittenFolder } from '../write-folder.ts'
@@ -78,18 +76,7 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
     }
     const bindle = await openBindle(client, id, options)
     if (verify !== undefined) await verifyInvoice(bindle.invoice, verify.keyring, verify)
-    await writeDirectory(
-      directory,
-      flags.tarball === true
-        ? new Map([
-            [
-              `${await canonicalName(id)}.tar.gz`,
-              { size: 0, stream: () => streamFrom(packStandalone(bindle, options)) },
-            ],
-          ])
-        : await formatStandalone(bindle),
-      options,
-    )
+    await writeStandalone(bindle, directory, flags.tarball === true ? 'tarball' : 'folder', options)
   })
   output.line(`pulled: ${id}`)
   if (written !== undefined)

@@ -1,13 +1,12 @@
 import { resolve } from 'node:path'
-import { type Command } from 'commander'
+import type { Command } from 'commander'
 import type { BindleClient } from '../../../bindle/client.ts'
 import type { BindleId } from '../../../bindle/id.ts'
 import { pushStandalone } from '../../../bindle/push-standalone.ts'
 import { signInvoice } from '../../../bindle/signature.ts'
-import { formatStandalone, type StandaloneBindle } from '../../../bindle/standalone.ts'
+import type { StandaloneBindle } from '../../../bindle/standalone.ts'
 import { isSpindleError } from '../../../errors.ts'
 import { createNodeHasher } from '../../hasher.ts'
-import { writeDirectory } from '../../write-directory.ts'
 import { countOption } from '../arguments.ts'
 import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../bindle-app.ts'
 import { addSignOptions, type SignFlags, signerOf } from '../bindle-files.ts'
@@ -20,7 +19,7 @@ import {
 import { CommandError, type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
-import { openStandalone } from '../standalone-place.ts'
+import { openStandalone, writeStandalone } from '../standalone-place.ts'
 
 interface PushFlags extends BindleServerFlags, BindleAppFlags, SignFlags {
   readonly path?: string
@@ -64,7 +63,7 @@ async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): P
       : await openStandalone(flags.path ?? '.', id, io)
   const bindle = await signed(made, client, flags, io)
   if (flags.stagingDir !== undefined)
-    await writeDirectory(resolve(io.cwd, flags.stagingDir), await formatStandalone(bindle), io)
+    await writeStandalone(bindle, resolve(io.cwd, flags.stagingDir), 'folder', io)
   const { summary } = await withProgress(io, 'Pushing', (onProgress) =>
     pushStandalone(client, bindle, {
       createHasher: createNodeHasher,
