@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, open, realpath, rename, rm } from 'node:fs/promises'
 import { SpindleError } from '../errors.ts'
+import { retryWithFolder } from './folders.ts'
 
 /**
  * A whole file of at most `limit` bytes, or `undefined` when there is none.
@@ -57,18 +57,32 @@ export async function writeFileAtomic(
     if (isMissing(error)) return path
     throw error
   })
-  await mkdir(dirname(target), { recursive: true })
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`
+  await writeThrough(temporary, target, mode, async (file) => {
+    await file.writeFile(bytes)
+    await file.sync()
+  })
+}
+
+/**
+ * Writes a file that is not there yet and gives it its name, over an older one; its folder is made
+ * when it is missing. Leaves nothing when that fails.
+ */
+export async function writeThrough(
+  temporary: string,
+  path: string,
+  mode: number | undefined,
+  write: (file: FileHandle) => Promise<unknown>,
+): Promise<void> {
+  // `wx`: a link that somebody put there in the meantime is not followed.
+  const file = await retryWithFolder(temporary, () => open(temporary, 'wx', mode))
   try {
-    // `wx`: a link that somebody put there in the meantime is not followed.
-    const file = await open(temporary, 'wx', mode)
     try {
-      await file.writeFile(bytes)
-      await file.sync()
+      await write(file)
     } finally {
       await file.close()
     }
-    await rename(temporary, target)
+    await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
@@ -80,7 +94,7 @@ export function writeFileAtomicSync(path: string, bytes: Uint8Array, mode: numbe
   writeThroughSync(`${path}.${randomBytes(6).toString('hex')}.tmp`, path, bytes, mode)
 }
 
-/** Writes a file that is not there yet and gives it its name, over an older one. Leaves nothing when that fails. */
+/** As `writeThrough`, at once and in a folder that is there. */
 export function writeThroughSync(
   temporary: string,
   path: string,

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { streamFrom } from '../bytes/generate.ts'
 import { chunksOf, openStream } from '../bytes/stream.ts'
 import { createLayoutStore, type LayoutFiles } from '../store/layout.ts'
 import type { ReferrerStore, Store, WholeStore } from '../types.ts'
+import { writeThrough } from './bounded-file.ts'
 import { retryWithFolder } from './folders.ts'
 import { createSmallFiles, SMALL_BYTES } from './small-files.ts'
 import { writeChunks } from './write-chunks.ts'
@@ -44,18 +45,9 @@ function folderFiles(root: string): LayoutFiles {
       // Its folder is there for all blobs but the first.
       if (body instanceof Uint8Array && body.length <= SMALL_BYTES)
         return retryWithFolder(temporary, () => small.write(temporary, target, body))
-      try {
-        const file = await retryWithFolder(temporary, () => open(temporary, 'wx'))
-        try {
-          await writeChunks(file, chunksOf(openStream(body), options?.signal))
-        } finally {
-          await file.close()
-        }
-        await rename(temporary, target)
-      } catch (error) {
-        await rm(temporary, { force: true })
-        throw error
-      }
+      await writeThrough(temporary, target, undefined, (file) =>
+        writeChunks(file, chunksOf(openStream(body), options?.signal)),
+      )
     },
   }
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { forEachBounded } from '../bytes/concurrency.ts'
 import { normalizePath, quotePath } from '../bytes/path.ts'
 import { chunksOf, openStream } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 import type { FileTree, OperationOptions } from '../types.ts'
+import { writeThrough } from './bounded-file.ts'
+import { writeChunks } from './write-chunks.ts'
 
 /** Files written side by side, each with the one that it is read from. */
 const CONCURRENCY = 8
@@ -37,27 +38,15 @@ export async function writeDirectory(
         `${quotePath(path)} can't be written below ${directory}: it ${'problem' in result ? result.problem : 'is not in its plain form'}`,
       )
   }
-  const folders = new Set([...files.keys()].map((path) => dirname(join(root, ...path.split('/')))))
-  for (const folder of folders) await mkdir(folder, { recursive: true })
   await forEachBounded(
     files,
     CONCURRENCY,
     async ([path, content], signal) => {
       const target = join(root, ...path.split('/'))
       const temporary = `${target}.${randomBytes(6).toString('hex')}.partial`
-      try {
-        const file = await open(temporary, 'wx')
-        try {
-          for await (const chunk of chunksOf(openStream(content), signal))
-            await file.writeFile(chunk)
-        } finally {
-          await file.close()
-        }
-        await rename(temporary, target)
-      } catch (error) {
-        await rm(temporary, { force: true })
-        throw error
-      }
+      await writeThrough(temporary, target, undefined, (file) =>
+        writeChunks(file, chunksOf(openStream(content), signal)),
+      )
     },
     options.signal,
   )

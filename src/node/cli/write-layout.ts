@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { chunksOf } from '../../bytes/stream.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
 import { readLayoutTar } from '../../store/layout-tar.ts'
 import type { OperationOptions } from '../../types.ts'
 import { copy } from '../../verbs/copy.ts'
+import { writeThrough } from '../bounded-file.ts'
 import { openLayoutDirectory } from '../layout-directory.ts'
 import { writeChunks } from '../write-chunks.ts'
 import { CommandError } from './io.ts'
@@ -39,18 +40,8 @@ export async function writeLayout(
   }
   const layout = await readLayoutTar()
   await copy(from, { store: layout, ref: tag }, options)
-  await mkdir(dirname(path), { recursive: true })
   const temporary = `${path}.${randomBytes(6).toString('hex')}.partial`
-  try {
-    const file = await open(temporary, 'wx')
-    try {
-      await writeChunks(file, chunksOf(layout.archive().stream(), options.signal))
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  await writeThrough(temporary, path, undefined, (file) =>
+    writeChunks(file, chunksOf(layout.archive().stream(), options.signal)),
+  )
 }
