@@ -1,13 +1,15 @@
 import { readVerified } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
-import type { Digest, Store } from '../types.ts'
+import type { Descriptor, Digest, Store } from '../types.ts'
 
-/** Where bytes are kept by digest: the Cache API, a bucket, a database. */
+/** Where bytes are kept by digest: the Cache API, a bucket, a database, a folder. */
 export interface ContentKeeper {
   /** `undefined` when there is nothing. What it gives is checked by who asked. */
-  get(digest: Digest): Promise<ReadableStream<Uint8Array> | undefined>
+  get(digest: Digest, target: Descriptor): Promise<ReadableStream<Uint8Array> | undefined>
   /** Told only of bytes that were checked. */
-  put(digest: Digest, bytes: Uint8Array): Promise<void>
+  put(digest: Digest, bytes: Uint8Array, target: Descriptor): Promise<void>
+  /** Default: by `get`, for what can't tell without opening it. */
+  has?(digest: Digest, target: Descriptor): Promise<boolean>
 }
 
 /**
@@ -35,19 +37,21 @@ export function createContentCache(keeper: ContentKeeper): Store {
     )
   }
   return {
-    async has({ digest }) {
-      const body = await keeper.get(digest)
+    async has(target) {
+      if (keeper.has !== undefined) return keeper.has(target.digest, target)
+      const body = await keeper.get(target.digest, target)
       void body?.cancel().catch(() => {})
       return body !== undefined
     },
-    async fetch({ digest }) {
-      const body = await keeper.get(digest)
+    async fetch(target) {
+      const body = await keeper.get(target.digest, target)
       if (body === undefined)
-        throw new SpindleError('ERR_NOT_FOUND', `${digest} is not in the cache`)
+        throw new SpindleError('ERR_NOT_FOUND', `${target.digest} is not in the cache`)
       return body
     },
-    async push(expected, body, { signal, createHasher } = {}) {
-      await keeper.put(expected.digest, await readVerified(body, expected, signal, createHasher))
+    async push(target, body, { signal, createHasher } = {}) {
+      const bytes = await readVerified(body, target, signal, createHasher)
+      await keeper.put(target.digest, bytes, target)
     },
     resolve: noNames,
     tag: noNames,

@@ -3,7 +3,7 @@ import type { PulledApp } from '../../spin/pulled-app.ts'
 import { pull } from '../../verbs/pull.ts'
 import { pullBindle } from '../../verbs/pull-bindle.ts'
 import { createNodeHasher } from '../hasher.ts'
-import { createPullCache } from '../pull-cache.ts'
+import { createFileCache } from '../file-cache.ts'
 import { type AppPlace, loadWasmApp } from './app-source.ts'
 import { type BindleServerFlags, bindleClient } from './bindle-remote.ts'
 import { type CliIo, UsageError } from './io.ts'
@@ -43,7 +43,7 @@ export async function openApp(
         pull(reference, {
           ...remoteOptions(io, output, flags, [reference]),
           onProgress,
-          cache: createPullCache(cacheRoot(io, flags.cacheDir), io.platform),
+          cache: createFileCache(cacheRoot(io, flags.cacheDir), io.platform),
           ...(verify === undefined ? {} : { verify }),
         }),
       )

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { PulledApp } from '../../../spin/pulled-app.ts'
 import type { OperationOptions, Reference } from '../../../types.ts'
 import { pull } from '../../../verbs/pull.ts'
-import { createPullCache } from '../../pull-cache.ts'
+import { createFileCache } from '../../file-cache.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
 import { type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
@@ -75,7 +75,7 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
     const app = await pull(reference, {
       ...remoteOptions(io, output, flags, [reference]),
       ...operation,
-      cache: createPullCache(cacheRoot(io, flags.cacheDir), io.platform),
+      cache: createFileCache(cacheRoot(io, flags.cacheDir), io.platform),
       ...(verify === undefined ? {} : { verify }),
     })
     if (verify !== undefined) output.note(`Verified ${app.descriptor.digest}`)

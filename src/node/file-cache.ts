@@ -4,26 +4,24 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { Readable } from 'node:stream'
 import { algorithmOf, hexOf } from '../bytes/digest.ts'
-import { readVerified } from '../bytes/stream.ts'
-import { SpindleError } from '../errors.ts'
 import { DATA_LAYER_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from '../spin/media-types.ts'
+import { createContentCache } from '../store/content-cache.ts'
 import type { Descriptor, Store } from '../types.ts'
 import { writeFileAtomic } from './bounded-file.ts'
 
 /**
- * Content by digest in a folder, in the layout of Spin's own cache, so that what one has pulled the
+ * A cache for `pull` in a folder, in the layout of Spin's own cache, so that what one has pulled the
  * other finds: Wasm in `registry/wasm`, files in `registry/data`.
  *
- * Exported from `spindle/node`. Only whole, checked content is put in; who reads from it checks
- * again, as `pull` does. Everything else than Wasm and files goes to `registry/blobs`: Spin would
+ * Exported from `spindle/node`. Everything else than Wasm and files goes to `registry/blobs`: Spin would
  * take an archive or a lock under `data` for unpacked and leave it at that.
  *
  * @example Pull without fetching anything twice
  * ```ts
- * const app = await pull('ghcr.io/team/hello:1', { cache: createPullCache('./cache') })
+ * const app = await pull('ghcr.io/team/hello:1', { cache: createFileCache('./cache') })
  * ```
  */
-export function createPullCache(root: string, platform: string = process.platform): Store {
+export function createFileCache(root: string, platform: string = process.platform): Store {
   // Spin replaces what Windows can't have in a name.
   const nameOf = ({ digest }: Descriptor): string =>
     platform === 'win32' ? digest.replace(':', '_') : digest
@@ -48,29 +46,16 @@ export function createPullCache(root: string, platform: string = process.platfor
     }
     return undefined
   }
-  const noNames = (): SpindleError =>
-    new SpindleError(
-      'ERR_UNSUPPORTED',
-      'a cache of content has no names; look them up at the registry',
-    )
-
-  return {
-    has: async (target) => (await find(target)) !== undefined,
-    fetch: async (target) => {
+  return createContentCache({
+    has: async (_, target) => (await find(target)) !== undefined,
+    async get(_, target) {
       const place = await find(target)
-      if (place === undefined)
-        throw new SpindleError('ERR_NOT_FOUND', `${target.digest} is not in the cache ${root}`)
+      if (place === undefined) return undefined
       return Readable.toWeb(createReadStream(place)) as ReadableStream<Uint8Array>
     },
-    push: async (expected, body, options = {}) => {
-      const [place = ''] = placesOf(expected)
-      await writeFileAtomic(place, await readVerified(body, expected, options.signal), 0o644)
+    async put(_, bytes, target) {
+      const [place = ''] = placesOf(target)
+      await writeFileAtomic(place, bytes, 0o644)
     },
-    resolve: async () => {
-      throw noNames()
-    },
-    tag: async () => {
-      throw noNames()
-    },
-  }
+  })
 }

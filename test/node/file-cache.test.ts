@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { describeContent, readVerified } from '../../src/bytes/stream.ts'
-import { createPullCache } from '../../src/node/pull-cache.ts'
+import { createFileCache } from '../../src/node/file-cache.ts'
 import { createMachine } from './machine.ts'
 
 const bytes = new TextEncoder().encode('content')
@@ -19,7 +19,7 @@ it.each([
   'keeps %s on %s where Spin looks for it, or where it does not look',
   async (mediaType, platform, place) => {
     const root = createMachine().path('cache')
-    const cache = createPullCache(root, platform)
+    const cache = createFileCache(root, platform)
     const target = await describeContent(bytes, mediaType)
     expect(await cache.has(target)).toBe(false)
     await expect(cache.fetch(target)).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
@@ -33,14 +33,14 @@ it.each([
 )
 
 it('finds a file that is also a component, as Spin does', async () => {
-  const cache = createPullCache(createMachine().path('cache'))
+  const cache = createFileCache(createMachine().path('cache'))
   await cache.push(await describeContent(bytes, DATA), bytes)
   expect(await cache.has(await describeContent(bytes, WASM))).toBe(true)
 })
 
 it('keeps nothing that does not fit its digest, and has nothing of another size', async () => {
   const root = createMachine().path('cache')
-  const cache = createPullCache(root)
+  const cache = createFileCache(root)
   const target = await describeContent(bytes, DATA)
   await expect(cache.push(target, new Uint8Array(7))).rejects.toMatchObject({
     code: 'ERR_DIGEST_MISMATCH',
@@ -54,6 +54,6 @@ it('keeps nothing that does not fit its digest, and has nothing of another size'
 })
 
 it('has no names', async () => {
-  const cache = createPullCache(createMachine().path('cache'))
+  const cache = createFileCache(createMachine().path('cache'))
   await expect(cache.resolve('latest')).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
 })
