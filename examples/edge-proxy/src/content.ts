@@ -14,18 +14,18 @@ export function createContent(bucket: R2BucketBinding | undefined, onLookup: OnL
   const near = createCacheKeeper()
   const far = bucket === undefined ? undefined : createBucketKeeper(bucket)
   return createContentCache({
-    async get(digest) {
-      const found = await near.get(digest)
+    async get(digest, target) {
+      const found = await near.get(digest, target)
       if (found !== undefined) {
         onLookup('cache')
         return found
       }
-      const kept = await far?.get(digest)
+      const kept = await far?.get(digest, target)
       onLookup(kept === undefined ? 'registry' : 'bucket')
       return kept
     },
-    async put(digest, bytes) {
-      await Promise.all([near.put(digest, bytes), far?.put(digest, bytes)])
+    async put(...content) {
+      await Promise.all([near.put(...content), far?.put(...content)])
     },
   })
 }
