@@ -1,8 +1,7 @@
 import { SpindleError } from '../errors.ts'
-import { isJsonObject, type Json, parseJson } from '../bytes/json.ts'
+import type { Json } from '../bytes/json.ts'
 import { normalizePath, quotePath } from '../bytes/path.ts'
 import { readVerified } from '../bytes/stream.ts'
-import { encodeUtf8 } from '../bytes/text.ts'
 import type { Invoice, Label } from '../bindle/invoice.ts'
 import { parcelsInGroup } from '../bindle/filter.ts'
 import type { Content, Digest, OperationOptions } from '../types.ts'
@@ -13,9 +12,9 @@ import {
   type BindleManifest,
   parseBindleManifest,
 } from './bindle-manifest.ts'
+import { exactHosts } from './bindle-hosts.ts'
 import type { LockedApp, LockedComponent, LockedTrigger, LockResult } from './locked-app.ts'
 import { toRecord } from './record.ts'
-import { OUTBOUND_HOSTS_ANNOTATION } from './to-bindle.ts'
 
 /** A manifest parcel lists components, not files; Spin's largest had a few kilobytes. */
 const MANIFEST_BYTES = 4 * 1024 * 1024
@@ -197,25 +196,4 @@ function lockedComponent(
     ...(component.environment === undefined ? {} : { env: component.environment }),
     ...(component.config === undefined ? {} : { config: component.config }),
   }
-}
-
-function exactHosts(label: Label, id: string): ReadonlyMap<string, readonly string[]> {
-  const json =
-    label.annotations !== undefined && Object.hasOwn(label.annotations, OUTBOUND_HOSTS_ANNOTATION)
-      ? label.annotations[OUTBOUND_HOSTS_ANNOTATION]
-      : undefined
-  if (json === undefined) return new Map()
-  const what = `the annotation ${OUTBOUND_HOSTS_ANNOTATION} of ${id}`
-  const value = parseJson(encodeUtf8(json), what)
-  if (!isJsonObject(value)) throw new SpindleError('ERR_CONTENT_INVALID', `${what} is no object`)
-  return new Map(
-    Object.entries(value).map(([component, hosts]) => {
-      if (!Array.isArray(hosts) || !hosts.every((host) => typeof host === 'string'))
-        throw new SpindleError(
-          'ERR_CONTENT_INVALID',
-          `${what} has no list of hosts for ${JSON.stringify(component)}`,
-        )
-      return [component, hosts as string[]]
-    }),
-  )
 }

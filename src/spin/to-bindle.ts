@@ -1,17 +1,14 @@
 import { lookup } from 'mrmime'
 import { SpindleError } from '../errors.ts'
-import { formatHex } from '../bytes/hex.ts'
 import { mapBounded } from '../bytes/concurrency.ts'
-import { createPortableHasher, hexOf } from '../bytes/digest.ts'
+import { hexOf } from '../bytes/digest.ts'
 import type { Json } from '../bytes/json.ts'
-import { chunksOf, describeContent, openStream } from '../bytes/stream.ts'
-import { encodeUtf8 } from '../bytes/text.ts'
+import { describeContent } from '../bytes/stream.ts'
 import { assertPushableId, type BindleId, createBindleId } from '../bindle/id.ts'
 import type { Label, Parcel } from '../bindle/invoice.ts'
 import { isBuild } from '../bindle/semver.ts'
 import type { StandaloneBindle } from '../bindle/standalone.ts'
-import type { Content, CreateHasher, OperationOptions } from '../types.ts'
-import { convertAllowedHttpHosts } from './allowed-http-hosts.ts'
+import type { Content, OperationOptions } from '../types.ts'
 import type { App, AppComponent } from './app.ts'
 import {
   BINDLE_MANIFEST_TYPE,
@@ -19,9 +16,7 @@ import {
   type BindleManifest,
   formatBindleManifest,
 } from './bindle-manifest.ts'
-
-/** Label annotation of the manifest parcel: hosts in the words of manifest version 2, by component, as JSON. */
-export const OUTBOUND_HOSTS_ANNOTATION = 'spindle:allowed_outbound_hosts'
+import { exactHostsAnnotation, httpHostsOf } from './bindle-hosts.ts'
 
 /** Files hashed at once; no more are open. */
 const HASHES = 8
@@ -96,7 +91,6 @@ export async function appToBindle(
 
   const manifest = formatBindleManifest(manifestOf(app, wasm))
   const manifestLabel = await describe(manifest, '', BINDLE_MANIFEST_TYPE)
-  const hosts = unusualHosts(app)
   return {
     id,
     parcels,
@@ -120,7 +114,7 @@ export async function appToBindle(
             // Spin's own leftover; kept so that the invoice is the one that Spin made.
             annotations: {
               'fermyon:spin:delete_on_write': '.',
-              ...(hosts === undefined ? {} : { [OUTBOUND_HOSTS_ANNOTATION]: hosts }),
+              ...exactHostsAnnotation(app.components),
             },
           },
         },
@@ -171,7 +165,7 @@ function assertFits(app: App): void {
   if (types.size !== 1)
     problems.push(`it has triggers of ${types.size} types, and a bindle has one`)
   for (const trigger of app.triggers) {
-    if (typeof trigger.table.component !== 'string' && componentOf(app, trigger.id) === undefined)
+    if (typeof trigger.table.component !== 'string')
       problems.push(
         `the trigger ${trigger.id} has no component: static responses are newer than Bindle`,
       )
@@ -188,11 +182,6 @@ function assertFits(app: App): void {
     'ERR_UNSUPPORTED',
     `the application can't be kept in a bindle: ${problems.join('; ')}. Push it to an OCI registry`,
   )
-}
-
-function componentOf(app: App, triggerId: string): string | undefined {
-  const { component } = app.triggers.find((trigger) => trigger.id === triggerId)?.table ?? {}
-  return typeof component === 'string' ? component : undefined
 }
 
 function triggersOf(app: App, id: string): App['triggers'][number][] {
@@ -233,7 +222,6 @@ function bindleComponent(
   source: string,
 ): BindleComponent {
   const { config } = triggersOf(app, id)[0]?.table ?? { config: {} }
-  const hosts = httpHostsOf(table.allowed_outbound_hosts ?? [])
   const list = (values: readonly string[] | undefined): readonly string[] | undefined =>
     values === undefined || values.length === 0 ? undefined : values
   return dropUndefined({
@@ -241,7 +229,7 @@ function bindleComponent(
     id,
     description: table.description === '' ? undefined : table.description,
     files: table.files !== undefined || files.size > 0 ? `files-${id}` : undefined,
-    allowedHttpHosts: hosts,
+    allowedHttpHosts: httpHostsOf(table.allowed_outbound_hosts ?? []),
     keyValueStores: list(table.key_value_stores),
     sqliteDatabases: list(table.sqlite_databases),
     aiModels: list(table.ai_models),
@@ -269,55 +257,4 @@ function nonEmpty(
 
 function dropUndefined<T extends object>(value: { readonly [K in keyof T]: T[K] | undefined }): T {
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as T
-}
-
-/** Of the hosts, those that the older words have, never wider but in the scheme, which those lack. */
-function httpHostsOf(hosts: readonly string[]): string[] {
-  if (['http://*:*', 'https://*:*', 'http://self'].every((host) => hosts.includes(host)))
-    return ['insecure:allow-all']
-  const found = new Set<string>()
-  for (const host of hosts) {
-    const authority = /^https?:\/\/([^/*{},\s]+)\/?$/.exec(host)?.[1]
-    if (authority !== undefined) found.add(authority)
-  }
-  return [...found]
-}
-
-/** The exact hosts as JSON, where reading the older words would give others. */
-function unusualHosts(app: App): string | undefined {
-  const exact = Object.create(null) as Record<string, readonly string[]>
-  for (const { id, table } of app.components) {
-    const hosts = new Set(table.allowed_outbound_hosts ?? [])
-    const read = new Set(
-      convertAllowedHttpHosts(httpHostsOf([...hosts]), { allowDatabases: true }).converted,
-    )
-    if (hosts.size !== read.size || [...hosts].some((host) => !read.has(host)))
-      exact[id] = [...hosts]
-  }
-  return Object.keys(exact).length === 0 ? undefined : JSON.stringify(exact)
-}
-
-/**
- * Build metadata as `spin deploy` made it: `q` and seven digits of a hash over all Wasm, files and
- * the manifest, so that changed content gets an id of its own.
- *
- * Exported from `spindle/bindle`.
- */
-export async function contentBuildInfo(
-  app: App,
-  options: { createHasher?: CreateHasher | undefined; signal?: AbortSignal | undefined } = {},
-): Promise<string> {
-  const hasher = (options.createHasher ?? createPortableHasher)('sha256')
-  const add = async (content: Uint8Array | Content): Promise<void> => {
-    for await (const chunk of chunksOf(openStream(content), options.signal))
-      await hasher.update(chunk)
-  }
-  for (const { table, wasm, files } of app.components) {
-    const { source } = table
-    await add(typeof source === 'object' && 'digest' in source ? encodeUtf8(source.digest) : wasm)
-    for (const content of files.values()) await add(content)
-  }
-  const manifest = app.files.get(app.manifestPath)
-  if (manifest !== undefined) await add(manifest)
-  return `q${formatHex(await hasher.digest()).slice(0, 7)}`
 }

@@ -7,7 +7,8 @@ import { parseToml } from '../../src/bindle/toml.ts'
 import type { App } from '../../src/spin/app.ts'
 import { bindleToLock } from '../../src/spin/from-bindle.ts'
 import { loadApp } from '../../src/spin/load-app.ts'
-import { appToBindle, contentBuildInfo } from '../../src/spin/to-bindle.ts'
+import { contentBuildInfo } from '../../src/spin/build-info.ts'
+import { appToBindle } from '../../src/spin/to-bindle.ts'
 import type { StandaloneBindle } from '../../src/bindle/standalone.ts'
 
 const fixture = (name: string): string =>
