@@ -5,7 +5,8 @@ import type {
   TargetEnvironment,
   VariableTable,
 } from './app-manifest.ts'
-import { dependencyNameProblem, readDependency } from './dependencies.ts'
+import { dependencyNameProblem } from './dependencies.ts'
+import { readDependency } from './dependency-table.ts'
 import { kebabProblem, labelProblem, lowerSnakeProblem } from './ids.ts'
 import {
   checked,

@@ -1,23 +1,7 @@
-import { parseRange, parseVersion, type Version } from '../bindle/semver.ts'
-import type {
-  AppManifest,
-  ComponentDependency,
-  ComponentTable,
-  InheritableConfiguration,
-} from './app-manifest.ts'
+import { parseVersion, type Version } from '../bindle/semver.ts'
+import type { AppManifest, ComponentDependency, ComponentTable } from './app-manifest.ts'
 import { kebabProblem, packageProblem } from './ids.ts'
-import {
-  checked,
-  listOf,
-  readBoolean,
-  type Reader,
-  readString,
-  tableOf,
-  unknownKey,
-  wrongType,
-} from './readers.ts'
-import { readDigest, readUrl } from './sources.ts'
-import { childSpot, childSpots, isTable, type Spot } from './spot.ts'
+import { childSpot, childSpots, type Spot } from './spot.ts'
 
 /** An import that a dependency fills: of a package, one of its interfaces, or by a plain name. */
 type DependencyName = { readonly plain: string } | PackageName
@@ -27,12 +11,6 @@ interface PackageName {
   readonly interface?: string
   readonly version?: Version
 }
-
-type Form<K extends string> = Extract<ComponentDependency, { readonly [key in K]: unknown }>
-type VersionForm = Form<'version'>
-type PathForm = Form<'path'>
-type UrlForm = Form<'url'>
-type ComponentForm = Form<'component'>
 
 /** Reads `ns:pkg/iface@1.0.0`, parts of it, or a plain kebab name. */
 export function parseDependencyName(text: string): DependencyName | { readonly problem: string } {
@@ -63,137 +41,6 @@ export function parseDependencyName(text: string): DependencyName | { readonly p
 export function dependencyNameProblem(text: string): string | undefined {
   const name = parseDependencyName(text)
   return 'problem' in name ? name.problem : undefined
-}
-
-const INHERITABLE: readonly InheritableConfiguration[] = [
-  'ai_models',
-  'allowed_outbound_hosts',
-  'environment',
-  'files',
-  'key_value_stores',
-  'sqlite_databases',
-  'variables',
-]
-
-const readInherit: Reader<boolean | readonly InheritableConfiguration[]> = (spot) => {
-  if (Array.isArray(spot.value)) {
-    return listOf(
-      checked('invalid-inherit', (key) => {
-        if (INHERITABLE.some((known) => known === key)) return undefined
-        return unknownKey(key, INHERITABLE)
-      }),
-    )(spot) as readonly InheritableConfiguration[] | undefined
-  }
-  return typeof spot.value === 'boolean'
-    ? readBoolean(spot)
-    : wrongType(spot, 'true, false or a list of configuration names')
-}
-
-const readRange = checked('invalid-version', (text) =>
-  parseRange(text) === undefined
-    ? `${JSON.stringify(text)} is not a semantic version requirement such as ">=1.2"`
-    : undefined,
-)
-
-const readPackage = checked('invalid-package', packageProblem)
-
-const readId = checked('invalid-id', kebabProblem)
-
-/** By the key that only this form has, in the order in which Spin tries them. */
-const FORMS: ReadonlyMap<string, Reader<ComponentDependency>> = new Map<
-  string,
-  Reader<ComponentDependency>
->([
-  [
-    'version',
-    tableOf<VersionForm>({
-      version: readRange,
-      registry: readString,
-      package: readPackage,
-      export: readString,
-      inherit_configuration: readInherit,
-    }),
-  ],
-  [
-    'path',
-    tableOf<PathForm>({ path: readString, export: readString, inherit_configuration: readInherit }),
-  ],
-  [
-    'url',
-    tableOf<UrlForm>(
-      { url: readUrl, digest: readDigest, export: readString, inherit_configuration: readInherit },
-      ['digest'],
-    ),
-  ],
-  [
-    'component',
-    tableOf<ComponentForm>({
-      component: readId,
-      export: readString,
-      inherit_configuration: readInherit,
-    }),
-  ],
-])
-
-/** What is put before a triggered component takes all that it exports, so names no export. */
-const TRIGGER_FORMS: ReadonlyMap<string, Reader<ComponentDependency>> = new Map<
-  string,
-  Reader<ComponentDependency>
->([
-  [
-    'version',
-    tableOf<Omit<VersionForm, 'export'>>(
-      {
-        version: readRange,
-        registry: readString,
-        package: readPackage,
-        inherit_configuration: readInherit,
-      },
-      ['package'],
-    ),
-  ],
-  [
-    'path',
-    tableOf<Omit<PathForm, 'export'>>({ path: readString, inherit_configuration: readInherit }),
-  ],
-  [
-    'url',
-    tableOf<Omit<UrlForm, 'export'>>(
-      { url: readUrl, digest: readDigest, inherit_configuration: readInherit },
-      ['digest'],
-    ),
-  ],
-  [
-    'component',
-    tableOf<Omit<ComponentForm, 'export'>>({
-      component: readId,
-      inherit_configuration: readInherit,
-    }),
-  ],
-])
-
-export const readDependency: Reader<ComponentDependency> = (spot) =>
-  typeof spot.value === 'string'
-    ? readRange(spot)
-    : readForm(spot, FORMS, 'a version, { version, package }')
-
-export const readTriggerDependency: Reader<ComponentDependency> = (spot) =>
-  readForm(spot, TRIGGER_FORMS, '{ version, package }')
-
-function readForm(
-  spot: Spot,
-  forms: ReadonlyMap<string, Reader<ComponentDependency>>,
-  first: string,
-): ComponentDependency | undefined {
-  for (const [key, read] of isTable(spot.value) ? forms : []) {
-    if (childSpot(spot, key) !== undefined) return read(spot)
-  }
-  spot.report.error(
-    spot,
-    'invalid-dependency',
-    `expected ${first}, { path }, { url, digest } or { component }`,
-  )
-  return undefined
 }
 
 /** What holds between the dependencies of one component. `spot` is its table. */

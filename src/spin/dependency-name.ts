@@ -7,7 +7,10 @@ const PRE = `(?!0[0-9]+(?:[.+]|$))${PART}`
 const VERSION = `${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${PRE}(?:\\.${PRE})*)?(?:\\+${PART}(?:\\.${PART})*)?`
 const NAME = new RegExp(`^${KEBAB}(?::${KEBAB}(?:/${KEBAB})?(?:@${VERSION})?)?$`)
 
-/** Whether a text names an import: `ns:pkg/iface@1.0.0`, parts of it, or a plain kebab name. */
+/**
+ * Whether a text names an import: `ns:pkg/iface@1.0.0`, parts of it, or a plain kebab name. What
+ * `parseDependencyName` says, for those who read locks and bring no reader of manifests along.
+ */
 export function isDependencyName(text: string): boolean {
   return NAME.test(text)
 }

@@ -1,6 +1,7 @@
 import type { AppManifest, ApplicationTable, ComponentTable, TriggerTable } from './app-manifest.ts'
 import { readComponent, readStrings, readTargets, readVariables } from './component-table.ts'
-import { checkDependencies, dependencyIdProblem, readTriggerDependency } from './dependencies.ts'
+import { checkDependencies, dependencyIdProblem } from './dependencies.ts'
+import { readTriggerDependency } from './dependency-table.ts'
 import { checkHttpTrigger } from './http-trigger.ts'
 import { kebabProblem } from './ids.ts'
 import {
@@ -84,12 +85,8 @@ export function readManifestV2(root: Spot, start: Spot): AppManifest | undefined
   for (const [type, entry] of triggerSpots(start)) {
     if (type === 'http') checkHttpTrigger(entry)
     if (type === 'redis') checkRedisTrigger(entry)
-    for (const spec of [
-      childSpot(entry, 'component'),
-      ...membersOf(childSpot(entry, 'components')),
-    ]) {
-      if (typeof spec?.value === 'string') checkReference(spec, manifest)
-    }
+    for (const spec of specsOf(entry))
+      if (typeof spec.value === 'string') checkReference(spec, manifest)
   }
   for (const [id, spot] of componentSpots(start)) {
     const component = readComponent(silent(spot))
@@ -120,13 +117,15 @@ export function* componentSpots(root: Spot): Generator<readonly [string, Spot]> 
   const declared = childSpot(root, 'component')
   if (declared !== undefined) yield* childSpots(declared)
   for (const [type, entry] of triggerSpots(root)) {
-    for (const spec of [
-      childSpot(entry, 'component'),
-      ...membersOf(childSpot(entry, 'components')),
-    ]) {
-      if (spec !== undefined && isTable(spec.value)) yield [`of the ${type} trigger`, spec]
-    }
+    for (const spec of specsOf(entry))
+      if (isTable(spec.value)) yield [`of the ${type} trigger`, spec]
   }
+}
+
+/** All components that a trigger's entry names or has in place. */
+function specsOf(entry: Spot): readonly Spot[] {
+  const own = childSpot(entry, 'component')
+  return [...(own === undefined ? [] : [own]), ...membersOf(childSpot(entry, 'components'))]
 }
 
 /** The members of a table, and of arrays in it. */
