@@ -2,7 +2,7 @@ import type { AppManifest } from './app-manifest.ts'
 import { toKebabId } from './ids.ts'
 import type { ManifestDocument } from './manifest.ts'
 import { componentSpotsV1 } from './manifest-v1.ts'
-import { childSpot, isTable, type Spot } from './spot.ts'
+import { childSpot, descend, isTable, type Spot } from './spot.ts'
 
 /** Finds the parts of a normalized manifest in the text that it was read from. */
 export interface ManifestSpots {
@@ -45,13 +45,6 @@ export function createManifestSpots(
 
 function note(inPlace: Map<string, Spot>, id: unknown, spot: Spot | undefined): void {
   if (typeof id === 'string' && spot !== undefined && isTable(spot.value)) inPlace.set(id, spot)
-}
-
-export function descend(from: Spot | undefined, ...keys: readonly string[]): Spot | undefined {
-  return keys.reduce(
-    (spot: Spot | undefined, key) => (spot === undefined ? undefined : childSpot(spot, key)),
-    from,
-  )
 }
 
 /** Where a component's key was written: in the profile that is applied, or in the component. */

@@ -4,7 +4,15 @@ import type { AppManifest } from './app-manifest.ts'
 import { checkHosts, checkVariables } from './check-hosts.ts'
 import { componentSpotsV1, readManifestV1 } from './manifest-v1.ts'
 import { componentSpots, readManifestV2 } from './manifest-v2.ts'
-import { childSpot, createReport, lenient, type Report, rootSpot, type Spot } from './spot.ts'
+import {
+  childSpot,
+  createReport,
+  descend,
+  lenient,
+  type Report,
+  rootSpot,
+  type Spot,
+} from './spot.ts'
 import { parseTomlDocument } from './toml.ts'
 
 /** Longest manifest in UTF-16 units: a thousand components take a tenth of it. */
@@ -145,10 +153,7 @@ function checkVersionKey(root: Spot, spot: Spot): 2 | undefined {
 
 function checkBase(root: Spot, version: 1 | 2 | undefined): void {
   const keys = version === 1 ? ['trigger'] : ['application', 'trigger', 'http']
-  const trigger = keys.reduce(
-    (spot: Spot | undefined, key) => (spot === undefined ? undefined : childSpot(spot, key)),
-    root,
-  )
+  const trigger = descend(root, ...keys)
   const base = trigger === undefined ? undefined : childSpot(trigger, 'base')
   if (trigger === undefined || base === undefined) return
   if (version === 1 && childSpot(trigger, 'type')?.value !== 'http') return

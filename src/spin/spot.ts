@@ -91,6 +91,14 @@ export function childSpot(spot: Spot, key: string): Spot | undefined {
   return { value: inner, place: place.children.get(key) ?? place, report }
 }
 
+/** The member of a member, and so on. */
+export function descend(from: Spot | undefined, ...keys: readonly string[]): Spot | undefined {
+  return keys.reduce(
+    (spot: Spot | undefined, key) => (spot === undefined ? undefined : childSpot(spot, key)),
+    from,
+  )
+}
+
 /** All members of a table or array with their keys, in file order. */
 export function* childSpots(spot: Spot): Generator<readonly [string, Spot]> {
   if (typeof spot.value !== 'object' || spot.value === null) return
