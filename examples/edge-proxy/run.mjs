@@ -1,27 +1,48 @@
 // `node examples/edge-proxy/run.mjs`: the proxy in workerd on this machine, before a registry on this
-// machine that has a signed application. `--port 8787` is where it answers.
+// machine that has a signed application. `--port 8787` is where it answers; with `--bound` the
+// application's modules are bound when it is built, instead of loaded when it is asked for.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { buildLibrary, root } from '../built.mjs'
-import { buildEdgeProxy } from './build.mjs'
-import { createLocalWorker } from './miniflare.mjs'
+import { buildBoundEdgeProxy, buildEdgeProxy } from './build.mjs'
+import { createLocalWorker, LOADER } from './miniflare.mjs'
 
-const { port = '8787' } = parseArgs({ options: { port: { type: 'string' } } }).values
+const { port = '8787', bound = false } = parseArgs({
+  options: { port: { type: 'string' }, bound: { type: 'boolean' } },
+}).values
 buildLibrary()
 const { createKeySigner, formatPublicKey, generateKeyPair, loadApp, push, sign } =
   await import('spindle')
 const { createRegistryHandler } = await import('spindle/serve')
 const { listen, readDirectory } = await import('spindle/node')
 
+const app = join(root, 'examples', 'hello')
 const registry = await listen(createRegistryHandler())
 const reference = `${new URL(registry.url).host}/hello:1`
 const { privateKey, publicKey } = await generateKeyPair()
-await push(await loadApp(await readDirectory(join(root, 'examples', 'hello'))), reference)
+await push(await loadApp(await readDirectory(app)), reference)
 await sign(reference, await createKeySigner(privateKey))
 
+/** As README.md tells to type it. */
+async function buildBound() {
+  const folder = mkdtempSync(join(tmpdir(), 'spindle-edge-'))
+  try {
+    const cli = join(root, 'dist', 'cli.js')
+    const args = [cli, 'build-worker', app, '-o', join(folder, 'app')]
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    if (status !== 0) throw new Error(stderr)
+    return await buildBoundEdgeProxy(join(folder, 'app'))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 const worker = createLocalWorker(
-  await buildEdgeProxy(),
+  await (bound ? buildBound() : buildEdgeProxy()),
   {
     REFERENCE: reference,
     POLICY: JSON.stringify({
@@ -32,7 +53,7 @@ const worker = createLocalWorker(
     TTL: '10',
     METRICS_TOKEN: 'local',
   },
-  { host: '127.0.0.1', port: Number(port) },
+  { host: '127.0.0.1', port: Number(port), ...(bound ? {} : LOADER) },
 )
 const url = await worker.ready
 console.log(`proxy     ${url}hello/world`)

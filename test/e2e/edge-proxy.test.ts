@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import type { Miniflare } from 'miniflare'
-import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { buildEdgeProxy } from '../../examples/edge-proxy/build.mjs'
-import { createLocalWorker } from '../../examples/edge-proxy/miniflare.mjs'
+import { afterEach, describe, expect, it } from 'vitest'
+import { buildBoundEdgeProxy, buildEdgeProxy } from '../../examples/edge-proxy/build.mjs'
+import { createLocalWorker, LOADER } from '../../examples/edge-proxy/miniflare.mjs'
 import {
   createKeySigner,
   formatPublicKey,
@@ -15,6 +17,7 @@ import {
 } from '../../src/index.ts'
 import { listen } from '../../src/node/listen.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
+import { createSession } from '../node/cli/session.ts'
 import { bytesOfFile } from '../run/fixtures.ts'
 import { missingRegistry, startRegistry } from './docker-registry-process.ts'
 
@@ -29,9 +32,10 @@ async function startEmbedded(): Promise<Registry> {
 }
 
 /** An application whose component greets in its own way, beside a redirect and a static response. */
-function appOf(greeting: string): Promise<Awaited<ReturnType<typeof loadApp>>> {
-  return loadApp({
+function filesOf(greeting: string, guest = 'proxy'): Record<string, Uint8Array | string> {
+  return {
     'hello.wasm': bytesOfFile('examples/hello/hello.wasm'),
+    'guest.wasm': bytesOfFile(`test/guests/${guest}.wasm`),
     'spin.toml': `
 spin_manifest_version = 2
 [application]
@@ -40,6 +44,9 @@ version = "1.0.0"
 [[trigger.http]]
 route = "/hello/:name"
 component = "hello"
+[[trigger.http]]
+route = "/kv/..."
+component = "guest"
 [[trigger.http]]
 route = "/old"
 static_response = { status_code = 302, headers = { location = "/new" } }
@@ -50,21 +57,35 @@ static_response = { body = "about ${greeting}" }
 source = "hello.wasm"
 [component.hello.variables]
 greeting = "${greeting}"
+[component.guest]
+source = "guest.wasm"
+key_value_stores = ["default"]
 `,
-  })
+  }
 }
 
 if (missingRegistry !== undefined) console.log(`left out: ${missingRegistry}`)
 
+/** How the Worker comes by what the platform compiled. */
+const loaded = { name: 'loads components', build: buildEdgeProxy, options: LOADER }
+const bound = { name: 'has components bound', build: buildBound, options: {} }
+
+async function buildBound() {
+  const session = createSession()
+  for (const [name, content] of Object.entries(filesOf('Hello')))
+    session.write(`source/${name}`, content)
+  const { stderr } = await session.run('build-worker', session.path('source'), '-o', 'app')
+  expect(stderr).toBe('')
+  return buildBoundEdgeProxy(session.path('app'))
+}
+
 describe.each([
-  ['the embedded registry', startEmbedded, undefined],
-  ['docker-registry', startRegistry, missingRegistry],
-] as const)('the edge proxy before %s', (_, start, missing) => {
+  { registry: 'the embedded registry', start: startEmbedded, missing: undefined, way: loaded },
+  { registry: 'the embedded registry', start: startEmbedded, missing: undefined, way: bound },
+  { registry: 'docker-registry', start: startRegistry, missing: missingRegistry, way: loaded },
+])('the edge proxy before $registry that $way.name', ({ start, missing, way }) => {
   describe.skipIf(missing !== undefined)('in workerd', () => {
-    let script: string
-    beforeAll(async () => {
-      script = await buildEdgeProxy()
-    })
+    let built: Promise<object[]> | undefined
     const ends: (() => Promise<unknown>)[] = []
     afterEach(async () => {
       for (const end of ends.splice(0).toReversed()) await end()
@@ -79,6 +100,7 @@ describe.each([
 
     /** A registry with a signed application, and how to change either. */
     const setUp = async () => {
+      const modules = await (built ??= way.build())
       const registry = await start()
       let running = true
       const stop = async (): Promise<void> => {
@@ -88,8 +110,11 @@ describe.each([
       ends.push(stop)
       const reference = `${registry.host}/team/hello:1`
       const { privateKey, publicKey } = await generateKeyPair()
-      const release = async (greeting: string, key = privateKey): Promise<string> => {
-        const { descriptor } = await push(await appOf(greeting), reference)
+      const release = async (
+        greeting: string,
+        { key = privateKey, guest = 'proxy' } = {},
+      ): Promise<string> => {
+        const { descriptor } = await push(await loadApp(filesOf(greeting, guest)), reference)
         const at = `${registry.host}/team/hello@${descriptor.digest}`
         await sign(at, await createKeySigner(key))
         return at
@@ -100,8 +125,11 @@ describe.each([
       })
       const open = (settings: Record<string, string> = {}, more: object = {}) => {
         const bindings = { REFERENCE: reference, POLICY: policy, METRICS_TOKEN: 't', ...settings }
-        const worker: Miniflare = createLocalWorker(script, bindings, {
-          handleRuntimeStdio: () => {},
+        const lines: string[] = []
+        const worker: Miniflare = createLocalWorker(modules, bindings, {
+          handleRuntimeStdio: (stdout: Readable) =>
+            void createInterface(stdout).on('line', (line) => lines.push(line)),
+          ...way.options,
           ...more,
         })
         let open = true
@@ -117,7 +145,7 @@ describe.each([
         }
         const metrics = async (): Promise<string> =>
           (await get('/_edge/metrics', { authorization: 'Bearer t' }))[1]
-        return { get, metrics, close, worker }
+        return { get, metrics, close, worker, lines }
       }
       return { release, open, stop, privateKey, policy }
     }
@@ -206,7 +234,7 @@ describe.each([
       await release('Hello')
       const { get, metrics } = open({ TTL: '0' })
       expect((await get('/hello/you'))[1]).toContain('Hello, you!')
-      await release('Evil', stranger)
+      await release('Evil', { key: stranger })
       await get('/hello/you')
       await expect.poll(metrics).toContain('edge_lookups_total{result="failed"} 1')
       expect((await get('/hello/you'))[1]).toContain('Hello, you!')
@@ -215,7 +243,7 @@ describe.each([
 
     it('remembers for one policy only', async () => {
       const { release, open, policy } = await setUp()
-      await release('Hello', (await generateKeyPair()).privateKey)
+      await release('Hello', { key: (await generateKeyPair()).privateKey })
       const folder = await makeFolder()
       const lax = open({ POLICY: 'none' }, { r2Persist: folder })
       expect((await lax.get('/hello/you'))[0]).toBe(200)
@@ -238,6 +266,33 @@ describe.each([
       const second = open({}, { r2Persist: folder })
       expect((await second.get('/hello/you'))[1]).toContain('Hello, you!')
     })
+
+    it('keeps values in the namespace that is bound, each store by its label', async () => {
+      const { release, open } = await setUp()
+      await release('Hello')
+      const { get, worker } = open()
+      expect(await get('/kv/default')).toEqual([200, 'count 1\n'])
+      expect(await get('/kv/default')).toEqual([200, 'count 2\n'])
+      const values = await worker.getKVNamespace('VALUES')
+      expect((await values.list()).keys.map(({ name }) => name)).toEqual(['default/count'])
+    })
+
+    if (way === bound)
+      it('says what to do about a release whose WebAssembly is not bound, and goes on with what was', async () => {
+        const { release, open } = await setUp()
+        await release('Hello')
+        const { get, metrics, lines } = open({ TTL: '0' })
+        expect((await get('/hello/you'))[1]).toContain('Hello, you!')
+        await release('Good morning', { guest: 'async' })
+        await get('/hello/you')
+        await expect.poll(metrics).toContain('edge_lookups_total{result="failed"} 1')
+        expect((await get('/hello/you'))[1]).toContain('Hello, you!')
+        await expect
+          .poll(() => lines.find((line) => line.includes('lookup-failed')))
+          .toMatch(/sha256:\w{64} is not bound: run .*spindle build-worker.* deploy again/)
+        // Another instance that remembers nothing has nothing that it could answer with.
+        expect((await open().get('/hello/you'))[0]).toBe(503)
+      })
 
     it('answers nothing before it is told who must have signed, and shows its counters to nobody', async () => {
       const { release, open } = await setUp()

@@ -1,3 +1,5 @@
+import type { LogLine } from 'spindle/worker-loader'
+
 /** One line of JSON for each event, as platforms collect them. Never headers, bodies or queries. */
 export function logEvent(event: string, details: Readonly<Record<string, unknown>> = {}): void {
   const { error, ...rest } = details
@@ -8,4 +10,9 @@ export function logEvent(event: string, details: Readonly<Record<string, unknown
         ? {}
         : { error: String(error) }
   console.log(JSON.stringify({ event, ...rest, ...why }))
+}
+
+/** What a component printed, or what is said about it. */
+export function logAppLine({ component, stream, text }: LogLine): void {
+  logEvent('app', { component, stream, text })
 }

@@ -5,8 +5,8 @@ import { hash } from './hash.ts'
 
 /**
  * What the reference last meant, kept where another instance finds it: in the bucket, or without
- * one in the cache. It is written only after the policy held, so it is kept by policy: another
- * policy finds nothing and verifies anew.
+ * one in the cache. It is written only after the policy held and components were ready, so it is
+ * kept by those: another policy finds nothing and verifies anew.
  */
 export async function createMemory(
   bucket: R2BucketBinding | undefined,

@@ -10,3 +10,8 @@ declare module 'cloudflare:workers' {
 interface CacheStorage {
   readonly default: Cache
 }
+
+/** What `spindle build-worker` writes into the folder `app`: the core modules, by their digests. */
+declare module '*/app/modules.js' {
+  export const modules: Readonly<Record<string, object>>
+}

@@ -7,6 +7,7 @@ import { createVerifier } from 'spindle/verify'
 import { createContent } from './content.ts'
 import { createCurrent } from './current.ts'
 import type { CurrentReference } from './current.ts'
+import type { Components, Context } from './edge.ts'
 import { logEvent } from './log.ts'
 import { createMemory } from './memory.ts'
 import { createMetrics } from './metrics.ts'
@@ -15,21 +16,26 @@ import { policyOf, readSettings } from './settings.ts'
 import type { Env, Settings } from './settings.ts'
 
 /** An application that is ready to answer. */
-export interface ReadyApp {
-  readonly app: PulledApp
+interface ReadyApp<C extends Context> {
+  /** What is declared without WebAssembly. */
   readonly respond: (request: Request) => Response | undefined
+  /** Woken by the first request that needs them. */
+  components(): Promise<Components<C>>
 }
 
 /** All that one instance of the Worker has; made at its first request. */
-export interface Proxy {
-  readonly settings: Settings
+export interface Proxy<C extends Context> {
   readonly metrics: Metrics
   readonly current: CurrentReference
   /** By digest, out of the cache as far as it has it. */
-  open(descriptor: Descriptor): Promise<ReadyApp>
+  open(descriptor: Descriptor): Promise<ReadyApp<C>>
 }
 
-export async function createProxy(env: Env): Promise<Proxy> {
+export async function createProxy<C extends Context>(
+  env: Env,
+  openComponents: (app: PulledApp, settings: Settings) => Promise<Components<C>>,
+  runnable: string,
+): Promise<Proxy<C>> {
   const settings = readSettings(env)
   const metrics = createMetrics()
   const { reference, policy, credentials } = settings
@@ -45,13 +51,23 @@ export async function createProxy(env: Env): Promise<Proxy> {
   const policyText = JSON.stringify(policy ?? 'none')
   const verify = policy === undefined ? undefined : createVerifier(await policyOf(policy))
 
-  let ready: { readonly digest: string; readonly opening: Promise<ReadyApp> } | undefined
-  const open = (descriptor: Descriptor): Promise<ReadyApp> => {
+  const toReady = (app: PulledApp): ReadyApp<C> => {
+    const respond = createStaticResponder(app)
+    let opened: Promise<Components<C>> | undefined
+    const components = (): Promise<Components<C>> => {
+      opened ??= openComponents(app, settings)
+      opened.catch(() => (opened = undefined))
+      return opened
+    }
+    return { respond, components }
+  }
+  let ready: { readonly digest: string; readonly opening: Promise<ReadyApp<C>> } | undefined
+  const open = (descriptor: Descriptor): Promise<ReadyApp<C>> => {
     if (ready?.digest === descriptor.digest) return ready.opening
     const opening = pull(
       { store: known(repository, descriptor), ref: descriptor.digest },
       { cache },
-    ).then((app) => ({ app, respond: createStaticResponder(app) }))
+    ).then(toReady)
     ready = { digest: descriptor.digest, opening }
     opening.catch(() => {
       if (ready?.opening === opening) ready = undefined
@@ -63,7 +79,7 @@ export async function createProxy(env: Env): Promise<Proxy> {
     pinned: digest !== undefined,
     ttl: settings.ttl,
     stale: settings.stale,
-    memory: await createMemory(env.CONTENT, `${reference}\n${policyText}`),
+    memory: await createMemory(env.CONTENT, `${reference}\n${policyText}${runnable}`),
     look: () => repository.resolve(digest ?? tag),
     async prepare(descriptor) {
       const app = await pull(
@@ -72,7 +88,9 @@ export async function createProxy(env: Env): Promise<Proxy> {
       )
       // All of it is in the cache before it answers: the registry may be gone by then.
       await app.contents()
-      createStaticResponder(app)
+      const prepared = toReady(app)
+      await prepared.components()
+      ready = { digest: descriptor.digest, opening: Promise.resolve(prepared) }
     },
     onLook(result, error) {
       metrics.count('lookups', { result })
@@ -80,7 +98,7 @@ export async function createProxy(env: Env): Promise<Proxy> {
       if (result === 'failed') logEvent('lookup-failed', { error })
     },
   })
-  return { settings, metrics, current, open }
+  return { metrics, current, open }
 }
 
 /** The repository, for one digest that need not be looked up. */

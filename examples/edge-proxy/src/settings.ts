@@ -1,6 +1,6 @@
 import type { R2BucketBinding } from 'spindle/serve'
 import type { Policy } from 'spindle/verify'
-import type { WorkerCode, WorkersKeyValueNamespace } from 'spindle/worker-loader'
+import type { WorkersKeyValueNamespace } from 'spindle/worker-loader'
 
 /** Bindings, variables and secrets of `wrangler.jsonc`. */
 export interface Env {
@@ -20,12 +20,6 @@ export interface Env {
   readonly METRICS_TOKEN?: string
   readonly CONTENT?: R2BucketBinding
   readonly VALUES?: WorkersKeyValueNamespace
-  readonly LOADER: {
-    get(
-      id: string,
-      code: () => Promise<WorkerCode>,
-    ): { getEntrypoint(): { fetch(request: Request): Promise<Response> } }
-  }
 }
 
 export interface Settings {

@@ -19,6 +19,8 @@ const MOST_MEMORY = 64 * 1024 * 1024
 
 /** The first of a Worker's modules. */
 export const MAIN_MODULE = 'index.js'
+/** What a Worker of one's own imports to have the core modules bound: `modules`, by digest. */
+const BOUND_MODULES = 'modules.js'
 
 /** An application as the modules of a Worker, by their names; {@link MAIN_MODULE} is the first to run. */
 export async function workerModules(
@@ -43,17 +45,23 @@ export async function workerModules(
     `// ${JSON.stringify(run.name)}${run.version === undefined ? '' : ` ${run.version}`}, made by Spindle.`,
     `import { createWorkerApp } from './spindle.js'`,
     `import content from './content.bin'`,
-    ...names.map(([, name], i) => `import module${i} from './${name}'`),
+    `import { modules } from './${BOUND_MODULES}'`,
     '',
     // As text: an object literal would take the key `__proto__` for something else.
     `const app = JSON.parse(${JSON.stringify(JSON.stringify(packed))})`,
-    `const modules = { ${names.map(([digest], i) => `'${digest}': module${i}`).join(', ')} }`,
     '',
     `export default createWorkerApp({ app, content, modules, options: ${JSON.stringify(options)} })`,
     '',
   ].join('\n')
+  const bound = [
+    ...names.map(([, name], i) => `import module${i} from './${name}'`),
+    '',
+    `export const modules = { ${names.map(([digest], i) => `'${digest}': module${i}`).join(', ')} }`,
+    '',
+  ].join('\n')
   return new Map<string, WorkerModule>([
     [MAIN_MODULE, { js: main }],
+    [BOUND_MODULES, { js: bound }],
     ['spindle.js', { js: workerScript() }],
     ['content.bin', { data: content }],
     ...[...cores].map(([digest, wasm]) => [`${digest.replace(':', '-')}.wasm`, { wasm }] as const),
