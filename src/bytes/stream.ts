@@ -1,5 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import type { BodySource, Content, CreateHasher, Descriptor, Hasher } from '../types.ts'
+import { whenAborted } from './abort.ts'
 import {
   algorithmOf,
   COLLECT_BYTES,
@@ -84,8 +85,7 @@ export async function* chunksOf(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader()
-  const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {})
-  signal?.addEventListener('abort', onAbort, { once: true })
+  const stopWaiting = whenAborted(signal, () => void reader.cancel(signal?.reason).catch(() => {}))
   let ended = false
   try {
     for (;;) {
@@ -103,7 +103,7 @@ export async function* chunksOf(
     void reader.cancel(error).catch(() => {})
     throw error
   } finally {
-    signal?.removeEventListener('abort', onAbort)
+    stopWaiting()
     if (!ended) void reader.cancel().catch(() => {})
   }
 }

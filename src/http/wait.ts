@@ -1,16 +1,18 @@
+import { whenAborted } from '../bytes/abort.ts'
+
 /** Rejects with the signal's reason as soon as it aborts, whatever the work goes on to do. */
 export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
-  let stop = (): void => {}
+  let stopWaiting = (): void => {}
   const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
+    const stop = (): void => reject(signal.reason)
     if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
+    else stopWaiting = whenAborted(signal, stop)
   })
   try {
     return await Promise.race([work, aborted])
   } finally {
-    signal.removeEventListener('abort', stop)
+    stopWaiting()
     // Nobody waits for the loser any more; its failure is no one's news.
     work.catch(() => {})
     aborted.catch(() => {})

@@ -1,4 +1,5 @@
 import { SpindleError } from '../errors.ts'
+import { whenAborted } from '../bytes/abort.ts'
 import { concat, readVerified, verifyStream } from '../bytes/stream.ts'
 import { streamFrom } from '../bytes/generate.ts'
 import type { Descriptor, OperationOptions } from '../types.ts'
@@ -136,8 +137,7 @@ function readInTime(
     stopped ??= { reason }
     void reader.cancel(reason).catch(() => {})
   }
-  const onAbort = (): void => stop(signal?.reason)
-  signal?.addEventListener('abort', onAbort, { once: true })
+  const stopWaiting = whenAborted(signal, () => stop(signal?.reason))
   const limit = idleTimeout === false ? Infinity : idleTimeout
   // One timer that looks whether anything came, not one for each of thousands of chunks.
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -168,7 +168,7 @@ function readInTime(
     },
     end() {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      stopWaiting()
       void reader.cancel().catch(() => {})
     },
   }

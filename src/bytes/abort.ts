@@ -1,0 +1,36 @@
+interface Waiting {
+  readonly work: Set<() => void>
+  readonly listener: () => void
+}
+
+const waiting = new WeakMap<AbortSignal, Waiting>()
+
+/**
+ * Does something as soon as a signal aborts. However many wait for one signal, it has one listener
+ * of theirs: Node takes more than ten for a leak, and says so to whoever uses the library.
+ * @param work Must not throw.
+ * @returns What ends the waiting, and leaves nothing behind.
+ */
+export function whenAborted(signal: AbortSignal | undefined, work: () => void): () => void {
+  if (signal === undefined) return () => {}
+  const entry = waiting.get(signal) ?? listenTo(signal)
+  // Wrapped, so that the same function may wait twice.
+  const own = (): void => work()
+  entry.work.add(own)
+  return () => {
+    if (!entry.work.delete(own) || entry.work.size > 0) return
+    signal.removeEventListener('abort', entry.listener)
+    waiting.delete(signal)
+  }
+}
+
+function listenTo(signal: AbortSignal): Waiting {
+  const work = new Set<() => void>()
+  const listener = (): void => {
+    for (const one of work) one()
+  }
+  signal.addEventListener('abort', listener, { once: true })
+  const entry = { work, listener }
+  waiting.set(signal, entry)
+  return entry
+}
