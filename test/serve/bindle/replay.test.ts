@@ -24,40 +24,19 @@ const fixture = (name: string): string =>
 const keyring = parseKeyring(fixture('keyring.toml'))
 const hostKey = parseSecretKeys(fixture('host_secret_keys.toml')).key[0]!
 
-/** What this server does better on purpose: exchange → reason and the answer in place of the recorded one. */
-const IMPROVED: Readonly<
-  Record<string, Readonly<Record<number, readonly [why: string, status: number]>>>
-> = {
-  'http-main.json': {
-    13: ['HEAD tells that an invoice is absent', 404],
-    29: ['HEAD tells that a parcel is absent', 404],
-    39: ['an encoded @ means @', 200],
-    45: ['an invoice may be posted as JSON', 201],
-    58: ['an encoded + means +', 200],
-    61: ['an encoded name is found', 200],
-    63: ['an encoded name is found', 200],
-    68: ['a parcel can be uploaded again after a failed upload', 200],
-    69: ['and is there then', 200],
-    70: ['and is not missing', 200],
-    74: ['origin next to annotations can be stored', 202],
-    85: ['a yanked invoice leaves queries', 200],
-    86: ['a yanked invoice leaves queries', 200],
-    88: ['a yanked invoice leaves queries', 200],
-    91: ['invoices are ordered by version, counted without yanked ones', 200],
-    92: ['counted without yanked ones', 200],
-    89: ['every word of a query must be in the name, in whatever order', 200],
-    104: ['there is no login provider here, and it says so', 502],
-    107: ['a limit of 0 gives none', 200],
-  },
-  'http-basic.json': {
-    5: ['HEAD is reading', 200],
-    14: ['there is no login provider here, and it says so', 502],
-  },
-  'http-spin-on-0.8.2.json': {
-    0: ['0.9 answers JSON', 200],
-    1: ['0.9 has keys to show', 200],
-  },
+interface Improvement {
+  readonly why: string
+  readonly status: number
+  readonly contentType: string
+  /** Of an answer to HEAD, whose body is what GET would give. */
+  readonly contentLength?: string
+  readonly body: string
 }
+
+/** What this server does better on purpose: by file and exchange, the answer in place of the recorded one. */
+const IMPROVED = JSON.parse(fixture('improved-answers.json')) as Readonly<
+  Record<string, Readonly<Record<string, Improvement>>>
+>
 
 async function replay(name: string, options: BindleHandlerOptions): Promise<string[]> {
   const exchanges = JSON.parse(fixture(name)) as Exchange[]
@@ -77,22 +56,21 @@ async function replay(name: string, options: BindleHandlerOptions): Promise<stri
       }),
     )
     const body = await response.text()
-    const place = `${index} ${exchange.method} ${exchange.path}`
     const improved = IMPROVED[name]?.[index]
-    if (improved !== undefined) {
-      if (response.status !== improved[1])
-        differences.push(
-          `${place}: ${response.status}, improved should be ${improved[1]} (${improved[0]})`,
-        )
-      continue
-    }
-    if (response.status !== exchange.status)
-      differences.push(`${place}: ${response.status}, recorded ${exchange.status} ${body}`)
+    const wanted = improved ?? exchange
+    const place = `${index} ${exchange.method} ${exchange.path}${improved ? ` (${improved.why})` : ''}`
     const type = exchange.headers?.['content-type'] ?? exchange.contentType
-    if (type !== undefined && response.headers.get('content-type') !== type)
-      differences.push(`${place}: type ${response.headers.get('content-type')}, recorded ${type}`)
-    if (!sameMeaning(type, body, exchange.body ?? '', exchange.status))
-      differences.push(`${place}:\n${body}\nrecorded\n${exchange.body}`)
+    const differs = (what: string, actual: unknown, expected: unknown): void =>
+      void differences.push(`${place}: ${what} ${String(actual)}, expected ${String(expected)}`)
+    if (response.status !== wanted.status) differs('status', response.status, wanted.status)
+    const wantedType = improved?.contentType ?? type
+    if (wantedType !== undefined && response.headers.get('content-type') !== wantedType)
+      differs('type', response.headers.get('content-type'), wantedType)
+    const length = response.headers.get('content-length')
+    if (improved?.contentLength !== undefined && length !== improved.contentLength)
+      differs('length', length, improved.contentLength)
+    if (!sameMeaning(wantedType, body, wanted.body ?? '', wanted.status))
+      differs('body', body, wanted.body)
   }
   return differences
 }
