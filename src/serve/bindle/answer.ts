@@ -63,6 +63,8 @@ function bytesAnswer(
     headers: {
       'content-type': type,
       'content-length': String(bytes.length),
+      // What is missing, yanked or refused now may not be so next time.
+      'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     },
   })

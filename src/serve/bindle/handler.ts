@@ -226,6 +226,7 @@ async function parcel(
   const found = assertFound(await shelf.parcel(target.sha256))
   const headers = new Headers({
     'content-type': label.mediaType,
+    'cache-control': 'private',
     // Parcels are whatever somebody pushed: never a page of this origin.
     'content-security-policy': 'sandbox',
     'content-disposition': 'attachment',

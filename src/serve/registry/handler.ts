@@ -13,7 +13,7 @@ import type { Call, RegistryContext } from './context.ts'
 import { deleteManifest, pullManifest, pushManifest } from './manifests.ts'
 import { listReferrers } from './referrers.ts'
 import { answerRefusal, Refusal } from './refusal.ts'
-import { parseRoute } from './route.ts'
+import { isRepositoryName, parseRoute } from './route.ts'
 import type { Route } from './route.ts'
 import { listCatalog, listTags } from './tags.ts'
 import { sweepUploads, UPLOAD_TTL } from './upload-session.ts'
@@ -200,7 +200,7 @@ async function admit(
   const source =
     route.kind === 'uploads' && url.searchParams.has('mount') ? url.searchParams.get('from') : null
   const second: Authorization =
-    source === null
+    source === null || !isRepositoryName(source)
       ? true
       : await authorize(request, { registry: url.host, repository: source, actions: ['pull'] })
   throw unauthorized(

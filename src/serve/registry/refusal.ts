@@ -34,6 +34,7 @@ export class Refusal extends Error {
 export function answerRefusal({ status, entries, headers }: Refusal): Response {
   return new Response(JSON.stringify({ errors: entries }), {
     status,
-    headers: { 'Content-Type': 'application/json', ...headers },
+    // It ends with the next push or login: nothing on the way may keep it.
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
   })
 }

@@ -6,11 +6,14 @@ import type { MovingStorage, PutResult, StorageBody, StoredHead, StoredInfo } fr
 /** Most bytes that all values together may have, so that a page or Worker isn't killed for its memory. */
 const MEMORY_STORAGE_BYTES: number = 1024 * 1024 * 1024
 
+/** Of each value beside its bytes and its key, however empty it is: what engines need, roughly. */
+const ENTRY_BYTES = 200
+
 /** Longest piece handed out at once, so that a slow reader doesn't make a copy of a large value. */
 const PIECE = 256 * 1024
 
 export interface MemoryStorageOptions {
-  /** Most bytes to keep; a `put` beyond it rejects with `ERR_LIMIT_EXCEEDED`. Default 1 GiB. */
+  /** Most bytes to keep, with 200 and its key for each value; a `put` beyond it rejects with `ERR_LIMIT_EXCEEDED`. Default 1 GiB. */
   maxBytes?: number
 }
 
@@ -45,7 +48,7 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
     const etag = String(++version)
     const before = values.get(key)
     if (before === undefined) sorted = undefined
-    used += bytes.length - (before?.size ?? 0)
+    used += costOf(key, bytes.length) - (before === undefined ? 0 : costOf(key, before.size))
     values.set(key, { key, size: bytes.length, modified: Date.now(), etag, bytes })
     return { stored: true, etag }
   }
@@ -53,7 +56,7 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
     const before = values.get(key)
     if (before === undefined) return
     values.delete(key)
-    used -= before.size
+    used -= costOf(key, before.size)
     sorted = undefined
   }
 
@@ -85,7 +88,9 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
       const bytes = await collect(body, size, maxBytes - used)
       // Asked again: others may have written while the bytes came in. From here on nothing waits.
       if (!holds()) return { stored: false }
-      if (used + bytes.length - (values.get(key)?.size ?? 0) > maxBytes) throw full(maxBytes)
+      const before = values.get(key)
+      const freed = before === undefined ? 0 : costOf(key, before.size)
+      if (used + costOf(key, bytes.length) - freed > maxBytes) throw full(maxBytes)
       return write(key, bytes)
     },
 
@@ -116,6 +121,10 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
       return write(to, value.bytes)
     },
   }
+}
+
+function costOf(key: string, bytes: number): number {
+  return bytes + key.length + ENTRY_BYTES
 }
 
 /** Index of the first key that is after `after` and not before `prefix`. */

@@ -303,6 +303,19 @@ describe('Bearer', () => {
   })
 })
 
+it('asks a hook about repositories only, whatever a client calls one', async () => {
+  const asked: string[] = []
+  const { send } = createClient({
+    authorize(_, { repository }) {
+      asked.push(repository)
+      return { challenge: { scheme: 'Bearer', parameters: { scope: `for ${repository}` } } }
+    },
+  })
+  for (const from of ['', '../secret', 'A', 'a%20repository:b:pull,push', 'b'])
+    await send('POST', `/v2/a/blobs/uploads/?mount=sha256:${'0'.repeat(64)}&from=${from}`)
+  expect(new Set(asked)).toEqual(new Set(['a', 'b']))
+})
+
 describe('failures inside', () => {
   it('are told to the operator and not to the client', async () => {
     const told: unknown[] = []
