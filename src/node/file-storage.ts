@@ -146,15 +146,9 @@ export function createFileStorage(
       return path
     } catch (error) {
       await unlink(path).catch(() => {})
-      throw NO_ROOM.has(String(codeOf(error))) ? noRoom(error) : error
+      throw error
     }
   }
-  const noRoom = (cause: unknown): SpindleError =>
-    new SpindleError(
-      'ERR_LIMIT_EXCEEDED',
-      `the disk has no room for it in ${root} (${String(codeOf(cause))}): free some, then try again`,
-      { cause },
-    )
 
   const syncFolder = async (path: string): Promise<void> => {
     if (durable) await withFile(dirname(path), 'r', (folder) => folder.sync())
@@ -241,8 +235,9 @@ export function createFileStorage(
         if ((ifAbsent && now !== undefined) || (ifMatch !== undefined && now?.etag !== ifMatch))
           return refuse(body)
       }
-      const source = await writeTemporary(body, sizeOf(body) ?? putOptions.size)
+      let source: string | undefined
       try {
+        source = await writeTemporary(body, sizeOf(body) ?? putOptions.size)
         const seen = await stat(source, { bigint: true })
         const bytes =
           Number(seen.size) > HASHED_BYTES
@@ -251,8 +246,10 @@ export function createFileStorage(
         if (!(await commit(source, key, putOptions))) return { stored: false }
         await syncFolder(path)
         return { stored: true, etag: headOf(key, seen, bytes).etag }
+      } catch (error) {
+        throw NO_ROOM.has(String(codeOf(error))) ? noRoom(root, error) : error
       } finally {
-        await unlink(source).catch(() => {})
+        if (source !== undefined) await unlink(source).catch(() => {})
       }
     },
 
@@ -337,6 +334,14 @@ function wrongSize(expected: number, actual: number | string): SpindleError {
   return new SpindleError(
     'ERR_DIGEST_MISMATCH',
     `a value of ${expected} bytes was announced, but ${actual} came`,
+  )
+}
+
+function noRoom(root: string, cause: unknown): SpindleError {
+  return new SpindleError(
+    'ERR_LIMIT_EXCEEDED',
+    `the disk has no room for it in ${root} (${String(codeOf(cause))}): free some, then try again`,
+    { cause },
   )
 }
 

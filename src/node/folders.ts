@@ -3,16 +3,17 @@ import { dirname, join } from 'node:path'
 import { codeOf } from './file-lock.ts'
 
 /** Times that a folder which another call removes for being empty is made again. */
-const ATTEMPTS = 10
+const ATTEMPTS = 20
 
 /** Makes the folder of `path` when it is missing, again if another call removes it for being empty. */
 export async function retryWithFolder<T>(path: string, work: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
+      // Making it may fail for the same reason: it is there for `mkdir`, and gone when that looks what it is.
+      if (attempt > 0) await mkdir(dirname(path), { recursive: true })
       return await work()
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' || attempt >= ATTEMPTS) throw error
-      await mkdir(dirname(path), { recursive: true })
     }
   }
 }

@@ -60,6 +60,18 @@ describe('a folder as a storage', () => {
     expect(await readdir(temporary)).toEqual(['young'])
   })
 
+  it('puts into a folder that others remove for being empty, again and again', async () => {
+    const storage = createFileStorage(await createFolder())
+    const writer = async (name: number): Promise<void> => {
+      for (let i = 0; i < 150; i++) {
+        await storage.put(`pending/${name}-${i}`, new Uint8Array(1), { ifAbsent: name % 2 === 0 })
+        await storage.delete(`pending/${name}-${i}`)
+      }
+    }
+    await Promise.all(Array.from({ length: 12 }, (_, name) => writer(name)))
+    expect(await storage.list('')).toEqual({ entries: [], more: false })
+  })
+
   it('does not wait for a lock whose process is gone', async () => {
     const folder = await createFolder()
     const storage = createFileStorage(folder)
