@@ -5,6 +5,8 @@ import type { FetchLike } from '../../types.ts'
 export interface TextOutput {
   write(text: string | Uint8Array): unknown
   readonly isTTY?: boolean
+  /** Of a terminal. */
+  readonly columns?: number
 }
 
 /** All that the command line touches of its process, so that it can run inside another. */

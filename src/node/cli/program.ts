@@ -11,6 +11,7 @@ import { addVerifyCommand } from './commands/verify.ts'
 import { reportFailure } from './failure.ts'
 import { type CliIo, hasColor } from './io.ts'
 import { spellSwitches } from './switch-option.ts'
+import { widthOf, wrapProse } from './text.ts'
 import { readVersion } from './version.ts'
 
 const EXAMPLES = `
@@ -47,9 +48,11 @@ export function createProgram(io: CliIo): Command {
     .addHelpText('after', EXAMPLES)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text),
-      outputError: (text, write) => write(sayWrongUsage(text)),
+      writeOut: (text) => void io.stdout.write(wrapProse(text, widthOf(io.stdout))),
+      writeErr: (text) => void io.stderr.write(wrapProse(text, widthOf(io.stderr))),
+      getOutHelpWidth: () => widthOf(io.stdout),
+      getErrHelpWidth: () => widthOf(io.stderr),
+      outputError: (text) => void io.stderr.write(sayWrongUsage(text)),
       getOutHasColors: () => hasColor(io.stdout, io.env),
       getErrHasColors: () => hasColor(io.stderr, io.env),
     })

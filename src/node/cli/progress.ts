@@ -1,13 +1,15 @@
 import { createLogUpdate } from 'log-update'
 import type { TransferEvent } from '../../types.ts'
 import { type CliIo, isTerminal } from './io.ts'
-import { formatCount, formatSize, paintFor } from './text.ts'
+import { formatCount, formatSize, paintFor, widthOf } from './text.ts'
 
 /** Milliseconds between two pictures on a terminal: below that they only flicker. */
 const FRAME = 80
 /** Milliseconds between two lines in a log. */
 const LOG_EVERY = 5000
+/** Columns of a bar, and the fewest that still show something. */
 const WIDTH = 28
+const LEAST_WIDTH = 6
 
 /** What a transfer came to. */
 interface TransferSummary {
@@ -118,11 +120,18 @@ function createBar(io: CliIo): Drawing {
   const paint = paintFor(io.stderr, io.env)
   const show = (picture: Picture): void => {
     const part = picture.total === 0 ? 0 : picture.loaded / picture.total
-    const filled = Math.floor(part * WIDTH)
-    const bar = paint('cyan', '━'.repeat(filled)) + paint('dim', '─'.repeat(WIDTH - filled))
-    log(
-      `${picture.word} ${bar} ${String(Math.floor(part * 100)).padStart(3)} %  ${describe(picture)}`,
-    )
+    // On one line, or it would be broken between a number and what it counts.
+    const room = widthOf(io.stderr) - picture.word.length - 1
+    const percent = `${String(Math.floor(part * 100)).padStart(3)} %`
+    const all = `${percent}  ${describe(picture)}`
+    const words = all.length <= room ? all : `${percent}  ${describeBlobs(picture)}`
+    const width = Math.min(WIDTH, room - words.length - 1)
+    const filled = Math.floor(part * width)
+    const bar =
+      width < LEAST_WIDTH
+        ? ''
+        : `${paint('cyan', '━'.repeat(filled))}${paint('dim', '─'.repeat(width - filled))} `
+    log(`${picture.word} ${bar}${words}`)
   }
   return {
     every: FRAME,
@@ -144,6 +153,11 @@ function createLog(io: CliIo): Drawing {
   }
 }
 
-function describe({ done, blobs, loaded, total }: Picture): string {
-  return `${done} of ${formatCount(blobs, 'blob')}, ${formatSize(loaded)} of ${formatSize(total)}`
+function describe(picture: Picture): string {
+  const { loaded, total } = picture
+  return `${describeBlobs(picture)}, ${formatSize(loaded)} of ${formatSize(total)}`
+}
+
+function describeBlobs({ done, blobs }: Picture): string {
+  return `${done} of ${formatCount(blobs, 'blob')}`
 }

@@ -12,6 +12,31 @@ export function printable(text: string): string {
   )
 }
 
+/** Columns of a terminal that doesn't say how many it has. */
+const COLUMNS = 80
+
+export function widthOf(output: TextOutput): number {
+  return output.columns ?? COLUMNS
+}
+
+/**
+ * Breaks paragraphs anew whose lines are longer than a width. What is indented is typed, or set out
+ * already, and stays as it is.
+ */
+export function wrapProse(text: string, width: number): string {
+  return text.replace(/(?:^\S[^\n]*\n)+/gm, (paragraph) => {
+    if (paragraph.split('\n').every((line) => line.length <= width)) return paragraph
+    const lines = ['']
+    for (const word of paragraph.trim().split(/\s+/)) {
+      const line = lines.at(-1) ?? ''
+      if (line === '') lines[lines.length - 1] = word
+      else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`
+      else lines.push(word)
+    }
+    return `${lines.join('\n')}\n`
+  })
+}
+
 /** As `3.4 MB`: decimal units, as registries count. */
 export function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`

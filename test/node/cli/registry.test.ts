@@ -253,6 +253,18 @@ describe('push', () => {
     )
     expect(stderr).toMatch(/ 0 % {2}0 of \d+ blobs/)
     expect(stdout).toMatch(/^Pushing app to the Registry\.\nPushed with digest/)
+    const narrow = await session.runWith(
+      { tty: true, columns: 40 },
+      'registry',
+      'push',
+      '-f',
+      hello,
+      'localhost:5000/narrow:1',
+    )
+    // eslint-disable-next-line no-control-regex
+    const drawn = narrow.stderr.replace(/\u001b\[[?\d;]*[A-Za-z]/g, '').split('\n')
+    expect(drawn[0]).toMatch(/^Pushing ─+ {3}0 % {2}0 of \d+ blobs$/)
+    expect(drawn[0]!.length).toBeLessThanOrEqual(40)
     session.env['NO_COLOR'] = '1'
     const plain = await session.runWith(
       { tty: true },

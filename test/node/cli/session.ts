@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly cwd?: string
   readonly signal?: AbortSignal
   readonly tty?: boolean
+  /** Of the terminal. Default 100. */
+  readonly columns?: number
   readonly onStdout?: (text: string) => void
 }
 
@@ -30,8 +32,9 @@ export function createSession(fetch?: FetchLike): Session {
   const machine = createMachine()
   machine.env['XDG_CACHE_HOME'] = machine.path('cache')
   const runWith: Session['runWith'] = async (how, ...args) => {
-    const stdout = collector(how.tty === true, how.onStdout)
-    const stderr = collector(how.tty === true)
+    const columns = how.columns ?? 100
+    const stdout = collector(how.tty === true, columns, how.onStdout)
+    const stderr = collector(how.tty === true, columns)
     const io: CliIo = {
       ...machine.options,
       stdin: Readable.from([Buffer.from(how.stdin ?? '')], { objectMode: false }),
@@ -53,6 +56,7 @@ export function interrupted(): AbortSignal {
 
 function collector(
   isTTY: boolean,
+  columns: number,
   onText?: (text: string) => void,
 ): { stream: Writable & { isTTY: boolean }; text: () => string } {
   const chunks: Buffer[] = []
@@ -64,7 +68,7 @@ function collector(
     },
   })
   return {
-    stream: Object.assign(stream, { isTTY, columns: 100, rows: 30 }),
+    stream: Object.assign(stream, { isTTY, ...(isTTY && { columns, rows: 30 }) }),
     text: () => Buffer.concat(chunks).toString('utf8'),
   }
 }

@@ -9,7 +9,7 @@ import {
   sizeOption,
   timeOption,
 } from '../../../src/node/cli/arguments.ts'
-import { formatSize, printable } from '../../../src/node/cli/text.ts'
+import { formatSize, printable, wrapProse } from '../../../src/node/cli/text.ts'
 import type { CliIo } from '../../../src/node/cli/io.ts'
 import { createSession } from './session.ts'
 
@@ -43,6 +43,15 @@ describe('help', () => {
       expect(stderr).toContain('Usage: spindle')
     }
   })
+
+  it.each(commands.map((path) => [path]))(
+    'of %j has no prose that is wider than a terminal',
+    async (path) => {
+      const { stdout } = await createSession().run(...path, '--help')
+      const wide = stdout.split('\n').filter((line) => /^\S/.test(line) && line.length > 80)
+      expect(wide).toEqual([])
+    },
+  )
 
   it('has no colours in a pipe', async () => {
     // eslint-disable-next-line no-control-regex
@@ -164,6 +173,16 @@ it('sizes are shown in decimal units', () => {
     '3.4 MB',
     '2.0 GB',
   ])
+})
+
+it('prose is broken anew where it is too wide, and nothing else is', () => {
+  const typed = '  $ spindle registry push ghcr.io/ann/hello:1.0.0\n'
+  expect(wrapProse(`one two\nthree four\n\nExample:\n${typed}`, 12)).toBe(
+    `one two\nthree four\n\nExample:\n${typed}`,
+  )
+  expect(wrapProse(`one two three\nfour\n\nExample:\n${typed}`, 12)).toBe(
+    `one two\nthree four\n\nExample:\n${typed}`,
+  )
 })
 
 it('text from elsewhere moves no cursor and turns no writing around', () => {
