@@ -71,6 +71,7 @@ describe.skipIf(missing !== undefined)('the walkthrough', () => {
       {
         'localhost:5000': registry.host,
         '127.0.0.1:8000': `127.0.0.1:${await freePort()}`,
+        '127.0.0.1:8080': `127.0.0.1:${await freePort()}`,
         ...(await serveSigstore(sigstore)),
       },
       {
