@@ -5,8 +5,10 @@ import { createEcrPersona } from '../../mocks/personas/ecr.ts'
 import { createGarPersona } from '../../mocks/personas/gar.ts'
 import { createGhcrPersona } from '../../mocks/personas/ghcr.ts'
 import { createMediaTypeListPersona } from '../../mocks/personas/media-type-list.ts'
+import { createTokenAuthPersona } from '../../mocks/personas/token-auth.ts'
 import { exchangeAzureToken } from '../../src/registry/azure-exchange.ts'
 import { createTransport } from '../../src/http/transport.ts'
+import { apiHostOf } from '../../src/oci/reference.ts'
 import { createRepository } from '../../src/registry/repository.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import type { CredentialSource, FetchHandler } from '../../src/types.ts'
@@ -20,10 +22,15 @@ const user = { username: 'user', password: 'pa:ss' }
 const LISTED = ['application/vnd.oci.empty.v1+json', 'text/plain']
 
 interface Persona {
+  /** What is done before the first request, beside the login that registries ask for themselves. */
+  readonly exchanged?: string
   readonly handler: FetchHandler
   readonly credentials?: CredentialSource
   readonly host?: string
 }
+
+/** A registry that sends to a token service, under what else the hosted one does. */
+const withTokens = (): FetchHandler => createTokenAuthPersona(createRegistryHandler(), user)
 
 /** By their names in the README's table. */
 const personas: Readonly<Record<string, () => Promise<Persona>>> = {
@@ -32,7 +39,7 @@ const personas: Readonly<Record<string, () => Promise<Persona>>> = {
     credentials: user,
     host: 'docker.io',
   }),
-  'GitHub (GHCR)': async () => ({ handler: createGhcrPersona(createRegistryHandler()) }),
+  'GitHub (GHCR)': async () => ({ handler: createGhcrPersona(withTokens()), credentials: user }),
   'AWS (ECR)': async () => ({
     handler: createEcrPersona(createRegistryHandler(), 'twelve hours'),
     credentials: { username: 'AWS', password: 'twelve hours' },
@@ -40,16 +47,17 @@ const personas: Readonly<Record<string, () => Promise<Persona>>> = {
   'Azure (ACR)': async () => {
     const handler = createAcrPersona(createRegistryHandler(), 'entra')
     const credentials = await exchangeAzureToken('registry.test', 'entra', handler)
-    return { handler, credentials }
+    return { handler, credentials, exchanged: 'exchanged Entra token' }
   },
-  'Google (GAR)': async () => ({ handler: createGarPersona(createRegistryHandler()) }),
+  'Google (GAR)': async () => ({ handler: createGarPersona(withTokens()), credentials: user }),
   'GitLab, Quay (lists of media types)': async () => ({
-    handler: createMediaTypeListPersona(createRegistryHandler(), LISTED),
+    handler: createMediaTypeListPersona(withTokens(), LISTED),
+    credentials: user,
   }),
 }
 
 /** What the table says of a registry, by having it done. */
-async function observe({ handler, credentials, host = 'registry.test' }: Persona) {
+async function observe({ handler, credentials, exchanged, host = 'registry.test' }: Persona) {
   const seen: string[] = []
   const transport = createTransport({
     retry: { delay: () => 1 },
@@ -57,11 +65,14 @@ async function observe({ handler, credentials, host = 'registry.test' }: Persona
     fetch: async (request) => {
       const { method } = request
       const { pathname } = new URL(request.url)
+      const [scheme] = (request.headers.get('authorization') ?? '').split(' ')
+      if (pathname.startsWith('/v2/') && scheme) logins.add(scheme)
       const response = await handler.fetch(request)
       seen.push(`${method} ${response.status} ${pathname}`)
       return response
     },
   })
+  const logins = new Set<string>()
   const saw = (pattern: RegExp): boolean => seen.some((line) => pattern.test(line))
   const from = createRepository(`${host}/team/from`, { transport })
   const { manifest, layer } = await pushArtifact(from, 'content', 'v1')
@@ -80,8 +91,18 @@ async function observe({ handler, credentials, host = 'registry.test' }: Persona
   await chunked.push(large.descriptor, large.bytes)
   expect(await chunked.has(large.descriptor)).toBe(true)
   const chunks = saw(/^PATCH 202/) ? '◐' : saw(/^PATCH/) ? '◐ refused, then whole' : '– whole'
+  expect(logins.size).toBe(1)
+  // As a browser asks before a page may upload.
+  const preflight = await handler.fetch(
+    new Request(`https://${apiHostOf(host)}/v2/team/from/blobs/uploads/`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://app.example', 'access-control-request-method': 'POST' },
+    }),
+  )
   return {
     'push, pull': '◐',
+    login: exchanged ?? (logins.has('Bearer') ? 'token' : 'Basic'),
+    'from a page (CORS)': preflight.headers.has('access-control-allow-origin') ? '◐' : '–',
     mount: mounted ? '◐' : '– sent anew',
     referrers: byTag ? '◐ by tag' : '◐ API',
     chunks,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { capabilities } from '../portable/capabilities.ts'
 import { executorCases } from '../run/executor-cases.ts'
 import { readDocument } from './blocks.ts'
-import { tableBelow } from './table.ts'
+import { tableBelow, tableOf } from './table.ts'
 
 const readme = readDocument('README.md')
 
@@ -73,5 +73,40 @@ describe("the README's table of registries", () => {
       .filter((path) => /acr|ecr|gar|ghcr|docker-hub|media-type/.test(path))
     const named = [...readme.matchAll(/\((mocks\/personas\/[\w-]+\.ts)\)/g)].map(([, path]) => path)
     expect([...new Set(named)].toSorted()).toEqual(there.toSorted())
+  })
+})
+
+describe("the README's tables of endpoints", () => {
+  /** What the tests that a row links to say. */
+  const testsOf = (row: Readonly<Record<string, string>>): readonly string[] =>
+    [...(row['test'] ?? '').matchAll(/\]\((.*?)\)/g)].map(([, path = '']) => readDocument(path))
+
+  it('have every endpoint of the distribution specification, each in the test that its row names', () => {
+    const { rows } = tableOf(readme, 'distribution specification')
+    const numbers = rows.flatMap((row) => {
+      const names = (row['distribution specification'] ?? '').split(', ')
+      const tested = testsOf(row).flatMap((text) =>
+        [...text.matchAll(/^describe\('end-([\w, ]+):/gm)].flatMap(([, ids = '']) =>
+          ids.split(', ').map((id) => `end-${id}`),
+        ),
+      )
+      for (const name of names)
+        expect(
+          tested.some((id) => id === name || id.slice(0, -1) === name),
+          `${name} in ${row['test']}`,
+        ).toBe(true)
+      return names.map((name) => Number.parseInt(name.slice('end-'.length), 10))
+    })
+    expect([...new Set(numbers)]).toEqual(Array.from({ length: 14 }, (_, i) => i + 1))
+  })
+
+  it('have every path that the Bindle server knows, and no other', () => {
+    const source = readDocument('src/serve/bindle/path.ts')
+    const pathsIn = (text: string): string[] =>
+      [...text.matchAll(/[`'/](_\w[\w/]*|bindle-keys|login|healthz)/g)].map(([, path = '']) =>
+        path.replace(/\/$/, ''),
+      )
+    const named = tableOf(readme, 'Bindle').rows.flatMap((row) => pathsIn(row['Bindle'] ?? ''))
+    expect([...new Set(named)].toSorted()).toEqual([...new Set(pathsIn(source))].toSorted())
   })
 })
