@@ -101,7 +101,7 @@ async function observe({ handler, credentials, exchanged, host = 'registry.test'
   )
   return {
     'push, pull': '◐',
-    login: exchanged ?? (logins.has('Bearer') ? 'token' : 'Basic'),
+    login: `◐ ${exchanged ?? (logins.has('Bearer') ? 'token' : 'Basic')}`,
     'from a page (CORS)': preflight.headers.has('access-control-allow-origin') ? '◐' : '–',
     mount: mounted ? '◐' : '– sent anew',
     referrers: byTag ? '◐ by tag' : '◐ API',

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { SpindleError } from '../../errors.ts'
 import { createAppHandler } from '../../run/app-handler.ts'
 import { type RunApp, runAppOf } from '../../run/run-app.ts'
 import { createWorkerHandler, type WorkerLike } from '../../run/worker/worker-handler.ts'
@@ -100,7 +101,7 @@ async function startApp(
   const folder = place.kind === 'folder' ? place.place.directory : undefined
   const run = runAppOf(app)
   if (run.triggers.length === 0)
-    throw new CommandError('the application has no http trigger to serve')
+    throw new SpindleError('ERR_UNSUPPORTED', 'the application has no http trigger to serve')
   const options = {
     variables: await readVariables(flags.variable ?? [], folder, io),
     onLog,

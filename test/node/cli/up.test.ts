@@ -108,6 +108,33 @@ describe('up', () => {
     expect(result.stderr).toContain('SPIN_HTTP_LISTEN_ADDR: Write HOST:PORT')
   })
 
+  it('has nothing to serve of an application without an http trigger', async () => {
+    const session = createSession()
+    cpSync(join(hello, 'hello.wasm'), session.path('app/hello.wasm'))
+    session.write(
+      'app/spin.toml',
+      `spin_manifest_version = 2
+[application]
+name = "listens"
+[[trigger.redis]]
+channel = "news"
+component = "hello"
+[component.hello]
+source = "hello.wasm"
+`,
+    )
+    for (const args of [
+      ['up', '--from', 'app'],
+      ['build-worker', 'app'],
+    ]) {
+      const { code, stderr } = await session.run(...args)
+      expect({ code, stderr }).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('error[ERR_UNSUPPORTED]: the application has no http'),
+      })
+    }
+  })
+
   it('gives components of one application the environment that is given, and none that is not named', async () => {
     const session = createSession()
     const up = await start(session, 'up', '-f', hello, '-c', 'hello', '-e', 'A=b', '--quiet')

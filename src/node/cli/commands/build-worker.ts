@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { SpindleError } from '../../../errors.ts'
 import { isPulledApp, runAppOf } from '../../../run/run-app.ts'
 import { countOption } from '../arguments.ts'
 import { findApp } from '../app-source.ts'
-import { CommandError, type CliIo } from '../io.ts'
+import type { CliIo } from '../io.ts'
 import { type OpenFlags, openApp } from '../open-app.ts'
 import { createOutput } from '../output.ts'
 import { addPolicyOptions } from '../policy-flags.ts'
@@ -47,7 +48,10 @@ async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): 
   const app = await openApp(await findApp(io.cwd, { from: source }), flags, io, output)
   const run = runAppOf(app)
   if (run.triggers.length === 0)
-    throw new CommandError('the application has no http trigger: a Worker would answer nothing')
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      'the application has no http trigger: a Worker would answer nothing',
+    )
   const origin = isPulledApp(app) ? `\`${source}\` (\`${app.descriptor.digest}\`)` : `\`${source}\``
   const written = await writeWorker(run, origin, directory, io.platform, { signal: io.signal })
   output.line(
