@@ -117,12 +117,14 @@ export function readAlias(r: Reader): Alias {
   }
 }
 
-// Words of one case each. Other spellings could mean the same name on our side.
-const LABEL = /^(?:[a-z][0-9a-z]*|[A-Z][0-9A-Z]*)(?:-(?:[0-9a-z]+|[0-9A-Z]+))*$/
+// A word has one case. Other spellings could mean the same name on our side.
+const WORD = /^(?:[0-9a-z]+|[0-9A-Z]+)$/
 
+/** Word by word: one expression for all would try every way to read each number. */
 function readLabel(r: Reader): string {
   const label = r.name()
-  return LABEL.test(label) ? label : r.fail(`${JSON.stringify(label)} is no label`)
+  const isLabel = /^[a-zA-Z]/.test(label) && label.split('-').every((word) => WORD.test(word))
+  return isLabel ? label : r.fail(`${JSON.stringify(label)} is no label`)
 }
 
 function some<T>(r: Reader, what: string, items: T[]): T[] {

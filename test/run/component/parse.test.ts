@@ -61,6 +61,30 @@ describe('parseComponent', () => {
     expect(isSpindleError(refusal(bytes))).toBe(true)
   })
 
+  it.each([
+    ['a-1', true],
+    ['A1-b2-3C', true],
+    ['a-', false],
+    ['-a', false],
+    ['1a', false],
+    ['a--b', false],
+    ['a-bC', false],
+    ['', false],
+  ])('takes %j for a label or not', (label, isLabel) => {
+    const name = [...label].map((c) => c.charCodeAt(0))
+    const refused = refusal(component([7, 4 + name.length, 1, 0x6d, 1, name.length, ...name]))
+    expect(isSpindleError(refused)).toBe(!isLabel)
+  })
+
+  it('is quick with hostile labels', () => {
+    const name = [...`a${'-1'.repeat(60)}!`].map((c) => c.charCodeAt(0))
+    const started = performance.now()
+    expect(refusal(component([7, 4 + name.length, 1, 0x6d, 1, name.length, ...name]))).toMatchObject(
+      { message: expect.stringMatching(/is no label/) },
+    )
+    expect(performance.now() - started).toBeLessThan(1000)
+  })
+
   it('refuses what is nested without end', () => {
     let bytes = component()
     for (let i = 0; i < 120; i++) {
