@@ -69,8 +69,12 @@ export function createRouter<T>(
   }
 }
 
+/** Without the slashes at both ends. Not by an expression: it would look for the end from each slash. */
 function trim(path: string): string {
-  return path.replace(/^\/+/, '').replace(/\/+$/, '')
+  let [start, end] = [0, path.length]
+  while (path[start] === '/') start++
+  while (end > start && path[end - 1] === '/') end--
+  return path.slice(start, end)
 }
 
 function parseRoute(route: string): Token[] {
