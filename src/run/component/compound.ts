@@ -18,6 +18,11 @@ function checkSize(size: number): number {
   return size <= MAX_SIZE ? size : trap(`a type of ${size} bytes`)
 }
 
+/** Not by `Math.max(...)`: a type may have more parts than a call has arguments. */
+function most(least: number, parts: readonly Codec[], of: (part: Codec) => number): number {
+  return parts.reduce((so, part) => Math.max(so, of(part)), least)
+}
+
 export function list(element: Codec): CodecBody {
   return pair(
     'list',
@@ -61,7 +66,7 @@ function product(
   gather: (values: unknown[]) => unknown,
   spread: (value: unknown) => readonly unknown[],
 ): CodecBody {
-  const align = Math.max(1, ...parts.map((part) => part.align))
+  const align = most(1, parts, (part) => part.align)
   let end = 0
   const offsets = parts.map((part) => {
     const at = alignTo(end, part.align)
@@ -168,7 +173,7 @@ function sum(
 ): CodecBody {
   const size = cases.length <= 0x100 ? 1 : cases.length <= 0x10000 ? 2 : 4
   const payloads = cases.flatMap(([, codec]) => (codec === undefined ? [] : [codec]))
-  const payloadAlign = Math.max(1, ...payloads.map((codec) => codec.align))
+  const payloadAlign = most(1, payloads, (codec) => codec.align)
   const align = Math.max(size, payloadAlign)
   const offset = alignTo(size, payloadAlign)
   const joined: CoreType[] = []
@@ -189,7 +194,7 @@ function sum(
   }
   return {
     kind,
-    size: checkSize(alignTo(offset + Math.max(0, ...payloads.map((codec) => codec.size)), align)),
+    size: checkSize(alignTo(offset + most(0, payloads, (codec) => codec.size), align)),
     align,
     flat: (['i32', ...joined] as CoreType[]).slice(0, FLAT_CAP),
     load(call, at) {

@@ -26,9 +26,17 @@ export interface Reader {
 // Names are labels, interface names with versions, URLs at worst: far below this.
 const MAX_NAME = 100_000
 
+// An application has some thousands. Each becomes an object many times the size of its bytes.
+const MAX_ITEMS = 1_000_000
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export function createReader(file: Uint8Array, start = 0, end: number = file.length): Reader {
+export function createReader(
+  file: Uint8Array,
+  start = 0,
+  end: number = file.length,
+  taken: { items: number } = { items: 0 },
+): Reader {
   let at = start
 
   const fail = (message: string): never => {
@@ -90,6 +98,12 @@ export function createReader(file: Uint8Array, start = 0, end: number = file.len
       const count = u32()
       // Every item takes a byte at least: a count can't make us loop or reserve beyond the file.
       if (count > end - at) fail(`${count} items announced, ${end - at} bytes left`)
+      if ((taken.items += count) > MAX_ITEMS) {
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `component has more than ${MAX_ITEMS} definitions and parts of them (at byte ${at})`,
+        )
+      }
       return Array.from({ length: count }, (_, index) => item(index))
     },
     optional(item) {
@@ -99,7 +113,7 @@ export function createReader(file: Uint8Array, start = 0, end: number = file.len
     },
     slice(length) {
       bytes(length)
-      return createReader(file, at - length, at)
+      return createReader(file, at - length, at, taken)
     },
     unsupported(feature) {
       throw new SpindleError(

@@ -4,10 +4,14 @@ import { isSpindleError } from '../../../src/errors.ts'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
 import { parseComponent, wasmKind } from '../../../src/run/component/parse.ts'
+import { codecOf, createScope } from '../../../src/run/component/types.ts'
 
 const HEAD = [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]
 const component = (...sections: number[][]): Uint8Array =>
   Uint8Array.from([...HEAD, ...sections.flat()])
+
+const leb = (value: number): number[] =>
+  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)]
 
 const refusal = (bytes: Uint8Array): unknown => {
   try {
@@ -116,6 +120,33 @@ describe('parseComponent', () => {
       imports: () => ({ functions: { f: () => {} } }),
     })
     await expect(app.call(['run'])).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' })
+  })
+
+  it('refuses more definitions than memory holds well, however few bytes each has', () => {
+    const half = (count: number): number[] => [
+      7,
+      ...leb(count + leb(count).length),
+      ...leb(count),
+      ...new Array<number>(count).fill(0x7f),
+    ]
+    const refused = refusal(Uint8Array.from([...HEAD, ...half(600_000), ...half(600_000)]))
+    expect(refused).toMatchObject({
+      code: 'ERR_LIMIT_EXCEEDED',
+      message: expect.stringMatching(/more than 1000000 definitions .*\(at byte \d+\)$/),
+    })
+  })
+
+  it('takes a type with more parts than a call has arguments', () => {
+    const parts = 200_000
+    const tuple = [0x6f, ...leb(parts), ...new Array<number>(parts).fill(0x7d)]
+    const type = [1, ...tuple]
+    const { definitions } = parseComponent(
+      Uint8Array.from([...HEAD, 7, ...leb(type.length), ...type]),
+    )
+    const [first] = definitions
+    const scope = createScope(undefined, { common: new Map(), own: new Map() })
+    if (first?.kind === 'type') scope.types.push({ kind: 'scoped', def: first.def, scope })
+    expect(codecOf(0, scope)).toMatchObject({ size: parts, align: 1 })
   })
 
   it('refuses what is larger than the limit', () => {
