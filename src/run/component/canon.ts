@@ -29,7 +29,7 @@ export interface CanonContext {
 
 export function beginCall(context: CanonContext, scope: CallScope = createCallScope()): Call {
   const { instance, memory, realloc, encoding } = context
-  return { instance, memory, realloc, encoding, scope, views: undefined }
+  return { instance, memory, realloc, encoding, scope, views: undefined, lifted: 0 }
 }
 
 function createCallScope(): CallScope {

@@ -8,7 +8,7 @@ import {
   type CoreType,
   type Flat,
 } from './codec.ts'
-import { allocate, assertRange, views, type Call } from './memory.ts'
+import { allocate, assertRange, charge, views, type Call } from './memory.ts'
 import { trap, type CoreValue } from './runtime.ts'
 
 /** Largest value: what a 32-bit memory holds. */
@@ -36,6 +36,9 @@ export function list(element: Codec): CodecBody {
   )
 }
 
+// What one item of an array takes on our side, about, beside its own bytes.
+const ITEM = 16
+
 /** A copy of what lies there: bytes as `Uint8Array`, anything else as an array. */
 export function loadItems(
   call: Call,
@@ -44,7 +47,11 @@ export function loadItems(
   count: number,
 ): ArrayLike<unknown> {
   assertRange(call, at, count * element.size, element.align)
-  if (element.kind === 'u8') return views(call).bytes.slice(at, at + count)
+  if (element.kind === 'u8') {
+    charge(call, count)
+    return views(call).bytes.slice(at, at + count)
+  }
+  charge(call, count * (element.size + ITEM))
   return Array.from({ length: count }, (_, i) => element.load(call, at + i * element.size))
 }
 

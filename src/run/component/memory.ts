@@ -9,6 +9,17 @@ export interface Call {
   readonly scope: CallScope
   /** Views over the memory; `growable` memory gets new ones once its buffer changes. */
   views: { readonly bytes: Uint8Array; readonly data: DataView } | undefined
+  /** Bytes that have been copied out of memory so far, about. */
+  lifted: number
+}
+
+// As Wasmtime has it for one call. Items may lie over each other, so that memory itself is no bound.
+const MOST_LIFTED = 128 * 1024 * 1024
+
+/** Counts what is about to be copied out of the guest's memory. */
+export function charge(call: Call, bytes: number): void {
+  if ((call.lifted += bytes) > MOST_LIFTED)
+    trap(`one call passes more than ${MOST_LIFTED} bytes out of memory`)
 }
 
 export function views(call: Call): { readonly bytes: Uint8Array; readonly data: DataView } {

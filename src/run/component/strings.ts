@@ -1,4 +1,4 @@
-import { allocate, assertRange, views, type Call } from './memory.ts'
+import { allocate, assertRange, charge, views, type Call } from './memory.ts'
 import { trap } from './runtime.ts'
 
 const UTF16_TAG = 0x8000_0000
@@ -26,6 +26,7 @@ export function loadString(call: Call, at: number, units: number): string {
 function checkRange(call: Call, at: number, length: number, align: number): void {
   if (length > MAX_STRING_BYTES) trap(`a string of ${length} bytes`)
   assertRange(call, at, length, align)
+  charge(call, length)
 }
 
 function decode(

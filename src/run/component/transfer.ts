@@ -68,6 +68,8 @@ export function createGuestBuffer(
     length,
     progress: 0,
     take(count) {
+      // Each piece goes its own way before the next is taken.
+      call.lifted = 0
       const items =
         element === undefined
           ? Array.from({ length: count })

@@ -257,3 +257,45 @@ describe('the canonical ABI', () => {
     }
   })
 })
+
+describe('what lies over itself in a guest’s memory', () => {
+  const passing = (type: string, count: number, items: string): string => `(component
+    (core module $M (memory (export "mem") 64)
+      (func (export "f") (result i32) (local $i i32)
+        (loop $l ${items}
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $l (i32.lt_u (local.get $i) (i32.const ${count}))))
+        (i32.store (i32.const 0) (i32.const 16))
+        (i32.store (i32.const 4) (i32.const ${count}))
+        (i32.const 0)))
+    (core instance $m (instantiate $M))
+    (alias core export $m "mem" (core memory $mem)) (alias core export $m "f" (core func $f))
+    (func (export "f") (result ${type}) (canon lift (core func $f) (memory $mem))))`
+  /** Every item is nearly all of memory. */
+  const whole = `
+    (i32.store (i32.add (i32.const 16) (i32.mul (local.get $i) (i32.const 8))) (i32.const 65536))
+    (i32.store (i32.add (i32.const 20) (i32.mul (local.get $i) (i32.const 8))) (i32.const 4128768))`
+  const run = async (wat: string): Promise<unknown> => {
+    const compiled = await compileComponent(parseComponent(await parse(wat)))
+    const instance = await instantiateComponent(compiled, { jspi: false, imports: () => undefined })
+    return instance.call(['f'])
+  }
+
+  it.each([
+    ['bytes', '(list (list u8))'],
+    ['numbers', '(list (list u32))'],
+    ['texts', '(list string)'],
+  ])('is not copied without end: %s', async (_, type) => {
+    const items = type.includes('u32')
+      ? whole.replace('4128768', '1032192')
+      : whole
+    await expect(run(passing(type, 1000, items))).rejects.toMatchObject({
+      code: 'ERR_TRAP',
+      message: expect.stringMatching(/more than 134217728 bytes out of memory/),
+    })
+  })
+
+  it('passes as long as it is little', async () => {
+    expect(await run(passing('(list (list u8))', 3, whole))).toHaveLength(3)
+  })
+})
