@@ -1,3 +1,4 @@
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createAppHandler, type LogLine } from '../../src/run/index.ts'
 import type { FetchHandler } from '../../src/types.ts'
@@ -60,5 +61,43 @@ describe('a guest that breaks the rules', () => {
     const response = await get('/forged')
     expect([...response.headers]).toEqual([])
     expect(await response.text()).toBe('')
+  })
+})
+
+describe('a core module of Spin 0.x', () => {
+  /** What the log says of a response with so many headers, each name and value so long. */
+  const answer = async (count: number, length: number): Promise<string> => {
+    const log: string[] = []
+    const wasm = await parse(`(module (memory (export "memory") 64)
+      (func (export "canonical_abi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 3000000))
+      (func (export "handle-http-request") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+        (local $i i32)
+        (loop $l
+          (i32.store (i32.add (i32.const 64) (i32.mul (local.get $i) (i32.const 8))) (i32.const 65536))
+          (i32.store (i32.add (i32.const 68) (i32.mul (local.get $i) (i32.const 8))) (i32.const ${length}))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $l (i32.lt_u (local.get $i) (i32.const ${count * 2}))))
+        (i32.store16 (i32.const 0) (i32.const 200))
+        (i32.store8 (i32.const 4) (i32.const 1))
+        (i32.store (i32.const 8) (i32.const 64))
+        (i32.store (i32.const 12) (i32.const ${count}))
+        (i32.const 0)))`)
+    const handler = await createAppHandler(
+      pulledApp({ guest: { wasm } }, [{ route: '/...', component: 'guest' }]),
+      { onLog: ({ text }) => log.push(text) },
+    )
+    expect((await handler.fetch(new Request('http://app.example/'))).status).toBe(500)
+    return log.join('\n')
+  }
+
+  it('can’t make the host copy what lies over itself without end', async () => {
+    const said = await answer(1000, 2_000_000)
+    expect(said.slice(0, 200)).toMatch(/more than 134217728 bytes out of memory/)
+  })
+
+  it('can’t fill the log with what it answers', async () => {
+    const said = await answer(1, 2_000_000)
+    expect(said.slice(0, 100)).toMatch(/invalid header/)
+    expect(said.length).toBeLessThan(1000)
   })
 })

@@ -14,7 +14,7 @@ export interface Call {
 }
 
 // As Wasmtime has it for one call. Items may lie over each other, so that memory itself is no bound.
-const MOST_LIFTED = 128 * 1024 * 1024
+export const MOST_LIFTED: number = 128 * 1024 * 1024
 
 /** Counts what is about to be copied out of the guest's memory. */
 export function charge(call: Call, bytes: number): void {

@@ -58,13 +58,16 @@ export function componentHeaders(
   return [['host', hostOf(request)], ...given, ...spinHeaders(request, facts)]
 }
 
+const LONGEST_QUOTED = 100
+
 /** Adds a header that a component gave as text; those of the connection are the host's and left out. */
 export function appendHeader(headers: Headers, name: string, value: string): void {
   const problem = fieldProblem(name, latin1(value))
   if (problem === 'invalid-syntax') {
     throw new SpindleError(
       'ERR_TRAP',
-      `the component answered with an invalid header ${JSON.stringify(name)}`,
+      // Whatever it is, the log is to stay readable.
+      `the component answered with an invalid header ${JSON.stringify(name.slice(0, LONGEST_QUOTED))}`,
     )
   }
   if (problem === undefined) headers.append(name, value)

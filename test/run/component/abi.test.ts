@@ -286,9 +286,7 @@ describe('what lies over itself in a guest’s memory', () => {
     ['numbers', '(list (list u32))'],
     ['texts', '(list string)'],
   ])('is not copied without end: %s', async (_, type) => {
-    const items = type.includes('u32')
-      ? whole.replace('4128768', '1032192')
-      : whole
+    const items = type.includes('u32') ? whole.replace('4128768', '1032192') : whole
     await expect(run(passing(type, 1000, items))).rejects.toMatchObject({
       code: 'ERR_TRAP',
       message: expect.stringMatching(/more than 134217728 bytes out of memory/),

@@ -83,9 +83,9 @@ describe('parseComponent', () => {
   it('is quick with hostile labels', () => {
     const name = [...`a${'-1'.repeat(60)}!`].map((c) => c.charCodeAt(0))
     const started = performance.now()
-    expect(refusal(component([7, 4 + name.length, 1, 0x6d, 1, name.length, ...name]))).toMatchObject(
-      { message: expect.stringMatching(/is no label/) },
-    )
+    expect(
+      refusal(component([7, 4 + name.length, 1, 0x6d, 1, name.length, ...name])),
+    ).toMatchObject({ message: expect.stringMatching(/is no label/) })
     expect(performance.now() - started).toBeLessThan(1000)
   })
 

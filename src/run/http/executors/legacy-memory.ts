@@ -1,4 +1,6 @@
 import { encodeUtf8 } from '../../../bytes/text.ts'
+import { MOST_LIFTED } from '../../component/memory.ts'
+import { trap } from '../../component/runtime.ts'
 import type { CoreModuleInstance } from '../../core-module.ts'
 
 type Pairs = ReadonlyArray<readonly [string, string]>
@@ -9,6 +11,13 @@ export interface Access {
   readonly bytes: (at: number, length: number) => Uint8Array
   readonly text: (at: number, length: number) => string
   readonly copy: (at: number, length: number) => Uint8Array
+  /** `count` items of `size` bytes each. */
+  readonly items: <T>(
+    at: number,
+    count: number,
+    size: number,
+    read: (at: number, within: ItemAccess) => T,
+  ) => T[]
   readonly pairs: (at: number, count: number) => Pairs
   readonly u8: (at: number, value: number) => void
   readonly u32: (at: number, ...values: number[]) => void
@@ -17,6 +26,15 @@ export interface Access {
   readonly putText: (text: string) => readonly [number, number]
   readonly putPairs: (pairs: Pairs) => readonly [number, number]
 }
+
+/** What an item points to: place and length lie at `at`. */
+interface ItemAccess {
+  readonly text: (at: number) => string
+  readonly copy: (at: number) => Uint8Array
+}
+
+// What one item takes on our side, about, beside its own bytes.
+const ITEM = 64
 
 /** `instance` is asked late: the memory moves when it grows. */
 export function createMemoryAccess(instance: () => CoreModuleInstance): Access {
@@ -35,15 +53,32 @@ export function createMemoryAccess(instance: () => CoreModuleInstance): Access {
   const u32 = (at: number, ...values: number[]): void =>
     values.forEach((value, i) => view().setUint32((at >>> 0) + i * 4, value, true))
   const text = (at: number, length: number): string => new TextDecoder().decode(bytes(at, length))
+  const copy = (at: number, length: number): Uint8Array => bytes(at, length).slice()
+  const items: Access['items'] = (at, count, size, read) => {
+    const { buffer } = instance().memory
+    const all = new Uint8Array(buffer, at >>> 0, (count >>> 0) * size)
+    let taken = (count >>> 0) * ITEM
+    const part =
+      <T>(take: (at: number, length: number) => T) =>
+      (pair: number): T => {
+        const length = view().getUint32(pair + 4, true)
+        // Items may lie over each other, so that memory itself is no bound.
+        if ((taken += length) > MOST_LIFTED)
+          trap(`one call passes more than ${MOST_LIFTED} bytes out of memory`)
+        return take(view().getUint32(pair, true), length)
+      }
+    const within = { text: part(text), copy: part(copy) }
+    return Array.from({ length: count >>> 0 }, (_, i) => read(all.byteOffset + i * size, within))
+  }
   return {
     view,
     bytes,
+    copy,
     put,
     u32,
     allocate,
     text,
     u8: (at, value) => view().setUint8(at >>> 0, value),
-    copy: (at, length) => bytes(at, length).slice(),
     putText: (value) => put(encodeUtf8(value)),
     putPairs(pairs) {
       const at = allocate(pairs.length * 16, 4)
@@ -52,13 +87,8 @@ export function createMemoryAccess(instance: () => CoreModuleInstance): Access {
       )
       return [at, pairs.length]
     },
-    pairs(at, count) {
-      // Each pair takes 16 bytes of memory: a count can't ask for more than there is.
-      bytes(at, count * 16)
-      return Array.from({ length: count >>> 0 }, (_, i) => {
-        const word = (n: number): number => view().getUint32((at >>> 0) + i * 16 + n * 4, true)
-        return [text(word(0), word(1)), text(word(2), word(3))] as const
-      })
-    },
+    items,
+    pairs: (at, count) =>
+      items(at, count, 16, (pair, within) => [within.text(pair), within.text(pair + 8)] as const),
   }
 }

@@ -143,26 +143,18 @@ function putValues(access: Access, values: readonly SqliteValue[]): readonly [nu
   return [start, values.length]
 }
 
-function readValues(access: Access, start: number, count: number): SqliteValue[] {
-  // Each value takes its size of memory: a count can't ask for more than there is.
-  access.bytes(start, count * VALUE_SIZE)
-  const view = access.view()
-  return Array.from({ length: count >>> 0 }, (_, i): SqliteValue => {
-    const at = (start >>> 0) + i * VALUE_SIZE
-    const tag = VALUES[view.getUint8(at)]
-    const pair = (): readonly [number, number] => [
-      view.getUint32(at + 8, true),
-      view.getUint32(at + 12, true),
-    ]
+function readValues({ items, view }: Access, start: number, count: number): SqliteValue[] {
+  return items(start, count, VALUE_SIZE, (at, within): SqliteValue => {
+    const tag = VALUES[view().getUint8(at)]
     switch (tag) {
       case 'integer':
-        return { tag, val: view.getBigInt64(at + 8, true) }
+        return { tag, val: view().getBigInt64(at + 8, true) }
       case 'real':
-        return { tag, val: view.getFloat64(at + 8, true) }
+        return { tag, val: view().getFloat64(at + 8, true) }
       case 'text':
-        return { tag, val: access.text(...pair()) }
+        return { tag, val: within.text(at + 8) }
       case 'blob':
-        return { tag, val: access.copy(...pair()) }
+        return { tag, val: within.copy(at + 8) }
       case 'null':
         return { tag }
       default:
