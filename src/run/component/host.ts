@@ -3,7 +3,7 @@ import { isPromise, type ResourceType } from './runtime.ts'
 import type { HostInterface, InstanceItem, Item, Stoppable } from './items.ts'
 import { declareType } from './match.ts'
 import type { Declaration, ExternType } from './model.ts'
-import { at, createScope, invalid, isAsync, type Scope, type TypeEntry } from './types.ts'
+import { at, createScope, invalid, isAsync, spend, type Scope, type TypeEntry } from './types.ts'
 
 /**
  * Finds what the host has under an import's full name, such as `wasi:http/types@0.2.3`. With the
@@ -99,6 +99,7 @@ function hostInstance(
   declarations: readonly Declaration[],
   outer: Scope,
 ): InstanceItem {
+  spend(outer.codecs, declarations.length)
   const scope = createScope(outer, outer.codecs)
   const exports = new Map<string, Item>()
   for (const declaration of declarations) {

@@ -32,6 +32,7 @@ import {
   isAsync,
   resourceAt,
   signatureOf,
+  spend,
   type CodecTable,
   type ComponentClosure,
 } from './types.ts'
@@ -76,18 +77,12 @@ interface Linking {
   /** Imports that dependencies fill. */
   readonly filled: ReadonlyMap<string, Item>
   readonly fits: boolean
-  readonly work: {
-    /** Instances made so far; nested components can multiply. */
-    count: number
-    /** Definitions gone through so far, those of nested components each time. */
-    steps: number
-  }
+  /** Instances made so far; nested components can multiply. */
+  readonly made: { count: number }
 }
 
 // A composition of hundreds is thinkable; nesting that doubles at each level is an attack.
 const MAX_INSTANCES = 10_000
-// An application has some thousands; beyond this linking would take seconds.
-const MAX_STEPS = 1_000_000
 
 /**
  * Links a compiled component with the host's interfaces and instantiates it. No code is generated.
@@ -102,8 +97,8 @@ export async function instantiateComponent(
   const store = createStore(options.jspi ?? hasJspi())
   // One table of types for all: what passes between them is the same type on both sides.
   const common = commonOf(compiled)
-  const codecs: CodecTable = { common: common.codecs, own: new Map() }
-  const work = { count: 0, steps: 0 }
+  const codecs: CodecTable = { common: common.codecs, own: new Map(), steps: 0 }
+  const made = { count: 0 }
   const begin = (
     { component, modules }: CompiledComponent,
     imports: HostImports,
@@ -115,7 +110,7 @@ export async function instantiateComponent(
       imports,
       filled,
       fits: common.fits,
-      work,
+      made,
     })
   const filled = new Map<string, Item>()
   for (const dependency of compiled.dependencies ?? []) {
@@ -167,19 +162,13 @@ async function link(
   args: ReadonlyMap<string, Item> | undefined,
   linking: Linking,
 ): Promise<Map<string, Item>> {
-  if (++linking.work.count > MAX_INSTANCES) {
+  if (++linking.made.count > MAX_INSTANCES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
       `component instantiates more than ${MAX_INSTANCES} components`,
     )
   }
-  linking.work.steps += closure.component.definitions.length
-  if (linking.work.steps > MAX_STEPS) {
-    throw new SpindleError(
-      'ERR_LIMIT_EXCEEDED',
-      `component goes through more than ${MAX_STEPS} definitions`,
-    )
-  }
+  spend(closure.scope.codecs, closure.component.definitions.length)
   const spaces: Spaces = {
     // The closure's scope is that of the component around; this one is a child of it.
     scope: createScope(closure.scope, closure.scope.codecs),

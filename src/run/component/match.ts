@@ -6,6 +6,7 @@ import {
   createScope,
   invalid,
   signatureOf,
+  spend,
   type Scope,
   type TypeEntry,
 } from './types.ts'
@@ -74,6 +75,7 @@ function assertInstanceFits(
   outer: Scope,
   what: string,
 ): void {
+  spend(outer.codecs, declarations.length)
   const scope = createScope(outer, outer.codecs)
   for (const declaration of declarations) {
     if (declaration.kind !== 'export') {

@@ -45,6 +45,23 @@ export interface CodecTable {
   readonly common: Map<string, Codec>
   /** Of one instance: those with its resources. */
   readonly own: Map<string, Codec>
+  /** Definitions and declarations gone through so far to make that instance. */
+  steps: number
+}
+
+// An application has some thousands; beyond this linking would take seconds.
+const MAX_STEPS = 1_000_000
+// Of a type's key, what takes about as long as another step.
+const KEY_PER_STEP = 64
+
+/** Counts what is about to be gone through: components and types that are nested can multiply. */
+export function spend(codecs: CodecTable, steps: number): void {
+  if ((codecs.steps += steps) > MAX_STEPS) {
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `component goes through more than ${MAX_STEPS} definitions`,
+    )
+  }
 }
 
 export function createScope(outer: Scope | undefined, codecs: CodecTable): Scope {
@@ -79,6 +96,8 @@ function intern(
   make: () => CodecBody,
   parts: ReadonlyArray<Codec | undefined> = [],
 ): Codec {
+  // By its length: a type of a million labels may be written anew in each of many components.
+  spend(table, key.length / KEY_PER_STEP)
   const known = table.common.get(key) ?? table.own.get(key)
   if (known !== undefined) return known
   const body = make()

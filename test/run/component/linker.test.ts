@@ -485,6 +485,27 @@ describe('linking', () => {
     })
   })
 
+  it('refuses types that multiply', async () => {
+    const levels = Array.from({ length: 30 }, (_, i) => i + 1)
+    const twice = (n: number): string =>
+      `(instance $i${n} (export "a" (instance $i${n - 1})) (export "b" (instance $i${n - 1})))`
+    const types = levels
+      .map(
+        (n) =>
+          `(type $t${n} (instance (alias outer 1 $t${n - 1} (type $t))
+            (export "a" (instance (type $t))) (export "b" (instance (type $t)))))`,
+      )
+      .join(' ')
+    const wat = `(component (import "f" (func $f)) (instance $i0 (export "f" (func $f)))
+      ${levels.map(twice).join(' ')}
+      (component $I (type $t0 (instance (export "f" (func)))) ${types} (import "i" (instance (type $t30))))
+      (instance (instantiate $I (with "i" (instance $i30)))))`
+    await expect(start(wat, { f: () => {} })).rejects.toMatchObject({
+      code: 'ERR_LIMIT_EXCEEDED',
+      message: expect.stringMatching(/more than 1000000 definitions/),
+    })
+  })
+
   it.each([
     ['returns something borrowed', '(result (option (borrow $R)))', /returns something borrowed/],
     [

@@ -144,7 +144,7 @@ describe('parseComponent', () => {
       Uint8Array.from([...HEAD, 7, ...leb(type.length), ...type]),
     )
     const [first] = definitions
-    const scope = createScope(undefined, { common: new Map(), own: new Map() })
+    const scope = createScope(undefined, { common: new Map(), own: new Map(), steps: 0 })
     if (first?.kind === 'type') scope.types.push({ kind: 'scoped', def: first.def, scope })
     expect(codecOf(0, scope)).toMatchObject({ size: parts, align: 1 })
   })
