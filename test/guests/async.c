@@ -360,6 +360,23 @@ static u32 forever(u32 payload) {
   END;
 }
 
+// Waits for an end that nobody reads or writes.
+static u32 deadlock(u32 payload) {
+  BEGIN
+  ends = trailers_new();
+  PAUSE((u32)ends)
+  END;
+}
+static u32 late_deadlock(u32 payload) {
+  BEGIN
+  put(TEXT("before"));
+  answer(200);
+  WRITE_ALL
+  ends = trailers_new();
+  PAUSE((u32)ends)
+  END;
+}
+
 static u32 failing(u32 payload) {
   task_return(1, 36, 0, 0, 0, 0, 0, 0);
   return 0;
@@ -389,6 +406,8 @@ static u32 begin(u32 given) {
             : equal(path, TEXT("/unfinished")) ? unfinished
             : equal(path, TEXT("/broken"))     ? broken
             : equal(path, TEXT("/forever"))    ? forever
+            : equal(path, TEXT("/deadlock"))   ? deadlock
+            : equal(path, TEXT("/late-deadlock")) ? late_deadlock
             : equal(path, TEXT("/error"))      ? failing
             : equal(path, TEXT("/none"))       ? silent
             : equal(path, TEXT("/twice"))      ? twice

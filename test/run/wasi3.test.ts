@@ -111,6 +111,7 @@ function behaves(guest: string, options: AppHandlerOptions): void {
     ['/trap', /trapped: unreachable/],
     ['/error', /the error "loop-detected"/],
     ['/none', /ends without a result/],
+    ['/deadlock', /a deadlock/],
   ])('answers 500 for %s and logs why', async (path, reason) => {
     const app = await run(guest, options)
     const response = await app.get(path)
@@ -120,6 +121,7 @@ function behaves(guest: string, options: AppHandlerOptions): void {
 
   it.each([
     ['traps', '/late-trap', /unreachable/],
+    ['waits for what never comes', '/late-deadlock', /a deadlock/],
     ['goes without ending it', '/unfinished', /disposed of/],
     ['says that it broke off', '/broken', /connection-terminated/],
   ])('breaks the body off when the guest %s', async (_, path, reason) => {

@@ -4,7 +4,15 @@ import { beginCall, fromCore, fromCoreAnywhere } from './canon.ts'
 import { mayWait, standStill } from './jspi.ts'
 import { assertRange, views, type Call } from './memory.ts'
 import type { AsyncBuiltin } from './model.ts'
-import { changed, trap, until, type CoreFunction, type CoreValue, type Task } from './runtime.ts'
+import {
+  changed,
+  nextTurn,
+  trap,
+  until,
+  type CoreFunction,
+  type CoreValue,
+  type Task,
+} from './runtime.ts'
 import { canonContext, type Spaces } from './spaces.ts'
 import {
   cancelCopy,
@@ -96,7 +104,7 @@ export function asyncBuiltin(builtin: AsyncBuiltin, spaces: Spaces): CoreFunctio
           const { work } = task()
           if (builtin.cancellable && takeCancellation(work)) return 1
           return standStill(store, name, async () => {
-            await new Promise((resolve) => setTimeout(resolve))
+            await nextTurn(store)
             return builtin.cancellable && takeCancellation(work) ? 1 : 0
           })
         }),

@@ -16,6 +16,7 @@ import {
   chain,
   changed,
   isPromise,
+  nextTurn,
   poison,
   trap,
   until,
@@ -95,7 +96,7 @@ export function liftAsync(
     work.interrupt = () => {
       if (!isOnStack(instance) && take()) goOn()
     }
-    const soon = set === undefined ? new Promise((r) => setTimeout(r)) : Promise.resolve()
+    const soon = set === undefined ? nextTurn(store) : Promise.resolve()
     guard(soon.then(() => until(store, take)).then(goOn))
   }
   const guard = (work: unknown): void => {

@@ -6,6 +6,7 @@ import {
   isPromise,
   poison,
   trap,
+  whileOutside,
   type CoreFunction,
   type CoreValue,
   type Instance,
@@ -102,6 +103,7 @@ function start(
     deliver()
     return STATE.returned
   }
+  if (func.outside === true) whileOutside(store, value)
   index = instance.handles.add(subtask)
   value.then(finish).catch((error: unknown) => void poison(store, error))
   return subtask.state | (index << 4)

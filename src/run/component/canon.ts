@@ -9,6 +9,7 @@ import {
   isPromise,
   poison,
   trap,
+  whileOutside,
   type CallScope,
   type CoreFunction,
   type CoreValue,
@@ -105,6 +106,7 @@ function lowered(
   if (!isPromise(value)) return finish(value)
   // If nobody can wait for it, its failure is no one's news.
   value.catch(() => {})
+  if (func.outside === true) whileOutside(store, value)
   return standStill(store, func.name, () =>
     value.then(finish).catch((error: unknown) => {
       throw poison(store, error)

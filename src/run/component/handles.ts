@@ -1,4 +1,5 @@
 import { SpindleError } from '../../errors.ts'
+import { copiesBeyond } from './transfer.ts'
 import { trap, type Entry, type HandleTable, type Instance, type Store } from './runtime.ts'
 
 // As in the canonical ABI: indices stay below 2^28. Far more than a request needs.
@@ -28,6 +29,7 @@ function createHandleTable(): HandleTable {
       entries[index >>> 0] = undefined
       free.push(index >>> 0)
     },
+    all: () => entries.filter((entry) => entry !== undefined),
     clear() {
       return entries.splice(1).filter((entry) => entry !== undefined)
     },
@@ -50,13 +52,17 @@ export function createInstance(store: Store): Instance {
 }
 
 export function createStore(jspi: boolean): Store {
+  const instances: Instance[] = []
   return {
     jspi,
     failure: undefined,
-    instances: [],
+    instances,
     running: undefined,
     resuming: undefined,
     tasks: 0,
     change: undefined,
+    outside: 0,
+    watched: false,
+    hostCopies: () => copiesBeyond(instances.flatMap(({ handles }) => handles.all())),
   }
 }

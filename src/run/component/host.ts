@@ -30,6 +30,7 @@ function hostFunction(host: HostInterface, module: string, name: string, type: T
     type,
     name: label,
     waits: host.waits?.has(name) === true || isAsync(type),
+    outside: true,
     call:
       fn === undefined
         ? () => {

@@ -27,6 +27,8 @@ export interface FuncItem {
   ) => unknown
   /** Whether `call` may give a Promise. */
   readonly waits: boolean
+  /** It is the host's: what it waits for is outside of the tree. */
+  readonly outside?: boolean
 }
 
 /** What caller and callee tell each other while something waits. */

@@ -19,6 +19,12 @@ export interface Store {
   tasks: number
   /** Resolves when anything changes that somebody may wait for. */
   change: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+  /** What was begun outside of the tree, and will change something when it ends. */
+  outside: number
+  /** Somebody is about to look whether all that wait do so in vain. */
+  watched: boolean
+  /** Whether the host has the other end of something that a guest reads or writes now. */
+  readonly hostCopies: () => boolean
 }
 
 /** One component instance: a handle table of its own, and the flags that keep calls in order. */
@@ -99,6 +105,7 @@ export interface HandleTable {
   /** Traps when there is none. */
   get(index: number): Entry
   remove(index: number): void
+  all(): Entry[]
   /** Takes all out, for the end of an instance. */
   clear(): Entry[]
 }
@@ -146,8 +153,43 @@ export async function until(store: Store, ready: () => boolean): Promise<void> {
       const promise = new Promise<void>((done) => (resolve = done))
       store.change = { promise, resolve }
     }
+    watch(store)
     await store.change.promise
   }
+}
+
+/** Counts work outside of the tree for as long as it goes on. */
+export function whileOutside(store: Store, work: Promise<unknown>): void {
+  store.outside++
+  const done = (): void => {
+    store.outside--
+    changed(store)
+  }
+  work.then(done, done)
+}
+
+export function nextTurn(store: Store): Promise<void> {
+  const turn = new Promise<void>((resolve) => setTimeout(resolve))
+  whileOutside(store, turn)
+  return turn
+}
+
+/** A turn later all that can run has run. Who waits then, with nothing outside, would wait for ever. */
+function watch(store: Store): void {
+  if (store.watched || store.outside > 0) return
+  store.watched = true
+  setTimeout(() => {
+    store.watched = false
+    const busy = store.change === undefined || store.outside > 0 || store.resuming !== undefined
+    if (busy || store.failure !== undefined || store.hostCopies()) return
+    poison(
+      store,
+      new SpindleError(
+        'ERR_TRAP',
+        'component trapped: it waits for what nothing can bring about (a deadlock)',
+      ),
+    )
+  })
 }
 
 export function isPromise(value: unknown): value is Promise<unknown> {

@@ -174,6 +174,19 @@ export function isEnd(entry: Entry): entry is End {
   return 'pipe' in entry
 }
 
+/** Whether any end among these is read or written whose other end isn't among them. */
+export function copiesBeyond(entries: readonly Entry[]): boolean {
+  const ends = entries.filter(isEnd)
+  const counts = new Map<Readable, number>()
+  for (const { pipe } of ends) counts.set(pipe, (counts.get(pipe) ?? 0) + 1)
+  return ends.some(
+    ({ pipe, state, event }) =>
+      event === undefined &&
+      (state === 'copying' || state === 'cancelling') &&
+      counts.get(pipe) === 1,
+  )
+}
+
 /** What becomes of an end whose guest is gone. */
 export function abandon({ kind, pipe }: End, error: unknown): void {
   if (kind === 'readable end') pipe.drop()

@@ -601,6 +601,101 @@ describe('standing still', () => {
   }
 })
 
+describe('what nothing can wake', () => {
+  const DEADLOCK = {
+    code: 'ERR_TRAP',
+    message: expect.stringMatching(/waits for what nothing can bring about \(a deadlock\)/),
+  }
+  const RETURN = ['return', '(param i32)', 'canon task.return (result u32)'] as const
+  /** Makes a stream of its own and joins one of its ends, `$end`, to a set that it waits for. */
+  const waits = (before: string, options: Partial<Guest> = {}): string =>
+    guest({
+      types: '(type $T (stream u8))',
+      imports: [...(WAITING ?? []), ...transfers('stream'), RETURN, ...(options.imports ?? [])],
+      code: `(global $set (mut i32) (i32.const 0)) (global $r (mut i32) (i32.const 0)) (global $w (mut i32) (i32.const 0))
+        (func (export "run") (result i32) (local $both i64)
+          (global.set $set (call $set-new))
+          (local.set $both (call $new))
+          (global.set $r (i32.wrap_i64 (local.get $both)))
+          (global.set $w (i32.wrap_i64 (i64.shr_u (local.get $both) (i64.const 32))))
+          ${before}
+          (i32.or (i32.const 2) (i32.shl (global.get $set) (i32.const 4))))
+        (func (export "cb") (param i32 i32 i32) (result i32) (call $return (i32.const 7)) (i32.const 0))`,
+      exports: callback('run', '(result u32)'),
+      ...(options.types !== undefined && { types: options.types }),
+    })
+
+  it.each([
+    ['an empty set', ''],
+    ['an end that is idle', '(call $join (global.get $r) (global.get $set))'],
+    [
+      'a stream that only it could write',
+      `(call $join (global.get $r) (global.get $set))
+       (drop (call $read (global.get $r) (i32.const 16) (i32.const 1)))`,
+    ],
+    [
+      'a stream that only it could read',
+      `(call $join (global.get $w) (global.get $set))
+       (drop (call $write (global.get $w) (i32.const 16) (i32.const 1)))`,
+    ],
+  ])('traps: %s', async (_, before) => {
+    const app = await start(waits(before))
+    await expect(app.call(['run'])).rejects.toMatchObject(DEADLOCK)
+    await expect(app.call(['run'])).rejects.toThrow(/trapped before/)
+  })
+
+  it('traps when it has already given its result', async () => {
+    const app = await start(waits('(call $return (i32.const 1))'))
+    expect(await app.call(['run'])).toBe(1)
+    await expect(app.idle()).rejects.toMatchObject(DEADLOCK)
+  })
+
+  it('is not what another call of it brings about, or the host after many turns', async () => {
+    const slowly = (): Promise<number> => new Promise((done) => setTimeout(done, 30, 5))
+    const app = await start(asks(), { f: slowly })
+    expect(await Promise.all([app.call(['run'], 1), app.call(['run'], 2)])).toEqual([6, 6])
+  })
+
+  it('is not a stream of the host that has nothing yet', async () => {
+    const types = '(type $T (stream u8)) (import "f" (func $f (result $T)))'
+    const app = await start(
+      waits(
+        `(global.set $r (call $f)) (call $join (global.get $r) (global.get $set))
+         (drop (call $read (global.get $r) (i32.const 16) (i32.const 1)))`,
+        { types, imports: [['f', '(result i32)', 'canon lower (func $f)']] },
+      ),
+      {
+        f: () => {
+          let ready = false
+          return createHostStream({
+            ready: () => ready,
+            wait: () => new Promise((done) => setTimeout(done, 30)).then(() => (ready = true)),
+            read: () => Uint8Array.of(1),
+            close() {},
+          })
+        },
+      },
+    )
+    expect(await app.call(['run'])).toBe(7)
+  })
+
+  if (hasJspi()) {
+    it('traps when it stands still', async () => {
+      const app = await start(
+        guest({
+          types: '(type $T (stream u8))',
+          imports: transfers('stream', ''),
+          code: `(func (export "run") (result i32) (call $read (i32.wrap_i64 (call $new)) (i32.const 16) (i32.const 8)))`,
+          exports: `(func (export "run") async (result u32) (canon lift (core func $m "run")))`,
+        }),
+        {},
+        true,
+      )
+      await expect(app.call(['run'])).rejects.toMatchObject(DEADLOCK)
+    })
+  }
+})
+
 describe('what is not supported', () => {
   it.each([
     [
