@@ -161,11 +161,12 @@ export async function until(store: Store, ready: () => boolean): Promise<void> {
 /** Counts work outside of the tree for as long as it goes on. */
 export function whileOutside(store: Store, work: Promise<unknown>): void {
   store.outside++
-  const done = (): void => {
-    store.outside--
-    changed(store)
-  }
-  work.then(done, done)
+  void work
+    .catch(() => {})
+    .then(() => {
+      store.outside--
+      changed(store)
+    })
 }
 
 export function nextTurn(store: Store): Promise<void> {
