@@ -136,7 +136,21 @@ describe('origins', () => {
     expect(isOwn('http://127.0.0.1:4300')).toBe(true)
     expect(isOwn('http://x.localhost:4300')).toBe(true)
     expect(isOwn('http://[::1]:4300')).toBe(true)
+    for (const other of [
+      'localhost.',
+      'SPINDLE.LOCALHOST.',
+      '127.1',
+      '0x7f000001',
+      '0',
+      '[::]',
+      '[::ffff:127.0.0.1]',
+      '[::ffff:0.0.0.0]',
+      '[::127.0.0.1]',
+    ])
+      expect(isOwn(new URL(`http://${other}:4300`).origin), other).toBe(true)
     expect(isOwn('http://127.0.0.1:4301')).toBe(false)
+    expect(isOwn('http://localhost.example:4300')).toBe(false)
+    expect(isOwn('http://[2001:db8::7f00:1]:4300')).toBe(false)
     expect(isOwn('https://api.example')).toBe(false)
     const hosted = createOwnOrigins('https://play.example/', 'https://relay.example/relay')
     expect(hosted('https://relay.example')).toBe(true)

@@ -3,7 +3,7 @@ import { parseReference } from 'spindle/reference'
 import { readConfig } from '../../page/config.ts'
 import { find } from '../../page/dom.ts'
 import type { Wanted } from './open-app.ts'
-import { PreviewError } from './preview.ts'
+import { OriginTakenError, PreviewError } from './preview.ts'
 
 const TITLES: Readonly<Record<string, readonly [title: string, next: string]>> = {
   ERR_NOT_FOUND: [
@@ -53,15 +53,21 @@ const NO_PREVIEW = [
   'Applications’ pages are shown from an origin of their own. Allow this site to keep data in this browser, then open it again.',
 ] as const
 
+const TAKEN = [
+  'Another tab shows an application',
+  'This page can show one at a time. Close the other tab, or open something else there, then open it again here.',
+] as const
+
 /** What went wrong and what to do about it. @returns The state's sentence. */
 export function showFailure(error: unknown, wanted: Wanted | undefined): string {
   const said = isSpindleError(error) ? error.code : ''
   const isRefused = said === 'ERR_UNAUTHORIZED' && wanted?.credentials !== undefined
   const code = isRefused ? 'ERR_CREDENTIALS_INVALID' : said
-  const [title, next] = (error instanceof PreviewError ? NO_PREVIEW : TITLES[code]) ?? [
-    'It did not work',
-    'What the library said is below.',
-  ]
+  const [title, next] = (error instanceof OriginTakenError
+    ? TAKEN
+    : error instanceof PreviewError
+      ? NO_PREVIEW
+      : TITLES[code]) ?? ['It did not work', 'What the library said is below.']
   find('failure-title').textContent = title
   find('failure-next').textContent = next
   find('failure-message').textContent = error instanceof Error ? error.message : String(error)

@@ -235,7 +235,6 @@ function openTheSample(): void {
 async function prepare(): Promise<void> {
   await keepPage()
   const label = await labelOf('sample')
-  // Not beside an application's own: of two bridges on one origin, the wrong one would be asked.
   if (template !== undefined && states.current() === 'empty')
     await prepareOrigin(template, label, preparing.signal).catch(() => {})
   document.body.dataset['prepared'] = 'true'

@@ -1,4 +1,6 @@
-const LOOPBACK = /^(?:localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+// As `URL` writes them, whatever was typed. No address at all is the machine's own for some.
+const LOOPBACK =
+  /^(?:(?:.+\.)?localhost\.?|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\]|\[::(?:ffff:)?(?:7f..:.+|0:0)\])$/
 
 /**
  * Whether an address leads to a server that knows this page and trusts it: its own, or the relay's.

@@ -1,5 +1,6 @@
 import type { WireRequest } from './channel.ts'
 import { element, find } from '../../page/dom.ts'
+import { hold } from './hold.ts'
 import { BRIDGE, EMPTY, FRAME, type FromBridge, type WhereMessage } from './preview/paths.ts'
 
 /** Milliseconds for the other origin to be there: it has a page of one kilobyte to send. */
@@ -88,6 +89,13 @@ export async function openPreview(options: PreviewOptions): Promise<Preview> {
 /** The application is fine; there is nowhere to show it. */
 export class PreviewError extends Error {}
 
+/** Another tab shows an application there: see `hold.ts`. */
+export class OriginTakenError extends Error {
+  constructor(origin: string) {
+    super(`${origin} is the only place that this page has for applications.`)
+  }
+}
+
 /** Loads what an origin needs, so that it is there when the network is gone. */
 export async function prepareOrigin(
   template: string,
@@ -110,6 +118,11 @@ async function openBridge(
   { onRequest, onMoved, signal }: Pick<PreviewOptions, 'onRequest' | 'onMoved' | 'signal'>,
 ): Promise<Bridge> {
   signal.throwIfAborted()
+  // Of two bridges on one origin, the wrong one would be asked.
+  const giveBack = await hold(origin)
+  if (giveBack === undefined) throw new OriginTakenError(origin)
+  if (signal.aborted) giveBack()
+  signal.throwIfAborted()
   const bridge = element('iframe')
   bridge.hidden = true
   bridge.title = 'Bridge'
@@ -117,6 +130,7 @@ async function openBridge(
   const close = (): void => {
     port.close()
     bridge.remove()
+    giveBack()
   }
   return new Promise<Bridge>((resolve, reject) => {
     const settle = (): void => {
