@@ -37,12 +37,25 @@ export function emptyFolder(folder) {
   mkdirSync(folder, { recursive: true })
 }
 
+/** What every page may load and reach: registries are where somebody says. */
+const POLICY = {
+  'default-src': "'none'",
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': "'self'",
+  'connect-src': "'self' https: http://localhost:* http://127.0.0.1:*",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'require-trusted-types-for': "'script'",
+}
+
 /**
  * A page with its scripts and style, into a folder that is there.
  *
- * @param {{ source: string, folder: string, style: string, scripts: Record<string, string>, options: PageOptions }} page
+ * @param {{ source: string, folder: string, style: string, scripts: Record<string, string>, options: PageOptions, policy?: Record<string, string> }} page
+ *   `policy`: what this page may do beyond all pages.
  */
-export async function buildPage({ source, folder, style, scripts, options }) {
+export async function buildPage({ source, folder, style, scripts, options, policy = {} }) {
   const { metafile } = await build({
     ...SCRIPTS,
     entryPoints: scripts,
@@ -57,10 +70,23 @@ export async function buildPage({ source, folder, style, scripts, options }) {
     logLevel: 'error',
   })
   copyFileSync(join(here, 'icon.svg'), join(folder, 'icon.svg'))
+  const directives = Object.entries({ ...POLICY, ...policy }).map((pair) => pair.join(' '))
+  const head = [
+    '<meta charset="utf-8" />',
+    '<meta name="viewport" content="width=device-width, initial-scale=1" />',
+    '<meta name="color-scheme" content="light dark" />',
+    '<meta name="referrer" content="no-referrer" />',
+    `<meta http-equiv="Content-Security-Policy" content="${directives.join('; ')}" />`,
+    ...Object.entries(options).map(metaOf),
+    '<link rel="icon" href="icon.svg" />',
+    `<link rel="stylesheet" href="${style}" />`,
+    '<script type="module" src="main.js"></script>',
+  ]
   const html = readFileSync(join(source, 'index.html'), 'utf8')
-    .replace('%FRAMES%', escape(options.preview?.join(' ') ?? "'none'"))
-    .replace('%CONFIG%', Object.entries(options).map(metaOf).join('\n    '))
-  writeFileSync(join(folder, 'index.html'), html)
+  writeFileSync(
+    join(folder, 'index.html'),
+    html.replace('%HEAD%', () => head.join('\n    ')),
+  )
   return { folder, metafile }
 }
 
@@ -69,7 +95,8 @@ function metaOf([name, value]) {
   return `<meta name="spindle-${name}" content="${escape(text)}" />`
 }
 
-function escape(text) {
+/** @param {string} text */
+export function escape(text) {
   if (/[\s;,]/.test(text.replaceAll(' ', ''))) throw new TypeError(`not for a page: ${text}`)
   return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')
 }

@@ -8,7 +8,7 @@ import process from 'node:process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
-import { buildPage, emptyFolder, SCRIPTS } from '../page/build-page.mjs'
+import { buildPage, emptyFolder, escape, SCRIPTS } from '../page/build-page.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const TRUSTED_ROOT = 'trusted-root.json'
@@ -47,6 +47,12 @@ export async function buildPlayground(folder, options, trustedRoot) {
     style: 'playground.css',
     scripts,
     options: { ...options, ...(trustedRoot !== undefined && { 'trusted-root': TRUSTED_ROOT }) },
+    policy: {
+      'script-src': "'self' 'wasm-unsafe-eval'",
+      'worker-src': "'self'",
+      'frame-src': escape(options.preview?.join(' ') ?? "'none'"),
+      'trusted-types': 'spindle-worker',
+    },
   })
   const files = readdirSync(page)
   const hash = createHash('sha256')

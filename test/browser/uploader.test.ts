@@ -120,7 +120,7 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     page = await uploader.open()
     await page.locator('#files').setInputFiles(join(folder, 'not.zip'))
     await expectState(page, 'invalid', 'invalid-zip')
-    expect(await page.locator('#findings-next').innerText()).toMatch(/zip/)
+    expect(await page.locator('#findings-message').innerText()).toMatch(/zip/)
   })
 
   it('takes a dropped folder from anywhere in the window', async () => {

@@ -23,7 +23,7 @@ const TITLES: Readonly<Record<string, readonly [title: string, next: string]>> =
   ],
   ERR_RESPONSE: [
     'The registry answered with an error',
-    'What it said is below. What arrived is not sent again.',
+    'What it said is below. Try again, and what arrived is not sent again; if it stays so, ask whoever runs it.',
   ],
   ERR_DIGEST_MISMATCH: ['A file changed while it was sent', 'Choose the folder again, then push.'],
   ERR_FILE_MISSING: [
@@ -53,7 +53,10 @@ export function showFailure(error: unknown, { reference, isDemo, relay }: Destin
   const code = isSpindleError(error) ? error.code : ''
   const status = isSpindleError(error) ? (error as Partial<ResponseError>).status : undefined
   const [title, next] = STATUS_TITLES[status ?? 0] ??
-    TITLES[code] ?? ['The push did not finish', 'What the library said is below.']
+    TITLES[code] ?? [
+      'The push did not finish',
+      'What the library said is below. All you typed is still there: mend it, then try again.',
+    ]
   const host = parseReference(reference).registry
   show(title, next, error)
   const isOpaque = code === 'ERR_NETWORK' && !isDemo

@@ -37,10 +37,11 @@ export function showLoadFailure(error: unknown): string {
   find('findings-title').textContent = title
   find('findings-next').textContent =
     findings.length === 0
-      ? error instanceof Error
-        ? error.message
-        : String(error)
+      ? 'Choose the folder that spin.toml is in, or a zip of it. What the library said:'
       : 'Mend them in your editor, then choose the folder again.'
+  const said = error instanceof Error ? error.message : String(error)
+  find('findings-message').hidden = findings.length > 0
+  find('findings-message').textContent = said
   showFindings(find('finding-list'), findings)
   return `${title}. Nothing was sent.`
 }
