@@ -20,11 +20,22 @@ describe('a relay', () => {
     '127.0.0.1',
     '2130706433',
     '0x7f.1',
+    '017700000001',
+    '0.0.0.0',
+    '127.0.0.1.',
+    '[::]',
     '[::1]',
     '[::ffff:169.254.169.254]',
     '169.254.169.254',
     'localhost',
     'metadata.google.internal',
+    'rеgistry.example',
+    'xn--rgistry-2fg.example',
+    'registry.example\\evil.example',
+    'registry.example;evil.example',
+    'registry.example,evil.example',
+    '',
+    '*',
     '__proto__',
     'constructor',
   ])('does not go to %s', async (host) => {
@@ -42,6 +53,10 @@ describe('a relay', () => {
     '[fd00::1]',
     'registry',
     'registry.internal',
+    'registry.default.svc',
+    '0.0.0.0',
+    '169.254.169.254',
+    '[::ffff:7f00:1]',
   ])('is not made for %s by mistake', (host) => {
     const options = { registries: [host], origins: [] }
     expect(() => createRelayHandler(options)).toThrow(TypeError)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createSealer } from '../../src/serve/relay/seal.ts'
 import type { FetchLike } from '../../src/types.ts'
-import { always, relayBefore, SECRET } from '../serve/relay/relay.ts'
+import { always, RELAY, relayBefore, SECRET } from '../serve/relay/relay.ts'
 
 const writable = () => true
 const START = '/registry.example/v2/a/blobs/uploads/'
@@ -65,17 +65,22 @@ describe('a relay', () => {
     expect((await ask(START, POST)).headers.get('location')).toBeNull()
   })
 
-  it.each(['https://10.0.0.1/x', 'https://localhost/x', 'https://storage.example:9200/x'])(
-    'does not send an upload to %s though the registry says so',
-    async (location) => {
-      const { ask, sent } = relayBefore(start(location), { writable })
-      const sealed = (await ask(START, POST)).headers.get('location')!
-      expect((await ask(sealed.slice('/relay'.length), { method: 'PUT', body: 'x' })).status).toBe(
-        403,
-      )
-      expect(sent).toHaveLength(1)
-    },
-  )
+  it.each([
+    'https://10.0.0.1/x',
+    'https://localhost/x',
+    'https://2852039166/latest/meta-data/',
+    'https://[::ffff:169.254.169.254]/x',
+    'https://storage.example:9200/x',
+    // Its own address: it would push to itself, without end.
+    `${RELAY}/relay/registry.example/v2/a/blobs/uploads/1`,
+  ])('does not send an upload to %s though the registry says so', async (location) => {
+    const { ask, sent } = relayBefore(start(location), { writable })
+    const sealed = (await ask(START, POST)).headers.get('location')!
+    expect((await ask(sealed.slice('/relay'.length), { method: 'PUT', body: 'x' })).status).toBe(
+      403,
+    )
+    expect(sent).toHaveLength(1)
+  })
 
   it('asks again whether a sealed upload may be pushed, for its repository', async () => {
     const sealer = createSealer(SECRET)

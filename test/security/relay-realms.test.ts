@@ -17,6 +17,11 @@ describe('a relay', () => {
     'https://user:pass@registry.example/token',
     'https://registry.example.evil.example/token',
     'https://127.0.0.1/token',
+    'https://registry.example./token',
+    'https://registry.example\\@evil.example/token',
+    'https://xn--rgistry-2fg.example/token',
+    '//evil.example/token',
+    '/token',
     'https://auth.docker.io/token',
     'nonsense',
   ])('hands no challenge on that leads to %s', async (realm) => {

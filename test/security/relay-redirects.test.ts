@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FetchLike } from '../../src/types.ts'
-import { always, DIGEST, relayBefore } from '../serve/relay/relay.ts'
+import { always, DIGEST, RELAY, relayBefore } from '../serve/relay/relay.ts'
 
 const BLOB = `/registry.example/v2/a/blobs/${DIGEST}`
 
@@ -27,6 +27,30 @@ describe('a relay', () => {
     'data:text/plain,x',
     'javascript:alert(1)',
     'https://',
+    'https://0.0.0.0/',
+    'https://0/',
+    'https://[::]/',
+    'https://[0:0:0:0:0:ffff:7f00:0001]/',
+    'https://[::ffff:a9fe:a9fe]/latest/meta-data/',
+    'https://[fe80::1]/',
+    'https://127.0.0.1./',
+    'https://127.1/',
+    'https://0177.0.0.1/',
+    'https://LOCALHOST./',
+    'https://%6c%6fcalhost/',
+    'https://%E2%91%A0%E2%91%A1%E2%91%A6.0.0.1/',
+    'https://loc%C2%ADalhost/',
+    'https://localhost%E3%80%82/',
+    'https://xn--localhost-/',
+    'https://storage.example@127.0.0.1/',
+    'https://127.0.0.1#@storage.example/',
+    '\\\\127.0.0.1\\share',
+    '//169.254.169.254/latest/meta-data/',
+    'https://xn--/',
+    'https://kubernetes.default.svc/api/v1/secrets',
+    'https://consul.service.consul/v1/kv/',
+    `${RELAY}/relay/registry.example/v2/a/manifests/v1`,
+    'https://RELAY.example/relay/registry.example/v2/',
   ])('does not follow a redirect to %s', async (location) => {
     for (const status of [301, 302, 303, 307, 308]) {
       const { ask, sent } = relayBefore(always(status, { location }))

@@ -23,8 +23,12 @@ const SPECIAL_V4: ReadonlyArray<readonly [string, number]> = [
   ['224.0.0.0', 3],
 ]
 
-/** Names that mean this machine or this network, whatever they resolve to. @see RFC 6761, 6762, 8375 */
-const INSIDE = /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|lan|home|corp|home\.arpa)$/
+/**
+ * Names that mean this machine or this network, whatever they resolve to: reserved ones, and those
+ * that networks and clusters give themselves. @see RFC 6761, 6762, 8375
+ */
+const INSIDE =
+  /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|lan|home|corp|home\.arpa|svc|consul)$/
 
 /** Whether a host may be reached, as far as its name tells. `hostname` is that of a `URL`, so in its one form. */
 export function isPublicHost(hostname: string): boolean {

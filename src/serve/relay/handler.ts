@@ -171,9 +171,11 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     // Whoever has not said from where must not have the relay's rights to look everywhere.
     if (own !== undefined && !url.searchParams.has('from')) target.searchParams.delete('mount')
     if (own?.authorization !== undefined) headers.set('authorization', own.authorization)
+    const publicOrigin = options.publicOrigin ?? url.origin
     const sendOnce = () =>
       send({
         registry,
+        self: `${publicOrigin}${prefix}/`,
         method,
         url: target,
         headers,
@@ -209,7 +211,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     return answerUpstream(sent.response, method, {
       registry,
       path,
-      publicUrl: `${options.publicOrigin ?? url.origin}${path}`,
+      publicUrl: `${publicOrigin}${path}`,
       route,
       repository,
       sealer,

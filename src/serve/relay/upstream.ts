@@ -16,6 +16,8 @@ interface UpstreamRequest {
   readonly registry: RelayRegistry
   readonly method: string
   readonly url: URL
+  /** Where all paths of the relay begin: sent back to itself, it would ask itself without end. */
+  readonly self?: string
   readonly headers: Headers
   readonly body?: ReadableStream<Uint8Array> | Uint8Array
   /** Bytes of the body, if they are known. */
@@ -42,6 +44,8 @@ export function createUpstream({ fetch, timeout, resolveHost }: UpstreamOptions)
     let url = request.url
     const headers = new Headers(request.headers)
     for (let hops = 0; ; hops++) {
+      if (request.self !== undefined && url.href.startsWith(request.self))
+        throw refuse(registry, 'leads back to this relay')
       await assertReachable(url, registry, resolveHost)
       const response = await exchange(fetch, timeout, { ...request, url, headers })
       const location = response.headers.get('location')
