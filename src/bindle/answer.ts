@@ -25,7 +25,7 @@ interface Question {
 
 /**
  * Reads a document out of an answer, JSON or TOML as its type says.
- * @throws `ResponseError` for a refusal, with the server's own words.
+ * @throws as {@link assertAnswered}
  */
 export async function readAnswer(
   response: Response,
@@ -33,7 +33,7 @@ export async function readAnswer(
   signal?: AbortSignal,
 ): Promise<ServerAnswer> {
   const { status } = response
-  if (!response.ok) throw await refusal(response, question, signal)
+  await assertAnswered(response, question, signal)
   const bytes = await readWhole(response, question.limit, question.what, signal)
   const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type === 'application/json') return { status, value: parseJson(bytes, question.what) }
@@ -44,11 +44,13 @@ export async function readAnswer(
   )
 }
 
-async function refusal(
+/** @throws `ResponseError` for a refusal, with the server's own words. */
+export async function assertAnswered(
   response: Response,
-  { method, url, what }: Question,
+  { method, url, what }: Omit<Question, 'limit'>,
   signal: AbortSignal | undefined,
-): Promise<ResponseError> {
+): Promise<void> {
+  if (response.ok) return
   const { status } = response
   const said = await wordsOf(response, signal)
   const yanked = status === 403 && said.includes('yanked')
@@ -57,7 +59,7 @@ async function refusal(
     ? 'it was withdrawn: take another version, or ask for yanked ones'
     : ADVICE.get(status)
   const message = `${what}: ${method} ${redactUrl(url)} answered ${status}${said === '' ? '' : `: ${said}`}${advice === undefined ? '' : `; ${advice}`}`
-  return new ResponseError(code, message, { status, method, url: redactUrl(url) })
+  throw new ResponseError(code, message, { status, method, url: redactUrl(url) })
 }
 
 /** The server's sentence: TOML as a rule, plain text of its framework, or nothing. */
@@ -87,9 +89,11 @@ const CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [404, 'ERR_NOT_FOUND'],
   [409, 'ERR_CONFLICT'],
   [413, 'ERR_LIMIT_EXCEEDED'],
+  [507, 'ERR_LIMIT_EXCEEDED'],
 ])
 const ADVICE: ReadonlyMap<number, string> = new Map([
   [401, 'log in anew, or check user and password'],
   [403, 'log in: this server lets only known users change something'],
+  [507, 'its operator can make room: ask, or push to another'],
   [409, 'bindles never change: give the application another version'],
 ])

@@ -2,15 +2,10 @@ import { SpindleError } from '../errors.ts'
 import { createTransport } from '../http/transport.ts'
 import { streamFrom } from '../bytes/generate.ts'
 import { chunksOf, verifyStream } from '../bytes/stream.ts'
-import type {
-  BodySource,
-  CreateHasher,
-  OperationOptions,
-  Transport,
-  TransportOptions,
-} from '../types.ts'
-import { readAnswer, type ServerAnswer } from './answer.ts'
-import { authorizationOf, type BindleCredentials } from './credentials.ts'
+import type { BodySource, OperationOptions, Transport, TransportOptions } from '../types.ts'
+import { baseOf, idPath, parcelPath } from './address.ts'
+import { createAsker } from './ask.ts'
+import type { BindleCredentials } from './credentials.ts'
 import { reader, required, tables } from './fields.ts'
 import type { BindleId } from './id.ts'
 import { parseBindleId } from './id.ts'
@@ -72,12 +67,8 @@ export interface BindleClient {
   generation(options?: OperationOptions): Promise<'0.8' | '0.9' | undefined>
 }
 
-/** An invoice and what is missing of it. */
-const ANSWER_BYTES = 32 * 1024 * 1024
 /** A page of invoices. */
 const PAGE_BYTES = 128 * 1024 * 1024
-/** Errors that say what the matter is; the client reads them. */
-const REFUSALS = [400, 401, 403, 404, 405, 409, 413, 422] as const
 /** A server that never stops saying `more` is stopped here: 255 million invoices. */
 const MAX_PAGES = 1_000_000
 
@@ -105,46 +96,7 @@ export function createBindleClient(
   }
   const transport = given ?? createTransport(forTransport)
 
-  const send = async (method: string, path: string, call: SendOptions): Promise<Response> => {
-    const { operation = {}, accept = 'application/json', body, type, ...rest } = call
-    const url = new URL(path, base)
-    const attempt = (authorization: string | undefined): Promise<Response> =>
-      transport.fetch({
-        method,
-        url,
-        headers: {
-          accept,
-          ...(type === undefined ? {} : { 'content-type': type }),
-          ...(authorization === undefined ? {} : { authorization }),
-        },
-        expect: REFUSALS,
-        ...(body === undefined ? {} : { body }),
-        ...(operation.signal === undefined ? {} : { signal: operation.signal }),
-        ...rest,
-      })
-    const authorization = await authorizationOf(credentials, {
-      transport,
-      ...(operation.signal === undefined ? {} : { signal: operation.signal }),
-    })
-    const response = await attempt(authorization)
-    // Reading is free for all; a stale login must not stand in its way.
-    if (response.status !== 401 || authorization === undefined || method !== 'GET') return response
-    await response.body?.cancel()
-    return attempt(undefined)
-  }
-  const ask = async (
-    method: string,
-    path: string,
-    what: string,
-    call: SendOptions & { limit?: number } = {},
-  ): Promise<ServerAnswer> => {
-    const { limit = ANSWER_BYTES, ...rest } = call
-    return readAnswer(
-      await send(method, path, rest),
-      { method, url: new URL(path, base), what, limit },
-      rest.operation?.signal,
-    )
-  }
+  const { send, open, ask } = createAsker(base, transport, credentials)
 
   return {
     server: base,
@@ -173,16 +125,11 @@ export function createBindleClient(
     },
     async parcel(id, label, operation = {}) {
       const what = `the parcel ${label.sha256} of ${id}`
-      const response = await send('GET', parcelPath(id, label), { operation, accept: '*/*' })
-      if (!response.ok) {
-        const url = new URL(parcelPath(id, label), base)
-        const question = { method: 'GET', url, what, limit: ANSWER_BYTES }
-        await readAnswer(response, question, operation.signal)
-      }
+      const response = await open('GET', parcelPath(id, label), what, { operation, accept: '*/*' })
       return verifyStream(
         streamFrom(unbroken(response.body ?? new Blob().stream(), what, operation.signal)),
         { mediaType: label.mediaType, digest: `sha256:${label.sha256}`, size: label.size },
-        hasherOf(operation),
+        operation.createHasher,
       )
     },
     async upload(id, label, body, options = {}) {
@@ -253,53 +200,6 @@ export function createBindleClient(
   }
 }
 
-interface SendOptions {
-  readonly operation?: OperationOptions
-  readonly accept?: string
-  readonly body?: BodySource
-  readonly type?: string
-  readonly once?: boolean
-  readonly onUpload?: (loaded: number) => void
-}
-
-function baseOf(server: string | URL): URL {
-  let base: URL
-  try {
-    base = new URL(server)
-  } catch (cause) {
-    throw new TypeError(
-      `a Bindle server is named by its URL, as http://127.0.0.1:8080/v1, not ${JSON.stringify(String(server))}`,
-      { cause },
-    )
-  }
-  if (base.protocol !== 'http:' && base.protocol !== 'https:')
-    throw new TypeError('a Bindle server is reached over http: or https:')
-  if (base.username !== '' || base.password !== '')
-    throw new TypeError('credentials go into "credentials", not into the URL: URLs end up in logs')
-  if (!base.pathname.endsWith('/')) base.pathname += '/'
-  base.search = ''
-  base.hash = ''
-  return base
-}
-
-/**
- * An id as it stands in a path: literally, since servers match the raw path.
- * What a URL would change or end at is refused: another invoice would be asked for.
- */
-function idPath(id: string | BindleId): string {
-  const { name, version } = typeof id === 'string' ? parseBindleId(id) : id
-  if (
-    /[@?#%\\]|\p{Cc}/u.test(name) ||
-    name.split('/').some((segment) => segment === '.' || segment === '..')
-  ) {
-    throw new SpindleError(
-      'ERR_REFERENCE_INVALID',
-      `${JSON.stringify(`${name}/${version}`)} can't be asked for in a URL; no server can give it out`,
-    )
-  }
-  return `${name}/${version}`
-}
-
 /** An answer about something else than was asked for is refused before anybody acts on it. */
 function assertNamed({ bindle: { name, version } }: Invoice, id: string | BindleId): void {
   const asked = typeof id === 'string' ? parseBindleId(id) : id
@@ -308,15 +208,6 @@ function assertNamed({ bindle: { name, version } }: Invoice, id: string | Bindle
       'ERR_CONTENT_INVALID',
       `asked for ${asked.name}/${asked.version}, the server answers with ${JSON.stringify(`${name}/${version}`)}`,
     )
-}
-
-function parcelPath(id: string | BindleId, { sha256 }: Label): string {
-  if (!/^[0-9a-f]{64}$/.test(sha256))
-    throw new SpindleError(
-      'ERR_CONTENT_INVALID',
-      `${JSON.stringify(sha256)} is not a SHA-256 in lower-case hexadecimal`,
-    )
-  return `_i/${idPath(id)}@${sha256}`
 }
 
 /** What breaks a body has no words of its own for where that was. */
@@ -331,10 +222,6 @@ async function* unbroken(
     signal?.throwIfAborted()
     throw new SpindleError('ERR_NETWORK', `${what} broke off; try again`, { cause })
   }
-}
-
-function hasherOf(operation: OperationOptions): CreateHasher | undefined {
-  return operation.createHasher
 }
 
 /** Servers repeat a label for each entry of the invoice. */

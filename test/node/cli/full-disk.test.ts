@@ -67,7 +67,11 @@ it('a Bindle server without room says so, and keeps nothing of it', async () => 
   const bindle = await bindleOf(['small', 'x'.repeat(3_000_000)])
   const push = (server: string): Promise<unknown> =>
     pushStandalone(createBindleClient(server, NO_RETRY), bindle)
-  await expect(push(url)).rejects.toMatchObject({ status: 507 })
+  await expect(push(url)).rejects.toMatchObject({
+    status: 507,
+    code: 'ERR_LIMIT_EXCEEDED',
+    message: expect.stringContaining('no room'),
+  })
   expect(stderr()).toContain(`no room for it in ${place}`)
   expect(readdirSync(join(place, '.spindle', 'temporary'))).toEqual([])
 })

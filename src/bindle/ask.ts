@@ -1,0 +1,89 @@
+import type { BodySource, OperationOptions, Transport } from '../types.ts'
+import { assertAnswered, readAnswer, type ServerAnswer } from './answer.ts'
+import { authorizationOf, type BindleCredentials } from './credentials.ts'
+
+/** An invoice and what is missing of it. */
+const ANSWER_BYTES = 32 * 1024 * 1024
+/** Errors that say what the matter is; the client reads them. */
+const REFUSALS = [400, 401, 403, 404, 405, 409, 413, 422, 507] as const
+
+interface SendOptions {
+  readonly operation?: OperationOptions
+  readonly accept?: string
+  readonly body?: BodySource
+  readonly type?: string
+  readonly once?: boolean
+  readonly onUpload?: (loaded: number) => void
+}
+
+/** Requests to one server, with credentials where there are any. */
+interface Asker {
+  /** Whatever is answered. */
+  readonly send: (method: string, path: string, call: SendOptions) => Promise<Response>
+  /** An answer to be read. @throws `ResponseError` for a refusal */
+  readonly open: (
+    method: string,
+    path: string,
+    what: string,
+    call: SendOptions,
+  ) => Promise<Response>
+  /** The document that is answered. @throws `ResponseError` for a refusal */
+  readonly ask: (
+    method: string,
+    path: string,
+    what: string,
+    call?: SendOptions & { readonly limit?: number },
+  ) => Promise<ServerAnswer>
+}
+
+export function createAsker(
+  base: URL,
+  transport: Transport,
+  credentials: BindleCredentials | undefined,
+): Asker {
+  const send: Asker['send'] = async (method, path, call) => {
+    const { operation = {}, accept = 'application/json', body, type, ...rest } = call
+    const url = new URL(path, base)
+    const attempt = (authorization: string | undefined): Promise<Response> =>
+      transport.fetch({
+        method,
+        url,
+        headers: {
+          accept,
+          ...(type === undefined ? {} : { 'content-type': type }),
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+        expect: REFUSALS,
+        ...(body === undefined ? {} : { body }),
+        ...(operation.signal === undefined ? {} : { signal: operation.signal }),
+        ...rest,
+      })
+    const authorization = await authorizationOf(credentials, {
+      transport,
+      ...(operation.signal === undefined ? {} : { signal: operation.signal }),
+    })
+    const response = await attempt(authorization)
+    // Reading is free for all; a stale login must not stand in its way.
+    if (response.status !== 401 || authorization === undefined || method !== 'GET') return response
+    await response.body?.cancel()
+    return attempt(undefined)
+  }
+  const open: Asker['open'] = async (method, path, what, call) => {
+    const response = await send(method, path, call)
+    await assertAnswered(
+      response,
+      { method, url: new URL(path, base), what },
+      call.operation?.signal,
+    )
+    return response
+  }
+  const ask: Asker['ask'] = async (method, path, what, call = {}) => {
+    const { limit = ANSWER_BYTES, ...rest } = call
+    return readAnswer(
+      await send(method, path, rest),
+      { method, url: new URL(path, base), what, limit },
+      rest.operation?.signal,
+    )
+  }
+  return { send, open, ask }
+}
