@@ -1,29 +1,20 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
-import { link, open, rename, stat, unlink } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { link, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { mapBounded } from '../bytes/concurrency.ts'
-import { chunksOf, openStream, sizeOf, streamOf } from '../bytes/stream.ts'
+import { sizeOf, streamOf } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
+import { cancelBody } from '../serve/storage/body.ts'
 import { assertStorageKey, LIST_LIMIT } from '../serve/storage/port.ts'
-import type {
-  MovingStorage,
-  PutOptions,
-  PutResult,
-  StorageBody,
-  StoredHead,
-} from '../serve/storage/port.ts'
+import type { MovingStorage, PutOptions, StoredHead } from '../serve/storage/port.ts'
 import { codeOf, withFileLock } from './file-lock.ts'
-import { HASHED_BYTES, headOf, isSame, makeUnique, readPiece } from './file-version.ts'
-import type { FileFacts } from './file-version.ts'
+import { HASHED_BYTES, headOf, readPiece } from './file-version.ts'
 import { absent, removeEmptyFolders, removeOlder, retryWithFolder } from './folders.ts'
-import { createGate } from './gate.ts'
+import { createStorageFiles } from './storage-files.ts'
 import { namesOfKey } from './storage-path.ts'
 import { walkKeys } from './storage-walk.ts'
 
 const EMPTY = new Uint8Array(0)
-const { O_APPEND, O_WRONLY } = constants
 
 /** Files open at once: below the lowest limit in use (128), with room for sockets. */
 const MAX_OPEN_FILES = 48
@@ -33,8 +24,8 @@ const LEFTOVER_AGE: number = 60 * 60 * 1000
 /** What systems say of a full disk, a used quota and a limit on files. */
 const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
-/** Bytes read or written while a file is open. No file stays open while a peer is waited for. */
-const PIECE = 1024 * 1024
+/** Up to this size a value is read while its file is open, above it as it is asked for. */
+const WHOLE_BYTES = 256 * 1024
 /** Entries looked at together when listing. */
 const STATS = 16
 
@@ -68,7 +59,8 @@ export function createFileStorage(
   // No key leads here: names that begin with a dot are escaped.
   const temporary = join(root, '.spindle', 'temporary')
   const locks = join(root, '.spindle', 'locks')
-  const gate = createGate(maxOpenFiles)
+  const files = createStorageFiles({ maxOpenFiles, durable })
+  const { withFile } = files
   let nextSweep = 0
 
   const pathOf = (key: string): string => {
@@ -77,20 +69,6 @@ export function createFileStorage(
   }
   const lockOf = (key: string): string =>
     join(locks, createHash('sha256').update(key).digest('hex').slice(0, 32))
-
-  const withFile = <T>(
-    path: string,
-    flags: string | number,
-    work: (file: FileHandle) => Promise<T>,
-  ): Promise<T> =>
-    gate(async () => {
-      const file = await open(path, flags)
-      try {
-        return await work(file)
-      } finally {
-        await file.close()
-      }
-    })
 
   const head = async (key: string): Promise<StoredHead | undefined> => {
     try {
@@ -108,45 +86,6 @@ export function createFileStorage(
       })
     } catch (error) {
       return absent(error)
-    }
-  }
-
-  /** All bytes into a file of their own; nothing is left of it on failure. */
-  const writeTemporary = async (body: StorageBody, size: number | undefined): Promise<string> => {
-    await sweep()
-    const path = join(temporary, `${process.pid}-${randomUUID()}`)
-    let begun = false
-    const write = async (bytes: readonly Uint8Array[]): Promise<void> => {
-      const append = (): Promise<void> =>
-        withFile(path, begun ? O_WRONLY | O_APPEND : 'ax', async (file) => {
-          for (const chunk of bytes) await file.appendFile(chunk)
-        })
-      // Made once: if it is swept while a sender pauses for hours, its beginning must not go missing silently.
-      await (begun ? append() : retryWithFolder(path, append))
-      begun = true
-    }
-    try {
-      let total = 0
-      let held: Uint8Array[] = []
-      let heldBytes = 0
-      for await (const chunk of chunksOf(openStream(body))) {
-        held.push(chunk)
-        heldBytes += chunk.length
-        total += chunk.length
-        if (size !== undefined && total > size) throw wrongSize(size, `more than ${size}`)
-        if (heldBytes < PIECE) continue
-        await write(held)
-        held = []
-        heldBytes = 0
-      }
-      if (size !== undefined && total !== size) throw wrongSize(size, total)
-      if (total === 0 || held.length > 0) await write(held)
-      if (total > HASHED_BYTES) await makeUnique(path)
-      if (durable) await withFile(path, 'r+', (file) => file.sync())
-      return path
-    } catch (error) {
-      await unlink(path).catch(() => {})
-      throw error
     }
   }
 
@@ -214,8 +153,11 @@ export function createFileStorage(
         return await withFile(path, 'r', async (file) => {
           const seen = await file.stat({ bigint: true })
           const size = Number(seen.size)
-          if (size > PIECE / 4)
-            return { ...headOf(key, seen, undefined), body: readLater(path, seen, from, end(size)) }
+          if (size > WHOLE_BYTES)
+            return {
+              ...headOf(key, seen, undefined),
+              body: files.read(path, seen, from, end(size)),
+            }
           const bytes = await readPiece(file, 0, size)
           return {
             ...headOf(key, seen, bytes),
@@ -232,12 +174,15 @@ export function createFileStorage(
       const path = pathOf(key)
       if (ifAbsent || ifMatch !== undefined) {
         const now = await head(key)
-        if ((ifAbsent && now !== undefined) || (ifMatch !== undefined && now?.etag !== ifMatch))
-          return refuse(body)
+        if ((ifAbsent && now !== undefined) || (ifMatch !== undefined && now?.etag !== ifMatch)) {
+          await cancelBody(body)
+          return { stored: false }
+        }
       }
-      let source: string | undefined
+      const source = join(temporary, `${process.pid}-${randomUUID()}`)
       try {
-        source = await writeTemporary(body, sizeOf(body) ?? putOptions.size)
+        await sweep()
+        await files.write(source, body, sizeOf(body) ?? putOptions.size)
         const seen = await stat(source, { bigint: true })
         const bytes =
           Number(seen.size) > HASHED_BYTES
@@ -249,7 +194,7 @@ export function createFileStorage(
       } catch (error) {
         throw NO_ROOM.has(String(codeOf(error))) ? noRoom(root, error) : error
       } finally {
-        if (source !== undefined) await unlink(source).catch(() => {})
+        await unlink(source).catch(() => {})
       }
     },
 
@@ -264,7 +209,7 @@ export function createFileStorage(
 
     async list(prefix, { after = '', limit = LIST_LIMIT } = {}) {
       const keys: string[] = []
-      for await (const key of walkKeys(root, prefix, after, gate)) {
+      for await (const key of walkKeys(root, prefix, after, files.gate)) {
         keys.push(key)
         if (keys.length > limit) break
       }
@@ -294,47 +239,6 @@ export function createFileStorage(
       return { stored: true, etag: seen.etag }
     },
   }
-
-  /** Opens the file anew for each piece: a slow reader holds no descriptor, however many there are. */
-  function readLater(
-    path: string,
-    seen: FileFacts,
-    from: number,
-    end: number,
-  ): ReadableStream<Uint8Array> {
-    let at = from
-    return new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          if (at >= end) return controller.close()
-          const bytes = await withFile(path, 'r', async (file) => {
-            // Another value under the same name must not be spliced into this one.
-            if (!isSame(await file.stat({ bigint: true }), seen)) throw changed(path)
-            return readPiece(file, at, Math.min(PIECE, end - at))
-          }).catch((error: unknown) => {
-            throw codeOf(error) === 'ENOENT' ? changed(path, error) : error
-          })
-          if (bytes.length === 0) throw changed(path)
-          at += bytes.length
-          controller.enqueue(bytes)
-          if (at >= end) controller.close()
-        },
-      },
-      { highWaterMark: 0 },
-    )
-  }
-}
-
-async function refuse(body: StorageBody): Promise<PutResult> {
-  if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel().catch(() => {})
-  return { stored: false }
-}
-
-function wrongSize(expected: number, actual: number | string): SpindleError {
-  return new SpindleError(
-    'ERR_DIGEST_MISMATCH',
-    `a value of ${expected} bytes was announced, but ${actual} came`,
-  )
 }
 
 function noRoom(root: string, cause: unknown): SpindleError {
@@ -343,10 +247,4 @@ function noRoom(root: string, cause: unknown): SpindleError {
     `the disk has no room for it in ${root} (${String(codeOf(cause))}): free some, then try again`,
     { cause },
   )
-}
-
-function changed(path: string, cause?: unknown): SpindleError {
-  return new SpindleError('ERR_CONFLICT', `${path} was removed or replaced while it was read`, {
-    cause,
-  })
 }

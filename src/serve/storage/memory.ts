@@ -1,5 +1,6 @@
 import { SpindleError } from '../../errors.ts'
 import { chunksOf, concat, openStream, sizeOf, streamOf } from '../../bytes/stream.ts'
+import { cancelBody, wrongSize } from './body.ts'
 import { assertStorageKey, LIST_LIMIT } from './port.ts'
 import type { MovingStorage, PutResult, StorageBody, StoredHead, StoredInfo } from './port.ts'
 
@@ -84,7 +85,10 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
       const holds = (): boolean =>
         !(ifAbsent && values.has(key)) &&
         (ifMatch === undefined || values.get(key)?.etag === ifMatch)
-      if (!holds()) return refuse(body)
+      if (!holds()) {
+        await cancelBody(body)
+        return { stored: false }
+      }
       const bytes = await collect(body, size, maxBytes - used)
       // Asked again: others may have written while the bytes came in. From here on nothing waits.
       if (!holds()) return { stored: false }
@@ -140,11 +144,6 @@ function firstAfter(keys: readonly string[], prefix: string, after: string): num
   return low
 }
 
-async function refuse(body: StorageBody): Promise<PutResult> {
-  if (!(body instanceof Uint8Array) && 'getReader' in body) void body.cancel().catch(() => {})
-  return { stored: false }
-}
-
 async function collect(
   body: StorageBody,
   size: number | undefined,
@@ -163,13 +162,6 @@ async function collect(
   }
   if (expected !== undefined && seen !== expected) throw wrongSize(expected, seen)
   return concat(chunks, seen)
-}
-
-function wrongSize(expected: number, actual: number | string): SpindleError {
-  return new SpindleError(
-    'ERR_DIGEST_MISMATCH',
-    `a value of ${expected} bytes was announced, but ${actual} came`,
-  )
 }
 
 function full(bytes: number): SpindleError {

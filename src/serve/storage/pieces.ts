@@ -1,5 +1,5 @@
 import { chunksOf, concat, openStream, sizeOf } from '../../bytes/stream.ts'
-import { SpindleError } from '../../errors.ts'
+import { wrongSize } from './body.ts'
 import type { StorageBody } from './port.ts'
 
 /**
@@ -57,18 +57,6 @@ export function readPieces(body: StorageBody, announced: number | undefined): Pi
     },
     cancel: async () => void (await chunks.return(undefined)),
   }
-}
-
-/** Of a body that is not wanted any more. */
-export async function cancelBody(body: StorageBody): Promise<void> {
-  if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel().catch(() => {})
-}
-
-function wrongSize(expected: number, actual: number | string): SpindleError {
-  return new SpindleError(
-    'ERR_DIGEST_MISMATCH',
-    `a value of ${expected} bytes was announced, but ${actual} came`,
-  )
 }
 
 /** A prefix for all keys of a storage, so that several share a bucket. @throws TypeError */

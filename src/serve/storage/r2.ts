@@ -1,6 +1,7 @@
 import { sizeOf } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
-import { cancelBody, checkPrefix, PART_BYTES, readPieces, startingWith } from './pieces.ts'
+import { cancelBody } from './body.ts'
+import { checkPrefix, PART_BYTES, readPieces, startingWith } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
 import { assertStorageKey, LIST_LIMIT } from './port.ts'
 import type { PutResult, Storage, StoredHead } from './port.ts'
