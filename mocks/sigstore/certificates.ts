@@ -3,6 +3,7 @@ import {
   DER_BIT_STRING,
   DER_BOOLEAN,
   DER_GENERALIZED_TIME,
+  DER_UTC_TIME,
   DER_OCTET_STRING,
   DER_SEQUENCE,
   DER_SET,
@@ -58,7 +59,7 @@ export interface CertificateFields {
   readonly serial?: number
 }
 
-const name = (commonName: string): Uint8Array =>
+export const nameOf = (commonName: string): Uint8Array =>
   commonName === ''
     ? formatDer(DER_SEQUENCE)
     : formatDer(
@@ -73,10 +74,17 @@ const name = (commonName: string): Uint8Array =>
         ),
       )
 
-export const generalizedTime = (date: Date): Uint8Array =>
-  formatDer(DER_GENERALIZED_TIME, encodeUtf8(`${date.toISOString().replace(/[-T:]|\.\d+Z/g, '')}Z`))
+const digitsOf = (date: Date): string => `${date.toISOString().replace(/[-T:]|\.\d+Z/g, '')}Z`
 
-export const nameOf: (commonName: string) => Uint8Array = name
+export const generalizedTime = (date: Date): Uint8Array =>
+  formatDer(DER_GENERALIZED_TIME, encodeUtf8(digitsOf(date)))
+
+/** @see https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5 */
+const validity = (date: Date): Uint8Array =>
+  date.getUTCFullYear() < 2050
+    ? formatDer(DER_UTC_TIME, encodeUtf8(digitsOf(date).slice(2)))
+    : generalizedTime(date)
+
 export const signatureAlgorithm: Uint8Array = formatDer(DER_SEQUENCE, formatDerOid(ECDSA_SHA256))
 
 let serials = 1000
@@ -96,9 +104,9 @@ export function formatTbs(fields: CertificateFields): Uint8Array<ArrayBuffer> {
     formatDer(0xa0, formatDerInteger(Uint8Array.of(2))),
     formatDerInteger(Uint8Array.of(serial >> 8, serial & 0xff)),
     signatureAlgorithm,
-    name(fields.issuer),
-    formatDer(DER_SEQUENCE, generalizedTime(fields.notBefore), generalizedTime(fields.notAfter)),
-    name(fields.subject),
+    nameOf(fields.issuer),
+    formatDer(DER_SEQUENCE, validity(fields.notBefore), validity(fields.notAfter)),
+    nameOf(fields.subject),
     fields.spki,
     ...(extensions.length === 0 ? [] : [formatDer(0xa3, formatDer(DER_SEQUENCE, ...extensions))]),
   )

@@ -48,12 +48,25 @@ export interface MerkleLogOptions {
   /** First four bytes go onto the signature line. */
   readonly keyId: Uint8Array
   readonly sign: (text: Uint8Array) => Promise<Uint8Array>
+  /** Whether a witness signs along, as for logs of version 2. */
+  readonly isWitnessed?: boolean
 }
+
+/** Stands before the log's: it is nobody's whom readers know. */
+export const WITNESS_LINE: string = `\u2014 witness.example ${formatBase64(
+  concat([Uint8Array.of(1, 2, 3, 4), new Uint8Array(72)]),
+)}\n`
 
 /** Entries of others that are in the tree from the start. */
 export const FOREIGN_ENTRIES = 5
 
-export function createMerkleLog({ origin, name, keyId, sign }: MerkleLogOptions): MerkleLog {
+export function createMerkleLog({
+  origin,
+  name,
+  keyId,
+  sign,
+  isWitnessed = false,
+}: MerkleLogOptions): MerkleLog {
   const leaves: Uint8Array[] = []
   const grow = async (): Promise<void> => {
     leaves.push(await leafHash(encodeUtf8(`an entry of somebody else, ${leaves.length}`)))
@@ -67,9 +80,7 @@ export function createMerkleLog({ origin, name, keyId, sign }: MerkleLogOptions)
       const root = await rootOf(leaves)
       const text = `${origin}\n${leaves.length}\n${formatBase64(root)}\n`
       const signature = concat([keyId.subarray(0, 4), await sign(encodeUtf8(text))])
-      // A witness's line first: it is nobody's whom readers know.
-      const witness = formatBase64(concat([Uint8Array.of(1, 2, 3, 4), new Uint8Array(72)]))
-      const checkpoint = `${text}\n\u2014 witness.example ${witness}\n\u2014 ${name} ${formatBase64(signature)}\n`
+      const checkpoint = `${text}\n${isWitnessed ? WITNESS_LINE : ''}\u2014 ${name} ${formatBase64(signature)}\n`
       return { index, size: leaves.length, root, hashes: await pathTo(index, leaves), checkpoint }
     },
   }

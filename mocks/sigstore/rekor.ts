@@ -204,7 +204,13 @@ export async function createRekorV2({ host, flaw }: RekorOptions): Promise<Rekor
     new Uint8Array(
       await crypto.subtle.sign('Ed25519', pair.privateKey, text as Uint8Array<ArrayBuffer>),
     )
-  const tree = createMerkleLog({ origin: host, name: host, keyId: logId, sign })
+  const tree = createMerkleLog({
+    origin: host,
+    name: host,
+    keyId: logId,
+    sign,
+    isWitnessed: true,
+  })
   return {
     spki,
     logId,

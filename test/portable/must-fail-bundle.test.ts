@@ -1,6 +1,7 @@
 // The cases of the specification that a verifier must refuse, by their numbers: bundles, crypto, log, time, trusted root.
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
+import { WITNESS_LINE } from '../../mocks/sigstore/merkle-log.ts'
 import { formatBase64, parseBase64 } from '../../src/bytes/base64.ts'
 import { rawDigestOf } from '../../src/bytes/digest.ts'
 import { formatHex } from '../../src/bytes/hex.ts'
@@ -307,7 +308,10 @@ describe('a bundle is refused', () => {
           (_, name: string, line: string) => `${name}${flip(line, 30)}\n`,
         ),
     ],
-    ['56: that only a witness signed', (note) => note.replace(/\u2014 rekor[^\n]+\n$/, '')],
+    [
+      '56: that only a witness signed',
+      (note) => note.replace(/\u2014 rekor[^\n]+\n$/, WITNESS_LINE),
+    ],
     [
       '55: whose signature is under another name',
       (note) => note.replace('\u2014 rekor.sigstore.test', '\u2014 rekor.example'),
@@ -633,10 +637,17 @@ describe('must hold besides', () => {
     }
   })
 
-  it('a checkpoint with a witness’s line before the log’s', () => {
-    expect(entry(v1.bundle()).inclusionProof.checkpoint.envelope).toMatch(
-      /\n\u2014 witness\.example [^\n]+\n\u2014 rekor/,
-    )
+  it.each<[string, (note: string) => string]>([
+    ['before', (note) => note.replace('\n\n', `\n\n${WITNESS_LINE}`)],
+    ['behind', (note) => `${note}${WITNESS_LINE}`],
+    ['on both sides of', (note) => `${note.replace('\n\n', `\n\n${WITNESS_LINE}`)}${WITNESS_LINE}`],
+  ])('a checkpoint with other signatures %s the log’s', async (_, edit) => {
+    for (const made of [v1, v2]) {
+      const bundle = made.bundle()
+      const { checkpoint } = entry(bundle).inclusionProof
+      checkpoint.envelope = edit(checkpoint.envelope as string)
+      await verifyBundle(bundle, { digest: made.artifact.digest }, made.policy())
+    }
   })
 
   it('a signature with a high s', async () => {
