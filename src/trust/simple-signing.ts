@@ -29,12 +29,16 @@ export function formatPayload(
   )
 }
 
-/** Go's encoding escapes what could end a script element. */
-function goString(text: string): string {
-  return JSON.stringify(text).replace(
+/** JSON as Go writes it: what could end a script element is escaped. */
+export function escapeAsGo(json: string): string {
+  return json.replace(
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+}
+
+function goString(text: string): string {
+  return escapeAsGo(JSON.stringify(text))
 }
 
 interface LayerParts {

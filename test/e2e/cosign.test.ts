@@ -4,6 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
+import type { CliIo } from '../../src/node/cli/io.ts'
+import { createProgram } from '../../src/node/cli/program.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { listen } from '../../src/node/listen.ts'
 import { createRepository } from '../../src/registry/repository.ts'
@@ -212,6 +215,60 @@ describe.each(peers.map((peer) => [`cosign ${peer.major}`, peer] as const))(
         )
         const policy = ['verify', '--key', 'cosign.pub', ...offline]
         expect(await session.run(...policy, again.reference)).toMatchObject({ code: 0 })
+      },
+    )
+
+    it.each(forms)(
+      'agrees with the spindle command about who signed without a key, attached as %s',
+      { timeout: 60_000 },
+      async (attach) => {
+        const { reference } = await pushArtifact('the embedded registry')
+        const sigstore = await createSigstoreInstance()
+        const { fulcio, rekor, timestamp } = sigstore.services
+        const hosts = [fulcio, rekor.url, timestamp].map((url) => new URL(url).host)
+        const session = createSession((request) =>
+          hosts.includes(new URL(request.url).host) ? sigstore.fetch(request) : fetch(request),
+        )
+        writeFileSync(file('root.json'), JSON.stringify(sigstore.trustedRoot()))
+        const root = ['--trusted-root', file('root.json')]
+        const services = ['--fulcio-url', fulcio, '--rekor-url', rekor.url]
+        services.push('--timestamp-server-url', timestamp, ...root)
+        const claims = { repository: 'team/app', ref: 'refs/heads/main' }
+        const token = ['--identity-token', await sigstore.issueToken(claims)]
+        const signed = ['sign', ...services, ...token, '--attach', attach, reference]
+        expect(await session.run(...signed)).toMatchObject({ code: 0 })
+        const by = ['verify', '--certificate-identity', 'dev@example.org', ...root]
+        by.push('--certificate-oidc-issuer', sigstore.issuer, '--allow-insecure-registry')
+        by.push('--output=json', reference)
+        const theirs = await run(...by, ...(attach === 'tag' ? older : []))
+        const ours = await session.run(...by)
+        expect(ours).toMatchObject({ code: 0 })
+        const [[said], [answer]] = [/^\[\{.*\}\]$/m.exec(theirs)![0], ours.stdout].map(
+          (text) => JSON.parse(text) as { optional: object }[],
+        ) as [[{ optional: object }], [{ optional: object }]]
+        if (attach === 'tag') {
+          expect(ours.stdout.trim()).toBe(/^\[\{.*\}\]$/m.exec(theirs)![0])
+          expect(said.optional).toHaveProperty('Bundle')
+        }
+        // Of a bundle cosign does not say who signed it.
+        expect(answer).toMatchObject(said)
+        await expect(
+          run(...by.map((flag) => flag.replace('dev@', 'other@')), ...older),
+        ).rejects.toThrow()
+      },
+    )
+
+    it.each(['sign', 'verify', 'generate-key-pair'])(
+      'has no flag of %s that the spindle command does not know',
+      async (name) => {
+        const help = await run(name, '--help')
+        const theirs = [...help.matchAll(/^\s+(?:-\w, )?(--[a-z0-9-]+)/gm)].map(([, flag]) => flag)
+        expect(theirs.length).toBeGreaterThan(4)
+        const command = createProgram(process as unknown as CliIo).commands.find(
+          (one) => one.name() === name,
+        )
+        const ours = new Set(command?.options.map(({ long }) => long))
+        expect(theirs.filter((flag) => flag !== '--help' && !ours.has(flag))).toEqual([])
       },
     )
 

@@ -14,6 +14,11 @@ export function referenceArgument(text: string): Reference {
   }
 }
 
+/** Of an argument that may be given more than once. */
+export function referenceArguments(text: string, before?: readonly Reference[]): Reference[] {
+  return [...(before ?? []), referenceArgument(text)]
+}
+
 /** `HOST[:PORT]`; of a URL, only that is kept. Docker Hub's other names become `docker.io`. */
 export function serverArgument(text: string): string {
   const host = text.replace(/^https?:\/\//i, '').replace(/\/.*$/, '')

@@ -30,6 +30,7 @@ export interface PolicyFlags {
   readonly insecureIgnoreTlog?: boolean | string
   readonly insecureIgnoreSct?: boolean | string
   readonly useSignedTimestamps?: boolean | string
+  readonly newBundleFormat?: boolean | string
 }
 
 const WORKFLOW = {
@@ -70,6 +71,7 @@ export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-
     .addOption(
       switchOption('--use-signed-timestamps', 'a timestamp authority has to confirm the time'),
     )
+    .addOption(switchOption('--new-bundle-format', 'false: only the older form counts'))
 }
 
 /** What the flags ask for, or `undefined` when they ask for nothing. */
@@ -96,7 +98,8 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
     flags.trustedRoot !== undefined ||
     flags.insecureIgnoreTlog !== undefined ||
     flags.insecureIgnoreSct !== undefined ||
-    flags.useSignedTimestamps !== undefined
+    flags.useSignedTimestamps !== undefined ||
+    flags.newBundleFormat !== undefined
   const isCertificate = identity !== undefined || issuer !== undefined
 
   if (flags.policy !== undefined) {
@@ -121,8 +124,10 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
     return undefined
   }
   const requireTransparencyLog = !isOn(flags.insecureIgnoreTlog)
+  const isOlder = flags.newBundleFormat !== undefined && !isOn(flags.newBundleFormat)
   const evidence = {
     requireTransparencyLog,
+    ...(isOlder ? { formats: ['legacy'] as const } : {}),
     ...(flags.annotations === undefined
       ? {}
       : { annotations: Object.fromEntries(flags.annotations) }),

@@ -17,6 +17,7 @@ export interface ServiceFlags {
   readonly rekorUrl?: string
   readonly timestampServerUrl?: string
   readonly signingConfig?: string
+  readonly useSigningConfig?: boolean | string
   readonly tlogUpload?: boolean | string
   readonly trustedRoot?: string
   readonly yes?: boolean
@@ -25,9 +26,13 @@ export interface ServiceFlags {
 export function addServiceOptions(command: Command): Command {
   return command
     .option('--fulcio-url <url>', 'who certifies an identity')
-    .option('--rekor-url <url>', 'the transparency log, of version 1')
+    .option(
+      '--rekor-url <url>',
+      'the transparency log, of version 1; one of version 2 by --signing-config',
+    )
     .option('--timestamp-server-url <url>', 'who confirms the time; the whole address')
     .option('--signing-config <file>', 'a signing_config.v0.2.json that names all of these')
+    .addOption(switchOption('--use-signing-config', "true: sigstore's public instance").hideHelp())
     .addOption(switchOption('--tlog-upload', 'whether to tell a transparency log (default: true)'))
     .option('--trusted-root <file>', "a trusted_root.json (default: sigstore's public instance)")
     .addOption(new Option('-y, --yes', 'what becomes public may: do not ask'))
@@ -62,6 +67,8 @@ async function readServices(flags: ServiceFlags, io: CliIo): Promise<SigningServ
     throw new UsageError(
       '--signing-config names all services; give it alone, or --fulcio-url, --rekor-url and --timestamp-server-url',
     )
+  if (isOn(flags.useSigningConfig) && isNamed)
+    throw new UsageError('--use-signing-config names all services; leave it out to name your own')
   const upload = tlogUpload === undefined || isOn(tlogUpload)
   if (rekorUrl !== undefined && !upload)
     throw new UsageError('--rekor-url and --tlog-upload=false contradict each other')

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { exportCosignKey } from '../../../trust/cosign-key.ts'
 import { formatPublicKey, generateKeyPair } from '../../../trust/private-key.ts'
 import { keyIdOf, loadPublicKey } from '../../../trust/public-key.ts'
+import { addCosignFlags } from '../cosign-flags.ts'
 import { type CliIo, CommandError } from '../io.ts'
 import { readNewPassword } from '../key-file.ts'
 import { createOutput } from '../output.ts'
@@ -22,11 +23,12 @@ Example:
   $ spindle generate-key-pair --output-key-prefix release`
 
 export function addGenerateKeyPairCommand(program: Command, io: CliIo): void {
-  program
+  const command = program
     .command('generate-key-pair')
     .description('make a key to sign with')
     .option('--output-key-prefix <name>', 'names the files: NAME.key and NAME.pub', 'cosign')
     .option('--json', 'answer with JSON on stdout: { privateKey, publicKey, keyId }')
+  addCosignFlags(command, 'generate-key-pair')
     .addHelpText('after', EXAMPLE)
     .action((flags: GenerateFlags) => runGenerateKeyPair(flags, io))
 }

@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander'
 import type { Reference } from '../../../types.ts'
-import { verify } from '../../../verbs/verify.ts'
-import { referenceArgument } from '../arguments.ts'
-import { describeChecks, describeSignature, toCosignJson } from '../describe-signature.ts'
+import { verify, type VerifyResult } from '../../../verbs/verify.ts'
+import { referenceArguments } from '../arguments.ts'
+import { addCosignFlags } from '../cosign-flags.ts'
+import { toCosignJson } from '../cosign-json.ts'
+import { describeChecks, describeSignature } from '../describe-signature.ts'
 import { type CliIo, UsageError } from '../io.ts'
-import { createOutput } from '../output.ts'
+import { createOutput, type Output } from '../output.ts'
 import { addPolicyOptions, type PolicyFlags, policyOf } from '../policy-flags.ts'
 import { addInsecureOptions, type RemoteFlags, remoteOptions } from '../remote.ts'
 import { signaturesOf } from '../signature-place.ts'
@@ -39,20 +41,30 @@ export function addVerifyCommand(program: Command, io: CliIo): void {
   const command = program
     .command('verify')
     .description('verify who signed an artifact in a registry, as cosign does')
-    .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
+    .argument(
+      '<reference...>',
+      'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…',
+      referenceArguments,
+    )
   addPolicyOptions(command, '--key').addOption(
     new Option('-o, --output <form>', "json: cosign's answer on stdout (default: text)").choices([
       'text',
       'json',
     ]),
   )
-  addInsecureOptions(command)
-    .option('--json', 'answer with JSON on stdout: all that was proven')
+  addInsecureOptions(addCosignFlags(command, 'verify'))
+    .option('--json', 'answer with JSON on stdout, once for each artifact: all that was proven')
     .addHelpText('after', EXAMPLE)
-    .action((reference: Reference, flags: VerifyFlags) => runVerify(reference, flags, io))
+    .action((references: readonly Reference[], flags: VerifyFlags) =>
+      runVerify(references, flags, io),
+    )
 }
 
-async function runVerify(reference: Reference, flags: VerifyFlags, io: CliIo): Promise<void> {
+async function runVerify(
+  references: readonly Reference[],
+  flags: VerifyFlags,
+  io: CliIo,
+): Promise<void> {
   const output = createOutput(io, flags)
   if (flags.json === true && flags.output !== undefined)
     throw new UsageError('--json and --output are two answers; ask for one of them')
@@ -64,10 +76,20 @@ async function runVerify(reference: Reference, flags: VerifyFlags, io: CliIo): P
   if (isOn(flags.insecureIgnoreTlog))
     output.warn('without a transparency log nobody can notice signatures with a stolen key')
   const place = signaturesOf(io)
-  const { descriptor, signatures, rejected } = await verify(reference, policy, {
-    ...remoteOptions(io, output, flags, [reference, ...(place ? [place] : [])]),
-    ...(place && { signatures: place }),
-  })
+  const remote = remoteOptions(io, output, flags, [...references, ...(place ? [place] : [])])
+  for (const reference of references) {
+    const options = { ...remote, ...(place && { signatures: place }) }
+    report(await verify(reference, policy, options), reference, flags, io, output)
+  }
+}
+
+function report(
+  { descriptor, signatures, rejected }: VerifyResult,
+  reference: Reference,
+  flags: VerifyFlags,
+  io: CliIo,
+  output: Output,
+): void {
   const name = `${reference.registry}/${reference.repository}@${descriptor.digest}`
   if (flags.json === true) {
     output.json({
@@ -86,7 +108,7 @@ async function runVerify(reference: Reference, flags: VerifyFlags, io: CliIo): P
   output.note(`\nVerification for ${reference} --`)
   for (const line of describeChecks(signatures)) output.note(line)
   if (flags.output === 'json') {
-    io.stdout.write(`${JSON.stringify(toCosignJson(signatures, descriptor, reference))}\n`)
+    io.stdout.write(`${toCosignJson(signatures, descriptor, reference)}\n`)
     return
   }
   output.line(`Verified ${name}`)
