@@ -3,7 +3,7 @@ import { UsageError } from './io.ts'
 import { switchOption } from './switch-option.ts'
 
 /** A flag of cosign's that is not here. */
-export interface AbsentFlag {
+interface AbsentFlag {
   readonly flag: string
   readonly of: readonly CosignCommand[]
   /** What to do in its place. */
@@ -12,7 +12,7 @@ export interface AbsentFlag {
   readonly harmless?: string
 }
 
-export type CosignCommand = 'sign' | 'verify' | 'generate-key-pair'
+type CosignCommand = 'sign' | 'verify' | 'generate-key-pair'
 
 const BOTH = ['sign', 'verify'] as const
 const ALL = [...BOTH, 'generate-key-pair'] as const
