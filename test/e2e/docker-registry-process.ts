@@ -20,7 +20,13 @@ export interface RegistryProcess {
 }
 
 /** Starts docker-registry on a free loopback port, with its data in a folder of its own. */
-export async function startRegistry(options: { htpasswd?: string } = {}): Promise<RegistryProcess> {
+export async function startRegistry(
+  options: {
+    readonly htpasswd?: string
+    /** A block of settings that begins with `http:`. */
+    readonly http?: string
+  } = {},
+): Promise<RegistryProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'spindle-registry-'))
   const port = await freePort()
   const auth: string[] = []
@@ -32,7 +38,7 @@ export async function startRegistry(options: { htpasswd?: string } = {}): Promis
     'version: 0.1',
     'log: {level: error}',
     `storage: {filesystem: {rootdirectory: '${folder}'}, delete: {enabled: true}, cache: {blobdescriptor: inmemory}}`,
-    `http: {addr: '127.0.0.1:${port}'}`,
+    (options.http ?? 'http:\n').replace('http:\n', `http:\n  addr: '127.0.0.1:${port}'\n`),
     ...auth,
   ]
   await writeFile(join(folder, 'config.yml'), config.join('\n'))
