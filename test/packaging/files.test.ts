@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { manifestOf } from '../fixtures/manifest.ts'
 import { installPackage, manifest, notBuilt, root, specifierOf, subpaths } from './installed.ts'
 
 describe.skipIf(notBuilt !== undefined)('the tarball', () => {
@@ -53,19 +54,8 @@ describe.skipIf(notBuilt !== undefined)('the tarball', () => {
     const folder = join(installed.directory, 'with-sqlite')
     mkdirSync(folder)
     copyFileSync(join(root, 'test/guests/sqlite.wasm'), join(folder, 'sqlite.wasm'))
-    writeFileSync(
-      join(folder, 'spin.toml'),
-      `spin_manifest_version = 2
-[application]
-name = "rows"
-[[trigger.http]]
-route = "/..."
-component = "rows"
-[component.rows]
-source = "sqlite.wasm"
-sqlite_databases = ["default"]
-`,
-    )
+    const rows = { name: 'rows', source: 'sqlite.wasm', more: 'sqlite_databases = ["default"]' }
+    writeFileSync(join(folder, 'spin.toml'), manifestOf(rows))
     const bin = join(installed.directory, 'node_modules', manifest.name, 'dist/cli.js')
     const { status, stdout, stderr } = spawnSync(
       process.execPath,

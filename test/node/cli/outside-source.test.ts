@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
 import { pull } from '../../../src/verbs/pull.ts'
+import { manifestOf } from '../../fixtures/manifest.ts'
 import { createSession, type Session } from './session.ts'
 
 const wasm = readFileSync(
@@ -12,18 +13,7 @@ const wasm = readFileSync(
 const REF = 'localhost:5000/team/outside:1'
 
 function writeManifest(session: Session, source: string): string {
-  return session.write(
-    'repo/apps/one/spin.toml',
-    `spin_manifest_version = 2
-[application]
-name = "outside"
-[[trigger.http]]
-route = "/..."
-component = "main"
-[component.main]
-source = "${source}"
-`,
-  )
+  return session.write('repo/apps/one/spin.toml', manifestOf({ name: 'outside', source }))
 }
 
 it.each(['../../target/out.wasm', '../one/./../../target/out.wasm'])(

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { manifestOf } from '../../fixtures/manifest.ts'
 import { bytesOfFile } from '../../run/fixtures.ts'
 import { start, textOf } from './running.ts'
 import { createSession, type Session } from './session.ts'
@@ -22,19 +23,8 @@ async function ranOnce(): Promise<{ session: Session; gets: string[]; lost: () =
     return isLost ? new Response(null, { status: 404 }) : fetch(request)
   })
   session.write('app/proxy.wasm', bytesOfFile('test/guests/proxy.wasm'))
-  session.write(
-    'app/spin.toml',
-    `spin_manifest_version = 2
-[application]
-name = "counter"
-[[trigger.http]]
-route = "/..."
-component = "main"
-[component.main]
-source = "proxy.wasm"
-key_value_stores = ["default"]
-`,
-  )
+  const more = 'key_value_stores = ["default"]'
+  session.write('app/spin.toml', manifestOf({ name: 'counter', source: 'proxy.wasm', more }))
   await session.run('registry', 'push', '-f', session.path('app'), REF)
   const up = await start(session, 'up', '--from', REF)
   await up.stop()
