@@ -2,7 +2,6 @@ import { type ErrorCode, ResponseError, SpindleError } from '../errors.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
 import { readWhole } from '../http/whole.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
-import { readBounded } from '../bytes/stream.ts'
 import { decodeUtf8Lossy } from '../bytes/text.ts'
 import { parseToml } from './toml.ts'
 
@@ -66,7 +65,7 @@ export async function assertAnswered(
 async function wordsOf(response: Response, signal: AbortSignal | undefined): Promise<string> {
   let bytes: Uint8Array
   try {
-    bytes = await readBounded(response.body ?? new Uint8Array(), ERROR_BYTES, 'the error')
+    bytes = await readWhole(response, ERROR_BYTES, 'the error', signal)
   } catch {
     signal?.throwIfAborted()
     return ''

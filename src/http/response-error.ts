@@ -2,11 +2,14 @@ import { ResponseError, type ErrorCode, type ResponseDetail } from '../errors.ts
 import { chunksOf, concat } from '../bytes/stream.ts'
 import { isJsonObject } from '../bytes/json.ts'
 import { decodeUtf8Lossy } from '../bytes/text.ts'
+import { inTime } from './in-time.ts'
 import { redactText, redactUrl } from './redact.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
 /** What is read of an error's body: real ones have some hundred bytes, proxies send pages. */
 const ERROR_BODY_BYTES: number = 64 * 1024
+/** Milliseconds that it is waited for: it comes with the headers as a rule. */
+const ERROR_BODY_TIME = 5000
 const MAX_DETAILS = 16
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -34,7 +37,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 }
 
 /**
- * An answer that is not what was asked for, as an error. Reads its body, up to 64 KiB, and closes it.
+ * An answer that is not what was asked for, as an error. Reads its body, up to 64 KiB and for 5 s, and
+ * closes it.
  *
  * The message has the method, the URL without secrets, the status, the server's own codes and what
  * to do next.
@@ -75,15 +79,20 @@ function codeOf(status: number, details: readonly ResponseDetail[]): ErrorCode {
 }
 
 async function readStart(response: Response): Promise<string> {
-  if (response.body === null) return ''
+  const { body } = response
+  if (body === null) return ''
   const chunks: Uint8Array[] = []
   let size = 0
-  try {
-    for await (const chunk of chunksOf(response.body)) {
+  const read = async (signal: AbortSignal): Promise<void> => {
+    for await (const chunk of chunksOf(body, signal)) {
       chunks.push(chunk.subarray(0, ERROR_BODY_BYTES - size))
       size += chunk.length
       if (size >= ERROR_BODY_BYTES) break
     }
+  }
+  const deadline = { milliseconds: ERROR_BODY_TIME, error: () => new Error('too late') }
+  try {
+    await inTime({ deadline }, read)
   } catch {
     // The status says enough; what was read of the body is a help, not a need.
   }

@@ -1,10 +1,16 @@
 import { SpindleError } from '../errors.ts'
 import { readBounded } from '../bytes/stream.ts'
 import type { Transport, TransportRequest } from '../types.ts'
+import { inTime } from './in-time.ts'
+
+/** Milliseconds that any body may take; as long as a transport waits for headers. */
+const LEAST_TIME = 30_000
+/** The slowest body that is waited for, in bytes per millisecond: 32 KiB a second, as for uploads. */
+const SLOWEST = 32
 
 /**
- * All of an answer's body, bounded; `what` names it in messages.
- * @throws `ERR_NETWORK` when the connection breaks while it comes, `ERR_LIMIT_EXCEEDED`
+ * All of an answer's body, bounded in size and in time; `what` names it in messages.
+ * @throws `ERR_NETWORK` when the connection breaks while it comes, `ERR_TIMEOUT`, `ERR_LIMIT_EXCEEDED`
  */
 export async function readWhole(
   response: Response,
@@ -12,8 +18,13 @@ export async function readWhole(
   what: string,
   signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const deadline = {
+    milliseconds: LEAST_TIME + limit / SLOWEST,
+    error: () => new SpindleError('ERR_TIMEOUT', `${what} did not come to its end; try again`),
+  }
+  const body = response.body ?? new Uint8Array()
   try {
-    return await readBounded(response.body ?? new Uint8Array(), limit, what, signal)
+    return await inTime({ signal, deadline }, (both) => readBounded(body, limit, what, both))
   } catch (cause) {
     signal?.throwIfAborted()
     if (cause instanceof SpindleError) throw cause
