@@ -29,11 +29,16 @@ export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   })
 }
 
-/** Opens a stream when its first byte is asked for. */
+/** What chunks are read from: the reader of a stream, or what reads as one. */
+export type ChunkReader = Pick<ReadableStreamDefaultReader<Uint8Array>, 'read' | 'cancel'>
+
+/** Opens what is read when its first byte is asked for. */
 export type Opener = () => ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>>
 
 /** What looks on while a stream is handed on. */
 export interface Watcher {
+  /** Before anything is read. */
+  begin?(): void
   /** Each chunk before it is handed on; what this throws breaks the stream. */
   chunk?(bytes: Uint8Array): void | Promise<void>
   /** After the last chunk, before the end is told. */
@@ -47,15 +52,20 @@ export interface Watcher {
  * that there is to look at: each stream more costs a tenth of a download (measured).
  */
 export function watchStream(
-  open: Opener,
-  { chunk, end, failure }: Watcher,
+  source: ReadableStream<Uint8Array> | ChunkReader | Opener,
+  { begin, chunk, end, failure }: Watcher,
 ): ReadableStream<Uint8Array> {
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  let reader: ChunkReader | undefined
+  const start = async (): Promise<ChunkReader> => {
+    begin?.()
+    const opened = typeof source === 'function' ? await source() : source
+    return isStream(opened) ? opened.getReader() : opened
+  }
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
-          reader ??= (await open()).getReader()
+          reader ??= await start()
           const { done, value } = await reader.read()
           const seen = done ? end?.() : chunk?.(value)
           if (seen !== undefined) await seen
@@ -67,7 +77,11 @@ export function watchStream(
           controller.error(error)
         }
       },
-      cancel: (reason) => reader?.cancel(reason),
+      cancel(reason) {
+        if (reader !== undefined) return reader.cancel(reason)
+        // Given open, it holds what it comes from.
+        return typeof source === 'function' ? undefined : source.cancel(reason)
+      },
     },
     { highWaterMark: 0 },
   )
@@ -223,11 +237,11 @@ export async function readVerified(
  * it is longer. Consumers must not act on the bytes before the stream closes.
  *
  * What checks the same already is handed on as it is.
- * @param source A stream, or what opens one when it is first read.
+ * @param source A stream, what reads as one, or what opens one when it is first read.
  * @param failure Told what broke it, wherever that was.
  */
 export function verifyStream(
-  source: ReadableStream<Uint8Array> | Opener,
+  source: ReadableStream<Uint8Array> | ChunkReader | Opener,
   expected: Descriptor,
   createHasher: CreateHasher = createPortableHasher,
   failure?: (error: unknown) => void,
@@ -235,15 +249,16 @@ export function verifyStream(
   if (isStream(source) && checkOf(source, expected) !== undefined) return source
   const { digest, size } = expected
   const algorithm = algorithmOf(digest)
+  const unchecked =
+    typeof source === 'function' ? async () => withoutCheck(await source(), expected) : source
   const told = failure === undefined ? {} : { failure }
   let hasher: Hasher | undefined
   let seen = 0
-  const open = async (): Promise<ReadableStream<Uint8Array>> => {
-    unread.delete(verified)
-    return isStream(source) ? source : withoutCheck(await source(), expected)
-  }
-  const verified = watchStream(open, {
+  const verified = watchStream(unchecked, {
     ...told,
+    begin() {
+      unread.delete(verified)
+    },
     chunk(bytes) {
       seen += bytes.length
       if (seen > size) throw wrongSize(digest, size, `more than ${size}`)
@@ -262,7 +277,7 @@ export function verifyStream(
     release() {
       // As good as read: nobody else may take it for whole.
       verified.getReader()
-      return isStream(source) ? source : watchStream(open, told)
+      return isStream(unchecked) ? unchecked : watchStream(unchecked, told)
     },
   })
   return verified

@@ -1,7 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { whenAborted } from '../bytes/abort.ts'
-import { concat, readVerified, verifyStream } from '../bytes/stream.ts'
-import { streamFrom } from '../bytes/generate.ts'
+import { type ChunkReader, concat, readVerified, verifyStream } from '../bytes/stream.ts'
 import type { Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 
@@ -37,8 +36,24 @@ export async function fetchBlob(
 ): Promise<ReadableStream<Uint8Array>> {
   // The first answer is waited for here, so that a missing blob rejects and is no broken stream.
   const first = await openAt(context, target, options, 0, undefined)
-  const stream = streamFrom(resuming(context, target, options, first))
-  return verifyStream(stream, target, options.createHasher ?? context.createHasher)
+  const reader = readerOf(resuming(context, target, options, first), first)
+  return verifyStream(reader, target, options.createHasher ?? context.createHasher)
+}
+
+/** Reads a download's chunks. One that is left before it is begun still lets its connection go. */
+function readerOf(chunks: AsyncGenerator<Uint8Array>, first: Response): ChunkReader {
+  let begun = false
+  return {
+    async read() {
+      begun = true
+      const { done, value } = await chunks.next()
+      return done === true ? { done, value: undefined } : { done: false, value }
+    },
+    async cancel(reason) {
+      if (!begun) await first.body?.cancel(reason)
+      await chunks.return(undefined)
+    },
+  }
 }
 
 /** A small blob's bytes, as `fetchBlob` gets them. */

@@ -199,6 +199,30 @@ describe('a pull', () => {
       ).rejects.toMatchObject({ code: 'ERR_DIGEST_MISMATCH' })
   })
 
+  for (const [when, chunks] of [
+    ['before it is read', 0],
+    ['half way', 1],
+  ] as const)
+    it(`that is cancelled ${when} lets its connection go`, async () => {
+      const blob = await blobOf(bytes)
+      let left: unknown
+      let at = 0
+      const body = new ReadableStream<Uint8Array>(
+        {
+          pull: (controller) => controller.enqueue(bytes.slice(at, (at += 1000))),
+          cancel: (reason) => void (left = reason ?? 'left'),
+        },
+        { highWaterMark: 0 },
+      )
+      const fetch = async (): Promise<Response> => new Response(body)
+      const reader = (
+        await createRepository('registry.test/t/a', { fetch }).fetch(blob.descriptor)
+      ).getReader()
+      for (let chunk = 0; chunk < chunks; chunk++) await reader.read()
+      await reader.cancel()
+      expect(left).toBe('left')
+    })
+
   it('is refused with the status when it is not there', async () => {
     const { repository } = openFlaky(createRegistryHandler(), () => undefined)
     const { descriptor } = await blobOf('none')

@@ -48,7 +48,9 @@ describe('a body that comes drop by drop is left', () => {
 
   it('when it is a list of tags', async () => {
     const { body, left } = drip()
-    const tags = openHostile(() => new Response(body)).tags()[Symbol.asyncIterator]()
+    const tags = openHostile(() => new Response(body))
+      .tags()
+      [Symbol.asyncIterator]()
     const { error } = await failureOf(tags.next())
     expect(error).toMatchObject({ code: 'ERR_TIMEOUT' })
     expect(left()).toBe(true)
