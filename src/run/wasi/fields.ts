@@ -22,8 +22,15 @@ const FORBIDDEN: ReadonlySet<string> = new Set([
   'http2-settings',
 ])
 
-// A response with more is a mistake or an attack on whoever reads it.
+// A message with more is a mistake or an attack on whoever reads it, and on the host that holds it.
 const MOST_FIELDS = 10_000
+// As Wasmtime has it, names and values together.
+const MOST_BYTES = 128 * 1024
+
+function fits(entries: Fields['entries']): boolean {
+  const bytes = entries.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+  return entries.length <= MOST_FIELDS && bytes <= MOST_BYTES
+}
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
@@ -87,8 +94,9 @@ function change(
   }
   if (!TOKEN.test(name)) return err({ tag: 'invalid-syntax' })
   const kept = keep ? fields.entries : fields.entries.filter((entry) => !is(name)(entry))
-  if (kept.length + values.length > MOST_FIELDS) return err({ tag: 'invalid-syntax' })
-  fields.entries = [...kept, ...values.map((value) => [name, value] as const)]
+  const entries = [...kept, ...values.map((value) => [name, value] as const)]
+  if (values.length > 0 && !fits(entries)) return err({ tag: 'invalid-syntax' })
+  fields.entries = entries
   return ok()
 }
 
