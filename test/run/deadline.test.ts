@@ -16,6 +16,16 @@ describe('the time that a response has to begin', () => {
     })
   })
 
+  it.each([Infinity, 2 ** 40])('may be longer than timers are: %s', (timeout) => {
+    vi.useRealTimers()
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    const deadline = createDeadline(new AbortController().signal, timeout)
+    deadline.met()
+    // Above it a timer fires at once.
+    expect(set.mock.calls.map(([, delay]) => delay)).toEqual([0x7fff_ffff])
+    set.mockRestore()
+  })
+
   it('is over once the response has begun, however long its body takes', () => {
     const { signal, met } = createDeadline(new AbortController().signal, 50)
     met()

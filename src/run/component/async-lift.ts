@@ -94,7 +94,7 @@ export function liftAsync(
       guard(chain(again?.(task, event), (next) => proceed(task, work, Number(next))))
     }
     work.interrupt = () => {
-      if (!isOnStack(instance) && take()) goOn()
+      if (store.failure === undefined && !isOnStack(instance) && take()) goOn()
     }
     const soon = set === undefined ? nextTurn(store) : Promise.resolve()
     guard(soon.then(() => until(store, take)).then(goOn))

@@ -9,6 +9,7 @@ import {
   whileOutside,
   type CoreFunction,
   type CoreValue,
+  type Entry,
   type Instance,
 } from './runtime.ts'
 import { signatureOf, type Signature } from './types.ts'
@@ -86,8 +87,8 @@ function start(
       : (loadAt(call, asyncSpilled, Number(values[0]) >>> 0) as unknown[])
   }
   const finish = (value: unknown): void => {
-    // Cancelled before, and nobody takes what it comes to now.
-    if (subtask.state > STATE.started) return
+    // Cancelled before, or the guest is gone: nobody takes what it comes to now.
+    if (subtask.state > STATE.started || store.failure !== undefined) return
     if (value === CANCELLED) {
       subtask.state = subtask.state === STATE.starting ? STATE.neverStarted : STATE.cancelled
     } else {
@@ -140,6 +141,11 @@ export function cancelSubtask(
   }
   takeEvent(subtask)
   return subtask.state
+}
+
+/** Lets go of what a guest waits for that is gone. */
+export function abandonSubtask(entry: Entry): void {
+  if (entry.kind === 'subtask') (entry as Subtask).control.cancel?.()
 }
 
 export function dropSubtask(instance: Instance, index: number): void {

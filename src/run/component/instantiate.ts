@@ -1,7 +1,7 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
 import { asyncBuiltin } from './async-builtins.ts'
 import { liftAsync } from './async-lift.ts'
-import { lowerAsync } from './async-lower.ts'
+import { abandonSubtask, lowerAsync } from './async-lower.ts'
 import { lift, lower } from './canon.ts'
 import type { CompiledComponent } from './compile.ts'
 import { createInstance, createStore } from './handles.ts'
@@ -143,6 +143,7 @@ export async function instantiateComponent(
             const { type, representation, scope } = entry
             if (scope === undefined && type.owner === undefined) destroy(type, representation)
           } else if (isEnd(entry)) abandon(entry, store.failure)
+          else abandonSubtask(entry)
         }
       }
       changed(store)

@@ -1,4 +1,5 @@
 import { SpindleError } from '../../errors.ts'
+import { LONGEST_TIMER } from '../longest-timer.ts'
 
 interface Deadline {
   /** The request's, which also aborts with `ERR_TIMEOUT` when no response has begun in time. */
@@ -19,7 +20,7 @@ export function createDeadline(requested: AbortSignal, timeout: number | undefin
   if (requested.aborted) onAbort()
   const timer = setTimeout(
     () => abort.abort(new SpindleError('ERR_TIMEOUT', `no response within ${timeout} ms`)),
-    timeout,
+    Math.min(timeout, LONGEST_TIMER),
   )
   return {
     signal: abort.signal,

@@ -1,9 +1,8 @@
 import type { HostInterface } from '../component/items.ts'
+import { LONGEST_TIMER } from '../longest-timer.ts'
 import { READY, type Pollable } from './streams.ts'
 
 const NANOS = 1_000_000n
-// `setTimeout` counts in a signed 32-bit number of milliseconds and fires at once above it.
-const LONGEST_TIMER = 0x7fff_ffff
 
 export function monotonicNow(): bigint {
   return BigInt(Math.round(performance.now() * 1e6))
@@ -14,19 +13,29 @@ export function createTimer(nanos: bigint): Pollable {
   const end = monotonicNow() + nanos
   // Ready by the clock, or by having waited: in Workers the clock stands still while a guest runs.
   let waited = false
+  let waiting: Promise<void> | undefined
+  let drop = (): void => {}
   return {
     ready: () => waited || monotonicNow() >= end,
+    // One timer, however often it is asked for: a guest may poll with it again and again.
     wait: () =>
-      new Promise((resolve) => {
+      (waiting ??= new Promise((resolve) => {
         const left = Number((end - monotonicNow()) / NANOS) + 1
-        setTimeout(
-          () => {
-            waited = left <= LONGEST_TIMER
-            resolve(undefined)
-          },
+        const settle = (isOver: boolean): void => {
+          waited = isOver
+          waiting = undefined
+          resolve()
+        }
+        const timer = setTimeout(
+          () => settle(left <= LONGEST_TIMER),
           Math.min(Math.max(left, 0), LONGEST_TIMER),
         )
-      }),
+        drop = () => {
+          clearTimeout(timer)
+          settle(true)
+        }
+      })),
+    drop: () => drop(),
   }
 }
 

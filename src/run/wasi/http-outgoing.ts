@@ -1,6 +1,7 @@
 import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
+import { LONGEST_TIMER } from '../longest-timer.ts'
 import { fieldsOf, headersOf } from './fields.ts'
 import {
   methodOfVariant,
@@ -96,7 +97,7 @@ export function sendRequest(
       ? undefined
       : setTimeout(
           () => abort.abort(new DOMException('no response in time', 'TimeoutError')),
-          Number(firstByte / 1_000_000n),
+          Math.min(Number(firstByte / 1_000_000n), LONGEST_TIMER),
         )
   const settled = send(made)
     .then((response): Result<Response, HttpError> => {

@@ -94,6 +94,7 @@ export const ioPoll: HostInterface = {
     // As the drafts of 2023 have them.
     'poll-list': poll,
     'poll-one': (pollable: Pollable) => whenReady(pollable, () => undefined),
+    '[resource-drop]pollable': (pollable: Pollable) => pollable.drop?.(),
     '[method]pollable.ready': (pollable: Pollable) => pollable.ready(),
     '[method]pollable.block': (pollable: Pollable) => whenReady(pollable, () => undefined),
   },

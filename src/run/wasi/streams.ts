@@ -2,6 +2,8 @@
 export interface Pollable {
   ready(): boolean
   wait(): Promise<unknown>
+  /** Nobody will ask again; who waits still is let go. */
+  drop?(): void
 }
 
 export interface InputStream {

@@ -5,7 +5,9 @@ import { whenReady } from '../wasi/streams.ts'
 const RESOLUTION = 1_000_000n
 
 function waitFor(nanos: bigint): Stoppable<void> | void {
-  return whenReady(createTimer(nanos), () => undefined)
+  const timer = createTimer(nanos)
+  const done = whenReady(timer, () => undefined)
+  return done instanceof Promise ? Object.assign(done, { stop: () => timer.drop?.() }) : done
 }
 
 /** `wasi:clocks` 0.3. */

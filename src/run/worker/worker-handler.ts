@@ -4,6 +4,7 @@ import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { FetchHandler } from '../../types.ts'
 import { snapshotOf } from '../app-snapshot.ts'
 import type { LogLine } from '../logs.ts'
+import { LONGEST_TIMER } from '../longest-timer.ts'
 import { runAppOf } from '../run-app.ts'
 import { createAsker, failedResponse, type Asked, type Asker } from './ask.ts'
 import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
@@ -143,13 +144,16 @@ export async function createWorkerHandler(
       watch = setTimeout(() => void look(), Math.min(LOOK_EVERY, timeout))
     }
     thread.post({ type: 'ping' })
-    watch = setTimeout(() => {
-      watch = undefined
-      void replace(
-        thread,
-        `a component kept its Worker busy for more than ${timeout} ms and was ended`,
-      )
-    }, timeout)
+    watch = setTimeout(
+      () => {
+        watch = undefined
+        void replace(
+          thread,
+          `a component kept its Worker busy for more than ${timeout} ms and was ended`,
+        )
+      },
+      Math.min(timeout, LONGEST_TIMER),
+    )
   }
 
   const dispatch = (asked: Asked): void => {

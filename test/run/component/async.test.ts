@@ -140,6 +140,41 @@ describe('a call that is waited for', () => {
     await expect(call).rejects.toThrow(/disposed of/)
   })
 
+  it('is stopped at the host, and heard of no more, when the instance is disposed of', async () => {
+    let stopped = 0
+    let answer = (_: string): void => {}
+    const app = await start(
+      asks({
+        types: '(import "f" (func $f async (param "x" u32) (result string)))',
+        imports: [
+          ...(WAITING ?? []),
+          [
+            'f',
+            '(param i32 i32) (result i32)',
+            'canon lower (func $f) async (memory $mem) (realloc $realloc)',
+          ],
+        ],
+        code: `(func (export "run") (param i32) (result i32)
+            (drop (call $f (local.get 0) (i32.const 64)))
+            (i32.or (i32.const 2) (i32.shl (call $set-new) (i32.const 4))))
+          ${NO_CALLBACK}`,
+        exports: callback('run', '(param "x" u32)'),
+      }),
+      {
+        f: () =>
+          Object.assign(new Promise<string>((resolve) => (answer = resolve)), {
+            stop: () => stopped++,
+          }),
+      },
+    )
+    const call = app.call(['run'], 1)
+    app.dispose()
+    await expect(call).rejects.toThrow(/disposed of/)
+    expect(stopped).toBe(1)
+    answer('too late')
+    await expect(app.idle()).rejects.toThrow(/disposed of/)
+  })
+
   it('can be given up', async () => {
     let stopped = 0
     const app = await start(
