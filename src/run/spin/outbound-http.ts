@@ -1,3 +1,4 @@
+import { readBounded } from '../../bytes/stream.ts'
 import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
@@ -17,6 +18,9 @@ export interface LegacyResponse {
   readonly headers?: ReadonlyArray<readonly [string, string]> | undefined
   readonly body?: Uint8Array | undefined
 }
+
+// It is held in full, here and in the guest.
+const MOST_BODY = 64 * 1024 * 1024
 
 function urlOf(uri: string): URL | undefined {
   try {
@@ -44,7 +48,11 @@ export async function sendLegacy(
         ...(sends && { body: request.body as Uint8Array<ArrayBuffer> }),
       }),
     )
-    const body = new Uint8Array(await response.arrayBuffer())
+    const body = await readBounded(
+      response.body ?? new Uint8Array(),
+      MOST_BODY,
+      'the response to a component',
+    )
     return ok({ status: response.status, headers: [...response.headers], body }) as Result<
       LegacyResponse,
       string
