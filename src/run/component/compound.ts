@@ -121,9 +121,12 @@ export function record(fields: ReadonlyArray<readonly [string, Codec]>): CodecBo
   )
 }
 
-/** `content-type` to `contentType`, as components' JavaScript bindings spell it. */
+/**
+ * `content-type` to `contentType`, as components' JavaScript bindings spell it. Before a number the
+ * hyphen stays: `a-1` is another field than `a1`.
+ */
 export function camelCase(label: string): string {
-  return label.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+  return label.replace(/-([a-zA-Z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
 export function flags(labels: readonly string[]): CodecBody {
