@@ -1,7 +1,6 @@
 import {
   beginCall,
   createTask,
-  isOnStack,
   leave,
   loadAt,
   lowerArgs,
@@ -15,6 +14,7 @@ import {
   assertAlive,
   chain,
   changed,
+  isOnStack,
   isPromise,
   nextTurn,
   poison,

@@ -6,6 +6,7 @@ import { allocate, assertRange, type Call } from './memory.ts'
 import { settleLends } from './resource.ts'
 import {
   assertAlive,
+  isOnStack,
   isPromise,
   poison,
   trap,
@@ -122,13 +123,6 @@ export function loadAt(call: Call, codec: Codec, pointer: number): unknown {
 export function storeAt(call: Call, codec: Codec, value: unknown, pointer: number): void {
   assertRange(call, pointer, codec.size, codec.align)
   codec.store(call, value, pointer)
-}
-
-/** Whether core code of the instance is below us on the stack: it may not be called into. */
-export function isOnStack(instance: Instance): boolean {
-  let task = instance.store.running
-  while (task !== undefined && task.instance !== instance) task = task.caller
-  return task !== undefined
 }
 
 /** `canon lift`: a core export as a component function. */

@@ -3,6 +3,7 @@ import { views, type Call } from './memory.ts'
 import {
   assertAlive,
   chain,
+  isOnStack,
   trap,
   type Entry,
   type Handle,
@@ -149,7 +150,7 @@ export function destroy(type: ResourceType, representation: unknown, from?: unkn
   if (drop === undefined) return undefined
   if (owner === undefined || owner === from) return drop(representation)
   assertAlive(owner.store)
-  if (owner.entered) trap(`a ${type.name} is dropped while its component runs`)
+  if (owner.entered || isOnStack(owner)) trap(`a ${type.name} is dropped while its component runs`)
   owner.entered = true
   return chain(drop(representation), (value) => {
     owner.entered = false

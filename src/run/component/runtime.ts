@@ -133,6 +133,13 @@ export function assertAlive(store: Store): void {
   }
 }
 
+/** Whether core code of the instance is below us on the stack: it may not be called into. */
+export function isOnStack(instance: Instance): boolean {
+  let task = instance.store.running
+  while (task !== undefined && task.instance !== instance) task = task.caller
+  return task !== undefined
+}
+
 /** Wakes all who wait, to look whether it is what they wait for. */
 export function changed(store: Store): void {
   const { change } = store

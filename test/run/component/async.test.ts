@@ -14,6 +14,7 @@ import {
 import type { HostInterface } from '../../../src/run/component/items.ts'
 import { hasJspi } from '../../../src/run/component/jspi.ts'
 import { parseComponent } from '../../../src/run/component/parse.ts'
+import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
 import type { Readable } from '../../../src/run/component/transfer.ts'
 import { CANT_WAIT } from '../waiting.ts'
 
@@ -301,6 +302,43 @@ const transfers = (kind: 'stream' | 'future', options = 'async'): NonNullable<Gu
     ['drop-writable', '(param i32)', `canon ${kind}.drop-writable $T`],
   ]
 }
+
+describe('a destructor', () => {
+  it('is not called into the middle of an asynchronous call of its component', async () => {
+    let dropped = 0
+    const app: ComponentInstance = await start(
+      `(component
+        (import "f" (func $f))
+        (import "seen" (func $seen))
+        (core func $f' (canon lower (func $f)))
+        (core func $seen' (canon lower (func $seen)))
+        (core func $return (canon task.return))
+        (core module $D (import "" "seen" (func $seen)) (func (export "dtor") (param i32) (call $seen)))
+        (core instance $d (instantiate $D (with "" (instance (export "seen" (func $seen'))))))
+        (type $r (resource (rep i32) (dtor (core func $d "dtor"))))
+        (core func $new (canon resource.new $r))
+        (core module $M
+          (import "" "f" (func $f)) (import "" "return" (func $return))
+          (import "" "new" (func $new (param i32) (result i32)))
+          (func (export "make") (result i32) (call $new (i32.const 7)))
+          (func (export "run") (result i32) (call $f) (call $return) (i32.const 0))
+          (func (export "cb") (param i32 i32 i32) (result i32) unreachable))
+        (core instance $m (instantiate $M (with "" (instance
+          (export "f" (func $f')) (export "return" (func $return)) (export "new" (func $new))))))
+        (export $R "r" (type $r))
+        (func (export "make") (result (own $R)) (canon lift (core func $m "make")))
+        (func (export "run") async
+          (canon lift (core func $m "run") async (callback (core func $m "cb")))))`,
+      {
+        seen: () => dropped++,
+        f: () => void dropResource(made),
+      },
+    )
+    const made = (await app.call(['make'])) as GuestResource
+    await expect(app.call(['run'])).rejects.toThrow(/dropped while its component runs/)
+    expect(dropped).toBe(0)
+  })
+})
 
 describe('a stream', () => {
   const RETURN = ['return', '(param i32)', 'canon task.return (result $T)'] as const
