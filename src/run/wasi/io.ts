@@ -16,7 +16,7 @@ function failed(error: unknown): Result {
   return err({ tag: 'last-operation-failed', val: { message } satisfies IoError })
 }
 
-// One read or fill gives this much at most, however much a guest asks for.
+// One read gives this much at most, however much a guest asks for.
 const MOST_AT_ONCE = 1024 * 1024
 
 function bounded(length: bigint): number {
@@ -30,6 +30,15 @@ function read(stream: InputStream, length: bigint): Result<Uint8Array> {
   } catch (error) {
     return failed(error) as Result<Uint8Array>
   }
+}
+
+/** As many as are ever permitted at once: a stream that is told of fewer would lie to the guest. */
+const MOST_ZEROES = 64 * 1024 * 1024
+
+function zeroes(length: bigint): Uint8Array {
+  if (length > MOST_ZEROES)
+    throw new SpindleError('ERR_TRAP', `component trapped: it writes ${length} zeroes at once`)
+  return new Uint8Array(Number(length))
 }
 
 function skip(stream: InputStream, length: bigint): Result {
@@ -124,11 +133,11 @@ export const ioStreams: HostInterface = {
     '[method]output-stream.blocking-flush': flush,
     '[method]output-stream.subscribe': (stream: OutputStream) => stream.pollable,
     '[method]output-stream.write-zeroes': (stream: OutputStream, length: bigint) =>
-      write(stream, new Uint8Array(bounded(length))),
+      write(stream, zeroes(length)),
     '[method]output-stream.blocking-write-zeroes-and-flush': (
       stream: OutputStream,
       length: bigint,
-    ) => writeAll(stream, new Uint8Array(bounded(length))),
+    ) => writeAll(stream, zeroes(length)),
     '[method]output-stream.splice': splice,
     '[method]output-stream.blocking-splice': (
       output: OutputStream,
