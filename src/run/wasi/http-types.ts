@@ -117,6 +117,13 @@ function consume(message: IncomingRequest | IncomingResponse): Result {
   return ok(message.body)
 }
 
+/** A body that nobody will read any more: who sends it is told, and its connection is free. */
+function leave(body: IncomingBody): void {
+  if (body.taken) return
+  body.taken = true
+  body.open().close()
+}
+
 function finish(body: OutgoingBody): Result {
   body.finished = true
   body.pipe.output.close()
@@ -203,13 +210,20 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
     '[method]incoming-response.status': (response: IncomingResponse) => response.status,
     '[method]incoming-response.headers': (response: IncomingResponse) => response.headers,
     '[method]incoming-response.consume': consume,
+    '[resource-drop]incoming-response': ({ consumed, body }: IncomingResponse) => {
+      if (!consumed) leave(body)
+    },
     '[method]incoming-body.stream': (incoming: IncomingBody) => {
       if (incoming.taken) return err()
       incoming.taken = true
       return ok(incoming.open())
     },
+    '[resource-drop]incoming-body': leave,
     // What `fetch` gives has no trailers.
-    '[static]incoming-body.finish': () => ({ taken: false }),
+    '[static]incoming-body.finish': (incoming: IncomingBody) => {
+      leave(incoming)
+      return { taken: false }
+    },
     '[method]future-trailers.subscribe': () => READY,
     '[method]future-trailers.get': (future: { taken: boolean }) => {
       if (future.taken) return err()
@@ -247,8 +261,9 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
       future.taken = true
       return ok(future.outcome)
     },
-    '[resource-drop]future-incoming-response': (future: FutureResponse) => {
-      if (future.outcome === undefined) future.abort()
+    '[resource-drop]future-incoming-response': ({ outcome, taken, abort }: FutureResponse) => {
+      if (outcome === undefined) abort()
+      else if (!taken && outcome.tag === 'ok') leave((outcome.val as IncomingResponse).body)
     },
   }
   return { functions }
