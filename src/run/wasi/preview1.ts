@@ -226,7 +226,7 @@ export function createPreview1(options: Preview1Options): Preview1 {
         fd_read: (fd: number, at: number, count: number, out: number) =>
           readInto(fd, vectors(at, count), undefined, out),
         fd_pread: (fd: number, at: number, count: number, offset: bigint, out: number) =>
-          readInto(fd, vectors(at, count), Number(offset), out),
+          readInto(fd, vectors(at, count), Number(BigInt.asUintN(64, offset)), out),
         fd_write(fd: number, at: number, count: number, out: number) {
           const file = files[fd]
           if (file?.kind === 'node') return file.node.kind === 'file' ? ERRNO.rofs : ERRNO.badf
