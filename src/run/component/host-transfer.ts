@@ -15,6 +15,7 @@ export interface HostSource {
 export function createHostStream(source: HostSource): Readable {
   let pending: Copy | undefined
   let ended = false
+  let waits = false
   const finish = (result: typeof COMPLETED | typeof DROPPED | typeof STOPPED): void => {
     const copy = pending
     pending = undefined
@@ -25,14 +26,22 @@ export function createHostStream(source: HostSource): Readable {
     ended = true
     source.close()
   }
+  /** Once, however often the guest reads and gives it up meanwhile. */
+  const wait = ({ buffer }: Copy): void => {
+    if (waits) return
+    waits = true
+    source
+      .wait()
+      .then(() => {
+        waits = false
+        advance()
+      })
+      .catch(buffer.fail)
+  }
   const advance = (): void => {
     if (pending === undefined) return
     if (ended) return finish(DROPPED)
-    if (!source.ready()) {
-      const { buffer } = pending
-      void source.wait().then(advance).catch(buffer.fail)
-      return
-    }
+    if (!source.ready()) return wait(pending)
     const { buffer } = pending
     // A read of nothing asks whether there is something.
     if (buffer.length === 0) return finish(COMPLETED)
@@ -41,7 +50,7 @@ export function createHostStream(source: HostSource): Readable {
       close()
       return finish(DROPPED)
     }
-    if (items.length === 0) return void source.wait().then(advance).catch(buffer.fail)
+    if (items.length === 0) return wait(pending)
     buffer.put(items)
     finish(COMPLETED)
   }
@@ -68,6 +77,7 @@ function next(source: HostSource, max: number): ArrayLike<unknown> | undefined {
 /** A future for a guest. */
 export function createHostFuture(value: unknown): Readable {
   let pending: Copy | undefined
+  let waits = false
   const finish = (settled: unknown): void => {
     const copy = pending
     pending = undefined
@@ -78,7 +88,14 @@ export function createHostFuture(value: unknown): Readable {
     read(copy) {
       pending = copy
       if (!isPromise(value)) return finish(value)
-      value.then(finish).catch(copy.buffer.fail)
+      if (waits) return
+      waits = true
+      value
+        .then((settled) => {
+          waits = false
+          finish(settled)
+        })
+        .catch(copy.buffer.fail)
     },
     cancel(copy) {
       if (pending !== copy) return
