@@ -154,9 +154,10 @@ async function measureTransfers() {
     samples.set(key, [...(samples.get(key) ?? []), sample])
   }
   for (const content of CONTENTS) {
-    const layout = join(scratch, `layout-${content.key}`)
-    writeLayout(layout, content.count, content.size)
     for (let round = 0; round < rounds; round++) {
+      // New in each round: skopeo remembers where it has pushed what, and mounts it from there.
+      const layout = join(scratch, `layout-${content.key}-${round}`)
+      writeLayout(layout, content.count, content.size)
       for (const one of SIDES) {
         if (one.missing || one.without?.[content.key]) continue
         const repository = `bench/${content.key}/${one.name.replace(/[^a-z]/g, '')}/${round}`
@@ -177,6 +178,7 @@ async function measureTransfers() {
           await measure(...one.pullIntoMemory(repository)),
         )
       }
+      rmSync(layout, { recursive: true, force: true })
     }
   }
   for (const one of SIDES) {
