@@ -54,8 +54,8 @@ describe.skipIf(leftOut.length > 0).each([
           }
     registry = await startRegistry(htpasswd)
   })
-  afterAll(() => {
-    registry?.stop()
+  afterAll(async () => {
+    await registry?.stop()
     rmSync(folder, { recursive: true, force: true })
   })
 

@@ -1,9 +1,9 @@
 import { execFile, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePort } from './free-port.ts'
 
 /** The reference implementation as `bindle-peer/` wires it; `undefined` where it isn't compiled. */
 export const bindlePeer: string | undefined = [
@@ -71,12 +71,4 @@ export async function runPeer(
 ): Promise<string> {
   const { stdout } = await promisify(execFile)(peer, args, { env: { ...process.env, ...env } })
   return stdout
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done))
-  const { port } = probe.address() as { port: number }
-  await new Promise((done) => probe.close(done))
-  return port
 }

@@ -8,12 +8,8 @@ import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigst
 import { listen, type Listener } from '../../src/node/listen.ts'
 import { readDocument } from '../docs/blocks.ts'
 import { buildProgram, root } from '../node/cli/built-program.ts'
-import {
-  freePort,
-  missingRegistry,
-  type RegistryProcess,
-  startRegistry,
-} from './docker-registry-process.ts'
+import { missingRegistry, type RegistryProcess, startRegistry } from './docker-registry-process.ts'
+import { freePort } from './free-port.ts'
 import { openTerminal, type Terminal } from './terminal.ts'
 import { createNames, type Names, parseTranscript } from './transcript.ts'
 
