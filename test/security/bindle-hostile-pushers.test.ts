@@ -85,6 +85,16 @@ describe('an invoice that costs time', () => {
   })
 })
 
+it('what is wrong is not all said back, however long it is', async () => {
+  const handler = createBindleHandler()
+  for (const body of [`${'x'.repeat(4_000_000)} = 1`, `x = "${'y'.repeat(4_000_000)}`]) {
+    const init = { method: 'POST', body, headers: { 'content-type': 'application/toml' } }
+    const response = await handler.fetch(new Request(`${SERVER}/_i`, init))
+    expect(response.status).toBe(400)
+    expect((await response.text()).length).toBeLessThan(10_000)
+  }
+})
+
 describe('who may push below one name', () => {
   it('creates nothing elsewhere: the hook is asked again once the invoice has said its id', async () => {
     const { client } = setUp({

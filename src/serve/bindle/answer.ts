@@ -43,9 +43,13 @@ export function documentAnswer(
   )
 }
 
+/** Longest message, in characters: some quote what was posted, which has megabytes. */
+const MESSAGE_LENGTH = 2000
+
 /** Always TOML, whatever was asked for: clients of the reference server rely on it. */
 export function errorAnswer(request: Request, status: number, message: string): Response {
-  return bytesAnswer(request, status, formatToml({ error: message }), 'application/toml')
+  const error = message.slice(0, MESSAGE_LENGTH)
+  return bytesAnswer(request, status, formatToml({ error }), 'application/toml')
 }
 
 export function textAnswer(request: Request, status: number, text: string): Response {
