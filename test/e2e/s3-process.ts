@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.ts'
 
 const BINARY = [
   process.env['SPINDLE_MOTO'],
@@ -20,7 +21,6 @@ export const missingS3: string | undefined =
  */
 const SCRIPT = `
 import sys, threading
-import { freePort } from './free-port.ts'
 from werkzeug.serving import run_simple
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 moto, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
