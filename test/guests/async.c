@@ -1,5 +1,6 @@
 // A wasi:http 0.3 component. Each route is a routine that starts again where it stopped: the host
-// calls back with what happened. With STACKFUL the same routines stand still instead.
+// calls back with what happened. With STACKFUL the same routines stand still instead; with PLAIN they
+// are those that need nothing of Spin, for hosts that have only WASI.
 #include "guest.h"
 
 #define HTTP "wasi:http/types@0.3.0"
@@ -41,6 +42,7 @@ IMPORT(FS, "[method]descriptor.read-directory") void directory_read(u32 self, vo
 IMPORT(FS, "[async-lower][stream-read-0][method]descriptor.read-directory") u32 directory_stream_read(u32 self, void *to, u32 len);
 IMPORT(FS, "[method]descriptor.write-via-stream") u32 file_write(u32 self, u32 data, u64 offset);
 IMPORT(FS, "[stream-new-0][method]descriptor.write-via-stream") u64 file_write_new(void);
+IMPORT(FS, "[stream-drop-writable-0][method]descriptor.write-via-stream") void file_write_drop(u32 self);
 IMPORT(FS, "[async-lower][future-read-1][method]descriptor.write-via-stream") u32 file_write_result(u32 self, void *to);
 
 IMPORT(HTTP, "[constructor]fields") u32 fields_new(void);
@@ -68,6 +70,7 @@ IMPORT(HTTP, "[future-new-1]" RESPONSE) u64 trailers_new(void);
 IMPORT(HTTP, "[async-lower][future-write-1]" RESPONSE) u32 trailers_write(u32 self, const void *at);
 IMPORT(HTTP, "[future-drop-writable-1]" RESPONSE) void trailers_drop(u32 self);
 IMPORT(HTTP, "[async-lower][future-read-2]" RESPONSE) u32 sent_read(u32 self, void *to);
+#ifndef PLAIN
 IMPORT("spin:variables/variables@3.0.0", "[async-lower]get") u32 variable_get(const u8 *name, u32 len, void *ret);
 IMPORT(KV, "[async-lower][static]store.open") u32 store_open(const u8 *label, u32 len, void *ret);
 IMPORT(KV, "[async-lower][method]store.get") u32 store_get(u32 self, const u8 *key, u32 len, void *ret);
@@ -75,6 +78,7 @@ IMPORT(KV, "[async-lower][method]store.set") u32 store_set(const void *params, v
 IMPORT(KV, "[async-lower][method]store.get-keys") u32 store_keys(u32 self, void *ret);
 IMPORT(KV, "[async-lower][stream-read-0][method]store.get-keys") u32 keys_read(u32 self, void *to, u32 len);
 IMPORT(KV, "[async-lower][future-read-1][method]store.get-keys") u32 keys_result(u32 self, void *to);
+#endif
 IMPORT("wasi:http/client@0.3.0", "[async-lower]send") u32 client_send(u32 request, void *ret);
 
 #define BLOCKED 0xffffffff
@@ -261,6 +265,7 @@ static u32 files(u32 payload) {
   ends = file_write_new();
   in = ends >> 32;
   in_result = file_write(file, (u32)ends, 0);
+  file_write_drop(in);
   COPY(file_write_result(in_result, &ret), in_result)
   say(TEXT("write "), ret.byte[0] ? ret.byte[4] : 0);
   params.path = TEXT("../x");
@@ -280,6 +285,7 @@ static u32 files(u32 payload) {
   END;
 }
 
+#ifndef PLAIN
 static u32 variable(u32 payload) {
   BEGIN
   CALL(variable_get((const u8 *)"name", 4, &ret))
@@ -321,6 +327,7 @@ static u32 key_value(u32 payload) {
   FINISH
   END;
 }
+#endif
 
 static u32 late_trap(u32 payload) {
   BEGIN
@@ -400,8 +407,10 @@ static u32 begin(u32 given) {
             : equal(path, TEXT("/cancel"))     ? cancel
             : equal(path, TEXT("/print"))      ? print
             : equal(path, TEXT("/files"))      ? files
+#ifndef PLAIN
             : equal(path, TEXT("/variable"))   ? variable
             : equal(path, TEXT("/kv"))         ? key_value
+#endif
             : equal(path, TEXT("/late-trap"))  ? late_trap
             : equal(path, TEXT("/unfinished")) ? unfinished
             : equal(path, TEXT("/broken"))     ? broken

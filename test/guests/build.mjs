@@ -95,12 +95,17 @@ try {
     withWords(`import wasi:cli/environment@0.2.0; import wasi:filesystem/preopens@0.2.0;
       import fermyon:spin/variables@2.0.0; export test:words/words@1.2.0;`),
   )
-  const service = `import wasi:clocks/monotonic-clock@0.3.0; import wasi:cli/stdout@0.3.0;
+  const plain = `import wasi:clocks/monotonic-clock@0.3.0; import wasi:cli/stdout@0.3.0;
     import wasi:filesystem/preopens@0.3.0; import wasi:http/client@0.3.0;
-    import spin:variables/variables@3.0.0; import spin:key-value/key-value@3.0.0;
     export wasi:http/handler@0.3.0;`
+  const service = `${plain}
+    import spin:variables/variables@3.0.0; import spin:key-value/key-value@3.0.0;`
   await newer('async', compile('async', BARE), service)
   await newer('stackful', compile('stackful', `${BARE} -DSTACKFUL`, here('async.c')), service)
+  const withoutSpin = (flags) =>
+    compile('plain', `${BARE} -DPLAIN ${flags}`.trim(), here('async.c'))
+  await newer('async-plain', withoutSpin(''), plain)
+  await newer('stackful-plain', withoutSpin('-DSTACKFUL'), plain)
   await encode('services', compile('services', BARE), readFileSync(here('services.wit'), 'utf8'))
   await encode('types', compile('types', BARE), readFileSync(here('types.wit'), 'utf8'))
   const strings = readFileSync(here('strings.wit'), 'utf8')

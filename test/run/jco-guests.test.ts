@@ -12,48 +12,12 @@ import { listen, type Listener } from '../../src/node/listen.ts'
 import { createAppHandler, type LogLine } from '../../src/run/index.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { findJavascriptGuest } from '../guests/javascript/build.mjs'
+import { ask, bodyOf, type Ask } from './asking.ts'
 import { bytesOfFile, pulledApp } from './fixtures.ts'
 import { expectNoWaiting, itWaits } from './waiting.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const guest = (name: string): string => join(root, `test/guests/${name}.wasm`)
-
-interface Ask {
-  readonly path: string
-  readonly method?: string
-  readonly body?: string | Uint8Array<ArrayBuffer>
-}
-
-interface Answer {
-  readonly status: number
-  readonly headers: readonly (readonly [string, string])[]
-  /** As Latin-1. */
-  readonly body: string
-}
-
-/** What a server says for itself, whatever the guest says. */
-const OF_SERVERS = new Set(['connection', 'date', 'keep-alive', 'transfer-encoding'])
-
-async function ask(url: string, { path, method = 'GET', body }: Ask): Promise<Answer> {
-  const headers = { 'x-ask': 'a  b', 'user-agent': 'test' }
-  const response = await fetch(url + path, {
-    method,
-    headers,
-    redirect: 'manual',
-    ...(body !== undefined && { body }),
-  })
-  return {
-    status: response.status,
-    headers: [...response.headers].filter(([name]) => !OF_SERVERS.has(name)),
-    body: Buffer.from(await response.arrayBuffer()).toString('latin1'),
-  }
-}
-
-const bodyOf = (url: string, path: string): Promise<string> =>
-  ask(url, { path }).then(
-    ({ body }) => body,
-    () => 'broken off',
-  )
 
 const post = (path: string, body: Ask['body']): Ask => ({ path, method: 'POST', body: body ?? '' })
 const LARGE = Uint8Array.from({ length: 200_000 }, (_, i) => i % 251)
