@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { SpindleError } from '../errors.ts'
 import { createSqlJsDatabase, type SqlJsDatabase } from '../run/spin/sql-js.ts'
 import type { SqliteDatabase } from '../run/spin/sqlite.ts'
 import { isMissing, writeFileAtomicSync } from './bounded-file.ts'
+import { withFileLockSync } from './lock-sync.ts'
 
 /** What is used of a `Database` of sql.js to keep it. */
 export interface SqlJsFile extends SqlJsDatabase {
@@ -20,8 +22,9 @@ const MARK =
  * committed is in the file before the component goes on; the file is replaced whole, so it is for
  * databases that are small.
  *
- * Exported from `spindle/node`. The file is SQLite's own, for `sqlite3` too. One that another process
- * has changed is read again; two that write at once are not kept apart.
+ * Exported from `spindle/node`. The file is SQLite's own, for `sqlite3` too. Several processes may use
+ * it by this function: each statement sees what others have written. A transaction during which
+ * another has written is undone where it would be committed, with `ERR_CONFLICT`.
  *
  * @example Keep what components put into their database
  * import initSqlJs from 'sql.js'
@@ -58,24 +61,34 @@ export function createFileSqlite(
       if (error instanceof Error && error.message.includes('active write transaction')) return
       throw error
     }
+    if (versionOf(path) !== version) {
+      reload()
+      throw new SpindleError(
+        'ERR_CONFLICT',
+        'another process has changed the database during this transaction: begin it again',
+      )
+    }
     writeFileAtomicSync(path, bytes, 0o600)
     kept = now
     version = versionOf(path)
   }
 
+  const reload = (): void => {
+    file.close()
+    load()
+  }
+
   load()
   return {
-    execute(statement, parameters) {
-      if (versionOf(path) !== version && mark() === kept) {
-        file.close()
-        load()
-      }
-      try {
-        return database.execute(statement, parameters)
-      } finally {
-        keep()
-      }
-    },
+    execute: (statement, parameters) =>
+      withFileLockSync(`${path}.lock`, () => {
+        if (versionOf(path) !== version && mark() === kept) reload()
+        try {
+          return database.execute(statement, parameters)
+        } finally {
+          keep()
+        }
+      }),
   }
 }
 

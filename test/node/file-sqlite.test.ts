@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import initSqlJs from 'sql.js'
 import { expect, it } from 'vitest'
 import { createFileSqlite } from '../../src/node/index.ts'
@@ -56,6 +56,32 @@ it('reads again what another has written', () => {
   run(other, 'insert into t values (1)')
   run(one, 'insert into t values (2)')
   expect(run(other, 'select count(*) from t')).toEqual(integer(2n))
+})
+
+it('refuses a transaction during which another has written, and keeps what that one wrote', () => {
+  const { open } = openFile()
+  const [one, other] = [open(), open()]
+  run(one, 'create table t (a)', 'begin', 'insert into t values (1)')
+  run(other, 'insert into t values (2)')
+  expect(() => run(one, 'commit')).toThrow(
+    expect.objectContaining({
+      code: 'ERR_CONFLICT',
+      message: expect.stringContaining('begin it again'),
+    }),
+  )
+  expect(run(one, 'select group_concat(a) from t')).toEqual({ tag: 'text', val: '2' })
+  run(one, 'begin', 'insert into t values (1)', 'commit')
+  expect(run(other, 'select count(*) from t')).toEqual(integer(2n))
+})
+
+it('takes a lock over that a crash has left', () => {
+  const { path, open } = openFile()
+  const database = open()
+  writeFileSync(`${path}.lock`, '')
+  const before = new Date(Date.now() - 60_000)
+  utimesSync(`${path}.lock`, before, before)
+  run(database, 'create table t (a)')
+  expect(existsSync(`${path}.lock`)).toBe(false)
 })
 
 it('opens no other file for a statement', () => {

@@ -20,15 +20,23 @@ export function watchFolder(
   const later = (name: string | null): void => {
     if (name !== null && (NOISE.test(name) || isOwn(resolve(folder, name)))) return
     clearTimeout(timer)
-    timer = setTimeout(onChange, QUIET)
+    timer = setTimeout(() => {
+      // Node 20 and 22 on Linux don't watch a file any more that was replaced, as editors do.
+      start()
+      onChange()
+    }, QUIET)
   }
-  try {
-    watcher = watch(folder, { recursive: true }, (_event, name) => later(name))
-    watcher.on('error', onError)
-  } catch (error) {
-    // Some file systems can't be watched: the application runs all the same.
-    onError(error as Error)
+  const start = (): void => {
+    watcher?.close()
+    try {
+      watcher = watch(folder, { recursive: true }, (_event, name) => later(name))
+      watcher.on('error', onError)
+    } catch (error) {
+      // Some file systems can't be watched: the application runs all the same.
+      onError(error as Error)
+    }
   }
+  start()
   return {
     close: () => {
       clearTimeout(timer)

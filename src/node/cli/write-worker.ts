@@ -61,11 +61,19 @@ function workerName(name: string): string {
 }
 
 function readme(run: RunApp, origin: string): string {
-  const secrets = requiredVariables(run).map((name) => `\`npx wrangler secret put ${name}\``)
+  const names = requiredVariables(run)
+  const secrets = names.map((name) => `\`npx wrangler secret put ${name}\``)
+  const local = names.map((name) => `\`${name}=…\``)
   return `# ${run.name}
 
 A Cloudflare Worker made of ${origin} by \`spindle build-worker\`. Deploy it with \`npx wrangler deploy\`${
     secrets.length === 0 ? '' : `, and give it its variables: ${secrets.join(', ')}`
+  }.
+
+Try it on this machine before with \`npx wrangler dev\`${
+    local.length === 0
+      ? ''
+      : `, and its variables in a file \`.dev.vars\`, each in a line: ${local.join(', ')}`
   }.
 `
 }

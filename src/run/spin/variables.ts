@@ -19,7 +19,7 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
     if (value === undefined) {
       throw new SpindleError(
         'ERR_APP_INVALID',
-        `the application requires the variable "${name}": give it in the option "variables"`,
+        `the application requires the variable "${name}": give it in the option "variables", at a shell with --variable ${name}=…`,
       )
     }
     values.set(name, value)

@@ -53,7 +53,9 @@ it('writes what a registry has as a Worker that runs without flags', async () =>
   expect([code, stderr]).toEqual([0, ''])
   expect(stdout).toMatch(/^\d+ files \(.*\) written to .*out\n$/)
   const folder = session.path('out')
-  expect(readFileSync(join(folder, 'README.md'), 'utf8')).toMatch(/`sha256:[0-9a-f]{64}`/)
+  const readme = readFileSync(join(folder, 'README.md'), 'utf8')
+  expect(readme).toMatch(/`sha256:[0-9a-f]{64}`/)
+  expect(readme).toContain('with `npx wrangler dev`.')
   deploy(folder, { SPIN_VARIABLE_GREETING: 'Moin' })
   expect(await textOf('/hello/you')).toContain('Moin, you!')
   expect(await textOf('/static/icon.svg')).toBe(

@@ -116,7 +116,27 @@ it('keeps what components store in its thread from one start to the next', async
     expect(await stop()).toEqual([0, null])
     expect(stderr()).toBe('')
   }
-}, 20_000)
+}, 60_000)
+
+it('loses nothing that two of them store in one folder at once', async () => {
+  const app = join(folder, 'shared')
+  mkdirSync(app, { recursive: true })
+  for (const [name, content] of COUNTERS) writeFileSync(join(app, name), content)
+  const both = await Promise.all([up('--from', app), up('--from', app)])
+  const rows = both.flatMap(({ url }) => Array.from({ length: 20 }, () => `${url}/default`))
+  const keys = both.flatMap(({ url }) => Array.from({ length: 20 }, () => `${url}/kv/default`))
+  const texts = await Promise.all([...rows, ...keys].map(async (url) => (await fetch(url)).text()))
+  // Each has put a row in, then counted them: all are there.
+  for (const text of texts.slice(0, rows.length)) expect(text).toMatch(/,n,\d+\|/)
+  const last = await (await fetch(rows[0] as string)).text()
+  expect(last).toContain(`,n,${rows.length + 1}|`)
+  // A value is read and then written: two may count the same, but each sees a whole one.
+  for (const text of texts.slice(rows.length)) expect(text).toMatch(/^count \d+\n$/)
+  for (const { stop, stderr } of both) {
+    expect(await stop()).toEqual([0, null])
+    expect(stderr()).toBe('')
+  }
+}, 60_000)
 
 it('ends a guest that never gives its turn back, and goes on', async () => {
   const { url, stop, stderr } = await up('--from', writeSpinner(), '--timeout', '2')
