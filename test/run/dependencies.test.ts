@@ -181,14 +181,16 @@ source = "inbound.wasm"
 
   it('is refused when it was pushed as it is, by what the lock requires as by its name', async () => {
     const { locked } = await lockApp(await load(MIDDLEWARE))
-    const { component } = locked.triggers[0]?.trigger_config as { readonly component: string }
+    const [component] = locked.triggers.map(({ trigger_config: config }) =>
+      String((config as { readonly component: unknown }).component),
+    )
     const started = (components: typeof locked.components): Promise<unknown> =>
       createAppHandler(
         pulledApp(
           Object.fromEntries(
             components.map(({ id, ...rest }) => [id, { ...rest, wasm: guest('inbound') }]),
           ),
-          [{ route: '/...', component }],
+          [{ route: '/...', component: component ?? '' }],
         ),
       )
     await expect(started(locked.components)).rejects.toThrow(/middleware/)

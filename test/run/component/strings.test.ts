@@ -1,5 +1,7 @@
 // Guests whose strings are not UTF-8. What C sees of each unit, and what it gives back, is the same
-// through jco, which knows UTF-16 but not Latin-1.
+// through jco, which knows UTF-16 but not Latin-1, and in Wasmtime, which knows both.
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import {
@@ -8,6 +10,7 @@ import {
 } from '../../../src/run/component/instantiate.ts'
 import { parseComponent } from '../../../src/run/component/parse.ts'
 import { bytesOfFile } from '../fixtures.ts'
+import { findWasmtime } from '../wasmtime-program.ts'
 import { throughJco } from './through-jco.ts'
 
 type Functions = Readonly<Record<string, (...args: unknown[]) => unknown>>
@@ -109,4 +112,35 @@ it('a guest with strings in UTF-16 answers the same through jco', async () => {
     const theirs = plain(strings[camel[name] ?? name]?.(argument))
     expect([name, plain(await ours.call([INTERFACE, name], argument))]).toEqual([name, theirs])
   }
+})
+
+describe('in Wasmtime', () => {
+  const wasmtime = findWasmtime()
+  const guests = ['strings-utf16', 'strings-latin1']
+  if (wasmtime === undefined)
+    return it('guests answer the same', (context) =>
+      context.skip('no wasmtime: see CONTRIBUTING.md'))
+  /** As Wasmtime writes values; a program takes no zero in its arguments. */
+  const wave = (text: string): string => `"${text.replaceAll('\u0000', String.raw`\u{0}`)}"`
+
+  it.each(guests)('%s answers the same', async (guest) => {
+    const path = fileURLToPath(new URL(`../../guests/${guest}.wasm`, import.meta.url))
+    const invoke = (call: string): string =>
+      execFileSync(
+        wasmtime,
+        ['run', '-W', 'unknown-imports-trap=y', '--invoke', `${INTERFACE}.${call}`, path],
+        { encoding: 'utf8' },
+      ).trim()
+    const ours = await instantiate(guest)
+    const call = (name: string, argument: unknown): Promise<unknown> =>
+      ours.call([INTERFACE, name], argument)
+    for (const text of [...TEXTS, BOM]) {
+      const units = plain(await call('units', text)) as number[]
+      expect(`[${units.join(', ')}]`).toBe(invoke(`units(${wave(text)})`))
+      const twice = (await call('twice', text)) as string
+      if (!/[\0\ufeff]/.test(text)) expect(wave(twice)).toBe(invoke(`twice(${wave(text)})`))
+    }
+    const pairs = '[{name: "é", value: "ж"}, {name: "", value: ""}, {name: "a", value: "b"}]'
+    expect(invoke(`pairs(${pairs})`)).toBe('["éж", "", "ab"]')
+  })
 })
