@@ -7,10 +7,10 @@ import type { FetchHandler } from '../types.ts'
 import { readOnWhenRefused } from './refused-body.ts'
 
 /** Milliseconds that answers in progress are given to end before their connections are cut. */
-export const CLOSE_GRACE = 5000
+const CLOSE_GRACE = 5000
 
 /** Milliseconds without a byte after which a connection is cut. */
-export const IDLE_TIMEOUT: number = 5 * 60 * 1000
+const IDLE_TIMEOUT = 5 * 60 * 1000
 
 export interface ListenOptions {
   /** Address to listen on. Default `127.0.0.1`: nobody outside the machine reaches it. */
