@@ -29,7 +29,10 @@ export async function readFileBounded(
       if (bytesRead === 0) break
       size += bytesRead
       if (size > limit)
-        throw new SpindleError('ERR_LIMIT_EXCEEDED', `${path} is longer than ${limit} bytes`)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `${path} is longer than ${limit} bytes: is it the file that is meant?`,
+        )
       chunks.push(buffer.subarray(0, bytesRead))
     }
     const bytes = new Uint8Array(size)

@@ -36,7 +36,10 @@ export function createFileKeyValue(folder: string): KeyValueStore {
     const end = bytes.length < HEAD ? Infinity : HEAD + bytes.readUInt32LE()
     const key = end > bytes.length ? undefined : decodeUtf8(bytes.subarray(HEAD, end))
     if (key === undefined)
-      throw new SpindleError('ERR_CONTENT_INVALID', 'a file of the key-value store is broken')
+      throw new SpindleError(
+        'ERR_CONTENT_INVALID',
+        `${path} is no value of a key-value store: put back a copy of it, or remove it`,
+      )
     return { key, value: new Uint8Array(bytes.subarray(end)) }
   }
   return {

@@ -83,7 +83,9 @@ async function readResponse(
         : response.status === 401
           ? 'ERR_UNAUTHORIZED'
           : 'ERR_RESPONSE'
-    throw new ResponseError(code, `${who}: ${shown} answered ${response.status}`, {
+    const next =
+      response.status < 500 ? 'check its URL in the manifest' : 'try again, or take a copy'
+    throw new ResponseError(code, `${who}: ${shown} answered ${response.status}; ${next}`, {
       status: response.status,
       method: 'GET',
       url: shown,

@@ -131,7 +131,8 @@ export async function formatPublicKey(key: WebKey): Promise<string> {
 }
 
 function pkcs8OfPem(pem: string): Uint8Array {
-  const block = parsePem(pem, 'the private key').find(({ label }) => label.endsWith('PRIVATE KEY'))
+  const blocks = parsePem(pem, 'the private key')
+  const block = blocks.find(({ label }) => label.endsWith('PRIVATE KEY')) ?? blocks[0]
   switch (block?.label) {
     case 'PRIVATE KEY':
       return block.bytes
@@ -153,7 +154,7 @@ function pkcs8OfPem(pem: string): Uint8Array {
     default:
       throw new SpindleError(
         'ERR_UNSUPPORTED',
-        `a "PRIVATE KEY" block is needed, not "${block?.label ?? 'another'}"`,
+        `a "PRIVATE KEY" block is needed, not "${block?.label}": give the private half of the pair`,
       )
   }
 }

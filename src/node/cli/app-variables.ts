@@ -61,7 +61,10 @@ async function readFileOf(path: string): Promise<[string, string][]> {
       : undefined
   if (table === undefined)
     throw new CommandError(`variables are read from a .json or .toml file, not from ${path}`)
-  if (!isJsonObject(table)) throw new CommandError(`${path} with the variables is no table`)
+  if (!isJsonObject(table))
+    throw new CommandError(
+      `${path} with the variables is no table: write { "NAME": "VALUE" }, or NAME = "VALUE" in TOML`,
+    )
   return Object.entries(table).map(([name, value]) => {
     if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value))
       throw new CommandError(

@@ -20,7 +20,8 @@ export async function findManifest(cwd: string, path: string | undefined): Promi
     const named = resolve(cwd, path)
     const found = await kindOf(named)
     if (found === 'file') return { directory: dirname(named), name: basename(named) }
-    if (found === undefined) throw new CommandError(`there is no file or folder "${path}"`)
+    if (found === undefined)
+      throw new CommandError(`there is no file or folder "${path}" in ${cwd}`)
     if ((await kindOf(join(named, NAME))) === 'file') return { directory: named, name: NAME }
     throw new CommandError(
       `the folder "${path}" has no ${NAME}; name the manifest with --from FILE`,

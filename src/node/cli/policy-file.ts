@@ -61,7 +61,9 @@ async function readRule(
     )
   for (const name of Object.keys(value))
     if (!READ.includes(name) && !PLAIN.includes(name))
-      throw new CommandError(`${where}: the key ${JSON.stringify(name)} is not known`)
+      throw new CommandError(
+        `${where}: the key ${JSON.stringify(name)} is not known; "spindle verify --help" has those that are`,
+      )
   const rule: Rule = Object.create(null) as Rule
   for (const name of PLAIN) if (Object.hasOwn(value, name)) rule[name] = value[name]
   for (const name of ['anyOf', 'allOf']) {

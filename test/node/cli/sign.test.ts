@@ -370,6 +370,7 @@ describe('before anything is sent', () => {
     [['sign', '--identity-token', 'a.b.c', REF], 2, 'can never be taken back'],
     [['sign', '--key', 'cosign.key', '--identity-token', 'a.b.c', REF], 2, 'not both'],
     [['sign', '--key', 'none.key', '--tlog-upload=false', REF], 1, 'none.key'],
+    [['sign', '--key', 'cosign.pub', '--tlog-upload=false', REF], 1, 'not "PUBLIC KEY": give the'],
     [
       ['sign', '--key', 'cosign.key', '--rekor-url', 'https://rekor.example', REF],
       2,
