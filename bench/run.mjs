@@ -21,7 +21,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
-    sides: { type: 'string', default: 'spindle,oras,skopeo,@sigstore/oci' },
+    sides: { type: 'string', default: 'spindle,oras,skopeo,@sigstore/oci,node:http' },
     only: { type: 'string', default: 'transfers,stream,bindle,digest,components' },
   },
 })
@@ -131,6 +131,16 @@ const SIDES = [
       [side('sigstore-oci'), registry.host, repository, layout],
     ],
   },
+  {
+    // The floor: what no client on Node's own HTTP gets under.
+    name: 'node:http',
+    missing: !sides.includes('spindle') && 'it pulls what spindle has pushed',
+    pulls: 'spindle',
+    pull: (repository, target) => [
+      process.execPath,
+      [side('node-http'), `${registry.host}/${repository}:v1`, target],
+    ],
+  },
 ].filter((one) => sides.includes(one.name))
 
 const MIB = 1024 * 1024
@@ -160,14 +170,15 @@ async function measureTransfers() {
       writeLayout(layout, content.count, content.size)
       for (const one of SIDES) {
         if (one.missing || one.without?.[content.key]) continue
-        const repository = `bench/${content.key}/${one.name.replace(/[^a-z]/g, '')}/${round}`
+        const owner = (one.pulls ?? one.name).replace(/[^a-z]/g, '')
+        const repository = `bench/${content.key}/${owner}/${round}`
         const target = join(scratch, 'pulled')
-        keep(`${content.title}, push`, one.name, await measure(...one.push(layout, repository)))
-        keep(
-          `${content.title}, push again`,
-          one.name,
-          await measure(...one.push(layout, repository)),
-        )
+        for (const what of one.push === undefined ? [] : ['push', 'push again'])
+          keep(
+            `${content.title}, ${what}`,
+            one.name,
+            await measure(...one.push(layout, repository)),
+          )
         if (one.pull === undefined) continue
         keep(`${content.title}, pull`, one.name, await measure(...one.pull(repository, target)))
         rmSync(target, { recursive: true, force: true })
@@ -187,6 +198,7 @@ async function measureTransfers() {
       leftOut.push(`${one.name}, ${CONTENTS.find((content) => content.key === key).title}: ${why}`)
     }
     if (one.pull === undefined) leftOut.push(`${one.name}, pull: it has none`)
+    if (one.push === undefined) leftOut.push(`${one.name}, push: it is there to be compared with`)
   }
 
   const measured = SIDES.filter((one) => !one.missing)

@@ -23,6 +23,8 @@ import { createWarner } from './warning.ts'
 const DEFAULT_TIMEOUT = 30_000
 /** The slowest upload that is waited for, in bytes per millisecond: 32 KiB a second. */
 const SLOWEST_UPLOAD = 32
+/** Milliseconds; timers take longer ones for none at all. */
+const LONGEST_TIMER = 2 ** 31 - 1
 /** 401s answered for one request: no scheme, then too small a scope, then an expired token. */
 const MAX_CHALLENGES = 3
 /** Up to this many bytes a body may be kept to follow a redirect with it; larger ones go straight. */
@@ -49,7 +51,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
 /** The transport of another platform than this one, for tests. */
 export function createTransportOn(platform: Platform, options: TransportOptions): Transport {
   const { timeout = DEFAULT_TIMEOUT, insecure = [], onWarning } = options
-  if (timeout !== false && !(timeout > 0))
+  if (timeout !== false && !(timeout > 0 && timeout < Infinity))
     throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)
   const insecureHosts = new Set(insecure.map((host) => new URL(`http://${host}`).host))
   const fetchOnce = options.fetch ?? ((request: Request) => fetch(request))
@@ -91,7 +93,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       timeout === false
         ? undefined
         : {
-            milliseconds: timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD,
+            milliseconds: Math.min(timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD, LONGEST_TIMER),
             error: () =>
               new SpindleError(
                 'ERR_TIMEOUT',

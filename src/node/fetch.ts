@@ -66,7 +66,7 @@ export interface NodeFetchOptions {
  */
 export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
   const { ca, idleTimeout = IDLE_TIMEOUT, maxHeaderSize = HEADER_BYTES } = options
-  if (idleTimeout !== false && !(idleTimeout > 0))
+  if (idleTimeout !== false && !(idleTimeout > 0 && idleTimeout < Infinity))
     throw new TypeError(`"idleTimeout" must be milliseconds or false, not ${idleTimeout}`)
   const agents = createAgents(ca)
 

@@ -7,7 +7,7 @@ import { readWhole } from '../http/whole.ts'
 import type { Credentials, OperationOptions, TransportOptions } from '../types.ts'
 
 export interface AzureExchangeOptions
-  extends OperationOptions, Omit<TransportOptions, 'credentials'> {
+  extends Pick<OperationOptions, 'signal'>, Omit<TransportOptions, 'credentials'> {
   /** Directory that the token is of; needed where a registry takes several. */
   tenant?: string
 }
@@ -28,7 +28,7 @@ export interface AzureExchangeOptions
 export async function exchangeAzureToken(
   registry: string,
   accessToken: string,
-  { signal, tenant, createHasher: _, onProgress: __, ...options }: AzureExchangeOptions = {},
+  { signal, tenant, ...options }: AzureExchangeOptions = {},
 ): Promise<Credentials> {
   const { fetch, protocol } = createTransport(options)
   const response = await fetch({

@@ -39,13 +39,7 @@ export async function pushChunks(
         at = end
       } catch (error) {
         signal?.throwIfAborted()
-        if (
-          error instanceof ResponseError &&
-          start === 0 &&
-          error.status >= 400 &&
-          error.status < 500
-        )
-          if (error.code !== 'ERR_UNAUTHORIZED' && error.status !== 429) return false
+        if (start === 0 && takesNoChunks(error)) return false
         if (
           resumes >= MAX_RESUMES ||
           !(await context.transport.again(error, resumes + 1, { signal }))
@@ -70,6 +64,12 @@ export async function pushChunks(
     signal,
   })
   return true
+}
+
+/** Whether the registry does not take chunks, as far as its answer tells. */
+function takesNoChunks(error: unknown): boolean {
+  if (!(error instanceof ResponseError) || error.code === 'ERR_UNAUTHORIZED') return false
+  return error.status >= 400 && error.status < 500 && error.status !== 429
 }
 
 function refuse({ digest }: Descriptor): never {

@@ -18,6 +18,8 @@ export interface Graph {
 
 /** A Spin application has one manifest, a multi-platform image tens; more is an attack on our memory. */
 export const MAX_MANIFESTS = 1000
+/** Bytes of all manifests of an artifact, which are held together. Real ones have some kilobytes each. */
+export const MAX_GRAPH_BYTES: number = 64 * 1024 * 1024
 /** Indexes in indexes in indexes: real ones nest once. */
 export const MAX_DEPTH = 16
 
@@ -33,6 +35,7 @@ export async function readGraph(
 ): Promise<Graph> {
   const manifests = new Map<Digest, ManifestNode>()
   const blobs = new Map<Digest, Descriptor>()
+  let held = 0
   const visit = async (target: Descriptor, depth: number): Promise<void> => {
     if (!isManifestType(target.mediaType)) {
       if (!blobs.has(target.digest)) blobs.set(target.digest, target)
@@ -48,6 +51,12 @@ export async function readGraph(
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
         `${root.digest} has more than ${MAX_MANIFESTS} manifests`,
+      )
+    held += target.size
+    if (held > MAX_GRAPH_BYTES)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `the manifests of ${root.digest} have more than ${MAX_GRAPH_BYTES} bytes; copy its parts one by one`,
       )
     const bytes = await readManifest(store, target, options)
     for (const next of successorsOf(parseManifest(bytes, target.mediaType)))

@@ -39,6 +39,33 @@ describe('a fetch that takes requests in parts', () => {
   })
 })
 
+describe('the time for an answer', () => {
+  it('is no less for an upload so large that timers can’t hold it', async () => {
+    const given: number[] = []
+    const parts = {
+      async direct(_: URL, { deadline }: DirectInit) {
+        given.push(deadline!.milliseconds)
+        return new Response(null, { status: 201 })
+      },
+    }
+    const refuses = (): Promise<Response> => Promise.reject(new Error('a Request was made'))
+    const { fetch } = createTransport({ fetch: Object.assign(refuses, parts), retry: false })
+    for (const size of [0, 2 ** 20, 2 ** 50])
+      await fetch({
+        method: 'PUT',
+        url: 'https://r.test/',
+        body: { size, stream: () => new ReadableStream() },
+      })
+    expect(given).toEqual([30_000, 30_000 + 2 ** 15, 2 ** 31 - 1])
+  })
+
+  it('is a number of milliseconds, or none by false', () => {
+    for (const timeout of [0, -1, NaN, Infinity])
+      expect(() => createTransport({ timeout })).toThrow(/"timeout" must be milliseconds or false/)
+    expect(() => createTransport({ timeout: false })).not.toThrow()
+  })
+})
+
 describe('an answer with too many headers', () => {
   it('is told from a connection that fails, with the way to raise the limit', async () => {
     const { fetch } = createTransport({
