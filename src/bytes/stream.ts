@@ -1,13 +1,7 @@
 import { SpindleError } from '../errors.ts'
-import type { BodySource, Content, CreateHasher, Descriptor, Hasher } from '../types.ts'
+import type { BodySource, CreateHasher, Descriptor, Hasher } from '../types.ts'
 import { whenAborted } from './abort.ts'
-import {
-  algorithmOf,
-  COLLECT_BYTES,
-  createPortableHasher,
-  digestOf,
-  formatDigest,
-} from './digest.ts'
+import { algorithmOf, createPortableHasher, digestOf, formatDigest } from './digest.ts'
 
 export function isStream(value: unknown): value is ReadableStream<Uint8Array> {
   return typeof value === 'object' && value !== null && 'getReader' in value
@@ -295,26 +289,4 @@ function wrongDigest(expected: Descriptor, actual: string): SpindleError {
     'ERR_DIGEST_MISMATCH',
     `content of ${expected.digest} has the digest ${actual}: the source lies or the bytes were damaged on the way; try again or another source`,
   )
-}
-
-/** Digest and size of a body that can be opened again: WebCrypto when it is small, a streaming hasher when not. */
-export async function describeContent(
-  content: Uint8Array | Content,
-  mediaType: string,
-  options: { createHasher?: CreateHasher | undefined; signal?: AbortSignal | undefined } = {},
-): Promise<Descriptor> {
-  if (content instanceof Uint8Array) {
-    return { mediaType, digest: await digestOf(content), size: content.length }
-  }
-  if (content.size <= COLLECT_BYTES) {
-    const bytes = await readExactly(content, content.size, 'the file', options.signal)
-    return { mediaType, digest: await digestOf(bytes), size: bytes.length }
-  }
-  const hasher = (options.createHasher ?? createPortableHasher)('sha256')
-  let size = 0
-  for await (const chunk of chunksOf(content.stream(), options.signal)) {
-    size += chunk.length
-    await hasher.update(chunk)
-  }
-  return { mediaType, digest: formatDigest('sha256', await hasher.digest()), size }
 }

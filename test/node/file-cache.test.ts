@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { describeContent, readVerified } from '../../src/bytes/stream.ts'
+import { describeContent } from '../../src/bytes/describe.ts'
+import { readVerified } from '../../src/bytes/stream.ts'
 import { createFileCache } from '../../src/node/file-cache.ts'
 import { createMachine } from './machine.ts'
 

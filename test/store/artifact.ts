@@ -1,5 +1,5 @@
 import { formatCanonicalJson } from '../../src/bytes/json.ts'
-import { describeContent } from '../../src/bytes/stream.ts'
+import { describeContent } from '../../src/bytes/describe.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import {
   EMPTY_BYTES,
