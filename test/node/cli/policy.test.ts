@@ -139,6 +139,20 @@ describe.each(COMMANDS)('%s under a policy', (name, command) => {
   })
 })
 
+describe('a policy over what is in no registry', () => {
+  it.each([
+    ['a folder, which is loaded anew when it changes', ['up', '--from', hello]],
+    ['a bindle', ['up', '--bindle', 'hello/1.0.0', '--bindle-server', 'http://localhost:8080/v1']],
+    ['a folder that becomes a Worker', ['build-worker', hello, '-o', 'out']],
+  ])('is refused, and nothing runs: %s', async (_, command) => {
+    const { session } = await createWorld()
+    const { code, stdout, stderr } = await session.run(...command, ...BY_KEY)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain('only what comes from one can be verified')
+    expect(existsSync(session.path('out'))).toBe(false)
+  })
+})
+
 describe('a policy file', () => {
   const verify = async (world: World, policy: unknown, ref = SIGNED): Promise<Run> => {
     world.session.write('policies/policy.json', policy as object)
