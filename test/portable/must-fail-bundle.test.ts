@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { WITNESS_LINE } from '../../mocks/sigstore/merkle-log.ts'
+import { createTimestampAuthority } from '../../mocks/sigstore/timestamp-authority.ts'
 import { formatBase64, parseBase64 } from '../../src/bytes/base64.ts'
 import { rawDigestOf } from '../../src/bytes/digest.ts'
 import { formatHex } from '../../src/bytes/hex.ts'
@@ -328,6 +329,24 @@ describe('a bundle is refused', () => {
     )
   })
 
+  it.each([true, false])(
+    '74: with a timestamp by who calls himself the authority, whose certificate is inside: %s',
+    async (certificates) => {
+      // Of the same name and serial number, and as good but for who signed it.
+      const forger = await createTimestampAuthority({ clock: () => new Date(), flaws: () => ({}) })
+      const bundle = v1.bundle()
+      const signature = parseBase64(bundle.dsseEnvelope.signatures[0].sig)!
+      const [stamped] = bundle.verificationMaterial.timestampVerificationData.rfc3161Timestamps
+      stamped.signedTimestamp = formatBase64(
+        await forger.stamp(await rawDigestOf(signature), { certificates }),
+      )
+      await refuse(
+        verifyBundle(bundle, { digest: v1.artifact.digest }, v1.policy()),
+        'TIMESTAMP_INVALID',
+      )
+    },
+  )
+
   it.each<[string, (root: Json) => unknown, string]>([
     ['26: without its log', (r) => (r.tlogs = r.tlogs.slice(1)), 'TLOG_UNKNOWN_LOG'],
     [
@@ -628,6 +647,15 @@ describe('must hold besides', () => {
     trustedRoot.certificateAuthorities.unshift(...replacement.certificateAuthorities)
     trustedRoot.tlogs.unshift(...replacement.tlogs)
     await verifyBundle(old.bundle(), { digest: old.artifact.digest }, old.policy({ trustedRoot }))
+  })
+
+  it('a signature under a trusted root with another log, whose key nobody here can use', async () => {
+    const trustedRoot: Json = v1.root()
+    const unusable = structuredClone(trustedRoot.tlogs[0])
+    unusable.publicKey.rawBytes = 'MAkwBAYCKgMDAQA='
+    unusable.logId.keyId = formatBase64(new Uint8Array(32))
+    trustedRoot.tlogs.unshift(unusable)
+    await verifyBundle(v1.bundle(), { digest: v1.artifact.digest }, v1.policy({ trustedRoot }))
   })
 
   it('a certificate whose log wrote extensions, and one with a second log that nobody knows', async () => {

@@ -516,6 +516,11 @@ describe('signing is refused, and nothing is written', () => {
       },
       'CERT_CHAIN',
     ],
+    [
+      '88: a certificate without proof of logging',
+      { certificate: { scts: 'none' } },
+      'SCT_MISSING',
+    ],
     ['69: a certificate that was not logged', { certificate: { scts: 'none' } }, 'SCT_MISSING'],
     [
       '69: a certificate whose proof of logging is altered',

@@ -108,7 +108,7 @@ describe('a signature is found', () => {
 
 describe('nobody is told that an artifact is not signed', () => {
   it.each([401, 403, 429, 500, 503])(
-    'where the referrers, their tag or the older form’s answer %d',
+    '13: where the referrers, their tag or the older form’s answer %d',
     async (status) => {
       for (const place of ['/referrers/', `/manifests/${fallbackTag()}`, '.sig']) {
         const fetch: FetchHandler['fetch'] = async (request) =>
