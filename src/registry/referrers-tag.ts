@@ -1,8 +1,9 @@
 import { SpindleError } from '../errors.ts'
-import { algorithmOf, digestOf, hexOf } from '../bytes/digest.ts'
+import { digestOf } from '../bytes/digest.ts'
 import { formatCanonicalJson, isJsonObject, parseLooseJson } from '../bytes/json.ts'
 import { wait } from '../http/wait.ts'
 import { IMAGE_INDEX, parseManifest } from '../oci/manifest.ts'
+import { referrersTag } from '../oci/referrers-tag.ts'
 import type { Descriptor, Digest, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import { deleteManifest, getManifest, isNotFound, putManifest } from './manifests.ts'
@@ -11,14 +12,6 @@ import { deleteManifest, getManifest, isNotFound, putManifest } from './manifest
 const MAX_ROUNDS = 8
 /** About what a read and a write of the list take, in milliseconds. */
 const SETTLE_MS = 80
-
-/**
- * The tag that lists what refers to a manifest, on registries without the referrers API.
- * @see Distribution Spec 1.1, Referrers Tag Schema
- */
-export function referrersTag(subject: Digest): string {
-  return `${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`
-}
 
 /** Its index; empty when there is none. Entries are kept as they are, with what isn't known here. */
 export async function readReferrersTag(

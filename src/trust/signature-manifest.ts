@@ -12,11 +12,6 @@ export function signatureTag(digest: Digest): string | undefined {
   return digest.startsWith('sha256:') ? `${digest.replace(':', '-')}.sig` : undefined
 }
 
-/** Tag of the index that stands in for a missing referrers API. @see Distribution Spec 1.1, Referrers Tag Schema */
-export function referrersTag(digest: Digest): string {
-  return digest.replace(/^(sha\d+):(.{64}).*$/, '$1-$2')
-}
-
 export async function readManifest(
   store: ReadStore,
   target: Descriptor,

@@ -1,6 +1,7 @@
 /** Finds what cosign and this library have attached to an artifact. */
 import { SignatureInvalid, SpindleError } from '../errors.ts'
 import { EMPTY_TYPE, type Manifest } from '../oci/manifest.ts'
+import { referrersTag } from '../oci/referrers-tag.ts'
 import type {
   Descriptor,
   Digest,
@@ -21,7 +22,6 @@ import type { LoadedRule, SignatureFormat } from './policy.ts'
 import {
   readBytes,
   readManifest,
-  referrersTag,
   resolveOptional,
   signatureTag,
   MAX_SIGNATURE_LAYERS,
@@ -63,38 +63,31 @@ export async function* findSignatures(
   options: OperationOptions = {},
 ): AsyncGenerator<Candidate | Unreadable> {
   for await (const referrer of referrersOf(store, subject, options)) {
-    if ('error' in referrer) {
-      yield referrer
-      continue
-    }
-    yield* readable(referrer, async () => {
-      const candidates = await readReferrer(store, subject, referrer, options)
-      return candidates.filter(({ format }) => formats.includes(format))
-    })
+    const found =
+      'error' in referrer
+        ? [referrer]
+        : await attempt(referrer, () => readReferrer(store, subject, referrer, options))
+    for (const one of found) if ('error' in one || formats.includes(one.format)) yield one
   }
-  const tag = signatureTag(subject.digest)
-  const manifest =
-    formats.includes('legacy') && tag !== undefined
-      ? await resolveOptional(store, tag, options)
-      : undefined
-  if (manifest === undefined) return
-  yield* readable(manifest, async () =>
+  const tag = formats.includes('legacy') ? signatureTag(subject.digest) : undefined
+  const manifest = tag && (await resolveOptional(store, tag, options))
+  if (!manifest) return
+  yield* await attempt(manifest, async () =>
     legacyLayers(store, subject, await readManifest(store, manifest, options), options),
   )
 }
 
-async function* readable(
+/** What can't be read is told and passed over; trouble on the way to it rejects. */
+async function attempt<T>(
   source: Descriptor,
-  read: () => Promise<Candidate[]>,
-): AsyncGenerator<Candidate | Unreadable> {
-  let found: readonly (Candidate | Unreadable)[]
+  read: () => Promise<readonly T[]>,
+): Promise<ReadonlyArray<T | Unreadable>> {
   try {
-    found = await read()
+    return await read()
   } catch (error) {
     if (!isUnreadable(error)) throw error
-    found = [{ source, error }]
+    return [{ source, error }]
   }
-  yield* found
 }
 
 /**
@@ -109,7 +102,11 @@ async function* referrersOf(
   const seen = new Set<Digest>()
   const isNew = (referrer: Descriptor): boolean => {
     if (!maySign(referrer) || seen.has(referrer.digest)) return false
-    if (seen.size === MAX_REFERRERS) throw tooMany(subject)
+    if (seen.size === MAX_REFERRERS)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `${subject.digest} has more than ${MAX_REFERRERS} referrers that may be signatures`,
+      )
     return seen.add(referrer.digest) !== undefined
   }
   try {
@@ -121,17 +118,12 @@ async function* referrersOf(
     yield { source: subject, error }
   }
   const tagged = await resolveOptional(store, referrersTag(subject.digest), options)
-  if (tagged === undefined) return
-  let index: Manifest
-  try {
-    index = await readManifest(store, tagged, options)
-  } catch (error) {
-    if (!isUnreadable(error)) throw error
-    yield { source: tagged, error }
-    return
+  const list = async (): Promise<readonly Descriptor[]> => {
+    const index = await readManifest(store, tagged!, options)
+    return index.kind === 'index' ? index.manifests : []
   }
-  if (index.kind !== 'index') return
-  for (const referrer of index.manifests) if (isNew(referrer)) yield referrer
+  for (const referrer of tagged === undefined ? [] : await attempt(tagged, list))
+    if ('error' in referrer || isNew(referrer)) yield referrer
 }
 
 /** A descriptor's type only rules out what says to be something else: registries and older tools get it wrong. */
@@ -227,13 +219,6 @@ const UNREADABLE: ReadonlySet<string> = new Set([
   'ERR_SIGNATURE_INVALID',
   'ERR_UNSUPPORTED',
 ])
-
-function tooMany({ digest }: Descriptor): SpindleError {
-  return new SpindleError(
-    'ERR_LIMIT_EXCEEDED',
-    `${digest} has more than ${MAX_REFERRERS} referrers that may be signatures`,
-  )
-}
 
 function malformed(why: string): SignatureInvalid {
   return new SignatureInvalid('BUNDLE_MALFORMED', `the stored signature can't be read: ${why}`)
