@@ -48,7 +48,8 @@ async function verify(
 ): Promise<VerifiedBundle> {
   const who = { identity: IDENTITY, issuer: ISSUER, trustedRoot: sigstore.trustedRoot() }
   const rule = (await loadPolicy({ ...who, ...more })) as LoadedRule
-  return verifyLegacySignature(signed.payload, annotations, signed.artifact.digest, rule)
+  // Awaited here: workerd reports what rejects before it is waited for.
+  return await verifyLegacySignature(signed.payload, annotations, signed.artifact.digest, rule)
 }
 
 type Edit = (annotations: Record<string, string>) => unknown
