@@ -1,12 +1,10 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   receiveResponse,
   sendFailure,
   sendResponse,
 } from '../../examples/playground/src/channel.ts'
 import { forFrame } from '../../examples/playground/src/for-frame.ts'
-import { startGuest, STUCK_AFTER } from '../../examples/playground/src/guest.ts'
-import type { StartMessage, ToGuest } from '../../examples/playground/src/guest-messages.ts'
 import { createOwnOrigins } from '../../examples/playground/src/own-origins.ts'
 import { chooseTemplate } from '../../examples/playground/src/preview.ts'
 import { formatBody } from '../../examples/playground/src/text.ts'
@@ -14,10 +12,10 @@ import { formatBody } from '../../examples/playground/src/text.ts'
 const GET = { method: 'GET', url: 'http://a.test/', headers: [], isNavigation: true }
 
 describe('an answer on its way through a port', () => {
-  const through = (response: Response, signal?: AbortSignal): Promise<Response> => {
+  const through = (response: Response): Promise<Response> => {
     const { port1, port2 } = new MessageChannel()
     sendResponse(response, port2)
-    return receiveResponse(port1, signal)
+    return receiveResponse(port1)
   }
 
   it('arrives as it left: status, repeated headers, bytes', async () => {
@@ -55,56 +53,6 @@ describe('an answer on its way through a port', () => {
     const { port1, port2 } = new MessageChannel()
     sendFailure('it was ended', port2)
     await expect(receiveResponse(port1)).rejects.toThrow('it was ended')
-    const gone = new AbortController()
-    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({}, { highWaterMark: 0 })
-    const answer = await through(new Response(body), gone.signal)
-    const reading = answer.text()
-    gone.abort(new Error('terminated'))
-    await expect(reading).rejects.toThrow('terminated')
-  })
-})
-
-describe('a guest', () => {
-  afterEach(() => {
-    vi.useRealTimers()
-    vi.unstubAllGlobals()
-  })
-
-  /** Stands for a Worker that begins its first answer, then is stuck: Node has none of the web's. */
-  class StuckWorker {
-    onmessage: (event: { data: unknown }) => void = () => {}
-    #requests = 0
-    postMessage(message: ToGuest, [port]: MessagePort[] = []): void {
-      if (message.kind === 'start')
-        return queueMicrotask(() => this.onmessage({ data: { kind: 'started' } }))
-      if (message.kind === 'request' && this.#requests++ === 0)
-        sendResponse(new Response(new ReadableStream()), port as MessagePort)
-    }
-    terminate(): void {}
-  }
-
-  it('is watched as long as something waits for it, though another answer was left while it was read', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
-    vi.stubGlobal('Worker', StuckWorker)
-    const ended: string[] = []
-    const guest = await startGuest(
-      {} as StartMessage,
-      {
-        onLog: () => {},
-        onOutbound: async () => false,
-        onStored: () => {},
-        onEnded: ({ code }) => ended.push(code),
-      },
-      new AbortController().signal,
-    )
-    const left = (await guest.fetch(GET)).body!.getReader()
-    const waiting = expect(guest.fetch(GET)).rejects.toThrow('no sign of life')
-    const reading = left.read()
-    await left.cancel()
-    expect((await reading).done).toBe(true)
-    await vi.advanceTimersByTimeAsync(2 * STUCK_AFTER)
-    await waiting
-    expect(ended).toEqual(['ERR_TIMEOUT'])
   })
 })
 

@@ -63,6 +63,17 @@ const SCRIPTS: Readonly<Record<string, string>> = {
       const response = await (await supervised()).fetch(new Request(location.origin + path, init))
       return response.status + ' ' + await response.text()
     }
+    globalThis.askPatient = async (path) => {
+      const handler = await createWorkerHandler(await spinning, {
+        worker: () => new Worker('/app-worker.js', { type: 'module' }),
+        busyTimeout: 700,
+        onLog: ({ text }) => lines.push(text),
+      })
+      const response = await handler.fetch(new Request(location.origin + path))
+      const answer = response.status + ' ' + await response.text()
+      await handler.close()
+      return answer
+    }
     globalThis.leaveSupervised = async (path) => {
       const abort = new AbortController()
       const request = new Request(location.origin + path, { signal: abort.signal })
@@ -224,6 +235,14 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
       expect(await page.evaluate(`askSupervised('/env')`)).toBe('200 ')
       expect(await page.evaluate(`lines`)).toContainEqual(
         expect.stringContaining('busy for more than 2000 ms'),
+      )
+    })
+
+    it('how long a guest may keep its Worker busy is said apart from how long an answer may take', async () => {
+      expect(await page.evaluate(`askPatient('/slow')`)).toContain('200 ')
+      expect(await page.evaluate(`askPatient('/loop')`)).toBe('500 ')
+      expect(await page.evaluate(`lines`)).toContainEqual(
+        expect.stringContaining('busy for more than 700 ms'),
       )
     })
 

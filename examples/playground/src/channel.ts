@@ -1,5 +1,5 @@
 /**
- * Requests and answers between the application's page, this page and the application itself.
+ * Requests and answers between the application's page and this page.
  *
  * Each answer has a port of its own. Its body goes over in pieces, one for each that is asked for,
  * so that whoever reads slowly holds up who writes: streams themselves can't be handed over in
@@ -75,8 +75,7 @@ export function sendFailure(message: string, port: MessagePort): void {
 /** Statuses whose answers have no body: `Response` takes none with them. */
 const BODILESS = [204, 205, 304]
 
-/** @param signal Ends it when the other side is gone, which sends nothing any more. */
-export function receiveResponse(port: MessagePort, signal?: AbortSignal): Promise<Response> {
+export function receiveResponse(port: MessagePort): Promise<Response> {
   return new Promise((resolve, reject) => {
     let body: ReadableStreamDefaultController<Uint8Array> | undefined
     const fail = (reason: unknown): void => {
@@ -88,8 +87,6 @@ export function receiveResponse(port: MessagePort, signal?: AbortSignal): Promis
         // Ended before.
       }
     }
-    if (signal?.aborted === true) return fail(signal.reason)
-    signal?.addEventListener('abort', () => fail(signal.reason), { once: true })
     port.onmessage = ({ data }: MessageEvent<Piece>) => {
       if ('failure' in data) return fail(new Error(data.failure))
       if ('bytes' in data) return body?.enqueue(data.bytes)

@@ -1,8 +1,7 @@
 import type { LockedApp, PulledApp } from 'spindle/app'
-import type { AppHandlerOptions } from 'spindle/run'
-import type { WireRequest } from './channel.ts'
+import type { LogLine as Line } from 'spindle/run-worker'
 
-export type LogLine = Parameters<NonNullable<AppHandlerOptions['onLog']>>[0]
+export type LogLine = Line
 
 /** An application with all that it needs, as it is handed to a Worker. */
 export interface AppImage {
@@ -11,25 +10,14 @@ export interface AppImage {
   readonly contents: ReadonlyMap<string, Uint8Array>
 }
 
-export interface StartMessage {
-  readonly kind: 'start'
-  readonly image: AppImage
-  readonly variables: Readonly<Record<string, string>>
-  /** Names the application's values in IndexedDB. */
-  readonly values: string
+/** Whether an origin may be reached that was asked for under this number. */
+export interface ToGuest {
+  readonly id: number
+  readonly isAllowed: boolean
 }
 
-export type ToGuest =
-  | StartMessage
-  /** Answered at the port that comes with it. */
-  | { readonly kind: 'request'; readonly request: WireRequest }
-  | { readonly kind: 'verdict'; readonly id: number; readonly isAllowed: boolean }
-  | { readonly kind: 'ping' }
-
 export type FromGuest =
-  | { readonly kind: 'started' }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
-  | { readonly kind: 'log'; readonly line: LogLine }
   | { readonly kind: 'outbound'; readonly id: number; readonly origin: string }
   | { readonly kind: 'stored' }
-  | { readonly kind: 'pong' }
+  /** For the log. */
+  | { readonly kind: 'said'; readonly text: string }

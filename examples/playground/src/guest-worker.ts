@@ -1,68 +1,41 @@
-/** One application in a Worker of its own: whatever it does, the page goes on and can end it. */
-import { isSpindleError, SpindleError } from 'spindle/errors'
-import {
-  createAppHandler,
-  createIndexedDbKeyValue,
-  createMemoryKeyValue,
-  type KeyValueStore,
-} from 'spindle/run'
-import { appOf } from './app-of-image.ts'
-import { receiveRequest, sendFailure, sendResponse } from './channel.ts'
-import type { FromGuest, StartMessage, ToGuest } from './guest-messages.ts'
+/** The Worker that an application runs in: `guest.ts` has started it. */
+import { SpindleError } from 'spindle/errors'
+import { createIndexedDbKeyValue, createMemoryKeyValue, type KeyValueStore } from 'spindle/run'
+import { runInWorker } from 'spindle/run-worker'
+import type { FromGuest, ToGuest } from './guest-messages.ts'
 
-const port = globalThis as unknown as {
-  postMessage(message: FromGuest): void
-  onmessage: ((event: MessageEvent<ToGuest>) => void) | null
+// What is used of a Worker's scope: its types and those of pages exclude each other.
+const scope = globalThis as unknown as {
+  readonly name: string
+  postMessage(message: unknown): void
+  addEventListener(name: 'message', listener: (event: MessageEvent) => void): void
 }
-const post = (message: FromGuest): void => port.postMessage(message)
 
-let handler: ReturnType<typeof createAppHandler> | undefined
+/** What the page alone can do, and is asked for. */
+let page: MessagePort | undefined
+const tell = (message: FromGuest): void => page?.postMessage(message)
 const verdicts = new Map<number, (isAllowed: boolean) => void>()
 let asked = 0
 
-port.onmessage = ({ data, ports: [answer] }) => {
-  switch (data.kind) {
-    case 'start':
-      return void start(data)
-    case 'ping':
-      return post({ kind: 'pong' })
-    case 'verdict':
-      verdicts.get(data.id)?.(data.isAllowed)
-      return void verdicts.delete(data.id)
-    case 'request':
-      if (answer === undefined || handler === undefined) return
-      handler
-        .then((app) => app.fetch(receiveRequest(data.request)))
-        .then((response) => sendResponse(response, answer))
-        .catch((error: unknown) => sendFailure(String((error as Error).message), answer))
+scope.addEventListener('message', ({ ports: [port] }) => {
+  if (port === undefined) return
+  page = port
+  page.onmessage = ({ data: { id, isAllowed } }: MessageEvent<ToGuest>) => {
+    verdicts.get(id)?.(isAllowed)
+    verdicts.delete(id)
   }
-}
-
-async function start({ image, variables, values }: StartMessage): Promise<void> {
-  handler = createAppHandler(appOf(image), {
-    variables,
-    fetch: reach,
-    keyValue: openStore(values),
-    onLog: (line) => post({ kind: 'log', line }),
-  })
-  try {
-    await handler
-    post({ kind: 'started' })
-  } catch (error) {
-    const code = isSpindleError(error) ? error.code : ''
-    post({ kind: 'refused', code, message: error instanceof Error ? error.message : String(error) })
-  }
-}
+})
+runInWorker(scope, { fetch: reach, keyValue: openStore() })
 
 /** Guests wait for IndexedDB where they can wait at all; elsewhere values live as long as the Worker. */
-function openStore(values: string): (label: string) => KeyValueStore {
+function openStore(): (label: string) => KeyValueStore {
   const stores = new Map<string, KeyValueStore>()
   return (label) => {
     const known = stores.get(label)
     if (known !== undefined) return known
     const store =
       'Suspending' in WebAssembly
-        ? createIndexedDbKeyValue(`${values}/${label}`)
+        ? createIndexedDbKeyValue(`${scope.name}/${label}`)
         : createMemoryKeyValue()
     const told = {
       ...store,
@@ -75,19 +48,18 @@ function openStore(values: string): (label: string) => KeyValueStore {
 }
 
 function after(change: void | Promise<void>): void | Promise<void> {
-  const tell = (): void => post({ kind: 'stored' })
-  return change instanceof Promise ? change.then(tell) : tell()
+  const stored = (): void => tell({ kind: 'stored' })
+  return change instanceof Promise ? change.then(stored) : stored()
 }
 
 /** The network, as far as the manifest and the person in front of the page let the application. */
 async function reach(request: Request): Promise<Response> {
   const { origin, host } = new URL(request.url)
-  const say = (text: string): void =>
-    post({ kind: 'log', line: { component: '', stream: 'host', text } })
+  const say = (text: string): void => tell({ kind: 'said', text })
   const id = ++asked
   const isAllowed = await new Promise<boolean>((resolve) => {
     verdicts.set(id, resolve)
-    post({ kind: 'outbound', id, origin })
+    tell({ kind: 'outbound', id, origin })
   })
   if (!isAllowed) {
     say(`${origin} was not reached: it is blocked under Network`)

@@ -146,7 +146,7 @@ async function run(): Promise<void> {
     onLog: log.add,
     onOutbound: network.decide,
     onStored: () => void values.refresh(),
-    onEnded: showEnded,
+    onReplaced: showReplaced,
     onMoved(path, title) {
       if (path !== '' && !isTyping) showAddress(path)
       find('page-title').textContent = title
@@ -170,21 +170,26 @@ function showExchange(exchange: Exchange): void {
         : `${response.status} · ${(duration ?? 0).toFixed(0)} ms`
 }
 
-function showEnded(why: Error): void {
-  const text = `${why.message}. The next request starts it anew.`
-  log.add({ component: '', stream: 'host', text })
-  find('status').textContent = text.charAt(0).toUpperCase() + text.slice(1)
+function showReplaced(): void {
+  find('status').textContent =
+    'The application gave no sign of life: it was ended and started anew. The tab “Logs” says more.'
 }
 
+let restarts = 0
+
 async function restart(): Promise<void> {
+  const own = ++restarts
   try {
     if (session === undefined) return await run()
     if ((current?.variables.missing() ?? []).length > 0) return current?.variables.focus()
     current?.network.cancel()
     await session.restart()
+    if (own !== restarts) return
     find('status').textContent = 'Started anew.'
     go(find<HTMLInputElement>('address').value)
   } catch (error) {
+    // Asked for once more meanwhile: that one counts.
+    if (own !== restarts) return
     closeSession()
     fail(error)
   }
@@ -240,7 +245,7 @@ async function prepare(): Promise<void> {
   document.body.dataset['prepared'] = 'true'
 }
 
-listenToForm(openWanted)
+const unsent = listenToForm(openWanted)
 listenToComposer(
   (request) => session?.ask(request) ?? Promise.reject(new Error('nothing runs')),
   () => session?.preview.origin,
@@ -277,6 +282,8 @@ for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-page="up
 showRecents(openRecent)
 states.enter('empty', 'Say which application, or try the sample.')
 const link = new URLSearchParams(location.search)
-if (link.has('ref')) openForm()
-else if (link.has('sample')) openTheSample()
+if (link.has('ref')) {
+  openForm()
+  if (unsent !== undefined) setReference(unsent)
+} else if (link.has('sample')) openTheSample()
 setTimeout(() => void prepare(), 1000)

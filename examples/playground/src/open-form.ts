@@ -10,8 +10,12 @@ const field = (id: string): HTMLInputElement => find<HTMLInputElement>(id)
 const config = readConfig()
 const LOOPBACK = /^(?:localhost|[\w.-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/
 
-/** Says, while it is typed, what would be asked; keeps what is typed. */
-export function listenToForm(onOpen: (wanted: Wanted) => void): void {
+/**
+ * Says, while it is typed, what would be asked; keeps what is typed.
+ *
+ * @returns The reference that was typed and not opened before a reload: the link is opened first.
+ */
+export function listenToForm(onOpen: (wanted: Wanted) => void): string | undefined {
   keepDrafts('spindle-playground/form', [
     'reference',
     'relay',
@@ -23,6 +27,7 @@ export function listenToForm(onOpen: (wanted: Wanted) => void): void {
     'identity',
     'issuer',
   ])
+  const typed = field('reference').value
   fillFromLink()
   for (const input of document.querySelectorAll('#form input, #form textarea'))
     input.addEventListener('input', () => refresh())
@@ -38,6 +43,8 @@ export function listenToForm(onOpen: (wanted: Wanted) => void): void {
     if (wanted !== undefined) onOpen(wanted)
   })
   refresh()
+  const [visit] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[]
+  return visit?.type !== 'navigate' && typed !== '' ? typed : undefined
 }
 
 /** A link says what and how to check it; never who asks. */

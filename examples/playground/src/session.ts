@@ -38,14 +38,11 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const running = (): Promise<Guest> => {
     if (guest !== undefined) return guest
     const variables = options.variables()
-    const own = startGuest({ image, variables, values }, { ...options, onEnded }, life.signal)
-    // One that did not start, or ended, is started anew by the next request.
-    const forget = (): void => void (guest === own && (guest = undefined))
-    own.catch(forget)
-    function onEnded(why: SpindleError): void {
-      forget()
-      options.onEnded(why)
-    }
+    const own = startGuest({ image, variables, values }, options, life.signal)
+    // One that did not start is started anew by the next request.
+    own.catch(() => {
+      if (guest === own) guest = undefined
+    })
     return (guest = own)
   }
   const stop = (why: unknown): void => {

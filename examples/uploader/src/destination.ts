@@ -49,12 +49,19 @@ export function listenToDestination(): void {
   }
   field('reference').addEventListener('input', () => {
     typed[shown] = field('reference').value
-    if (shown === 'registry') keep(DRAFTS, typed.registry)
+    if (shown === 'registry') keepTyped()
     check(false)
   })
   field('relay').addEventListener('input', () => check(false))
   field('anonymous').addEventListener('change', refresh)
   refresh()
+}
+
+/** From here on a reload, or the way back to here, finds what was typed and not what the link said. */
+function keepTyped(): void {
+  const link = new URL(location.href)
+  link.searchParams.delete('to')
+  if (keep(DRAFTS, typed.registry)) history.replaceState(null, '', link)
 }
 
 /** An example to start from, in the demo registry; never over what somebody typed. */

@@ -24,8 +24,10 @@ export interface WorkerHandlerOptions {
   readonly worker: () => WorkerLike
   /** Values of the application's variables; required ones must be among them. */
   readonly variables?: Readonly<Record<string, string>>
-  /** Milliseconds until a response begins, and that a guest may keep the Worker busy. Default: none. */
+  /** Milliseconds until a response begins. Default: none. */
   readonly timeout?: number
+  /** Milliseconds that a guest may keep the Worker busy: one that waits is not. Default: `timeout`. */
+  readonly busyTimeout?: number
   /** Instances at once; further requests queue. Default 64. */
   readonly concurrency?: number
   /** Bytes that each memory of a component may grow to. Default 512 MiB. */
@@ -63,7 +65,7 @@ interface Thread {
  * const handler = await createWorkerHandler(app, { worker, timeout: 10_000 })
  * const response = await handler.fetch(new Request('https://app.example/hello/world'))
  *
- * With `timeout`, a Worker that is busy for longer is ended: what it had begun is answered with 500,
+ * With `busyTimeout`, a Worker that is busy for longer is ended: what it had begun is answered with 500,
  * what it hadn't goes to the Worker that takes its place. What its components kept in memory is gone.
  *
  * Rejects as `createAppHandler` does, and with an `Error` when the Worker can't be started.
@@ -72,8 +74,8 @@ export async function createWorkerHandler(
   app: App | PulledApp,
   options: WorkerHandlerOptions,
 ): Promise<WorkerHandler> {
-  const { worker: startWorker, onLog, clientAddress, ...rest } = options
-  const { timeout } = rest
+  const { worker: startWorker, onLog, clientAddress, busyTimeout, ...rest } = options
+  const most = busyTimeout ?? rest.timeout
   const start: StartMessage = { type: 'start', app: await snapshotOf(runAppOf(app)), options: rest }
   const log = (text: string): void => onLog?.({ component: '', stream: 'host', text })
   let isClosed = false
@@ -135,13 +137,13 @@ export async function createWorkerHandler(
   /** Asks a Worker that has something to do whether it still has a turn to give. */
   const look = async (): Promise<void> => {
     watch = undefined
-    if (timeout === undefined || isClosed) return
+    if (most === undefined || isClosed) return
     const thread = await current.catch(() => undefined)
     if (thread === undefined || watch !== undefined || !thread.asker.isBusy()) return
     thread.onPong = () => {
       thread.onPong = () => {}
       clearTimeout(watch)
-      watch = setTimeout(() => void look(), Math.min(LOOK_EVERY, timeout))
+      watch = setTimeout(() => void look(), Math.min(LOOK_EVERY, most))
     }
     thread.post({ type: 'ping' })
     watch = setTimeout(
@@ -149,10 +151,10 @@ export async function createWorkerHandler(
         watch = undefined
         void replace(
           thread,
-          `a component kept its Worker busy for more than ${timeout} ms and was ended`,
+          `a component kept its Worker busy for more than ${most} ms and was ended`,
         )
       },
-      Math.min(timeout, LONGEST_TIMER),
+      Math.min(most, LONGEST_TIMER),
     )
   }
 
