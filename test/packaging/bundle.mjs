@@ -38,7 +38,7 @@ export const BUDGETS = [
   },
   { name: './serve, a relay', code: `export { createRelayHandler } from 'spindle/serve'`, kB: 16 },
   { name: './storage-s3', code: `export * from 'spindle/storage-s3'`, kB: 8 },
-  { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 64 },
+  { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 65 },
   {
     name: './bindle, a client',
     code: `export { createBindleClient } from 'spindle/bindle'`,
