@@ -58,7 +58,7 @@ export async function requestCertificate(
   if (embedded === undefined)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'this Fulcio hands out certificates without embedded proof of logging (SCT)',
+      'this Fulcio hands out certificates without embedded proof of logging (SCT): have it set up with a certificate log, or sign with a key',
     )
   const certificates = embedded
     .get('chain')
@@ -66,25 +66,31 @@ export async function requestCertificate(
     .list(MAX_PATH)
     .map((pem) => parsePem(pem.string(), 'a certificate of Fulcio')[0]!.bytes)
   if (certificates.length === 0)
-    throw new SpindleError('ERR_CONTENT_INVALID', 'Fulcio answered with no certificate')
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      'Fulcio answered with no certificate: check its address',
+    )
 
   const [leaf, ...intermediates] = certificates.map(parseCertificate)
   if (!sameBytes(leaf!.spki, signer.publicKey))
-    throw new SpindleError('ERR_SIGNATURE_INVALID', 'Fulcio certified another key than ours')
+    throw new SpindleError(
+      'ERR_SIGNATURE_INVALID',
+      'Fulcio certified another key than ours: do not trust it, and name another one',
+    )
   let failure: unknown = new SpindleError(
     'ERR_SIGNATURE_INVALID',
-    'the trusted root names no certificate authority',
+    'the trusted root names no certificate authority: take the one of this Fulcio',
   )
   for (const authority of root.certificateAuthorities) {
     try {
       const path = await buildPath(leaf!, authority, CODE_SIGNING, intermediates)
       assertPathTime(path, authority, leaf!.notBefore)
-      await verifyScts(leaf!, path[1]!, root.ctlogs)
+      await verifyScts(leaf!, path[1] ?? leaf!, root.ctlogs)
       const identity = parseIdentity(leaf!)
       if (claims.email !== undefined && identity.identity !== claims.email)
         throw new SpindleError(
           'ERR_SIGNATURE_INVALID',
-          'Fulcio certified another identity than the token names',
+          'Fulcio certified another identity than the token names: do not trust it, and name another one',
         )
       return { certificates, identity }
     } catch (cause) {

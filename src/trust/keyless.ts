@@ -125,7 +125,7 @@ export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
       if (identity.issuer === undefined)
         throw new SpindleError(
           'ERR_UNSUPPORTED',
-          'the certificate does not say who vouched for the identity',
+          'the certificate does not say who vouched for the identity: nobody could verify it; ask who runs this Fulcio',
         )
       const rule = (await loadPolicy({
         identity: identity.identity,

@@ -51,7 +51,7 @@ async function submitV1(
   if (uuid === undefined)
     throw new SpindleError(
       'ERR_CONFLICT',
-      'the transparency log has this entry already, and does not say where',
+      'the transparency log has this entry already, and does not say where: sign again',
     )
   return readV1((await callService({ method: 'GET', url: `${entries}/${uuid}` }, options)).bytes)
 }
@@ -96,7 +96,7 @@ function readV1(bytes: Uint8Array): LogEntry {
   if (uuid === undefined || surplus !== undefined)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      'the transparency log answered with something else than one entry',
+      'the transparency log answered with something else than one entry: check its address and version',
     )
   const entry = readField(answer, 'answer').get(uuid)
   const verification = entry.get('verification')
