@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { parseManifest } from '../../src/oci/manifest.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
+import { readContent } from '../../src/store/whole.ts'
 import { verifyLegacySignature } from '../../src/trust/legacy-signature.ts'
 import {
   CERTIFICATE_KEY,
@@ -37,9 +38,9 @@ async function signOlder(note: string): Promise<Signed> {
   const how = { attach: 'tag', reference: 'registry.test/app' } as const
   await sign({ store, ref: artifact.digest }, keylessSigner(sigstore), how)
   const tag = await store.resolve(`${artifact.digest.replace(':', '-')}.sig`)
-  const manifest = parseManifest(store.content(tag)!)
+  const manifest = parseManifest(await readContent(store, tag, {}))
   const [layer] = (manifest as { layers: readonly Descriptor[] }).layers
-  return { artifact, payload: store.content(layer!)!, annotations: layer!.annotations! }
+  return { artifact, payload: await readContent(store, layer!, {}), annotations: layer!.annotations! }
 }
 
 async function verify(
