@@ -40,7 +40,11 @@ async function signOlder(note: string): Promise<Signed> {
   const tag = await store.resolve(`${artifact.digest.replace(':', '-')}.sig`)
   const manifest = parseManifest(await readContent(store, tag, {}))
   const [layer] = (manifest as { layers: readonly Descriptor[] }).layers
-  return { artifact, payload: await readContent(store, layer!, {}), annotations: layer!.annotations! }
+  return {
+    artifact,
+    payload: await readContent(store, layer!, {}),
+    annotations: layer!.annotations!,
+  }
 }
 
 async function verify(
