@@ -1,8 +1,10 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
 import type { HostInterface } from '../component/items.ts'
+import { chain, isPromise } from '../component/runtime.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { streamOfItems } from '../wasi3/transfers.ts'
 import type { KeyValueStore } from './key-value-store.ts'
+import { type Answer, numbered, opener, settle, waitsAll } from './labelled.ts'
 
 /** Finds the store of a label; `undefined` when there is none. */
 export type OpenKeyValue = (label: string) => KeyValueStore | undefined
@@ -10,65 +12,40 @@ export type OpenKeyValue = (label: string) => KeyValueStore | undefined
 // As Spin has it: keys are short, values fit a request.
 const LONGEST_KEY = 255
 
-function settle(
-  action: () => unknown,
-  then: (value: unknown) => unknown = () => undefined,
-): Result | Promise<Result> {
-  // What another store says may name its place or key: the guest learns only that it failed.
-  const failed = (error: unknown): Result =>
-    err({ tag: 'other', val: isSpindleError(error) ? error.message : 'the store failed' })
-  try {
-    const value = action()
-    return value instanceof Promise
-      ? value.then((settled) => ok(then(settled)), failed)
-      : ok(then(value))
-  } catch (error) {
-    return failed(error)
-  }
-}
+// What another store says may name its place or key: the guest learns only that it failed.
+const failed = (error: unknown): Result =>
+  err({ tag: 'other', val: isSpindleError(error) ? error.message : 'the store failed' })
 
-function checked(key: string, action: () => Result | Promise<Result>): Result | Promise<Result> {
+const trying = (action: () => unknown, shape?: (value: unknown) => unknown): Answer =>
+  settle(action, failed, shape)
+
+function checked(key: string, action: () => Answer): Answer {
   return key.length > LONGEST_KEY
     ? err({ tag: 'other', val: `key is longer than ${LONGEST_KEY}` })
     : action()
 }
 
-const get = (store: KeyValueStore, key: string): Result | Promise<Result> =>
-  settle(
-    () => store.get(key),
-    (value) => value,
-  )
-const set = (store: KeyValueStore, key: string, value: Uint8Array): Result | Promise<Result> =>
-  checked(key, () => settle(() => store.set(key, value)))
-const remove = (store: KeyValueStore, key: string): Result | Promise<Result> =>
-  settle(() => store.delete(key))
-const exists = (store: KeyValueStore, key: string): Result | Promise<Result> =>
-  settle(
+const get = (store: KeyValueStore, key: string): Answer => trying(() => store.get(key))
+const set = (store: KeyValueStore, key: string, value: Uint8Array): Answer =>
+  checked(key, () => trying(() => store.set(key, value)))
+const remove = (store: KeyValueStore, key: string): Answer => trying(() => store.delete(key))
+const exists = (store: KeyValueStore, key: string): Answer =>
+  trying(
     () => store.get(key),
     (value) => value !== undefined,
   )
-const keys = (store: KeyValueStore): Result | Promise<Result> =>
-  settle(
+const keys = (store: KeyValueStore): Answer =>
+  trying(
     () => store.keys(),
     (value) => [...(value as Iterable<string>)],
   )
-
-function waitsAll(functions: HostInterface['functions']): HostInterface {
-  return { functions, waits: new Set(Object.keys(functions)) }
-}
 
 /** `allowed` are the labels that the component's manifest lists. */
 export function createKeyValueHosts(
   allowed: readonly string[],
   find: OpenKeyValue,
 ): Readonly<Record<string, HostInterface>> {
-  const open = (label: string): Result<KeyValueStore> => {
-    if (!allowed.includes(label)) return err({ tag: 'access-denied' }) as Result<KeyValueStore>
-    const store = find(label)
-    return (
-      store === undefined ? err({ tag: 'no-such-store' }) : ok(store)
-    ) as Result<KeyValueStore>
-  }
+  const open = opener(allowed, find, 'no-such-store')
   const spin = waitsAll({
     '[static]store.open': open,
     '[method]store.get': get,
@@ -96,21 +73,21 @@ export function createKeyValueHosts(
       '[method]bucket.delete': remove,
       '[method]bucket.exists': exists,
       '[method]bucket.list-keys': (store: KeyValueStore) =>
-        settle(
+        trying(
           () => store.keys(),
           (value) => ({ keys: [...(value as Iterable<string>)], cursor: undefined }),
         ),
     }),
     'wasi:keyvalue/batch@0.2.0-draft2': waitsAll({
       'get-many': (store: KeyValueStore, names: readonly string[]) =>
-        settle(
+        trying(
           () => inTurn(names, (name) => store.get(name)),
           (values) => names.map((name, i) => [name, (values as unknown[])[i]]),
         ),
       'set-many': (store: KeyValueStore, pairs: ReadonlyArray<readonly [string, Uint8Array]>) =>
-        settle(() => inTurn(pairs, ([name, value]) => store.set(name, value))),
+        trying(() => inTurn(pairs, ([name, value]) => store.set(name, value))),
       'delete-many': (store: KeyValueStore, names: readonly string[]) =>
-        settle(() => inTurn(names, (name) => store.delete(name))),
+        trying(() => inTurn(names, (name) => store.delete(name))),
     }),
     'wasi:keyvalue/atomics@0.2.0-draft2': createAtomics(),
   }
@@ -125,7 +102,7 @@ function inTurn<T>(
 ): unknown {
   for (let i = from; i < items.length; i++) {
     const value = step(items[i] as T)
-    if (value instanceof Promise) {
+    if (isPromise(value)) {
       return value.then((settled) => inTurn(items, step, i + 1, [...done, settled]))
     }
     done.push(value)
@@ -135,38 +112,25 @@ function inTurn<T>(
 
 /** The interface before resources: stores are numbers, and absence is an error. */
 function createNumbered(open: (label: string) => Result<KeyValueStore>): HostInterface {
-  const stores = new Map<number, KeyValueStore>()
-  let last = 0
-  const legacy = (result: Result): Result => {
+  const { functions, using } = numbered(open, 'invalid-store')
+  const legacy = (given: unknown): Result => {
+    const result = given as Result
     const val = result.val as { tag?: string; val?: string } | undefined
     return result.tag === 'err' && val?.tag === 'other' ? err({ tag: 'io', val: val.val }) : result
   }
-  const using =
-    (action: (store: KeyValueStore, ...rest: never[]) => Result | Promise<Result>) =>
-    (id: number, ...rest: unknown[]): Result | Promise<Result> => {
-      const store = stores.get(id)
-      if (store === undefined) return err({ tag: 'invalid-store' })
-      const result = action(store, ...(rest as never[]))
-      return result instanceof Promise ? result.then(legacy) : legacy(result)
-    }
-  const present = (result: Result): Result =>
-    result.tag === 'ok' && result.val === undefined ? err({ tag: 'no-such-key' }) : result
+  const old = <Rest extends unknown[]>(action: (store: KeyValueStore, ...rest: Rest) => Answer) =>
+    using((store: KeyValueStore, ...rest: Rest) => chain(action(store, ...rest), legacy))
+  const present = (given: unknown): Result => {
+    const result = given as Result
+    return result.tag === 'ok' && result.val === undefined ? err({ tag: 'no-such-key' }) : result
+  }
   return waitsAll({
-    open: (label: string) => {
-      const opened = open(label)
-      if (opened.tag === 'err') return opened
-      stores.set(++last, opened.val as KeyValueStore)
-      return ok(last)
-    },
-    get: using((store, key: string) => {
-      const result = get(store, key)
-      return result instanceof Promise ? result.then(present) : present(result)
-    }),
-    set: using(set),
-    delete: using(remove),
-    exists: using(exists),
-    'get-keys': using(keys),
-    close: (id: number) => void stores.delete(id),
+    ...functions,
+    get: old((store, key: string) => chain(get(store, key), present)),
+    set: old(set),
+    delete: old(remove),
+    exists: old(exists),
+    'get-keys': old(keys),
   })
 }
 
@@ -195,36 +159,28 @@ function createAtomics(): HostInterface {
       b !== undefined &&
       a.length === b.length &&
       a.every((byte, i) => byte === b[i]))
-  const after = (value: unknown, step: (value: unknown) => unknown): unknown =>
-    value instanceof Promise ? value.then(step) : step(value)
   const current = (cas: Cas): unknown =>
-    settle(
-      () => after(cas.store.get(cas.key), (value) => (cas.seen = value as Uint8Array | undefined)),
-      (value) => value,
+    trying(() =>
+      chain(cas.store.get(cas.key), (value) => (cas.seen = value as Uint8Array | undefined)),
     )
   const storeError = (result: Result): Result =>
     result.tag === 'ok' ? result : err({ tag: 'store-error', val: result.val })
   return waitsAll({
     increment: (store: KeyValueStore, key: string, delta: bigint) =>
-      settle(
-        () =>
-          after(store.get(key), (value) => {
-            const next = BigInt.asIntN(64, decode(value as Uint8Array | undefined) + delta)
-            return after(store.set(key, encode(next)), () => next)
-          }),
-        (value) => value,
+      trying(() =>
+        chain(store.get(key), (value) => {
+          const next = BigInt.asIntN(64, decode(value as Uint8Array | undefined) + delta)
+          return chain(store.set(key, encode(next)), () => next)
+        }),
       ),
     '[static]cas.new': (store: KeyValueStore, key: string) => {
       const cas: Cas = { store, key }
-      return after(current(cas), (result) => ((result as Result).tag === 'ok' ? ok(cas) : result))
+      return chain(current(cas), (result) => ((result as Result).tag === 'ok' ? ok(cas) : result))
     },
     '[method]cas.current': current,
     swap: (cas: Cas, value: Uint8Array) =>
-      after(
-        settle(
-          () => cas.store.get(cas.key),
-          (seen) => seen,
-        ),
+      chain(
+        trying(() => cas.store.get(cas.key)),
         (read) => {
           const result = read as Result
           if (result.tag === 'err') return storeError(result)
@@ -234,8 +190,8 @@ function createAtomics(): HostInterface {
               val: { ...cas, seen: result.val as Uint8Array | undefined } satisfies Cas,
             })
           }
-          return after(
-            settle(() => cas.store.set(cas.key, value)),
+          return chain(
+            trying(() => cas.store.set(cas.key, value)),
             (written) => storeError(written as Result),
           )
         },

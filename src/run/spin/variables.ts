@@ -1,5 +1,4 @@
 import { SpindleError } from '../../errors.ts'
-import { lowerSnakeProblem } from '../../spin/ids.ts'
 import { parseTemplate, resolveTemplate } from '../../spin/template.ts'
 import type { HostInterface } from '../component/items.ts'
 import type { RunApp, RunComponent } from '../run-app.ts'
@@ -44,13 +43,16 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
   }
 }
 
+/** As manifests may name them. A guest is told that another is none, not why. */
+const VARIABLE = /^[a-z][a-z0-9]*(?:_[a-z][a-z0-9]*)*$/
+
 /** Names as the component sees them; only what its own table lists. */
 export function createVariableHosts(
   component: RunComponent,
   variables: Variables,
 ): Readonly<Record<string, HostInterface>> {
   const get = (name: string): Result<string, { tag: string; val: string }> => {
-    if (lowerSnakeProblem(name) !== undefined) return err({ tag: 'invalid-name', val: name })
+    if (!VARIABLE.test(name)) return err({ tag: 'invalid-name', val: name })
     if (!Object.hasOwn(component.config, name)) return err({ tag: 'undefined', val: name })
     try {
       return ok(variables.resolve(component.config[name] as string)) as Result<string, never>
