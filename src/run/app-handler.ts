@@ -7,7 +7,7 @@ import { loadExecutor, type ExecutorConfig, type LoadOptions } from './component
 import type { Compile } from './component/compile.ts'
 import type { HostInterface } from './component/items.ts'
 import { hasJspi } from './component/jspi.ts'
-import { createImports } from './hosts.ts'
+import { createImports } from './imports.ts'
 import { builtInResponse } from './http/built-in.ts'
 import { createDeadline } from './http/deadline.ts'
 import type { Executor } from './http/execution.ts'

@@ -1,7 +1,6 @@
 import type { FetchLike } from '../types.ts'
 import type { HostImports } from './component/host.ts'
 import type { HostInterface } from './component/items.ts'
-import { asDependency, sharesFiles } from './dependencies.ts'
 import type { RunComponent } from './run-app.ts'
 import { createKeyValueHosts, type OpenKeyValue } from './spin/key-value.ts'
 import { createLegacyHttp } from './spin/outbound-http.ts'
@@ -20,7 +19,7 @@ import { sockets } from './wasi/sockets.ts'
 import { createBodyPipe } from './wasi/streams.ts'
 import { createHosts3 } from './wasi3/hosts.ts'
 
-interface HostOptions {
+export interface HostOptions {
   readonly component: RunComponent
   readonly cli: CliOptions
   readonly files: DirectoryNode | undefined
@@ -33,34 +32,6 @@ interface HostOptions {
   readonly jspi: boolean
   /** The user's own, by full name or without version: they win. */
   readonly interfaces: Readonly<Record<string, HostInterface>>
-}
-
-interface ImportsOptions extends Omit<HostOptions, 'send' | 'cli'> {
-  /** Sends what the component may reach: itself, or what a dependency shares of it. */
-  readonly sendFor: (component: RunComponent) => FetchLike
-  readonly cli: Omit<CliOptions, 'env'>
-}
-
-/** The same for a component and for all that it depends on, each with what is its own. */
-export function createImports({ sendFor, cli, ...options }: ImportsOptions): HostImports {
-  const hostsFor = (component: RunComponent, files: DirectoryNode | undefined): HostImports =>
-    createHosts({
-      ...options,
-      component,
-      files,
-      send: sendFor(component),
-      cli: { ...cli, env: Object.entries(component.env) },
-    })
-  const { component, files } = options
-  const own = hostsFor(component, files)
-  const others = new Map(
-    component.dependencies.map((dependency) => [
-      dependency.name,
-      hostsFor(asDependency(component, dependency), sharesFiles(dependency) ? files : undefined),
-    ]),
-  )
-  return (name, dependency) =>
-    dependency === undefined ? own(name) : others.get(dependency)?.(name)
 }
 
 const DRAFTS = ['0.2.0-rc-2023-10-18', '0.2.0-rc-2023-11-10'] as const
@@ -112,7 +83,7 @@ const httpTypes = {
 }
 
 /** Everything that one instance of a component may import. Made for each instance: some of it has state. */
-function createHosts(options: HostOptions): HostImports {
+export function createHosts(options: HostOptions): HostImports {
   const { component, send } = options
   const types = options.jspi ? httpTypes.streamed : httpTypes.held
   const outgoing = once(() => createOutgoingHandler(send))
