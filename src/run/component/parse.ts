@@ -149,7 +149,7 @@ function readCoreInstance(r: Reader): Definition {
     })
     return { kind: 'core instantiate', module, args }
   }
-  if (form !== 1) r.fail(`unknown core instance 0x${form.toString(16)}`)
+  if (form !== 1) r.unknown('core instance', form)
   return {
     kind: 'core exports',
     exports: r.vector(() => [r.name(), readCoreSort(r), r.u32()] as const),
@@ -166,7 +166,7 @@ function readInstance(r: Reader): Definition {
       args: r.vector(() => [r.name(), readSortIndex(r)] as const),
     }
   }
-  if (form !== 1) r.fail(`unknown instance 0x${form.toString(16)}`)
+  if (form !== 1) r.unknown('instance', form)
   return {
     kind: 'exports',
     exports: r.vector(() => [readExternName(r), readSortIndex(r)] as const),

@@ -14,50 +14,44 @@ import type { Reader } from './reader.ts'
 /** Types within types: no toolchain comes near; keeps hostile input off the stack. */
 export const MAX_DEPTH = 100
 
-const PRIMITIVES: ReadonlyMap<number, Primitive> = new Map([
-  [0x7f, 'bool'],
-  [0x7e, 's8'],
-  [0x7d, 'u8'],
-  [0x7c, 's16'],
-  [0x7b, 'u16'],
-  [0x7a, 's32'],
-  [0x79, 'u32'],
-  [0x78, 's64'],
-  [0x77, 'u64'],
-  [0x76, 'f32'],
-  [0x75, 'f64'],
-  [0x74, 'char'],
-  [0x73, 'string'],
-])
+/** From 0x73 on. */
+const PRIMITIVES = 'string char f64 f32 u64 s64 u32 s32 u16 s16 u8 s8 bool'.split(
+  ' ',
+) as readonly Primitive[]
 
-const SORTS: ReadonlyMap<number, Sort> = new Map([
-  [1, 'func'],
-  [2, 'value'],
-  [3, 'type'],
-  [4, 'component'],
-  [5, 'instance'],
-])
+const SORTS: ReadonlyArray<Sort | undefined> = [
+  undefined,
+  'func',
+  'value',
+  'type',
+  'component',
+  'instance',
+]
 
-const CORE_SORTS: ReadonlyMap<number, CoreSort> = new Map([
-  [0x00, 'func'],
-  [0x01, 'table'],
-  [0x02, 'memory'],
-  [0x03, 'global'],
-  [0x04, 'tag'],
-  [0x10, 'type'],
-  [0x11, 'module'],
-  [0x12, 'instance'],
-])
+const CORE_SORTS: Readonly<Record<number, CoreSort | undefined>> = {
+  0x00: 'func',
+  0x01: 'table',
+  0x02: 'memory',
+  0x03: 'global',
+  0x04: 'tag',
+  0x10: 'type',
+  0x11: 'module',
+  0x12: 'instance',
+}
+
+function primitiveOf(code: number): Primitive | undefined {
+  return PRIMITIVES[code - 0x73]
+}
 
 export function readCoreSort(r: Reader): CoreSort {
   const code = r.byte()
-  return CORE_SORTS.get(code) ?? r.fail(`unknown core sort 0x${code.toString(16)}`)
+  return CORE_SORTS[code] ?? r.unknown('core sort', code)
 }
 
 export function readSort(r: Reader): Sort {
   const code = r.byte()
   if (code === 0) return `core ${readCoreSort(r)}`
-  return SORTS.get(code) ?? r.fail(`unknown sort 0x${code.toString(16)}`)
+  return SORTS[code] ?? r.unknown('sort', code)
 }
 
 /** Import and export names: a form byte, then the name. The second form came from an older draft. */
@@ -68,7 +62,7 @@ export function readExternName(r: Reader): string {
 }
 
 function readValueType(r: Reader): ValueType {
-  const primitive = PRIMITIVES.get(r.peek())
+  const primitive = primitiveOf(r.peek())
   if (primitive !== undefined) {
     r.byte()
     return primitive
@@ -90,7 +84,7 @@ export function readExternType(r: Reader): ExternType {
       return r.unsupported('values')
     case 0x03: {
       const bound = r.byte()
-      if (bound > 1) r.fail(`unknown type bound 0x${bound.toString(16)}`)
+      if (bound > 1) r.unknown('type bound', bound)
       return { kind: 'type', equals: bound === 0 ? r.u32() : undefined }
     }
     case 0x04:
@@ -98,7 +92,7 @@ export function readExternType(r: Reader): ExternType {
     case 0x05:
       return { kind: 'instance', index: r.u32() }
     default:
-      return r.fail(`unknown extern type 0x${code.toString(16)}`)
+      return r.unknown('extern type', code)
   }
 }
 
@@ -113,7 +107,7 @@ export function readAlias(r: Reader): Alias {
     case 0x02:
       return { kind: 'alias', sort, from: 'outer', count: r.u32(), index: r.u32() }
     default:
-      return r.fail(`unknown alias target 0x${target.toString(16)}`)
+      return r.unknown('alias target', target)
   }
 }
 
@@ -128,8 +122,7 @@ function readLabel(r: Reader): string {
 }
 
 function some<T>(r: Reader, what: string, items: T[]): T[] {
-  if (items.length === 0) r.fail(`${what} is empty`)
-  return items
+  return items.length === 0 ? r.fail(`${what} is empty`) : items
 }
 
 function distinct<T>(r: Reader, what: string, items: T[], label: (item: T) => string): T[] {
@@ -140,9 +133,22 @@ function distinct<T>(r: Reader, what: string, items: T[], label: (item: T) => st
 
 export function readTypeDef(r: Reader, depth = 0): TypeDef {
   if (depth > MAX_DEPTH) r.fail('types are nested too deep')
-  const labelled = (): Labelled => [readLabel(r), readValueType(r)]
+  const valueType = (): ValueType => readValueType(r)
+  const optional = (): ValueType | undefined => r.optional(valueType)
+  const labelled = (): Labelled => [readLabel(r), valueType()]
+  const labels = (what: string): string[] =>
+    distinct(
+      r,
+      what,
+      some(
+        r,
+        what,
+        r.vector(() => readLabel(r)),
+      ),
+      (label) => label,
+    )
   const code = r.byte()
-  const primitive = PRIMITIVES.get(code)
+  const primitive = primitiveOf(code)
   if (primitive !== undefined) return { kind: 'primitive', type: primitive }
   switch (code) {
     case 0x72:
@@ -153,7 +159,7 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
     case 0x71: {
       const cases = r.vector((): readonly [string, ValueType | undefined] => {
         const label = readLabel(r)
-        const type = r.optional(() => readValueType(r))
+        const type = optional()
         if (r.byte() !== 0) r.unsupported('variant case that refines another')
         return [label, type]
       })
@@ -163,58 +169,26 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
       }
     }
     case 0x70:
-      return { kind: 'list', element: readValueType(r) }
+      return { kind: 'list', element: valueType() }
     case 0x6f:
-      return {
-        kind: 'tuple',
-        elements: some(
-          r,
-          'tuple',
-          r.vector(() => readValueType(r)),
-        ),
-      }
+      return { kind: 'tuple', elements: some(r, 'tuple', r.vector(valueType)) }
     case 0x6e: {
-      const labels = distinct(
-        r,
-        'flags',
-        some(
-          r,
-          'flags',
-          r.vector(() => readLabel(r)),
-        ),
-        (l) => l,
-      )
-      if (labels.length > 32) r.unsupported('more than 32 flags')
-      return { kind: 'flags', labels }
+      const found = labels('flags')
+      if (found.length > 32) r.unsupported('more than 32 flags')
+      return { kind: 'flags', labels: found }
     }
     case 0x6d:
-      return {
-        kind: 'enum',
-        labels: distinct(
-          r,
-          'enum',
-          some(
-            r,
-            'enum',
-            r.vector(() => readLabel(r)),
-          ),
-          (l) => l,
-        ),
-      }
+      return { kind: 'enum', labels: labels('enum') }
     case 0x6b:
-      return { kind: 'option', element: readValueType(r) }
+      return { kind: 'option', element: valueType() }
     case 0x6a:
-      return {
-        kind: 'result',
-        ok: r.optional(() => readValueType(r)),
-        err: r.optional(() => readValueType(r)),
-      }
+      return { kind: 'result', ok: optional(), err: optional() }
     case 0x69:
       return { kind: 'own', resource: r.u32() }
     case 0x68:
       return { kind: 'borrow', resource: r.u32() }
     case 0x67: {
-      readValueType(r)
+      valueType()
       r.u32()
       return { kind: 'unsupported', feature: 'fixed-length list' }
     }
@@ -222,10 +196,7 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
       return r.unsupported('map')
     case 0x66:
     case 0x65:
-      return {
-        kind: code === 0x66 ? 'stream' : 'future',
-        element: r.optional(() => readValueType(r)),
-      }
+      return { kind: code === 0x66 ? 'stream' : 'future', element: optional() }
     case 0x64:
       return { kind: 'unsupported', feature: 'error-context' }
     case 0x40:
@@ -244,14 +215,14 @@ export function readTypeDef(r: Reader, depth = 0): TypeDef {
     case 0x42:
       return { kind: 'instance', declarations: r.vector(() => readDeclaration(r, depth, false)) }
     default:
-      return r.fail(`unknown type 0x${code.toString(16)}`)
+      return r.unknown('type', code)
   }
 }
 
 export function readResult(r: Reader): ValueType | undefined {
   const form = r.byte()
   if (form === 0) return readValueType(r)
-  if (form !== 1) r.fail(`unknown result list 0x${form.toString(16)}`)
+  if (form !== 1) r.unknown('result list', form)
   if (r.u32() !== 0) r.unsupported('named results')
   return undefined
 }
@@ -272,7 +243,7 @@ function readDeclaration(r: Reader, depth: number, imports: boolean): Declaratio
     case 0x04:
       return { kind: 'export', name: readExternName(r), type: readExternType(r) }
     default:
-      return r.fail(`unknown declaration 0x${code.toString(16)}`)
+      return r.unknown('declaration', code)
   }
 }
 
@@ -291,7 +262,7 @@ export function readCoreType(r: Reader, depth = 0): void {
 function readCoreValueType(r: Reader): void {
   const code = r.byte()
   if (code === 0x64 || code === 0x63) r.s33()
-  else if (code < 0x69 || code > 0x7f) r.fail(`unknown core value type 0x${code.toString(16)}`)
+  else if (code < 0x69 || code > 0x7f) r.unknown('core value type', code)
 }
 
 function readModuleDeclaration(r: Reader, depth: number): void {
@@ -310,7 +281,7 @@ function readModuleDeclaration(r: Reader, depth: number): void {
   } else if (code === 0x03) {
     r.name()
     readImportDescription(r)
-  } else r.fail(`unknown module declaration 0x${code.toString(16)}`)
+  } else r.unknown('module declaration', code)
 }
 
 function readImportDescription(r: Reader): void {
@@ -332,5 +303,5 @@ function readImportDescription(r: Reader): void {
   } else if (code === 0x04) {
     r.byte()
     r.u32()
-  } else r.fail(`unknown core import 0x${code.toString(16)}`)
+  } else r.unknown('core import', code)
 }

@@ -20,6 +20,8 @@ export interface Reader {
   /** A reader over the next `length` bytes, which are taken. */
   slice(length: number): Reader
   fail(message: string): never
+  /** As `fail`, of a code that the format does not have. */
+  unknown(what: string, code: number): never
   unsupported(feature: string): never
 }
 
@@ -70,6 +72,7 @@ export function createReader(
     u32,
     bytes,
     fail,
+    unknown: (what, code) => fail(`unknown ${what} 0x${code.toString(16)}`),
     size: () => end - at,
     peek: () => (at < end ? (file[at] as number) : fail('unexpected end')),
     s33() {
