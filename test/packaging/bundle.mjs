@@ -71,7 +71,7 @@ export const BUDGETS = [
   { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 12 },
   { name: './tuf', code: `export * from 'spindle/tuf'`, kB: 12 },
   { name: './keyless', code: `export * from 'spindle/keyless'`, kB: 22 },
-  { name: './run', code: `export * from 'spindle/run'`, kB: 48 },
+  { name: './run', code: `export * from 'spindle/run'`, kB: 49 },
   {
     // Without routes, executors and what the manifest says: the mark is 30, with WASI 0.3 in it.
     name: './run, linker and hosts',
