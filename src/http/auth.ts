@@ -7,6 +7,8 @@ import { raceAbort } from './wait.ts'
 
 /** Tokens held at once; a mirror of many repositories must not grow without end. */
 const MAX_TOKENS = 256
+/** Milliseconds after which "forbidden" may mean that credentials have expired: ECR says it so. */
+const MAY_HAVE_EXPIRED = 60_000
 
 interface CachedToken {
   readonly origin: string
@@ -35,6 +37,24 @@ export interface Auth {
     refused: { readonly challenges: string; readonly sent: string | undefined },
     signal?: AbortSignal,
   ) => Promise<string | undefined>
+  /** What the keychain has given before; to be taken before a request that may be refused. */
+  readonly held: (scopes: readonly AuthScope[]) => Held | undefined
+  /**
+   * Forgets credentials that were refused. Those held from before are asked for anew: `true` when
+   * there are others now.
+   */
+  readonly renew: (
+    origin: URL,
+    scopes: readonly AuthScope[],
+    refused: { readonly status: number; readonly held: Held | undefined },
+    signal?: AbortSignal,
+  ) => Promise<boolean>
+}
+
+/** What a keychain gave, and when. */
+interface Held {
+  readonly since: number
+  readonly credentials: Promise<Credentials | undefined>
 }
 
 export function createAuth(send: SendChecked, source: CredentialSource | undefined): Auth {
@@ -42,7 +62,7 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
   /** Scopes that a registry wanted beyond those that were meant, by those that were meant. */
   const wanted = new Map<string, readonly string[]>()
   const cache = new Map<string, CachedToken>()
-  const findCredentials = createLookup(source)
+  const keychain = createKeychain(source)
 
   const tokenFor = async (
     origin: URL,
@@ -97,7 +117,7 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
     async begin(origin, scopes, signal) {
       const scheme = schemes.get(origin.origin)
       if (scheme === undefined) return undefined
-      const credentials = await findCredentials(scopes, signal)
+      const credentials = await keychain.find(scopes, signal)
       if ('basic' in scheme) return basic(credentials)
       const meant = mergeScopes(scopes.map(formatScope))
       return bearer(
@@ -110,7 +130,7 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
     },
     async answer(origin, scopes, { challenges, sent }, signal) {
       const offered = parseChallenges(challenges)
-      const credentials = await findCredentials(scopes, signal)
+      const credentials = await keychain.find(scopes, signal)
       const asBearer = offered.find(({ scheme }) => scheme === 'bearer')
       const realm = asBearer?.parameters.get('realm')
       if (asBearer === undefined || realm === undefined) {
@@ -131,7 +151,21 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       const header = await bearer(origin, scheme, asked, credentials, signal)
       return header === sent ? undefined : header
     },
+    held: keychain.held,
+    async renew(origin, scopes, { status, held }, signal) {
+      if (status !== 401 && !(status === 403 && isOld(held))) return false
+      keychain.forget(scopes, held)
+      if (held === undefined) return false
+      const [old, now] = [await held.credentials, await keychain.find(scopes, signal)]
+      if (now === undefined || JSON.stringify(now) === JSON.stringify(old)) return false
+      for (const entry of cache.values()) if (entry.origin === origin.origin) forget(entry)
+      return true
+    },
   }
+}
+
+function isOld(held: Held | undefined): boolean {
+  return held !== undefined && Date.now() - held.since > MAY_HAVE_EXPIRED
 }
 
 function challengedScopes({ parameters }: Challenge): string[] {
@@ -145,30 +179,48 @@ function basic(credentials: Credentials | undefined): string | undefined {
   return 'token' in credentials ? `Bearer ${credentials.token}` : undefined
 }
 
-/** Asks a keychain once per scope; plain credentials belong to the first registry that is named. */
-function createLookup(
-  source: CredentialSource | undefined,
-): (scopes: readonly AuthScope[], signal?: AbortSignal) => Promise<Credentials | undefined> {
-  const found = new Map<string, Promise<Credentials | undefined>>()
+interface Keychain {
+  find(scopes: readonly AuthScope[], signal?: AbortSignal): Promise<Credentials | undefined>
+  held(scopes: readonly AuthScope[]): Held | undefined
+  /** Unless others were found since. */
+  forget(scopes: readonly AuthScope[], held: Held | undefined): void
+}
+
+/**
+ * Asks once per scope, until what it gave is refused; plain credentials belong to the first registry
+ * that is named.
+ */
+function createKeychain(source: CredentialSource | undefined): Keychain {
+  const found = new Map<string, Held>()
   let owner: string | undefined
-  return async (scopes, signal) => {
-    const scope = scopes[0]
-    if (scope === undefined || source === undefined) return undefined
-    if (typeof source !== 'function') {
-      owner ??= scope.registry
-      if (owner === scope.registry) return source
-      throw new TypeError(
-        `the "credentials" given are those of ${owner}, and ${scope.registry} asks for some: give a function from registry to credentials`,
-      )
-    }
-    const key = `${scope.registry}/${formatScope(scope)}`
-    let asked = found.get(key)
-    if (asked === undefined) {
-      asked = (async () => assertCredentials(await source(scope)))()
-      found.set(key, asked)
-      asked.catch(() => found.delete(key))
-    }
-    return raceAbort(asked, signal)
+  const keyOf = ([scope]: readonly AuthScope[]): string =>
+    scope === undefined ? '' : `${scope.registry}/${formatScope(scope)}`
+  return {
+    async find(scopes, signal) {
+      const scope = scopes[0]
+      if (scope === undefined || source === undefined) return undefined
+      if (typeof source !== 'function') {
+        owner ??= scope.registry
+        if (owner === scope.registry) return source
+        throw new TypeError(
+          `the "credentials" given are those of ${owner}, and ${scope.registry} asks for some: give a function from registry to credentials`,
+        )
+      }
+      const key = keyOf(scopes)
+      let held = found.get(key)
+      if (held === undefined) {
+        const credentials = (async () => assertCredentials(await source(scope)))()
+        held = { since: Date.now(), credentials }
+        found.set(key, held)
+        credentials.catch(() => found.delete(key))
+      }
+      return raceAbort(held.credentials, signal)
+    },
+    held: (scopes) => found.get(keyOf(scopes)),
+    forget(scopes, held) {
+      const key = keyOf(scopes)
+      if (held === undefined || found.get(key) === held) found.delete(key)
+    },
   }
 }
 

@@ -172,6 +172,29 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     }
   }
 
+  /** An attempt, and one more if the keychain gives others than the credentials that were refused. */
+  async function attemptRenewed(
+    request: TransportRequest,
+    url: URL,
+    onRedirect?: (from: URL, to: URL) => void,
+  ): Promise<Response> {
+    const scopes = scopesOf(request.scope)
+    if (scopes === undefined) return attempt(request, url, onRedirect)
+    const held = auth.held(scopes)
+    const renew = async (status: number): Promise<boolean> =>
+      (await auth.renew(url, scopes, { status, held }, request.signal)) &&
+      isReplayable(request.body)
+    try {
+      const response = await attempt(request, url, onRedirect)
+      if (!(await renew(response.status))) return response
+      void response.body?.cancel().catch(() => {})
+    } catch (error) {
+      // Of the token service.
+      if (!(error instanceof ResponseError && (await renew(error.status)))) throw error
+    }
+    return attempt(request, url, onRedirect)
+  }
+
   async function send(
     request: TransportRequest,
     onRedirect?: (from: URL, to: URL) => void,
@@ -181,7 +204,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     signal?.throwIfAborted()
     for (let count = 1; ; count++) {
       try {
-        const response = await attempt(request, url, onRedirect)
+        const response = await attemptRenewed(request, url, onRedirect)
         const { status } = response
         if ((status >= 200 && status < 300) || expect.includes(status)) {
           limiterOf(url.host).ease()
