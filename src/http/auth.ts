@@ -37,18 +37,8 @@ export interface Auth {
     refused: { readonly challenges: string; readonly sent: string | undefined },
     signal?: AbortSignal,
   ) => Promise<string | undefined>
-  /** What the keychain has given before; to be taken before a request that may be refused. */
-  readonly held: (scopes: readonly AuthScope[]) => Held | undefined
-  /**
-   * Forgets credentials that were refused. Those held from before are asked for anew: `true` when
-   * there are others now.
-   */
-  readonly renew: (
-    origin: URL,
-    scopes: readonly AuthScope[],
-    refused: { readonly status: number; readonly held: Held | undefined },
-    signal?: AbortSignal,
-  ) => Promise<boolean>
+  readonly held: Keychain['held']
+  readonly renew: Keychain['renew']
 }
 
 /** What a keychain gave, and when. */
@@ -152,20 +142,8 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       return header === sent ? undefined : header
     },
     held: keychain.held,
-    async renew(origin, scopes, { status, held }, signal) {
-      if (status !== 401 && !(status === 403 && isOld(held))) return false
-      keychain.forget(scopes, held)
-      if (held === undefined) return false
-      const [old, now] = [await held.credentials, await keychain.find(scopes, signal)]
-      if (now === undefined || JSON.stringify(now) === JSON.stringify(old)) return false
-      for (const entry of cache.values()) if (entry.origin === origin.origin) forget(entry)
-      return true
-    },
+    renew: keychain.renew,
   }
-}
-
-function isOld(held: Held | undefined): boolean {
-  return held !== undefined && Date.now() - held.since > MAY_HAVE_EXPIRED
 }
 
 function challengedScopes({ parameters }: Challenge): string[] {
@@ -180,10 +158,14 @@ function basic(credentials: Credentials | undefined): string | undefined {
 }
 
 interface Keychain {
-  find(scopes: readonly AuthScope[], signal?: AbortSignal): Promise<Credentials | undefined>
-  held(scopes: readonly AuthScope[]): Held | undefined
-  /** Unless others were found since. */
-  forget(scopes: readonly AuthScope[], held: Held | undefined): void
+  readonly find: (
+    scopes: readonly AuthScope[],
+    signal?: AbortSignal,
+  ) => Promise<Credentials | undefined>
+  /** What was found before; to be taken before a request that may be refused. */
+  readonly held: (scopes: readonly AuthScope[]) => Held | undefined
+  /** Asks anew for what was held and refused; whether there is something else now. */
+  readonly renew: (scopes: readonly AuthScope[], status: number, held?: Held) => Promise<boolean>
 }
 
 /**
@@ -195,31 +177,37 @@ function createKeychain(source: CredentialSource | undefined): Keychain {
   let owner: string | undefined
   const keyOf = ([scope]: readonly AuthScope[]): string =>
     scope === undefined ? '' : `${scope.registry}/${formatScope(scope)}`
+  const find: Keychain['find'] = async (scopes, signal) => {
+    const scope = scopes[0]
+    if (scope === undefined || source === undefined) return undefined
+    if (typeof source !== 'function') {
+      owner ??= scope.registry
+      if (owner === scope.registry) return source
+      throw new TypeError(
+        `the "credentials" given are those of ${owner}, and ${scope.registry} asks for some: give a function from registry to credentials`,
+      )
+    }
+    const key = keyOf(scopes)
+    let held = found.get(key)
+    if (held === undefined) {
+      const credentials = (async () => assertCredentials(await source(scope)))()
+      held = { since: Date.now(), credentials }
+      found.set(key, held)
+      credentials.catch(() => found.delete(key))
+    }
+    return raceAbort(held.credentials, signal)
+  }
   return {
-    async find(scopes, signal) {
-      const scope = scopes[0]
-      if (scope === undefined || source === undefined) return undefined
-      if (typeof source !== 'function') {
-        owner ??= scope.registry
-        if (owner === scope.registry) return source
-        throw new TypeError(
-          `the "credentials" given are those of ${owner}, and ${scope.registry} asks for some: give a function from registry to credentials`,
-        )
-      }
-      const key = keyOf(scopes)
-      let held = found.get(key)
-      if (held === undefined) {
-        const credentials = (async () => assertCredentials(await source(scope)))()
-        held = { since: Date.now(), credentials }
-        found.set(key, held)
-        credentials.catch(() => found.delete(key))
-      }
-      return raceAbort(held.credentials, signal)
-    },
+    find,
     held: (scopes) => found.get(keyOf(scopes)),
-    forget(scopes, held) {
-      const key = keyOf(scopes)
-      if (held === undefined || found.get(key) === held) found.delete(key)
+    async renew(scopes, status, held) {
+      if (held === undefined) return false
+      if (status !== 401 && !(status === 403 && Date.now() - held.since > MAY_HAVE_EXPIRED))
+        return false
+      // Unless somebody else has asked since.
+      if (found.get(keyOf(scopes)) === held) found.delete(keyOf(scopes))
+      const now = await find(scopes)
+      return JSON.stringify(now) !== JSON.stringify(await held.credentials)
     },
   }
 }

@@ -172,29 +172,6 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     }
   }
 
-  /** An attempt, and one more if the keychain gives others than the credentials that were refused. */
-  async function attemptRenewed(
-    request: TransportRequest,
-    url: URL,
-    onRedirect?: (from: URL, to: URL) => void,
-  ): Promise<Response> {
-    const scopes = scopesOf(request.scope)
-    if (scopes === undefined) return attempt(request, url, onRedirect)
-    const held = auth.held(scopes)
-    const renew = async (status: number): Promise<boolean> =>
-      (await auth.renew(url, scopes, { status, held }, request.signal)) &&
-      isReplayable(request.body)
-    try {
-      const response = await attempt(request, url, onRedirect)
-      if (!(await renew(response.status))) return response
-      void response.body?.cancel().catch(() => {})
-    } catch (error) {
-      // Of the token service.
-      if (!(error instanceof ResponseError && (await renew(error.status)))) throw error
-    }
-    return attempt(request, url, onRedirect)
-  }
-
   async function send(
     request: TransportRequest,
     onRedirect?: (from: URL, to: URL) => void,
@@ -202,9 +179,11 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     const { method = 'GET', signal, expect = [], once = false } = request
     const url = parseUrl(request.url)
     signal?.throwIfAborted()
+    const scopes = scopesOf(request.scope) ?? []
+    let held = auth.held(scopes)
     for (let count = 1; ; count++) {
       try {
-        const response = await attemptRenewed(request, url, onRedirect)
+        const response = await attempt(request, url, onRedirect)
         const { status } = response
         if ((status >= 200 && status < 300) || expect.includes(status)) {
           limiterOf(url.host).ease()
@@ -221,7 +200,15 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
               options.retry === false ? 0 : (options.retry?.maxDelay ?? 60_000),
             ),
           )
-        if (!isReplayable(request.body) || (once && !tooMany)) throw error
+        const renewed =
+          error instanceof ResponseError && (await auth.renew(scopes, error.status, held))
+        if (!isReplayable(request.body)) throw error
+        if (renewed) {
+          // Once for all of a request: a keychain may give others each time.
+          held = undefined
+          continue
+        }
+        if (once && !tooMany) throw error
         if (await again(error, count, { signal })) continue
         if (isTransient(error)) exhausted.add(error as object)
         throw error
