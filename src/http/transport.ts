@@ -200,10 +200,8 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
               options.retry === false ? 0 : (options.retry?.maxDelay ?? 60_000),
             ),
           )
-        const renewed =
-          error instanceof ResponseError && (await auth.renew(scopes, error.status, held))
         if (!isReplayable(request.body)) throw error
-        if (renewed) {
+        if (error instanceof ResponseError && (await auth.renew(scopes, error.status, held))) {
           // Once for all of a request: a keychain may give others each time.
           held = undefined
           continue

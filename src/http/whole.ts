@@ -9,7 +9,8 @@ const LEAST_TIME = 30_000
 const SLOWEST = 32
 
 /**
- * All of an answer's body, bounded in size and in time; `what` names it in messages.
+ * All of an answer's body, bounded in size and in time, as its size warrants; `what` names it in
+ * messages.
  * @throws `ERR_NETWORK` when the connection breaks while it comes, `ERR_TIMEOUT`, `ERR_LIMIT_EXCEEDED`
  */
 export async function readWhole(
@@ -17,9 +18,10 @@ export async function readWhole(
   limit: number,
   what: string,
   signal?: AbortSignal,
+  announced: number = limit,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const deadline = {
-    milliseconds: LEAST_TIME + limit / SLOWEST,
+    milliseconds: LEAST_TIME + announced / SLOWEST,
     error: () => new SpindleError('ERR_TIMEOUT', `${what} did not come to its end; try again`),
   }
   const body = response.body ?? new Uint8Array()

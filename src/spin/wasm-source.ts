@@ -1,10 +1,13 @@
 import { digestOf } from '../bytes/digest.ts'
-import { readBounded } from '../bytes/stream.ts'
 import { ResponseError, SpindleError } from '../errors.ts'
+import { fetchInTime } from '../http/in-time.ts'
+import { readWhole } from '../http/whole.ts'
 import type { Content, FetchLike } from '../types.ts'
 
 /** Longest Wasm to download, in bytes: components with a language's whole runtime have some 20 MB. */
 export const WASM_BYTES: number = 256 * 1024 * 1024
+/** Milliseconds, as a transport waits for headers. */
+const TIME_TO_ANSWER = 30_000
 
 /** A component in a package registry. */
 export interface WasmPackage {
@@ -47,10 +50,16 @@ export async function fetchWasm(
   // Query strings are how signed URLs carry their secret.
   const place = new URL(url)
   const shown = `${place.origin}${place.pathname}`
-  const bytes = await fetch(new Request(url, signal === undefined ? {} : { signal })).then(
+  const deadline = {
+    milliseconds: TIME_TO_ANSWER,
+    error: () =>
+      new SpindleError('ERR_TIMEOUT', `${who}: ${shown} was not answered in time; try again`),
+  }
+  const bytes = await fetchInTime(fetch, place, { signal, deadline }).then(
     (response) => readResponse(response, shown, who, maxWasmBytes, signal),
     (cause: unknown) => {
       signal?.throwIfAborted()
+      if (cause instanceof SpindleError) throw cause
       throw new SpindleError(
         'ERR_NETWORK',
         `${who}: ${shown} can't be reached; in a page, its server may not allow this origin (CORS)`,
@@ -91,16 +100,9 @@ async function readResponse(
       url: shown,
     })
   }
-  if (response.body === null) return new Uint8Array()
-  try {
-    return await readBounded(response.body, limit, `${who}: ${shown}`, signal)
-  } catch (cause) {
-    signal?.throwIfAborted()
-    if (cause instanceof SpindleError) throw cause
-    throw new SpindleError('ERR_NETWORK', `${who}: the download of ${shown} broke off; try again`, {
-      cause,
-    })
-  }
+  const announced = Number(response.headers.get('content-length')) || limit
+  const size = Math.min(announced, limit)
+  return readWhole(response, limit, `${who}: ${shown}`, signal, size)
 }
 
 /** Gets a package through the caller's resolver. */

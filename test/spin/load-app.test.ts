@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { AppInvalid, ResponseError } from '../../src/errors.ts'
@@ -223,6 +223,33 @@ describe('Wasm from a URL', () => {
     })
     await expect(loading).rejects.toMatchObject({ code: 'ERR_RESPONSE' })
     expect(isAborted).toBe(true)
+  })
+
+  it('is left when it comes drop by drop, or not at all', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const drip = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 1000))
+          controller.enqueue(Uint8Array.of(0))
+        },
+      })
+      const answers: NonNullable<LoadAppOptions['fetch']>[] = [
+        async () => new Response(drip, { headers: { 'content-length': '1000000' } }),
+        () => new Promise(() => {}),
+      ]
+      for (const fetch of answers) {
+        let error: unknown
+        load(remote(DIGEST), { fetch }).catch((caught: unknown) => (error = caught))
+        await new Promise((resolve) => setImmediate(resolve))
+        for (let seconds = 0; seconds < 120 && error === undefined; seconds++)
+          await vi.advanceTimersByTimeAsync(1000)
+        expect(error).toMatchObject({ code: 'ERR_TIMEOUT' })
+        expect((error as Error).message).not.toContain('secret')
+      }
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('stops with the reason of an abort', async () => {
