@@ -35,15 +35,19 @@ export function networkError(
       `${method} ${redactUrl(url)} was answered with more headers than are read; in Node, raise the limit with --max-http-header-size=65536, or createNodeFetch's "maxHeaderSize"`,
       { cause },
     )
-  const next =
-    code !== undefined && OF_CERTIFICATES.test(code)
-      ? 'its certificate is not trusted: check the host; an authority of your own goes, in Node, into NODE_EXTRA_CA_CERTS or createNodeFetch\'s "ca"'
-      : 'check the host and the connection'
+  const next = isOfCertificate(cause)
+    ? 'its certificate is not trusted: check the host; an authority of your own goes, in Node, into NODE_EXTRA_CA_CERTS or createNodeFetch\'s "ca"'
+    : 'check the host and the connection'
   return new SpindleError(
     'ERR_NETWORK',
     `${what}${code === undefined ? '' : ` (${code})`}; ${next}`,
     { cause },
   )
+}
+
+/** Whether a certificate was refused: so it will be next time. */
+export function isOfCertificate(error: unknown): boolean {
+  return OF_CERTIFICATES.test(codeOf(error) ?? '')
 }
 
 /** The deepest code among the causes, as `ECONNREFUSED`. */

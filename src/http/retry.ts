@@ -1,5 +1,6 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import type { RetryOptions } from '../types.ts'
+import { isOfCertificate } from './network-error.ts'
 import { wait } from './wait.ts'
 
 const DEFAULT_LIMIT = 2
@@ -35,7 +36,8 @@ export function createRetry(options: RetryOptions | false = {}): Again {
 export function isTransient(error: unknown): boolean {
   if (error instanceof ResponseError) return STATUSES.has(error.status)
   return (
-    error instanceof SpindleError && (error.code === 'ERR_NETWORK' || error.code === 'ERR_TIMEOUT')
+    error instanceof SpindleError &&
+    (error.code === 'ERR_TIMEOUT' || (error.code === 'ERR_NETWORK' && !isOfCertificate(error)))
   )
 }
 

@@ -81,3 +81,23 @@ describe('an answer with too many headers', () => {
     })
   })
 })
+
+describe('a certificate that is refused', () => {
+  const attempts = async (code: string): Promise<number> => {
+    let asked = 0
+    const { fetch } = createTransport({
+      retry: { limit: 2, delay: () => 0 },
+      async fetch() {
+        asked++
+        throw new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) })
+      },
+    })
+    await expect(fetch({ url: 'https://r.test/' })).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+    return asked
+  }
+
+  it('is not asked for again, as a connection that broke is', async () => {
+    expect(await attempts('SELF_SIGNED_CERT_IN_CHAIN')).toBe(1)
+    expect(await attempts('ECONNRESET')).toBe(3)
+  })
+})
