@@ -28,7 +28,11 @@ export interface OpenBody {
 export async function openBody(
   source: BodySource,
   platform: Platform,
-  options: { size?: number | undefined; onUpload?: ((loaded: number) => void) | undefined },
+  options: {
+    size?: number | undefined
+    onUpload?: ((loaded: number) => void) | undefined
+    signal?: AbortSignal | undefined
+  },
 ): Promise<OpenBody> {
   const size = sizeOf(source) ?? options.size
   const whole = (body: Uint8Array | Blob): OpenBody => ({
@@ -48,7 +52,8 @@ export async function openBody(
   })
   if (platform.guarded) {
     // Disk-backed in browsers, so that a large layer does not fill the tab's memory.
-    return whole(await new Response(stream).blob())
+    const until = { signal: options.signal } as StreamPipeOptions
+    return whole(await new Response(stream.pipeThrough(new TransformStream(), until)).blob())
   }
   if (platform.FixedLengthStream === undefined || size === undefined)
     return { init: { body: stream, duplex: 'half' }, size, failure: () => failure }

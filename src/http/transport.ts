@@ -231,6 +231,7 @@ function open(
   return openBody(body, platform, {
     size: Number.isNaN(length) ? undefined : length,
     onUpload: request.onUpload,
+    signal: request.signal,
   })
 }
 
