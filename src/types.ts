@@ -231,10 +231,13 @@ export interface Store extends ReadStore {
 
 /** Optional powers, found with `'referrers' in store`. */
 export interface ReferrerStore {
-  /** What points at `subject`: signatures, for one. */
+  /**
+   * What points at `subject`: signatures, for one. `everywhere`: also what a registry doesn't list
+   * that has the API now, and stands under the tag from before.
+   */
   referrers(
     subject: Descriptor,
-    options?: OperationOptions & { artifactType?: string },
+    options?: OperationOptions & { artifactType?: string; everywhere?: boolean },
   ): AsyncIterable<Descriptor>
 }
 export interface ContentStore {

@@ -17,7 +17,7 @@ import { addToReferrersTag, readReferrersTag } from './referrers-tag.ts'
 const proven = new WeakMap<Transport, Set<string>>()
 
 /**
- * What refers to a manifest: by the API, or else by the tag.
+ * What refers to a manifest: by the API, or else by the tag; by both if `everywhere`.
  *
  * The descriptors under a tag were written by clients, and not all of them well (cosign 3.1 leaves
  * out type and annotations), so each manifest is looked at.
@@ -26,7 +26,7 @@ const proven = new WeakMap<Transport, Set<string>>()
 export async function* listReferrers(
   context: RepositoryContext,
   subject: Descriptor,
-  options: OperationOptions & { artifactType?: string },
+  options: OperationOptions & { artifactType?: string; everywhere?: boolean },
 ): AsyncGenerator<Descriptor> {
   const { artifactType } = options
   const seen = new Set<Digest>()
@@ -39,7 +39,7 @@ export async function* listReferrers(
       if ((artifactType === undefined || referrer.artifactType === artifactType) && isNew(referrer))
         yield referrer
   }
-  if (answered) return
+  if (answered && options.everywhere !== true) return
   const { descriptors } = await readReferrersTag(context, subject.digest, options)
   for (const candidate of descriptors) {
     if (!isNew(candidate) || !isManifestType(candidate.mediaType)) continue

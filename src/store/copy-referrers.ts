@@ -28,6 +28,7 @@ export async function copyReferrers(
 ): Promise<void> {
   if (from.referrers === undefined) return
   const seen = new Set<Digest>([root.digest])
+  const how = { ...operationOptions(options), everywhere: true }
   let level: Descriptor[] = [root]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_REFERRER_DEPTH)
@@ -37,7 +38,7 @@ export async function copyReferrers(
       )
     const next: Descriptor[] = []
     for (const subject of level) {
-      for await (const referrer of from.referrers(subject, operationOptions(options))) {
+      for await (const referrer of from.referrers(subject, how)) {
         if (seen.has(referrer.digest)) continue
         seen.add(referrer.digest)
         if (seen.size > MAX_REFERRERS)

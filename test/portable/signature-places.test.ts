@@ -10,8 +10,10 @@ import type { Policy } from '../../src/trust/policy.ts'
 import { formatPublicKey, generateKeyPair } from '../../src/trust/private-key.ts'
 import { createKeySigner, type Signer } from '../../src/trust/signer.ts'
 import type { Descriptor, FetchHandler } from '../../src/types.ts'
+import { createMemoryStore } from '../../src/store/memory.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import { verify } from '../../src/verbs/verify.ts'
+import { copy } from '../../src/verbs/copy.ts'
 import { createArtifact, pushJson } from './trust-fixture.ts'
 
 const REPOSITORY = 'registry.test/team/hello'
@@ -103,6 +105,20 @@ describe('a signature is found', () => {
     await sign(REF, signer, { attach: 'tag', fetch: persona.fetch })
     await repositoryOn(registry).tag(artifact, fallbackTag())
     expect((await verify(REF, policy, persona)).signatures).toHaveLength(1)
+  })
+})
+
+describe('a copy with referrers', () => {
+  it('takes along what stands only under the tag of an upgraded registry, once', async () => {
+    const { written } = await sign(REF, signer, { fetch: createNoReferrersPersona(registry).fetch })
+    await attachOther()
+    const from = repositoryOn(upgraded(written))
+    const target = createMemoryStore()
+    await copy({ store: from, ref: '1' }, { store: target, ref: '1' }, { referrers: true })
+    const copied: Descriptor[] = []
+    for await (const referrer of target.referrers(artifact)) copied.push(referrer)
+    expect(copied).toHaveLength(2)
+    expect(copied.map(({ digest }) => digest)).toContain(written[0]!.digest)
   })
 })
 
