@@ -26,6 +26,8 @@ export const SCRIPTS = /** @type {const} */ ({
   format: 'esm',
   target: 'es2022',
   minify: true,
+  // Licences stand beside the scripts: nobody waits for a kilobyte of them.
+  legalComments: 'linked',
   loader: { '.wasm': 'binary', '.toml': 'text', '.html': 'text', '.css': 'text', '.svg': 'text' },
   tsconfig: join(here, '..', 'tsconfig.json'),
   logLevel: 'error',
@@ -82,10 +84,11 @@ export async function buildPage({ source, folder, style, scripts, options, polic
     `<link rel="stylesheet" href="${style}" />`,
     '<script type="module" src="main.js"></script>',
   ]
-  const html = readFileSync(join(source, 'index.html'), 'utf8')
+  // Indentation is for who reads the source.
+  const html = readFileSync(join(source, 'index.html'), 'utf8').replaceAll(/\n\s+/g, '\n')
   writeFileSync(
     join(folder, 'index.html'),
-    html.replace('%HEAD%', () => head.join('\n    ')),
+    html.replace('%HEAD%', () => head.join('\n')),
   )
   return { folder, metafile }
 }

@@ -184,7 +184,7 @@ function createKeychain(source: CredentialSource | undefined): Keychain {
       owner ??= scope.registry
       if (owner === scope.registry) return source
       throw new TypeError(
-        `the "credentials" given are those of ${owner}, and ${scope.registry} asks for some: give a function from registry to credentials`,
+        `"credentials" are those of ${owner}, and ${scope.registry} asks for some: give a function from registry to credentials`,
       )
     }
     const key = keyOf(scopes)
@@ -217,6 +217,6 @@ function assertCredentials(value: Credentials | undefined): Credentials | undefi
     return value
   throw new SpindleError(
     'ERR_CREDENTIALS_INVALID',
-    'the "credentials" function gave something else than { username, password }, { token } or { refreshToken }',
+    '"credentials" gave something else than { username, password }, { token } or { refreshToken }',
   )
 }

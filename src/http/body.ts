@@ -98,10 +98,14 @@ function counting(
   }
 }
 
-function wrongSize(expected: number, actual: number | string): SpindleError {
+export function wrongSize(
+  expected: number,
+  actual: number | string,
+  what = 'an upload',
+): SpindleError {
   return new SpindleError(
     'ERR_DIGEST_MISMATCH',
-    `the source of an upload should have ${expected} bytes, but ${actual} came: it changed while it was sent; load it again`,
+    `the source of ${what} should have ${expected} bytes, but ${actual} came: it changed while it was sent; load it again`,
   )
 }
 

@@ -19,24 +19,23 @@ export function networkError(
   const what = `${method} ${redactUrl(url)} got no answer`
   if (platform.guarded) {
     const { origin } = platform
-    const sameOrigin = origin === url.origin
-    return new SpindleError(
-      'ERR_NETWORK',
-      sameOrigin
-        ? `${what}: the browser does not say why`
-        : `${what}: the browser does not say why. If ${url.host} is up, it does not allow this by CORS: it must allow the origin ${origin ?? 'null'}, the method ${method} and the headers Authorization and Content-Type, answer OPTIONS without login, and expose ${EXPOSED}; or go through a relay (createRelayHandler)`,
-      { cause },
-    )
+    const next =
+      origin === url.origin
+        ? ''
+        : `. If ${url.host} is up, it must by CORS allow the origin ${origin}, the method ${method} and the headers Authorization and Content-Type, answer OPTIONS without login, and expose ${EXPOSED}; or go through a relay (createRelayHandler)`
+    return new SpindleError('ERR_NETWORK', `${what}: the browser does not say why${next}`, {
+      cause,
+    })
   }
   const code = codeOf(cause)
   if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW')
     return new SpindleError(
       'ERR_RESPONSE',
-      `${method} ${redactUrl(url)} was answered with more headers than are read; in Node, raise the limit with --max-http-header-size=65536, or createNodeFetch's "maxHeaderSize"`,
+      `${method} ${redactUrl(url)} was answered with too many headers; in Node, raise the limit with --max-http-header-size=65536, or createNodeFetch's "maxHeaderSize"`,
       { cause },
     )
   const next = isOfCertificate(cause)
-    ? 'its certificate is not trusted: check the host; an authority of your own goes, in Node, into NODE_EXTRA_CA_CERTS or createNodeFetch\'s "ca"'
+    ? 'its certificate is not trusted: check the host; your own authority goes, in Node, into NODE_EXTRA_CA_CERTS or createNodeFetch\'s "ca"'
     : 'check the host and the connection'
   return new SpindleError(
     'ERR_NETWORK',

@@ -4,7 +4,7 @@ import { redactUrl } from './redact.ts'
 /** Real chains have one or two hops: registry, storage, a region of it. */
 export const MAX_HOPS = 5
 
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+const REDIRECTS = [301, 302, 303, 307, 308]
 
 /** What one hop sends. `sensitive` headers are for the first origin only. */
 export interface Hop {
@@ -53,7 +53,7 @@ export async function followRedirects(
 }
 
 export function isRedirect({ status, headers }: Response): boolean {
-  return REDIRECTS.has(status) && headers.has('location')
+  return REDIRECTS.includes(status) && headers.has('location')
 }
 
 function resolveRedirect(location: string, from: URL): URL {

@@ -27,7 +27,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   405: 'the server does not offer this, or not for this content',
   413: 'it is too large for the server or a proxy before it; raise their limit, or set "chunkSize"',
   429: 'too many requests; wait, or lower "concurrency"',
-  431: 'the headers are too large for the server',
   5: 'the trouble is on the server; try again later',
   DIGEST_INVALID: 'what arrived is not what was announced; was it changed while it was sent?',
   NAME_UNKNOWN: 'check the name; some registries want the repository created first',

@@ -7,7 +7,7 @@ const DEFAULT_LIMIT = 2
 const DEFAULT_MAX_DELAY = 60_000
 
 /** What another attempt may mend; the rest is the caller's to change. */
-const STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
+const STATUSES = [408, 425, 429, 500, 502, 503, 504]
 
 interface AgainOptions {
   readonly signal?: AbortSignal | undefined
@@ -34,7 +34,7 @@ export function createRetry(options: RetryOptions | false = {}): Again {
 }
 
 export function isTransient(error: unknown): boolean {
-  if (error instanceof ResponseError) return STATUSES.has(error.status)
+  if (error instanceof ResponseError) return STATUSES.includes(error.status)
   return (
     error instanceof SpindleError &&
     (error.code === 'ERR_TIMEOUT' || (error.code === 'ERR_NETWORK' && !isOfCertificate(error)))

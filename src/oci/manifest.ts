@@ -158,7 +158,7 @@ export function referrerDescriptor(descriptor: Descriptor, manifest: Manifest): 
     mediaType: descriptor.mediaType,
     digest: descriptor.digest,
     size: descriptor.size,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(manifest.annotations === undefined ? {} : { annotations: manifest.annotations }),
+    ...(artifactType !== undefined && { artifactType }),
+    ...(manifest.annotations !== undefined && { annotations: manifest.annotations }),
   }
 }

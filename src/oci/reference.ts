@@ -66,8 +66,8 @@ export function parseReference(input: string, options: ParseReferenceOptions = {
   return createReference({
     registry,
     repository,
-    ...(tag === undefined ? {} : { tag }),
-    ...(digest === undefined ? {} : { digest }),
+    ...(tag !== undefined && { tag }),
+    ...(digest !== undefined && { digest }),
   })
 }
 

@@ -1,5 +1,6 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { chunksOf, concat, openStream } from '../bytes/stream.ts'
+import { wrongSize } from '../http/body.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
 import { resolveLocation } from './location.ts'
@@ -55,11 +56,7 @@ export async function pushChunks(
     if (start < size)
       onProgress?.({ type: 'blob', descriptor: expected, status: 'active', loaded: start })
   }
-  if (start !== size)
-    throw new SpindleError(
-      'ERR_DIGEST_MISMATCH',
-      `the source of ${digest} should have ${size} bytes: it changed while it was sent; load it again`,
-    )
+  if (start !== size) throw wrongSize(size, start, digest)
   await putWhole(context, location, expected, new Uint8Array(), {
     signal,
   })

@@ -1,5 +1,6 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { isStream, sizeOf } from '../bytes/stream.ts'
+import { wrongSize } from '../http/body.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
@@ -20,11 +21,7 @@ export async function pushBlob(
 ): Promise<void> {
   const { signal } = options
   const size = sizeOf(body) ?? expected.size
-  if (size !== expected.size)
-    throw new SpindleError(
-      'ERR_DIGEST_MISMATCH',
-      `${expected.digest} should have ${expected.size} bytes, but the source has ${size}: it changed since it was described; load it again`,
-    )
+  if (size !== expected.size) throw wrongSize(expected.size, size, expected.digest)
   let whole = false
   for (let attempt = 1; ; attempt++) {
     const session = await takeSession(context, expected, options)

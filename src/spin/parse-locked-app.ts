@@ -32,10 +32,7 @@ import type {
 export const LOCK_BYTES: number = 64 * 1024 * 1024
 
 /** What a host must do for an application, and this library knows of. */
-const SUPPORTED_REQUIREMENTS: ReadonlySet<string> = new Set([
-  'local_service_chaining',
-  'middleware',
-])
+const SUPPORTED_REQUIREMENTS = ['local_service_chaining', 'middleware']
 
 const UNDERSTOOD: ReadonlySet<string> = new Set<MustUnderstand>([
   'host_requirements',
@@ -120,8 +117,8 @@ function readVariable(value: unknown, at: string): LockedVariable {
   const fallback = optionalString(variable['default'], `${at}.default`)
   return {
     ...othersOf(variable, ['description', 'default', 'secret']),
-    ...(description === undefined ? {} : { description }),
-    ...(fallback === undefined ? {} : { default: fallback }),
+    ...(description !== undefined && { description }),
+    ...(fallback !== undefined && { default: fallback }),
     ...(variable['secret'] === true ? { secret: true } : {}),
   }
 }
@@ -218,7 +215,7 @@ function readContentRef(ref: JsonObject, at: string): ContentRef {
   const inline = optionalString(ref['inline'], `${at}.inline`)
   if (inline !== undefined && parseBase64(inline) === undefined)
     throw invalid(`${at}.inline`, 'base64')
-  return { ...(inline === undefined ? {} : { inline }), digest }
+  return { ...(inline !== undefined && { inline }), digest }
 }
 
 function readFile(value: unknown, at: string): LockedFile {
@@ -241,7 +238,7 @@ function readDependency(value: unknown, at: string): LockedDependency {
     ...othersOf(dependency, ['source', 'export', 'inherit']),
     source: readSource(dependency['source'], `${at}.source`),
     export: optionalString(dependency['export'], `${at}.export`) ?? null,
-    ...(inherit === undefined ? {} : { inherit }),
+    ...(inherit !== undefined && { inherit }),
   }
 }
 
@@ -256,7 +253,7 @@ function readRequirements(value: unknown, at: string): HostRequirements {
     level === 'optional' ? 'optional' : 'required',
   )
   const unknown = Object.keys(requirements).filter(
-    (name) => requirements[name] === 'required' && !SUPPORTED_REQUIREMENTS.has(name),
+    (name) => requirements[name] === 'required' && !SUPPORTED_REQUIREMENTS.includes(name),
   )
   if (unknown.length > 0) {
     throw new SpindleError(
