@@ -50,10 +50,6 @@ export function takeNumber(flat: Flat): number {
   return Number(flat.values[flat.at++])
 }
 
-export function alignTo(at: number, align: number): number {
-  return Math.ceil(at / align) * align
-}
-
 interface Scalar {
   readonly size: number
   readonly type: CoreType

@@ -1,17 +1,10 @@
 import { SpindleError } from '../../errors.ts'
 import type { ComponentDef, Definition, SortIndex } from './model.ts'
 import { readCanon } from './read-canon.ts'
-import { createReader, type Reader } from './reader.ts'
-import {
-  MAX_DEPTH,
-  readAlias,
-  readCoreSort,
-  readCoreType,
-  readExternName,
-  readExternType,
-  readSort,
-  readTypeDef,
-} from './read-types.ts'
+import { readCoreType } from './read-core-type.ts'
+import { readAlias, readCoreSort, readExternName, readExternType, readSort } from './read-extern.ts'
+import { readTypeDef } from './read-types.ts'
+import { createReader, MAX_DEPTH, type Reader } from './reader.ts'
 
 /** Largest component that is read: a StarlingMonkey app has 12 MiB, and all of it is held in memory. */
 const MAX_COMPONENT_BYTES: number = 256 * 1024 * 1024

@@ -31,6 +31,9 @@ const MAX_NAME = 100_000
 // An application has some thousands. Each becomes an object many times the size of its bytes.
 const MAX_ITEMS = 1_000_000
 
+/** Types within types: no toolchain comes near; keeps hostile input off the stack. */
+export const MAX_DEPTH = 100
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function createReader(

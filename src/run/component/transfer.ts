@@ -1,5 +1,5 @@
 import type { Codec, CodecBody } from './codec.ts'
-import { loadItems, storeItems } from './compound.ts'
+import { loadItems, storeItems } from './list.ts'
 import { assertRange, type Call } from './memory.ts'
 import { handleCodec } from './resource.ts'
 import { poison, trap, type Entry, type Instance } from './runtime.ts'

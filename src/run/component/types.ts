@@ -7,12 +7,14 @@ import {
   type CodecBody,
   type CoreType,
 } from './codec.ts'
-import { enumeration, flags, list, option, record, result, tuple, variant } from './compound.ts'
+import { list } from './list.ts'
 import type { ResourceType } from './runtime.ts'
 import type { ComponentDef, TypeDef, ValueType } from './model.ts'
-import { MAX_DEPTH } from './read-types.ts'
+import { MAX_DEPTH } from './reader.ts'
+import { flags, record, tuple } from './record.ts'
 import { borrow, own } from './resource.ts'
 import { transfer, transferKey } from './transfer.ts'
+import { enumeration, option, result, variant } from './variant.ts'
 
 /** A type definition together with the index spaces that its indices mean. */
 interface ScopedType {

@@ -1,0 +1,224 @@
+import { isSpindleError, SpindleError } from '../../errors.ts'
+import { asyncBuiltin } from './async-builtins.ts'
+import { liftAsync } from './async-lift.ts'
+import { lowerAsync } from './async-lower.ts'
+import { lift, lower } from './canon.ts'
+import type { CompiledComponent } from './compile.ts'
+import { createInstance } from './handles.ts'
+import { importFromHost, type HostImports } from './host.ts'
+import type { Item } from './items.ts'
+import { assertFits } from './match.ts'
+import type { Definition } from './model.ts'
+import { resourceDrop, resourceNew, resourceRep } from './resource-builtins.ts'
+import { assertAlive, poison, type CoreFunction, type Store } from './runtime.ts'
+import {
+  alias,
+  canonContext,
+  coreItem,
+  guestResource,
+  itemAt,
+  items,
+  ownResource,
+  push,
+  type Spaces,
+} from './spaces.ts'
+import {
+  at,
+  createScope,
+  invalid,
+  isAsync,
+  resourceAt,
+  signatureOf,
+  spend,
+  type ComponentClosure,
+} from './types.ts'
+
+interface Linking {
+  readonly store: Store
+  readonly modules: CompiledComponent['modules']
+  readonly imports: HostImports
+  /** Imports that dependencies fill. */
+  readonly filled: ReadonlyMap<string, Item>
+  readonly fits: boolean
+  /** Instances made so far; nested components can multiply. */
+  readonly made: { count: number }
+}
+
+// A composition of hundreds is thinkable; nesting that doubles at each level is an attack.
+const MAX_INSTANCES = 10_000
+
+/** Goes through a component's definitions in order; gives what it exports. */
+export async function link(
+  closure: ComponentClosure,
+  args: ReadonlyMap<string, Item> | undefined,
+  linking: Linking,
+): Promise<Map<string, Item>> {
+  if (++linking.made.count > MAX_INSTANCES) {
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `component instantiates more than ${MAX_INSTANCES} components`,
+    )
+  }
+  spend(closure.scope.codecs, closure.component.definitions.length)
+  const spaces: Spaces = {
+    // The closure's scope is that of the component around; this one is a child of it.
+    scope: createScope(closure.scope, closure.scope.codecs),
+    instance: createInstance(linking.store),
+    funcs: [],
+    instances: [],
+    coreInstances: [],
+    core: { func: [], table: [], memory: [], global: [], tag: [] },
+    exports: new Map(),
+  }
+  for (const definition of closure.component.definitions) {
+    try {
+      const step = define(definition, spaces, args, linking)
+      if (step !== undefined) await step
+    } catch (error) {
+      throw located(error, definition.offset)
+    }
+  }
+  return spaces.exports
+}
+
+/** A refusal of what parts make together says where one of them stands, as parsing does. */
+function located(error: unknown, offset: number | undefined): unknown {
+  const isFaulty = isSpindleError(error) && error.code === 'ERR_CONTENT_INVALID'
+  if (!isFaulty || offset === undefined || /\(at byte \d+\)$/.test(error.message)) return error
+  return new SpindleError(error.code, `${error.message} (at byte ${offset})`, { cause: error })
+}
+
+function define(
+  d: Definition,
+  spaces: Spaces,
+  args: ReadonlyMap<string, Item> | undefined,
+  linking: Linking,
+): Promise<void> | undefined {
+  const { scope, instance, core } = spaces
+  switch (d.kind) {
+    case 'core module':
+      scope.modules.push(linking.modules.get(d) ?? invalid('a core module was not compiled'))
+      return
+    case 'core instantiate':
+      return instantiateCore(d, spaces, linking)
+    case 'core exports':
+      spaces.coreInstances.push(
+        bag(d.exports.map(([name, sort, index]) => [name, coreItem(spaces, sort, index)])),
+      )
+      return
+    case 'core type':
+      return
+    case 'component':
+      scope.components.push({ component: d.component, scope })
+      return
+    case 'instantiate':
+      return instantiateNested(d, spaces, linking)
+    case 'exports':
+      spaces.instances.push({ kind: 'instance', exports: items(spaces, d.exports) })
+      return
+    case 'alias':
+      return void alias(d, spaces)
+    case 'type':
+      scope.types.push(
+        d.def.kind === 'resource'
+          ? guestResource(d.def.destructor, spaces)
+          : { kind: 'scoped', def: d.def, scope },
+      )
+      return
+    case 'lift': {
+      const func = at(core.func, d.func, 'core function') as CoreFunction
+      const context = canonContext(d.options, spaces)
+      const type = at(scope.types, d.type, 'type')
+      const name = `function ${spaces.funcs.length}`
+      if (context.async && !isAsync(type))
+        invalid(`${name} is lifted as what its type is not: async`)
+      if (context.callback !== undefined && !context.async)
+        invalid(`${name} has a callback, but is not async`)
+      spaces.funcs.push((isAsync(type) ? liftAsync : lift)(func, context, type, name))
+      return
+    }
+    case 'lower': {
+      const context = canonContext(d.options, spaces)
+      const func = at(spaces.funcs, d.func, 'function')
+      core.func.push((context.async ? lowerAsync : lower)(func, context))
+      return
+    }
+    case 'async builtin':
+      core.func.push(asyncBuiltin(d.builtin, spaces))
+      return
+    case 'resource.new':
+      core.func.push(resourceNew(instance, ownResource(spaces, d.type)))
+      return
+    case 'resource.rep':
+      core.func.push(resourceRep(instance, ownResource(spaces, d.type)))
+      return
+    case 'resource.drop':
+      core.func.push(resourceDrop(instance, resourceAt(scope, d.type)))
+      return
+    case 'start': {
+      const func = at(spaces.funcs, d.func, 'function')
+      const started = func.call(() => [], signatureOf(func.type))
+      return started instanceof Promise ? started.then(() => {}) : undefined
+    }
+    case 'import': {
+      // Around the outermost component there is the host, and what fills imports in its stead.
+      const given = args === undefined ? linking.filled.get(d.name) : args.get(d.name)
+      if (given === undefined && args !== undefined)
+        invalid(`a component is instantiated without its import "${d.name}"`)
+      if (given !== undefined && !linking.fits)
+        assertFits(given, d.type, scope, `import "${d.name}"`)
+      push(spaces, given ?? importFromHost(d.name, d.type, scope, linking.imports))
+      return
+    }
+    case 'export': {
+      const item = itemAt(spaces, d.item)
+      if (spaces.exports.has(d.name)) invalid(`export "${d.name}" is given twice`)
+      spaces.exports.set(d.name, item)
+      // An export takes the next index of its sort.
+      push(spaces, item)
+      return
+    }
+  }
+}
+
+function bag(entries: Iterable<readonly [string, unknown]>): Record<string, unknown> {
+  const object: Record<string, unknown> = Object.create(null)
+  for (const [name, value] of entries) object[name] = value
+  return object
+}
+
+async function instantiateCore(
+  d: Extract<Definition, { kind: 'core instantiate' }>,
+  spaces: Spaces,
+  { store }: Linking,
+): Promise<void> {
+  const module = at(spaces.scope.modules, d.module, 'core module')
+  const imports = bag(
+    d.args.map(([name, index]) => [name, at(spaces.coreInstances, index, 'core instance')]),
+  )
+  try {
+    const { exports } = await WebAssembly.instantiate(module, imports as WebAssembly.Imports)
+    assertAlive(store)
+    spaces.coreInstances.push(exports)
+  } catch (error) {
+    if (isSpindleError(store.failure)) throw store.failure
+    if (error instanceof WebAssembly.LinkError || error instanceof TypeError) {
+      throw new SpindleError(
+        'ERR_CONTENT_INVALID',
+        `malformed component: a core module doesn't link: ${error.message}`,
+        { cause: error },
+      )
+    }
+    throw poison(store, error)
+  }
+}
+
+async function instantiateNested(
+  d: Extract<Definition, { kind: 'instantiate' }>,
+  spaces: Spaces,
+  linking: Linking,
+): Promise<void> {
+  const closure = at(spaces.scope.components, d.component, 'component')
+  const exports = await link(closure, items(spaces, d.args), linking)
+  spaces.instances.push({ kind: 'instance', exports })
+}

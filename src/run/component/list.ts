@@ -1,0 +1,45 @@
+import { pair, type Codec, type CodecBody } from './codec.ts'
+import { allocate, assertRange, charge, views, type Call } from './memory.ts'
+
+export function list(element: Codec): CodecBody {
+  return pair(
+    'list',
+    (call, at, count) => loadItems(call, element, at, count),
+    (call, value) => {
+      const items = value as ArrayLike<unknown>
+      const at = allocate(call, items.length * element.size, element.align)
+      storeItems(call, element, items, at)
+      return [at, items.length]
+    },
+  )
+}
+
+// What one item of an array takes on our side, about, beside its own bytes.
+const ITEM = 16
+
+/** A copy of what lies there: bytes as `Uint8Array`, anything else as an array. */
+export function loadItems(
+  call: Call,
+  element: Codec,
+  at: number,
+  count: number,
+): ArrayLike<unknown> {
+  assertRange(call, at, count * element.size, element.align)
+  if (element.kind === 'u8') {
+    charge(call, count)
+    return views(call).bytes.slice(at, at + count)
+  }
+  charge(call, count * (element.size + ITEM))
+  return Array.from({ length: count }, (_, i) => element.load(call, at + i * element.size))
+}
+
+/** The room must be there. */
+export function storeItems(
+  call: Call,
+  element: Codec,
+  items: ArrayLike<unknown>,
+  at: number,
+): void {
+  if (items instanceof Uint8Array && element.kind === 'u8') views(call).bytes.set(items, at)
+  else for (let i = 0; i < items.length; i++) element.store(call, items[i], at + i * element.size)
+}
