@@ -1,6 +1,7 @@
 import { isSpindleError } from '../../errors.ts'
-import { createRunHandler, type AppHandlerOptions } from '../app-handler.ts'
+import type { AppHandlerOptions } from '../app-handler.ts'
 import { restoreApp } from '../app-snapshot.ts'
+import { createRunHandler } from '../run-handler.ts'
 import { createAnswerer } from './answer.ts'
 import type { AskMessage, FromWorker, StartMessage, ToWorker } from './messages.ts'
 import type { PortLike } from './port.ts'

@@ -1,0 +1,202 @@
+import { isSpindleError, SpindleError } from '../errors.ts'
+import type { FetchHandler, FetchLike } from '../types.ts'
+import type { AppHandlerOptions } from './app-handler.ts'
+import type { ExecutorConfig } from './component-runtime.ts'
+import { hasJspi } from './component/jspi.ts'
+import { builtInResponse } from './http/built-in.ts'
+import { createDeadline } from './http/deadline.ts'
+import { componentHeaders } from './http/headers.ts'
+import { createLimiter } from './http/limiter.ts'
+import { allowedHosts, createOutbound } from './http/outbound.ts'
+import { createRouter, type RouteMatch } from './http/router.ts'
+import { describeUnreached } from './http/unreached.ts'
+import { createImports } from './imports.ts'
+import { createLogs } from './logs.ts'
+import type { RunApp, RunComponent } from './run-app.ts'
+import { loadRuntimes, runtimeKey, type Runtime } from './runtimes.ts'
+import { createMemoryKeyValue } from './spin/key-value-store.ts'
+import { createVariables } from './spin/variables.ts'
+import { targetOf, type Target } from './target.ts'
+import { isExitSignal } from './wasi/cli.ts'
+import { createBytesInput } from './wasi/streams.ts'
+
+const DEFAULT_CONCURRENCY = 64
+// A large interpreter in a component takes some tens of MiB; far more is a leak or an attack.
+const MOST_MEMORY = 512 * 1024 * 1024
+// Nobody in front of us knew who asked; also what Spin says of a component that asks another.
+const UNKNOWN_ADDRESS = '0.0.0.0:0'
+// Components that call each other in a ring would otherwise go on until memory ends.
+const MOST_HOPS = 16
+
+/** The same for an application that was read before, elsewhere maybe. */
+export async function createRunHandler(
+  run: RunApp,
+  options: Omit<AppHandlerOptions, 'verify'> = {},
+): Promise<FetchHandler> {
+  const log = createLogs(options.onLog)
+  const variables = createVariables(run, options.variables ?? {})
+  const targets = run.triggers.map((trigger) => targetOf(trigger, run))
+  const router = createRouter(
+    run.base,
+    run.triggers.flatMap(({ config }, i) => {
+      const route = config['route'] ?? '/'
+      // A private route has no path: only other components reach it.
+      return typeof route === 'string' ? [{ route, target: targets[i] as Target }] : []
+    }),
+  )
+  for (const line of describeUnreached(router)) log.host('', line)
+
+  const jspi = options.jspi ?? hasJspi()
+  /** Of requests that components send to each other: how deep, and what came from outside. */
+  const origins = new WeakMap<Request, { readonly depth: number; readonly first: Request }>()
+  const limiter = createLimiter(options.concurrency ?? DEFAULT_CONCURRENCY)
+  const memory = createMemoryKeyValue()
+  const shared = {
+    variables,
+    keyValue: options.keyValue ?? ((label: string) => (label === 'default' ? memory : undefined)),
+    sqlite: options.sqlite,
+    jspi,
+    interfaces: options.interfaces ?? {},
+  }
+  const hosts = new Map(
+    [...run.components.values()].map(
+      (component) => [component.id, allowedHosts(run, component, variables)] as const,
+    ),
+  )
+
+  const nowhere = (): never => {
+    throw new SpindleError('ERR_UNSUPPORTED', 'nothing runs yet')
+  }
+  const runtimes = await loadRuntimes(run, targets, (component) => ({
+    compile: options.compile,
+    maxMemory: options.maxMemory ?? MOST_MEMORY,
+    dependencies: component.dependencies,
+    imports: createImports({
+      ...shared,
+      component,
+      files: undefined,
+      sendFor: () => nowhere,
+      cli: { args: [], stdin: nowhere, stdout: nowhere, stderr: nowhere },
+    }),
+  }))
+
+  const answer = async (
+    id: string,
+    request: Request,
+    match: RouteMatch<unknown>,
+    config: ExecutorConfig,
+    clientAddress: string,
+  ): Promise<Response> => {
+    const { component, files, executor } = runtimes.get(runtimeKey(id, config)) as Runtime
+    const facts = { match, base: run.base, clientAddress }
+    const { depth, first } = origins.get(request) ?? { depth: 0, first: request }
+    // Only what comes from outside queues: a component that waits for another must not wait for its own place.
+    const release = depth === 0 ? await limiter.acquire(request.signal) : () => {}
+    const deadline = createDeadline(request.signal, options.timeout)
+    try {
+      const inside =
+        (next: (request: Request) => Promise<Response>) =>
+        (request: Request): Promise<Response> => {
+          if (depth >= MOST_HOPS)
+            throw new SpindleError(
+              'ERR_LIMIT_EXCEEDED',
+              `components call each other more than ${MOST_HOPS} deep`,
+            )
+          origins.set(request, { depth: depth + 1, first })
+          return next(request)
+        }
+      const sendFor = (one: RunComponent): FetchLike =>
+        createOutbound(one.allowedHosts.length === 0 ? [] : (hosts.get(id) ?? []), one, {
+          fetch: outside,
+          self: inside(fetch),
+          component: (wanted, request) => inside((request) => chained(wanted, request))(request),
+        })
+      const env = Object.entries(component.env)
+      const stdout = () => log.stream(id, 'stdout')
+      const stderr = () => log.stream(id, 'stderr')
+      const stdin = () => createBytesInput(new Uint8Array())
+      const imports = createImports({
+        ...shared,
+        component,
+        files,
+        sendFor,
+        cli: { args: [], stdin, stdout, stderr },
+      })
+      const { response, finished } = await executor.execute({
+        request,
+        match,
+        base: run.base,
+        clientAddress,
+        jspi,
+        imports,
+        files,
+        env,
+        stdout,
+        stderr,
+        send: sendFor(component),
+        headers: componentHeaders(request, facts),
+        signal: deadline.signal,
+      })
+      void finished.finally(() => {
+        deadline.end()
+        release()
+      })
+      options.waitUntil?.(finished, first)
+      return response
+    } catch (error) {
+      deadline.end()
+      release()
+      if (request.signal.aborted) throw request.signal.reason
+      log.host(id, `${request.method} ${new URL(request.url).pathname} failed: ${reasonOf(error)}`)
+      return new Response(null, { status: 500 })
+    } finally {
+      deadline.met()
+    }
+  }
+
+  const outside: FetchLike = options.fetch ?? ((request) => globalThis.fetch(request))
+
+  /** One component asks another: by its id, whatever its routes. */
+  const chained = async (id: string, request: Request): Promise<Response> => {
+    const target = targets.find(
+      (candidate) => candidate.kind === 'component' && candidate.id === id,
+    )
+    if (target?.kind !== 'component') {
+      throw new SpindleError('ERR_NOT_FOUND', `no trigger starts a component "${id}"`)
+    }
+    const { pathname } = new URL(request.url)
+    const route = { effective: '/...', raw: '/...', target: undefined, tokens: [] }
+    return answer(
+      id,
+      request,
+      { route, params: new Map(), pathInfo: pathname },
+      target.executor,
+      UNKNOWN_ADDRESS,
+    )
+  }
+
+  const fetch = async (request: Request): Promise<Response> => {
+    const { pathname } = new URL(request.url)
+    const builtIn = builtInResponse(pathname, run)
+    if (builtIn !== undefined) return builtIn
+    const match = router.match(pathname)
+    if (match === undefined) return new Response(null, { status: 404 })
+    const { target } = match.route
+    if (target.kind === 'static') return target.response()
+    return answer(
+      target.id,
+      request,
+      match,
+      target.executor,
+      options.clientAddress?.(request) ?? UNKNOWN_ADDRESS,
+    )
+  }
+  return { fetch }
+}
+
+/** For the log only: a response never says why it failed. */
+function reasonOf(error: unknown): string {
+  if (isExitSignal(error)) return `the component exited with ${error.exitCode}`
+  if (isSpindleError(error)) return `${error.message} (${error.code})`
+  return error instanceof Error ? error.message : String(error)
+}
