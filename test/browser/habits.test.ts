@@ -4,8 +4,17 @@ import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
+import { resolve } from '../../src/verbs/resolve.ts'
 import { drop } from './drop.ts'
-import { executablePath, expectText, PATIENCE, startPages, type Pages } from './pages.ts'
+import {
+  executablePath,
+  expectState,
+  expectText,
+  focusedId,
+  PATIENCE,
+  startPages,
+  type Pages,
+} from './pages.ts'
 import { registryWithProbe } from './playground-app.ts'
 
 if (executablePath === undefined)
@@ -78,6 +87,48 @@ describe.skipIf(executablePath === undefined)('in a person’s hands', { timeout
       expect(await reference().inputValue()).toBe('registry.example/team/typed:2')
       await page.getByRole('button', { name: 'Push', exact: true }).click()
       await expectText(page.locator('#push-hint'), 'Choose an application first')
+    })
+  })
+
+  describe('the uploader, while it pushes', () => {
+    it('says so to whoever drops or picks something else, loses nothing, and takes it afterwards', async () => {
+      const registry = createRegistryHandler({ cors: { origins: [pages.origin] } })
+      let goOn = (): void => undefined
+      const held = new Promise<void>((done) => (goOn = done))
+      const host = await pages.serve({
+        async fetch(request) {
+          if (request.method === 'PUT') await held
+          return registry.fetch(request)
+        },
+      })
+      const status = () => page.locator('#status')
+      page = await pages.open('/')
+      await page.getByRole('button', { name: 'Try a sample app' }).click()
+      await state('ready')
+      await page.getByLabel('a registry').check()
+      await reference().fill(`${host}/team/hello:1.0.0`)
+      await page.getByRole('button', { name: 'Push', exact: true }).click()
+      await state('pushing')
+      const call = await page.locator('#call').innerText()
+      await drop(page, join(folder, 'notes.txt'))
+      await expectText(status(), /^A push is running.* Cancel it first, or drop it again/)
+      await expectState(page, 'pushing', 'pushing-dropped')
+      // Scrolled to the end of a small window, it is in sight, too.
+      await page.setViewportSize({ width: 390, height: 600 })
+      await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
+      expect((await status().boundingBox())?.y).toBe(0)
+      await page.setViewportSize({ width: 1280, height: 900 })
+      expect(await focusedId(page)).toBe('cancel')
+      // The system's dialogue, which was open when the push began.
+      await page.locator('#files').setInputFiles(join(folder, 'notes.txt'))
+      await expectText(status(), /^A push is running.* or choose it again/)
+      expect(await page.locator('#call').innerText()).toBe(call)
+      goOn()
+      await state('done')
+      expect(await page.locator('#app-name').innerText()).toBe('hello 1.0.0')
+      await resolve(`${host}/team/hello:1.0.0`)
+      await drop(page, join(folder, 'notes.txt'))
+      await state('invalid')
     })
   })
 

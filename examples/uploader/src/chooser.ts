@@ -2,19 +2,15 @@ import { loadApp } from 'spindle/app'
 import type { App } from 'spindle/app'
 import { find } from '../../page/dom.ts'
 
-/** An application on its way, and how to say in code where it comes from. */
+/** What somebody gave, and how to say in code where it comes from. */
 export interface Chosen {
-  readonly app: Promise<App>
-  readonly argument: string
-  readonly controller: AbortController
+  /** Call it before the handler returns: afterwards the browser has emptied a drop. */
+  readonly load: (signal: AbortSignal) => Promise<App>
+  readonly argument: 'input.files' | 'event.dataTransfer' | 'sample'
 }
 
 /** Buttons first; dropping anywhere in the window is there for those who can. */
-export function listenForFiles(onChosen: (chosen: Chosen) => void, isBusy: () => boolean): void {
-  const take = (argument: string, load: (signal: AbortSignal) => Promise<App>): void => {
-    const controller = new AbortController()
-    onChosen({ app: load(controller.signal), argument, controller })
-  }
+export function listenForFiles(onChosen: (chosen: Chosen) => void): void {
   for (const id of ['folder', 'files']) {
     const input = find<HTMLInputElement>(id)
     input.addEventListener('change', () => {
@@ -22,19 +18,19 @@ export function listenForFiles(onChosen: (chosen: Chosen) => void, isBusy: () =>
       const files = [...input.files]
       // So that the same folder can be chosen again, after its manifest was mended.
       input.value = ''
-      take('input.files', (signal) => loadApp(files, { signal }))
+      onChosen({ argument: 'input.files', load: (signal) => loadApp(files, { signal }) })
     })
   }
   find('sample').addEventListener('click', () => {
-    take('sample', async (signal) => {
+    const load = async (signal: AbortSignal): Promise<App> => {
       const { sample } = await import('../../page/sample.ts')
       return loadApp(sample, { signal })
-    })
+    }
+    onChosen({ argument: 'sample', load })
   })
-  listenForDrops((drop) => {
-    // Called before the handler returns: afterwards the browser has emptied the drop.
-    if (!isBusy()) take('event.dataTransfer', (signal) => loadApp(drop, { signal }))
-  })
+  listenForDrops((drop) =>
+    onChosen({ argument: 'event.dataTransfer', load: (signal) => loadApp(drop, { signal }) }),
+  )
 }
 
 function listenForDrops(onDrop: (drop: DataTransfer) => void): void {

@@ -18,7 +18,7 @@ import { showLoadFailure } from './findings.ts'
 import { createProgress } from './progress.ts'
 import { showResult } from './result.ts'
 import { isSigning, listenToSigning } from './signing.ts'
-import { currentState, enterState } from './state.ts'
+import { announce, currentState, enterState } from './state.ts'
 import { showSummary } from './summary.ts'
 import { transfer } from './transfer.ts'
 
@@ -26,12 +26,19 @@ let chosen: { readonly app: App; readonly argument: string } | undefined
 /** Of the work under way: a reading or a push, never both. */
 let controller: AbortController | undefined
 
-async function read({ app: loading, argument, controller: own }: Chosen): Promise<void> {
+async function read({ load, argument }: Chosen): Promise<void> {
+  // Dropped in the middle, or picked in a dialogue that was open when the push began.
+  if (currentState() === 'pushing') {
+    const again = argument === 'event.dataTransfer' ? 'drop' : 'choose'
+    return announce(
+      `A push is running, so that was not taken. Cancel it first, or ${again} it again when it is done.`,
+    )
+  }
   controller?.abort()
-  controller = own
+  const own = (controller = new AbortController())
   enterState('reading', 'Reading the files …')
   try {
-    const app = await loading
+    const app = await load(own.signal)
     if (controller !== own) return
     chosen = { app, argument }
     showSummary(app)
@@ -120,10 +127,7 @@ for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-page="pl
 }
 listenToDestination()
 listenToSigning()
-listenForFiles(
-  (next) => void read(next),
-  () => currentState() === 'pushing',
-)
+listenForFiles((next) => void read(next))
 listenToCopy(find<HTMLButtonElement>('copy-code'), () => find('call').textContent ?? '')
 find('form').addEventListener('submit', (event) => {
   event.preventDefault()

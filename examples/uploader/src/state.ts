@@ -11,3 +11,4 @@ const states: States<State> = createStates<State>((state) => {
 
 export const enterState: States<State>['enter'] = states.enter
 export const currentState: States<State>['current'] = states.current
+export const announce: States<State>['announce'] = states.announce
