@@ -117,6 +117,14 @@ describe.skipIf(executablePath === undefined)('in a person’s hands', { timeout
       await page.setViewportSize({ width: 390, height: 600 })
       await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
       expect((await status().boundingBox())?.y).toBe(0)
+      const above = await page.evaluate(() => {
+        const push = document.querySelector('#push')!
+        push.scrollIntoView({ behavior: 'instant' })
+        scrollBy({ top: push.getBoundingClientRect().top, behavior: 'instant' })
+        const { left, top } = push.getBoundingClientRect()
+        return document.elementFromPoint(left + 5, top + 5)?.id
+      })
+      expect(above).toBe('status')
       await page.setViewportSize({ width: 1280, height: 900 })
       expect(await focusedId(page)).toBe('cancel')
       // The system's dialogue, which was open when the push began.
