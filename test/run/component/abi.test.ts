@@ -1,9 +1,6 @@
-import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compileComponent } from '../../../src/run/component/compile.ts'
-import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
-import { parseComponent } from '../../../src/run/component/parse.ts'
+import { start } from './start.ts'
 
 /** A type of the component model, how its text looks, and values of it as the linker has them. */
 interface TypeCase {
@@ -187,18 +184,12 @@ function echoComponent(type: TypeCase, encoding: string): string {
 }
 
 async function echo(type: TypeCase, encoding: string, values: readonly unknown[]): Promise<void> {
-  const compiled = await compileComponent(
-    parseComponent(await parse(echoComponent(type, encoding))),
-  )
   const seen: unknown[] = []
   const f = (value: unknown): unknown => {
     seen.push(value)
     return value
   }
-  const instance = await instantiateComponent(compiled, {
-    jspi: false,
-    imports: () => ({ functions: { f } }),
-  })
+  const instance = await start(echoComponent(type, encoding), { f })
   for (const value of values) {
     const result = await instance.call(['g'], value)
     expect(seen.pop()).toEqual(value)
@@ -248,11 +239,7 @@ describe('the canonical ABI', () => {
   it('replaces what is no character in a string', async () => {
     for (const encoding of ['utf8', 'utf16', 'latin1+utf16']) {
       const wat = echoComponent(PRIMITIVES[12] as TypeCase, `string-encoding=${encoding}`)
-      const compiled = await compileComponent(parseComponent(await parse(wat)))
-      const instance = await instantiateComponent(compiled, {
-        jspi: false,
-        imports: () => ({ functions: { f: (x: string) => x } }),
-      })
+      const instance = await start(wat, { f: (x: string) => x })
       expect(await instance.call(['g'], 'a\ud800b')).toBe('a\ufffdb')
     }
   })
@@ -275,11 +262,7 @@ describe('what lies over itself in a guest’s memory', () => {
   const whole = `
     (i32.store (i32.add (i32.const 16) (i32.mul (local.get $i) (i32.const 8))) (i32.const 65536))
     (i32.store (i32.add (i32.const 20) (i32.mul (local.get $i) (i32.const 8))) (i32.const 4128768))`
-  const run = async (wat: string): Promise<unknown> => {
-    const compiled = await compileComponent(parseComponent(await parse(wat)))
-    const instance = await instantiateComponent(compiled, { jspi: false, imports: () => undefined })
-    return instance.call(['f'])
-  }
+  const run = async (wat: string): Promise<unknown> => (await start(wat)).call(['f'])
 
   it.each([
     ['bytes', '(list (list u8))'],

@@ -1,8 +1,7 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { describe, expect, it } from 'vitest'
-import { compileComponent } from '../../../src/run/component/compile.ts'
-import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
 import { parseComponent } from '../../../src/run/component/parse.ts'
+import { startBinary } from './start.ts'
 import { throughJco } from './through-jco.ts'
 
 type Exports = Readonly<Record<string, (...args: unknown[]) => unknown>>
@@ -10,11 +9,7 @@ async function throughLinker(
   component: Uint8Array,
   f: (value: unknown) => unknown,
 ): Promise<(value: unknown) => Promise<unknown>> {
-  const compiled = await compileComponent(parseComponent(component))
-  const instance = await instantiateComponent(compiled, {
-    jspi: false,
-    imports: () => ({ functions: { f } }),
-  })
+  const instance = await startBinary(component, { f })
   return (value) => instance.call(['g'], value)
 }
 

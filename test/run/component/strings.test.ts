@@ -3,14 +3,10 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { compileComponent } from '../../../src/run/component/compile.ts'
-import {
-  type ComponentInstance,
-  instantiateComponent,
-} from '../../../src/run/component/instantiate.ts'
-import { parseComponent } from '../../../src/run/component/parse.ts'
+import type { ComponentInstance } from '../../../src/run/component/instantiate.ts'
 import { bytesOfFile } from '../fixtures.ts'
 import { findWasmtime } from '../wasmtime-program.ts'
+import { startBinary } from './start.ts'
 import { throughJco } from './through-jco.ts'
 
 type Functions = Readonly<Record<string, (...args: unknown[]) => unknown>>
@@ -23,9 +19,8 @@ const host: Functions = {
   choose: (texts) => (texts as string[]).find((text) => text.includes('!')),
 }
 
-async function instantiate(guest: string): Promise<ComponentInstance> {
-  const compiled = await compileComponent(parseComponent(bytesOfFile(`test/guests/${guest}.wasm`)))
-  return instantiateComponent(compiled, { jspi: false, imports: () => ({ functions: host }) })
+function instantiate(guest: string): Promise<ComponentInstance> {
+  return startBinary(bytesOfFile(`test/guests/${guest}.wasm`), host)
 }
 
 const TEXTS = ['', 'abc', 'é\u00ff', 'a\ufeff', '\u0000', 'ж', 'aж', '😀', 'ß😀', '€uro']

@@ -1,25 +1,16 @@
 // A guest whose compiler has laid out every type by itself: what comes back was read from where it put
 // it. The same values go through jco.
 import { beforeAll, describe, expect, it } from 'vitest'
-import { compileComponent } from '../../../src/run/component/compile.ts'
-import {
-  type ComponentInstance,
-  instantiateComponent,
-} from '../../../src/run/component/instantiate.ts'
-import { parseComponent } from '../../../src/run/component/parse.ts'
+import type { ComponentInstance } from '../../../src/run/component/instantiate.ts'
 import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
 import { bytesOfFile } from '../fixtures.ts'
+import { startBinary } from './start.ts'
 import { throughJco } from './through-jco.ts'
 
 type Functions = Readonly<Record<string, (...args: unknown[]) => unknown>>
 
 const wasm = bytesOfFile('test/guests/types.wasm')
 const INTERFACE = 'test:types/types'
-
-async function instantiate(): Promise<ComponentInstance> {
-  const compiled = await compileComponent(parseComponent(wasm))
-  return instantiateComponent(compiled, { jspi: false, imports: () => undefined })
-}
 
 /** As both write them: without types of arrays, and what is absent left out. */
 function plain(value: unknown): unknown {
@@ -140,7 +131,7 @@ describe('a C compiler agrees with the linker and jco about', () => {
   let theirs: Functions
   beforeAll(async () => {
     theirs = (await throughJco<{ readonly types: Functions }>(wasm, {})).types
-    ours = await instantiate()
+    ours = await startBinary(wasm)
   })
 
   const titled = CASES.map((one) => [one[0], JSON.stringify(plain(one[1])), one] as const)
@@ -165,7 +156,7 @@ describe('a C compiler agrees with the linker and jco about', () => {
     ['given away', (ours, gone) => ours.call([INTERFACE, '[static]counter.merge'], gone, gone)],
     ['dropped', (_, gone) => dropResource(gone)],
   ])('a resource that is gone: it can not be %s again', async (_, use) => {
-    const fresh = await instantiate()
+    const fresh = await startBinary(wasm)
     const make = (): Promise<unknown> => fresh.call([INTERFACE, '[constructor]counter'], 1)
     const gone = (await make()) as GuestResource
     await fresh.call([INTERFACE, '[static]counter.merge'], gone, await make())
@@ -175,7 +166,7 @@ describe('a C compiler agrees with the linker and jco about', () => {
   })
 
   it('the end of what a resource stands for', async () => {
-    const fresh = await instantiate()
+    const fresh = await startBinary(wasm)
     const made = (await fresh.call([INTERFACE, '[constructor]counter'], 1)) as GuestResource
     expect(await fresh.call([INTERFACE, 'alive'])).toBe(1)
     dropResource(made)

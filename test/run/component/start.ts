@@ -1,0 +1,27 @@
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
+import { compileComponent } from '../../../src/run/component/compile.ts'
+import {
+  instantiateComponent,
+  type ComponentInstance,
+} from '../../../src/run/component/instantiate.ts'
+import type { HostInterface } from '../../../src/run/component/items.ts'
+import { parseComponent } from '../../../src/run/component/parse.ts'
+
+/** An instance of a component, by its text; whatever it imports has the same functions. */
+export async function start(
+  wat: string,
+  functions: HostInterface['functions'] = {},
+  jspi = false,
+): Promise<ComponentInstance> {
+  return startBinary(await parse(wat), functions, jspi)
+}
+
+/** The same for a component that is built. */
+export async function startBinary(
+  component: Uint8Array,
+  functions: HostInterface['functions'] = {},
+  jspi = false,
+): Promise<ComponentInstance> {
+  const compiled = await compileComponent(parseComponent(component))
+  return instantiateComponent(compiled, { jspi, imports: () => ({ functions }) })
+}
