@@ -8,6 +8,7 @@ import { formatPem } from '../../src/bytes/pem.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
 import { preAuthEncoding } from '../../src/trust/dsse.ts'
 import { assertEntry } from '../../src/trust/log-entry.ts'
+import { entry } from './edited-bundles.ts'
 import { type Json, type Keyless, signKeyless } from './trust-fixture.ts'
 
 let v1: Keyless
@@ -16,7 +17,6 @@ beforeAll(async () => {
 })
 const decode = (text: string): Json => JSON.parse(decodeUtf8(parseBase64(text)!)!)
 const encode = (value: unknown): string => formatBase64(encodeUtf8(JSON.stringify(value)))
-const entry = (bundle: Json): Json => bundle.verificationMaterial.tlogEntries[0]
 
 describe('a log entry is refused', () => {
   // The log is made to log something else, and signs it properly.

@@ -10,7 +10,9 @@ import { beforeAll, expect, it } from 'vitest'
 import { MUST_FAIL, MUST_PASS } from './must-fail-cases.ts'
 
 /** Where they are, in every lane but for the keys. Other projects' vectors are not needed for any. */
-const FILES = ['must-fail-', 'tuf.test', 'signature-places'].map((name) => `test/portable/${name}`)
+const FILES = ['must-fail-', 'must-hold-', 'tuf.test', 'signature-places'].map(
+  (name) => `test/portable/${name}`,
+)
 
 /** Names of the tests that run, without those of the groups that they are in. */
 let names: string[]
