@@ -2,7 +2,7 @@
 import { formatHex } from '../bytes/hex.ts'
 import { parseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
-import { SignatureInvalid } from '../errors.ts'
+import { SignatureInvalid, SpindleError } from '../errors.ts'
 import { parseCertificate } from './certificate.ts'
 import type { Authority } from './certificate-path.ts'
 import { parsePublicKey, spkiOfPkcs1, type PublicKey } from './public-key.ts'
@@ -45,25 +45,24 @@ const parsed = new WeakMap<object, TrustedRoot>()
  * @throws `SignatureInvalid` `TRUST_ROOT_INVALID`.
  */
 export function parseTrustedRoot(input: unknown): TrustedRoot {
-  if (typeof input === 'string' && input.length > MAX_TRUSTED_ROOT_CHARS)
-    throw rootInvalid(`it is longer than ${MAX_TRUSTED_ROOT_CHARS} characters`)
-  const json = typeof input === 'string' ? parseJson(encodeUtf8(input), 'the trusted root') : input
-  if (typeof json !== 'object' || json === null) throw rootInvalid('it is no JSON object')
-  let root = parsed.get(json)
-  if (root === undefined) {
-    try {
-      root = readRoot(readField(json, 'trusted root'))
-    } catch (cause) {
-      throw rootInvalid((cause as Error).message, cause)
-    }
+  try {
+    if (typeof input === 'string' && input.length > MAX_TRUSTED_ROOT_CHARS)
+      throw invalid(`it is longer than ${MAX_TRUSTED_ROOT_CHARS} characters`)
+    const json = (typeof input === 'string' ? parseJson(encodeUtf8(input), 'it') : input) as object
+    const root = parsed.get(json) ?? readRoot(readField(json, 'trusted root'))
     parsed.set(json, root)
+    return root
+  } catch (cause) {
+    throw new SignatureInvalid(
+      'TRUST_ROOT_INVALID',
+      `the trusted root can't be used: ${(cause as Error).message}`,
+      { cause },
+    )
   }
-  return root
 }
 
 function readRoot(root: Field): TrustedRoot {
-  if (!MEDIA_TYPE.test(root.get('mediaType').string()))
-    throw rootInvalid('its media type is unknown')
+  if (!MEDIA_TYPE.test(root.get('mediaType').string())) throw invalid('its media type is unknown')
   return {
     tlogs: root.get('tlogs').list(MAX_ENTRIES).map(readLog),
     ctlogs: root.get('ctlogs').list(MAX_ENTRIES).map(readLog),
@@ -94,7 +93,7 @@ function readLog(log: Field): Log {
 
 function readAuthority(authority: Field): Authority {
   const chain = authority.get('certChain').get('certificates').list(MAX_ENTRIES)
-  if (chain.length === 0) throw rootInvalid('an authority has no certificates')
+  if (chain.length === 0) throw invalid('an authority has no certificates')
   return {
     uri: authority.get('uri').optional()?.string() ?? '',
     chain: chain.map((certificate) => parseCertificate(certificate.get('rawBytes').bytes())),
@@ -114,8 +113,6 @@ export function validAt(
   return at >= log.start && at <= log.end
 }
 
-function rootInvalid(why: string, cause?: unknown): SignatureInvalid {
-  return new SignatureInvalid('TRUST_ROOT_INVALID', `the trusted root can't be used: ${why}`, {
-    cause,
-  })
+function invalid(why: string): SpindleError {
+  return new SpindleError('ERR_CONTENT_INVALID', why)
 }

@@ -44,6 +44,7 @@ describe('a trusted root', () => {
 
   it.each([
     ['no object', () => 'null'],
+    ['no JSON', () => '{nope'],
     ['another media type', () => edited((root) => (root.mediaType = 'application/json'))],
     [
       'a log without the start of its range',
@@ -75,6 +76,12 @@ describe('a trusted root', () => {
   ])('is refused for %s', (_, make) => {
     expect(() => parseTrustedRoot(make())).toThrow(
       expect.objectContaining({ reason: 'TRUST_ROOT_INVALID' }),
+    )
+  })
+
+  it('is said to be refused once', () => {
+    expect(() => parseTrustedRoot({ mediaType: 'application/json' })).toThrow(
+      /^the trusted root can't be used: its media type is unknown$/,
     )
   })
 
