@@ -97,13 +97,11 @@ export function expectDer(element: Der | undefined, tag: number): Der {
 export function derIntegerBytes(element: Der | undefined): Uint8Array {
   const { value } = expectDer(element, DER_INTEGER)
   const [first, second] = value
-  if (first === undefined) throw malformed('empty integer')
   if (
-    second !== undefined &&
-    ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))
-  ) {
+    first === undefined ||
+    (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)))
+  )
     throw malformed('integer not in its shortest form')
-  }
   return value
 }
 

@@ -1,5 +1,4 @@
 /** What has to be proven about an artifact. Data, so that it can stand in a file. */
-import { isJsonObject } from '../bytes/json.ts'
 import { PolicyRejected, SignatureInvalid, type RejectedSignature } from '../errors.ts'
 import type { CertificateExtensions } from './identity.ts'
 import { loadPublicKey, type KeyInput, type PublicKey } from './public-key.ts'
@@ -73,6 +72,9 @@ export type Policy =
   | { readonly anyOf: readonly Policy[] }
   | { readonly allOf: readonly Policy[] }
 
+/** What tells the kinds of policy apart. */
+const KINDS = ['key', 'identity', 'anyOf', 'allOf'] as const
+
 /** A policy that was checked and loaded: no key is parsed twice. */
 export type LoadedPolicy =
   | LoadedRule
@@ -99,39 +101,38 @@ const MAX_RULES = 64
 
 /** @throws `TypeError` for a policy that is ambiguous, empty or would let anything through. */
 export async function loadPolicy(policy: Policy, depth = 0): Promise<LoadedPolicy> {
-  if (!isJsonObject(policy))
-    throw new TypeError(
-      'a policy is an object with `key`, `identity` and `issuer`, `anyOf` or `allOf`',
-    )
-  const kinds = ['key', 'identity', 'anyOf', 'allOf'].filter(
-    (name) => Object.hasOwn(policy, name) && policy[name as keyof Policy] !== undefined,
-  )
-  if (kinds.length !== 1)
+  const one = policy as Partial<Record<(typeof KINDS)[number], unknown>> | null
+  const kinds = KINDS.filter((name) => one?.[name] !== undefined)
+  const [kind, surplus] = kinds
+  if (kind === undefined || surplus !== undefined)
     throw new TypeError(
       `a policy has exactly one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\`, not ${kinds.join(' and ') || 'none'}`,
     )
-  if ('anyOf' in policy || 'allOf' in policy) {
-    const rules = 'anyOf' in policy ? policy.anyOf : policy.allOf
-    if (
-      depth === MAX_DEPTH ||
-      !Array.isArray(rules) ||
-      rules.length === 0 ||
-      rules.length > MAX_RULES
+  if (kind === 'key' || kind === 'identity')
+    return await loadRule(policy as Partial<KeyPolicy & IdentityPolicy>)
+  const rules = one![kind]
+  if (
+    depth === MAX_DEPTH ||
+    !Array.isArray(rules) ||
+    rules.length === 0 ||
+    rules.length > MAX_RULES
+  )
+    throw new TypeError(
+      `\`${kind}\` has 1 to ${MAX_RULES} policies, nested at most ${MAX_DEPTH} deep`,
     )
-      throw new TypeError(
-        `\`${kinds[0]}\` has 1 to ${MAX_RULES} policies, nested at most ${MAX_DEPTH} deep`,
-      )
-    const loaded: LoadedPolicy[] = []
-    for (const rule of rules as readonly Policy[]) loaded.push(await loadPolicy(rule, depth + 1))
-    return 'anyOf' in policy ? { anyOf: loaded } : { allOf: loaded }
-  }
-  return await loadRule(policy)
+  const loaded: LoadedPolicy[] = []
+  for (const rule of rules as readonly Policy[]) loaded.push(await loadPolicy(rule, depth + 1))
+  return kind === 'anyOf' ? { anyOf: loaded } : { allOf: loaded }
 }
 
-async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule> {
+async function loadRule(policy: Partial<KeyPolicy & IdentityPolicy>): Promise<LoadedRule> {
   const {
+    key,
+    identity,
+    issuer,
     threshold = 1,
     requireTransparencyLog = true,
+    requireSct = true,
     annotations = {},
     predicateTypes,
     formats = ['bundle', 'legacy'],
@@ -140,8 +141,10 @@ async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule>
   } = policy
   if (!Number.isSafeInteger(threshold) || threshold < 1)
     throw new TypeError('`threshold` is a whole number, 1 or more')
-  if (formats.length === 0 || predicateTypes?.length === 0)
-    throw new TypeError('`formats` and `predicateTypes` are not empty')
+  if (![requireTransparencyLog, requireSct].every((value) => typeof value === 'boolean'))
+    throw new TypeError('`requireTransparencyLog` and `requireSct` are true or false')
+  if (![formats, predicateTypes ?? formats].every((list) => Array.isArray(list) && list.length > 0))
+    throw new TypeError('`formats` and `predicateTypes` are lists that are not empty')
   const wanted = Object.entries(annotations)
   if (wanted.some(([, value]) => typeof value !== 'string'))
     throw new TypeError('`annotations` are strings')
@@ -155,20 +158,17 @@ async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule>
     reference,
     threshold,
   }
-  if ('key' in policy) {
-    if ('issuer' in policy && policy.issuer !== undefined)
-      throw new TypeError('a policy has `key`, or `identity` and `issuer`')
+  if (key !== undefined) {
+    if (issuer !== undefined) throw new TypeError('a policy has `key`, or `identity` and `issuer`')
     if (root === undefined && requireTransparencyLog) {
       throw new TypeError('without a `trustedRoot`, say `requireTransparencyLog: false`')
     }
-    const inputs = Array.isArray(policy.key)
-      ? (policy.key as readonly KeyInput[])
-      : [policy.key as KeyInput]
+    const inputs = [key].flat() as readonly KeyInput[]
     if (inputs.length === 0 || inputs.length > MAX_RULES)
       throw new TypeError(`\`key\` has 1 to ${MAX_RULES} keys`)
     return { ...evidence, keys: await Promise.all(inputs.map(loadPublicKey)) }
   }
-  const { identity, issuer, extensions = {}, requireSct = true, time = 'any' } = policy
+  const { extensions = {}, time = 'any' } = policy
   assertCriterion('identity', identity)
   assertCriterion('issuer', issuer)
   if (root === undefined)
@@ -180,7 +180,7 @@ async function loadRule(policy: KeyPolicy | IdentityPolicy): Promise<LoadedRule>
   return { ...evidence, certificate: { identity, issuer, extensions, requireSct, time } }
 }
 
-function assertCriterion(name: string, value: unknown): void {
+function assertCriterion(name: string, value: unknown): asserts value is string | RegExp {
   const empty = value instanceof RegExp ? value.source === '(?:)' : value === ''
   if (empty || !(typeof value === 'string' || value instanceof RegExp))
     throw new TypeError(`\`${name}\` is a string or pattern, and not empty`)

@@ -118,7 +118,7 @@ export function assertAnnotations(
   rule: LoadedRule,
 ): void {
   for (const [key, value] of rule.annotations) {
-    const actual = Object.hasOwn(signed, key) ? signed[key] : undefined
+    const actual = signed[key]
     if (actual !== value)
       throw new SignatureInvalid(
         'ANNOTATION_MISMATCH',

@@ -106,12 +106,10 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
       'nobody trusted vouches for the time of signing',
     )
   const path = await findPath(leaf, intermediates, root, times)
-  for (const log of root.tlogs) {
+  for (const { logId, promise } of evidence.entries) {
     // A log that promises a time was checked at that time; one that does not, at those of the authorities.
-    const unpromised = evidence.entries.some(
-      ({ logId, promise }) => logId === log.id && promise === undefined,
-    )
-    if (unpromised && !times.every((at) => validAt(log, at)))
+    const log = root.tlogs.find(({ id }) => id === logId)!
+    if (promise === undefined && !times.every((at) => validAt(log, at)))
       throw new SignatureInvalid(
         'TLOG_UNKNOWN_LOG',
         'the trusted root did not trust this log at the time of signing',
@@ -164,7 +162,7 @@ async function findPath(
 ): Promise<Certificate[]> {
   let failure = new SignatureInvalid(
     'CERT_CHAIN',
-    'the trusted root names no certificate authority',
+    'the certificate does not chain to the trusted root',
   )
   for (const authority of root.certificateAuthorities) {
     try {

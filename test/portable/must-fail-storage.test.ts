@@ -73,9 +73,22 @@ describe('a policy is refused, whatever is stored', () => {
     ['with no alternatives', () => ({ anyOf: [] })],
     ['with no requirements', () => ({ allOf: [] })],
     ['with no formats', () => ({ ...keyless.policy(), formats: [] })],
+    // As a file may say them, where null, 0 and a text in place of a list would have been lenient.
+    ['whose log is neither asked for nor not', () => ({ key, requireTransparencyLog: null })],
+    ['whose certificate log is neither', () => ({ ...keyless.policy(), requireSct: 0 })],
+    ['whose types are one text', () => ({ ...keyless.policy(), predicateTypes: 'https://x.test' })],
   ])('%s', async (_, make) => {
     await expect(verify(at(), make())).rejects.toThrow(TypeError)
     await expect(createVerifier(make())({ store, descriptor: artifact })).rejects.toThrow(TypeError)
+  })
+
+  it('but not for members that are undefined, as if they were not there', async () => {
+    await sign(at(), signer)
+    const [none, all] = [undefined, { allOf: [policy], anyOf: undefined, key: undefined }]
+    await verify(at(), { ...policy, identity: none, issuer: none, anyOf: none } as Json)
+    await verify(at(), all as Json)
+    const { store: signed, artifact: kept } = keyless
+    await verify({ store: signed, ref: kept.digest }, { ...keyless.policy(), key: none } as Json)
   })
 })
 
