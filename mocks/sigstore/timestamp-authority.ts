@@ -16,9 +16,11 @@ import { rawDigestOf } from '../../src/bytes/digest.ts'
 import {
   basicConstraints,
   createKeyPair,
+  type Extension,
   extendedKeyUsage,
   formatTbs,
   generalizedTime,
+  type KeyPair,
   keyUsage,
   nameOf,
   signatureAlgorithm,
@@ -37,13 +39,16 @@ export interface TimestampFlaws {
   readonly nonce?: number
   readonly imprint?: Uint8Array
   readonly signers?: number
-  readonly usages?: readonly string[]
+  /** Of the signing certificate, from the start. */
+  readonly extensions?: readonly Extension[]
   readonly refuse?: boolean
 }
 
 export interface TimestampAuthority {
   /** DER, the signing certificate first. */
   readonly chain: readonly Uint8Array[]
+  /** DER of another signing certificate under the same root. */
+  issue(): Promise<Uint8Array>
   /** DER TimeStampResp over a SHA-256 digest. */
   stamp(
     imprint: Uint8Array,
@@ -77,20 +82,22 @@ export async function createTimestampAuthority({
     }),
     root,
   )
-  const leafDer = await signCertificate(
-    formatTbs({
-      subject: 'stand-in time',
-      issuer: 'stand-in time root',
-      spki: leaf.spki,
-      ...lasting,
-      serial: SERIAL,
-      extensions: [
-        keyUsage('digitalSignature'),
-        extendedKeyUsage(...(flaws().usages ?? [TIME_STAMPING])),
-      ],
-    }),
-    root,
-  )
+  const certify = async ({ spki }: KeyPair, serial: number): Promise<Uint8Array> =>
+    signCertificate(
+      formatTbs({
+        subject: 'stand-in time',
+        issuer: 'stand-in time root',
+        spki,
+        ...lasting,
+        serial,
+        extensions: flaws().extensions ?? [
+          keyUsage('digitalSignature'),
+          extendedKeyUsage(TIME_STAMPING),
+        ],
+      }),
+      root,
+    )
+  const leafDer = await certify(leaf, SERIAL)
   const sha256 = formatDer(DER_SEQUENCE, formatDerOid(SHA256))
   const attribute = (id: string, value: Uint8Array): Uint8Array =>
     formatDer(DER_SEQUENCE, formatDerOid(id), formatDer(DER_SET, value))
@@ -178,5 +185,6 @@ export async function createTimestampAuthority({
     })
   }
 
-  return { chain: [leafDer, rootDer], stamp, handle }
+  const issue = async (): Promise<Uint8Array> => certify(await createKeyPair(), SERIAL + 1)
+  return { chain: [leafDer, rootDer], issue, stamp, handle }
 }

@@ -3,9 +3,9 @@ import {
   derBoolean,
   derOid,
   derSmallInteger,
-  DER_BOOLEAN,
   parseDer,
   sameBytes,
+  type Der,
   derMembers,
 } from '../bytes/der.ts'
 import { SignatureInvalid } from '../errors.ts'
@@ -56,7 +56,16 @@ export async function buildPath(
   const candidates = [...authority.chain, ...intermediates]
   const path = [leaf]
   assertUnderstood(leaf)
-  if (!usagesOf(leaf)?.includes(usage)) throw broken('the certificate is for another use')
+  const usages = usagesOf(leaf)
+  // Who signs times does nothing else, and nobody may overlook that: RFC 3161, 2.3.
+  if (
+    !usages?.includes(usage) ||
+    (usage === TIME_STAMPING &&
+      (usages.length > 1 ||
+        !leaf.extensions.get(EXTENDED_KEY_USAGE)!.critical ||
+        constraintsOf(leaf)))
+  )
+    throw broken('the certificate is for another use')
   for (;;) {
     const last = path.at(-1)!
     if (sameBytes(last.raw, anchor.raw)) return path
@@ -109,18 +118,22 @@ function assertUnderstood(certificate: Certificate): void {
   }
 }
 
+/** What an authority says of itself, the length of its paths second; nothing for who is none. */
+export function constraintsOf({ extensions }: Certificate): readonly Der[] | undefined {
+  const constraints = extensions.get(BASIC_CONSTRAINTS)
+  const fields = constraints && derMembers(constraints.value)
+  return fields?.[0] && derBoolean(fields[0]) ? fields : undefined
+}
+
 function assertAuthority(certificate: Certificate, below: number, usage: string): void {
   assertUnderstood(certificate)
-  const constraints = certificate.extensions.get(BASIC_CONSTRAINTS)
-  const fields = constraints === undefined ? [] : derMembers(constraints.value)
-  if (fields[0]?.tag !== DER_BOOLEAN || !derBoolean(fields[0]))
-    throw broken('an issuer is no certificate authority')
-  if (fields[1] !== undefined && derSmallInteger(fields[1]) < below)
-    throw broken('the chain is too long')
+  const constraints = constraintsOf(certificate)
   const keyUsage = certificate.extensions.get(KEY_USAGE)
   // Bit 5, keyCertSign. Unused trailing bits are cut off in DER, hence the first byte is read raw.
-  if (keyUsage !== undefined && ((parseDer(keyUsage.value).value[1] ?? 0) & 0x04) === 0)
+  if (!constraints || (keyUsage && ((parseDer(keyUsage.value).value[1] ?? 0) & 0x04) === 0))
     throw broken('an issuer may not sign certificates')
+  if (constraints[1] !== undefined && derSmallInteger(constraints[1]) < below)
+    throw broken('the chain is too long')
   const usages = usagesOf(certificate)
   if (usages !== undefined && !usages.includes(usage) && !usages.includes(ANY_USAGE))
     throw broken('an issuer is for another use')

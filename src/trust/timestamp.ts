@@ -18,12 +18,17 @@ import {
 import { formatHex } from '../bytes/hex.ts'
 import { SignatureInvalid } from '../errors.ts'
 import { parseCertificate, publicKeyOf, verifyNamed, type Certificate } from './certificate.ts'
-import { assertPathTime, buildPath, TIME_STAMPING, type Authority } from './certificate-path.ts'
+import {
+  assertPathTime,
+  buildPath,
+  constraintsOf,
+  TIME_STAMPING,
+  type Authority,
+} from './certificate-path.ts'
 import { hash } from './hash.ts'
 import { asSignatureInvalid } from './malformed.ts'
 import type { HashName } from './public-key.ts'
 
-const PREFIX = 'the timestamp is no good'
 const SIGNED_DATA = '1.2.840.113549.1.7.2'
 const TST_INFO = '1.2.840.113549.1.9.16.1.4'
 const CONTENT_TYPE = '1.2.840.113549.1.9.3'
@@ -53,10 +58,9 @@ export async function verifyTimestamp(
   try {
     return await verifyToken(readToken(response), data, authorities)
   } catch (cause) {
-    const { reason } = cause as { reason?: string }
-    throw reason === 'TIMESTAMP_INVALID' || reason === 'UNSUPPORTED_ALGORITHM'
+    throw (cause as { reason?: string }).reason === 'UNSUPPORTED_ALGORITHM'
       ? cause
-      : asSignatureInvalid(cause, 'TIMESTAMP_INVALID', PREFIX)
+      : asSignatureInvalid(cause, 'TIMESTAMP_INVALID', 'the timestamp is no good')
   }
 }
 
@@ -82,7 +86,7 @@ function readToken(response: Uint8Array): Token {
   // 0 granted, 1 granted with modifications.
   if (derSmallInteger(derMembers(status)[0]) > 1) throw bad('the authority refused it')
   const [type, wrapped] = derMembers(contentInfo)
-  if (derOid(type) !== SIGNED_DATA) throw bad('type')
+  if (derOid(type) !== SIGNED_DATA) throw bad('content type')
   const [version, algorithms, contents, ...rest] = derMembers(derMembers(wrapped, 0xa0)[0])
   derSmallInteger(version)
   const [contentType, content] = derMembers(contents)
@@ -106,7 +110,7 @@ function readToken(response: Uint8Array): Token {
 function readSigner(signer: Der): SignerInfo {
   const [version, id, digestAlgorithm, attributes, signatureAlgorithm, signature] =
     derMembers(signer)
-  if (derSmallInteger(version) !== 1) throw bad('signer version')
+  if (derSmallInteger(version) !== 1) throw bad('version')
   const [issuer, serial] = derMembers(id)
   const attributeSet = expectDer(attributes, 0xa0)
   return {
@@ -137,7 +141,13 @@ async function verifyToken(
   for (const authority of authorities) {
     // A token that brings certificates along has to bring its signer's: RFC 3161, 2.4.2.
     const certificate = (certificates.length > 0 ? certificates : authority.chain).find(isSigner)
-    if (certificate === undefined) continue
+    const named = authority.chain[0]!
+    // A root that names who signs means that one, and not whom else its authority certified.
+    if (
+      certificate === undefined ||
+      !(constraintsOf(named) || sameBytes(named.raw, certificate.raw))
+    )
+      continue
     try {
       assertPathTime(
         await buildPath(certificate, authority, TIME_STAMPING, certificates),
@@ -199,10 +209,10 @@ function hashOf(algorithm: Der | undefined): HashName {
   const id = derOid(derMembers(algorithm)[0])
   const name = id.startsWith(SHA2) ? HASHES[Number(id.slice(SHA2.length))] : undefined
   if (name === undefined)
-    throw new SignatureInvalid('UNSUPPORTED_ALGORITHM', 'the timestamp uses an unsupported hash')
+    throw new SignatureInvalid('UNSUPPORTED_ALGORITHM', 'hashes are SHA-256, SHA-384 and SHA-512')
   return name
 }
 
 function bad(why: string): SignatureInvalid {
-  return new SignatureInvalid('TIMESTAMP_INVALID', `${PREFIX}: ${why}`)
+  return new SignatureInvalid('TIMESTAMP_INVALID', why)
 }

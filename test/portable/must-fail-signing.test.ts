@@ -25,6 +25,7 @@ import {
   type MemoryStore,
 } from './trust-fixture.ts'
 
+const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
 let signer: Signer
 let key: string
 let store: MemoryStore
@@ -186,11 +187,18 @@ describe('signing is refused, and nothing is written', () => {
       },
       'CERT_CHAIN',
     ],
-    [
-      '77: a timestamp by a certificate for another use',
-      { timestamp: { usages: ['1.3.6.1.5.5.7.3.3'] } },
+    ...(
+      [
+        ['for another use', [extendedKeyUsage('1.3.6.1.5.5.7.3.3')]],
+        ['for other uses too', [extendedKeyUsage(TIME_STAMPING, '1.3.6.1.5.5.7.3.3')]],
+        ['whose use others may ignore', [{ ...extendedKeyUsage(TIME_STAMPING), critical: false }]],
+        ['that issues others', [extendedKeyUsage(TIME_STAMPING), basicConstraints(true)]],
+      ] as const
+    ).map(([which, extensions]): [string, SigstoreFlaws, string] => [
+      `77: a timestamp by a certificate ${which}`,
+      { timestamp: { extensions } },
       'TIMESTAMP_INVALID',
-    ],
+    ]),
   ])('for %s', async (_, flaws, reason) => {
     expect(await attempt(flaws, { fromTheStart: true })).toMatchObject({ reason })
   })

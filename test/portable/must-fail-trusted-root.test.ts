@@ -10,9 +10,12 @@ import { type Json, type Keyless, signKeyless } from './trust-fixture.ts'
 
 let v1: Keyless
 let other: Json
+/** A certificate of the same timestamp authority that signed nothing. */
+let sibling: string
 beforeAll(async () => {
   v1 = await signKeyless()
   other = (await createSigstoreInstance()).trustedRoot()
+  sibling = formatBase64(await v1.sigstore.timestamps.issue())
 })
 
 describe('a bundle is refused', () => {
@@ -65,6 +68,11 @@ describe('a bundle is refused', () => {
     [
       '74: with a foreign timestamp authority',
       (r) => (r.timestampAuthorities = other.timestampAuthorities),
+      'TIMESTAMP_INVALID',
+    ],
+    [
+      '74: whose timestamp authority signs with another certificate',
+      (r) => (r.timestampAuthorities[0].certChain.certificates[0].rawBytes = sibling),
       'TIMESTAMP_INVALID',
     ],
     [

@@ -71,6 +71,12 @@ describe('must hold besides', () => {
     await verifyBundle(v1.bundle(), { digest: v1.artifact.digest }, v1.policy({ trustedRoot }))
   })
 
+  it('a timestamp by any certificate of an authority that names none', async () => {
+    const trustedRoot = v1.root()
+    trustedRoot.timestampAuthorities[0]!.certChain.certificates.shift()
+    await verifyBundle(v1.bundle(), { digest: v1.artifact.digest }, v1.policy({ trustedRoot }))
+  })
+
   it('a certificate whose log wrote extensions, and one with a second log that nobody knows', async () => {
     for (const scts of ['static', 'two'] as const) {
       const made = await signKeyless({ flaws: { certificate: { scts } } })

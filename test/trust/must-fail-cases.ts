@@ -344,6 +344,7 @@ export const MUST_FAIL: readonly MustFail[] = [
       'with a timestamp by who calls himself the authority, whose certificate is inside: true',
       'with a timestamp by who calls himself the authority, whose certificate is inside: false',
       'with a foreign timestamp authority',
+      'whose timestamp authority signs with another certificate',
     ],
   },
   {
@@ -355,7 +356,16 @@ export const MUST_FAIL: readonly MustFail[] = [
     ],
   },
   { number: 76, title: 'two signers', tests: ['a timestamp with two signers'] },
-  { number: 77, title: 'usage', tests: ['a timestamp by a certificate for another use'] },
+  {
+    number: 77,
+    title: 'usage',
+    tests: [
+      'a timestamp by a certificate for another use',
+      'a timestamp by a certificate for other uses too',
+      'a timestamp by a certificate whose use others may ignore',
+      'a timestamp by a certificate that issues others',
+    ],
+  },
   { number: 78, title: 'nonce', tests: ['a timestamp with another nonce'] },
   { number: 79, title: 'no start', tests: ['with a log that has no start'] },
   { number: 80, title: 'unsupported key', tests: ['whose log has a key of an unsupported kind'] },
