@@ -3,7 +3,9 @@ import { parseBase64 } from '../bytes/base64.ts'
 import { formatHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SignatureInvalid } from '../errors.ts'
+import { attempt } from './public-key.ts'
 import type { Log } from './trusted-root.ts'
+import { readField } from './wire-json.ts'
 
 /** Longest note: a checkpoint with fifteen witnesses has 3 KiB. */
 const MAX_CHECKPOINT_CHARS: number = 64 * 1024
@@ -24,16 +26,12 @@ export async function verifyCheckpoint(note: string, log: Log): Promise<Checkpoi
   const blank = note.indexOf('\n\n')
   if (blank < 0 || note.length > MAX_CHECKPOINT_CHARS) throw bad('it is no signed note')
   const text = note.slice(0, blank + 1)
-  const [origin = '', size = '', root = ''] = text.split('\n')
-  const host = hostOf(log.uri)
-  if (origin !== host && !origin.startsWith(`${host} - `)) throw bad('it is of another log')
+  const [origin = '', count, root = ''] = text.split('\n')
+  const [host = ''] = origin.split(' - ')
+  if (!namesOf(log.uri).includes(host)) throw bad('it is of another log')
+  const size = attempt(() => readField(count, 'size').count())
   const rootBytes = parseBase64(root)
-  if (
-    !/^(?:0|[1-9]\d{0,15})$/.test(size) ||
-    !Number.isSafeInteger(Number(size)) ||
-    rootBytes?.length !== 32
-  )
-    throw bad('size or root hash is missing')
+  if (size === undefined || rootBytes?.length !== 32) throw bad('size or root hash is missing')
   for (const line of note.slice(blank + 2).split('\n')) {
     const [, name, encoded = ''] = /^\u2014 ([^ ]+) ([A-Za-z0-9+/=]+)$/.exec(line) ?? []
     const signature = parseBase64(encoded)
@@ -44,14 +42,16 @@ export async function verifyCheckpoint(note: string, log: Log): Promise<Checkpoi
     )
       continue
     if (await log.key().verify(signature.subarray(4), encodeUtf8(text)))
-      return { size: Number(size), root: rootBytes }
+      return { size, root: rootBytes }
   }
   throw bad('the log has not signed it')
 }
 
-function hostOf(uri: string): string {
+/** What a log may call itself in its checkpoints: Rekor's is a name, where its address has a port. */
+function namesOf(uri: string): string[] {
   try {
-    return new URL(uri).host
+    const { host, hostname } = new URL(uri)
+    return [host, hostname]
   } catch {
     throw new SignatureInvalid('TRUST_ROOT_INVALID', 'a log of the trusted root has no address')
   }

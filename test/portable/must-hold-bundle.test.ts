@@ -71,6 +71,15 @@ describe('must hold besides', () => {
     await verifyBundle(v1.bundle(), { digest: v1.artifact.digest }, v1.policy({ trustedRoot }))
   })
 
+  it('a checkpoint of a log that answers at a port: its name has none', async () => {
+    for (const made of [v1, v2]) {
+      const trustedRoot = made.root()
+      for (const log of trustedRoot.tlogs) log.baseUrl += ':8443'
+      const policy = made.policy({ trustedRoot })
+      await verifyBundle(made.bundle(), { digest: made.artifact.digest }, policy)
+    }
+  })
+
   it('a timestamp by any certificate of an authority that names none', async () => {
     const trustedRoot = v1.root()
     trustedRoot.timestampAuthorities[0]!.certChain.certificates.shift()
