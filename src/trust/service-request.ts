@@ -2,6 +2,7 @@
 import { decodeUtf8Lossy } from '../bytes/text.ts'
 import { isJsonObject } from '../bytes/json.ts'
 import { readBounded } from '../bytes/stream.ts'
+import { inTime } from '../http/in-time.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
 import { parseRetryAfter } from '../http/retry-after.ts'
 import { wait } from '../http/wait.ts'
@@ -47,28 +48,27 @@ export async function callService(
   { fetch = (it) => globalThis.fetch(it), signal }: ServiceOptions,
 ): Promise<ServiceAnswer> {
   const where = redactUrl(request.url)
+  const deadline = {
+    milliseconds: TIMEOUT_MS,
+    error: () =>
+      new SpindleError(
+        'ERR_TIMEOUT',
+        `${where} did not answer within ${TIMEOUT_MS / 1000} s: try again`,
+      ),
+  }
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted()
-    const timeout = AbortSignal.timeout(TIMEOUT_MS)
     let answer: ServiceAnswer
     try {
-      const response = await fetch(
-        toRequest(request, signal === undefined ? timeout : AbortSignal.any([signal, timeout])),
-      )
-      const bytes =
-        response.body === null
-          ? new Uint8Array()
-          : await readBounded(response.body, MAX_ANSWER_BYTES, `the answer of ${where}`, signal)
-      answer = { status: response.status, headers: response.headers, bytes }
+      answer = await inTime({ signal, deadline }, async (both) => {
+        const { status, headers, body } = await fetch(toRequest(request, both))
+        const what = `the answer of ${where}`
+        const bytes = await readBounded(body ?? new Uint8Array(), MAX_ANSWER_BYTES, what, both)
+        return { status, headers, bytes }
+      })
     } catch (cause) {
       signal?.throwIfAborted()
       if (cause instanceof SpindleError) throw cause
-      if (timeout.aborted)
-        throw new SpindleError(
-          'ERR_TIMEOUT',
-          `${where} did not answer within ${TIMEOUT_MS / 1000} s`,
-          { cause },
-        )
       throw new SpindleError(
         'ERR_NETWORK',
         `${where} can't be reached; in a page, check that it allows this origin (CORS)`,
