@@ -121,7 +121,12 @@ function refused(
   }
   const said = typeof message === 'string' ? `: ${redactText(message)}` : ''
   const code = status === 401 || status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE'
-  return new ResponseError(code, `${request.method} ${where} answered ${status}${said}`, {
+  // A page is shown nothing of a redirect, not even its status.
+  const what =
+    status === 0 || (status >= 300 && status < 400)
+      ? 'leads elsewhere, and a token must not follow: give the address that it leads to'
+      : `answered ${status}${said}`
+  return new ResponseError(code, `${request.method} ${where} ${what}`, {
     status,
     method: request.method,
     url: where,

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest'
+import { callService } from '../../src/trust/service-request.ts'
+
+describe('a service that sends elsewhere', () => {
+  // As a page sees it, and as Node and Workers do.
+  const opaque = (): Response =>
+    Object.defineProperties(Response.error(), { type: { value: 'opaqueredirect' } })
+  const moved = (): Response => Response.redirect('https://elsewhere.test/?secret=1', 308)
+
+  it.each([
+    ['in a page', opaque],
+    ['elsewhere', moved],
+  ])('is not followed, and what to do is said, %s', async (_, answer) => {
+    const asked: string[] = []
+    const failure = callService(
+      { method: 'POST', url: 'https://fulcio.test/api', body: 'token' },
+      { fetch: async ({ url }) => (asked.push(url), answer()) },
+    )
+    await expect(failure).rejects.toMatchObject({
+      code: 'ERR_RESPONSE',
+      message:
+        'POST https://fulcio.test/api leads elsewhere, and a token must not follow: give the address that it leads to',
+    })
+    expect(asked).toEqual(['https://fulcio.test/api'])
+  })
+})
