@@ -4,7 +4,9 @@ import { rawDigestOf } from '../bytes/digest.ts'
 import { parseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
+import { redactText } from '../http/redact.ts'
 import { wait } from '../http/wait.ts'
+import { attempt } from './public-key.ts'
 import { callService, type ServiceOptions } from './service-request.ts'
 import { readField, type Field } from './wire-json.ts'
 
@@ -54,7 +56,7 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
     clientId = 'sigstore',
     ...service
   } = options
-  const discovery = await read(
+  const discovery = read(
     await callService(
       { method: 'GET', url: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration` },
       service,
@@ -77,14 +79,14 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
     code_challenge_method: 'S256',
     code_challenge: challenge,
   }
-  const device = await read(await post(deviceUrl, start, service), 'the device code')
-  const complete = device.get('verification_uri_complete').optional()?.string()
+  const device = read(await post(deviceUrl, start, service), 'the device code')
+  const complete = device.get('verification_uri_complete').optional()
   const lifetime = Math.min(device.get('expires_in').count(), MAX_LIFETIME_S)
   const expiresAt = new Date(Date.now() + lifetime * 1000)
   prompt({
     userCode: device.get('user_code').string(),
-    verificationUri: device.get('verification_uri').string(),
-    ...(complete !== undefined && { verificationUriComplete: complete }),
+    verificationUri: httpsOf(device.get('verification_uri')),
+    ...(complete !== undefined && { verificationUriComplete: httpsOf(complete) }),
     expiresAt,
   })
 
@@ -99,7 +101,7 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
   while (Date.now() < expiresAt.getTime()) {
     await wait(Math.min(interval, MAX_INTERVAL_S) * 1000, service.signal)
     const answer = await post(tokenUrl, question, service, [400, 401, 403])
-    const json = await read(answer, "the issuer's answer")
+    const json = read(answer, "the issuer's answer")
     if (answer.status < 400) return json.get('id_token').string()
     const problem = json.get('error').value
     if (problem === 'slow_down') interval += SLOW_DOWN_S
@@ -107,7 +109,9 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
     else if (problem !== 'authorization_pending') {
       throw new SpindleError(
         'ERR_CREDENTIALS_INVALID',
-        problem === 'access_denied' ? 'the login was refused' : 'the issuer ended the login',
+        problem === 'access_denied'
+          ? 'the login was refused: start again to allow it'
+          : `the issuer ended the login (${redactText(String(problem))}): check its address and client`,
       )
     }
   }
@@ -132,13 +136,21 @@ function post(
   )
 }
 
-async function read({ bytes }: { readonly bytes: Uint8Array }, what: string): Promise<Field> {
-  return readField(parseJson(bytes, what), what)
+/** Without what the engine says of text that is no JSON: it quotes it, and a token may stand there. */
+function read({ bytes }: { readonly bytes: Uint8Array }, what: string): Field {
+  return readField(
+    attempt(() => parseJson(bytes, what)),
+    what,
+  )
 }
 
+/** As URLs are written: no control characters, and nothing that a page would run. */
 function httpsOf(field: Field): string {
-  const url = field.string()
-  if (!url.startsWith('https://'))
-    throw new SpindleError('ERR_CONTENT_INVALID', `${field.path} is no https address`)
-  return url
+  const url = attempt(() => new URL(field.string()))
+  if (url?.protocol !== 'https:')
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${field.path} is no https address: check that of the issuer`,
+    )
+  return url.href
 }

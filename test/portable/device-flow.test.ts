@@ -10,6 +10,7 @@ const ISSUER = 'https://oauth2.test/auth'
 function issuer(
   answers: readonly (string | { id_token: string })[],
   discovery: object = {},
+  device: object = {},
 ): (request: Request) => Promise<Response> {
   let challenge: string | null = null
   let asked = 0
@@ -32,6 +33,7 @@ function issuer(
         verification_uri: 'https://oauth2.test/go',
         expires_in: 60,
         interval: 0,
+        ...device,
       })
     }
     if (
@@ -68,6 +70,43 @@ describe('a login on another device', () => {
     await expect(
       requestIdentityToken({ issuer: ISSUER, prompt: () => {}, fetch: issuer(answers, discovery) }),
     ).rejects.toMatchObject({ code })
+  })
+
+  it.each([
+    ['verification_uri', 'http://oauth2.test/go'],
+    ['verification_uri', '\u001b]0;'],
+    ['verification_uri_complete', 'javascript:alert(1)'],
+  ])('shows nobody a %s that is %s', async (name, value) => {
+    const prompts: DevicePrompt[] = []
+    await expect(
+      requestIdentityToken({
+        issuer: ISSUER,
+        prompt: (shown) => prompts.push(shown),
+        fetch: issuer([{ id_token: 'a.b.c' }], {}, { [name]: value }),
+      }),
+    ).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+    expect(prompts).toEqual([])
+  })
+
+  it.each([
+    ['access_denied', 'the login was refused: start again to allow it'],
+    ['invalid_client', 'the issuer ended the login (invalid_client): check its address and client'],
+  ])('says what to do about %s', async (problem, message) => {
+    await expect(
+      requestIdentityToken({ issuer: ISSUER, prompt: () => {}, fetch: issuer([problem]) }),
+    ).rejects.toMatchObject({ code: 'ERR_CREDENTIALS_INVALID', message })
+  })
+
+  it('quotes no answer that may hold a token', async () => {
+    const answers = issuer(['authorization_pending'])
+    const failure = requestIdentityToken({
+      issuer: ISSUER,
+      prompt: () => {},
+      fetch: async (request) =>
+        request.url.endsWith('/token') ? new Response('id_token=hunter22') : answers(request),
+    })
+    await expect(failure).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+    await expect(failure).rejects.not.toThrow(/hunter22|id_token/)
   })
 
   it('can be given up', async () => {
