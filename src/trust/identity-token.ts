@@ -2,6 +2,7 @@
 import { parseBase64Url } from '../bytes/base64.ts'
 import { parseJson } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
+import { attempt } from './public-key.ts'
 import { readField } from './wire-json.ts'
 
 interface IdentityClaims {
@@ -25,7 +26,11 @@ export function parseIdentityToken(
     const parts = token.length > MAX_TOKEN_CHARS ? [] : token.split('.')
     const payload = parts.length === 3 ? parseBase64Url(parts[1]!) : undefined
     if (payload === undefined) throw invalid('it is no JSON Web Token')
-    const claims = readField(parseJson(payload, 'its payload'), 'claims')
+    // Engines quote what is no JSON.
+    const claims = readField(
+      attempt(() => parseJson(payload, 'its payload')),
+      'claims',
+    )
     if (
       Number(claims.get('exp').value) * 1000 < now + MIN_LIFETIME_MS ||
       typeof claims.get('exp').value !== 'number'

@@ -38,6 +38,15 @@ beforeAll(async () => {
   made = await signKeyless()
 })
 
+describe('an identity token', () => {
+  it('that is none is refused without a word of it', () => {
+    const payload = btoa('hunter22 is secret').replace(/=+$/, '')
+    expect(() => parseIdentityToken(`x.${payload}.x`, 'a')).toThrow(
+      /^the identity token can't be used: claims should be an object$/,
+    )
+  })
+})
+
 describe('any JSON', () => {
   it.each<[string, (value: Json) => unknown]>([
     ['a bundle', (value) => parseBundle(value)],
