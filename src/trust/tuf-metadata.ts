@@ -33,6 +33,12 @@ export function parseTufDocument(input: Uint8Array | object, role: TufRole): Tuf
   }
 }
 
+/** Names of the keys that a root names for a role. */
+export function keyIdsOf(root: TufDocument, role: TufRole): ReadonlySet<string> {
+  const ids = root.signed.get('roles').get(role).get('keyids').list(MAX_SIGNATURES)
+  return new Set(ids.map((id) => id.string()))
+}
+
 /**
  * That enough different keys, which a root names for that role, signed the document.
  * @throws `ERR_SIGNATURE_INVALID`.
@@ -42,14 +48,8 @@ export async function assertSigned(
   root: TufDocument,
   role: TufRole,
 ): Promise<void> {
-  const named = root.signed.get('roles').get(role)
-  const threshold = named.get('threshold').count()
-  const keyIds = new Set(
-    named
-      .get('keyids')
-      .list(MAX_SIGNATURES)
-      .map((id) => id.string()),
-  )
+  const threshold = root.signed.get('roles').get(role).get('threshold').count()
+  const keyIds = keyIdsOf(root, role)
   if (threshold < 1) throw bad(`the root asks for no signature of ${role}.json`)
   const bytes = encodeUtf8(canonical(document.signed.value))
   // By key and not by its name or text: one key under two names, or wrapped otherwise, is still one.

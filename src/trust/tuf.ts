@@ -3,7 +3,13 @@ import { hexOf, isDigest, digestOf } from '../bytes/digest.ts'
 import { parseJson } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
 import { callService, type ServiceOptions } from './service-request.ts'
-import { assertSigned, parseTufDocument, type TufDocument, type TufRole } from './tuf-metadata.ts'
+import {
+  assertSigned,
+  keyIdsOf,
+  parseTufDocument,
+  type TufDocument,
+  type TufRole,
+} from './tuf-metadata.ts'
 import { parseTrustedRoot } from './trusted-root.ts'
 import type { Field } from './wire-json.ts'
 
@@ -60,15 +66,21 @@ export async function updateTrustedRoot(
 
   const root = await updateRoot(from.root, base, service)
   assertLive(root.document, 'root', now)
+  // Whoever had a key that was taken back may have run the versions up (fast-forward): 5.3.11.
+  const seen: Partial<TufState> = root.isRotated ? {} : from
 
-  const read = async (role: TufRole, path: string, meta?: Field): Promise<TufDocument> => {
+  const read = async (
+    role: Exclude<TufRole, 'root'>,
+    path: string,
+    meta?: Field,
+  ): Promise<TufDocument> => {
     const bytes = await fetchFile(path)
     if (meta !== undefined) await assertFile(bytes, meta, path)
     const document = parseTufDocument(bytes, role)
     await assertSigned(document, root.document, role)
     if (meta !== undefined && document.version !== meta.get('version').count())
       throw invalid(`${path} is of version ${document.version}, which nobody announced`)
-    if (document.version < (role === 'root' ? 0 : (from[role] ?? 0)))
+    if (document.version < (seen[role] ?? 0))
       throw invalid(`${path} is older than what was seen before (rollback)`)
     assertLive(document, role, now)
     return document
@@ -106,14 +118,15 @@ export async function updateTrustedRoot(
   }
 }
 
-/** From version to version, each signed by the one before and by itself. */
+/** From version to version, each signed by the one before and by itself; and whether keys of others were taken back. */
 async function updateRoot(
   start: object,
   base: string,
   service: ServiceOptions,
-): Promise<{ json: object; document: TufDocument }> {
+): Promise<{ json: object; document: TufDocument; isRotated: boolean }> {
   let json = start
-  let document = parseTufDocument(start, 'root')
+  const first = parseTufDocument(start, 'root')
+  let document = first
   await assertSigned(document, document, 'root')
   for (let i = 0; i < MAX_ROTATIONS; i++) {
     const path = `${document.version + 1}.root.json`
@@ -122,7 +135,13 @@ async function updateRoot(
       { method: 'GET', url: `${base}/${path}`, expect: [403, 404] },
       service,
     )
-    if (status === 403 || status === 404) return { json, document }
+    if (status === 403 || status === 404) {
+      const isRotated = (['timestamp', 'snapshot'] as const).some((role) => {
+        const present = keyIdsOf(document, role)
+        return [...keyIdsOf(first, role)].some((id) => !present.has(id))
+      })
+      return { json, document, isRotated }
+    }
     const next = parseTufDocument(bytes, 'root')
     await assertSigned(next, document, 'root')
     await assertSigned(next, next, 'root')

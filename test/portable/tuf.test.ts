@@ -74,7 +74,7 @@ const snapshot = (version: number, targets = 3, expires = LATER): Json => ({
 let targets: (expires?: string) => Json
 
 beforeEach(async () => {
-  while (keys.length < 4) keys.push(await createKeyPair())
+  while (keys.length < 5) keys.push(await createKeyPair())
   const target = encodeUtf8(JSON.stringify(publicGoodRoot))
   const sha256 = (await digestOf(target)).slice(7)
   targets = (expires = LATER) => ({
@@ -201,6 +201,29 @@ describe('an update of the trusted root', () => {
   ])('81: is refused for %s', async (_, spoil, code) => {
     await spoil()
     await expect(update()).rejects.toMatchObject({ code })
+  })
+
+  describe('after keys were taken back', () => {
+    const rotate = async (keyids: readonly string[], by: number): Promise<void> => {
+      const next = root(2)
+      next.roles.timestamp.keyids = next.roles.snapshot.keyids = keyids
+      files.set('2.root.json', await signed(next, [0, 2]))
+      files.set('timestamp.json', await signed(timestamp(9), [by]))
+      files.set('5.snapshot.json', await signed(snapshot(5), [by]))
+    }
+    const runUp = { timestamp: 2 ** 40, snapshot: 2 ** 40, targets: 2 ** 40 }
+
+    it('goes on, however far who had them ran the versions up', async () => {
+      await rotate(['k4'], 4)
+      const { state } = await update({ ...saved, ...runUp })
+      expect(state).toMatchObject({ timestamp: 9, snapshot: 5, targets: 3 })
+      await expect(update({ ...state, timestamp: 10 })).rejects.toThrow(/rollback/)
+    })
+
+    it('but not because there are more of them', async () => {
+      await rotate(['k3', 'k4'], 4)
+      await expect(update({ ...saved, ...runUp })).rejects.toThrow(/rollback/)
+    })
   })
 
   it.each([
