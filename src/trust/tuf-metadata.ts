@@ -10,6 +10,8 @@ export type TufRole = 'root' | 'timestamp' | 'snapshot' | 'targets'
 
 /** Most signatures or keys of one role: the public-good root has five. */
 const MAX_SIGNATURES = 64
+/** Deepest nesting: roots have five levels, and who nests without an end wants the stack to overflow. */
+const MAX_DEPTH = 32
 
 export interface TufDocument {
   readonly signed: Field
@@ -70,13 +72,14 @@ export async function assertSigned(
 }
 
 /** OLPC canonical JSON: keys sorted, and only quotes and backslashes escaped, so line feeds stand as they are. */
-function canonical(value: unknown): string {
+function canonical(value: unknown, depth = 0): string {
+  if (depth > MAX_DEPTH) throw bad(`it is nested more than ${MAX_DEPTH} deep`)
   if (typeof value === 'string') return `"${value.replace(/["\\]/g, '\\$&')}"`
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (Array.isArray(value)) return `[${value.map((item) => canonical(item, depth + 1)).join(',')}]`
   if (isJsonObject(value)) {
     return `{${Object.keys(value)
       .sort()
-      .map((key) => `${canonical(key)}:${canonical(value[key])}`)
+      .map((key) => `${canonical(key)}:${canonical(value[key], depth + 1)}`)
       .join(',')}}`
   }
   if (typeof value === 'boolean' || value === null || Number.isSafeInteger(value))

@@ -226,6 +226,14 @@ describe('an update of the trusted root', () => {
     })
   })
 
+  it('81: is refused for metadata that is nested without an end', async () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    const file = { ...timestamp(9), x: 0 }
+    const text = JSON.stringify({ signatures: [], signed: file }).replace('"x":0', `"x":${deep}`)
+    files.set('timestamp.json', encodeUtf8(text))
+    await expect(update()).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+  })
+
   it.each([
     ['goes by two names', (pem: string) => pem],
     ['is written in two ways', (pem: string) => `${pem.trim()}\n\n`],

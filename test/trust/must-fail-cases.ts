@@ -390,6 +390,7 @@ export const MUST_FAIL: readonly MustFail[] = [
       'is refused for one document in place of another',
       'is refused for a target with a wrong hash',
       'is refused for a missing snapshot',
+      'is refused for metadata that is nested without an end',
       'is refused where one key goes by two names',
       'is refused where one key is written in two ways',
     ],
