@@ -131,6 +131,8 @@ export async function formatPublicKey(key: WebKey): Promise<string> {
 }
 
 function pkcs8OfPem(pem: string): Uint8Array {
+  // Headers within a block are of before PKCS#8, and so is what they say it is encrypted by.
+  if (/^Proc-Type:.*ENCRYPTED/m.test(pem)) throw locked('encrypted')
   const blocks = parsePem(pem, 'the private key')
   const block = blocks.find(({ label }) => label.endsWith('PRIVATE KEY')) ?? blocks[0]
   switch (block?.label) {
@@ -152,11 +154,19 @@ function pkcs8OfPem(pem: string): Uint8Array {
         'the key is encrypted as cosign does: read it with importCosignKey of spindle/cosign-key',
       )
     default:
+      if (block?.label.endsWith('PRIVATE KEY')) throw locked(block.label)
       throw new SpindleError(
         'ERR_UNSUPPORTED',
         `a "PRIVATE KEY" block is needed, not "${block?.label}": give the private half of the pair`,
       )
   }
+}
+
+function locked(what: string): SpindleError {
+  return new SpindleError(
+    'ERR_UNSUPPORTED',
+    `the private key is "${what}"; write it again as PKCS#8 without a password: openssl pkcs8 -topk8 -nocrypt, or ssh-keygen -p -m PKCS8`,
+  )
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc5208#section-5 */

@@ -92,6 +92,18 @@ describe('private keys', () => {
     })
   })
 
+  it.each([
+    ['ENCRYPTED PRIVATE KEY', ''],
+    ['OPENSSH PRIVATE KEY', ''],
+    ['RSA PRIVATE KEY', 'Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n'],
+  ])('with a password are refused with the way to do without: %s', async (label, headers) => {
+    const pem = formatPem(label, bytes).replace('-----\n', `-----\n${headers}`)
+    await expect(importPrivateKey(pem)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/without a password: openssl pkcs8 -topk8 -nocrypt/),
+    })
+  })
+
   it('in a service that signs with something else are noticed before anything is written', async () => {
     const [ours, other] = [await generateKeyPair(), await createKeySigner(await generateKeyPair())]
     const liar = { ...other, publicKey: (await createKeySigner(ours)).publicKey }
