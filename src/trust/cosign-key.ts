@@ -6,7 +6,7 @@ import { parseJson } from '../bytes/json.ts'
 import { formatPem, parsePem } from '../bytes/pem.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
-import { importPkcs8 } from './private-key.ts'
+import { exportPkcs8, importPkcs8 } from './private-key.ts'
 import type { WebKey } from './public-key.ts'
 import { readField } from './wire-json.ts'
 
@@ -78,9 +78,10 @@ export async function importCosignKey(pem: string, password: string): Promise<We
  *
  * Exported from `spindle/cosign-key`.
  * @param key A private key that may be exported.
+ * @throws `TypeError` for one that may not.
  */
 export async function exportCosignKey(key: WebKey, password: string): Promise<string> {
-  const plain = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key as CryptoKey))
+  const plain = await exportPkcs8(key)
   const salt = crypto.getRandomValues(new Uint8Array(32))
   const nonce = crypto.getRandomValues(new Uint8Array(24))
   const ciphertext = xsalsa20poly1305(

@@ -101,11 +101,7 @@ async function undamaged(key: Promise<WebKey>): Promise<WebKey> {
 
 /** The public half, from the private one if that may be exported. */
 export async function publicKeyOfPrivate(key: WebKey): Promise<WebKey> {
-  if (key.type !== 'private') throw new TypeError('a private key is needed')
-  if (!key.extractable)
-    throw new TypeError(
-      'the private key is not extractable: hand over the pair, so that its public half is known',
-    )
+  assertExtractable(key, 'hand over the pair, so that its public half is known')
   const jwk = await crypto.subtle.exportKey('jwk', key as CryptoKey)
   const { kty, crv, x, y, n, e } = jwk
   const half = Object.fromEntries(
@@ -116,10 +112,18 @@ export async function publicKeyOfPrivate(key: WebKey): Promise<WebKey> {
 
 /** PKCS#8 PEM, unencrypted. Keep it where secrets are kept. */
 export async function formatPrivateKey(key: WebKey): Promise<string> {
-  return formatPem(
-    'PRIVATE KEY',
-    new Uint8Array(await crypto.subtle.exportKey('pkcs8', key as CryptoKey)),
-  )
+  return formatPem('PRIVATE KEY', await exportPkcs8(key))
+}
+
+/** @internal PKCS#8 DER. */
+export async function exportPkcs8(key: WebKey): Promise<Uint8Array> {
+  assertExtractable(key, 'make it so that it is, to write it')
+  return new Uint8Array(await crypto.subtle.exportKey('pkcs8', key as CryptoKey))
+}
+
+function assertExtractable(key: WebKey, otherwise: string): void {
+  if (key.type !== 'private') throw new TypeError('a private key is needed')
+  if (!key.extractable) throw new TypeError(`the private key is not extractable: ${otherwise}`)
 }
 
 /** SPKI PEM, as `cosign.pub` has it. */

@@ -76,6 +76,14 @@ describe('private keys', () => {
     )
   })
 
+  it('that may not be exported, and public ones, are wrong arguments to what writes them', async () => {
+    const { privateKey, publicKey } = await generateKeyPair({ extractable: false })
+    for (const write of [formatPrivateKey, (key: WebKey) => exportCosignKey(key, '')]) {
+      await expect(write(privateKey)).rejects.toThrow(/^the private key is not extractable/)
+      await expect(write(publicKey)).rejects.toThrow(new TypeError('a private key is needed'))
+    }
+  })
+
   it('of another kind, or damaged, are refused', async () => {
     const x25519 = generateKeyPairSync('x25519', {
       privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
