@@ -52,6 +52,21 @@ export async function readVariables(
   return Object.fromEntries(values)
 }
 
+/**
+ * What to say of values for variables that the application does not have. Spin takes them in silence,
+ * so they are no error; of a misspelt name nobody would learn. A file may serve several applications.
+ */
+export function undeclaredVariables(
+  given: readonly string[],
+  declared: ReadonlyMap<string, unknown>,
+): string[] {
+  const names = given.filter((text) => !text.startsWith('@')).map((text) => text.split('=', 1)[0])
+  const known = declared.size === 0 ? 'none' : [...declared.keys()].join(', ')
+  return [...new Set(names)]
+    .filter((name) => name !== undefined && !declared.has(name))
+    .map((name) => `the application declares no variable "${name}"; it declares ${known}`)
+}
+
 async function readFileOf(path: string): Promise<[string, string][]> {
   const text = await readTextFile(path, 'the variables')
   const table = path.endsWith('.toml')

@@ -9,7 +9,7 @@ import type { FetchHandler } from '../../types.ts'
 import { type AppState, loadSqlJs, openAppState } from '../app-state.ts'
 import { startAppThread } from '../app-thread.ts'
 import type { AppPlace } from './app-source.ts'
-import { readVariables } from './app-variables.ts'
+import { readVariables, undeclaredVariables } from './app-variables.ts'
 import { type Address, addressOption, variableOf } from './arguments.ts'
 import { createComponentLogs } from './component-logs.ts'
 import { CommandError, type CliIo } from './io.ts'
@@ -57,6 +57,7 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
   let reloader: Reloader | undefined
   try {
     const app = await openApp(place, flags, io, output)
+    undeclaredVariables(flags.variable ?? [], runAppOf(app).variables).forEach(output.warn)
     let current = (running = await start(app))
     const handler: FetchHandler = { fetch: (request) => current.fetch(request) }
     await serveUntilStopped(handler, { ...address, flag: '--listen' }, io, (url) => {

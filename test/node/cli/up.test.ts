@@ -60,6 +60,29 @@ describe('up', () => {
     expect(await greeting('--variable', `greeting=@${session.path('value')}`)).toContain('File')
   })
 
+  it('says which variables the application does not declare, and runs it as Spin does', async () => {
+    const { fetch } = createRegistryHandler({ storage: createMemoryStorage() })
+    const session = createSession(fetch)
+    await session.run('registry', 'push', '-f', hello, REF)
+    session.write('values.json', { of_others: 'x' })
+    const variables = ['greetng=Moin', 'greeting=Moin', 'greetng=x', '@values.json']
+    const flags = variables.flatMap((text) => ['--variable', text])
+    for (const args of [
+      ['up', '-f', hello],
+      ['registry', 'run', REF],
+    ]) {
+      const up = await start(session, ...args, ...flags)
+      expect(await textOf(`${up.url}/hello/Ann`)).toContain('Moin')
+      const { code, stderr } = await up.stop()
+      expect(code).toBe(0)
+      expect(stderr.split('\n').filter((line) => line.startsWith('warning:'))).toEqual([
+        'warning: the application declares no variable "greetng"; it declares greeting',
+      ])
+    }
+    const lone = await start(session, 'up', '--from', join(hello, 'hello.wasm'), ...flags)
+    expect((await lone.stop()).stderr).toContain('no variable "greeting"; it declares none')
+  })
+
   it('starts a local application anew when its files change, and keeps it when they break', async () => {
     const session = createSession()
     cpSync(hello, session.path('app'), { recursive: true })
