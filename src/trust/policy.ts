@@ -44,7 +44,7 @@ export interface IdentityPolicy extends Evidence {
   readonly requireSct?: boolean
   /**
    * Who has to vouch for the time of signing: `log`, timestamp `authority`, or `any` of them. Default `any`.
-   * `now` asks nobody and the certificate has to be valid at this moment: for private authorities only.
+   * `now` needs nobody, but the certificate has to be valid at this moment too: for private authorities only.
    */
   readonly time?: 'any' | 'log' | 'authority' | 'now'
 }

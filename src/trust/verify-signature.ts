@@ -92,10 +92,8 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
   const proven = timesOf(entries, await verifyTimestamps(evidence, rule))
 
   // Every time that somebody trusted vouches for has to fit, not only the kindest.
-  const times =
-    wanted.time === 'now' && proven.times.length === 0
-      ? [Date.now()]
-      : proven.times.map(({ at }) => at.getTime())
+  const times = proven.times.map(({ at }) => at.getTime())
+  if (wanted.time === 'now') times.push(Date.now())
   const asked =
     wanted.time === 'log' || wanted.time === 'authority'
       ? proven.times.filter(({ source }) => source === wanted.time)
