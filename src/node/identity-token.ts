@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process'
 import process from 'node:process'
 import { promisify } from 'node:util'
-import { parseJson } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
+import { readTokenJson } from '../trust/identity-token.ts'
 import { callService, type ServiceOptions } from '../trust/service-request.ts'
-import { readField } from '../trust/wire-json.ts'
 
 export interface IdentityTokenOptions extends ServiceOptions {
   /** Default `sigstore`. */
@@ -67,7 +66,7 @@ async function fetchGitHub(
   url.searchParams.set('audience', audience)
   const headers = { authorization: `Bearer ${token}` }
   const { bytes } = await callService({ method: 'GET', url: url.href, headers }, service)
-  return readField(parseJson(bytes, "GitHub's answer"), 'answer').get('value').string()
+  return readTokenJson(bytes, "GitHub's answer").get('value').string()
 }
 
 async function runBuildkite(

@@ -1,14 +1,14 @@
 /** An identity token by a code that a person types elsewhere. @see https://www.rfc-editor.org/rfc/rfc8628 */
 import { formatBase64Url } from '../bytes/base64.ts'
 import { rawDigestOf } from '../bytes/digest.ts'
-import { parseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
 import { redactText } from '../http/redact.ts'
 import { wait } from '../http/wait.ts'
+import { readTokenJson } from './identity-token.ts'
 import { attempt } from './public-key.ts'
 import { callService, type ServiceOptions } from './service-request.ts'
-import { readField, type Field } from './wire-json.ts'
+import type { Field } from './wire-json.ts'
 
 /** What to show to the person. */
 export interface DevicePrompt {
@@ -56,13 +56,11 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
     clientId = 'sigstore',
     ...service
   } = options
-  const discovery = read(
-    await callService(
-      { method: 'GET', url: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration` },
-      service,
-    ),
-    'the discovery document',
+  const { bytes } = await callService(
+    { method: 'GET', url: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration` },
+    service,
   )
+  const discovery = readTokenJson(bytes, 'the discovery document')
   if (discovery.get('issuer').string() !== issuer)
     throw new SpindleError('ERR_CONTENT_INVALID', 'the discovery document is of another issuer')
   const [deviceUrl, tokenUrl] = [
@@ -79,7 +77,8 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
     code_challenge_method: 'S256',
     code_challenge: challenge,
   }
-  const device = read(await post(deviceUrl, start, service), 'the device code')
+  const started = await post(deviceUrl, start, service)
+  const device = readTokenJson(started.bytes, 'the device code')
   const complete = device.get('verification_uri_complete').optional()
   const lifetime = Math.min(device.get('expires_in').count(), MAX_LIFETIME_S)
   const expiresAt = new Date(Date.now() + lifetime * 1000)
@@ -101,7 +100,7 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
   while (Date.now() < expiresAt.getTime()) {
     await wait(Math.min(interval, MAX_INTERVAL_S) * 1000, service.signal)
     const answer = await post(tokenUrl, question, service, [400, 401, 403])
-    const json = read(answer, "the issuer's answer")
+    const json = readTokenJson(answer.bytes, "the issuer's answer")
     if (answer.status < 400) return json.get('id_token').string()
     const problem = json.get('error').value
     if (problem === 'slow_down') interval += SLOW_DOWN_S
@@ -133,14 +132,6 @@ function post(
       expect,
     },
     service,
-  )
-}
-
-/** Without what the engine says of text that is no JSON: it quotes it, and a token may stand there. */
-function read({ bytes }: { readonly bytes: Uint8Array }, what: string): Field {
-  return readField(
-    attempt(() => parseJson(bytes, what)),
-    what,
   )
 }
 

@@ -3,7 +3,7 @@ import { parseBase64Url } from '../bytes/base64.ts'
 import { parseJson } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
 import { attempt } from './public-key.ts'
-import { readField } from './wire-json.ts'
+import { readField, type Field } from './wire-json.ts'
 
 interface IdentityClaims {
   readonly issuer: string
@@ -26,11 +26,7 @@ export function parseIdentityToken(
     const parts = token.length > MAX_TOKEN_CHARS ? [] : token.split('.')
     const payload = parts.length === 3 ? parseBase64Url(parts[1]!) : undefined
     if (payload === undefined) throw invalid('it is no JSON Web Token')
-    // Engines quote what is no JSON.
-    const claims = readField(
-      attempt(() => parseJson(payload, 'its payload')),
-      'claims',
-    )
+    const claims = readTokenJson(payload, 'claims')
     if (
       Number(claims.get('exp').value) * 1000 < now + MIN_LIFETIME_MS ||
       typeof claims.get('exp').value !== 'number'
@@ -53,6 +49,14 @@ export function parseIdentityToken(
       throw invalid(cause.message)
     throw cause
   }
+}
+
+/** JSON with a token in it, or of one. Engines quote text that is no JSON; nothing is said of it here. */
+export function readTokenJson(bytes: Uint8Array, what: string): Field {
+  return readField(
+    attempt(() => parseJson(bytes, what)),
+    what,
+  )
 }
 
 function invalid(why: string): SpindleError {

@@ -42,6 +42,12 @@ describe('the identity token of a CI job', () => {
     }).catch((error: Error) => error)
     expect(failure).toMatchObject({ code: 'ERR_UNAUTHORIZED' })
     expect(String(failure)).not.toMatch(/secret|hidden/)
+    const unread = await fetchIdentityToken({
+      env: secure,
+      fetch: async () => new Response('eyJ.hunter22'),
+    }).catch((error: Error) => error)
+    expect(unread).toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+    expect(String(unread)).not.toMatch(/eyJ|hunter22/)
   })
 
   describe('of Buildkite', () => {
