@@ -38,6 +38,8 @@ const TIMEOUT_MS = 60_000
 /** Attempts, and the longest wait that a server may ask for between two. */
 const ATTEMPTS = 3
 const MAX_WAIT_MS = 30_000
+/** JSON Web Tokens: a service may quote the one that it refuses. */
+const TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g
 
 /**
  * @throws `ResponseError` for a status that isn't expected, `ERR_NETWORK`, `ERR_TIMEOUT`; the
@@ -119,7 +121,7 @@ function refused(
   } catch {
     message = undefined
   }
-  const said = typeof message === 'string' ? `: ${redactText(message)}` : ''
+  const said = typeof message === 'string' ? `: ${redactText(message.replace(TOKEN, '…'))}` : ''
   const code = status === 401 || status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE'
   // A page is shown nothing of a redirect, not even its status.
   const what =

@@ -24,3 +24,16 @@ describe('a service that sends elsewhere', () => {
     expect(asked).toEqual(['https://fulcio.test/api'])
   })
 })
+
+describe('a service that refuses a token', () => {
+  it('is quoted without it, however it puts it', async () => {
+    const token = `eyJhbGciOiJFUzI1NiJ9.${'eyJzdWIiOiJtZSJ9'.repeat(90)}.c2lnbmF0dXJl_-`
+    for (const message of [`${token} is no good`, `it was {"oidcIdentityToken":"${token}"}`]) {
+      const failure = await callService(
+        { method: 'POST', url: 'https://fulcio.test/api', body: token },
+        { fetch: async () => Response.json({ message }, { status: 400 }) },
+      ).catch(String)
+      expect(failure).toMatch(/answered 400: (?:… is no good|it was \{"oidcIdentityToken":"…"\})$/)
+    }
+  })
+})
