@@ -128,7 +128,7 @@ async function updateRoot(
   const first = parseTufDocument(start, 'root')
   let document = first
   await assertSigned(document, document, 'root')
-  for (let i = 0; i < MAX_ROTATIONS; i++) {
+  for (let i = 0; i <= MAX_ROTATIONS; i++) {
     const path = `${document.version + 1}.root.json`
     // Object stores answer 403 for what isn't there, where listing is not allowed.
     const { status, bytes } = await callService(
@@ -152,7 +152,7 @@ async function updateRoot(
   }
   throw new SpindleError(
     'ERR_LIMIT_EXCEEDED',
-    `the root was rotated more than ${MAX_ROTATIONS} times`,
+    `the root was rotated more than ${MAX_ROTATIONS} times: start from a newer one`,
   )
 }
 

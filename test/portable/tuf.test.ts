@@ -203,6 +203,17 @@ describe('an update of the trusted root', () => {
     await expect(update()).rejects.toMatchObject({ code })
   })
 
+  it('follows as many rotations as it says, and no more', async () => {
+    for (let version = 3; version <= 65; version++)
+      files.set(`${version}.root.json`, await signed(root(version), [0, 2]))
+    expect((await update()).state.root).toEqual(files.get('65.root.json'))
+    files.set('66.root.json', await signed(root(66), [0, 2]))
+    await expect(update()).rejects.toMatchObject({
+      code: 'ERR_LIMIT_EXCEEDED',
+      message: expect.stringContaining('more than 64 times'),
+    })
+  })
+
   describe('after keys were taken back', () => {
     const rotate = async (keyids: readonly string[], by: number): Promise<void> => {
       const next = root(2)
