@@ -6,7 +6,6 @@ import { attempt } from './public-key.ts'
 import { readField, type Field } from './wire-json.ts'
 
 interface IdentityClaims {
-  readonly issuer: string
   /** What the proof of possession is over: the e-mail address, else the subject. */
   readonly subject: string
   readonly email?: string
@@ -40,7 +39,6 @@ export function parseIdentityToken(
     if (email !== undefined && verified !== true && verified !== 'true')
       throw invalid('its issuer has not verified the e-mail address')
     return {
-      issuer: claims.get('iss').string(),
       subject: email ?? claims.get('sub').string(),
       ...(email !== undefined && { email }),
     }
