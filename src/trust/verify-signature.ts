@@ -62,14 +62,19 @@ async function verifyByKey(
   keys: readonly PublicKey[],
 ): Promise<Proof> {
   let key: PublicKey | undefined
+  let failure: unknown = new SignatureInvalid(
+    'SIGNATURE_INVALID',
+    'the signature was not made with the key over this content',
+  )
   for (const candidate of keys) {
-    if (await verifies(candidate, evidence)) key ??= candidate
+    try {
+      if (await verifies(candidate, evidence)) key ??= candidate
+    } catch (cause) {
+      // A key that nobody here can use fails only what needs it.
+      failure = cause
+    }
   }
-  if (key === undefined)
-    throw new SignatureInvalid(
-      'SIGNATURE_INVALID',
-      'the signature was not made with the key over this content',
-    )
+  if (key === undefined) throw failure
   const [leaf] = evidence.certificates
   const verifiers =
     leaf !== undefined && sameBytes(leaf.spki, key.spki) ? [key.spki, leaf.raw] : [key.spki]
@@ -127,9 +132,8 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
       `the signer's identity is vouched for by ${identity.issuer ?? 'nobody'}, whom the policy does not name`,
     )
   for (const [name, value] of Object.entries(wanted.extensions)) {
-    const actual = Object.hasOwn(identity.extensions, name)
-      ? identity.extensions[name as keyof typeof identity.extensions]
-      : undefined
+    // What a prototype has is no string, and so is never what is asked for.
+    const actual = identity.extensions[name as keyof typeof identity.extensions]
     if (actual !== value)
       throw new SignatureInvalid(
         'EXTENSION_MISMATCH',

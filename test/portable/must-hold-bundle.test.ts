@@ -132,6 +132,21 @@ describe('must hold besides', () => {
     await verifyBundle(await keys.bundle(statement), { digest: FOREIGN }, keys.policy())
   })
 
+  it('a signature by one of several keys, another of which nobody here can use', async () => {
+    const bundle = await keys.bundle(statementAbout({ sha256: hexOf(FOREIGN) }))
+    const unusable = (await createKeyBundles()).signer.publicKey.slice()
+    // A point that is on no curve: engines find out when they import it.
+    unusable.fill(1, -64)
+    for (const key of [
+      [keys.key, unusable],
+      [unusable, keys.key],
+    ])
+      await verifyBundle(bundle, { digest: FOREIGN }, { key, requireTransparencyLog: false })
+    await expect(
+      verifyBundle(bundle, { digest: FOREIGN }, { key: unusable, requireTransparencyLog: false }),
+    ).rejects.toThrow(/the public key is no ECDSA key/)
+  })
+
   it('a signature by the second of several keys', async () => {
     const first = await formatPublicKey((await generateKeyPair()).publicKey)
     const { signer: by } = await verifyBundle(
