@@ -1,3 +1,4 @@
+import { bodyOf } from '../bytes/request-body.ts'
 import { isJsonObject } from '../bytes/json.ts'
 import type { JsonObject } from '../bytes/json.ts'
 import { readBounded } from '../bytes/stream.ts'
@@ -194,7 +195,7 @@ function forService(parameters: URLSearchParams, service: string): Response | un
 
 async function readForm(request: Request): Promise<URLSearchParams | undefined> {
   try {
-    const body = request.body ?? (await request.blob()).stream()
+    const body = bodyOf(request) ?? new Uint8Array()
     const text = decodeUtf8(await readBounded(body, FORM_BYTES, 'the form'))
     return text === undefined ? undefined : new URLSearchParams(text)
   } catch {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
+import { bodyFor } from '../../src/bytes/request-body.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
@@ -43,13 +44,13 @@ function inPieces(bytes: Uint8Array): ReadableStream<Uint8Array> {
 describe('the registry in every runtime', () => {
   it('takes a blob as bytes, as a Blob and as a stream, and gives it back', async () => {
     const digest = await digestOf(BYTES)
-    for (const body of [() => BYTES, () => new Blob([BYTES]), () => inPieces(BYTES)]) {
+    for (const body of [() => BYTES, () => new Blob([BYTES]), () => bodyFor(inPieces(BYTES))]) {
       const registry = createRegistryHandler()
       const pushed = await send(
         registry,
         'PUT',
         `${await openUpload(registry)}?digest=${digest}`,
-        body(),
+        await body(),
       )
       expect(pushed.status).toBe(201)
       const pulled = await send(registry, 'GET', `/v2/team/app/blobs/${digest}`)

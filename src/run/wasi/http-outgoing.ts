@@ -1,3 +1,4 @@
+import { bodyFor, takesStreams } from '../../bytes/request-body.ts'
 import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
@@ -78,6 +79,7 @@ export function sendRequest(
 ): Sending | undefined {
   const abort = new AbortController()
   const sends = body !== undefined && method !== 'GET' && method !== 'HEAD'
+  const streams = takesStreams()
   let made: Request
   try {
     made = new Request(url, {
@@ -85,7 +87,7 @@ export function sendRequest(
       headers,
       redirect: 'manual',
       signal: abort.signal,
-      ...(sends && { body: body as ReadableStream<Uint8Array<ArrayBuffer>>, duplex: 'half' }),
+      ...(sends && streams && { body, duplex: 'half' }),
     } as RequestInit)
   } catch {
     return undefined
@@ -99,7 +101,11 @@ export function sendRequest(
           () => abort.abort(new DOMException('no response in time', 'TimeoutError')),
           Math.min(Number(firstByte / 1_000_000n), LONGEST_TIMER),
         )
-  const settled = send(made)
+  const ready =
+    !sends || streams
+      ? send(made)
+      : bodyFor(body).then((whole) => send(new Request(made, { body: whole as Blob })))
+  const settled = ready
     .then((response): Result<Response, HttpError> => {
       if (response.type === 'opaqueredirect') {
         return err({

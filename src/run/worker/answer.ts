@@ -1,3 +1,4 @@
+import { bodyFor } from '../../bytes/request-body.ts'
 import { createBodies } from './bodies.ts'
 import type { AnswerMessage, AskMessage } from './messages.ts'
 
@@ -16,11 +17,12 @@ export function createAnswerer(
     const abort = new AbortController()
     aborts.set(id, abort)
     try {
+      const sent = hasBody ? await bodyFor(bodies.receive(id)) : null
       const request = new Request(url, {
         method,
         headers: headers as [string, string][],
         signal: abort.signal,
-        ...(hasBody ? { body: bodies.receive(id), duplex: 'half' } : {}),
+        ...(sent !== null && { body: sent, duplex: 'half' }),
       } as RequestInit)
       const response = await fetch(request, address)
       const { body, status } = response

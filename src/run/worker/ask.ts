@@ -1,3 +1,4 @@
+import { bodyOf } from '../../bytes/request-body.ts'
 import { createBodies } from './bodies.ts'
 import type { AnswerMessage, AskMessage } from './messages.ts'
 
@@ -57,14 +58,15 @@ export function createAsker(
       }
       request.signal.addEventListener('abort', onAbort, { once: true })
       pending.set(id, { ...asked, begun: false, onAbort })
-      if (request.body !== null) bodies.send(id, request.body)
+      const body = bodyOf(request)
+      if (body !== null) bodies.send(id, body)
       post({
         type: 'request',
         id,
         method: request.method,
         url: request.url,
         headers: [...request.headers],
-        hasBody: request.body !== null,
+        hasBody: body !== null,
         address,
       })
     },
@@ -98,7 +100,8 @@ export function createAsker(
       return [...pending.keys()].flatMap((id) => {
         const entry = take(id) as Pending
         // A body that was read can't be sent again.
-        if (!entry.begun && entry.request.body?.locked !== true) return [entry]
+        const { body, bodyUsed } = entry.request
+        if (!entry.begun && !bodyUsed && body?.locked !== true) return [entry]
         entry.resolve(failedResponse())
         return []
       })

@@ -1,3 +1,4 @@
+import { bodyOf } from '../../bytes/request-body.ts'
 import { isSpindleError, SpindleError } from '../../errors.ts'
 import { type BindleId, createBindleId } from '../../bindle/id.ts'
 import { formatInvoice, INVOICE_BYTES, type Invoice, parseInvoice } from '../../bindle/invoice.ts'
@@ -66,7 +67,7 @@ async function readPosted(request: Request): Promise<Invoice> {
   if (type !== undefined && type !== 'application/toml' && type !== 'application/json') {
     throw new BindleProblem(400, 'Request body toml deserialize error: content-type is not TOML')
   }
-  const body = request.body ?? new Uint8Array()
+  const body = bodyOf(request) ?? new Uint8Array()
   const bytes = await readBounded(body, INVOICE_BYTES, 'the invoice').catch(refuse)
   // Without a type the reference server takes either; an object in JSON can't be TOML.
   const json =

@@ -1,3 +1,4 @@
+import { bodyOf } from '../../bytes/request-body.ts'
 import { isSpindleError } from '../../errors.ts'
 import { orderedInvoice, orderedLabel } from '../../bindle/invoice.ts'
 import { exportPublicKey } from '../../bindle/keyring.ts'
@@ -218,7 +219,7 @@ async function parcel(
         413,
         `parcel ${target.sha256} has ${label.size} bytes; this server takes ${limit}`,
       )
-    await shelf.putParcel(label, request.body ?? new Blob().stream())
+    await shelf.putParcel(label, bodyOf(request) ?? new Blob().stream())
     return documentAnswer(request, 200, { message: 'parcel created' })
   }
   if (!isRead(request))

@@ -1,3 +1,4 @@
+import { bodyOf } from '../../bytes/request-body.ts'
 import { algorithmOf, digestOf, formatDigest } from '../../bytes/digest.ts'
 import { readBounded, streamOf } from '../../bytes/stream.ts'
 import type { Digest, DigestAlgorithm, Hasher } from '../../types.ts'
@@ -101,9 +102,7 @@ export async function readPromised(
 
 /** A request's body; what cuts it off becomes the client's fault, not the server's. */
 export function openBody(request: Request): ReadableStream<Uint8Array> {
-  const body = request.body
-  // Firefox has no `Request.body`; a body that is a stream can't be sent there either.
-  if (body === undefined) return openLazily(async () => (await request.blob()).stream())
+  const body = bodyOf(request)
   if (body === null) return streamOf(new Uint8Array(0))
   const reader = body.getReader()
   return new ReadableStream<Uint8Array>(
@@ -163,10 +162,6 @@ export function joinStreams(
     },
     { highWaterMark: 0 },
   )
-}
-
-function openLazily(open: () => Promise<ReadableStream<Uint8Array>>): ReadableStream<Uint8Array> {
-  return joinStreams([open])
 }
 
 function checkPromise(actual: Digest, promised: Digest | undefined): void {

@@ -1,3 +1,4 @@
+import { bodyOf } from '../../bytes/request-body.ts'
 import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.ts'
 import { announcedSize, tooLarge } from '../registry/intake.ts'
 import { answerRefusal, Refusal } from '../registry/refusal.ts'
@@ -151,10 +152,11 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     const length = method === 'GET' || method === 'HEAD' ? 0 : announcedSize(request)
     if ((length ?? 0) > maxBytes) throw tooLarge()
     let broken: { error: unknown } | undefined
+    const incoming = length === 0 ? null : bodyOf(request)
     const body =
-      length === 0 || request.body === null
+      incoming === null
         ? undefined
-        : passBody(request.body, {
+        : passBody(incoming, {
             maxBytes,
             idle,
             length,

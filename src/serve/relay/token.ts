@@ -1,3 +1,4 @@
+import { bodyOf } from '../../bytes/request-body.ts'
 import { TOKEN_BYTES } from '../../http/token.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import { Refusal } from '../registry/refusal.ts'
@@ -63,7 +64,7 @@ async function readForm(request: Request): Promise<Uint8Array> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/x-www-form-urlencoded')
     throw new Refusal(400, { code: 'UNSUPPORTED', message: 'a token is asked for with a form' })
-  return readBounded(request.body ?? new Uint8Array(), FORM_BYTES, 'the form').catch(
+  return readBounded(bodyOf(request) ?? new Uint8Array(), FORM_BYTES, 'the form').catch(
     (cause: unknown) => {
       throw new Refusal(413, { code: 'SIZE_INVALID', message: 'the form is too long' }, { cause })
     },

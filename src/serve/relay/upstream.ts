@@ -1,3 +1,5 @@
+import { bodyFor } from '../../bytes/request-body.ts'
+import { isStream } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
 import { MAX_HOPS } from '../../http/redirect.ts'
 import type { FetchLike } from '../../types.ts'
@@ -69,20 +71,21 @@ async function exchange(
   timeout: number,
   { registry, method, url, headers, body, length, signal }: UpstreamRequest,
 ): Promise<Response> {
+  const streams = isStream(body)
+  const sent = streams ? await bodyFor(body) : body
   const stop = new AbortController()
   const late = new SpindleError('ERR_TIMEOUT', `${registry.name} did not answer in time`)
   const timer = setTimeout(() => stop.abort(late), timeout + (length ?? 0) / SLOWEST_UPLOAD)
-  const isStream = body !== undefined && !(body instanceof Uint8Array)
-  if (isStream && length !== undefined) headers.set('content-length', String(length))
+  if (streams && length !== undefined) headers.set('content-length', String(length))
   // Node keeps all that it sends of a stream for a redirect, unless none may come and there is no window.
-  const direct = isStream && !hasFixedLength && !(length !== undefined && length <= DIRECT_BYTES)
+  const direct = streams && !hasFixedLength && !(length !== undefined && length <= DIRECT_BYTES)
   const init = {
     method,
     headers,
     signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
     redirect: direct ? 'error' : 'manual',
-    ...(body !== undefined && { body: body as ReadableStream<Uint8Array> }),
-    ...(isStream && { duplex: 'half' }),
+    ...(sent !== undefined && { body: sent as ReadableStream<Uint8Array> }),
+    ...(isStream(sent) && { duplex: 'half' }),
     ...(direct && { window: null }),
   } as RequestInit
   try {

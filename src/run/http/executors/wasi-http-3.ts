@@ -1,3 +1,4 @@
+import { bodyOf } from '../../../bytes/request-body.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
@@ -64,7 +65,7 @@ function incoming({ request, headers }: Execution): Request3 {
     headers: fieldsOf(headers),
     options: undefined,
     sent: () => {},
-    ...incomingBody(request.body),
+    ...incomingBody(bodyOf(request)),
   }
 }
 

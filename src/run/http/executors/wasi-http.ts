@@ -1,3 +1,4 @@
+import { bodyOf } from '../../../bytes/request-body.ts'
 import { readBounded } from '../../../bytes/stream.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
@@ -18,17 +19,23 @@ import { hostOf } from '../headers.ts'
 const MOST_HELD = 64 * 1024 * 1024
 
 async function bodyInput({ request, jspi, signal }: Execution): Promise<() => InputStream> {
-  const { body } = request
+  const body = bodyOf(request)
   if (body === null) return () => createBytesInput(new Uint8Array())
   if (jspi) return () => createWebInput(body)
-  const bytes = await readWhole(request, signal)
+  const bytes = await readBody(body, signal)
   return () => createBytesInput(bytes)
 }
 
 /** A request's body in full, for guests that can't wait for it or take it whole anyway. */
 export function readWhole(request: Request, signal: AbortSignal): Promise<Uint8Array> {
-  if (request.body === null) return Promise.resolve(new Uint8Array())
-  return readBounded(request.body, MOST_HELD, 'the request body', signal)
+  return readBody(bodyOf(request) ?? new Uint8Array(), signal)
+}
+
+function readBody(
+  body: ReadableStream<Uint8Array> | Uint8Array,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  return readBounded(body, MOST_HELD, 'the request body', signal)
 }
 
 /** `wasi:http/incoming-handler`, of 0.2.x and the two drafts: `name` is the export. */
