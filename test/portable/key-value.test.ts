@@ -61,4 +61,19 @@ describe('a store in IndexedDB', () => {
       expect(await createIndexedDbKeyValue(name).get('a')).toEqual(Uint8Array.of(7))
     },
   )
+
+  if (hasIndexedDb)
+    it('goes on, empty, when another page deletes its database', async () => {
+      const name = crypto.randomUUID()
+      const store = createIndexedDbKeyValue(name)
+      await store.set('a', Uint8Array.of(7))
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.deleteDatabase(`spindle-key-value/${name}`)
+        request.onsuccess = resolve
+        request.onerror = reject
+      })
+      expect(await store.get('a')).toBeUndefined()
+      await store.set('a', Uint8Array.of(8))
+      expect(await store.get('a')).toEqual(Uint8Array.of(8))
+    })
 })

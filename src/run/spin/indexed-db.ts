@@ -37,10 +37,13 @@ export function createIndexedDbKeyValue(name: string): KeyValueStore {
     )
   }
   let opened: Promise<IDBDatabase> | undefined
+  /** The next call opens it again. */
+  const forget = (): void => {
+    opened = undefined
+  }
   const open = (): Promise<IDBDatabase> => {
-    opened ??= connect(name).catch((error: unknown) => {
-      // Not kept: the next call tries again.
-      opened = undefined
+    opened ??= connect(name, forget).catch((error: unknown) => {
+      forget()
       throw error
     })
     return opened
@@ -61,11 +64,16 @@ export function createIndexedDbKeyValue(name: string): KeyValueStore {
   }
 }
 
-async function connect(name: string): Promise<IDBDatabase> {
+async function connect(name: string, onGone: () => void): Promise<IDBDatabase> {
   const request = indexedDB.open(`spindle-key-value/${name}`, 1)
   request.onupgradeneeded = () => request.result.createObjectStore(STORE)
   const database = await settled(request)
   // Another page may want to delete it; holding on would block that for ever.
-  database.onversionchange = () => database.close()
+  database.onversionchange = () => {
+    database.close()
+    onGone()
+  }
+  // The browser has closed it: its data was cleared, for one.
+  database.onclose = onGone
   return database
 }
