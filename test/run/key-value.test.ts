@@ -114,6 +114,15 @@ describe.each([
     })
   })
 
+  it('keeps so many numbers and no more, until one is closed', async () => {
+    const call = hosts(shape(createMemoryKeyValue()))
+    const open = (): unknown => call('fermyon:spin/key-value', 'open', 'default')
+    for (let i = 1; i <= 256; i++) expect(open()).toEqual({ tag: 'ok', val: i })
+    expect(open()).toEqual({ tag: 'err', val: { tag: 'store-table-full' } })
+    await call('fermyon:spin/key-value', 'close', 7)
+    expect(open()).toEqual({ tag: 'ok', val: 257 })
+  })
+
   it('tells a component that it failed, and nothing of where it is', async () => {
     const failing = (): never => {
       throw new Error('no connection to db.internal')

@@ -112,7 +112,7 @@ function inTurn<T>(
 
 /** The interface before resources: stores are numbers, and absence is an error. */
 function createNumbered(open: (label: string) => Result<KeyValueStore>): HostInterface {
-  const { functions, using } = numbered(open, 'invalid-store')
+  const { functions, using } = numbered(open, 'invalid-store', { tag: 'store-table-full' })
   const legacy = (given: unknown): Result => {
     const result = given as Result
     const val = result.val as { tag?: string; val?: string } | undefined

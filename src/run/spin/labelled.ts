@@ -47,8 +47,18 @@ interface Numbered<T> {
   ) => (id: number, ...rest: Rest) => Answer
 }
 
-/** The way before resources; `invalid` is the interface's word for a number that is none. */
-export function numbered<T>(open: (label: string) => Result<T>, invalid: string): Numbered<T> {
+// As Spin has it. A guest that never closes would fill the host's memory beside its own.
+const MOST_OPEN = 256
+
+/**
+ * The way before resources; `invalid` is the interface's word for a number that is none, `full` what
+ * it says when too many are open.
+ */
+export function numbered<T>(
+  open: (label: string) => Result<T>,
+  invalid: string,
+  full: { readonly tag: string; readonly val?: string },
+): Numbered<T> {
   const all = new Map<number, T>()
   let last = 0
   return {
@@ -56,6 +66,7 @@ export function numbered<T>(open: (label: string) => Result<T>, invalid: string)
       open: (label: string) => {
         const opened = open(label)
         if (opened.tag === 'err') return opened
+        if (all.size >= MOST_OPEN) return err(full)
         all.set(++last, opened.val as T)
         return ok(last)
       },

@@ -63,7 +63,10 @@ export function createSqliteHosts(
   find: OpenSqlite,
 ): Readonly<Record<string, HostInterface>> {
   const open = opener(allowed, find, 'no-such-database')
-  const { functions, using } = numbered(open, 'invalid-connection')
+  const { functions, using } = numbered(open, 'invalid-connection', {
+    tag: 'io',
+    val: 'too many connections are open: close some',
+  })
   const second = {
     '[static]connection.open': open,
     '[method]connection.execute': execute,
