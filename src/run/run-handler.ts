@@ -17,14 +17,13 @@ import { loadRuntimes, runtimeKey, type Runtime } from './runtimes.ts'
 import { createMemoryKeyValue } from './spin/key-value-store.ts'
 import { createVariables } from './spin/variables.ts'
 import { targetOf, type Target } from './target.ts'
+import { UNKNOWN_ADDRESS } from './unknown-address.ts'
 import { isExitSignal } from './wasi/cli.ts'
 import { createBytesInput } from './wasi/streams.ts'
 
 const DEFAULT_CONCURRENCY = 64
 // A large interpreter in a component takes some tens of MiB; far more is a leak or an attack.
 const MOST_MEMORY = 512 * 1024 * 1024
-// Nobody in front of us knew who asked; also what Spin says of a component that asks another.
-const UNKNOWN_ADDRESS = '0.0.0.0:0'
 // Components that call each other in a ring would otherwise go on until memory ends.
 const MOST_HOPS = 16
 

@@ -1,13 +1,12 @@
-import { err, ok, type Result } from './result.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
 import type { HostInterface } from '../component/items.ts'
+import { err, ok, type Result } from './result.ts'
 
 /** HTTP fields in order, names as written, values as bytes. */
 export interface Fields {
   entries: Array<readonly [name: string, value: Uint8Array]>
   readonly mutable: boolean
 }
-
-const encoder = new TextEncoder()
 
 // What belongs to the connection, which is the host's. As Wasmtime's wasi:http has it.
 const FORBIDDEN: ReadonlySet<string> = new Set([
@@ -57,7 +56,7 @@ export function fieldsOf(headers: Iterable<readonly [string, string]>): Fields {
 
 /** `Headers` carry bytes as characters up to U+00FF; what a host adds itself may be beyond. */
 export function latin1(text: string): Uint8Array {
-  if (/[\u0100-\uffff]/.test(text)) return encoder.encode(text)
+  if (/[\u0100-\uffff]/.test(text)) return encodeUtf8(text)
   return Uint8Array.from(text, (character) => character.charCodeAt(0))
 }
 

@@ -3,7 +3,7 @@ import { sizeOf, walk, type DirectoryNode, type Node } from './file-system.ts'
 import { err, ok, type Result } from './result.ts'
 import { createBytesInput } from './streams.ts'
 
-/** An opened file or directory; `flags` are what it was opened with. */
+/** An opened file or directory. */
 interface Descriptor {
   readonly node: Node
 }

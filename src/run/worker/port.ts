@@ -1,4 +1,5 @@
 import type { FetchHandler } from '../../types.ts'
+import { UNKNOWN_ADDRESS } from '../unknown-address.ts'
 import { createAnswerer } from './answer.ts'
 import { createAsker } from './ask.ts'
 import type { AnswerMessage, AskMessage } from './messages.ts'
@@ -9,9 +10,6 @@ export interface PortLike {
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
   start?(): void
 }
-
-// Nobody at the other end of a port knows who asked.
-const UNKNOWN_ADDRESS = '0.0.0.0:0'
 
 /**
  * Asks a handler at the other end of a port: `answerPort` is there.

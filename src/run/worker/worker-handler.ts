@@ -6,6 +6,7 @@ import { snapshotOf } from '../app-snapshot.ts'
 import type { LogLine } from '../logs.ts'
 import { LONGEST_TIMER } from '../longest-timer.ts'
 import { runAppOf } from '../run-app.ts'
+import { UNKNOWN_ADDRESS } from '../unknown-address.ts'
 import { createAsker, failedResponse, type Asked, type Asker } from './ask.ts'
 import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
 
@@ -173,7 +174,7 @@ export async function createWorkerHandler(
   return {
     fetch: (request) =>
       new Promise((resolve, reject) => {
-        const address = clientAddress?.(request) ?? '0.0.0.0:0'
+        const address = clientAddress?.(request) ?? UNKNOWN_ADDRESS
         dispatch({ request, address, resolve, reject })
       }),
     close: async () => {

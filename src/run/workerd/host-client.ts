@@ -5,8 +5,9 @@ import type { FetchHandler, FetchLike } from '../../types.ts'
 import type { KeyValueStore } from '../spin/key-value-store.ts'
 import { HOST_PATHS, hostUrl, sendTo } from './host-protocol.ts'
 
-// As the parent's `createWorkerHost` bounds them.
+// As the parent's `createWorkerHost` bounds what is set.
 const MOST_VALUE = 25 * 1024 * 1024
+// Names of 160 bytes for as many keys as a list of Workers KV gives.
 const MOST_KEYS = 16 * 1024 * 1024
 
 export function createHostFetch(host: FetchHandler): FetchLike {
