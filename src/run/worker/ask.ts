@@ -54,6 +54,9 @@ export function createAsker(
       const onAbort = (): void => {
         take(id)
         post({ type: 'abort', id })
+        // Nobody may ever ask for the rest of its body.
+        bodies.handle({ type: 'cancel', id })
+        post({ type: 'break', id, message: 'the client has left' })
         reject(request.signal.reason)
       }
       request.signal.addEventListener('abort', onAbort, { once: true })
