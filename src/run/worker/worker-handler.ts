@@ -68,6 +68,7 @@ interface Thread {
  *
  * With `busyTimeout`, a Worker that is busy for longer is ended: what it had begun is answered with 500,
  * what it hadn't goes to the Worker that takes its place. What its components kept in memory is gone.
+ * Where none can be started in its place, each request tries again.
  *
  * Rejects as `createAppHandler` does, and with an `Error` when the Worker can't be started.
  */
@@ -130,9 +131,19 @@ export async function createWorkerHandler(
       return
     }
     log(reason)
-    current = open()
-    current.catch((error: Error) => log(error.message))
+    startAnew()
     for (const asked of left) dispatch(asked)
+  }
+
+  /** Whether the last one could not be started. The next may be: its file may have been out of reach. */
+  let hasFailed = false
+  const startAnew = (): void => {
+    hasFailed = false
+    current = open()
+    current.catch((error: Error) => {
+      hasFailed = true
+      log(error.message)
+    })
   }
 
   /** Asks a Worker that has something to do whether it still has a turn to give. */
@@ -160,6 +171,7 @@ export async function createWorkerHandler(
   }
 
   const dispatch = (asked: Asked): void => {
+    if (hasFailed && !isClosed) startAnew()
     current.then(
       ({ asker }) => {
         asker.send(asked)
