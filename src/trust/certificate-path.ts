@@ -14,14 +14,11 @@ import { isIssuedBy, type Certificate } from './certificate.ts'
 const KEY_USAGE = '2.5.29.15'
 export const SUBJECT_ALT_NAME = '2.5.29.17'
 const BASIC_CONSTRAINTS = '2.5.29.19'
+/** Go's verifier keeps to these whether critical or not: who can't may not overlook them. */
+const NAME_CONSTRAINTS = '2.5.29.30'
 const EXTENDED_KEY_USAGE = '2.5.29.37'
 /** Extensions whose meaning is enforced here; any other critical one is refused. */
-const UNDERSTOOD: ReadonlySet<string> = new Set([
-  KEY_USAGE,
-  SUBJECT_ALT_NAME,
-  BASIC_CONSTRAINTS,
-  EXTENDED_KEY_USAGE,
-])
+const UNDERSTOOD = [KEY_USAGE, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE]
 
 export const CODE_SIGNING = '1.3.6.1.5.5.7.3.3'
 export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
@@ -112,10 +109,9 @@ function isoTime(at: number): string {
 }
 
 function assertUnderstood(certificate: Certificate): void {
-  for (const [id, { critical }] of certificate.extensions) {
-    if (critical && !UNDERSTOOD.has(id))
-      throw broken(`the critical extension ${id} is not understood`)
-  }
+  for (const [id, { critical }] of certificate.extensions)
+    if (id === NAME_CONSTRAINTS || (critical && !UNDERSTOOD.includes(id)))
+      throw broken(`the extension ${id} is unknown`)
 }
 
 /** What an authority says of itself, the length of its paths second; nothing for who is none. */

@@ -8,10 +8,7 @@ import type { Digest } from '../types.ts'
 import { COSIGN_PREDICATE, STATEMENT_TYPE } from './media-types.ts'
 import { readField, readStrings } from './wire-json.ts'
 
-const STATEMENT_TYPES: ReadonlySet<string> = new Set([
-  STATEMENT_TYPE,
-  'https://in-toto.io/Statement/v0.1',
-])
+const STATEMENT_TYPES = [STATEMENT_TYPE, 'https://in-toto.io/Statement/v0.1']
 
 /** Most subjects of a statement that are looked at. */
 const MAX_SUBJECTS = 1024
@@ -56,7 +53,7 @@ interface StatementAbout {
  */
 export function parseStatement(payload: Uint8Array, about: Digest): StatementAbout {
   const statement = readField(parseUniqueJson(payload, 'the signed statement'), 'statement')
-  if (!STATEMENT_TYPES.has(statement.get('_type').string()))
+  if (!STATEMENT_TYPES.includes(statement.get('_type').string()))
     throw new SignatureInvalid('PAYLOAD_TYPE', 'the signed payload is no in-toto statement')
   const algorithm = algorithmOf(about)
   const subject = statement

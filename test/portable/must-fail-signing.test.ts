@@ -88,6 +88,15 @@ describe('signing is refused, and nothing is written', () => {
       'CERT_CHAIN',
     ],
     [
+      'bounds on names that nobody here keeps to, though not critical',
+      {
+        certificate: {
+          leafExtensions: [{ id: '2.5.29.30', critical: false, value: Uint8Array.of(0x30, 0) }],
+        },
+      },
+      'CERT_CHAIN',
+    ],
+    [
       '88: a certificate without proof of logging',
       { certificate: { scts: 'none' } },
       'SCT_MISSING',
