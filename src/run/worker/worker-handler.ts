@@ -173,8 +173,13 @@ export async function createWorkerHandler(
   const dispatch = (asked: Asked): void => {
     if (hasFailed && !isClosed) startAnew()
     current.then(
-      ({ asker }) => {
-        asker.send(asked)
+      (thread) => {
+        if (ended.has(thread)) {
+          if (isClosed) return asked.resolve(failedResponse())
+          // In this very turn: another is about to take its place.
+          return void Promise.resolve().then(() => dispatch(asked))
+        }
+        thread.asker.send(asked)
         if (watch === undefined) void look()
       },
       () => asked.resolve(failedResponse()),
