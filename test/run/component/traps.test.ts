@@ -16,6 +16,14 @@ const single = (body: string, type: string, options = '', extra = ''): string =>
 const at16 = (first: number, second: number): string =>
   `(result i32) (i32.store (i32.const 16) (i32.const ${first})) (i32.store (i32.const 20) (i32.const ${second})) (i32.const 16)`
 
+/** `g` calls what the host gives it for `f`. */
+const CALLS_OUT = `(component
+  (import "f" (func $f))
+  (core func $f (canon lower (func $f)))
+  (core module $M (import "" "f" (func $f)) (func (export "g") (call $f)))
+  (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
+  ${lifted('g', 'g', '')})`
+
 describe('what a component may not do', () => {
   it.each([
     ['a string outside memory', at16(65530, 10), '(result string)', '', /outside memory/],
@@ -102,32 +110,16 @@ describe('what a component may not do', () => {
 
   it('calling itself through the host traps', async () => {
     const late: { app?: ComponentInstance } = {}
-    late.app = await start(
-      `(component
-      (import "f" (func $f))
-      (core func $f (canon lower (func $f)))
-      (core module $M (import "" "f" (func $f)) (func (export "g") (call $f)))
-      (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
-      ${lifted('g', 'g', '')})`,
-      {
-        f: () => {
-          void late.app?.call(['g']).catch(() => {})
-        },
+    late.app = await start(CALLS_OUT, {
+      f: () => {
+        void late.app?.call(['g']).catch(() => {})
       },
-    )
+    })
     await expect(late.app.call(['g'])).rejects.toThrow(/called while its component runs/)
   })
 
   it('waiting without JSPI names the engines that can', async () => {
-    const app = await start(
-      `(component
-      (import "f" (func $f))
-      (core func $f (canon lower (func $f)))
-      (core module $M (import "" "f" (func $f)) (func (export "g") (call $f)))
-      (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
-      ${lifted('g', 'g', '')})`,
-      { f: async () => {} },
-    )
+    const app = await start(CALLS_OUT, { f: async () => {} })
     await expect(app.call(['g'])).rejects.toMatchObject({
       code: 'ERR_UNSUPPORTED',
       message: expect.stringMatching(/Chromium 137, Node\.js 26/),
