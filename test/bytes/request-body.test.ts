@@ -77,6 +77,31 @@ describe('where requests have no body that can be seen', () => {
     expect(await result.val.text()).toBe('text')
   })
 
+  it('it is let go when it has no end, or is given up', async () => {
+    const piece = new Uint8Array(1024 * 1024)
+    const sendBody = (pull: UnderlyingDefaultSource<Uint8Array>['pull']) => {
+      let isLetGo = false
+      const body = new ReadableStream<Uint8Array>({
+        ...(pull !== undefined && { pull }),
+        cancel: () => void (isLetGo = true),
+      })
+      const sending = sendRequest(async () => new Response(), new URL('https://a.test/'), {
+        method: 'POST',
+        headers: new Headers(),
+        body,
+        firstByte: undefined,
+      })
+      return { sending, isLetGo: () => isLetGo }
+    }
+    const refused = { tag: 'err', val: { tag: 'destination-unavailable' } }
+    const endless = sendBody((controller) => controller.enqueue(piece))
+    expect(await endless.sending?.settled).toEqual(refused)
+    const stalled = sendBody(undefined)
+    stalled.sending?.abort()
+    expect(await stalled.sending?.settled).toEqual(refused)
+    expect([endless.isLetGo(), stalled.isLetGo()]).toEqual([true, true])
+  })
+
   it.each(capabilities)('all is there that is there else: $name', async ({ prove, refused }) => {
     if (refused?.['Node 20, 22'] === undefined) await prove()
   })

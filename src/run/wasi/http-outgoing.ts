@@ -1,4 +1,5 @@
-import { bodyFor, takesStreams } from '../../bytes/request-body.ts'
+import { takesStreams } from '../../bytes/request-body.ts'
+import { readBounded } from '../../bytes/stream.ts'
 import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
@@ -58,6 +59,9 @@ function errorOf(error: unknown): HttpError {
   return { tag: 'destination-unavailable' }
 }
 
+// Where requests can't be made of streams, a body is held in full.
+const MOST_WHOLE = 64 * 1024 * 1024
+
 interface SentRequest {
   readonly method: string
   readonly headers: Headers
@@ -79,7 +83,7 @@ export function sendRequest(
 ): Sending | undefined {
   const abort = new AbortController()
   const sends = body !== undefined && method !== 'GET' && method !== 'HEAD'
-  const streams = takesStreams()
+  const whole = sends && !takesStreams()
   let made: Request
   try {
     made = new Request(url, {
@@ -87,7 +91,7 @@ export function sendRequest(
       headers,
       redirect: 'manual',
       signal: abort.signal,
-      ...(sends && streams && { body, duplex: 'half' }),
+      ...(sends && !whole && { body, duplex: 'half' }),
     } as RequestInit)
   } catch {
     return undefined
@@ -101,11 +105,12 @@ export function sendRequest(
           () => abort.abort(new DOMException('no response in time', 'TimeoutError')),
           Math.min(Number(firstByte / 1_000_000n), LONGEST_TIMER),
         )
-  const ready =
-    !sends || streams
-      ? send(made)
-      : bodyFor(body).then((whole) => send(new Request(made, { body: whole as Blob })))
-  const settled = ready
+  const sent = whole
+    ? readBounded(body, MOST_WHOLE, 'the body of a request', abort.signal).then((bytes) =>
+        send(new Request(made, { body: bytes })),
+      )
+    : send(made)
+  const settled = sent
     .then((response): Result<Response, HttpError> => {
       if (response.type === 'opaqueredirect') {
         return err({
