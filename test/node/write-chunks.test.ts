@@ -1,4 +1,4 @@
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { type FileHandle, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -55,5 +55,41 @@ describe('chunks are written', () => {
     } finally {
       await file.close()
     }
+  })
+
+  it('whole, however few of them the system takes at a time', async () => {
+    const taken = new Uint8Array(3_000_000)
+    const take = async (bytes: Uint8Array, position: number): Promise<{ bytesWritten: number }> => {
+      taken.set(bytes, position)
+      return { bytesWritten: bytes.length }
+    }
+    const grudging = {
+      writev: (pieces: Uint8Array[], position: number) =>
+        take(pieces[0]!.subarray(0, 1000), position),
+      write: (bytes: Uint8Array, at: number, length: number, position: number) =>
+        take(bytes.subarray(at, at + Math.min(length, 70_000)), position),
+    }
+    const file = grudging as unknown as FileHandle
+    expect(await writeChunks(file, numbered(taken.length))).toBe(taken.length)
+    expect(taken.findIndex((byte, at) => byte !== at % 251)).toBe(-1)
+  })
+
+  it('two times at once at most, and none is under way at the end', async () => {
+    let [under, most] = [0, 0]
+    const slow = {
+      async writev(pieces: Uint8Array[]) {
+        most = Math.max(most, ++under)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+        under--
+        return { bytesWritten: pieces.reduce((sum, { length }) => sum + length, 0) }
+      },
+    }
+    const file = slow as unknown as FileHandle
+    async function* breaking(): AsyncGenerator<Uint8Array> {
+      yield* numbered(3_000_000)
+      throw new Error('the source broke')
+    }
+    await expect(writeChunks(file, breaking())).rejects.toThrow('the source broke')
+    expect([under, most]).toEqual([0, 2])
   })
 })
