@@ -61,7 +61,23 @@ export type FetchLike = (request: Request) => Promise<Response>
  * send a small one (measured in Node).
  */
 export interface DirectFetch extends FetchLike {
-  readonly direct: (url: URL, init: DirectInit) => Promise<Response>
+  readonly direct: (url: URL, init: DirectInit) => Promise<DirectResponse>
+}
+
+/** An answer that may be read without a stream around it, which costs more than a small body does. */
+export interface DirectResponse extends Response {
+  /** In place of `body.getReader()`. */
+  readonly reader?: () => ChunkReader
+}
+
+/** What chunks are read from: the reader of a stream, or what reads as one. */
+export interface ChunkReader {
+  read(): Promise<
+    | { readonly done: false; readonly value: Uint8Array }
+    | { readonly done: true; readonly value?: Uint8Array | undefined }
+  >
+  /** A read that waits is answered. */
+  cancel(reason?: unknown): Promise<void>
 }
 
 /** What a request is made of, with nothing left to defaults. A `Request` is one. */

@@ -34,3 +34,14 @@ function listenTo(signal: AbortSignal): Waiting {
   waiting.set(signal, entry)
   return entry
 }
+
+/** Rejects with the signal's reason as soon as it aborts, whatever the work goes on to do. */
+export function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason)
+    if (signal.aborted) stop()
+    // Nobody waits for the loser any more: its failure is no one's news.
+    work.then(resolve, reject).finally(whenAborted(signal, stop))
+  })
+}

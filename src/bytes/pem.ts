@@ -34,7 +34,7 @@ export function parsePem(text: string, what: string): PemBlock[] {
   if (blocks.length === 0)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `${what} is not PEM: there is no "-----BEGIN …-----" block`,
+      `${what} is not PEM: it holds no "-----BEGIN" block`,
     )
   return blocks
 }

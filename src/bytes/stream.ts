@@ -1,5 +1,5 @@
 import { SpindleError } from '../errors.ts'
-import type { BodySource, CreateHasher, Descriptor, Hasher } from '../types.ts'
+import type { BodySource, ChunkReader, CreateHasher, Descriptor, Hasher } from '../types.ts'
 import { whenAborted } from './abort.ts'
 import { algorithmOf, createPortableHasher, digestOf, formatDigest } from './digest.ts'
 
@@ -23,22 +23,39 @@ export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   })
 }
 
-/** What chunks are read from: the reader of a stream, or what reads as one. */
-export type ChunkReader = Pick<ReadableStreamDefaultReader<Uint8Array>, 'read' | 'cancel'>
+type Readable = ReadableStream<Uint8Array> | ChunkReader
 
 /** Opens what is read when its first byte is asked for. */
-export type Opener = () => ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>>
+export type Opener = () => Readable | Promise<Readable>
 
 /** What looks on while a stream is handed on. */
 export interface Watcher {
-  /** Before anything is read. */
-  begin?(): void
   /** Each chunk before it is handed on; what this throws breaks the stream. */
   chunk?(bytes: Uint8Array): void | Promise<void>
   /** After the last chunk, before the end is told. */
   end?(): void | Promise<void>
   /** What broke it, wherever that was. */
-  failure?(error: unknown): void
+  readonly failure?: ((error: unknown) => void) | undefined
+}
+
+/** What is known of a stream that `watchStream` made, as long as nobody has read it. */
+interface Unread {
+  /** What reads as it does, and answers at once when it is cancelled. */
+  readonly reader: ChunkReader | undefined
+  readonly check: Check | undefined
+}
+
+const unread = new WeakMap<ReadableStream<Uint8Array>, Unread>()
+
+/**
+ * Reads a stream, one of ours without the stream: its queue costs as much as to hash what goes
+ * through it (measured).
+ */
+function readerOf(source: Readable): ChunkReader {
+  if (!isStream(source)) return source
+  // Locked in any case: nobody else may read it.
+  const reader = source.getReader()
+  return unread.get(source)?.reader ?? reader
 }
 
 /**
@@ -46,39 +63,48 @@ export interface Watcher {
  * that there is to look at: each stream more costs a tenth of a download (measured).
  */
 export function watchStream(
-  source: ReadableStream<Uint8Array> | ChunkReader | Opener,
-  { begin, chunk, end, failure }: Watcher,
+  source: Readable | Opener,
+  { chunk, end, failure }: Watcher,
+  check?: Check,
 ): ReadableStream<Uint8Array> {
-  let reader: ChunkReader | undefined
-  const start = async (): Promise<ChunkReader> => {
-    begin?.()
-    const opened = typeof source === 'function' ? await source() : source
-    return isStream(opened) ? opened.getReader() : opened
+  let opened: ChunkReader | undefined
+  let isLeft = false
+  const reader: ChunkReader = {
+    async read() {
+      try {
+        opened ??= readerOf(typeof source === 'function' ? await source() : source)
+        // Left while it was opened: nobody else knows of it.
+        if (isLeft) await opened.cancel()
+        const next = await opened.read()
+        const seen = next.done ? end?.() : chunk?.(next.value)
+        if (seen !== undefined) await seen
+        return next
+      } catch (error) {
+        failure?.(error)
+        void opened?.cancel(error).catch(() => {})
+        throw error
+      }
+    },
+    async cancel(reason) {
+      isLeft = true
+      // Given open, it holds what it comes from.
+      await (opened ?? (typeof source === 'function' ? undefined : source))?.cancel(reason)
+    },
   }
-  return new ReadableStream<Uint8Array>(
+  const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        try {
-          reader ??= await start()
-          const { done, value } = await reader.read()
-          const seen = done ? end?.() : chunk?.(value)
-          if (seen !== undefined) await seen
-          if (done) controller.close()
-          else controller.enqueue(value)
-        } catch (error) {
-          failure?.(error)
-          void reader?.cancel(error).catch(() => {})
-          controller.error(error)
-        }
+        unread.delete(stream)
+        const { done, value } = await reader.read()
+        if (done) controller.close()
+        else controller.enqueue(value)
       },
-      cancel(reason) {
-        if (reader !== undefined) return reader.cancel(reason)
-        // Given open, it holds what it comes from.
-        return typeof source === 'function' ? undefined : source.cancel(reason)
-      },
+      cancel: (reason) => reader.cancel(reason),
     },
     { highWaterMark: 0 },
   )
+  unread.set(stream, { reader: typeof source === 'function' ? undefined : reader, check })
+  return stream
 }
 
 /** `undefined` for a one-shot stream. */
@@ -89,30 +115,27 @@ export function sizeOf(body: BodySource): number | undefined {
 
 /** Walks a stream's chunks; leaving the loop early, or aborting, cancels the source. */
 export async function* chunksOf(
-  stream: ReadableStream<Uint8Array>,
+  source: Readable,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader()
+  const reader = readerOf(source)
   const stopWaiting = whenAborted(signal, () => void reader.cancel(signal?.reason).catch(() => {}))
-  let ended = false
+  let failure: unknown
   try {
     for (;;) {
       signal?.throwIfAborted()
       const { done, value } = await reader.read()
       signal?.throwIfAborted()
-      if (done) {
-        ended = true
-        return
-      }
+      if (done) return
       yield value
     }
   } catch (error) {
-    ended = true
-    void reader.cancel(error).catch(() => {})
-    throw error
+    // What is cancelled may end as if it were cut off.
+    failure = signal?.aborted ? signal.reason : error
+    throw failure
   } finally {
     stopWaiting()
-    if (!ended) void reader.cancel().catch(() => {})
+    void reader.cancel(failure).catch(() => {})
   }
 }
 
@@ -173,22 +196,20 @@ export async function readExactly(
   return bytes
 }
 
-/** Streams that check what passes through, by what they were made of, as long as nobody has read them. */
-const unread = new WeakMap<ReadableStream<Uint8Array>, Check>()
-
+/** What checks what passes through a stream. */
 interface Check {
   readonly expected: Descriptor
   /** Gives up the check, and hands out what would have been checked. */
   readonly release: () => ReadableStream<Uint8Array>
 }
 
-function checkOf(body: BodySource, { digest, size }: Descriptor): Check | undefined {
-  const check = isStream(body) && !body.locked ? unread.get(body) : undefined
+function checkOf(body: unknown, { digest, size }: Descriptor): Check | undefined {
+  const check = isStream(body) && !body.locked ? unread.get(body)?.check : undefined
   return check?.expected.digest === digest && check.expected.size === size ? check : undefined
 }
 
 /** The content under a check that nobody has read yet: for those who check the same themselves. */
-function withoutCheck<T extends BodySource>(
+function withoutCheck<T extends BodySource | ChunkReader>(
   body: T,
   expected: Descriptor,
 ): T | ReadableStream<Uint8Array> {
@@ -235,7 +256,7 @@ export async function readVerified(
  * @param failure Told what broke it, wherever that was.
  */
 export function verifyStream(
-  source: ReadableStream<Uint8Array> | ChunkReader | Opener,
+  source: Readable | Opener,
   expected: Descriptor,
   createHasher: CreateHasher = createPortableHasher,
   failure?: (error: unknown) => void,
@@ -245,14 +266,10 @@ export function verifyStream(
   const algorithm = algorithmOf(digest)
   const unchecked =
     typeof source === 'function' ? async () => withoutCheck(await source(), expected) : source
-  const told = failure === undefined ? {} : { failure }
   let hasher: Hasher | undefined
   let seen = 0
-  const verified = watchStream(unchecked, {
-    ...told,
-    begin() {
-      unread.delete(verified)
-    },
+  const watcher: Watcher = {
+    failure,
     chunk(bytes) {
       seen += bytes.length
       if (seen > size) throw wrongSize(digest, size, `more than ${size}`)
@@ -265,13 +282,13 @@ export function verifyStream(
       const actual = formatDigest(algorithm, await hasher.digest())
       if (actual !== digest) throw wrongDigest(expected, actual)
     },
-  })
-  unread.set(verified, {
+  }
+  const verified = watchStream(unchecked, watcher, {
     expected,
     release() {
       // As good as read: nobody else may take it for whole.
       verified.getReader()
-      return isStream(unchecked) ? unchecked : watchStream(unchecked, told)
+      return isStream(unchecked) ? unchecked : watchStream(unchecked, { failure })
     },
   })
   return verified

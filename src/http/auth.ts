@@ -1,9 +1,9 @@
+import { raceAbort } from '../bytes/abort.ts'
 import { SpindleError } from '../errors.ts'
 import type { AuthScope, CredentialSource, Credentials } from '../types.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import { coversScopes, formatScope, mergeScopes } from './scope.ts'
 import { fetchToken, formatBasic, type SendChecked, type Token } from './token.ts'
-import { raceAbort } from './wait.ts'
 
 /** Tokens held at once; a mirror of many repositories must not grow without end. */
 const MAX_TOKENS = 256

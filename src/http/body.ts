@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { isStream, openStream, sizeOf, type Watcher, watchStream } from '../bytes/stream.ts'
-import type { BodySource } from '../types.ts'
+import type { BodySource, ChunkReader } from '../types.ts'
 import type { Platform } from './platform.ts'
 
 /** Bytes up to this size go out as they are: nothing to report on the way, and no copy worth saving. */
@@ -64,19 +64,16 @@ export async function openBody(
 }
 
 /** In pieces that are copies: who sends may detach what it is given, and the caller's bytes are the caller's. */
-function openBytes(source: BodySource): ReadableStream<Uint8Array> {
+function openBytes(source: BodySource): ReadableStream<Uint8Array> | ChunkReader {
   if (!(source instanceof Uint8Array)) return openStream(source)
   let at = 0
-  return new ReadableStream<Uint8Array>(
-    {
-      pull(controller) {
-        if (at >= source.length) return controller.close()
-        controller.enqueue(source.slice(at, at + PIECE_BYTES))
-        at += PIECE_BYTES
-      },
+  return {
+    async read() {
+      const value = source.slice(at, (at += PIECE_BYTES))
+      return value.length > 0 ? { done: false, value } : { done: true, value: undefined }
     },
-    { highWaterMark: 0 },
-  )
+    async cancel() {},
+  }
 }
 
 function counting(

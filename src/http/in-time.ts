@@ -1,5 +1,5 @@
+import { raceAbort } from '../bytes/abort.ts'
 import type { DirectInit, FetchLike } from '../types.ts'
-import { raceAbort } from './wait.ts'
 
 type Limits = Pick<DirectInit, 'signal' | 'deadline'>
 

@@ -1,4 +1,5 @@
 import { SpindleError } from '../errors.ts'
+import { discard } from './discard.ts'
 import { redactUrl } from './redact.ts'
 
 /** Real chains have one or two hops: registry, storage, a region of it. */
@@ -27,22 +28,22 @@ interface RedirectOptions {
  * @throws `ERR_RESPONSE` for a redirect that must not be followed.
  * @see RFC 9110, 15.4
  */
-export async function followRedirects(
-  send: (hop: Hop) => Promise<Response>,
+export async function followRedirects<R extends Response>(
+  send: (hop: Hop) => Promise<R>,
   first: Hop,
   { sameOrigin, onRedirect }: RedirectOptions,
-): Promise<{ response: Response; url: URL }> {
+): Promise<{ response: R; url: URL }> {
   let hop = first
   for (let hops = 0; ; hops++) {
     const response = await send(hop)
-    const location = response.headers.get('location')
+    const location = isRedirect(response) ? response.headers.get('location') : null
     const rewrites = response.status < 304
-    if (!isRedirect(response) || location === null) return { response, url: hop.url }
+    if (location === null) return { response, url: hop.url }
     // Only 307 and 308 say that a body is to be sent again.
     if (rewrites && hop.method !== 'GET' && hop.method !== 'HEAD') return { response, url: hop.url }
     const to = resolveRedirect(location, hop.url)
     if (to.origin !== hop.url.origin && sameOrigin) return { response, url: hop.url }
-    void response.body?.cancel().catch(() => {})
+    discard(response)
     if (hops >= MAX_HOPS) throw refuse(hop.url, to, `after ${MAX_HOPS} others`)
     onRedirect?.(hop.url, to)
     const headers = new Headers(hop.headers)
@@ -52,8 +53,8 @@ export async function followRedirects(
   }
 }
 
-export function isRedirect({ status, headers }: Response): boolean {
-  return REDIRECTS.includes(status) && headers.has('location')
+export function isRedirect(response: Response): boolean {
+  return REDIRECTS.includes(response.status) && response.headers.has('location')
 }
 
 function resolveRedirect(location: string, from: URL): URL {

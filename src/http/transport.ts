@@ -1,7 +1,6 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import type {
   AuthScope,
-  BodySource,
   DirectFetch,
   Transport,
   TransportOptions,
@@ -9,6 +8,7 @@ import type {
 } from '../types.ts'
 import { createAuth } from './auth.ts'
 import { isReplayable, type OpenBody, openBody } from './body.ts'
+import { discard } from './discard.ts'
 import { fetchInTime } from './in-time.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { networkError } from './network-error.ts'
@@ -86,8 +86,15 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
         `${redactUrl(url)} is plain http: name ${url.host} in "insecure" if its network may read along`,
       )
     await limiterOf(url.host).turn(signal)
-    const length = Number(headers.get('content-length') ?? NaN)
-    const opened = body === undefined ? undefined : await open(body, length, request, platform)
+    const length = headers.get('content-length')
+    const opened =
+      body === undefined
+        ? undefined
+        : await openBody(body, platform, {
+            size: length === null ? undefined : Number(length),
+            onUpload: request.onUpload,
+            signal,
+          })
     if (opened?.size !== undefined) headers.set('content-length', String(opened.size))
     const deadline =
       timeout === false
@@ -167,7 +174,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       const refused = { challenges: offered, sent: authorization }
       const next = await auth.answer(url, scopes, refused, signal)
       if (next === undefined) return response
-      void response.body?.cancel().catch(() => {})
+      discard(response)
       authorization = next
     }
   }
@@ -220,19 +227,6 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     ...(platform.connections !== undefined && { connections: platform.connections }),
     again,
   }
-}
-
-function open(
-  body: BodySource,
-  length: number,
-  request: TransportRequest,
-  platform: Platform,
-): ReturnType<typeof openBody> {
-  return openBody(body, platform, {
-    size: Number.isNaN(length) ? undefined : length,
-    onUpload: request.onUpload,
-    signal: request.signal,
-  })
 }
 
 /**

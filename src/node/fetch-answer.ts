@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { ChunkReader } from '../types.ts'
+import { createLazyResponse, type LazyResponse } from './lazy-response.ts'
 
 /** What the two halves of a request know of each other. */
 export interface Exchange {
@@ -19,7 +21,7 @@ export function answerOf(
   method: string,
   signal: AbortSignal | undefined,
   exchange: Exchange,
-): Response {
+): LazyResponse {
   const { rawHeaders, statusCode: status = 0, statusMessage: statusText = '' } = message
   const headers: [string, string][] = []
   let size = Infinity
@@ -31,62 +33,101 @@ export function answerOf(
   const isEmpty = method === 'HEAD' || WITHOUT_BODY.has(status) || size === 0
   // Read to its end all the same: only that frees the connection.
   if (isEmpty) message.resume()
-  return new Response(isEmpty ? null : bodyOf(message, size, signal, exchange), {
+  return createLazyResponse(isEmpty ? undefined : readerOf(message, size, signal, exchange), {
     status,
-    headers,
     // What is no legal phrase would be an error, and says nothing.
-    ...(/^[\t\x20-\x7e]+$/.test(statusText) && { statusText }),
+    statusText: /^[\t\x20-\x7e]*$/.test(statusText) ? statusText : '',
+    headers,
   })
 }
 
-function bodyOf(
+type Read = Awaited<ReturnType<ChunkReader['read']>>
+
+function readerOf(
   message: IncomingMessage,
   size: number,
   signal: AbortSignal | undefined,
   exchange: Exchange,
-): ReadableStream<Uint8Array> {
-  let ended = false
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        const end = (error?: unknown): void => {
-          if (ended) return
-          ended = true
-          if (error === undefined) controller.close()
-          else if (signal?.aborted === true) controller.error(signal.reason)
-          else controller.error(new TypeError('terminated', { cause: exchange.failure ?? error }))
-        }
-        message.on('data', (chunk: Buffer) => {
-          if (ended) return
-          controller.enqueue(ownBytes(chunk))
-          if ((controller.desiredSize ?? 0) > 0) return
-          exchange.isOurTurn = true
-          message.pause()
-        })
-        message.on('end', () => end())
-        message.on('error', end)
-        message.on('close', () => end(new Error('the connection was closed')))
-      },
-      pull() {
-        if (!message.isPaused()) return
+): ChunkReader {
+  const ahead: Uint8Array[] = []
+  let bytes = 0
+  let ended: { readonly error?: unknown } | undefined
+  let waiting: { resolve: (read: Read) => void; reject: (error: unknown) => void } | undefined
+
+  const end = (error?: unknown): void => {
+    if (ended !== undefined) return
+    if (error === undefined) {
+      ended = {}
+      waiting?.resolve({ done: true, value: undefined })
+      return
+    }
+    const isAborted = signal?.aborted === true
+    // An abort is heard at once; of a transfer that broke, what has come may be of use.
+    if (isAborted) ahead.length = 0
+    ended = {
+      error: isAborted
+        ? signal.reason
+        : new TypeError('terminated', { cause: exchange.failure ?? error }),
+    }
+    waiting?.reject(ended.error)
+  }
+
+  message.on('data', (chunk: Buffer) => {
+    if (ended !== undefined) return
+    const value = size === Infinity ? ownBytes(chunk) : bytesOf(chunk)
+    if (waiting !== undefined) {
+      waiting.resolve({ done: false, value })
+      waiting = undefined
+      return
+    }
+    ahead.push(value)
+    bytes += value.length
+    if (bytes < AHEAD_BYTES) return
+    exchange.isOurTurn = true
+    message.pause()
+  })
+  message.on('end', () => end())
+  message.on('error', end)
+  message.on('close', () => {
+    // Mostly it has ended: an error that nobody sees costs as much as all else here.
+    if (ended === undefined) end(new Error('the connection was closed'))
+  })
+
+  return {
+    read() {
+      const value = ahead.shift()
+      if (value === undefined) {
+        if (ended === undefined)
+          return new Promise<Read>((resolve, reject) => (waiting = { resolve, reject }))
+        return 'error' in ended
+          ? Promise.reject(ended.error)
+          : Promise.resolve({ done: true, value: undefined })
+      }
+      bytes -= value.length
+      if (bytes < AHEAD_BYTES && message.isPaused()) {
         exchange.isOurTurn = false
         message.resume()
-      },
-      cancel() {
-        ended = true
-        // A short rest is read faster than a new connection is made.
-        if (size <= AHEAD_BYTES) message.resume()
-        else message.destroy()
-      },
+      }
+      return Promise.resolve({ done: false, value })
     },
-    { highWaterMark: AHEAD_BYTES, size: ({ length }) => length },
-  )
+    async cancel() {
+      ahead.length = 0
+      if (ended !== undefined) return
+      end()
+      // A short rest is read faster than a new connection is made.
+      if (size <= AHEAD_BYTES) message.resume()
+      else message.destroy()
+    },
+  }
 }
 
-/** Bytes that the reader may change or hand on: what shares its memory with others is copied. */
+/** The bytes of one read of the connection, which nothing else looks at but what has been read of it already. */
+function bytesOf({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+/** Of a body in pieces, several come in one read: the reader may change them or hand them on, so they are copied. */
 function ownBytes(chunk: Buffer): Uint8Array {
-  const { buffer, byteOffset, byteLength } = chunk
-  return byteLength === buffer.byteLength
-    ? new Uint8Array(buffer)
-    : new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength))
+  const bytes = bytesOf(chunk)
+  return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
 }

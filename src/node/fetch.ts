@@ -1,10 +1,11 @@
-import { setMaxListeners } from 'node:events'
 import { request as sendPlain } from 'node:http'
 import { request as sendTls } from 'node:https'
+import { whenAborted } from '../bytes/abort.ts'
 import { followRedirects, isRedirect } from '../http/redirect.ts'
 import type { DirectFetch, DirectInit } from '../types.ts'
 import { createAgents } from './fetch-agents.ts'
 import { answerOf, type Exchange } from './fetch-answer.ts'
+import type { LazyResponse } from './lazy-response.ts'
 import { type OutgoingBody, takeBody, upload } from './fetch-body.ts'
 
 /** Registries with signed upload locations send more than the 16 KiB that Node reads by default. */
@@ -77,7 +78,7 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
     headers: Headers,
     body: OutgoingBody | undefined,
     due: number | undefined,
-  ): Promise<Response> =>
+  ): Promise<LazyResponse> =>
     new Promise((resolve, reject) => {
       const { method, signal, deadline } = init
       signal?.throwIfAborted()
@@ -110,12 +111,11 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
           reject(deadline.error())
           sent.destroy()
         }, due - performance.now())
-      const onAbort = (): void => void sent.destroy(signal?.reason)
-      if (signal !== undefined) hear(signal, onAbort)
+      // By `init`, which this holds: a `Request` that nobody holds stops to hear the signal it was made with.
+      const stopWaiting = whenAborted(signal, () => void sent.destroy(init.signal?.reason))
       sent.on('close', () => {
         clearTimeout(timer)
-        // Held by this: a `Request` that nobody holds any more stops to hear the signal it was made with.
-        init.signal?.removeEventListener('abort', onAbort)
+        stopWaiting()
       })
       sent.on('timeout', () => {
         if (state.isOurTurn) return void sent.socket?.setTimeout(idleTimeout || 0)
@@ -137,7 +137,7 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
       else void upload(sent, body, state)
     })
 
-  const direct = async (url: URL, init: DirectInit): Promise<Response> => {
+  const direct = async (url: URL, init: DirectInit): Promise<LazyResponse> => {
     if (url.protocol !== 'https:' && url.protocol !== 'http:')
       throw new TypeError('fetch failed', { cause: new Error(`unknown scheme ${url.protocol}`) })
     const { method, headers, redirect, deadline } = init
@@ -147,7 +147,7 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
     const body = given === undefined ? undefined : await takeBody(given, init)
     if (redirect === 'follow') {
       let opened = false
-      const again = (hop: { url: URL; headers: Headers }): Promise<Response> => {
+      const again = (hop: { url: URL; headers: Headers }): Promise<LazyResponse> => {
         if (opened && body !== undefined && !('bytes' in body))
           throw new TypeError('fetch failed', { cause: new Error('a stream is not sent again') })
         opened = true
@@ -162,17 +162,9 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
     throw new TypeError('fetch failed', { cause: new Error('unexpected redirect') })
   }
 
-  const fetch = (request: Request): Promise<Response> => direct(new URL(request.url), request)
+  const fetch = async (request: Request): Promise<Response> =>
+    (await direct(new URL(request.url), request)).whole
   return Object.assign(fetch, { direct })
-}
-
-const heard = new WeakSet<AbortSignal>()
-
-/** Many requests may hang on one signal; Node takes more than ten listeners for a mistake. */
-function hear(signal: AbortSignal, onAbort: () => void): void {
-  if (!heard.has(signal)) setMaxListeners(0, signal)
-  heard.add(signal)
-  signal.addEventListener('abort', onAbort, { once: true })
 }
 
 function outgoing(headers: Headers, body: OutgoingBody | undefined): Record<string, string> {

@@ -1,7 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { whenAborted } from '../bytes/abort.ts'
-import { type ChunkReader, concat, readVerified, verifyStream } from '../bytes/stream.ts'
-import type { Descriptor, OperationOptions } from '../types.ts'
+import { chunksOf, concat, readVerified, verifyStream } from '../bytes/stream.ts'
+import type { ChunkReader, Descriptor, DirectResponse, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 
 /**
@@ -34,26 +34,8 @@ export async function fetchBlob(
   target: Descriptor,
   options: OperationOptions,
 ): Promise<ReadableStream<Uint8Array>> {
-  // The first answer is waited for here, so that a missing blob rejects and is no broken stream.
-  const first = await openAt(context, target, options, 0, undefined)
-  const reader = readerOf(resuming(context, target, options, first), first)
+  const reader = await download(context, target, options)
   return verifyStream(reader, target, options.createHasher ?? context.createHasher)
-}
-
-/** Reads a download's chunks. One that is left before it is begun still lets its connection go. */
-function readerOf(chunks: AsyncGenerator<Uint8Array>, first: Response): ChunkReader {
-  let begun = false
-  return {
-    async read() {
-      begun = true
-      const { done, value } = await chunks.next()
-      return done === true ? { done, value: undefined } : { done: false, value }
-    },
-    async cancel(reason) {
-      if (!begun) await first.body?.cancel(reason)
-      await chunks.return(undefined)
-    },
-  }
 }
 
 /** A small blob's bytes, as `fetchBlob` gets them. */
@@ -62,9 +44,8 @@ export async function readBlob(
   target: Descriptor,
   options: OperationOptions,
 ): Promise<Uint8Array> {
-  const first = await openAt(context, target, options, 0, undefined)
   const chunks: Uint8Array[] = []
-  for await (const chunk of resuming(context, target, options, first)) chunks.push(chunk)
+  for await (const chunk of chunksOf(await download(context, target, options))) chunks.push(chunk)
   // Mostly all has come at once.
   const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks)
   return readVerified(bytes, target, options.signal, options.createHasher)
@@ -74,8 +55,8 @@ async function openAt(
   { transport, base, scope }: RepositoryContext,
   { digest }: Descriptor,
   { signal }: OperationOptions,
-  from: number,
-  etag: string | undefined,
+  from = 0,
+  etag?: string,
 ): Promise<Response> {
   return transport.fetch({
     url: new URL(`blobs/${digest}`, base),
@@ -83,109 +64,129 @@ async function openAt(
     headers: {
       // A second coding would make sizes and ranges those of other bytes. Browsers see to it themselves.
       'accept-encoding': 'identity',
-      ...(from > 0 && { range: `bytes=${from}-` }),
-      ...(from > 0 && etag !== undefined && { 'if-range': etag }),
+      ...(from > 0 && { range: `bytes=${from}-`, ...(etag !== undefined && { 'if-range': etag }) }),
     },
     signal,
   })
 }
 
-async function* resuming(
+/**
+ * A download's chunks. One that breaks is taken up where it broke; one that is left lets its
+ * connection go. The first answer is waited for, so that a missing blob rejects here.
+ */
+async function download(
   context: RepositoryContext,
   target: Descriptor,
   options: OperationOptions,
-  first: Response,
-): AsyncGenerator<Uint8Array> {
+): Promise<ChunkReader> {
   const { signal } = options
-  let response = first
+  let response = await openAt(context, target, options)
+  let part = readInTime(response, context, target, 0, signal)
   let at = 0
+  let before = 0
   let attempt = 0
-  for (let cuts = 0; ; cuts++) {
-    const before = at
-    const download = readInTime(response, context, target, signal)
-    try {
-      let skip = skipOf(response, at, target)
-      for (;;) {
-        const chunk = await download.next()
-        if (chunk === undefined) break
-        const rest = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.length))
-        skip -= chunk.length - rest.length
-        if (rest.length === 0) continue
-        at += rest.length
-        yield rest
-        // Longer than announced is a lie, which the verifying stream around this one calls so.
-        if (at > target.size) return
-      }
-      if (at >= target.size) return
-      throw cut(target, at)
-    } catch (error) {
-      signal?.throwIfAborted()
-      const failure = error instanceof SpindleError ? error : cut(target, at, error)
-      attempt = at > before ? 1 : attempt + 1
-      if (cuts >= MAX_CUTS || !(await context.transport.again(failure, attempt, { signal })))
-        throw failure
-    } finally {
-      download.end()
-    }
+  let cuts = 0
+  let isLeft = false
+  let leave = (): void => {}
+  const left = new Promise<void>((resolve) => (leave = resolve))
+  /** Opens the rest of what broke, or throws what can't be mended. */
+  const resume = async (error: unknown): Promise<void> => {
+    signal?.throwIfAborted()
+    const failure = error instanceof SpindleError ? error : cut(target, at, error)
+    attempt = at > before ? 1 : attempt + 1
+    if (cuts++ >= MAX_CUTS || !(await context.transport.again(failure, attempt, { signal })))
+      throw failure
     // A strong tag only: with a weak one the registry must send all of it again.
     const etag = response.headers.get('etag') ?? undefined
     response = await openAt(context, target, options, at, etag?.startsWith('"') ? etag : undefined)
+    part = readInTime(response, context, target, at, signal)
+    before = at
+    if (isLeft) part.end()
+  }
+  return {
+    async read() {
+      // Longer than announced is a lie, which whoever checks it calls so.
+      while (!isLeft && at <= target.size) {
+        try {
+          const value = await part.next()
+          if (value === undefined) {
+            if (at < target.size) throw cut(target, at)
+            break
+          }
+          at += value.length
+          if (value.length > 0) return { done: false, value }
+        } catch (error) {
+          part.end()
+          if (!isLeft) await Promise.race([resume(error), left])
+        }
+      }
+      part.end()
+      return { done: true, value: undefined }
+    },
+    async cancel() {
+      isLeft = true
+      leave()
+      part.end()
+    },
   }
 }
 
-interface Download {
+interface Part {
   /** The next chunk, or nothing after the last. */
   readonly next: () => Promise<Uint8Array | undefined>
   readonly end: () => void
 }
 
-/** Chunks of a download, as long as they come; the time that the reader takes does not count. */
+/** What an answer has from a place on, as long as it comes; the time that the reader takes does not count. */
 function readInTime(
   response: Response,
   { idleTimeout }: RepositoryContext,
-  { digest }: Descriptor,
+  target: Descriptor,
+  from: number,
   signal: AbortSignal | undefined,
-): Download {
-  const reader = (response.body ?? new Blob().stream()).getReader()
-  let stopped: { readonly reason: unknown } | undefined
-  const stop = (reason: unknown): void => {
-    stopped ??= { reason }
-    void reader.cancel(reason).catch(() => {})
-  }
-  const stopWaiting = whenAborted(signal, () => stop(signal?.reason))
+): Part {
+  const reader =
+    (response as DirectResponse).reader?.() ?? (response.body ?? new Blob().stream()).getReader()
+  let late: SpindleError | undefined
   const limit = idleTimeout === false ? Infinity : idleTimeout
   // One timer that looks whether anything came, not one for each of thousands of chunks.
   let timer: ReturnType<typeof setTimeout> | undefined
   let waitingSince: number | undefined
+  let skip: number | undefined
   const watch = (milliseconds: number): void => {
     timer = setTimeout(() => {
       timer = undefined
       if (waitingSince === undefined) return
       const left = waitingSince + limit - Date.now()
       if (left > 0) return watch(left)
-      stop(
-        new SpindleError(
-          'ERR_TIMEOUT',
-          `the download of ${digest} stood still for ${limit} ms; try again, or raise "idleTimeout"`,
-        ),
+      late = new SpindleError(
+        'ERR_TIMEOUT',
+        `the download of ${target.digest} stood still for ${limit} ms; try again, or raise "idleTimeout"`,
       )
+      end()
     }, milliseconds)
   }
+  const end = (): void => {
+    clearTimeout(timer)
+    stopWaiting()
+    void reader.cancel().catch(() => {})
+  }
+  const stopWaiting = whenAborted(signal, end)
   return {
     async next() {
       signal?.throwIfAborted()
+      skip ??= skipOf(response, from, target)
       waitingSince = Date.now()
       if (timer === undefined && limit !== Infinity) watch(limit)
       const { done, value } = await reader.read()
       waitingSince = undefined
-      if (stopped !== undefined) throw stopped.reason
-      return done ? undefined : value
+      if (late !== undefined) throw late
+      if (done) return undefined
+      const rest = value.subarray(Math.min(skip, value.length))
+      skip -= value.length - rest.length
+      return rest
     },
-    end() {
-      clearTimeout(timer)
-      stopWaiting()
-      void reader.cancel().catch(() => {})
-    },
+    end,
   }
 }
 

@@ -1,7 +1,8 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { algorithmOf, digestOf, isDigest } from '../bytes/digest.ts'
 import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
-import { readVerified } from '../bytes/stream.ts'
+import { readExactly, readVerified } from '../bytes/stream.ts'
+import { discard } from '../http/discard.ts'
 import { fetchWhole } from '../http/whole.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import { isManifestType, MANIFEST_BYTES, MANIFEST_TYPES } from '../oci/manifest.ts'
@@ -81,7 +82,7 @@ export async function getManifest(
     signal,
   }
   const { response, bytes } = await fetchWhole(transport, request, MANIFEST_BYTES, what)
-  if (expected !== undefined) await readVerified(bytes, expected)
+  if (expected !== undefined) await readExactly(bytes, expected.size, what)
   const digest = await digestOf(bytes, isDigest(ref) ? algorithmOf(ref) : 'sha256')
   if (isDigest(ref) && digest !== ref)
     throw new SpindleError(
@@ -128,7 +129,7 @@ export async function putManifest(
         scope: context.scope('pull', 'push'),
         signal,
       })
-      void response.body?.cancel().catch(() => {})
+      discard(response)
       assertKept(response, descriptor)
       return response.headers.get('oci-subject') !== null
     } catch (error) {
@@ -171,7 +172,7 @@ export async function deleteManifest(
     scope: scope('delete'),
     signal,
   })
-  void response.body?.cancel().catch(() => {})
+  discard(response)
 }
 
 export function isNotFound(error: unknown): boolean {

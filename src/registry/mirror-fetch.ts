@@ -1,3 +1,4 @@
+import { discard } from '../http/discard.ts'
 import { followRedirects } from '../http/redirect.ts'
 import { apiHostOf } from '../oci/reference.ts'
 import type { FetchLike } from '../types.ts'
@@ -78,7 +79,7 @@ export function createMirrorFetch(
         { sameOrigin: false },
       )
       if (response.ok) return response
-      void response.body?.cancel().catch(() => {})
+      discard(response)
     } catch {
       signal.throwIfAborted()
       resting.set(base, Date.now() + PAUSE)

@@ -1,6 +1,13 @@
 import { streamOf } from '../bytes/stream.ts'
 import { isManifestType } from '../oci/manifest.ts'
-import type { PacedStore, ReadStore, ReferrerStore, WholeStore } from '../types.ts'
+import type {
+  Descriptor,
+  OperationOptions,
+  PacedStore,
+  ReadStore,
+  ReferrerStore,
+  WholeStore,
+} from '../types.ts'
 import { fetchBlob, hasBlob, readBlob } from './blobs.ts'
 import type { RepositoryContext } from './context.ts'
 import { getManifest, isNotFound, resolveManifest } from './manifests.ts'
@@ -11,17 +18,17 @@ export function createReader(
   context: RepositoryContext,
 ): ReadStore & WholeStore & ReferrerStore & PacedStore {
   const { connections } = context.transport
+  const whole = async (target: Descriptor, options?: OperationOptions): Promise<Uint8Array> => {
+    const given = context.with(options)
+    if (!isManifestType(target.mediaType)) return readBlob(context, target, given)
+    return (await getManifest(context, target.digest, given, target)).bytes
+  }
   return {
     ...(connections !== undefined && { concurrency: connections }),
+    whole,
     async fetch(target, options) {
-      const given = context.with(options)
-      if (!isManifestType(target.mediaType)) return fetchBlob(context, target, given)
-      return streamOf((await getManifest(context, target.digest, given, target)).bytes)
-    },
-    async whole(target, options) {
-      const given = context.with(options)
-      if (!isManifestType(target.mediaType)) return readBlob(context, target, given)
-      return (await getManifest(context, target.digest, given, target)).bytes
+      if (isManifestType(target.mediaType)) return streamOf(await whole(target, options))
+      return fetchBlob(context, target, context.with(options))
     },
     async has(target, options) {
       const given = context.with(options)

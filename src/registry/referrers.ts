@@ -1,4 +1,5 @@
 import { ResponseError } from '../errors.ts'
+import { discard } from '../http/discard.ts'
 import { readWhole } from '../http/whole.ts'
 import {
   IMAGE_INDEX,
@@ -97,7 +98,7 @@ async function* listByApi(
         const left = response.redirected && new URL(response.url).origin !== base.origin
         if (!left && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX)
           return { response, bytes: await readWhole(response, MANIFEST_BYTES, what, signal) }
-        void response.body?.cancel().catch(() => {})
+        discard(response)
         return undefined
       } catch (error) {
         signal?.throwIfAborted()

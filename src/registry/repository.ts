@@ -1,3 +1,4 @@
+import { discard } from '../http/discard.ts'
 import { isManifestType, parseManifest } from '../oci/manifest.ts'
 import type {
   Descriptor,
@@ -78,5 +79,5 @@ async function deleteBlob(
     scope: scope('delete'),
     signal,
   })
-  void response.body?.cancel().catch(() => {})
+  discard(response)
 }

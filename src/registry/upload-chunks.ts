@@ -1,6 +1,7 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { chunksOf, concat, openStream } from '../bytes/stream.ts'
 import { wrongSize } from '../http/body.ts'
+import { discard } from '../http/discard.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
 import { resolveLocation } from './location.ts'
@@ -144,7 +145,7 @@ async function askKept(
 }
 
 function readKept(response: Response, from: URL): Kept | undefined {
-  void response.body?.cancel().catch(() => {})
+  discard(response)
   const last = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.get('range') ?? '')?.[1]
   if (last === undefined || (response.status !== 202 && response.status !== 204)) return undefined
   const location = response.headers.get('location')

@@ -1,6 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { algorithmOf, isDigest } from '../bytes/digest.ts'
 import { isStream, sizeOf } from '../bytes/stream.ts'
+import { discard } from '../http/discard.ts'
 import type { AuthScope, BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 
@@ -40,7 +41,7 @@ export async function putWhole(
         },
       }),
   })
-  void response.body?.cancel().catch(() => {})
+  discard(response)
   assertKept(response, expected)
 }
 

@@ -1,6 +1,7 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { isStream, sizeOf } from '../bytes/stream.ts'
 import { wrongSize } from '../http/body.ts'
+import { discard } from '../http/discard.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
@@ -92,7 +93,7 @@ async function takeSession(
 }
 
 function readSession(response: Response, url: URL): UploadSession {
-  void response.body?.cancel().catch(() => {})
+  discard(response)
   const length = (name: string): number => Number(response.headers.get(name) ?? NaN)
   const max = length('oci-chunk-max-length')
   return {
@@ -106,7 +107,7 @@ function readSession(response: Response, url: URL): UploadSession {
 function abandon(context: RepositoryContext, location: URL): void {
   context.transport
     .fetch({ method: 'DELETE', url: location, once: true, ...scopeAt(context, location) })
-    .then((response) => response.body?.cancel())
+    .then(discard)
     .catch(() => {})
 }
 
@@ -137,7 +138,7 @@ export async function mountBlob(
       signal,
     })
     if (response.status !== 202) {
-      void response.body?.cancel().catch(() => {})
+      discard(response)
       return response.status === 201
     }
     sessions.set(target.digest, readSession(response, url))

@@ -23,7 +23,7 @@ export function parseEcdsaSignature(der: Uint8Array, width: number): Uint8Array<
       if (bytes[0]! >= 0x80 || magnitude.length === 0 || magnitude.length > width) {
         throw new SpindleError(
           'ERR_CONTENT_INVALID',
-          'an integer of the ECDSA signature is out of range',
+          'an ECDSA signature has an integer out of range',
         )
       }
       return concat([new Uint8Array(width - magnitude.length), magnitude])

@@ -2,7 +2,8 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
 import { createNodeFetch } from '../../src/node/fetch.ts'
-import { codeOf, serve, talk } from './fetch-servers.ts'
+import type { ChunkReader, DirectResponse } from '../../src/types.ts'
+import { codeOf, plain, serve, talk, until } from './fetch-servers.ts'
 
 const fetch = createNodeFetch()
 
@@ -105,5 +106,83 @@ describe('an answer', () => {
       code: 'ERR_RESPONSE',
       message: expect.stringContaining('answered with too many headers'),
     })
+  })
+})
+
+describe('an answer that is asked for in its parts', () => {
+  const hello = async (): Promise<URL> => {
+    const { url } = await serve((_, response) => {
+      response.setHeader('x-y', 'z')
+      response.end('hello')
+    })
+    return new URL(url)
+  }
+  const textFrom = async (reader: ChunkReader): Promise<string> => {
+    let text = ''
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return text
+      text += new TextDecoder().decode(value)
+    }
+  }
+
+  it('is a Response, and does what one does', async () => {
+    const url = await hello()
+    const ask = (): Promise<Response> => fetch.direct(url, plain)
+    const platform = await globalThis.fetch(url)
+    const ours = await ask()
+    expect(ours).toBeInstanceOf(Response)
+    for (const name of Object.keys(Object.getOwnPropertyDescriptors(Response.prototype)))
+      if (name !== 'constructor') expect(Object.hasOwn(ours, name), name).toBe(true)
+    const shown = ({ status, statusText, ok, redirected, bodyUsed }: Response): unknown => ({
+      status,
+      statusText,
+      ok,
+      redirected,
+      bodyUsed,
+    })
+    expect(shown(ours)).toEqual(shown(platform))
+    expect(ours.headers.get('x-y')).toBe('z')
+    expect([await ours.clone().text(), await ours.text(), ours.bodyUsed]).toEqual([
+      'hello',
+      'hello',
+      true,
+    ])
+    expect(await (await ask()).bytes()).toEqual(new TextEncoder().encode('hello'))
+    expect((await (await ask()).blob()).size).toBe(5)
+    expect((await (await ask()).arrayBuffer()).byteLength).toBe(5)
+    expect(await new Response((await ask()).body).text()).toBe('hello')
+    await expect((await ask()).json()).rejects.toThrow(SyntaxError)
+  })
+
+  it('is read once, in the one way or the other', async () => {
+    const url = await hello()
+    const ask = (): Promise<DirectResponse> => fetch.direct(url, plain)
+    const read = await ask()
+    expect(await textFrom(read.reader!())).toBe('hello')
+    expect(read.bodyUsed).toBe(true)
+    expect(() => read.reader!()).toThrow(TypeError)
+    await expect(read.text()).rejects.toThrow(TypeError)
+    const opened = await ask()
+    expect(opened.body!.locked).toBe(false)
+    expect(await textFrom(opened.reader!())).toBe('hello')
+    await expect(opened.text()).rejects.toThrow(TypeError)
+  })
+
+  it('frees its connection when it is left, short or long', async () => {
+    let closed = 0
+    const { url } = await serve(({ url: path, socket }, response) => {
+      socket.once('close', () => closed++)
+      response.setHeader('content-length', path === '/short' ? 10 : 10_000_000)
+      response.write('hello')
+      if (path === '/short') response.end('hello')
+    })
+    for (const path of ['/short', '/long']) {
+      const reader = (await fetch.direct(new URL(path, url), plain)).reader!()
+      const before = closed
+      await reader.cancel()
+      expect(await reader.read()).toEqual({ done: true, value: undefined })
+      if (path === '/long') await until(() => closed > before)
+    }
   })
 })

@@ -1,3 +1,4 @@
+import { discard } from '../../http/discard.ts'
 import { Refusal } from '../registry/refusal.ts'
 import { passBody } from './body.ts'
 import { clientHeaders } from './headers.ts'
@@ -21,7 +22,7 @@ export async function answerUpstream(
   try {
     return await rewrite(response, method, context)
   } catch (error) {
-    void response.body?.cancel().catch(() => {})
+    discard(response)
     throw error
   }
 }
@@ -64,7 +65,7 @@ async function rewrite(
     })
   if (length !== undefined) headers.set('Content-Length', String(length))
   if (method === 'HEAD' || response.body === null || status === 204 || status === 304) {
-    void response.body?.cancel().catch(() => {})
+    discard(response)
     return new Response(null, { status, headers })
   }
   const { maxBytes, idle } = context

@@ -1,4 +1,5 @@
 import { bodyOf } from '../../bytes/request-body.ts'
+import { discard } from '../../http/discard.ts'
 import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.ts'
 import { announcedSize, tooLarge } from '../registry/intake.ts'
 import { answerRefusal, Refusal } from '../registry/refusal.ts'
@@ -191,7 +192,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     try {
       sent = await sendOnce()
       if (own !== undefined && sent.response.status === 401) {
-        void sent.response.body?.cancel().catch(() => {})
+        discard(sent.response)
         const better = await login?.again(
           registry,
           scopes,

@@ -1,5 +1,6 @@
 import { createAuth } from '../../http/auth.ts'
 import type { Auth } from '../../http/auth.ts'
+import { discard } from '../../http/discard.ts'
 import { responseError } from '../../http/response-error.ts'
 import type { AuthScope, Keychain } from '../../types.ts'
 import { Refusal } from '../registry/refusal.ts'
@@ -66,7 +67,7 @@ export function createRelayLogin(send: SendUpstream, credentials: Keychain): Rel
           sameOrigin: true,
           signal,
         })
-        void response.body?.cancel().catch(() => {})
+        discard(response)
         const challenges = response.headers.get('www-authenticate')
         if (response.status !== 401 || challenges === null) return { authorization: undefined }
         return {

@@ -1,6 +1,7 @@
 import { bodyOf } from '../../bytes/request-body.ts'
 import { TOKEN_BYTES } from '../../http/token.ts'
 import { readBounded } from '../../bytes/stream.ts'
+import { discard } from '../../http/discard.ts'
 import { Refusal } from '../registry/refusal.ts'
 import { clientHeaders } from './headers.ts'
 import { isRealmOf } from './registries.ts'
@@ -43,7 +44,7 @@ export async function relayToken(
     ...(isPost && { body: await readForm(request) }),
   })
   if (response.status >= 300 && response.status < 400) {
-    void response.body?.cancel().catch(() => {})
+    discard(response)
     throw unknownRealm(registry)
   }
   const bytes = await readBounded(

@@ -1,6 +1,7 @@
 import { bodyFor } from '../../bytes/request-body.ts'
 import { isStream } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
+import { discard } from '../../http/discard.ts'
 import { MAX_HOPS } from '../../http/redirect.ts'
 import type { FetchLike } from '../../types.ts'
 import { Refusal } from '../registry/refusal.ts'
@@ -53,7 +54,7 @@ export function createUpstream({ fetch, timeout, resolveHost }: UpstreamOptions)
       const location = response.headers.get('location')
       const isRead = method === 'GET' || method === 'HEAD'
       if (!REDIRECTS.has(response.status) || location === null || !isRead) return { response, url }
-      void response.body?.cancel().catch(() => {})
+      discard(response)
       if (!URL.canParse(location, url.href)) throw refuse(registry, 'redirects to no address')
       if (hops >= MAX_HOPS) throw refuse(registry, `redirects more than ${MAX_HOPS} times`)
       const to = new URL(location, url)

@@ -2,6 +2,7 @@ import { AwsClient } from 'aws4fetch'
 import { readBounded } from '../../bytes/stream.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
+import { discard } from '../../http/discard.ts'
 import type { FetchLike } from '../../types.ts'
 import { cancelBody } from './body.ts'
 import { checkPrefix, readPieces, startingWith } from './pieces.ts'
@@ -94,7 +95,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
         response === undefined ||
         (once ? [429, 503] : [429, 500, 502, 503, 504]).includes(response.status)
       if (response !== undefined && (!busy || attempt >= ATTEMPTS)) return response
-      void response?.body?.cancel().catch(() => {})
+      discard(response)
       await new Promise((resolve) => setTimeout(resolve, DELAY * 2 ** attempt * Math.random()))
     }
   }
@@ -157,7 +158,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
         const response = await ask('PUT', urlOf(key, query), { body: part })
         const etag = response.headers.get('etag')
         if (!response.ok || etag === null) throw await failure(`PUT ${key}`, response)
-        void response.body?.cancel().catch(() => {})
+        discard(response)
         etags.push(etag)
       }
       const result = await settle(
@@ -176,7 +177,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
   }
   const abort = async (key: string, uploadId: string): Promise<void> => {
     const response = await ask('DELETE', urlOf(key, { uploadId }))
-    void response.body?.cancel().catch(() => {})
+    discard(response)
   }
 
   return {
@@ -191,9 +192,9 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       const response = await ask('GET', urlOf(key), {
         headers: isPart ? { range: `bytes=${from}-${last}` } : {},
       })
-      if (response.status === 404) return void response.body?.cancel().catch(() => {})
+      if (response.status === 404) return void discard(response)
       if (response.status === 416) {
-        void response.body?.cancel().catch(() => {})
+        discard(response)
         return emptyPart(await head(key))
       }
       if (!response.ok) throw await failure(`GET ${key}`, response)
@@ -241,7 +242,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       assertStorageKey(key)
       const response = await ask('DELETE', urlOf(key))
       if (!response.ok && response.status !== 404) throw await failure(`DELETE ${key}`, response)
-      void response.body?.cancel().catch(() => {})
+      discard(response)
     },
 
     async list(start, { after = '', limit = LIST_LIMIT } = {}) {
