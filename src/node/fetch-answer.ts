@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ChunkReader } from '../types.ts'
-import { createLazyResponse, type LazyResponse } from './lazy-response.ts'
+import { LazyResponse } from './lazy-response.ts'
 
 /** What the two halves of a request know of each other. */
 export interface Exchange {
@@ -33,7 +33,7 @@ export function answerOf(
   const isEmpty = method === 'HEAD' || WITHOUT_BODY.has(status) || size === 0
   // Read to its end all the same: only that frees the connection.
   if (isEmpty) message.resume()
-  return createLazyResponse(isEmpty ? undefined : readerOf(message, size, signal, exchange), {
+  return new LazyResponse(isEmpty ? undefined : readerOf(message, size, signal, exchange), {
     status,
     // What is no legal phrase would be an error, and says nothing.
     statusText: /^[\t\x20-\x7e]*$/.test(statusText) ? statusText : '',
