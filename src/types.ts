@@ -66,7 +66,7 @@ export interface DirectFetch extends FetchLike {
 
 /** An answer that may be read without a stream around it, which costs more than a small body does. */
 export interface DirectResponse extends Response {
-  /** In place of `body.getReader()`. */
+  /** In place of `body.getReader()`; one read after another. */
   readonly reader?: () => ChunkReader
 }
 

@@ -23,6 +23,8 @@ export function answerOf(
   exchange: Exchange,
 ): LazyResponse {
   const { rawHeaders, statusCode: status = 0, statusMessage: statusText = '' } = message
+  // Also what `Response` would refuse: by then it would be too late to say that there is no answer.
+  if (status < 200 || status > 599) throw new RangeError(`${status} is no status of an answer`)
   const headers: [string, string][] = []
   let size = Infinity
   for (let at = 0; at < rawHeaders.length; at += 2) {

@@ -61,6 +61,22 @@ describe('an answer', () => {
     expect(new TextDecoder().decode((await reader.read()).value)).toBe('def')
   })
 
+  it('of a status that none has is none', async () => {
+    const url = await talk((socket, head) => {
+      const status = /^GET \/(\d+)/.exec(head)?.[1]
+      socket.end(`HTTP/1.1 ${status} Odd\r\ncontent-length: 2\r\n\r\nhi`)
+    })
+    for (const status of [600, 999])
+      await expect(fetch(new Request(`${url}/${status}`))).rejects.toMatchObject({
+        name: 'TypeError',
+        cause: { name: 'RangeError' },
+      })
+    const transport = createTransport({ fetch, retry: false })
+    await expect(transport.fetch({ url: `${url}/600` })).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+    })
+  })
+
   it('waits for its reader, who is not taken for a dead server', async () => {
     let sent = 0
     const { url } = await serve((_, response) => {
