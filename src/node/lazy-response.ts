@@ -83,8 +83,19 @@ export class LazyResponse implements Response, DirectResponse {
   }
 }
 
-// For `instanceof`: what that prototype has is overridden, all of it.
+// For `instanceof`. What that prototype has is ours, all of it: also what newer platforms bring.
 Object.setPrototypeOf(LazyResponse.prototype, Response.prototype)
+const example = new LazyResponse(undefined, { status: 200, statusText: '', headers: [] })
+for (const name of Object.getOwnPropertyNames(Response.prototype)) {
+  if (Object.hasOwn(LazyResponse.prototype, name) || Object.hasOwn(example, name)) continue
+  Object.defineProperty(LazyResponse.prototype, name, {
+    configurable: true,
+    get(this: LazyResponse): unknown {
+      const member: unknown = Reflect.get(this.whole, name)
+      return typeof member === 'function' ? member.bind(this.whole) : member
+    },
+  })
+}
 
 function streamOver(source: ChunkReader): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
