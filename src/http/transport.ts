@@ -86,12 +86,12 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
         `${redactUrl(url)} is plain http: name ${url.host} in "insecure" if its network may read along`,
       )
     await limiterOf(url.host).turn(signal)
-    const length = headers.get('content-length')
+    const length = Number(headers.get('content-length') ?? NaN)
     const opened =
       body === undefined
         ? undefined
         : await openBody(body, platform, {
-            size: length === null ? undefined : Number(length),
+            size: Number.isNaN(length) ? undefined : length,
             onUpload: request.onUpload,
             signal,
           })

@@ -55,8 +55,7 @@ async function openAt(
   { transport, base, scope }: RepositoryContext,
   { digest }: Descriptor,
   { signal }: OperationOptions,
-  from = 0,
-  etag?: string,
+  range?: Readonly<Record<string, string>>,
 ): Promise<Response> {
   return transport.fetch({
     url: new URL(`blobs/${digest}`, base),
@@ -64,7 +63,7 @@ async function openAt(
     headers: {
       // A second coding would make sizes and ranges those of other bytes. Browsers see to it themselves.
       'accept-encoding': 'identity',
-      ...(from > 0 && { range: `bytes=${from}-`, ...(etag !== undefined && { 'if-range': etag }) }),
+      ...range,
     },
     signal,
   })
@@ -96,9 +95,12 @@ async function download(
     attempt = at > before ? 1 : attempt + 1
     if (cuts++ >= MAX_CUTS || !(await context.transport.again(failure, attempt, { signal })))
       throw failure
-    // A strong tag only: with a weak one the registry must send all of it again.
-    const etag = response.headers.get('etag') ?? undefined
-    response = await openAt(context, target, options, at, etag?.startsWith('"') ? etag : undefined)
+    const etag = response.headers.get('etag')
+    response = await openAt(context, target, options, {
+      ...(at > 0 && { range: `bytes=${at}-` }),
+      // A strong tag only: with a weak one the registry must send all of it again.
+      ...(at > 0 && etag?.startsWith('"') && { 'if-range': etag }),
+    })
     part = readInTime(response, context, target, at, signal)
     before = at
     if (isLeft) part.end()

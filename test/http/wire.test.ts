@@ -39,6 +39,28 @@ describe('a fetch that takes requests in parts', () => {
   })
 })
 
+describe('a length that is no number', () => {
+  it('goes out as it was given, not as another', async () => {
+    const given: unknown[] = []
+    const parts = {
+      async direct(_: URL, { headers }: DirectInit) {
+        given.push(headers.get('content-length'))
+        return new Response(null, { status: 201 })
+      },
+    }
+    const refuses = (): Promise<Response> => Promise.reject(new Error('a Request was made'))
+    const { fetch } = createTransport({ fetch: Object.assign(refuses, parts), retry: false })
+    for (const length of ['many', '3'])
+      await fetch({
+        method: 'PUT',
+        url: 'https://r.test/',
+        headers: { 'content-length': length },
+        body: new Blob(['all']).stream(),
+      })
+    expect(given).toEqual(['many', '3'])
+  })
+})
+
 describe('the time for an answer', () => {
   it('is no less for an upload so large that timers can’t hold it', async () => {
     const given: number[] = []
