@@ -1,3 +1,4 @@
+import { watchStream } from '../bytes/stream.ts'
 import type { ChunkReader, DirectResponse } from '../types.ts'
 
 interface ResponseParts {
@@ -45,7 +46,7 @@ export class LazyResponse implements Response, DirectResponse {
   /** All of it, as the platform makes it. */
   get whole(): Response {
     if (this.#whole !== undefined) return this.#whole
-    const stream = this.#source && streamOver(this.#source)
+    const stream = this.#source && watchStream(this.#source, {})
     this.#whole = new Response(stream ?? null, { ...this.#parts, headers: this.headers })
     if (this.#isTaken) stream?.getReader()
     return this.#whole
@@ -95,18 +96,4 @@ for (const name of Object.getOwnPropertyNames(Response.prototype)) {
       return typeof member === 'function' ? member.bind(this.whole) : member
     },
   })
-}
-
-function streamOver(source: ChunkReader): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await source.read()
-        if (done) controller.close()
-        else controller.enqueue(value)
-      },
-      cancel: (reason) => source.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  )
 }
