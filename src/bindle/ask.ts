@@ -1,3 +1,4 @@
+import { discard } from '../http/discard.ts'
 import type { BodySource, OperationOptions, Transport } from '../types.ts'
 import { assertAnswered, readAnswer, type ServerAnswer } from './answer.ts'
 import { authorizationOf, type BindleCredentials } from './credentials.ts'
@@ -65,7 +66,7 @@ export function createAsker(
     const response = await attempt(authorization)
     // Reading is free for all; a stale login must not stand in its way.
     if (response.status !== 401 || authorization === undefined || method !== 'GET') return response
-    await response.body?.cancel()
+    discard(response)
     return attempt(undefined)
   }
   const open: Asker['open'] = async (method, path, what, call) => {

@@ -1,4 +1,5 @@
 import { SpindleError } from '../errors.ts'
+import { discard } from '../http/discard.ts'
 import { createTransport } from '../http/transport.ts'
 import { streamFrom } from '../bytes/generate.ts'
 import { chunksOf, verifyStream } from '../bytes/stream.ts'
@@ -189,7 +190,7 @@ export function createBindleClient(
     async generation(operation = {}) {
       const response = await send('GET', '/healthz', { operation })
       const type = response.headers.get('content-type') ?? ''
-      await response.body?.cancel()
+      discard(response)
       if (!response.ok) return undefined
       return type.startsWith('application/json')
         ? '0.9'

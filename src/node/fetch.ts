@@ -1,6 +1,7 @@
 import { request as sendPlain } from 'node:http'
 import { request as sendTls } from 'node:https'
 import { whenAborted } from '../bytes/abort.ts'
+import { discard } from '../http/discard.ts'
 import { followRedirects, isRedirect } from '../http/redirect.ts'
 import type { DirectFetch, DirectInit } from '../types.ts'
 import { createAgents } from './fetch-agents.ts'
@@ -158,7 +159,7 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
     }
     const response = await send(url, init, headers, body, due)
     if (redirect !== 'error' || !isRedirect(response)) return response
-    void response.body?.cancel().catch(() => {})
+    discard(response)
     throw new TypeError('fetch failed', { cause: new Error('unexpected redirect') })
   }
 

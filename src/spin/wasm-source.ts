@@ -1,5 +1,6 @@
 import { digestOf } from '../bytes/digest.ts'
 import { ResponseError, SpindleError } from '../errors.ts'
+import { discard } from '../http/discard.ts'
 import { fetchInTime } from '../http/in-time.ts'
 import { readWhole } from '../http/whole.ts'
 import type { Content, FetchLike } from '../types.ts'
@@ -85,7 +86,7 @@ async function readResponse(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   if (!response.ok) {
-    await response.body?.cancel().catch(() => {})
+    discard(response)
     const code =
       response.status === 404
         ? 'ERR_NOT_FOUND'

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { isSpindleError } from '../../../errors.ts'
+import { discard } from '../../../http/discard.ts'
 import { createTransport } from '../../../http/transport.ts'
 import { apiHostOf } from '../../../oci/reference.ts'
 import { createLoginFile } from '../../login-file.ts'
@@ -95,5 +96,5 @@ async function tryLogin(
     scope: { registry: server, repository: '', actions: [] },
     signal: io.signal,
   })
-  await response.body?.cancel()
+  discard(response)
 }
