@@ -1,5 +1,5 @@
 import { createTransport } from '../http/transport.ts'
-import { apiHostOf, isReference, parseReference } from '../oci/reference.ts'
+import { apiHostOf } from '../oci/reference.ts'
 import type {
   AuthScope,
   CreateHasher,
@@ -55,14 +55,7 @@ const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
 ]
 
 /** Opens a repository for the functions of this room. Nothing is asked of the registry yet. */
-export function createContext(
-  at: string | Reference,
-  options: RepositoryOptions,
-): RepositoryContext {
-  if (typeof at !== 'string' && !isReference(at))
-    throw new TypeError('a repository is named by a string or a parsed reference')
-  const reference =
-    typeof at === 'string' ? parseReference(at, { defaultRegistry: 'docker.io' }) : at
+export function createContext(reference: Reference, options: RepositoryOptions): RepositoryContext {
   const { chunkSize, createHasher, idleTimeout = IDLE_TIMEOUT, signal } = options
   if (idleTimeout !== false && !(idleTimeout > 0))
     throw new TypeError(`"idleTimeout" must be milliseconds or false, not ${idleTimeout}`)

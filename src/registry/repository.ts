@@ -1,5 +1,6 @@
 import { discard } from '../http/discard.ts'
 import { isManifestType, parseManifest } from '../oci/manifest.ts'
+import { isReference, parseReference } from '../oci/reference.ts'
 import type {
   Descriptor,
   KnownBlobsStore,
@@ -50,9 +51,13 @@ export function createRepository(
   at: string | Reference,
   options: RepositoryOptions = {},
 ): Repository {
-  const context = createContext(at, options)
+  if (typeof at !== 'string' && !isReference(at))
+    throw new TypeError('a repository is named by a string or a parsed reference')
+  const reference =
+    typeof at === 'string' ? parseReference(at, { defaultRegistry: 'docker.io' }) : at
+  const context = createContext(reference, options)
   return {
-    reference: context.reference,
+    reference,
     ...createReader(context),
     ...createWriter(context, announceReferrer),
     tags: (options) => listTags(context, context.with(options)),
@@ -75,7 +80,7 @@ async function deleteBlob(
 ): Promise<void> {
   const response = await transport.fetch({
     method: 'DELETE',
-    url: new URL(`blobs/${digest}`, base),
+    url: `${base}blobs/${digest}`,
     scope: scope('delete'),
     signal,
   })
