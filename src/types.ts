@@ -227,8 +227,11 @@ export interface ReadStore {
   fetch(target: Descriptor, options?: OperationOptions): Promise<ReadableStream<Uint8Array>>
   /** Whether it is there; nothing of it is read. */
   has(target: Descriptor, options?: OperationOptions): Promise<boolean>
-  /** A tag or digest to what it names; rejects with `ERR_NOT_FOUND`. */
-  resolve(ref: string, options?: OperationOptions): Promise<Descriptor>
+  /**
+   * A tag or digest to what it names; rejects with `ERR_NOT_FOUND`. `withBytes`: it is read next, so
+   * that a registry may be asked once for both.
+   */
+  resolve(ref: string, options?: OperationOptions & { withBytes?: boolean }): Promise<Descriptor>
 }
 
 export interface Store extends ReadStore {

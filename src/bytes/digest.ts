@@ -3,7 +3,7 @@ import { SpindleError } from '../errors.ts'
 import type { CreateHasher, Digest, DigestAlgorithm, Hasher } from '../types.ts'
 import { formatHex } from './hex.ts'
 
-const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128 }
+const BYTES: Readonly<Record<DigestAlgorithm, number>> = { sha256: 32, sha512: 64 }
 const WEB_NAME: Readonly<Record<DigestAlgorithm, string>> = { sha256: 'SHA-256', sha512: 'SHA-512' }
 
 /** Up to this size content is collected and hashed by WebCrypto in one go; above it, streamed. */
@@ -14,8 +14,9 @@ export function isDigest(value: unknown): value is Digest {
   return typeof value === 'string' && /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(value)
 }
 
-export function algorithmOf(digest: Digest): DigestAlgorithm {
-  return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
+/** That of a digest; sha256 where there is none yet. */
+export function algorithmOf(digest: string | null): DigestAlgorithm {
+  return digest?.startsWith('sha512:') ? 'sha512' : 'sha256'
 }
 
 /** The digest without its algorithm. */
@@ -24,12 +25,9 @@ export function hexOf(digest: Digest): string {
 }
 
 export function formatDigest(algorithm: DigestAlgorithm, raw: Uint8Array): Digest {
-  const hex = formatHex(raw)
-  if (hex.length !== HEX_LENGTH[algorithm])
-    throw new TypeError(
-      `a ${algorithm} digest has ${HEX_LENGTH[algorithm] / 2} bytes, not ${raw.length}`,
-    )
-  return `${algorithm}:${hex}`
+  if (raw.length !== BYTES[algorithm])
+    throw new TypeError(`a ${algorithm} digest does not have ${raw.length} bytes`)
+  return `${algorithm}:${formatHex(raw)}`
 }
 
 /** Digest of bytes in hand, by WebCrypto: native everywhere. */
@@ -38,6 +36,23 @@ export async function digestOf(
   algorithm: DigestAlgorithm = 'sha256',
 ): Promise<Digest> {
   return formatDigest(algorithm, await rawDigestOf(bytes, algorithm))
+}
+
+/**
+ * As `digestOf`, by a hasher of the caller's. A native one is twice as fast as WebCrypto, which
+ * copies all it hashes and takes half a millisecond to begin (measured in Node).
+ * @param createHasher Default: WebCrypto.
+ */
+export async function digestBy(
+  createHasher: CreateHasher | undefined,
+  bytes: Uint8Array,
+  algorithm: DigestAlgorithm,
+): Promise<Digest> {
+  const hasher = createHasher?.(algorithm)
+  await hasher?.update(bytes)
+  return hasher === undefined
+    ? digestOf(bytes, algorithm)
+    : formatDigest(algorithm, await hasher.digest())
 }
 
 export async function rawDigestOf(

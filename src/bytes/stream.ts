@@ -1,7 +1,7 @@
 import { SpindleError } from '../errors.ts'
-import type { BodySource, ChunkReader, CreateHasher, Descriptor, Hasher } from '../types.ts'
+import type { BodySource, ChunkReader, CreateHasher, Descriptor, Digest, Hasher } from '../types.ts'
 import { whenAborted } from './abort.ts'
-import { algorithmOf, createPortableHasher, digestOf, formatDigest } from './digest.ts'
+import { algorithmOf, createPortableHasher, digestBy, formatDigest } from './digest.ts'
 
 export function isStream(value: unknown): value is ReadableStream<Uint8Array> {
   return typeof value === 'object' && value !== null && 'getReader' in value
@@ -221,8 +221,7 @@ const HASHED_ON_THE_WAY = 1024 * 1024
 
 /**
  * All bytes of a descriptor's content, checked against its size and digest.
- * @param createHasher A native one is twice as fast as WebCrypto, which copies all it hashes and
- * takes half a millisecond to begin (measured in Node). Default: WebCrypto.
+ * @param createHasher See `digestBy`.
  * @throws `ERR_DIGEST_MISMATCH` when they don't fit it.
  */
 export async function readVerified(
@@ -237,13 +236,8 @@ export async function readVerified(
   if (isStream(source) && createHasher !== undefined && size >= HASHED_ON_THE_WAY)
     return readExactly(verifyStream(source, expected, createHasher), size, digest, signal)
   const bytes = await readExactly(source, size, digest, signal)
-  const hasher = createHasher?.(algorithmOf(digest))
-  await hasher?.update(bytes)
-  const actual =
-    hasher === undefined
-      ? await digestOf(bytes, algorithmOf(digest))
-      : formatDigest(algorithmOf(digest), await hasher.digest())
-  if (actual !== digest) throw wrongDigest(expected, actual)
+  const actual = await digestBy(createHasher, bytes, algorithmOf(digest))
+  if (actual !== digest) throw wrongDigest(digest, actual)
   return bytes
 }
 
@@ -280,7 +274,7 @@ export function verifyStream(
       if (seen !== size) throw wrongSize(digest, size, seen)
       hasher ??= createHasher(algorithm)
       const actual = formatDigest(algorithm, await hasher.digest())
-      if (actual !== digest) throw wrongDigest(expected, actual)
+      if (actual !== digest) throw wrongDigest(digest, actual)
     },
   }
   const verified = watchStream(unchecked, watcher, {
@@ -297,13 +291,13 @@ export function verifyStream(
 function wrongSize(what: string, expected: number, actual: number | string): SpindleError {
   return new SpindleError(
     'ERR_DIGEST_MISMATCH',
-    `${what} should have ${expected} bytes, but ${actual} came: the source lies or the transfer was cut; try again or another source`,
+    `${what} should have ${expected} bytes, but ${actual} came: the source lies or it was damaged on the way; try again or another source`,
   )
 }
 
-function wrongDigest(expected: Descriptor, actual: string): SpindleError {
+export function wrongDigest(what: string, actual: Digest): SpindleError {
   return new SpindleError(
     'ERR_DIGEST_MISMATCH',
-    `content of ${expected.digest} has the digest ${actual}: the source lies or the bytes were damaged on the way; try again or another source`,
+    `content of ${what} has the digest ${actual}: the source lies or it was damaged on the way; try again or another source`,
   )
 }

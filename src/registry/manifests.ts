@@ -1,7 +1,7 @@
 import { ResponseError, SpindleError } from '../errors.ts'
-import { algorithmOf, digestOf, isDigest } from '../bytes/digest.ts'
+import { algorithmOf, digestBy, isDigest } from '../bytes/digest.ts'
 import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
-import { readExactly, readVerified } from '../bytes/stream.ts'
+import { readExactly, readVerified, wrongDigest } from '../bytes/stream.ts'
 import { discard } from '../http/discard.ts'
 import { fetchWhole } from '../http/whole.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
@@ -20,13 +20,13 @@ export interface ReceivedManifest {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
-function manifestUrl({ base }: RepositoryContext, ref: string): URL {
+function manifestUrl({ base }: RepositoryContext, ref: string): string {
   if (!isTag(ref) && !isDigest(ref))
     throw new SpindleError(
       'ERR_REFERENCE_INVALID',
       `${JSON.stringify(ref)} is neither a tag nor a digest`,
     )
-  return new URL(`manifests/${ref}`, base)
+  return `${base}manifests/${ref}`
 }
 
 /** `application/json; charset=utf-8` → `application/json` */
@@ -55,10 +55,15 @@ export async function resolveManifest(
   })
   const mediaType = mediaTypeOf(response)
   const digest = isDigest(ref) ? ref : response.headers.get('docker-content-digest')
-  const length = response.headers.get('content-length')
-  const size = length !== null && /^\d{1,15}$/.test(length) ? Number(length) : 0
+  const size = Number(response.headers.get('content-length'))
   // What a page may not read, or a registry leaves out, the bytes tell.
-  if (response.ok && isDigest(digest) && size > 0 && isManifestType(mediaType))
+  if (
+    response.ok &&
+    isDigest(digest) &&
+    size > 0 &&
+    Number.isInteger(size) &&
+    isManifestType(mediaType)
+  )
     return { mediaType, digest, size }
   return (await getManifest(context, ref, options)).descriptor
 }
@@ -70,7 +75,7 @@ export async function resolveManifest(
 export async function getManifest(
   context: RepositoryContext,
   ref: string,
-  { signal }: OperationOptions,
+  { signal, createHasher }: OperationOptions,
   expected?: Descriptor,
 ): Promise<ReceivedManifest> {
   const { transport, scope } = context
@@ -83,12 +88,9 @@ export async function getManifest(
   }
   const { response, bytes } = await fetchWhole(transport, request, MANIFEST_BYTES, what)
   if (expected !== undefined) await readExactly(bytes, expected.size, what)
-  const digest = await digestOf(bytes, isDigest(ref) ? algorithmOf(ref) : 'sha256')
-  if (isDigest(ref) && digest !== ref)
-    throw new SpindleError(
-      'ERR_DIGEST_MISMATCH',
-      `${what} came with the digest ${digest}: the registry lies or is damaged`,
-    )
+  const named = isDigest(ref) ? ref : response.headers.get('docker-content-digest')
+  const digest = await digestBy(createHasher, bytes, algorithmOf(named))
+  if (isDigest(ref) && digest !== ref) throw wrongDigest(what, digest)
   const mediaType = checkType(bytes, mediaTypeOf(response), what)
   return {
     descriptor: { mediaType: expected?.mediaType ?? mediaType, digest, size: bytes.length },
@@ -168,7 +170,7 @@ export async function deleteManifest(
 ): Promise<void> {
   const response = await transport.fetch({
     method: 'DELETE',
-    url: new URL(`manifests/${digest}`, base),
+    url: `${base}manifests/${digest}`,
     scope: scope('delete'),
     signal,
   })

@@ -18,10 +18,11 @@ export function createReader(
   context: RepositoryContext,
 ): ReadStore & WholeStore & ReferrerStore & PacedStore {
   const { connections } = context.transport
+  const resolved = new WeakMap<Descriptor, Uint8Array>()
   const whole = async (target: Descriptor, options?: OperationOptions): Promise<Uint8Array> => {
     const given = context.with(options)
     if (!isManifestType(target.mediaType)) return readBlob(context, target, given)
-    return (await getManifest(context, target.digest, given, target)).bytes
+    return resolved.get(target) ?? (await getManifest(context, target.digest, given, target)).bytes
   }
   return {
     ...(connections !== undefined && { concurrency: connections }),
@@ -41,7 +42,13 @@ export function createReader(
         throw error
       }
     },
-    resolve: (ref, options) => resolveManifest(context, ref, context.with(options)),
+    async resolve(ref, options) {
+      const given = context.with(options)
+      if (!given.withBytes) return resolveManifest(context, ref, given)
+      const { descriptor, bytes } = await getManifest(context, ref, given)
+      resolved.set(descriptor, bytes)
+      return descriptor
+    },
     referrers: (subject, options) => listReferrers(context, subject, context.with(options)),
   }
 }

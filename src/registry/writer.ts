@@ -96,8 +96,7 @@ export function createWriter(
 
 function isUnreadable(error: unknown): boolean {
   return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ERR_CONTENT_INVALID' || error.code === 'ERR_LIMIT_EXCEEDED')
+    error instanceof SpindleError &&
+    ['ERR_CONTENT_INVALID', 'ERR_LIMIT_EXCEEDED'].includes(error.code)
   )
 }

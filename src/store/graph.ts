@@ -79,5 +79,6 @@ export async function readManifest(
       `the manifest ${target.digest} has ${target.size} bytes, more than the ${MANIFEST_BYTES} that registries take`,
     )
   }
-  return readVerified(await store.fetch(target, options), target, options.signal)
+  const { signal, createHasher } = options
+  return readVerified(await store.fetch(target, options), target, signal, createHasher)
 }

@@ -48,7 +48,7 @@ export async function copy(
   const remote = withTransport(rest)
   const source = openSource(from, remote)
   const target = openLocation(to, remote, announceReferrer)
-  const root = await source.store.resolve(source.ref, remote)
+  const root = await source.store.resolve(source.ref, { ...remote, withBytes: true })
   if (target.reference?.digest !== undefined && target.reference.digest !== root.digest) {
     throw new SpindleError(
       'ERR_DIGEST_MISMATCH',

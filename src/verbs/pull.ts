@@ -28,7 +28,8 @@ export interface PullOptions extends RemoteOptions, UnpackOptions {
  */
 export async function pull(from: Source, options: PullOptions = {}): Promise<PulledApp> {
   const { store, ref } = openSource(from, options)
-  const descriptor = await store.resolve(ref, options)
+  // What is cached may not be fetched; some registries count what is.
+  const descriptor = await store.resolve(ref, { ...options, withBytes: !options.cache })
   const signatures = await options.verify?.({ store, descriptor }, options)
   // By digest from here on: a tag that moves can't swap what was verified.
   const app = await unpackApp(

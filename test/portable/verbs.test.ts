@@ -115,6 +115,28 @@ describe('an application', () => {
     )
   })
 
+  it('is asked for once, and by HEAD where it may be cached: registries count what is fetched', async () => {
+    const { fetch, requests } = registryOf()
+    await push(await loadApp(files()), 'registry.test/team/hello:1', { fetch })
+    const manifestsAskedBy = async (work: () => Promise<unknown>): Promise<string[]> => {
+      requests.length = 0
+      await work()
+      return requests.filter((request) => request.includes('manifests'))
+    }
+    const from = 'registry.test/team/hello:1'
+    const once = ['GET /v2/team/hello/manifests/1']
+    expect(await manifestsAskedBy(async () => (await pull(from, { fetch })).contents())).toEqual(
+      once,
+    )
+    const store = createMemoryStore()
+    expect(await manifestsAskedBy(() => copy(from, { store, ref: 'x' }, { fetch }))).toEqual(once)
+    const cache = createMemoryStore()
+    const cached = () => manifestsAskedBy(() => pull(from, { fetch, cache }))
+    const asked = 'HEAD /v2/team/hello/manifests/1'
+    expect(await cached()).toEqual([asked, 'GET /v2/team/hello/manifests/D'])
+    expect(await cached()).toEqual([asked])
+  })
+
   it('keeps what it pulled in a cache, and heals the cache', async () => {
     const { fetch, requests } = registryOf()
     await push(await loadApp(files()), 'registry.test/team/hello:1', { fetch })

@@ -72,6 +72,31 @@ describe('manifests', () => {
     expect(await repository.resolve('v1')).toEqual(manifest.descriptor)
   })
 
+  it('come with what a tag names when they are read next, in the algorithm of the registry', async () => {
+    const { bytes } = await manifestOf([])
+    for (const algorithm of ['sha256', 'sha512'] as const) {
+      const digest = await digestOf(bytes, algorithm)
+      const { repository, asked } = answering(
+        () =>
+          new Response(bytes, {
+            headers: { 'content-type': IMAGE_MANIFEST, 'docker-content-digest': digest },
+          }),
+      )
+      const found = await repository.resolve('v1', { withBytes: true })
+      expect(found).toEqual({ mediaType: IMAGE_MANIFEST, digest, size: bytes.length })
+      expect(await readVerified(await repository.fetch(found), found)).toEqual(bytes)
+      expect(asked.map(({ method }) => method)).toEqual(['GET'])
+    }
+  })
+
+  it('that came so are given for nothing else: another size is a lie all the same', async () => {
+    const { repository } = changed((response) => response)
+    await pushArtifact(repository, 'x', 'v1')
+    const found = await repository.resolve('v1', { withBytes: true })
+    const longer = { ...found, size: found.size + 1 }
+    await expect(repository.fetch(longer)).rejects.toMatchObject({ code: 'ERR_DIGEST_MISMATCH' })
+  })
+
   it('may be delivered with parameters of their type, but not as another', async () => {
     const { descriptor, bytes } = await manifestOf([])
     const as = (type: string): Repository =>
