@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { streamFrom } from '../bytes/generate.ts'
 import { chunksOf, openStream } from '../bytes/stream.ts'
 import { createLayoutStore, type LayoutFiles } from '../store/layout.ts'
@@ -30,18 +30,21 @@ export function openLayoutDirectory(directory: string): Store & WholeStore & Ref
 
 function folderFiles(root: string): LayoutFiles {
   const small = createSmallFiles()
+  const writer = randomUUID()
+  let written = 0
   return {
     async read(path) {
-      const file = join(root, path)
+      const file = `${root}/${path}`
       const found = await small.read(file)
       return typeof found === 'number'
         ? { size: found, stream: () => streamFrom(chunksOfFile(file)) }
         : found
     },
-    has: (path) => small.has(join(root, path)),
+    has: (path) => small.has(`${root}/${path}`),
     async write(path, body, options) {
-      const target = join(root, path)
-      const temporary = join(dirname(target), `.${randomUUID()}`)
+      const target = `${root}/${path}`
+      const folder = target.slice(0, target.lastIndexOf('/'))
+      const temporary = `${folder}/.${writer}-${written++}`
       // Its folder is there for all blobs but the first.
       if (body instanceof Uint8Array && body.length <= SMALL_BYTES)
         return retryWithFolder(temporary, () => small.write(temporary, target, body))

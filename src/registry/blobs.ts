@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { whenAborted } from '../bytes/abort.ts'
-import { chunksOf, concat, readVerified, verifyStream } from '../bytes/stream.ts'
+import { concat, readVerified, verifyStream } from '../bytes/stream.ts'
 import type { ChunkReader, Descriptor, DirectResponse, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 
@@ -17,7 +17,7 @@ export async function hasBlob(
 ): Promise<boolean> {
   const response = await transport.fetch({
     method: 'HEAD',
-    url: new URL(`blobs/${digest}`, base),
+    url: `${base}blobs/${digest}`,
     scope: scope('pull'),
     expect: [404],
     signal,
@@ -44,21 +44,26 @@ export async function readBlob(
   target: Descriptor,
   options: OperationOptions,
 ): Promise<Uint8Array> {
+  const reader = await download(context, target, options)
   const chunks: Uint8Array[] = []
-  for await (const chunk of chunksOf(await download(context, target, options))) chunks.push(chunk)
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    chunks.push(value)
+  }
   // Mostly all has come at once.
   const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks)
   return readVerified(bytes, target, options.signal, options.createHasher)
 }
 
-async function openAt(
+function openAt(
   { transport, base, scope }: RepositoryContext,
   { digest }: Descriptor,
   { signal }: OperationOptions,
   range?: Readonly<Record<string, string>>,
 ): Promise<Response> {
   return transport.fetch({
-    url: new URL(`blobs/${digest}`, base),
+    url: `${base}blobs/${digest}`,
     scope: scope('pull'),
     headers: {
       // A second coding would make sizes and ranges those of other bytes. Browsers see to it themselves.

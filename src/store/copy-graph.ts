@@ -109,35 +109,35 @@ function createBlobCopier(
   // and asking goes on as long as the answer is yes.
   let first: Promise<boolean> | undefined
   let probing = true
-  const has = (descriptor: Descriptor, signal: AbortSignal): Promise<boolean> =>
-    to.has(descriptor, { ...operationOptions(options), signal })
-  const hasSmall = async (descriptor: Descriptor, signal: AbortSignal): Promise<boolean> => {
+  const hasSmall = async (descriptor: Descriptor, given: OperationOptions): Promise<boolean> => {
     if (first === undefined) {
-      first = has(descriptor, signal)
+      first = to.has(descriptor, given)
       probing = await first
       return probing
     }
     await first
     if (!probing) return false
-    probing = await has(descriptor, signal)
+    probing = await to.has(descriptor, given)
     return probing
   }
   return async (descriptor, signal) => {
-    const { onProgress } = options
+    const { createHasher, onProgress } = options
+    const given = { signal, createHasher }
     const end = (status: 'done' | 'exists' | 'mounted'): void =>
       onProgress?.({ type: 'blob', descriptor, status, loaded: descriptor.size })
     if (known.has(descriptor.digest)) return end('exists')
     if (options.mountFrom !== undefined && to.mount !== undefined) {
       // Also answered at once when the blob is there, so nothing need be asked before.
-      if (await to.mount(descriptor, options.mountFrom, { ...operationOptions(options), signal }))
-        return end('mounted')
+      if (await to.mount(descriptor, options.mountFrom, given)) return end('mounted')
     }
-    const asks = asksCheaply || descriptor.size >= WORTH_ASKING_BYTES ? has : hasSmall
-    if (await asks(descriptor, signal)) return end('exists')
+    const asks =
+      asksCheaply || descriptor.size >= WORTH_ASKING_BYTES
+        ? to.has(descriptor, given)
+        : hasSmall(descriptor, given)
+    if (await asks) return end('exists')
     onProgress?.({ type: 'blob', descriptor, status: 'active', loaded: 0 })
     await pushBlob(from, to, descriptor, {
-      ...operationOptions(options),
-      signal,
+      ...given,
       onProgress: (event) => {
         if (event.type === 'blob' && event.status === 'active')
           onProgress?.({ ...event, descriptor })
