@@ -1,7 +1,9 @@
 // Spindle in Node, in a process of its own: from a layout, into a layout or into memory; or streaming a large layer.
 import { createHash } from 'node:crypto'
 import process from 'node:process'
-import { copy, createMemoryStore, createRepository } from '../../dist/index.js'
+import { copy } from '../../dist/copy.js'
+import { createRepository } from '../../dist/repository.js'
+import { createMemoryStore } from '../../dist/store.js'
 import { createNodeFetch, createNodeHasher, openLayoutDirectory } from '../../dist/node.js'
 import { block } from '../content.mjs'
 import { say } from '../process.mjs'
