@@ -1,4 +1,3 @@
-import { compare } from 'bcryptjs'
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { SpindleError } from '../errors.ts'
 import { readFileBounded } from './bounded-file.ts'
@@ -41,6 +40,7 @@ export async function readHtpasswd(
       )
     hashes.set(entry.slice(0, colon), hash)
   }
+  const { compare } = await import('bcryptjs')
   const secret = randomBytes(32)
   const known = new Map<string, Buffer>()
   return async (username, password) => {

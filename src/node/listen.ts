@@ -2,7 +2,6 @@ import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { toNodeHandler } from 'srvx/node'
 import type { FetchHandler } from '../types.ts'
 import { readOnWhenRefused } from './refused-body.ts'
 
@@ -48,6 +47,7 @@ export async function listen(
   options: ListenOptions = {},
 ): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, tls } = options
+  const { toNodeHandler } = await import('srvx/node')
   const handle = toNodeHandler((request) => handler.fetch(request)) as (
     ...args: Parameters<RequestListener>
   ) => unknown

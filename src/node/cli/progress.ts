@@ -1,4 +1,3 @@
-import { createLogUpdate } from 'log-update'
 import type { TransferEvent } from '../../types.ts'
 import { type CliIo, isTerminal } from './io.ts'
 import { formatCount, formatSize, paintFor, widthOf } from './text.ts'
@@ -34,7 +33,7 @@ export async function withProgress<T>(
   word: string,
   work: (onProgress: (event: TransferEvent) => void) => Promise<T>,
 ): Promise<{ readonly result: T; readonly summary: TransferSummary }> {
-  const progress = createProgress(io, word)
+  const progress = await createProgress(io, word)
   let summary: TransferSummary | undefined
   try {
     const result = await work(progress.onProgress)
@@ -52,8 +51,8 @@ export function describeTransfer({ blobs, sent, sentBytes }: TransferSummary): s
   return `${formatCount(sent, 'blob')} (${formatSize(sentBytes)}) sent${there}`
 }
 
-function createProgress(io: CliIo, word: string): Progress {
-  const draw = isTerminal(io.stderr, io.env) ? createBar(io) : createLog(io)
+async function createProgress(io: CliIo, word: string): Promise<Progress> {
+  const draw = isTerminal(io.stderr, io.env) ? await createBar(io) : createLog(io)
   const blobs = new Map<string, { loaded: number; size: number; status: string }>()
   let planned = { blobs: 0, bytes: 0 }
   let last = Date.now()
@@ -115,7 +114,8 @@ interface Drawing {
   end(): void
 }
 
-function createBar(io: CliIo): Drawing {
+async function createBar(io: CliIo): Promise<Drawing> {
+  const { createLogUpdate } = await import('log-update')
   const log = createLogUpdate(io.stderr as unknown as NodeJS.WriteStream)
   const paint = paintFor(io.stderr, io.env)
   const show = (picture: Picture): void => {

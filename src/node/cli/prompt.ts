@@ -1,4 +1,3 @@
-import { read } from 'read'
 import { readBounded } from '../../bytes/stream.ts'
 import { decodeUtf8 } from '../../bytes/text.ts'
 import { Readable } from 'node:stream'
@@ -18,6 +17,7 @@ export async function ask(
       'there is no terminal to ask on; give --username, and the password with --password-stdin',
     )
   }
+  const { read } = await import('read')
   try {
     return await read({ prompt, silent: how.hidden, input: io.stdin, output: io.stderr })
   } catch {

@@ -10,7 +10,6 @@ import { createOutput } from '../output.ts'
 import { addPolicyOptions } from '../policy-flags.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { assertVacant } from '../write-folder.ts'
-import { requiredVariables, writeWorker } from '../write-worker.ts'
 
 interface BuildWorkerFlags extends OpenFlags {
   readonly output?: string
@@ -52,6 +51,8 @@ async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): 
       'ERR_UNSUPPORTED',
       'the application has no http trigger: a Worker would answer nothing',
     )
+  // The engine that it writes, which other commands need not wait for.
+  const { requiredVariables, writeWorker } = await import('../write-worker.ts')
   const origin = isPulledApp(app) ? `\`${source}\` (\`${app.descriptor.digest}\`)` : `\`${source}\``
   const written = await writeWorker(run, origin, directory, io.platform, { signal: io.signal })
   output.line(

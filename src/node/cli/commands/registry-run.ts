@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Reference } from '../../../types.ts'
 import { referenceArgument } from '../arguments.ts'
 import type { CliIo } from '../io.ts'
-import { runApp, type RunFlags } from '../run-app.ts'
+import type { RunFlags } from '../run-app.ts'
 import { addRunOptions } from '../run-flags.ts'
 
 const EXAMPLE = `
@@ -18,7 +18,9 @@ export function addRunCommand(registry: Command, io: CliIo): void {
     .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
   addRunOptions(run)
     .addHelpText('after', EXAMPLE)
-    .action((reference: Reference, flags: RunFlags) =>
-      runApp({ kind: 'registry', reference }, flags, io),
-    )
+    .action(async (reference: Reference, flags: RunFlags) => {
+      // An engine for components, which other commands need not wait for.
+      const { runApp } = await import('../run-app.ts')
+      await runApp({ kind: 'registry', reference }, flags, io)
+    })
 }

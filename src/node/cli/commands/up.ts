@@ -3,7 +3,7 @@ import { findApp, type SourceFlags } from '../app-source.ts'
 import { referenceArgument } from '../arguments.ts'
 import { idArgument } from '../bindle-remote.ts'
 import type { CliIo } from '../io.ts'
-import { runApp, type RunFlags } from '../run-app.ts'
+import type { RunFlags } from '../run-app.ts'
 import { addRunOptions } from '../run-flags.ts'
 
 const EXAMPLE = `
@@ -32,7 +32,10 @@ export function addUpCommand(program: Command, io: CliIo): void {
     .option('--profile <name>', 'build profile to apply')
   addRunOptions(up)
     .addHelpText('after', EXAMPLE)
-    .action(async (flags: RunFlags & SourceFlags) =>
-      runApp(await findApp(io.cwd, flags), flags, io),
-    )
+    .action(async (flags: RunFlags & SourceFlags) => {
+      const place = await findApp(io.cwd, flags)
+      // An engine for components, which other commands need not wait for.
+      const { runApp } = await import('../run-app.ts')
+      await runApp(place, flags, io)
+    })
 }
