@@ -36,7 +36,7 @@ http: {addr: "127.0.0.1:${port}"}
   const host = `127.0.0.1:${port}`
   for (let attempt = 0; attempt < 100; attempt++) {
     const answer = await Promise.race([fetch(`http://${host}/v2/`).catch(() => undefined), failed])
-    if (answer?.ok) return { host, stop: () => child.kill() }
+    if (answer?.ok) return { host, pid: child.pid, stop: () => child.kill() }
     await sleep(100)
   }
   child.kill()

@@ -42,6 +42,23 @@ function hasCommand(command, args) {
   }
 }
 
+/**
+ * With two cores for all, what a client computes is taken from the registry. Apart, each has one, as
+ * on two machines.
+ */
+const canPart = cpus().length > 1 && hasCommand('taskset', ['--version'])
+
+async function measureApart(command, args) {
+  const holdTo = (cores) =>
+    execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', cores, String(registry.pid)])
+  holdTo('0')
+  try {
+    return await measure('taskset', ['--cpu-list', '1', command, ...args])
+  } finally {
+    holdTo(`0-${cpus().length - 1}`)
+  }
+}
+
 /** Memory as a disk: a real one would measure itself. */
 const scratch = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'spindle-bench-'))
 let registry
@@ -182,6 +199,14 @@ async function measureTransfers() {
         if (one.pull === undefined) continue
         keep(`${content.title}, pull`, one.name, await measure(...one.pull(repository, target)))
         rmSync(target, { recursive: true, force: true })
+        if (content.key === 'many' && canPart) {
+          keep(
+            `${content.title}, pull, a core each`,
+            one.name,
+            await measureApart(...one.pull(repository, target)),
+          )
+          rmSync(target, { recursive: true, force: true })
+        }
         if (one.pullIntoMemory === undefined) continue
         keep(
           `${content.title}, pull into memory`,
@@ -200,6 +225,7 @@ async function measureTransfers() {
     if (one.pull === undefined) leftOut.push(`${one.name}, pull: it has none`)
     if (one.push === undefined) leftOut.push(`${one.name}, push: it is there to be compared with`)
   }
+  if (!canPart) leftOut.push('a core each: it takes two, and taskset')
 
   const measured = SIDES.filter((one) => !one.missing)
   const rowsOf = [...new Set([...samples.keys()].map((key) => key.split('\n')[0]))]
