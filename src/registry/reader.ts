@@ -18,11 +18,14 @@ export function createReader(
   context: RepositoryContext,
 ): ReadStore & WholeStore & ReferrerStore & PacedStore {
   const { connections } = context.transport
+  /** Bytes that came with what was resolved, each for one reader: it may change or detach them. */
   const resolved = new WeakMap<Descriptor, Uint8Array>()
   const whole = async (target: Descriptor, options?: OperationOptions): Promise<Uint8Array> => {
     const given = context.with(options)
     if (!isManifestType(target.mediaType)) return readBlob(context, target, given)
-    return resolved.get(target) ?? (await getManifest(context, target.digest, given, target)).bytes
+    const held = resolved.get(target)
+    resolved.delete(target)
+    return held ?? (await getManifest(context, target.digest, given, target)).bytes
   }
   return {
     ...(connections !== undefined && { concurrency: connections }),
