@@ -14,9 +14,8 @@ export function isDigest(value: unknown): value is Digest {
   return typeof value === 'string' && /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(value)
 }
 
-/** That of a digest; sha256 where there is none yet. */
-export function algorithmOf(digest: string | null): DigestAlgorithm {
-  return digest?.startsWith('sha512:') ? 'sha512' : 'sha256'
+export function algorithmOf(digest: Digest): DigestAlgorithm {
+  return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
 }
 
 /** The digest without its algorithm. */
@@ -46,7 +45,7 @@ export async function digestOf(
 export async function digestBy(
   createHasher: CreateHasher | undefined,
   bytes: Uint8Array,
-  algorithm: DigestAlgorithm,
+  algorithm: DigestAlgorithm = 'sha256',
 ): Promise<Digest> {
   const hasher = createHasher?.(algorithm)
   await hasher?.update(bytes)

@@ -70,7 +70,7 @@ function openBytes(source: BodySource): ReadableStream<Uint8Array> | ChunkReader
   return {
     async read() {
       const value = source.slice(at, (at += PIECE_BYTES))
-      return value.length > 0 ? { done: false, value } : { done: true, value: undefined }
+      return { done: value.length === 0, value }
     },
     async cancel() {},
   }

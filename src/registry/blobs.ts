@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { whenAborted } from '../bytes/abort.ts'
-import { concat, readVerified, verifyStream } from '../bytes/stream.ts'
+import { chunksOf, concat, readVerified, verifyStream } from '../bytes/stream.ts'
 import type { ChunkReader, Descriptor, DirectResponse, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 
@@ -44,13 +44,8 @@ export async function readBlob(
   target: Descriptor,
   options: OperationOptions,
 ): Promise<Uint8Array> {
-  const reader = await download(context, target, options)
   const chunks: Uint8Array[] = []
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    chunks.push(value)
-  }
+  for await (const chunk of chunksOf(await download(context, target, options))) chunks.push(chunk)
   // Mostly all has come at once.
   const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks)
   return readVerified(bytes, target, options.signal, options.createHasher)

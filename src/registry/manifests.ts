@@ -34,6 +34,11 @@ export function mediaTypeOf(response: Response): string {
   return (response.headers.get('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase()
 }
 
+/** What was asked for, or what the registry says that the tag names. */
+function namedDigest(ref: string, response: Response): Digest | undefined {
+  return [ref, response.headers.get('docker-content-digest')].find(isDigest)
+}
+
 /**
  * What a tag or digest names. `Docker-Content-Digest` is believed here only: the bytes are checked
  * when they are fetched.
@@ -54,16 +59,11 @@ export async function resolveManifest(
     signal: options.signal,
   })
   const mediaType = mediaTypeOf(response)
-  const digest = isDigest(ref) ? ref : response.headers.get('docker-content-digest')
-  const size = Number(response.headers.get('content-length'))
+  const digest = namedDigest(ref, response)
+  const length = response.headers.get('content-length') ?? ''
+  const size = /^\d{1,15}$/.test(length) ? Number(length) : 0
   // What a page may not read, or a registry leaves out, the bytes tell.
-  if (
-    response.ok &&
-    isDigest(digest) &&
-    size > 0 &&
-    Number.isInteger(size) &&
-    isManifestType(mediaType)
-  )
+  if (response.ok && digest !== undefined && size > 0 && isManifestType(mediaType))
     return { mediaType, digest, size }
   return (await getManifest(context, ref, options)).descriptor
 }
@@ -88,14 +88,11 @@ export async function getManifest(
   }
   const { response, bytes } = await fetchWhole(transport, request, MANIFEST_BYTES, what)
   if (expected !== undefined) await readExactly(bytes, expected.size, what)
-  const named = isDigest(ref) ? ref : response.headers.get('docker-content-digest')
-  const digest = await digestBy(createHasher, bytes, algorithmOf(named))
+  const named = namedDigest(ref, response)
+  const digest = await digestBy(createHasher, bytes, named && algorithmOf(named))
   if (isDigest(ref) && digest !== ref) throw wrongDigest(what, digest)
   const mediaType = checkType(bytes, mediaTypeOf(response), what)
-  return {
-    descriptor: { mediaType: expected?.mediaType ?? mediaType, digest, size: bytes.length },
-    bytes,
-  }
+  return { descriptor: expected ?? { mediaType, digest, size: bytes.length }, bytes }
 }
 
 /** Two readers must not take the same bytes for two things. */

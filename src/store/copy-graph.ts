@@ -104,25 +104,20 @@ function createBlobCopier(
   known: ReadonlySet<Digest>,
   options: CopyGraphOptions,
 ): (descriptor: Descriptor, signal: AbortSignal) => Promise<void> {
-  const asksCheaply = isLocal(to)
   // A broken-off push left small blobs there. One is asked for; if it is there, so may be others,
   // and asking goes on as long as the answer is yes.
   let first: Promise<boolean> | undefined
   let probing = true
   const hasSmall = async (descriptor: Descriptor, given: OperationOptions): Promise<boolean> => {
-    if (first === undefined) {
-      first = to.has(descriptor, given)
-      probing = await first
-      return probing
-    }
-    await first
-    if (!probing) return false
-    probing = await to.has(descriptor, given)
+    if (first !== undefined && !((await first) && probing)) return false
+    const asked = to.has(descriptor, given)
+    first ??= asked
+    probing = await asked
     return probing
   }
   return async (descriptor, signal) => {
-    const { createHasher, onProgress } = options
-    const given = { signal, createHasher }
+    const { onProgress } = options
+    const given = { ...operationOptions(options), signal }
     const end = (status: 'done' | 'exists' | 'mounted'): void =>
       onProgress?.({ type: 'blob', descriptor, status, loaded: descriptor.size })
     if (known.has(descriptor.digest)) return end('exists')
@@ -131,7 +126,7 @@ function createBlobCopier(
       if (await to.mount(descriptor, options.mountFrom, given)) return end('mounted')
     }
     const asks =
-      asksCheaply || descriptor.size >= WORTH_ASKING_BYTES
+      isLocal(to) || descriptor.size >= WORTH_ASKING_BYTES
         ? to.has(descriptor, given)
         : hasSmall(descriptor, given)
     if (await asks) return end('exists')

@@ -1,7 +1,7 @@
 import { SpindleError } from '../errors.ts'
-import { readVerified } from '../bytes/stream.ts'
 import { isManifestType, MANIFEST_BYTES, parseManifest, successorsOf } from '../oci/manifest.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
+import { readFetched } from './whole.ts'
 
 /** A manifest with its bytes, as the graph walk found it. */
 export interface ManifestNode {
@@ -79,6 +79,5 @@ export async function readManifest(
       `the manifest ${target.digest} has ${target.size} bytes, more than the ${MANIFEST_BYTES} that registries take`,
     )
   }
-  const { signal, createHasher } = options
-  return readVerified(await store.fetch(target, options), target, signal, createHasher)
+  return readFetched(store, target, options)
 }

@@ -11,6 +11,15 @@ export async function readContent(
   options: OperationOptions,
 ): Promise<Uint8Array> {
   if (store.whole !== undefined && target.size <= HELD_BYTES) return store.whole(target, options)
+  return readFetched(store, target, options)
+}
+
+/** All bytes of content, checked here, whatever the store says of itself. */
+export async function readFetched(
+  store: ReadStore,
+  target: Descriptor,
+  options: OperationOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
   const { signal, createHasher } = options
   return readVerified(await store.fetch(target, options), target, signal, createHasher)
 }

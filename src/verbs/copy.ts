@@ -91,7 +91,7 @@ async function copyCosignTags(
     const tag = `${root.digest.replace(':', '-')}.${suffix}`
     let found: Descriptor
     try {
-      found = await source.store.resolve(tag, options)
+      found = await source.store.resolve(tag, { ...options, withBytes: true })
     } catch (error) {
       if (error instanceof SpindleError && error.code === 'ERR_NOT_FOUND') continue
       throw error

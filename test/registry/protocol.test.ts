@@ -49,9 +49,15 @@ describe('manifests', () => {
     }
   })
 
-  it.each([
-    ['has no digest', (response: Response) => response.headers.delete('docker-content-digest')],
-    ['has no length', (response: Response) => response.headers.delete('content-length')],
+  it.each<[string, (response: Response) => void]>([
+    ['has no digest', (response) => response.headers.delete('docker-content-digest')],
+    ['has no length', (response) => response.headers.delete('content-length')],
+    ['has a length that is no number', ({ headers }) => headers.set('content-length', '0x10')],
+    ['has a length of another form', ({ headers }) => headers.set('content-length', '1e2')],
+    [
+      'has a digest that is none',
+      ({ headers }) => headers.set('docker-content-digest', 'sha512:0'),
+    ],
   ])('are fetched and hashed when the answer to HEAD %s', async (_, strip) => {
     const { repository, asked } = changed((response, { method, url }) => {
       if (method !== 'HEAD' || !url.includes('manifests')) return response
@@ -91,6 +97,13 @@ describe('manifests', () => {
       taken.fill(0)
       expect(await repository.whole(found)).toEqual(bytes)
     }
+  })
+
+  it('come so by sha256 where the registry names a digest that is none', async () => {
+    const { descriptor, bytes } = await manifestOf([])
+    const headers = { 'content-type': IMAGE_MANIFEST, 'docker-content-digest': 'sha512:0' }
+    const { repository } = answering(() => new Response(bytes, { headers }))
+    expect(await repository.resolve('v1', { withBytes: true })).toEqual(descriptor)
   })
 
   it('that came so are given for nothing else: another size is a lie all the same', async () => {
