@@ -7,7 +7,10 @@ import { build } from 'esbuild'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-/** What a subpath brings along, in kB of 1000 bytes, minified and gzipped with its dependencies. */
+/**
+ * What a subpath brings along, in kB of 1000 bytes, minified and gzipped with its dependencies. Loose
+ * ceilings, some 20 % above what clear code weighs: clarity comes before bytes.
+ */
 export const BUDGETS = [
   { name: './reference', code: `export * from 'spindle/reference'`, kB: 2 },
   { name: './errors', code: `export * from 'spindle/errors'`, kB: 1.5 },
@@ -16,76 +19,76 @@ export const BUDGETS = [
     // packs itself, so that pushing needs neither manifests nor a compressor.
     name: './push + ./pull',
     code: `export * from 'spindle/push'; export * from 'spindle/pull'`,
-    kB: 30,
+    kB: 36,
   },
   {
     name: './app + ./push + ./pull, what a page takes',
     code: `export { loadApp } from 'spindle/app'; export * from 'spindle/push'; export * from 'spindle/pull'`,
-    kB: 64,
+    kB: 77,
   },
-  { name: './push', code: `export * from 'spindle/push'`, kB: 22 },
-  { name: './pull', code: `export * from 'spindle/pull'`, kB: 27 },
-  { name: './copy', code: `export * from 'spindle/copy'`, kB: 23 },
-  { name: './resolve', code: `export * from 'spindle/resolve'`, kB: 16 },
-  { name: './repository', code: `export * from 'spindle/repository'`, kB: 24 },
-  { name: './store', code: `export * from 'spindle/store'`, kB: 14 },
-  { name: './app', code: `export * from 'spindle/app'`, kB: 52 },
-  { name: './serve', code: `export * from 'spindle/serve'`, kB: 56 },
+  { name: './push', code: `export * from 'spindle/push'`, kB: 27 },
+  { name: './pull', code: `export * from 'spindle/pull'`, kB: 33 },
+  { name: './copy', code: `export * from 'spindle/copy'`, kB: 28 },
+  { name: './resolve', code: `export * from 'spindle/resolve'`, kB: 20 },
+  { name: './repository', code: `export * from 'spindle/repository'`, kB: 29 },
+  { name: './store', code: `export * from 'spindle/store'`, kB: 17 },
+  { name: './app', code: `export * from 'spindle/app'`, kB: 63 },
+  { name: './serve', code: `export * from 'spindle/serve'`, kB: 68 },
   {
     name: './serve, a registry',
     code: `export { createRegistryHandler } from 'spindle/serve'`,
-    kB: 22,
+    kB: 27,
   },
-  { name: './serve, a relay', code: `export { createRelayHandler } from 'spindle/serve'`, kB: 16 },
-  { name: './storage-s3', code: `export * from 'spindle/storage-s3'`, kB: 8 },
-  { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 65 },
+  { name: './serve, a relay', code: `export { createRelayHandler } from 'spindle/serve'`, kB: 20 },
+  { name: './storage-s3', code: `export * from 'spindle/storage-s3'`, kB: 10 },
+  { name: './bindle', code: `export * from 'spindle/bindle'`, kB: 78 },
   {
     name: './bindle, a client',
     code: `export { createBindleClient } from 'spindle/bindle'`,
-    kB: 24,
+    kB: 29,
   },
   {
     name: './sign',
     code: `export * from 'spindle/sign'`,
-    kB: 28,
+    kB: 34,
     beyond: `export * from 'spindle/repository'`,
-    beyondKB: 10,
+    beyondKB: 12,
   },
   {
     // Bundles alone, with X.509, logs, timestamps and policies.
     name: './verify, a bundle',
     code: `export { verifyBundle } from 'spindle/verify'`,
-    kB: 14,
+    kB: 17,
     beyond: `export * from 'spindle/repository'`,
-    beyondKB: 12,
+    beyondKB: 14.5,
   },
   {
-    // With both storage forms beside artifacts; the mark is 12.
+    // With both storage formats beside artifacts.
     name: './verify',
     code: `export * from 'spindle/verify'`,
-    kB: 33,
+    kB: 40,
     beyond: `export * from 'spindle/repository'`,
-    beyondKB: 14.4,
+    beyondKB: 17.5,
   },
-  { name: './trust-root', code: `export * from 'spindle/trust-root'`, kB: 12 },
-  { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 12 },
-  { name: './tuf', code: `export * from 'spindle/tuf'`, kB: 12 },
-  { name: './keyless', code: `export * from 'spindle/keyless'`, kB: 22 },
-  { name: './run', code: `export * from 'spindle/run'`, kB: 49 },
+  { name: './trust-root', code: `export * from 'spindle/trust-root'`, kB: 15 },
+  { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 15 },
+  { name: './tuf', code: `export * from 'spindle/tuf'`, kB: 15 },
+  { name: './keyless', code: `export * from 'spindle/keyless'`, kB: 27 },
+  { name: './run', code: `export * from 'spindle/run'`, kB: 59 },
   {
-    // Without routes, executors and what the manifest says: the mark is 30, with WASI 0.3 in it.
+    // Without routes, executors and the manifest, with WASI 0.3.
     name: './run, linker and hosts',
     code: `export * from './src/run/component/instantiate.ts'; export * from './src/run/component/compile.ts'; export * from './src/run/component/parse.ts'; export * from './src/run/hosts.ts'`,
-    kB: 30,
+    kB: 36,
   },
-  { name: './run-worker', code: `export * from 'spindle/run-worker'`, kB: 50 },
+  { name: './run-worker', code: `export * from 'spindle/run-worker'`, kB: 60 },
   {
     // Half of it is the script that it gives to the Workers that it makes.
     name: './worker-loader',
     code: `export * from 'spindle/worker-loader'`,
-    kB: 60,
+    kB: 72,
   },
-  { name: '.', code: `export * from 'spindle'`, kB: 200 },
+  { name: '.', code: `export * from 'spindle'`, kB: 240 },
 ].filter(({ code }) => specifiersIn(code).every((specifier) => specifier in exported()))
 
 /** Subpaths of the package that the table leaves out: they run in Node only. */
