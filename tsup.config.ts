@@ -1,15 +1,26 @@
-import { defineConfig } from 'tsup'
+import { defineConfig, type Options } from 'tsup'
 import { workerScriptDefine } from './test/lanes/worker-script.mjs'
+
+const shared: Options = {
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  external: [/^node:/],
+  define: await workerScriptDefine(),
+  splitting: true,
+  treeshake: true,
+  // The widest of the projects; that the core needs no Node types is checked by `npm run typecheck`.
+  tsconfig: 'src/node/tsconfig.json',
+  silent: true,
+}
 
 // One build for all subpaths: what they share becomes one chunk, so that an error caught from
 // `spindle/node` is an instance of the class that `spindle/errors` exports.
-export default defineConfig({
+const library: Options = {
+  ...shared,
   entry: {
     app: 'src/spin/index.ts',
-    'app-worker': 'src/node/app-worker.ts',
     bindle: 'src/verbs/bindle.ts',
-    'bindle-server': 'src/node/cli/bindle-server.ts',
-    cli: 'src/node/cli/main.ts',
     copy: 'src/verbs/copy.ts',
     'cosign-key': 'src/trust/cosign-key.ts',
     errors: 'src/errors.ts',
@@ -33,16 +44,22 @@ export default defineConfig({
     verify: 'src/verbs/verify.ts',
     'worker-loader': 'src/run/workerd/index.ts',
   },
-  format: 'esm',
-  target: 'es2022',
-  platform: 'neutral',
-  external: [/^node:/],
-  define: await workerScriptDefine(),
-  splitting: true,
-  treeshake: true,
   dts: true,
-  // The widest of the projects; that the core needs no Node types is checked by `npm run typecheck`.
-  tsconfig: 'src/node/tsconfig.json',
+  // The other build's folder is cleaned by that build.
+  clean: ['!bin/**'],
+}
+
+// The commands are a build of their own. Node 20 opens all chunks of a program at once: the many
+// small ones of the library left it no file descriptors where a process may have few.
+const commands: Options = {
+  ...shared,
+  entry: {
+    'app-worker': 'src/node/app-worker.ts',
+    'bindle-server': 'src/node/cli/bindle-server.ts',
+    spindle: 'src/node/cli/main.ts',
+  },
+  outDir: 'dist/bin',
   clean: true,
-  silent: true,
-})
+}
+
+export default defineConfig([library, commands])
