@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path'
-import { parseEnv } from 'node:util'
 import { InvalidArgumentError } from 'commander'
 import { isJsonObject, parseUniqueJson } from '../../bytes/json.ts'
-import { encodeUtf8 } from '../../bytes/text.ts'
+import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts'
 import { parseTomlDocument } from '../../spin/toml.ts'
 import { readFileBounded } from '../bounded-file.ts'
+import { parseDotEnv } from './dot-env.ts'
 import { CommandError, type CliIo } from './io.ts'
 import { readTextFile } from './text-file.ts'
 
@@ -18,22 +18,17 @@ export function variableOption(text: string, before: readonly string[] = []): re
 const PREFIX = 'SPIN_VARIABLE_'
 
 /**
- * Values of an application's variables, as Spin finds them: those that are given, the later one last,
- * then `SPIN_VARIABLE_NAME` of the environment, then of `.env` beside a manifest.
+ * Values of an application's variables, as Spin finds them: those given, the last one first, then
+ * `SPIN_VARIABLE_NAME` in the environment, then in `.env` beside a manifest. Like Spin, it reads
+ * `.env` only for declared variables that have no value yet.
  */
 export async function readVariables(
   given: readonly string[],
+  declared: Iterable<string>,
   folder: string | undefined,
   io: CliIo,
 ): Promise<Readonly<Record<string, string>>> {
-  const values = new Map<string, string>()
-  const add = (env: Iterable<readonly [string, string | undefined]>): void => {
-    for (const [name, value] of env)
-      if (name.startsWith(PREFIX) && value !== undefined)
-        values.set(name.slice(PREFIX.length).toLowerCase(), value)
-  }
-  if (folder !== undefined) add(await readDotEnv(join(folder, '.env')))
-  add(Object.entries(io.env))
+  const values = new Map(variablesIn(Object.entries(io.env)))
   for (const text of given) {
     if (text.startsWith('@')) {
       for (const [name, value] of await readFileOf(resolve(io.cwd, text.slice(1))))
@@ -49,7 +44,19 @@ export async function readVariables(
         : value,
     )
   }
+  if (folder !== undefined && [...declared].some((name) => !values.has(name))) {
+    for (const [name, value] of variablesIn(await readDotEnv(join(folder, '.env'), io)))
+      if (!values.has(name)) values.set(name, value)
+  }
   return Object.fromEntries(values)
+}
+
+function variablesIn(env: Iterable<readonly [string, string | undefined]>): [string, string][] {
+  const found: [string, string][] = []
+  for (const [name, value] of env)
+    if (name.startsWith(PREFIX) && value !== undefined)
+      found.push([name.slice(PREFIX.length).toLowerCase(), value])
+  return found
 }
 
 /**
@@ -92,8 +99,10 @@ async function readFileOf(path: string): Promise<[string, string][]> {
 /** Far more than settings take. */
 const MAX_DOT_ENV = 256 * 1024
 
-async function readDotEnv(path: string): Promise<[string, string][]> {
+async function readDotEnv(path: string, { env }: CliIo): Promise<ReadonlyMap<string, string>> {
   const bytes = await readFileBounded(path, MAX_DOT_ENV)
-  if (bytes === undefined) return []
-  return Object.entries(parseEnv(new TextDecoder().decode(bytes))) as [string, string][]
+  if (bytes === undefined) return new Map()
+  const text = decodeUtf8(bytes)
+  if (text === undefined) throw new CommandError(`${path} is not UTF-8 text`)
+  return parseDotEnv(text, env, path)
 }

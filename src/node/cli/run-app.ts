@@ -104,7 +104,7 @@ async function startApp(
   if (run.triggers.length === 0)
     throw new SpindleError('ERR_UNSUPPORTED', 'the application has no http trigger to serve')
   const options = {
-    variables: await readVariables(flags.variable ?? [], folder, io),
+    variables: await readVariables(flags.variable ?? [], run.variables.keys(), folder, io),
     onLog,
     clientAddress,
     ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),

@@ -60,6 +60,22 @@ describe('up', () => {
     expect(await greeting('--variable', `greeting=@${session.path('value')}`)).toContain('File')
   })
 
+  it('reads .env only when a variable has no value, and then says which line is wrong', async () => {
+    const session = createSession()
+    cpSync(hello, session.path('app'), { recursive: true })
+    session.write('app/.env', 'OTHER=1\ns3cret\n')
+    const { code, stderr } = await session.run('up', '-f', session.path('app'))
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('.env:2: this is not KEY=VALUE'),
+    })
+    expect(stderr).not.toContain('s3cret')
+    const given = ['--variable', 'greeting=Moin']
+    const up = await start(session, 'up', '-f', session.path('app'), ...given)
+    expect(await textOf(`${up.url}/hello/Ann`)).toContain('Moin')
+    await up.stop()
+  })
+
   it('says which variables the application does not declare, and runs it as Spin does', async () => {
     const { fetch } = createRegistryHandler({ storage: createMemoryStorage() })
     const session = createSession(fetch)
