@@ -25,15 +25,38 @@ export type ErrorCode =
   | 'ERR_UNSUPPORTED'
   | 'ERR_TRAP'
 
+/** An option of the call that gets past an error, such as a limit to raise. */
+export interface Remedy {
+  /** Name of the option, as in `maxBytes`. A command line maps it to its flag. */
+  readonly option: string
+  /** What to do about it, with `%` in place of the option's name. */
+  readonly advice: string
+}
+
 /** The base of all errors of this library. Exported from the main entry point and `spindle/errors`. */
 export class SpindleError extends Error {
   override readonly name: string = 'SpindleError'
   readonly code: ErrorCode
+  /** The message without the advice of `remedy`. */
+  readonly problem: string
+  /** The option that gets past this error; the message names it too. */
+  readonly remedy?: Remedy
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
+  constructor(code: ErrorCode, problem: string, options?: { cause?: unknown; remedy?: Remedy }) {
+    const remedy = options?.remedy
+    super(
+      remedy === undefined ? problem : `${problem}: ${adviceOf(remedy, `"${remedy.option}"`)}`,
+      options,
+    )
     this.code = code
+    this.problem = problem
+    if (remedy !== undefined) this.remedy = remedy
   }
+}
+
+/** The advice of a remedy, with the option by the name that the reader knows it by. */
+export function adviceOf({ advice }: Remedy, name: string): string {
+  return advice.replace('%', () => name)
 }
 
 /** One entry of a registry's `errors` array. @see OCI Distribution Spec 1.1, Error Codes */

@@ -85,7 +85,11 @@ export async function* gunzip(
   const inflater = new Inflate((chunk) => {
     seen += chunk.length
     if (seen > maxBytes)
-      throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} unpacks to more than ${maxBytes} bytes`)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `${what} unpacks to more than ${maxBytes} bytes`,
+        { remedy: { option: 'maxBytes', advice: 'raise % if you trust the source' } },
+      )
     if (chunk.length > 0) out.push(chunk)
   })
   const damaged = (cause?: unknown): SpindleError =>

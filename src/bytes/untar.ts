@@ -12,6 +12,8 @@ interface TarEntry {
   /** Where its bytes begin in the archive. */
   readonly offset: number
   bytes(): Promise<Uint8Array>
+  /** The same piece by piece, for what is too large to hold. */
+  chunks(): AsyncGenerator<Uint8Array>
 }
 
 export interface UntarOptions {
@@ -25,6 +27,8 @@ export interface UntarOptions {
 
 const MAX_ENTRIES = 200_000
 const MAX_BYTES = 256 * 1024 * 1024
+/** Bytes that `chunks` gives at once, at most. */
+const CHUNK = 256 * 1024
 /** Longest extended header: Linux paths end at 4096 bytes. */
 const MAX_META = 64 * 1024
 
@@ -60,7 +64,11 @@ export async function* readTar(
       if (block.length === 0 || block.every((byte) => byte === 0)) return
       if (block.length !== TAR_BLOCK) throw broken('it is cut off')
       if (count >= maxEntries)
-        throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} has more than ${maxEntries} entries`)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `${what} has more than ${maxEntries} entries`,
+          { remedy: { option: 'maxFiles', advice: 'raise % if you trust the source' } },
+        )
       if (!checksumFits(block)) throw broken('a header has a wrong checksum')
       const type = String.fromCharCode(block[156] as number)
       const size = parseNumber(block.subarray(124, 136))
@@ -96,22 +104,30 @@ export async function* readTar(
       // Only links and folders carry sizes without bytes after them.
       const length = kind === 'link' || kind === 'directory' ? 0 : (meta.size ?? size)
       const offset = cursor.position
+      const begin = (): void => {
+        if (cursor.position !== offset)
+          throw new TypeError(
+            'the bytes of a tar entry can be read once, before the next entry is asked for',
+          )
+        if (length > maxBytes)
+          throw new SpindleError(
+            'ERR_LIMIT_EXCEEDED',
+            `${what} holds a file of ${length} bytes, more than ${maxBytes}`,
+            { remedy: { option: 'maxBytes', advice: 'raise % if you trust the source' } },
+          )
+      }
       yield {
         path: meta.path ?? headerPath(block),
         kind,
         size: length,
         offset,
-        bytes: async () => {
-          if (cursor.position !== offset)
-            throw new TypeError(
-              'the bytes of a tar entry can be read once, before the next entry is asked for',
-            )
-          if (length > maxBytes)
-            throw new SpindleError(
-              'ERR_LIMIT_EXCEEDED',
-              `${what} holds a file of ${length} bytes, more than ${maxBytes}`,
-            )
+        async bytes() {
+          begin()
           return readFully(length)
+        },
+        async *chunks() {
+          begin()
+          for (let left = length; left > 0; left -= CHUNK) yield readFully(Math.min(left, CHUNK))
         },
       }
       meta = {}

@@ -61,7 +61,8 @@ export async function readZip(
   if (end.count > maxEntries)
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `the zip has ${end.count} entries, more than ${maxEntries}: leave files out`,
+      `the zip has ${end.count} entries, more than ${maxEntries}`,
+      { remedy: { option: 'maxFiles', advice: 'leave files out, or raise %' } },
     )
   const directory = await read(zip, end.start, end.start + end.size, signal)
   const entries = parseDirectory(directory, end)
@@ -72,7 +73,8 @@ export async function readZip(
     if (total > maxBytes)
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
-        `the zip unpacks to more than ${maxBytes} bytes: leave files out, or raise "maxBytes"`,
+        `the zip unpacks to more than ${maxBytes} bytes`,
+        { remedy: { option: 'maxBytes', advice: 'leave files out, or raise %' } },
       )
     files.set(entry.path, { size: entry.size, stream: () => streamFrom(unpack(zip, entry)) })
   }

@@ -104,7 +104,8 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
             error: () =>
               new SpindleError(
                 'ERR_TIMEOUT',
-                `${method} ${redactUrl(url)} was not answered in time; raise "timeout" if the server is slow`,
+                `${method} ${redactUrl(url)} was not answered in time`,
+                { remedy: { option: 'timeout', advice: 'raise % if the server is slow' } },
               ),
           }
     const straight = direct === undefined && mustGoStraight(opened, platform)

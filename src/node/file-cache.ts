@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -5,9 +6,12 @@ import process from 'node:process'
 import { Readable } from 'node:stream'
 import { algorithmOf, hexOf } from '../bytes/digest.ts'
 import { DATA_LAYER_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from '../spin/media-types.ts'
+import { chunksOf, openStream, verifyStream } from '../bytes/stream.ts'
 import { createContentCache } from '../store/content-cache.ts'
+import { HELD_BYTES } from '../store/whole.ts'
 import type { Descriptor, Store } from '../types.ts'
-import { writeFileAtomic } from './bounded-file.ts'
+import { writeFileAtomic, writeThrough } from './bounded-file.ts'
+import { writeChunks } from './write-chunks.ts'
 
 /**
  * A cache for `pull` in a folder, in the layout of Spin's own cache, so that what one has pulled the
@@ -46,7 +50,7 @@ export function createFileCache(root: string, platform: string = process.platfor
     }
     return undefined
   }
-  return createContentCache({
+  const cache = createContentCache({
     has: async (_, target) => (await find(target)) !== undefined,
     async get(_, target) {
       const place = await find(target)
@@ -58,4 +62,19 @@ export function createFileCache(root: string, platform: string = process.platfor
       await writeFileAtomic(place, bytes, 0o644)
     },
   })
+  return {
+    ...cache,
+    async push(target, body, options = {}) {
+      if (body instanceof Uint8Array || target.size <= HELD_BYTES)
+        return cache.push(target, body, options)
+      const { signal, createHasher } = options
+      const checked = verifyStream(openStream(body), target, createHasher)
+      const [place = ''] = placesOf(target)
+      const temporary = `${place}.${randomBytes(6).toString('hex')}.tmp`
+      await writeThrough(temporary, place, 0o644, async (file) => {
+        await writeChunks(file, chunksOf(checked, signal))
+        await file.sync()
+      })
+    },
+  }
 }

@@ -163,7 +163,8 @@ function readInTime(
       if (left > 0) return watch(left)
       late = new SpindleError(
         'ERR_TIMEOUT',
-        `the download of ${target.digest} stood still for ${limit} ms; try again, or raise "idleTimeout"`,
+        `the download of ${target.digest} stood still for ${limit} ms`,
+        { remedy: { option: 'idleTimeout', advice: 'try again, or raise %' } },
       )
       end()
     }, milliseconds)

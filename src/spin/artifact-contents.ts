@@ -6,10 +6,12 @@ import { gunzip } from '../bytes/gzip.ts'
 import { chunksOf, readVerified, streamOf } from '../bytes/stream.ts'
 import { readTar } from '../bytes/untar.ts'
 import { SpindleError } from '../errors.ts'
+import { parseManifest } from '../oci/manifest.ts'
 import { readContent } from '../store/whole.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore, WholeStore } from '../types.ts'
 import type { ContentRef } from './locked-app.ts'
 import { ARCHIVE_LAYER_TYPE } from './media-types.ts'
+import type { PulledApp } from './pulled-app.ts'
 
 export interface CollectOptions extends OperationOptions {
   readonly maxBytes: number
@@ -72,10 +74,7 @@ export function createArtifactContents(
         )
       }
       for (const digest of missing) {
-        throw new SpindleError(
-          'ERR_CONTENT_INVALID',
-          `the application names content ${digest}, but the artifact has it neither inline nor as a layer nor in an archive: push the application again`,
-        )
+        throw contentMissing(digest)
       }
       return found
     },
@@ -133,7 +132,7 @@ async function searchArchive(
   return digests
 }
 
-async function decodeInline(inline: string, digest: Digest): Promise<Uint8Array> {
+export async function decodeInline(inline: string, digest: Digest): Promise<Uint8Array> {
   const bytes = parseBase64(inline)
   if (bytes === undefined)
     throw new SpindleError(
@@ -143,7 +142,8 @@ async function decodeInline(inline: string, digest: Digest): Promise<Uint8Array>
   return readVerified(bytes, { mediaType: '', digest, size: bytes.length })
 }
 
-function createBudget(maxBytes: number): (bytes: number) => void {
+/** Counts bytes, and throws beyond a limit. */
+export function createBudget(maxBytes: number): (bytes: number) => void {
   let total = 0
   return (bytes) => {
     total += bytes
@@ -151,10 +151,34 @@ function createBudget(maxBytes: number): (bytes: number) => void {
   }
 }
 
+/**
+ * Refuses an application whose layers alone are more than a limit, before any is fetched: calls for one
+ * component each would pass.
+ */
+export function assertFits(app: PulledApp, maxBytes: number): void {
+  const budget = createBudget(maxBytes)
+  for (const layer of layersOf(app).values()) budget(layer.size)
+}
+
+/** The layers of an application's manifest, each once. */
+export function layersOf(app: PulledApp): ReadonlyMap<Digest, Descriptor> {
+  const manifest = parseManifest(app.manifest)
+  const layers = manifest.kind === 'manifest' ? manifest.layers : []
+  return new Map(layers.toReversed().map((layer) => [layer.digest, layer]))
+}
+
+export function contentMissing(digest: Digest): SpindleError {
+  return new SpindleError(
+    'ERR_CONTENT_INVALID',
+    `the application names content ${digest}, but the artifact has it neither inline nor as a layer nor in an archive: push the application again`,
+  )
+}
+
 function tooLarge(maxBytes: number): SpindleError {
   return new SpindleError(
     'ERR_LIMIT_EXCEEDED',
-    `the application's contents are more than ${maxBytes} bytes: raise "maxBytes" if you trust it`,
+    `the application's contents are more than ${maxBytes} bytes`,
+    { remedy: { option: 'maxBytes', advice: 'raise % if you trust the source' } },
   )
 }
 

@@ -37,13 +37,15 @@ export function createTreeBuilder(limits: TreeLimits = {}): TreeBuilder {
       if (bytes > maxBytes) {
         throw new SpindleError(
           'ERR_LIMIT_EXCEEDED',
-          `the application's files are more than ${maxBytes} bytes together: leave files out, or raise "maxBytes"`,
+          `the application's files are more than ${maxBytes} bytes together`,
+          { remedy: { option: 'maxBytes', advice: 'leave files out, or raise %' } },
         )
       }
       if (tree.size >= maxFiles) {
         throw new SpindleError(
           'ERR_LIMIT_EXCEEDED',
-          `the application has more than ${maxFiles} files: leave folders out, or raise "maxFiles"`,
+          `the application has more than ${maxFiles} files`,
+          { remedy: { option: 'maxFiles', advice: 'leave folders out, or raise %' } },
         )
       }
       tree.set(path, content)

@@ -113,7 +113,8 @@ function noDependency(id: string, name: string): never {
   )
 }
 
-function refsOf(component: LockedComponent): readonly ContentRef[] {
+/** All content that a component names: its Wasm, that of its dependencies, and its files. */
+export function refsOf(component: LockedComponent): readonly ContentRef[] {
   const dependencies = [
     ...Object.values(component.dependencies ?? {}),
     ...Object.values(component.trigger_dependencies ?? {}).flat(),

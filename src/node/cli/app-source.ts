@@ -4,7 +4,6 @@ import type { BindleId } from '../../bindle/id.ts'
 import { parseReference } from '../../oci/reference.ts'
 import type { App } from '../../spin/app.ts'
 import { loadApp } from '../../spin/load-app.ts'
-import { WASM_BYTES } from '../../spin/wasm-source.ts'
 import type { Reference } from '../../types.ts'
 import { readFileBounded } from '../bounded-file.ts'
 import { referenceArgument } from './arguments.ts'
@@ -71,8 +70,8 @@ function isReferenceText(text: string): boolean {
 }
 
 /** An application of one component that answers everything. */
-export async function loadWasmApp(path: string): Promise<App> {
-  const bytes = await readFileBounded(path, WASM_BYTES)
+export async function loadWasmApp(path: string, maxBytes: number): Promise<App> {
+  const bytes = await readFileBounded(path, maxBytes)
   if (bytes === undefined) throw new CommandError(`there is no file "${path}"`)
   const id = idOf(basename(path).replace(/\.wasm$/i, ''))
   const manifest = `spin_manifest_version = 2

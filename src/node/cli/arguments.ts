@@ -58,6 +58,13 @@ export function sizeOption(text: string): number {
   return Number(digits) * (binary === '' ? 1000 : 1024) ** power
 }
 
+/** Milliseconds from seconds, as in `30` or `0.5`; `false` for `0`, which stands for no limit. */
+export function timeLimitOption(text: string): number | false {
+  if (!/^\d{1,6}(?:\.\d{1,3})?$/.test(text))
+    throw new InvalidArgumentError('Write seconds, as in 30 or 0.5; 0 for no limit.')
+  return Math.round(Number(text) * 1000) || false
+}
+
 /** A time as RFC 3339 has it, or whole seconds since 1970, as in `SOURCE_DATE_EPOCH`. */
 export function timeOption(text: string): Date {
   const date = /^\d{1,11}$/.test(text) ? new Date(Number(text) * 1000) : new Date(text)

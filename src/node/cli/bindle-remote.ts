@@ -8,9 +8,10 @@ import { readFileBounded, writeFileAtomic } from '../bounded-file.ts'
 import { configFolder, nonEmpty } from '../environment.ts'
 import { CommandError, type CliIo, UsageError } from './io.ts'
 import type { Output } from './output.ts'
+import { responseTimeoutOption, type ServerFlags, timeLimits } from './remote.ts'
 
 /** Flags of every command that talks to a Bindle server. */
-export interface BindleServerFlags {
+export interface BindleServerFlags extends ServerFlags {
   readonly bindleServer?: string
   readonly bindleUsername?: string
   readonly bindlePassword?: string
@@ -34,6 +35,7 @@ export function addBindleServerOptions(command: Command): Command {
       'tokens of a login (default: BINDLE_TOKEN_FILE, else that of "bindle login")',
     )
     .option('-k, --insecure', 'talk to the server over plain http')
+    .addOption(responseTimeoutOption())
     .option('--json', 'answer with JSON on stdout')
 }
 
@@ -68,6 +70,7 @@ export async function bindleClient(
   const credentials = await credentialsOf(flags, url, io)
   return createBindleClient(url, {
     onWarning: ({ host, message }) => output.warn(`${host} says: ${message}`),
+    timeout: timeLimits(flags).timeout,
     ...(credentials === undefined ? {} : { credentials }),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
     ...(flags.insecure === true ? { insecure: [url.host] } : {}),

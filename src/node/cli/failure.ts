@@ -1,14 +1,18 @@
-import { CommanderError } from 'commander'
-import { isSpindleError, ResponseError, type SpindleError } from '../../errors.ts'
+import { type Command, CommanderError } from 'commander'
+import { adviceOf, isSpindleError, ResponseError, type SpindleError } from '../../errors.ts'
 import { serverArgument } from './arguments.ts'
 import { type CliIo, CommandError, Interrupted, UsageError } from './io.ts'
+import { flagFor } from './limit-flags.ts'
 import { paintFor, printable } from './text.ts'
 
 /** Longer chains repeat themselves. */
 const MAX_CAUSES = 6
 
-/** Says on stderr why a command failed, and returns its exit code: 1 failed, 2 wrong usage. */
-export function reportFailure(error: unknown, io: CliIo): number {
+/**
+ * Says on stderr why a command failed, and returns its exit code: 1 failed, 2 wrong usage.
+ * @param command The one that failed; its flags are named where the library names options.
+ */
+export function reportFailure(error: unknown, io: CliIo, command?: Command): number {
   // Commander has said it already; its code 0 is for help that was asked for.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const paint = paintFor(io.stderr, io.env)
@@ -23,7 +27,7 @@ export function reportFailure(error: unknown, io: CliIo): number {
   for (const cause of causesOf(error))
     lines.push(`  ${paint('dim', 'caused by:')} ${printable(cause)}`)
   const hint =
-    error instanceof CommandError && error.hint !== undefined ? error.hint : hintFor(error)
+    error instanceof CommandError && error.hint !== undefined ? error.hint : hintFor(error, command)
   if (hint !== undefined) lines.push(`  ${paint('dim', 'hint:')} ${hint}`)
   io.stderr.write(`${lines.join('\n')}\n`)
   return error instanceof UsageError ? 2 : 1
@@ -31,11 +35,16 @@ export function reportFailure(error: unknown, io: CliIo): number {
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.message !== '') return error.message
+  if (error.message !== '') return problemOf(error)
   // Node's connection attempts to several addresses fail together, without a word of their own.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   const { code } = error as { code?: unknown }
   return typeof code === 'string' ? code : error.name
+}
+
+/** Without the advice about an option of the library: the hint names the flag in its place. */
+function problemOf(error: Error): string {
+  return isSpindleError(error) && error.remedy !== undefined ? error.problem : error.message
 }
 
 /** What `fetch` itself says of any failure; its cause says more. */
@@ -58,9 +67,12 @@ function causesOf(error: unknown): string[] {
 }
 
 /** What to do at a shell; the message itself says what is true everywhere. */
-function hintFor(error: unknown): string | undefined {
+function hintFor(error: unknown, command: Command | undefined): string | undefined {
   const found = withCode(error)
   if (found === undefined) return undefined
+  const { remedy } = found
+  const flag = remedy === undefined ? undefined : flagFor(remedy, command)
+  if (remedy !== undefined && flag !== undefined) return adviceOf(remedy, flag)
   const { code, message } = found
   if (code === 'ERR_UNAUTHORIZED' && found instanceof ResponseError && isOfBindle(found.url)) {
     return 'give BINDLE_USERNAME and BINDLE_PASSWORD, or log in with "spindle bindle login"'

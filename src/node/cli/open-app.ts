@@ -1,5 +1,6 @@
 import type { App } from '../../spin/app.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
+import { assertFits } from '../../spin/artifact-contents.ts'
 import { pull } from '../../verbs/pull.ts'
 import { pullBindle } from '../../verbs/pull-bindle.ts'
 import { createNodeHasher } from '../hasher.ts'
@@ -7,6 +8,7 @@ import { createFileCache } from '../file-cache.ts'
 import { type AppPlace, loadWasmApp } from './app-source.ts'
 import { type BindleServerFlags, bindleClient } from './bindle-remote.ts'
 import { type CliIo, UsageError } from './io.ts'
+import { memoryLimit, type SizeFlags } from './limit-flags.ts'
 import { loadLocalApp, type LocalFlags } from './local-app.ts'
 import type { Output } from './output.ts'
 import type { PolicyFlags } from './policy-flags.ts'
@@ -15,7 +17,8 @@ import { cacheRoot, type RemoteFlags, remoteOptions } from './remote.ts'
 import { readVerifier } from './verifier.ts'
 
 /** Flags that say how an application is fetched. */
-export interface OpenFlags extends RemoteFlags, LocalFlags, PolicyFlags, BindleServerFlags {}
+export interface OpenFlags
+  extends RemoteFlags, LocalFlags, PolicyFlags, BindleServerFlags, SizeFlags {}
 
 /** Loads or pulls an application, under a policy if there is one. */
 export async function openApp(
@@ -29,6 +32,8 @@ export async function openApp(
     throw new UsageError(
       'signatures are stored in registries: only what comes from one can be verified',
     )
+  // It runs from memory.
+  const maxBytes = memoryLimit(flags)
   switch (place.kind) {
     case 'folder': {
       const app = await loadLocalApp(place.place, flags, io, output)
@@ -36,18 +41,20 @@ export async function openApp(
       return app
     }
     case 'wasm':
-      return loadWasmApp(place.path)
+      return loadWasmApp(place.path, maxBytes)
     case 'registry': {
       const { reference } = place
       const { result } = await withProgress(io, 'Pulling', (onProgress) =>
         pull(reference, {
           ...remoteOptions(io, output, flags, [reference]),
           onProgress,
+          maxBytes,
           cache: createFileCache(cacheRoot(io, flags.cacheDir), io.platform),
           ...(verify === undefined ? {} : { verify }),
         }),
       )
       if (verify !== undefined) output.note(`Verified ${result.descriptor.digest}`)
+      assertFits(result, maxBytes)
       return result
     }
     case 'bindle': {
@@ -55,9 +62,10 @@ export async function openApp(
       const { result } = await withProgress(io, 'Pulling', (onProgress) =>
         pullBindle(
           { client, id: place.id },
-          { signal: io.signal, createHasher: createNodeHasher, onProgress },
+          { signal: io.signal, createHasher: createNodeHasher, onProgress, maxBytes },
         ),
       )
+      assertFits(result, maxBytes)
       return result
     }
   }

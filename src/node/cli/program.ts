@@ -28,12 +28,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.`
 
 /** Runs one command line; resolves with its exit code, never rejects. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  let command: Command | undefined
   try {
-    const program = createProgram(io)
+    const program = createProgram(io).hook('preAction', (_, action) => void (command = action))
     await program.parseAsync(spellSwitches(args, program), { from: 'user' })
     return 0
   } catch (error) {
-    return reportFailure(error, io)
+    return reportFailure(error, io, command)
   }
 }
 

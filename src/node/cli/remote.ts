@@ -2,14 +2,27 @@ import { cacheFolder } from '../environment.ts'
 import { createNodeHasher } from '../hasher.ts'
 import { createNodeKeychain } from '../keychain.ts'
 import type { Keychain, Reference, RemoteOptions } from '../../types.ts'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { join, resolve } from 'node:path'
+import { timeLimitOption } from './arguments.ts'
 import type { CliIo } from './io.ts'
 import type { Output } from './output.ts'
 import { isOn, switchOption } from './switch-option.ts'
 
+/**
+ * Milliseconds for a server to begin an answer. Registries that scan or replicate on a manifest's PUT
+ * (Harbor), or copy a large blob on its last request, take minutes.
+ */
+const RESPONSE_TIMEOUT = 5 * 60_000
+
+/** Flags of every command that talks to a server. */
+export interface ServerFlags {
+  /** Milliseconds; `false` for no limit. */
+  readonly responseTimeout?: number | false
+}
+
 /** Flags of every command that talks to a registry. */
-export interface RemoteFlags {
+export interface RemoteFlags extends ServerFlags {
   readonly insecure?: boolean
   readonly concurrency?: number
   readonly json?: boolean
@@ -26,11 +39,28 @@ export function remoteOptions(
     credentials: createNodeKeychain(io),
     createHasher: createNodeHasher,
     signal: io.signal,
+    ...timeLimits(flags),
     onWarning: ({ host, message }) => output.warn(`${host} says: ${message}`),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
     ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
     ...(flags.insecure === true ? { insecure: references.map(({ registry }) => registry) } : {}),
   }
+}
+
+/** How long a server may take, for the library's clients. */
+export function timeLimits({ responseTimeout }: ServerFlags): {
+  readonly timeout: number | false
+  readonly idleTimeout?: number | false
+} {
+  if (responseTimeout === undefined) return { timeout: RESPONSE_TIMEOUT }
+  return { timeout: responseTimeout, idleTimeout: responseTimeout }
+}
+
+export function responseTimeoutOption(): Option {
+  return new Option(
+    '--response-timeout <seconds>',
+    'longest wait for a server to answer, or to go on with a download; 0 for no limit (default: 300, and 60)',
+  ).argParser(timeLimitOption)
 }
 
 /** Where pulled content is kept: Spin's cache, or the folder that is given in its place. */
@@ -41,7 +71,9 @@ export function cacheRoot(io: CliIo, given: string | undefined): string {
 /** `--insecure`, and what cosign calls it. */
 export function addInsecureOptions(command: Command): Command {
   const aliases = ['--allow-http-registry', '--allow-insecure-registry']
-  command.option('-k, --insecure', 'talk to the registry over plain http')
+  command
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
   for (const alias of aliases)
     command.addOption(switchOption(alias, "cosign's name for --insecure").hideHelp())
   return command.hook('preAction', () => {

@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { variableOption } from './app-variables.ts'
 import { addressOption, countOption, pairOption } from './arguments.ts'
+import { addSizeOptions } from './limit-flags.ts'
 import { addPolicyOptions } from './policy-flags.ts'
+import { responseTimeoutOption } from './remote.ts'
 
 /** Flags of `up` and `registry run`; their names are Spin's where it has them. */
 export function addRunOptions(command: Command): Command {
@@ -34,10 +36,11 @@ export function addRunOptions(command: Command): Command {
       'where key-value and SQLite data is kept; "" for memory (default: .spin beside a local manifest, else memory)',
     )
     .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout: { url }')
-  return addPolicyOptions(command, '--verify-key')
+  return addPolicyOptions(addSizeOptions(command, 'the available memory'), '--verify-key')
 }
 
 /** Milliseconds from seconds, as in `0.5`. */

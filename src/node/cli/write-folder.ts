@@ -40,7 +40,8 @@ export async function writeFolder(
     await fill(async (path, body) => {
       const target = join(temporary, ...safeNames(path, platform))
       await mkdir(dirname(target), { recursive: true })
-      written.bytes += await writeNew(target, body, path, signal)
+      const bytes = await writeNew(target, body, path, signal)
+      written.bytes += bytes
       written.files++
     })
     signal?.throwIfAborted()

@@ -2,16 +2,18 @@ import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { writeApp } from '../../../src/node/cli/write-app.ts'
 import type { PulledApp } from '../../../src/spin/pulled-app.ts'
+import type { Content, Digest } from '../../../src/types.ts'
 import { createMachine } from '../machine.ts'
+
+const DIGEST: Digest = `sha256:${'0'.repeat(64)}`
+const contents = new Map<Digest, Content>([[DIGEST, new Blob([Uint8Array.of(1)])]])
 
 /** An application whose reader let everything pass, as if its checks were gone. */
 function hostileApp(ids: readonly string[], paths: readonly string[] = []): PulledApp {
-  const bytes = new Uint8Array([1])
+  const files = paths.map((path) => ({ path, digest: DIGEST }))
   return {
-    manifest: bytes,
-    locked: { components: ids.map((id) => ({ id })) },
-    component: async () => bytes,
-    files: async () => new Map(paths.map((path) => [path, bytes])),
+    manifest: Uint8Array.of(1),
+    locked: { components: ids.map((id) => ({ id, source: { digest: DIGEST }, files })) },
   } as unknown as PulledApp
 }
 
@@ -31,7 +33,7 @@ describe('an application that would write elsewhere', () => {
   ])('is refused with nothing left behind: %s %j %j', async (_, ids, paths) => {
     const machine = createMachine()
     const before = readdirSync(machine.home, { recursive: true })
-    const work = writeApp(hostileApp(ids, paths), machine.path('out'), 'linux', {})
+    const work = writeApp(hostileApp(ids, paths), contents, machine.path('out'), 'linux', {})
     await expect(work).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
     expect(readdirSync(machine.home, { recursive: true })).toEqual(before)
   })
@@ -40,10 +42,16 @@ describe('an application that would write elsewhere', () => {
     'is refused on Windows for %j',
     async (path) => {
       const machine = createMachine()
-      const onWindows = writeApp(hostileApp(['main'], [path]), machine.path('out'), 'win32', {})
+      const onWindows = writeApp(
+        hostileApp(['main'], [path]),
+        contents,
+        machine.path('out'),
+        'win32',
+        {},
+      )
       await expect(onWindows).rejects.toThrow('on Windows')
       await expect(
-        writeApp(hostileApp(['main'], [path]), machine.path('out'), 'linux', {}),
+        writeApp(hostileApp(['main'], [path]), contents, machine.path('out'), 'linux', {}),
       ).resolves.toMatchObject({ files: 4 })
     },
   )
@@ -53,9 +61,9 @@ describe('an application that would write elsewhere', () => {
     machine.write('target/mine.txt', 'mine')
     const { symlinkSync } = await import('node:fs')
     symlinkSync(machine.path('target'), machine.path('out'))
-    await expect(writeApp(hostileApp(['main']), machine.path('out'), 'linux', {})).rejects.toThrow(
-      'not empty',
-    )
+    await expect(
+      writeApp(hostileApp(['main']), contents, machine.path('out'), 'linux', {}),
+    ).rejects.toThrow('not empty')
     expect(readdirSync(machine.path('target'))).toEqual(['mine.txt'])
   })
 })
@@ -63,17 +71,18 @@ describe('an application that would write elsewhere', () => {
 it('an abort leaves nothing behind', async () => {
   const machine = createMachine()
   const stop = new AbortController()
-  const app = hostileApp(['main'], ['a', 'b'])
-  const files = app.files
-  const stopping: PulledApp = {
-    ...app,
-    files: async (id) => {
+  const stopping: Content = {
+    size: 1,
+    stream: () => {
       stop.abort(new Error('enough'))
-      return files(id)
+      return new Blob([Uint8Array.of(1)]).stream()
     },
   }
+  const app = hostileApp(['main'], ['a', 'b'])
   await expect(
-    writeApp(stopping, machine.path('out'), 'linux', { signal: stop.signal }),
+    writeApp(app, new Map([[DIGEST, stopping]]), machine.path('out'), 'linux', {
+      signal: stop.signal,
+    }),
   ).rejects.toThrow('enough')
   expect(existsSync(machine.path('out'))).toBe(false)
   expect(readdirSync(machine.home)).toEqual(['bin'])

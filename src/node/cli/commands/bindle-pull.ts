@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { BindleId } from '../../../bindle/id.ts'
 import { openBindle } from '../../../bindle/open-bindle.ts'
 import { verifyInvoice } from '../../../bindle/signature.ts'
+import { openContents } from '../../../spin/open-contents.ts'
 import type { OperationOptions } from '../../../types.ts'
 import { pullBindle } from '../../../verbs/pull-bindle.ts'
 import { createNodeHasher } from '../../hasher.ts'
@@ -14,14 +15,16 @@ import {
   idArgument,
 } from '../bindle-remote.ts'
 import { type CliIo, UsageError } from '../io.ts'
+import { addSizeOptions, diskLimit, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { withProgress } from '../progress.ts'
+import { withScratchStore } from '../scratch-store.ts'
 import { writeStandalone } from '../standalone-place.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { writeApp } from '../write-app.ts'
 import { assertVacant, type WrittenFolder } from '../write-folder.ts'
 
-interface PullFlags extends BindleServerFlags, VerifyFlags {
+interface PullFlags extends BindleServerFlags, VerifyFlags, SizeFlags {
   readonly output?: string
   readonly export?: string
   readonly tarball?: boolean
@@ -45,7 +48,7 @@ export function addBindlePullCommand(bindle: Command, io: CliIo): void {
     .option('-o, --output <folder>', 'write the application into a new folder')
     .option('-e, --export <folder>', 'write a standalone bindle into a folder')
     .option('--tarball', 'with --export, one file in place of a folder')
-  addVerifyOptions(addBindleServerOptions(pull))
+  addVerifyOptions(addBindleServerOptions(addSizeOptions(pull, 'the free space on disk')))
     .addHelpText('after', EXAMPLE)
     .action((id: BindleId, flags: PullFlags) => runPull(id, flags, io))
 }
@@ -71,7 +74,15 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
         { client, id },
         verify === undefined ? options : { ...options, verify },
       )
-      written = await writeApp(app, directory, io.platform, options)
+      const maxBytes = await diskLimit(flags, [directory])
+      await withScratchStore(directory, io.platform, async (store) => {
+        const contents = await openContents(app, store, {
+          ...options,
+          maxBytes,
+          maxFiles: flags.maxFiles,
+        })
+        written = await writeApp(app, contents, directory, io.platform, options)
+      })
       return
     }
     const bindle = await openBindle(client, id, options)

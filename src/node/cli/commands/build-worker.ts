@@ -5,8 +5,10 @@ import { isPulledApp, runAppOf } from '../../../run/run-app.ts'
 import { countOption } from '../arguments.ts'
 import { findApp } from '../app-source.ts'
 import type { CliIo } from '../io.ts'
+import { addSizeOptions } from '../limit-flags.ts'
 import { type OpenFlags, openApp } from '../open-app.ts'
 import { createOutput } from '../output.ts'
+import { responseTimeoutOption } from '../remote.ts'
 import { addPolicyOptions } from '../policy-flags.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { assertVacant } from '../write-folder.ts'
@@ -31,10 +33,11 @@ export function addBuildWorkerCommand(program: Command, io: CliIo): void {
     .argument('<source>', 'a reference, a manifest or folder, or a .wasm file')
     .option('-o, --output <folder>', 'the new folder (default: ./worker)')
     .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout')
-  addPolicyOptions(command, '--verify-key')
+  addPolicyOptions(addSizeOptions(command, 'the available memory'), '--verify-key')
     .addHelpText('after', EXAMPLE)
     .action((source: string, flags: BuildWorkerFlags) => buildWorker(source, flags, io))
 }

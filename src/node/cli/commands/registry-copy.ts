@@ -6,7 +6,7 @@ import type { CliIo } from '../io.ts'
 import { createOutput } from '../output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
-import { type RemoteFlags, remoteOptions } from '../remote.ts'
+import { type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
 import { readVerifier } from '../verifier.ts'
 
 interface CopyFlags extends RemoteFlags, PolicyFlags {
@@ -28,6 +28,7 @@ export function addCopyCommand(registry: Command, io: CliIo): void {
     .argument('<to>', 'where it shall be', referenceArgument)
     .option('--referrers', 'copy signatures and all else that refers to it too')
     .option('-k, --insecure', 'talk to both registries over plain http')
+    .addOption(responseTimeoutOption())
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout')
   addPolicyOptions(command, '--verify-key')

@@ -7,9 +7,10 @@ import { createLoginFile } from '../../login-file.ts'
 import { serverArgument } from '../arguments.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
+import { responseTimeoutOption, type ServerFlags, timeLimits } from '../remote.ts'
 import { ask, readPasswordFromStdin } from '../prompt.ts'
 
-interface LoginFlags {
+interface LoginFlags extends ServerFlags {
   readonly username?: string
   readonly password?: string
   readonly passwordStdin?: boolean
@@ -36,6 +37,7 @@ export function addLoginCommand(registry: Command, io: CliIo): void {
     .option('-p, --password <password>', 'password or token; asked for when left out')
     .option('--password-stdin', 'take the password from stdin')
     .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
     .addHelpText('after', EXAMPLE)
     .action((server: string, flags: LoginFlags) => runLogin(server, flags, io))
 }
@@ -43,7 +45,7 @@ export function addLoginCommand(registry: Command, io: CliIo): void {
 async function runLogin(server: string, flags: LoginFlags, io: CliIo): Promise<void> {
   const login = await readLogin(flags, io)
   try {
-    await tryLogin(server, login, flags.insecure === true, io)
+    await tryLogin(server, login, flags, io)
   } catch (error) {
     io.signal.throwIfAborted()
     const said = `cannot authenticate as ${login.username} to registry ${server}: ${(error as Error).message}`
@@ -83,13 +85,14 @@ async function readLogin(flags: LoginFlags, io: CliIo): Promise<Login> {
 async function tryLogin(
   server: string,
   credentials: Login,
-  insecure: boolean,
+  flags: LoginFlags,
   io: CliIo,
 ): Promise<void> {
   const transport = createTransport({
     credentials,
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
-    ...(insecure ? { insecure: [server] } : {}),
+    timeout: timeLimits(flags).timeout,
+    ...(flags.insecure === true ? { insecure: [server] } : {}),
   })
   const response = await transport.fetch({
     url: `${transport.protocol(server)}//${apiHostOf(server)}/v2/`,

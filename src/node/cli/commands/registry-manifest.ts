@@ -8,7 +8,7 @@ import type { Reference } from '../../../types.ts'
 import { referenceArgument } from '../arguments.ts'
 import { type CliIo, isTerminal } from '../io.ts'
 import { createOutput } from '../output.ts'
-import { type RemoteFlags, remoteOptions } from '../remote.ts'
+import { type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
 
 const EXAMPLE = `
 On a terminal it is laid out for reading; in a pipe its very bytes come, so that their digest is the
@@ -23,6 +23,7 @@ export function addManifestCommand(registry: Command, io: CliIo): void {
     .description('show the manifest of an artifact')
     .argument('<reference>', 'which, as in ghcr.io/ann/hello:1.0.0', referenceArgument)
     .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
     .option('--json', 'answer with JSON on stdout: { descriptor, manifest }')
     .addHelpText('after', EXAMPLE)
     .action((reference: Reference, flags: RemoteFlags) => runManifest(reference, flags, io))

@@ -1,22 +1,25 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { PulledApp } from '../../../spin/pulled-app.ts'
+import { openContents } from '../../../spin/open-contents.ts'
 import type { OperationOptions, Reference } from '../../../types.ts'
+import { openSource } from '../../../verbs/location.ts'
 import { pull } from '../../../verbs/pull.ts'
 import { createFileCache } from '../../file-cache.ts'
+import { createNodeHasher } from '../../hasher.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
 import { type CliIo, UsageError } from '../io.ts'
+import { addSizeOptions, diskLimit, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { withProgress } from '../progress.ts'
-import { cacheRoot, type RemoteFlags, remoteOptions } from '../remote.ts'
+import { cacheRoot, type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { readVerifier } from '../verifier.ts'
 import { writeApp } from '../write-app.ts'
 import { assertVacant, type WrittenFolder } from '../write-folder.ts'
 import { assertLayout, writeLayout } from '../write-layout.ts'
 
-interface PullFlags extends RemoteFlags, PolicyFlags {
+interface PullFlags extends RemoteFlags, PolicyFlags, SizeFlags {
   readonly cacheDir?: string
   readonly output?: string
   readonly ociLayout?: string
@@ -48,10 +51,11 @@ export function addPullCommand(registry: Command, io: CliIo): void {
       'write it into an OCI image layout: a folder, or a file that ends with .tar',
     )
     .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout')
-  addPolicyOptions(command, '--verify-key')
+  addPolicyOptions(addSizeOptions(command, 'the free space on disk'), '--verify-key')
     .addHelpText('after', EXAMPLE)
     .action((reference: Reference, flags: PullFlags) => runPull(reference, flags, io))
 }
@@ -72,17 +76,29 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
   let written: WrittenFolder | undefined
   const { result: app } = await withProgress(io, 'Pulling', async (onProgress) => {
     const operation: OperationOptions = { signal: io.signal, onProgress }
-    const app = await pull(reference, {
-      ...remoteOptions(io, output, flags, [reference]),
-      ...operation,
-      cache: createFileCache(cacheRoot(io, flags.cacheDir), io.platform),
-      ...(verify === undefined ? {} : { verify }),
-    })
+    const remote = remoteOptions(io, output, flags, [reference])
+    const root = cacheRoot(io, flags.cacheDir)
+    const cache = createFileCache(root, io.platform)
+    const { store, ref } = openSource(reference, remote)
+    const app = await pull(
+      { store, ref },
+      { ...remote, ...operation, cache, ...(verify === undefined ? {} : { verify }) },
+    )
     if (verify !== undefined) output.note(`Verified ${app.descriptor.digest}`)
-    if (directory !== undefined) written = await writeApp(app, directory, io.platform, operation)
-    else if (layout !== undefined)
+    if (layout !== undefined) {
       await writeLayout(app, layout, reference.tag ?? 'latest', operation)
-    else await fill(app, operation)
+      return app
+    }
+    const contents = await openContents(app, cache, {
+      ...operation,
+      createHasher: createNodeHasher,
+      origin: store,
+      maxBytes: await diskLimit(flags, directory === undefined ? [root] : [root, directory]),
+      maxFiles: flags.maxFiles,
+      concurrency: flags.concurrency,
+    })
+    if (directory !== undefined)
+      written = await writeApp(app, contents, directory, io.platform, operation)
     return app
   })
   output.line('Successfully pulled the app from the registry')
@@ -98,12 +114,4 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
     ...(directory === undefined ? {} : { directory, ...written }),
     ...(layout === undefined ? {} : { ociLayout: layout }),
   })
-}
-
-/** Reads everything once, one component at a time, which puts it into the cache. */
-async function fill(app: PulledApp, options: OperationOptions): Promise<void> {
-  for (const { id } of app.locked.components) {
-    await app.component(id, options)
-    await app.files(id, options)
-  }
 }

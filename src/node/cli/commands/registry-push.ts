@@ -7,7 +7,7 @@ import type { CliIo } from '../io.ts'
 import { loadLocalApp, type LocalFlags } from '../local-app.ts'
 import { createOutput } from '../output.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
-import { type RemoteFlags, remoteOptions } from '../remote.ts'
+import { type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
 
 interface PushFlags extends RemoteFlags, LocalFlags {
   readonly from?: string
@@ -34,6 +34,7 @@ export function addPushCommand(registry: Command, io: CliIo): void {
     .option('-f, --from <path>', 'the application: its manifest, or the folder with a spin.toml')
     .addOption(new Option('--file <path>', 'the same as --from').hideHelp())
     .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
     .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
     .option('--profile <name>', 'build profile to apply')
     .addOption(

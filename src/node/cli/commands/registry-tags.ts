@@ -4,7 +4,7 @@ import type { Reference } from '../../../types.ts'
 import { referenceArgument } from '../arguments.ts'
 import type { CliIo } from '../io.ts'
 import { createOutput } from '../output.ts'
-import { type RemoteFlags, remoteOptions } from '../remote.ts'
+import { type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
 
 const EXAMPLE = `
 Example:
@@ -16,6 +16,7 @@ export function addTagsCommand(registry: Command, io: CliIo): void {
     .description("list a repository's tags")
     .argument('<repository>', 'which, as in ghcr.io/ann/hello', referenceArgument)
     .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
     .option('--json', 'answer with JSON on stdout')
     .addHelpText('after', EXAMPLE)
     .action(async (reference: Reference, flags: RemoteFlags) => {

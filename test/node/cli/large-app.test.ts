@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, readFileSync, statSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { createSession, type Session } from './session.ts'
+import { createRegistry, REF, writeApp } from './small-app.ts'
+
+const MIB = 1024 * 1024
+
+/** Bytes that don't compress, the same each time. */
+function noise(length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  let state = 1
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
+    bytes[at] = state >>> 24
+  }
+  return bytes
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+async function push(
+  session: Session,
+  files: Readonly<Record<string, Uint8Array>>,
+  ...flags: string[]
+): Promise<void> {
+  const run = await session.run('registry', 'push', '-f', writeApp(session, files), ...flags, REF)
+  expect(run).toMatchObject({ code: 0 })
+}
+
+describe('an application larger than the library holds by default', () => {
+  it.each([
+    ['257 MiB as layers', 255, []],
+    ['10 MiB in an archive', 8, ['--archive']],
+  ])('is pulled, %s, with no limit but the disk', async (_, size, flags) => {
+    const session = createSession(createRegistry().fetch)
+    const files = { 'static/large.bin': new Uint8Array(size * MIB), 'static/b.bin': noise(2 * MIB) }
+    await push(session, files, ...flags)
+    const run = await session.run('registry', 'pull', REF, '--json', '-o', session.path('out'))
+    expect(run).toMatchObject({ code: 0 })
+    for (const name of ['large.bin', 'b.bin'])
+      expect(await sha256(session.path(`out/assets/main/${name}`))).toBe(
+        await sha256(session.path(`app/static/${name}`)),
+      )
+    const { files: count, bytes } = JSON.parse(run.stdout) as { files: number; bytes: number }
+    const meta = ['manifest.json', 'locked.json', 'main.wasm'].map(
+      (name) => statSync(session.path(`out/${name}`)).size,
+    )
+    expect(count).toBe(7)
+    expect(bytes).toBe((size + 2) * MIB + 504 + meta.reduce((sum, size) => sum + size, 0))
+  })
+
+  it.each([
+    ['registry pull', ['registry', 'pull', REF]],
+    ['up', ['up', '-f', REF]],
+    ['build-worker', ['build-worker', REF]],
+  ])('is refused by %s above --max-size, and the error names that flag', async (_, command) => {
+    const session = createSession(createRegistry().fetch)
+    await push(session, { 'static/a.bin': noise(3 * MIB) })
+    const run = await session.run(...command, '--max-size', '2MiB')
+    expect(run).toMatchObject({ code: 1, stdout: expect.not.stringContaining('Success') as string })
+    expect(run.stderr).toContain('error[ERR_LIMIT_EXCEEDED]')
+    expect(run.stderr).toContain('hint: raise --max-size if you trust the source')
+    expect(run.stderr).not.toContain('maxBytes')
+  })
+
+  it('that unpacks to more than --max-size is refused', async () => {
+    const session = createSession(createRegistry().fetch)
+    await push(session, { 'static/zeros.bin': new Uint8Array(8 * MIB) }, '--archive')
+    const run = await session.run('registry', 'pull', REF, '--max-size', '4MiB')
+    expect(run).toMatchObject({ code: 1 })
+    expect(run.stderr).toMatch(/the archive .* unpacks to more than 4194304 bytes/)
+    expect(run.stderr).toContain('raise --max-size')
+  })
+
+  it('with more files in an archive than --max-files is refused', async () => {
+    const session = createSession(createRegistry().fetch)
+    await push(session, {}, '--archive')
+    const run = await session.run('registry', 'pull', REF, '--max-files', '1')
+    expect(run).toMatchObject({ code: 1 })
+    expect(run.stderr).toContain('has more than 1 entries')
+    expect(run.stderr).toContain('raise --max-files')
+  })
+})
+
+it('fetches a large layer again that is damaged in the cache', async () => {
+  const session = createSession(createRegistry().fetch)
+  const content = noise(2 * MIB)
+  await push(session, { 'static/a.bin': content })
+  expect(await session.run('registry', 'pull', REF)).toMatchObject({ code: 0 })
+  const digest = createHash('sha256').update(content).digest('hex')
+  const kept = `cache/spin/registry/data/sha256:${digest}`
+  expect(readFileSync(session.path(kept)).equals(content)).toBe(true)
+  session.write(kept, new Uint8Array(content.length))
+  const run = await session.run('registry', 'pull', REF, '-o', session.path('out'))
+  expect(run).toMatchObject({ code: 0 })
+  expect(readFileSync(session.path('out/assets/main/a.bin')).equals(content)).toBe(true)
+  expect(readFileSync(session.path(kept)).equals(content)).toBe(true)
+})
+
+it('names --response-timeout when a registry does not answer in time', async () => {
+  const session = createSession(
+    (request) =>
+      new Promise((_, reject) =>
+        request.signal.addEventListener('abort', () => reject(request.signal.reason as Error)),
+      ),
+  )
+  const run = await session.run('registry', 'tags', '--response-timeout', '0.01', REF)
+  expect(run).toMatchObject({ code: 1 })
+  expect(run.stderr).toContain('error[ERR_TIMEOUT]')
+  expect(run.stderr).toContain('hint: raise --response-timeout if the server is slow')
+})
