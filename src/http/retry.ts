@@ -6,8 +6,10 @@ import { wait } from './wait.ts'
 const DEFAULT_LIMIT = 2
 const DEFAULT_MAX_DELAY = 60_000
 
-/** What another attempt may mend; the rest is the caller's to change. */
-const STATUSES = [408, 425, 429, 500, 502, 503, 504]
+/** Statuses below 500 that another attempt may fix: timeout, too early, rate limit. */
+const RETRIED = [408, 425, 429]
+/** Not implemented, version not supported: another attempt gets the same answer. */
+const FINAL = [501, 505]
 
 interface AgainOptions {
   readonly signal?: AbortSignal | undefined
@@ -33,8 +35,12 @@ export function createRetry(options: RetryOptions | false = {}): Again {
   }
 }
 
+export function isTransientStatus(status: number): boolean {
+  return RETRIED.includes(status) || (status >= 500 && status < 600 && !FINAL.includes(status))
+}
+
 export function isTransient(error: unknown): boolean {
-  if (error instanceof ResponseError) return STATUSES.includes(error.status)
+  if (error instanceof ResponseError) return isTransientStatus(error.status)
   return (
     error instanceof SpindleError &&
     (error.code === 'ERR_TIMEOUT' || (error.code === 'ERR_NETWORK' && !isOfCertificate(error)))

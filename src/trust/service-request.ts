@@ -4,6 +4,7 @@ import { isJsonObject } from '../bytes/json.ts'
 import { readBounded } from '../bytes/stream.ts'
 import { inTime } from '../http/in-time.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
+import { isTransientStatus } from '../http/retry.ts'
 import { parseRetryAfter } from '../http/retry-after.ts'
 import { wait } from '../http/wait.ts'
 import { ResponseError, SpindleError } from '../errors.ts'
@@ -79,7 +80,7 @@ export async function callService(
     }
     const { status } = answer
     if ((status >= 200 && status < 300) || request.expect?.includes(status) === true) return answer
-    if (attempt === ATTEMPTS || !(status === 429 || status >= 500))
+    if (attempt === ATTEMPTS || !isTransientStatus(status))
       throw refused(request, where, answer)
     const asked = parseRetryAfter(answer.headers.get('retry-after')) ?? 250 * 2 ** attempt
     await wait(Math.min(asked, MAX_WAIT_MS), signal)

@@ -29,7 +29,7 @@ function openFlaky(
 
 describe('a push', () => {
   // A push of an artifact is 3 × (POST, PUT) less one, all of which break once at some time.
-  for (const fault of ['cut', 'lost', 408, 429, 500, 502, 503, 504] as const)
+  for (const fault of ['cut', 'lost', 408, 429, 500, 502, 503, 504, 507, 520, 529] as const)
     for (let stage = 0; stage < 5; stage++)
       it(`gets over ${fault} at request ${stage}`, async () => {
         const registry = createRegistryHandler()

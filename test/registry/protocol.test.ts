@@ -236,20 +236,33 @@ describe('a download', () => {
 })
 
 describe('what is refused', () => {
-  it.each([400, 401, 403, 404, 413, 416])('with %i is not tried again', async (status) => {
+  it.each([400, 401, 403, 404, 413, 416, 501, 505])('with %i is not tried again', async (status) => {
     const { repository, asked } = answering(() => new Response('<p>no', { status }))
     const { descriptor } = await blobOf('x')
     await expect(repository.fetch(descriptor)).rejects.toMatchObject({ status })
     expect(asked).toHaveLength(1)
   })
 
-  it.each([408, 425, 429, 500, 502, 503, 504])('with %i is, twice', async (status) => {
-    const { repository, asked } = answering(
-      () => new Response(null, { status, headers: { 'retry-after': '0' } }),
+  // 520 to 530 are Cloudflare's: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+  it.each([408, 425, 429, 500, 502, 503, 504, 506, 507, 508, 511, 520, 522, 524, 529, 530, 599])(
+    'with %i is, twice',
+    async (status) => {
+      const { repository, asked } = answering(
+        () => new Response(null, { status, headers: { 'retry-after': '0' } }),
+      )
+      const { descriptor } = await blobOf('x')
+      await expect(repository.fetch(descriptor)).rejects.toMatchObject({ status })
+      expect(asked).toHaveLength(3)
+    },
+  )
+
+  it('with 507 tells that the disk of the server is full', async () => {
+    const { repository } = answering(
+      () => new Response(null, { status: 507, headers: { 'retry-after': '0' } }),
     )
-    const { descriptor } = await blobOf('x')
-    await expect(repository.fetch(descriptor)).rejects.toMatchObject({ status })
-    expect(asked).toHaveLength(3)
+    await expect(repository.fetch((await blobOf('x')).descriptor)).rejects.toThrow(
+      /was answered 507; the server's disk is full/,
+    )
   })
 
   it('for longer than is waited is told at once', async () => {

@@ -37,3 +37,27 @@ describe('a service that refuses a token', () => {
     }
   })
 })
+
+describe('a service that fails once', () => {
+  const attempts = async (status: number): Promise<number> => {
+    let asked = 0
+    await callService(
+      { method: 'GET', url: 'https://rekor.test/api' },
+      {
+        fetch: async () =>
+          ++asked === 1
+            ? new Response(null, { status, headers: { 'retry-after': '0' } })
+            : new Response('{}'),
+      },
+    ).catch(() => {})
+    return asked
+  }
+
+  it.each([429, 500, 503, 520, 529])('is asked again after %i', async (status) => {
+    expect(await attempts(status)).toBe(2)
+  })
+
+  it.each([400, 404, 501, 505])('is not asked again after %i', async (status) => {
+    expect(await attempts(status)).toBe(1)
+  })
+})

@@ -3,6 +3,7 @@ import { readBounded } from '../../bytes/stream.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
 import { discard } from '../../http/discard.ts'
+import { isTransientStatus } from '../../http/retry.ts'
 import type { FetchLike } from '../../types.ts'
 import { cancelBody } from './body.ts'
 import { checkPrefix, readPieces, startingWith } from './pieces.ts'
@@ -93,7 +94,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       })
       const busy =
         response === undefined ||
-        (once ? [429, 503] : [429, 500, 502, 503, 504]).includes(response.status)
+        (once ? [429, 503].includes(response.status) : isTransientStatus(response.status))
       if (response !== undefined && (!busy || attempt >= ATTEMPTS)) return response
       discard(response)
       await new Promise((resolve) => setTimeout(resolve, DELAY * 2 ** attempt * Math.random()))
