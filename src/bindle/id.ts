@@ -28,9 +28,10 @@ export function parseBindleId(input: string): BindleId {
   const name = text.slice(0, Math.max(slash, 0))
   const version = text.slice(slash + 1)
   if (slash < 1 || parseVersion(version) === undefined) {
+    const problem = slash < 1 || version === '' ? '' : `: ${describeVersion(version)}`
     throw new SpindleError(
       'ERR_REFERENCE_INVALID',
-      `${JSON.stringify(input)} is not a bindle id; write NAME/VERSION with a full semantic version, as in example.com/hello/1.2.3`,
+      `${JSON.stringify(input)} is not a bindle id${problem}; write NAME/VERSION with a full semantic version, as in example.com/hello/1.2.3`,
     )
   }
   return createBindleId(name, version)
@@ -40,16 +41,28 @@ export function createBindleId(name: string, version: string): BindleId {
   return { name, version, toString: () => `${name}/${version}` }
 }
 
+function describeVersion(version: string): string {
+  return version === ''
+    ? 'it has no version'
+    : `its version ${JSON.stringify(version)} is not a semantic version`
+}
+
 /**
- * Refuses names that servers take but can't give back: they match the raw path of a URL, so
- * whatever a URL encodes or normalizes is lost there.
+ * Refuses versions that are not semantic versions, and names that servers take but can't give back:
+ * they match the raw path of a URL, so whatever a URL encodes or normalizes is lost there.
  * @throws `ERR_REFERENCE_INVALID`
  */
 export function assertPushableId(id: BindleId): void {
+  if (parseVersion(id.version) === undefined) {
+    throw new SpindleError(
+      'ERR_REFERENCE_INVALID',
+      `${JSON.stringify(id.name)} can't be pushed: ${describeVersion(id.version)}; write MAJOR.MINOR.PATCH, as in 1.2.3, with at most one "-" and "+" part`,
+    )
+  }
   const fits =
     /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/.test(id.name) &&
     !id.name.split('/').some((segment) => segment === '.' || segment === '..')
-  if (!fits || parseVersion(id.version) === undefined) {
+  if (!fits) {
     throw new SpindleError(
       'ERR_REFERENCE_INVALID',
       `${JSON.stringify(String(id))} can't be pushed: a server could not find it again; use ASCII letters, digits, "_", "-", "." and "/" in the name`,

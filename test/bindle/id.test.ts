@@ -59,4 +59,28 @@ describe('bindle ids', () => {
       )
     },
   )
+  it.each(['1.0', 'v1.0.0', '01.0.0', '1.0.0-', '1.0.0+a+b', 'latest'])(
+    'reports the version %j as invalid, and gives no advice about the name',
+    (version) => {
+      for (const call of [
+        () => assertPushableId(createBindleId('hello', version)),
+        () => parseBindleId(`hello/${version}`),
+      ]) {
+        expect(call).toThrow(
+          expect.objectContaining({
+            code: 'ERR_REFERENCE_INVALID',
+            message: expect.stringContaining(
+              `its version ${JSON.stringify(version)} is not a semantic version`,
+            ),
+          }),
+        )
+        expect(call).not.toThrow(/ASCII letters/)
+      }
+    },
+  )
+  it('reports a version that is missing', () => {
+    expect(() => assertPushableId(createBindleId('hello', ''))).toThrow(
+      `"hello" can't be pushed: it has no version; write MAJOR.MINOR.PATCH`,
+    )
+  })
 })
