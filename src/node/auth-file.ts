@@ -16,8 +16,12 @@ const HUB_NAMES: ReadonlySet<string> = new Set([
   'registry.hub.docker.com',
 ])
 
+/** The environment variable that holds the text of a `config.json`, as in GitLab's CI. */
+export const AUTH_VARIABLE = 'DOCKER_AUTH_CONFIG'
+
 /** A file in the form of Docker's `config.json`, of which only logins are read. */
 export interface AuthFile {
+  /** For messages: the file's path, or the name of the variable. */
   readonly path: string
   readonly auths: ReadonlyMap<string, unknown>
   /** Helper names by registry. */
@@ -31,7 +35,18 @@ export interface AuthFile {
  */
 export async function loadAuthFile(path: string): Promise<AuthFile | undefined> {
   const value = await loadJsonObject(path)
-  if (value === undefined) return undefined
+  return value === undefined ? undefined : readAuthFile(value, path)
+}
+
+/**
+ * Reads the text of `DOCKER_AUTH_CONFIG`.
+ * @throws `ERR_CREDENTIALS_INVALID`, naming the variable and nothing of its text.
+ */
+export function parseAuthVariable(text: string): AuthFile {
+  return readAuthFile(parseJsonObject(text, AUTH_VARIABLE), AUTH_VARIABLE)
+}
+
+function readAuthFile(value: JsonObject, path: string): AuthFile {
   const member = (name: string): ReadonlyMap<string, unknown> => {
     const entry = Object.hasOwn(value, name) ? value[name] : undefined
     if (entry === undefined || entry === null) return new Map()
@@ -40,9 +55,10 @@ export async function loadAuthFile(path: string): Promise<AuthFile | undefined> 
   }
   const credHelpers = new Map<string, string>()
   for (const [key, helper] of member('credHelpers')) {
-    if (typeof helper !== 'string')
+    if (helper !== null && typeof helper !== 'string')
       throw invalid(path, `"credHelpers" has no helper's name for ${JSON.stringify(key)}`)
-    credHelpers.set(key, helper)
+    // Docker reads null as the empty name: no helper for this registry, "credsStore" neither.
+    credHelpers.set(key, helper ?? '')
   }
   const store = Object.hasOwn(value, 'credsStore') ? value['credsStore'] : undefined
   if (store !== undefined && store !== null && typeof store !== 'string')
@@ -66,6 +82,10 @@ export async function loadJsonObject(path: string): Promise<JsonObject | undefin
   if (bytes === undefined) return undefined
   const text = decodeUtf8(bytes)
   if (text === undefined) throw invalid(path, 'it is not UTF-8')
+  return parseJsonObject(text, path)
+}
+
+function parseJsonObject(text: string, path: string): JsonObject {
   if (text.trim() === '') return {}
   let value: unknown
   try {
@@ -121,7 +141,8 @@ export function helperServer(registry: string): string {
 }
 
 /**
- * The credentials of one entry of `auths`; `undefined` for an empty one, as `credsStore` leaves it.
+ * The credentials of one entry of `auths`; `undefined` for null and for an empty one, as `credsStore`
+ * leaves it.
  * @throws `ERR_CREDENTIALS_INVALID`
  */
 export function readAuthEntry(
@@ -129,6 +150,7 @@ export function readAuthEntry(
   key: string,
   entry: unknown,
 ): Credentials | undefined {
+  if (entry === null) return undefined
   const place = `the login for ${JSON.stringify(key)}`
   if (!isJsonObject(entry)) throw invalid(file.path, `${place} is no object`)
   const text = (name: string): string => {
@@ -178,9 +200,13 @@ function latin1(bytes: Uint8Array): string {
 }
 
 export function invalid(path: string, problem: string, cause?: unknown): SpindleError {
+  const next =
+    path === AUTH_VARIABLE
+      ? 'correct the variable, or unset it'
+      : 'mend it, or log in anew with "spindle registry login"'
   return new SpindleError(
     'ERR_CREDENTIALS_INVALID',
-    `${path} holds logins that can't be used: ${problem}; mend it, or log in anew with "spindle registry login"`,
+    `${path} holds logins that can't be used: ${problem}; ${next}`,
     cause === undefined ? undefined : { cause },
   )
 }

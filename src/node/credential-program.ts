@@ -4,7 +4,7 @@ import { decodeUtf8 } from '../bytes/text.ts'
 import { isJsonObject } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
 import type { Credentials } from '../types.ts'
-import { fromPair, oneLine } from './auth-file.ts'
+import { AUTH_VARIABLE, fromPair, oneLine } from './auth-file.ts'
 
 /** Tokens of cloud registries have a few KiB. */
 const MAX_OUTPUT = 1024 * 1024
@@ -14,7 +14,7 @@ const TIMEOUT = 60_000
 interface HelperOptions {
   /** For the helper. Its `PATH` is where the helper is looked for. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The file that names the helper, for messages. */
+  /** The file or variable that names the helper, for messages. */
   readonly namedIn: string
 }
 
@@ -34,6 +34,7 @@ export async function askCredentialHelper(
   server: string,
   options: HelperOptions,
 ): Promise<Credentials | undefined> {
+  const failed = failureIn(options.namedIn)
   // It becomes a program's name: nothing in it may lead to another folder or be an option.
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name)) {
     throw failed(
@@ -50,7 +51,7 @@ export async function askCredentialHelper(
     const missing = (cause as { code?: unknown }).code === 'ENOENT'
     throw failed(
       `${named} ${missing ? 'is not on PATH' : `can't be used: ${(cause as Error).message}`}`,
-      'install it, or take its name out of the file',
+      'install it, or take its name out of there',
       cause,
     )
   }
@@ -130,10 +131,13 @@ function run(program: string, server: string, env: HelperOptions['env']): Promis
   })
 }
 
-function failed(problem: string, next: string, cause?: unknown): SpindleError {
-  return new SpindleError(
-    'ERR_CREDENTIALS_INVALID',
-    `${problem}; ${next}, or log in with "spindle registry login", which is asked first`,
-    cause === undefined ? undefined : { cause },
-  )
+function failureIn(place: string) {
+  const orLogin =
+    place === AUTH_VARIABLE ? '' : ', or log in with "spindle registry login", which is asked first'
+  return (problem: string, next: string, cause?: unknown): SpindleError =>
+    new SpindleError(
+      'ERR_CREDENTIALS_INVALID',
+      `${problem}; ${next}${orLogin}`,
+      cause === undefined ? undefined : { cause },
+    )
 }

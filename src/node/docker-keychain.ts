@@ -1,7 +1,15 @@
 import { join } from 'node:path'
 import { SpindleError } from '../errors.ts'
 import type { Credentials, Keychain } from '../types.ts'
-import { type AuthFile, findEntry, helperServer, loadAuthFile, readAuthEntry } from './auth-file.ts'
+import {
+  AUTH_VARIABLE,
+  type AuthFile,
+  findEntry,
+  helperServer,
+  loadAuthFile,
+  parseAuthVariable,
+  readAuthEntry,
+} from './auth-file.ts'
 import { askCredentialHelper } from './credential-program.ts'
 import {
   type Environment,
@@ -12,23 +20,40 @@ import {
 } from './environment.ts'
 
 /**
- * Credentials as Docker keeps them: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`.
+ * Credentials as Docker keeps them: the JSON text in `DOCKER_AUTH_CONFIG`, then
+ * `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`.
  *
- * Exported from `spindle/node`. Looks into `credHelpers`, then asks `credsStore`, then reads
+ * Exported from `spindle/node`. In each, looks into `credHelpers`, then asks `credsStore`, then reads
  * `auths`; the files are read anew for each question, so that a login is seen at once.
  *
  * @example Push with the login of `docker login`
  * ```ts
  * await push(app, 'ghcr.io/team/hello:1', { credentials: createDockerKeychain() })
  * ```
- * @throws `ERR_CREDENTIALS_INVALID` for a file or helper that is broken; it is never taken for
- * having no login.
+ * @throws `ERR_CREDENTIALS_INVALID` for a file, variable or helper that is broken; it is never taken
+ * for having no login.
  * @see {@link https://docs.docker.com/reference/cli/docker/login/#credential-stores docker login}
  */
 export function createDockerKeychain(options: EnvironmentOptions = {}): Keychain {
   const environment = readEnvironment(options)
   const folder = nonEmpty(environment.env['DOCKER_CONFIG']) ?? join(environment.home, '.docker')
-  return createAuthFileKeychain(() => loadAuthFile(join(folder, 'config.json')), environment)
+  return firstOf([
+    createVariableKeychain(environment),
+    createAuthFileKeychain(() => loadAuthFile(join(folder, 'config.json')), environment),
+  ])
+}
+
+/**
+ * Credentials in `DOCKER_AUTH_CONFIG`, which has the form of `config.json`, as Docker, crane and
+ * GitLab's runners read it.
+ * @see {@link https://docs.gitlab.com/ci/docker/using_docker_images/ GitLab, DOCKER_AUTH_CONFIG}
+ */
+export function createVariableKeychain(options: EnvironmentOptions = {}): Keychain {
+  const environment = readEnvironment(options)
+  return createAuthFileKeychain(async () => {
+    const text = nonEmpty(environment.env[AUTH_VARIABLE])
+    return text === undefined ? undefined : parseAuthVariable(text)
+  }, environment)
 }
 
 /**

@@ -1,5 +1,10 @@
 import type { Keychain } from '../types.ts'
-import { createDockerKeychain, createPodmanKeychain, firstOf } from './docker-keychain.ts'
+import {
+  createDockerKeychain,
+  createPodmanKeychain,
+  createVariableKeychain,
+  firstOf,
+} from './docker-keychain.ts'
 import type { EnvironmentOptions } from './environment.ts'
 import { createLoginFile } from './login-file.ts'
 
@@ -9,8 +14,8 @@ export interface NodeKeychainOptions extends EnvironmentOptions {
 }
 
 /**
- * The credentials that a user of this machine has: given ones, then Spin's login file, then
- * Docker's, then podman's; else none, which is anonymous.
+ * The credentials that a user of this machine has: given ones, then those in `DOCKER_AUTH_CONFIG`,
+ * then Spin's login file, then Docker's, then podman's; else none, which is anonymous.
  *
  * Exported from `spindle/node`.
  *
@@ -23,6 +28,8 @@ export interface NodeKeychainOptions extends EnvironmentOptions {
 export function createNodeKeychain(options: NodeKeychainOptions = {}): Keychain {
   return firstOf([
     ...(options.credentials === undefined ? [] : [options.credentials]),
+    // What is set for one job counts before what is stored for all.
+    createVariableKeychain(options),
     createLoginFile(options).keychain,
     createDockerKeychain(options),
     createPodmanKeychain(options),

@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { createPodmanKeychain } from '../../src/node/docker-keychain.ts'
+import { createDockerKeychain, createPodmanKeychain } from '../../src/node/docker-keychain.ts'
 import { ask, CONFIG, refusal } from './asking.ts'
 import { base64, createMachine } from './machine.ts'
 
@@ -166,6 +166,90 @@ describe('auths in config.json', () => {
     expect(await refusal(ask(machine, 'ghcr.io'))).toMatchObject({
       code: 'ERR_CREDENTIALS_INVALID',
     })
+  })
+})
+
+describe('null in config.json', () => {
+  const login = { 'ghcr.io': { auth: base64('ann:pw') } }
+  it.each([
+    ['a helper of another registry', { credHelpers: { other: null }, auths: login }],
+    ['a helper of the same registry', { credHelpers: { 'ghcr.io': null }, auths: login }],
+    ['all helpers', { credHelpers: null, credsStore: null, auths: login }],
+    ['the login of another registry', { auths: { other: null, ...login } }],
+    ['the login of a namespace elsewhere', { auths: { 'ghcr.io/else': null, ...login } }],
+  ])('for %s is passed over', async (_, content) => {
+    const machine = createMachine()
+    machine.write(CONFIG, content)
+    expect(await ask(machine, 'ghcr.io')).toEqual({ username: 'ann', password: 'pw' })
+  })
+
+  it('as the helper of a registry means "auths" and not "credsStore", as in Docker', async () => {
+    const machine = createMachine()
+    machine.helper('store', 'echo must not run; exit 1')
+    machine.write(CONFIG, { credHelpers: { 'ghcr.io': null }, credsStore: 'store', auths: login })
+    expect(await ask(machine, 'ghcr.io')).toEqual({ username: 'ann', password: 'pw' })
+  })
+
+  it('as a login means that there is none', async () => {
+    const machine = createMachine()
+    machine.write(CONFIG, { auths: { 'ghcr.io': null } })
+    expect(await ask(machine, 'ghcr.io')).toBeUndefined()
+  })
+})
+
+describe('DOCKER_AUTH_CONFIG', () => {
+  const auths = (user: string): string =>
+    JSON.stringify({ auths: { 'ghcr.io': { auth: base64(`${user}:x`) } } })
+
+  it('counts before config.json, which has the logins of other registries', async () => {
+    const machine = createMachine()
+    machine.write(CONFIG, {
+      auths: { 'ghcr.io': { auth: base64('file:x') }, 'quay.io': { auth: base64('file:x') } },
+    })
+    machine.env['DOCKER_AUTH_CONFIG'] = auths('variable')
+    expect(await ask(machine, 'ghcr.io')).toMatchObject({ username: 'variable' })
+    expect(await ask(machine, 'quay.io')).toMatchObject({ username: 'file' })
+  })
+
+  it('is read anew each time, and empty means unset', async () => {
+    const machine = createMachine()
+    const keychain = createDockerKeychain(machine.options)
+    const scope = { registry: 'ghcr.io', repository: 'a', actions: ['pull'] } as const
+    for (const [text, user] of [
+      ['', undefined],
+      [' \n', undefined],
+      [auths('ann'), 'ann'],
+      [auths('bob'), 'bob'],
+    ] as const) {
+      machine.env['DOCKER_AUTH_CONFIG'] = text
+      expect(await keychain(scope)).toEqual(user && { username: user, password: 'x' })
+    }
+  })
+
+  it('may name helpers', async () => {
+    const machine = createMachine()
+    machine.helper('mine', `echo '{"Username":"ann","Secret":"pw"}'`)
+    machine.env['DOCKER_AUTH_CONFIG'] = '{"credHelpers":{"ghcr.io":"mine","quay.io":null}}'
+    expect(await ask(machine, 'ghcr.io')).toEqual({ username: 'ann', password: 'pw' })
+    expect(await ask(machine, 'quay.io')).toBeUndefined()
+  })
+
+  it.each([
+    ['no JSON', '{"auths": {"ghcr.io": {"auth": "c2VjcmV0'],
+    ['a text', '"c2VjcmV0OnNlY3JldA=="'],
+    ['a list', '["secret"]'],
+    ['logins that are none', '{"auths":{"ghcr.io":"c2VjcmV0OnB3"}}'],
+    ['bad base64', '{"auths":{"ghcr.io":{"auth":"c2Vj*mV0"}}}'],
+    ['a helper that is not there', '{"credHelpers":{"ghcr.io":"gone"}}'],
+  ])('with %s is an error that names the variable and nothing in it', async (_, text) => {
+    const machine = createMachine()
+    machine.write(CONFIG, { auths: { 'ghcr.io': { auth: base64('ann:pw') } } })
+    machine.env['DOCKER_AUTH_CONFIG'] = text
+    const error = await refusal(ask(machine, 'ghcr.io'))
+    expect(error).toMatchObject({ code: 'ERR_CREDENTIALS_INVALID' })
+    expect(error.message).toContain('DOCKER_AUTH_CONFIG')
+    expect(error.message).not.toContain('registry login')
+    expect(JSON.stringify([error, error.message, String(error.cause)])).not.toMatch(/secret|c2Vj/)
   })
 })
 

@@ -4,7 +4,7 @@ import { CONFIG, refusal } from './asking.ts'
 import { base64, createMachine } from './machine.ts'
 
 describe('all keychains of a machine', () => {
-  it("are asked in order: given ones, Spin's, Docker's, podman's", async () => {
+  it("are asked in order: given ones, the variable's, Spin's, Docker's, podman's", async () => {
     const machine = createMachine()
     const scope = { registry: 'quay.io', repository: 'a', actions: ['push'] } as const
     const keychain = createNodeKeychain(machine.options)
@@ -17,6 +17,8 @@ describe('all keychains of a machine', () => {
     expect(await keychain(scope)).toMatchObject({ username: 'docker' })
     machine.write('.config/fermyon/registry-auth.json', { auths: { 'quay.io': base64('spin:x') } })
     expect(await keychain(scope)).toMatchObject({ username: 'spin' })
+    machine.env['DOCKER_AUTH_CONFIG'] = `{"auths":{"quay.io":{"auth":"${base64('env:x')}"}}}`
+    expect(await keychain(scope)).toMatchObject({ username: 'env' })
     const given = createNodeKeychain({ ...machine.options, credentials: () => ({ token: 't' }) })
     expect(await given(scope)).toEqual({ token: 't' })
   })
