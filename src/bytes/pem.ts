@@ -13,7 +13,8 @@ const MAX_PEM_CHARS: number = 64 * 1024
 
 /**
  * All blocks of a text, in order; what stands around them is skipped, as every reader of PEM does.
- * @throws `ERR_CONTENT_INVALID` for a block that isn't well-formed, or when there is none.
+ * @throws `ERR_CONTENT_INVALID` for a block that isn't well-formed, or when there is none;
+ * `ERR_UNSUPPORTED` for the address of a key in place of the key.
  */
 export function parsePem(text: string, what: string): PemBlock[] {
   if (text.length > MAX_PEM_CHARS)
@@ -31,12 +32,28 @@ export function parsePem(text: string, what: string): PemBlock[] {
     }
     blocks.push({ label, bytes })
   }
+  const scheme = blocks.length === 0 ? schemeOfKey(text) : undefined
+  if (scheme !== undefined)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `${what} can't be taken from ${scheme}; give its PEM text, or a Signer that asks the key's service`,
+    )
   if (blocks.length === 0)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
       `${what} is not PEM: it holds no "-----BEGIN" block`,
     )
   return blocks
+}
+
+/**
+ * The scheme of a key's address as cosign takes it, such as `pkcs11:` or `awskms://`; the rest may
+ * hold a PIN. `undefined` for what is none, as PEM text and paths.
+ * @see https://docs.sigstore.dev/cosign/key_management/overview/
+ * @see RFC 7512, The PKCS #11 URI Scheme
+ */
+export function schemeOfKey(text: string): string | undefined {
+  return /^\s*(pkcs11:|[a-z][a-z0-9+.-]{0,31}:\/\/)/i.exec(text)?.[1]?.toLowerCase()
 }
 
 /** One block, 64 characters a line. */

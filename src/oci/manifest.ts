@@ -16,6 +16,9 @@ export const MANIFEST_TYPES: readonly string[] = [
   DOCKER_LIST,
 ]
 
+/** What images had before 2016: `…manifest.v1+json`, and signed `…manifest.v1+prettyjws`. */
+const SCHEMA_1_TYPE = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/
+
 export const IMAGE_CONFIG = 'application/vnd.oci.image.config.v1+json'
 /** `{}`: the config of an artifact that has none. @see OCI Image Spec 1.1, Guidance for an Empty Descriptor */
 export const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json'
@@ -58,6 +61,28 @@ export function isManifestType(mediaType: string): boolean {
   return MANIFEST_TYPES.includes(mediaType)
 }
 
+/**
+ * Refuses Docker's schema 1 by name: such manifests have no descriptors.
+ * @param mediaType How it was delivered, or as what it is listed.
+ * @throws `ERR_CONTENT_INVALID`
+ * @see https://distribution.github.io/distribution/spec/deprecated-schema-v1/
+ */
+export function assertNotSchema1(
+  what: string,
+  mediaType: string | undefined,
+  document?: unknown,
+): void {
+  if (
+    SCHEMA_1_TYPE.test(mediaType ?? '') ||
+    (isJsonObject(document) &&
+      (document['schemaVersion'] === 1 || SCHEMA_1_TYPE.test(String(document['mediaType']))))
+  )
+    throw invalid(
+      what,
+      'is a Docker schema 1 manifest, a format that registries and tools have dropped; push the image again with a current tool',
+    )
+}
+
 function isIndexType(mediaType: string): boolean {
   return mediaType === IMAGE_INDEX || mediaType === DOCKER_LIST
 }
@@ -78,6 +103,7 @@ export function parseManifest(
 ): Manifest {
   const document = parseLooseJson(bytes, what)
   if (!isJsonObject(document)) throw invalid(what, 'is not an object')
+  assertNotSchema1(what, mediaType, document)
   if (document['schemaVersion'] !== 2)
     throw invalid(
       what,

@@ -5,7 +5,12 @@ import { readExactly, readVerified, wrongDigest } from '../bytes/stream.ts'
 import { discard } from '../http/discard.ts'
 import { fetchWhole } from '../http/whole.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
-import { isManifestType, MANIFEST_BYTES, MANIFEST_TYPES } from '../oci/manifest.ts'
+import {
+  assertNotSchema1,
+  isManifestType,
+  MANIFEST_BYTES,
+  MANIFEST_TYPES,
+} from '../oci/manifest.ts'
 import { isTag } from '../oci/reference.ts'
 import type { BodySource, Descriptor, Digest, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
@@ -98,6 +103,7 @@ export async function getManifest(
 /** Two readers must not take the same bytes for two things. */
 function checkType(bytes: Uint8Array, delivered: string, what: string): string {
   const document = parseLooseJson(bytes, what)
+  assertNotSchema1(what, delivered, document)
   const said = isJsonObject(document) ? document['mediaType'] : undefined
   if (said === undefined || said === delivered) return delivered
   throw new SpindleError(

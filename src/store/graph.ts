@@ -1,5 +1,11 @@
 import { SpindleError } from '../errors.ts'
-import { isManifestType, MANIFEST_BYTES, parseManifest, successorsOf } from '../oci/manifest.ts'
+import {
+  assertNotSchema1,
+  isManifestType,
+  MANIFEST_BYTES,
+  parseManifest,
+  successorsOf,
+} from '../oci/manifest.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
 import { readFetched } from './whole.ts'
 
@@ -38,6 +44,7 @@ export async function readGraph(
   let held = 0
   const visit = async (target: Descriptor, depth: number): Promise<void> => {
     if (!isManifestType(target.mediaType)) {
+      assertNotSchema1(`the manifest ${target.digest}`, target.mediaType)
       if (!blobs.has(target.digest)) blobs.set(target.digest, target)
       return
     }

@@ -61,6 +61,24 @@ describe('manifests', () => {
       expect.objectContaining({ code: 'ERR_CONTENT_INVALID' }),
     )
   })
+  const SCHEMA_1 = 'application/vnd.docker.distribution.manifest.v1'
+  const old = { schemaVersion: 1, name: 'team/hello', tag: '1', fsLayers: [], history: [] }
+  it.each<[string, unknown, string | undefined]>([
+    ['by its content', old, undefined],
+    ['by its content, delivered as an OCI manifest', old, IMAGE_MANIFEST],
+    ['by its content, with signatures', { ...old, signatures: [{}] }, 'application/json'],
+    ['by its delivered type', old, `${SCHEMA_1}+json`],
+    ['by its delivered type, signed', old, `${SCHEMA_1}+prettyjws`],
+    ['by its own type', { ...image, mediaType: `${SCHEMA_1}+json` }, undefined],
+    ['as which schema 2 is delivered', image, `${SCHEMA_1}+prettyjws`],
+  ])('of schema 1 are refused by name: %s', (_, value, delivered) => {
+    expect(() => parseManifest(bytes(value), delivered)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CONTENT_INVALID',
+        message: expect.stringContaining('is a Docker schema 1 manifest'),
+      }),
+    )
+  })
   it('are refused when delivered as another kind than they say', () => {
     expect(() =>
       parseManifest(bytes({ ...image, mediaType: IMAGE_MANIFEST }), IMAGE_INDEX),

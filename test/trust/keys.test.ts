@@ -23,6 +23,28 @@ async function fit(privateKey: WebKey, publicPem: string): Promise<boolean> {
   return key.verify(signature, bytes)
 }
 
+describe('the address of a key', () => {
+  it.each([
+    ['pkcs11:token=release;object=hello?pin-value=1234', 'pkcs11:'],
+    ['awskms:///alias/hello', 'awskms://'],
+    [' azurekms://vault/key\n', 'azurekms://'],
+  ])('%j in place of a key is refused by its scheme, without its PIN', async (address, scheme) => {
+    for (const call of [
+      () => importPrivateKey(address),
+      () => loadPublicKey(address),
+      () => importCosignKey(address, ''),
+      () => createKeySigner(address),
+    ]) {
+      const error = await (async () => call())().catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({
+        code: 'ERR_UNSUPPORTED',
+        message: expect.stringContaining(`can't be taken from ${scheme};`),
+      })
+      expect((error as Error).message).not.toContain('1234')
+    }
+  })
+})
+
 describe('private keys', () => {
   it.each(['P-256', 'P-384', 'P-521'] as const)(
     'on %s are made, written and read again',

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { schemeOfKey } from '../../bytes/pem.ts'
 import { importCosignKey } from '../../trust/cosign-key.ts'
 import { importPrivateKey } from '../../trust/private-key.ts'
 import type { WebKey } from '../../trust/public-key.ts'
@@ -11,7 +12,7 @@ const FROM_ENVIRONMENT = 'env://'
 /** The text of a key: of a file, or as cosign writes it `env://NAME`, of an environment variable. */
 export async function readKeyText(io: CliIo, place: string, what: string): Promise<string> {
   if (!place.startsWith(FROM_ENVIRONMENT)) {
-    const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(place)?.[0]
+    const scheme = schemeOfKey(place)
     if (scheme !== undefined)
       throw new UsageError(
         `${what} can't be taken from ${scheme}: give a file or ${FROM_ENVIRONMENT}NAME; a key service is reached from code, by a Signer of "spindle/sign"`,

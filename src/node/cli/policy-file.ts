@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { isJsonObject, parseUniqueJson } from '../../bytes/json.ts'
+import { schemeOfKey } from '../../bytes/pem.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { publicGoodRoot } from '../../trust/trust-root.ts'
 import type { IdentityPolicy, KeyPolicy, Policy } from '../../trust/policy.ts'
@@ -99,9 +100,13 @@ async function readRule(
 async function readKey(value: unknown, folder: string, where: string): Promise<string> {
   if (typeof value !== 'string' || value === '')
     throw new CommandError(`${where}: "key" is a file's name or PEM text, or a list of such`)
-  return value.includes('-----BEGIN')
-    ? value
-    : readTextFile(resolve(folder, value), 'the public key')
+  if (value.includes('-----BEGIN')) return value
+  const scheme = schemeOfKey(value)
+  if (scheme !== undefined)
+    throw new CommandError(
+      `${where}: the public key can't be taken from ${scheme}: give a file's name or PEM text`,
+    )
+  return readTextFile(resolve(folder, value), 'the public key')
 }
 
 /** A pattern that has to match the whole. */

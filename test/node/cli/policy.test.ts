@@ -195,6 +195,12 @@ describe('a policy file', () => {
     ['an empty pattern', { identityRegexp: '', issuer: 'b' }, 'not empty'],
     ['a broken pattern', { identityRegexp: '(', issuer: 'b' }, 'no regular expression'],
     ['a file that is not there', { key: 'none.pub' }, 'none.pub'],
+    [
+      'a key in hardware',
+      { key: 'pkcs11:object=hello?pin-value=1234' },
+      "can't be taken from pkcs11:",
+    ],
+    ['a key of a service', { key: ['gcpkms://projects/x'] }, "can't be taken from gcpkms://"],
     ['an empty list', { anyOf: [] }, '1 to 64'],
     ['a threshold of 0', { ...ours, threshold: 0 }, 'threshold'],
     ['a key twice', '{"key":"a","key":"b"}', 'twice'],

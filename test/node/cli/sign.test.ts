@@ -169,19 +169,25 @@ describe('sign and verify with a key', () => {
     expect(foreign.stderr).toContain('not in the trusted root')
   })
 
-  it.each(['awskms:///alias/hello', 'k8s://team/key', 'https://keys.example/cosign.pub'])(
-    'says what to do in place of %s',
-    async (place) => {
-      const { session, hosts } = await createWorld()
-      hosts()
-      for (const command of [['sign', '--tlog-upload=false'], ['verify']]) {
-        const result = await session.run(...command, '--key', place, REF)
-        expect(result).toMatchObject({ code: 2, stdout: '' })
-        expect(result.stderr).toContain('give a file or env://NAME')
-      }
-      expect(hosts()).toEqual([])
-    },
-  )
+  it.each([
+    'awskms:///alias/hello',
+    'hashivault://hello',
+    'k8s://team/key',
+    'https://keys.example/cosign.pub',
+    'pkcs11:token=release;object=hello?pin-value=1234',
+    'PKCS11:object=hello?pin-value=1234',
+  ])('names what is not read, and says what to do in place of %s', async (place) => {
+    const { session, hosts } = await createWorld()
+    hosts()
+    const [scheme = ''] = /^\w+:(?:\/\/)?/.exec(place.toLowerCase())!
+    for (const command of [['sign', '--tlog-upload=false'], ['verify']]) {
+      const result = await session.run(...command, '--key', place, REF)
+      expect(result).toMatchObject({ code: 2, stdout: '' })
+      expect(result.stderr).toContain(`can't be taken from ${scheme}: give a file or env://NAME`)
+      expect(result.stderr).not.toContain('1234')
+    }
+    expect(hosts()).toEqual([])
+  })
 
   it('takes plain PEM and env://, and says when the password is wrong', async () => {
     const { session } = await createWorld()
