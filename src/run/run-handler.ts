@@ -7,7 +7,7 @@ import type { ExecutorConfig } from './component-runtime.ts'
 import { hasJspi } from './component/jspi.ts'
 import { builtInResponse } from './http/built-in.ts'
 import { createDeadline } from './http/deadline.ts'
-import { componentHeaders } from './http/headers.ts'
+import { clientHost, componentHeaders } from './http/headers.ts'
 import { createLimiter } from './http/limiter.ts'
 import { allowedHosts, createOutbound } from './http/outbound.ts'
 import { createRouter, type RouteMatch } from './http/router.ts'
@@ -85,11 +85,15 @@ export async function createRunHandler(
     request: Request,
     match: RouteMatch<unknown>,
     config: ExecutorConfig,
-    clientAddress: string,
   ): Promise<Response> => {
     const { component, files, executor } = runtimes.get(runtimeKey(id, config)) as Runtime
-    const facts = { match, base: run.base, clientAddress }
-    const { depth, first } = origins.get(request) ?? { depth: 0, first: request }
+    const origin = origins.get(request)
+    const { depth, first } = origin ?? { depth: 0, first: request }
+    // Of a request by another component, headers say nothing about who sent it.
+    const isOutside = origin === undefined
+    const clientAddress = (isOutside && options.clientAddress?.(request)) || UNKNOWN_ADDRESS
+    const host = isOutside ? clientHost(request) : new URL(request.url).host
+    const facts = { match, base: run.base, clientAddress, host }
     // Only what comes from outside queues: a component that waits for another must not wait for its own place.
     const release = depth === 0 ? await limiter.acquire(request.signal) : () => {}
     const deadline = createDeadline(request.signal, options.timeout)
@@ -127,6 +131,7 @@ export async function createRunHandler(
         match,
         base: run.base,
         clientAddress,
+        host,
         jspi,
         imports,
         files,
@@ -166,13 +171,7 @@ export async function createRunHandler(
     }
     const { pathname } = new URL(request.url)
     const route = { effective: '/...', raw: '/...', target: undefined, tokens: [] }
-    return answer(
-      id,
-      request,
-      { route, params: new Map(), pathInfo: pathname },
-      target.executor,
-      UNKNOWN_ADDRESS,
-    )
+    return answer(id, request, { route, params: new Map(), pathInfo: pathname }, target.executor)
   }
 
   const fetch = async (request: Request): Promise<Response> => {
@@ -183,13 +182,7 @@ export async function createRunHandler(
     if (match === undefined) return new Response(null, { status: 404 })
     const { target } = match.route
     if (target.kind === 'static') return target.response()
-    return answer(
-      target.id,
-      request,
-      match,
-      target.executor,
-      options.clientAddress?.(request) ?? UNKNOWN_ADDRESS,
-    )
+    return answer(target.id, request, match, target.executor)
   }
   return { fetch }
 }

@@ -1,19 +1,23 @@
 import { SpindleError } from '../../errors.ts'
 import { hasNoBody, isStatus, type Execution } from './execution.ts'
-import { appendHeader, fullUrl, hostOf } from './headers.ts'
+import { appendHeader, fullUrl } from './headers.ts'
 
-const NOT_PASSED: ReadonlySet<string> = new Set(['HTTP_AUTHORIZATION', 'HTTP_CONNECTION'])
+const NOT_PASSED: ReadonlySet<string> = new Set([
+  'HTTP_AUTHORIZATION',
+  'HTTP_CONNECTION',
+  // Programs take it for the proxy that they should use: https://httpoxy.org
+  'HTTP_PROXY',
+])
 
 /** The environment of a WAGI program. @see Spin, `crates/http/src/wagi` */
 export function wagiEnvironment(
   execution: Execution,
   bodySize: number,
 ): ReadonlyArray<readonly [string, string]> {
-  const { request, match, base, clientAddress } = execution
+  const { request, match, base, clientAddress, host } = execution
   const url = new URL(request.url)
-  const host = hostOf(request)
   const [, name = host, port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? []
-  const [clientHost = ''] = clientAddress.split(':')
+  const clientHost = clientAddress.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
   const raw = match.route.raw
   const route = raw.endsWith('/...') ? raw.slice(0, -4) : raw
   const decoded = decodePath(match.pathInfo)
@@ -21,7 +25,7 @@ export function wagiEnvironment(
     ['AUTH_TYPE', ''],
     ['CONTENT_LENGTH', String(bodySize)],
     ['CONTENT_TYPE', request.headers.get('content-type') ?? ''],
-    ['X_FULL_URL', fullUrl(request)],
+    ['X_FULL_URL', fullUrl(request, host)],
     ['GATEWAY_INTERFACE', 'CGI/1.1'],
     ['X_MATCHED_ROUTE', match.route.effective],
     ['QUERY_STRING', url.search.slice(1)],
@@ -39,6 +43,8 @@ export function wagiEnvironment(
     ['SERVER_SOFTWARE', 'WAGI/1'],
   ])
   for (const [header, value] of execution.headers) {
+    // It would stand for the header with `-` in its place, which a proxy in front may vouch for.
+    if (header.includes('_')) continue
     const variable = `HTTP_${header.toUpperCase().replaceAll('-', '_')}`
     if (!NOT_PASSED.has(variable)) env.set(variable, value)
   }

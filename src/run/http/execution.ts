@@ -9,7 +9,10 @@ export interface Execution {
   readonly request: Request
   readonly match: RouteMatch<unknown>
   readonly base: string
+  /** `ip:port` */
   readonly clientAddress: string
+  /** The request's host, as the component sees it. */
+  readonly host: string
   /** The client's, and Spin's after them. */
   readonly headers: ReadonlyArray<readonly [string, string]>
   readonly jspi: boolean

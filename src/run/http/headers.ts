@@ -1,5 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import { fieldProblem, latin1 } from '../wasi/fields.ts'
+import { fieldProblem, isForbiddenField, latin1 } from '../wasi/fields.ts'
 import type { RouteMatch } from './router.ts'
 
 interface RequestFacts {
@@ -7,40 +7,64 @@ interface RequestFacts {
   readonly base: string
   /** `ip:port` */
   readonly clientAddress: string
+  /** As the component sees it: see `clientHost`. */
+  readonly host: string
 }
 
-/** The request's host as the client named it. */
-export function hostOf(request: Request): string {
-  return request.headers.get('host') ?? (new URL(request.url).host || 'localhost')
-}
+/** What a component sees in place of a host that no client may name. */
+const DEFAULT_HOST = 'localhost'
 
-export function fullUrl(request: Request): string {
-  const url = new URL(request.url)
-  return `${url.protocol}//${hostOf(request)}${url.pathname}${url.search}`
-}
+// A name or an address, and a port. Anything else could change the meaning of a URL built from it.
+const HOST = /^(?:\[[\da-f:.]+\]|[\w-]+(?:\.[\w-]+)*\.?)(?::\d{1,5})?$/i
+
+// Names by which components address each other and their own application.
+const INTERNAL_HOST = /^(?:(?:.*\.)?spin\.internal|self\.alt)\.?(?::\d*)?$/i
 
 /**
- * What Spin tells a component about its request.
+ * The host that a client named. A host of service chaining is replaced, so that no client passes for
+ * another component.
  *
- * They follow what the client sent, of the same names too: a component reads the last.
+ * @see Spin, `strip_forbidden_headers` in `crates/trigger-http/src/headers.rs`
  */
+export function clientHost(request: Request): string {
+  const named = request.headers.get('host')
+  const host = named !== null && HOST.test(named) ? named : new URL(request.url).host
+  return host === '' || INTERNAL_HOST.test(host) ? DEFAULT_HOST : host
+}
+
+export function fullUrl(request: Request, host: string): string {
+  const url = new URL(request.url)
+  return `${url.protocol}//${host}${url.pathname}${url.search}`
+}
+
+const PATH_MATCH = 'spin-path-match-'
+
+/** Headers that only the host sets. */
+const HOST_ONLY: ReadonlySet<string> = new Set([
+  'spin-path-info',
+  'spin-full-url',
+  'spin-matched-route',
+  'spin-base-path',
+  'spin-raw-component-route',
+  'spin-component-route',
+  'spin-client-addr',
+])
+
+/** What Spin tells a component about its request. */
 function spinHeaders(
   request: Request,
-  { match, base, clientAddress }: RequestFacts,
+  { match, base, clientAddress, host }: RequestFacts,
 ): ReadonlyArray<readonly [string, string]> {
   const { route, params, pathInfo } = match
   return [
     ['spin-path-info', pathInfo],
-    ['spin-full-url', fullUrl(request)],
+    ['spin-full-url', fullUrl(request, host)],
     ['spin-matched-route', route.effective],
     ['spin-base-path', base],
     ['spin-raw-component-route', route.raw],
     ['spin-component-route', withoutWildcard(route.raw)],
     ['spin-client-addr', clientAddress],
-    ...Array.from(
-      params,
-      ([name, value]) => [`spin-path-match-${name.toLowerCase()}`, value] as const,
-    ),
+    ...Array.from(params, ([name, value]) => [PATH_MATCH + name.toLowerCase(), value] as const),
   ]
 }
 
@@ -48,14 +72,23 @@ function withoutWildcard(route: string): string {
   return route.endsWith('/...') ? route.slice(0, -4) : route
 }
 
-/** All headers that a component gets: the client's but those of the connection, the host, Spin's. */
+/** Whether a sender may set a header. `_` counts as `-`: some programs can't tell them apart. */
+function isSendersOwn(name: string): boolean {
+  const plain = name.toLowerCase().replaceAll('_', '-')
+  return !isForbiddenField(plain) && !HOST_ONLY.has(plain) && !plain.startsWith(PATH_MATCH)
+}
+
+/**
+ * All headers that a component gets: the host, the sender's, then Spin's. Left out of the sender's
+ * are those of the connection and those that only the host sets.
+ */
 export function componentHeaders(
   request: Request,
   facts: RequestFacts,
 ): ReadonlyArray<readonly [string, string]> {
-  const given = [...request.headers].filter(([name]) => name !== 'connection' && name !== 'host')
+  const given = [...request.headers].filter(([name]) => isSendersOwn(name))
   // A page's request hides its host; a component may count on it.
-  return [['host', hostOf(request)], ...given, ...spinHeaders(request, facts)]
+  return [['host', facts.host], ...given, ...spinHeaders(request, facts)]
 }
 
 const LONGEST_QUOTED = 100

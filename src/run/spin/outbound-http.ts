@@ -2,6 +2,7 @@ import { readBounded } from '../../bytes/stream.ts'
 import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
+import { isForbiddenField } from '../wasi/fields.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { SELF_ORIGIN } from '../wasi/http-outgoing.ts'
 
@@ -43,7 +44,10 @@ export async function sendLegacy(
     const response = await send(
       new Request(url, {
         method,
-        headers: request.headers.map(([name, value]) => [name, value] as [string, string]),
+        // `Host` is that of the URL, which is the one that was allowed.
+        headers: request.headers
+          .filter(([name]) => !isForbiddenField(name))
+          .map(([name, value]) => [name, value] as [string, string]),
         redirect: 'manual',
         ...(sends && { body: request.body as Uint8Array<ArrayBuffer> }),
       }),

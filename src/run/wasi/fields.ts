@@ -8,7 +8,7 @@ export interface Fields {
   readonly mutable: boolean
 }
 
-// What belongs to the connection, which is the host's. As Wasmtime's wasi:http has it.
+// Fields of the connection, which only the host sets. The same list as in Wasmtime's wasi:http.
 const FORBIDDEN: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -31,6 +31,11 @@ function fits(entries: Fields['entries']): boolean {
   return entries.length <= MOST_FIELDS && bytes <= MOST_BYTES
 }
 
+/** Whether a field belongs to the connection: it is not passed from one message to another. */
+export function isForbiddenField(name: string): boolean {
+  return FORBIDDEN.has(name.toLowerCase())
+}
+
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 function isValue(value: Uint8Array): boolean {
@@ -44,7 +49,7 @@ export function fieldProblem(
   value: Uint8Array,
 ): 'invalid-syntax' | 'forbidden' | undefined {
   if (!TOKEN.test(name) || !isValue(value)) return 'invalid-syntax'
-  return FORBIDDEN.has(name.toLowerCase()) ? 'forbidden' : undefined
+  return isForbiddenField(name) ? 'forbidden' : undefined
 }
 
 export function fieldsOf(headers: Iterable<readonly [string, string]>): Fields {
@@ -64,7 +69,7 @@ export function latin1(text: string): Uint8Array {
 export function headersOf(fields: Fields): Headers {
   const headers = new Headers()
   for (const [name, value] of fields.entries) {
-    if (!FORBIDDEN.has(name.toLowerCase())) headers.append(name, binary(value))
+    if (!isForbiddenField(name)) headers.append(name, binary(value))
   }
   return headers
 }

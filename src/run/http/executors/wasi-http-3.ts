@@ -8,7 +8,6 @@ import type { Result } from '../../wasi/result.ts'
 import { incomingBody, outgoingBody } from '../../wasi3/http-client.ts'
 import type { Request3, Response3 } from '../../wasi3/http-types.ts'
 import type { Answer, Execution, Executor } from '../execution.ts'
-import { hostOf } from '../headers.ts'
 import { toResponse } from './wasi-http.ts'
 
 /**
@@ -55,12 +54,12 @@ async function execute(
   }
 }
 
-function incoming({ request, headers }: Execution): Request3 {
+function incoming({ request, host, headers }: Execution): Request3 {
   const url = new URL(request.url)
   return {
     method: variantOfMethod(request.method),
     scheme: { tag: url.protocol === 'https:' ? 'HTTPS' : 'HTTP' },
-    authority: hostOf(request),
+    authority: host,
     path: `${url.pathname}${url.search}`,
     headers: fieldsOf(headers),
     options: undefined,

@@ -13,7 +13,6 @@ import {
 import type { Result } from '../../wasi/result.ts'
 import { createBytesInput, createWebInput, type InputStream } from '../../wasi/streams.ts'
 import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
-import { hostOf } from '../headers.ts'
 
 // Without JSPI a guest can't wait for its body, so it is read before; above this it is refused.
 const MOST_HELD = 64 * 1024 * 1024
@@ -48,12 +47,12 @@ async function execute(
   name: string,
   execution: Execution,
 ): Promise<Answer> {
-  const { request, imports, jspi, signal } = execution
+  const { request, host, imports, jspi, signal } = execution
   const url = new URL(request.url)
   const incoming: IncomingRequest = {
     method: variantOfMethod(request.method),
     scheme: { tag: url.protocol === 'https:' ? 'HTTPS' : 'HTTP' },
-    authority: hostOf(request),
+    authority: host,
     path: `${url.pathname}${url.search}`,
     headers: fieldsOf(execution.headers),
     consumed: false,
