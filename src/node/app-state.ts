@@ -5,13 +5,17 @@ import type { AppHandlerOptions } from '../run/app-handler.ts'
 import { createSqlJsDatabase } from '../run/spin/sql-js.ts'
 import { createFileKeyValue } from './file-key-value.ts'
 import { createFileSqlite } from './file-sqlite.ts'
+import { createNodeFetch } from './fetch.ts'
+import type { ProxySettings } from './proxy.ts'
 
-/** What an application run by the command keeps, and where: can be sent to its thread. */
+/** What an application run by the command keeps, where, and how it reaches the network: can be sent to its thread. */
 export interface AppState {
   /** As Spin's `--state-dir`. Without one it is kept in memory. */
   readonly folder: string | undefined
   /** Whether a component has a database: what they take is not loaded for others. */
   readonly sqlite: boolean
+  /** Proxies for its outbound requests. Default: none. */
+  readonly proxy?: ProxySettings
 }
 
 /** Where Spin has it too, without a configuration of its own: other labels have no store. */
@@ -30,12 +34,14 @@ export function sqliteFile(folder: string): string {
 export async function openAppState({
   folder,
   sqlite,
-}: AppState): Promise<Pick<AppHandlerOptions, 'keyValue' | 'sqlite'>> {
+  proxy,
+}: AppState): Promise<Pick<AppHandlerOptions, 'fetch' | 'keyValue' | 'sqlite'>> {
   return {
     ...(folder !== undefined && {
       keyValue: ofDefault(() => createFileKeyValue(keyValueFolder(folder))),
     }),
     ...(sqlite && { sqlite: await openSqlite(folder) }),
+    ...(proxy !== undefined && { fetch: createNodeFetch({ proxy }) }),
   }
 }
 

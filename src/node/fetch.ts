@@ -1,13 +1,14 @@
-import { request as sendPlain } from 'node:http'
-import { request as sendTls } from 'node:https'
 import { whenAborted } from '../bytes/abort.ts'
+import { SpindleError } from '../errors.ts'
 import { discard } from '../http/discard.ts'
 import { followRedirects, isRedirect } from '../http/redirect.ts'
 import type { DirectFetch, DirectInit } from '../types.ts'
-import { createAgents } from './fetch-agents.ts'
+import { createRoutes } from './fetch-routes.ts'
 import { answerOf, type Exchange } from './fetch-answer.ts'
 import type { LazyResponse } from './lazy-response.ts'
 import { type OutgoingBody, takeBody, upload } from './fetch-body.ts'
+import type { ProxySettings } from './proxy.ts'
+import { refusal } from './proxy-tunnel.ts'
 
 /** Registries with signed upload locations send more than the 16 KiB that Node reads by default. */
 const HEADER_BYTES: number = 64 * 1024
@@ -21,6 +22,7 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
   'expect',
   'host',
   'keep-alive',
+  'proxy-authorization',
   'proxy-connection',
   'te',
   'trailer',
@@ -39,6 +41,11 @@ export interface NodeFetchOptions {
   idleTimeout?: number | false
   /** Most bytes of an answer's headers. Default 64 KiB. */
   maxHeaderSize?: number
+  /**
+   * Proxies to go through, as `readProxyEnvironment()` gives them; a text is the address of one for
+   * everything. Loopback is reached without. Default: none.
+   */
+  proxy?: string | ProxySettings
 }
 
 /**
@@ -62,15 +69,27 @@ export interface NodeFetchOptions {
  * const fetch = createNodeFetch({ ca: await readFile('/etc/ssl/our-ca.pem', 'utf8') })
  * ```
  *
+ * @example Through a proxy
+ * ```ts
+ * const fetch = createNodeFetch({ proxy: 'http://user:password@proxy.example:3128' })
+ * ```
+ *
  * Rejects with the signal's reason, or as `fetch` does with a `TypeError` whose cause has the code,
- * as `ECONNREFUSED`. Throws a `TypeError` for a `ca` that is no certificate.
+ * as `ECONNREFUSED`; a proxy that refuses or can't be used is a `SpindleError`: `ERR_UNAUTHORIZED` when it
+ * wants another login, `ERR_UNSUPPORTED` for its address, else `ERR_NETWORK` or `ERR_RESPONSE`. Throws a
+ * `TypeError` for a `ca` that is no certificate.
  * @see {@link https://fetch.spec.whatwg.org/ Fetch}
  */
 export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
   const { ca, idleTimeout = IDLE_TIMEOUT, maxHeaderSize = HEADER_BYTES } = options
   if (idleTimeout !== false && !(idleTimeout > 0 && idleTimeout < Infinity))
     throw new TypeError(`"idleTimeout" must be milliseconds or false, not ${idleTimeout}`)
-  const agents = createAgents(ca)
+  const { proxy = {} } = options
+  const routeTo = createRoutes({
+    ca,
+    maxHeaderSize,
+    proxy: typeof proxy === 'string' ? { http: proxy, https: proxy } : proxy,
+  })
 
   /** One request and its answer's headers; `due` is when they must have come. */
   const send = (
@@ -83,14 +102,13 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
     new Promise((resolve, reject) => {
       const { method, signal, deadline } = init
       signal?.throwIfAborted()
-      const isTls = url.protocol === 'https:'
-      const sent = (isTls ? sendTls : sendPlain)({
-        agent: isTls ? agents.tls : agents.plain,
-        hostname: url.hostname.replace(/^\[|\]$/g, ''),
-        ...(url.port !== '' && { port: url.port }),
+      const { send: sendBy, forwarder, isTunnel = false, ...route } = routeTo(url)
+      const opening = isTunnel ? new AbortController() : undefined
+      const sent = sendBy({
+        ...route.options,
+        ...(isTunnel && { tunnelSignal: opening?.signal, tunnelTimeout: idleTimeout || 0 }),
         method,
-        path: url.pathname + url.search,
-        headers: outgoing(headers, body),
+        headers: Object.assign(outgoing(headers, body), route.headers),
         insecureHTTPParser: false,
         maxHeaderSize,
         // Given always: without one the agent's would count, which is for connections that wait.
@@ -99,21 +117,24 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
       const state: Exchange = { isOurTurn: false }
       // Also for what comes after the answer's headers: its body tells that then.
       sent.on('error', (error) => {
-        reject(
-          signal?.aborted === true
-            ? signal.reason
-            : new TypeError('fetch failed', { cause: error }),
-        )
+        if (signal?.aborted === true) return reject(signal.reason)
+        if (error instanceof SpindleError) return reject(error)
+        const cause =
+          forwarder === undefined
+            ? error
+            : new Error(`by the proxy ${forwarder.shown}`, { cause: error })
+        reject(new TypeError('fetch failed', { cause }))
       })
+      /** Without a connection yet, the request itself tells nothing of its end. */
+      const abandon = (reason: unknown): void => {
+        reject(reason)
+        sent.destroy(reason as Error)
+        opening?.abort()
+      }
       const timer =
-        deadline &&
-        due &&
-        setTimeout(() => {
-          reject(deadline.error())
-          sent.destroy()
-        }, due - performance.now())
+        deadline && due && setTimeout(() => abandon(deadline.error()), due - performance.now())
       // By `init`, which this holds: a `Request` that nobody holds stops to hear the signal it was made with.
-      const stopWaiting = whenAborted(signal, () => void sent.destroy(init.signal?.reason))
+      const stopWaiting = whenAborted(signal, () => abandon(init.signal?.reason))
       sent.on('close', () => {
         clearTimeout(timer)
         stopWaiting()
@@ -125,6 +146,10 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
       })
       sent.on('response', (message) => {
         clearTimeout(timer)
+        if (forwarder !== undefined && message.statusCode === 407) {
+          abandon(refusal(forwarder, 407, url.host))
+          return
+        }
         // Refused before all of it was sent: the rest is not wanted.
         message.on('end', () => void (sent.writableEnded || sent.destroy()))
         try {

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -9,81 +7,10 @@ import * as tls from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  basicConstraints,
-  createKeyPair,
-  type Extension,
-  formatTbs,
-  keyUsage,
-  type KeyPair,
-  signCertificate,
-} from '../../mocks/sigstore/certificates.ts'
-import { formatPem } from '../../src/bytes/pem.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
 import { createNodeFetch } from '../../src/node/fetch.ts'
-
-const HOUR = 60 * 60 * 1000
-
-interface Authority {
-  readonly name: string
-  readonly key: KeyPair
-  readonly pem: string
-}
-
-async function issue(
-  subject: string,
-  key: KeyPair,
-  issuer: { name: string; key: KeyPair },
-  extensions: readonly Extension[],
-  { age = HOUR } = {},
-): Promise<string> {
-  const notBefore = new Date(Date.now() - age)
-  const notAfter = new Date(notBefore.getTime() + 2 * HOUR)
-  const { spki } = key
-  const tbs = formatTbs({ subject, issuer: issuer.name, spki, notBefore, notAfter, extensions })
-  return formatPem('CERTIFICATE', await signCertificate(tbs, issuer.key))
-}
-
-async function createAuthority(name: string): Promise<Authority> {
-  const key = await createKeyPair()
-  const extensions = [basicConstraints(true), keyUsage('keyCertSign')]
-  return { name, key, pem: await issue(name, key, { name, key }, extensions) }
-}
-
-/** A subject alternative name, in DER. */
-const address = (...bytes: number[]): Extension => ({
-  id: '2.5.29.17',
-  value: Uint8Array.of(0x30, bytes.length + 2, 0x87, bytes.length, ...bytes),
-})
-
-const servers: ReturnType<typeof createServer>[] = []
-afterAll(() => {
-  for (const server of servers) {
-    server.close()
-    server.closeAllConnections()
-  }
-})
-
-/** A server that says who it is with a certificate of an authority's. */
-async function serveAs(
-  authority: Authority,
-  { address: at = address(127, 0, 0, 1), age = HOUR } = {},
-): Promise<URL> {
-  const key = await createKeyPair()
-  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key.privateKey))
-  const extensions = [basicConstraints(false), keyUsage('digitalSignature'), at]
-  const server = createServer(
-    {
-      key: formatPem('PRIVATE KEY', pkcs8),
-      cert: await issue('registry', key, authority, extensions, { age }),
-    },
-    (_, response) => response.end('hello'),
-  )
-  servers.push(server)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-}
+import { address, type Authority, createAuthority, serveAs } from './tls-servers.ts'
 
 async function read(url: URL, fetch: typeof globalThis.fetch | ReturnType<typeof createNodeFetch>) {
   return (await fetch(new Request(url))).text()
@@ -138,7 +65,9 @@ describe('a server with a certificate of an authority of one’s own', () => {
     await expect(read(elsewhere, fetch)).rejects.toMatchObject({
       cause: { code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
     })
-    await expect(read(await serveAs(ours, { age: 3 * HOUR }), fetch)).rejects.toMatchObject({
+    await expect(
+      read(await serveAs(ours, { age: 3 * 60 * 60 * 1000 }), fetch),
+    ).rejects.toMatchObject({
       cause: { code: 'CERT_HAS_EXPIRED' },
     })
   })

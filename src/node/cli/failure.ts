@@ -1,5 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { adviceOf, isSpindleError, ResponseError, type SpindleError } from '../../errors.ts'
+import { ProxyError } from '../proxy.ts'
 import { serverArgument } from './arguments.ts'
 import { type CliIo, CommandError, Interrupted, UsageError } from './io.ts'
 import { flagFor } from './limit-flags.ts'
@@ -73,6 +74,8 @@ function hintFor(error: unknown, command: Command | undefined): string | undefin
   const { remedy } = found
   const flag = remedy === undefined ? undefined : flagFor(remedy, command)
   if (remedy !== undefined && flag !== undefined) return adviceOf(remedy, flag)
+  // What it says is about the proxy; all below is about servers.
+  if (found instanceof ProxyError) return undefined
   const { code, message } = found
   if (code === 'ERR_UNAUTHORIZED' && found instanceof ResponseError && isOfBindle(found.url)) {
     return 'give BINDLE_USERNAME and BINDLE_PASSWORD, or log in with "spindle bindle login"'

@@ -8,6 +8,7 @@ import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { FetchHandler } from '../../types.ts'
 import { type AppState, loadSqlJs, openAppState } from '../app-state.ts'
 import { startAppThread } from '../app-thread.ts'
+import { readProxyEnvironment } from '../proxy.ts'
 import type { AppPlace } from './app-source.ts'
 import { readVariables, undeclaredVariables } from './app-variables.ts'
 import { type Address, addressOption, variableOf } from './arguments.ts'
@@ -31,6 +32,7 @@ export interface RunFlags extends OpenFlags {
   readonly stateDir?: string
   /** Milliseconds. */
   readonly timeout?: number
+  readonly outboundProxy?: boolean
 }
 
 interface Running extends FetchHandler {
@@ -124,8 +126,8 @@ async function startApp(
   }
   const handler = await createAppHandler(app, {
     ...options,
-    ...(await openAppState(state)),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
+    ...(await openAppState(state)),
   })
   return { ...handler, lines, close: () => Promise.resolve() }
 }
@@ -136,6 +138,7 @@ function stateOf(run: RunApp, place: AppPlace, flags: RunFlags, io: CliIo): AppS
   return {
     folder: folder === '' ? undefined : resolve(io.cwd, folder),
     sqlite: [...run.components.values()].some((one) => one.sqliteDatabases.length > 0),
+    ...(flags.outboundProxy === true && { proxy: readProxyEnvironment(io.env) }),
   }
 }
 

@@ -36,6 +36,10 @@ export function addRunOptions(command: Command): Command {
       'where key-value and SQLite data is kept; "" for memory (default: .spin beside a local manifest, else memory)',
     )
     .option('-k, --insecure', 'talk to the registry over plain http')
+    .option(
+      '--outbound-proxy',
+      "send components' own requests through HTTP_PROXY, HTTPS_PROXY and ALL_PROXY too",
+    )
     .addOption(responseTimeoutOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)

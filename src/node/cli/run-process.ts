@@ -1,6 +1,7 @@
 import process from 'node:process'
 import { readEnvironment } from '../environment.ts'
 import { createNodeFetch } from '../fetch.ts'
+import { readProxyEnvironment } from '../proxy.ts'
 import { Interrupted } from './io.ts'
 import { runCli } from './program.ts'
 
@@ -28,7 +29,7 @@ export async function runProcess(args: readonly string[]): Promise<void> {
     stderr: process.stderr,
     cwd: process.cwd(),
     signal: stop.signal,
-    fetch: createNodeFetch(),
+    fetch: createNodeFetch({ proxy: readProxyEnvironment() }),
     worker: new URL('./app-worker.js', import.meta.url),
   })
 }
