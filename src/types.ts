@@ -104,6 +104,7 @@ export type Credentials =
 
 export interface AuthScope {
   readonly registry: string
+  /** Empty for the registry itself, as at a login: no scope is asked for then. */
   readonly repository: string
   readonly actions: ReadonlyArray<'pull' | 'push' | 'delete'>
 }

@@ -1,10 +1,13 @@
 import { raceAbort } from '../bytes/abort.ts'
-import { SpindleError } from '../errors.ts'
+import { ResponseError, SpindleError } from '../errors.ts'
 import type { AuthScope, CredentialSource, Credentials } from '../types.ts'
-import { type Challenge, parseChallenges } from './challenge.ts'
-import { coversScopes, formatScope, mergeScopes } from './scope.ts'
+import { type Challenge, isAnswerable, parseChallenges } from './challenge.ts'
+import { discard } from './discard.ts'
+import { coversScopes, formatScope, mergeScopes, namedScopes } from './scope.ts'
 import { fetchToken, formatBasic, type SendChecked, type Token } from './token.ts'
 
+/** What every registry has: its challenge says how to log in. */
+const BASE_PATH = '/v2/'
 /** Tokens held at once; a mirror of many repositories must not grow without end. */
 const MAX_TOKENS = 256
 /** Milliseconds after which "forbidden" may mean that credentials have expired: ECR says it so. */
@@ -30,7 +33,17 @@ export interface Auth {
     scopes: readonly AuthScope[],
     signal?: AbortSignal,
   ) => Promise<string | undefined>
-  /** The header to come back with after a 401; `undefined` when there is no better one. */
+  /**
+   * What an answer of the origin asks for: its own challenge, or else that of `/v2/`, which is asked
+   * once for each origin. `undefined` for an answer that logging in can't change.
+   */
+  readonly challenge: (
+    url: URL,
+    scopes: readonly AuthScope[],
+    answer: { readonly response: Response; readonly sent: string | undefined },
+    signal?: AbortSignal,
+  ) => Promise<string | undefined>
+  /** The header to come back with after a challenge; `undefined` when there is no better one. */
   readonly answer: (
     origin: URL,
     scopes: readonly AuthScope[],
@@ -49,6 +62,8 @@ interface Held {
 
 export function createAuth(send: SendChecked, source: CredentialSource | undefined): Auth {
   const schemes = new Map<string, Scheme>()
+  /** What `/v2/` asks for, by origin. */
+  const bases = new Map<string, Promise<string | undefined>>()
   /** Scopes that a registry wanted beyond those that were meant, by those that were meant. */
   const wanted = new Map<string, readonly string[]>()
   const cache = new Map<string, CachedToken>()
@@ -92,6 +107,15 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       if (token !== undefined && `Bearer ${token.value}` === sent) cache.delete(key)
     }
   }
+  const askBase = (origin: URL): Promise<string | undefined> => {
+    const known = bases.get(origin.origin)
+    if (known !== undefined) return known
+    // Without the caller's signal: others wait for the same. What got no answer is asked again.
+    const asked = fetchBaseChallenge(send, origin)
+    bases.set(origin.origin, asked)
+    asked.catch(() => bases.delete(origin.origin))
+    return asked
+  }
   const bearer = (
     origin: URL,
     scheme: { realm: string; service: string | undefined },
@@ -109,12 +133,27 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       if (scheme === undefined) return undefined
       const credentials = await keychain.find(scopes, signal)
       if ('basic' in scheme) return basic(credentials)
-      const meant = mergeScopes(scopes.map(formatScope))
+      const meant = namedScopes(scopes)
       return bearer(
         origin,
         scheme,
         wanted.get([origin.origin, ...meant].join(' ')) ?? meant,
         credentials,
+        signal,
+      )
+    },
+    async challenge(url, scopes, { response, sent }, signal) {
+      const { status } = response
+      if (![401, 403, 404].includes(status)) return undefined
+      const offered = response.headers.get('www-authenticate')
+      const isOwn = isAnswerable(offered)
+      if (!isOwn && url.pathname === BASE_PATH) return undefined
+      // What is private may be denied, or be answered as if it were not there.
+      if (status !== 401 && (sent !== undefined || !(await keychain.has(scopes, signal))))
+        return undefined
+      if (isOwn) return offered
+      return raceAbort(
+        askBase(url).catch(() => undefined),
         signal,
       )
     },
@@ -132,7 +171,7 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       }
       if (sent !== undefined) await drop(sent)
       const scheme = { realm, service: asBearer.parameters.get('service') }
-      const meant = mergeScopes(scopes.map(formatScope))
+      const meant = namedScopes(scopes)
       // What was asked for stands first: some services read only that.
       const asked = mergeScopes([...challengedScopes(asBearer), ...meant])
       schemes.set(origin.origin, scheme)
@@ -143,6 +182,26 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
     },
     held: keychain.held,
     renew: keychain.renew,
+  }
+}
+
+/**
+ * The challenge of `/v2/`, if there is one. Also beside 200, as zot has it where strangers may read
+ * something (project-zot/zot #3869).
+ * @see Distribution Spec 1.1, Determining Support
+ */
+async function fetchBaseChallenge(send: SendChecked, origin: URL): Promise<string | undefined> {
+  try {
+    const request = { url: new URL(BASE_PATH, origin), expect: [401, 403, 404], sameOrigin: true }
+    const response = await send(request, () => {})
+    discard(response)
+    // Browsers follow redirects on their own; another origin's challenge is not the registry's.
+    const isElsewhere = response.redirected && new URL(response.url).origin !== origin.origin
+    const offered = response.headers.get('www-authenticate')
+    return !isElsewhere && isAnswerable(offered) ? offered : undefined
+  } catch (error) {
+    if (error instanceof ResponseError) return undefined
+    throw error
   }
 }
 
@@ -162,6 +221,8 @@ interface Keychain {
     scopes: readonly AuthScope[],
     signal?: AbortSignal,
   ) => Promise<Credentials | undefined>
+  /** Whether there are credentials for this, as far as can be told without a registry that asks. */
+  readonly has: (scopes: readonly AuthScope[], signal?: AbortSignal) => Promise<boolean>
   /** What was found before; to be taken before a request that may be refused. */
   readonly held: (scopes: readonly AuthScope[]) => Held | undefined
   /** Asks anew for what was held and refused; whether there is something else now. */
@@ -199,6 +260,16 @@ function createKeychain(source: CredentialSource | undefined): Keychain {
   }
   return {
     find,
+    async has(scopes, signal) {
+      const scope = scopes[0]
+      if (scope === undefined || source === undefined) return false
+      if (typeof source !== 'function') return owner === undefined || owner === scope.registry
+      // A keychain that fails is reported once a registry asks for credentials.
+      return find(scopes, signal).then(
+        (credentials) => credentials !== undefined,
+        () => true,
+      )
+    },
     held: (scopes) => found.get(keyOf(scopes)),
     async renew(scopes, status, held) {
       if (held === undefined) return false

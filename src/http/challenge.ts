@@ -7,6 +7,14 @@ export interface Challenge {
 /** More than any server sends; a longer header is not worth reading. */
 const MAX_HEADER_LENGTH = 16 * 1024
 
+/** Whether a `WWW-Authenticate` header offers a scheme that is known here, with what it needs. */
+export function isAnswerable(header: string | null): header is string {
+  return parseChallenges(header ?? '').some(
+    ({ scheme, parameters }) =>
+      scheme === 'basic' || (scheme === 'bearer' && parameters.has('realm')),
+  )
+}
+
 // A token, then what tells its role: `=` and a value for a parameter, else it names a scheme.
 const PIECE =
   /[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]*))|\s*(?=[\s,]|$))/y

@@ -5,6 +5,11 @@ export function formatScope({ repository, actions }: AuthScope): string {
   return `repository:${repository}:${[...actions].sort().join(',')}`
 }
 
+/** The scopes of what is named, merged. A login names no repository, and asks for none. */
+export function namedScopes(scopes: readonly AuthScope[]): string[] {
+  return mergeScopes(scopes.filter(({ repository }) => repository !== '').map(formatScope))
+}
+
 /**
  * One entry per resource with all its actions, sorted, in the order that the resources came in:
  * some services read only the first.

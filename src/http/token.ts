@@ -91,7 +91,7 @@ async function post(
     ...secrets,
     client_id: CLIENT_ID,
     service: service ?? realm.host,
-    scope: scopes.join(' '),
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
   })
   const response = await send(
     {

@@ -161,16 +161,13 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       )
       const { response } = sent
       // Another origin's challenge is none of the registry's business, nor of its credentials'.
-      if (response.status !== 401 || scopes === undefined || sent.url.origin !== url.origin)
-        return response
-      const offered = response.headers.get('www-authenticate')
-      if (
-        offered === null ||
-        answered.size >= MAX_CHALLENGES ||
-        answered.has(offered) ||
-        !isReplayable(request.body)
-      )
-        return response
+      if (scopes === undefined || sent.url.origin !== url.origin) return response
+      const refusal = { response, sent: authorization }
+      const offered =
+        answered.size < MAX_CHALLENGES && isReplayable(request.body)
+          ? await auth.challenge(url, scopes, refusal, signal)
+          : undefined
+      if (offered === undefined || answered.has(offered)) return response
       answered.add(offered)
       const refused = { challenges: offered, sent: authorization }
       const next = await auth.answer(url, scopes, refused, signal)

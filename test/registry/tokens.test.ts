@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createTransport } from '../../src/http/transport.ts'
 import { createRepository } from '../../src/registry/repository.ts'
 import type { Credentials } from '../../src/types.ts'
 import { blobOf } from './artifacts.ts'
@@ -41,7 +42,7 @@ function behindTokens(
       retry: false,
       ...(credentials === undefined ? {} : { credentials }),
     })
-  return { asked, open, requests: () => registry }
+  return { asked, fetch, open, requests: () => registry }
 }
 
 const login = { username: 'user', password: 'pass' }
@@ -142,5 +143,39 @@ describe('a token', () => {
     )
     expect(await open({ token: 'mine' }).has((await blobOf('x')).descriptor)).toBe(true)
     expect(asked).toEqual([])
+  })
+})
+
+describe('a request that names no repository', () => {
+  const scope = { registry: 'registry.test', repository: '', actions: [] }
+  const ask = async (challenge: string, credentials: Credentials): Promise<URLSearchParams[]> => {
+    const { asked, fetch } = behindTokens(
+      ({ method, query }) =>
+        method === 'GET' && query.get('service') === 'by form'
+          ? new Response(null, { status: 405 })
+          : Response.json({ token: 't' }),
+      undefined,
+      challenge,
+    )
+    await createTransport({ fetch, credentials, retry: false }).fetch({
+      url: 'https://registry.test/v2/',
+      scope,
+    })
+    return asked.map(({ query }) => query)
+  }
+  const realm = 'Bearer realm="https://auth.test/token"'
+
+  it('asks for no scope, by GET and by form', async () => {
+    for (const queries of [
+      await ask(`${realm},service="s"`, login),
+      await ask(`${realm},service="by form"`, login),
+      await ask(`${realm},service="s"`, { refreshToken: 'r' }),
+    ])
+      for (const query of queries) expect(query.has('scope')).toBe(false)
+  })
+
+  it('asks for the scope that the registry names', async () => {
+    const [query] = await ask(`${realm},service="s",scope="registry:catalog:*"`, login)
+    expect(query?.getAll('scope')).toEqual(['registry:catalog:*'])
   })
 })

@@ -57,6 +57,27 @@ describe('credentials', () => {
       expect(new Set(seen)).toEqual(new Set(['https://registry.test']))
     })
 
+  it.each([
+    ['a token service without https', 'Bearer realm="http://auth.test/token"', undefined],
+    ['a token service inside the network', 'Bearer realm="https://10.0.0.1/token"', undefined],
+    ['another origin', 'Basic realm="x"', 'https://evil.test/v2/'],
+    ['plain http', 'Basic realm="x"', 'http://registry.test/v2/'],
+  ])('do not go to where the challenge of /v2/ comes from: %s', async (_, challenge, location) => {
+    const seen: string[] = []
+    const fetch = async (request: Request): Promise<Response> => {
+      const { origin, pathname } = new URL(request.url)
+      seen.push(`${origin} ${request.headers.get('authorization')}`)
+      if (origin === 'https://registry.test' && pathname !== '/v2/')
+        return new Response(null, { status: 403 })
+      if (origin === 'https://registry.test' && location !== undefined)
+        return new Response(null, { status: 307, headers: { location } })
+      return new Response(null, { status: 401, headers: { 'www-authenticate': challenge } })
+    }
+    const repository = createRepository('registry.test/a', { fetch, credentials, retry })
+    await expect(repository.resolve('v1')).rejects.toMatchObject({ code: 'ERR_UNAUTHORIZED' })
+    expect(new Set(seen)).toEqual(new Set(['https://registry.test null']))
+  })
+
   it('do not stand in messages, even if the server says them', async () => {
     const fetch = async (): Promise<Response> =>
       Response.json(

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
-import { isSpindleError } from '../../../errors.ts'
+import { isSpindleError, ResponseError } from '../../../errors.ts'
 import { discard } from '../../../http/discard.ts'
+import { formatBasic } from '../../../http/token.ts'
 import { createTransport } from '../../../http/transport.ts'
 import { apiHostOf } from '../../../oci/reference.ts'
 import { createLoginFile } from '../../login-file.ts'
@@ -18,12 +20,15 @@ interface LoginFlags extends ServerFlags {
 }
 
 const EXAMPLE = `
-The login is tried before it is kept, in the file that Spin uses, which only you may read. What is
-given with --password can be seen by others on the machine; --password-stdin can't, and takes one line
-end away.
+The login is tried before it is stored, in the file that Spin uses, which only you may read. A registry
+that answers everybody is sent it all the same, and a made-up one, to see whether it checks logins; if
+not, the output says so. Others on the machine can see what is given with --password, but not what
+--password-stdin reads; it takes one line end away.
 
 Example:
   $ echo "$GITHUB_TOKEN" | spindle registry login ghcr.io -u ann --password-stdin`
+
+const REDIRECTS = [301, 302, 303, 307, 308]
 
 const REFUSED =
   'check the user name and the password; some registries take a token of theirs in its place'
@@ -44,8 +49,9 @@ export function addLoginCommand(registry: Command, io: CliIo): void {
 
 async function runLogin(server: string, flags: LoginFlags, io: CliIo): Promise<void> {
   const login = await readLogin(flags, io)
+  let isTried: boolean
   try {
-    await tryLogin(server, login, flags, io)
+    isTried = await tryLogin(server, login, flags, io)
   } catch (error) {
     io.signal.throwIfAborted()
     const said = `cannot authenticate as ${login.username} to registry ${server}: ${(error as Error).message}`
@@ -56,7 +62,11 @@ async function runLogin(server: string, flags: LoginFlags, io: CliIo): Promise<v
     })
   }
   await createLoginFile(io).save(server, login)
-  createOutput(io, {}).line(`Successfully logged in as ${login.username} to registry ${server}`)
+  createOutput(io, {}).line(
+    isTried
+      ? `Successfully logged in as ${login.username} to registry ${server}`
+      : `Stored the login of ${login.username} for registry ${server}. It was not tried: the registry answers without a login, and does not check one`,
+  )
 }
 
 interface Login {
@@ -81,23 +91,64 @@ async function readLogin(flags: LoginFlags, io: CliIo): Promise<Login> {
   return { username, password }
 }
 
-/** Asks for what every registry has and every login may see. */
+/**
+ * Asks for `/v2/`, which every registry has and every login may see.
+ * @returns Whether the registry has looked at the login: one that answers everybody may not have.
+ * @throws for a login that is refused.
+ */
 async function tryLogin(
   server: string,
   credentials: Login,
   flags: LoginFlags,
   io: CliIo,
-): Promise<void> {
+): Promise<boolean> {
+  let isAsked = false
   const transport = createTransport({
-    credentials,
+    credentials: () => {
+      isAsked = true
+      return credentials
+    },
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
-    timeout: timeLimits(flags).timeout,
     ...(flags.insecure === true ? { insecure: [server] } : {}),
+    timeout: timeLimits(flags).timeout,
   })
-  const response = await transport.fetch({
-    url: `${transport.protocol(server)}//${apiHostOf(server)}/v2/`,
-    scope: { registry: server, repository: '', actions: [] },
-    signal: io.signal,
-  })
-  discard(response)
+  const { signal } = io
+  const url = `${transport.protocol(server)}//${apiHostOf(server)}/v2/`
+  let refusal: ResponseError | undefined
+  try {
+    discard(
+      await transport.fetch({
+        url,
+        scope: { registry: server, repository: '', actions: [] },
+        signal,
+      }),
+    )
+  } catch (error) {
+    if (isAsked || !(error instanceof ResponseError)) throw error
+    // It does not say how to log in; a login may be taken all the same.
+    refusal = error
+  }
+  if (isAsked) return true
+  /** Whether it was taken, unasked; `false` too where it can't be sent, as to another origin. */
+  const send = async (login: Login): Promise<boolean> => {
+    const headers = { authorization: formatBasic(login) }
+    const response = await transport.fetch({
+      url,
+      headers,
+      expect: REDIRECTS,
+      sameOrigin: true,
+      signal,
+    })
+    discard(response)
+    return response.ok
+  }
+  const isTaken = await send(credentials)
+  if (refusal !== undefined && !isTaken) throw refusal
+  if (refusal !== undefined || !isTaken) return isTaken
+  // Taken like none at all: a login that nobody has tells whether it was looked at.
+  const stranger = { username: `no-such-user-${randomUUID()}`, password: randomUUID() }
+  return send(stranger).then(
+    () => false,
+    (error: unknown) => isSpindleError(error) && error.code === 'ERR_UNAUTHORIZED',
+  )
 }
