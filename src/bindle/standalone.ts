@@ -24,6 +24,8 @@ export interface StandaloneBindle {
 export interface StandaloneOptions extends OperationOptions {
   /** Most bytes to unpack from a tarball. Default 1 GiB. */
   maxBytes?: number
+  /** Most entries of a tarball. Default 200000. */
+  maxFiles?: number
 }
 
 const MAX_BYTES = 1024 * 1024 * 1024
@@ -156,11 +158,11 @@ export async function unpackStandalone(
   options: StandaloneOptions = {},
 ): Promise<StandaloneBindle> {
   const what = 'the standalone bindle'
-  const { maxBytes = MAX_BYTES, signal } = options
+  const { maxBytes = MAX_BYTES, maxFiles, signal } = options
   const cursor = cursorOver(gunzip(chunksOf(openStream(tarball), signal), { maxBytes, what }))
   const files = new Map<string, Uint8Array>()
   try {
-    for await (const entry of readTar(cursor, { what, maxBytes })) {
+    for await (const entry of readTar(cursor, { what, maxBytes, maxEntries: maxFiles })) {
       if (entry.kind === 'directory') continue
       if (entry.kind !== 'file')
         throw new SpindleError(

@@ -18,7 +18,7 @@ interface TarEntry {
 
 export interface UntarOptions {
   /** Most entries, headers for long names included. Default 200000. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** Most bytes of one entry, of those that are read. Default 256 MiB. */
   readonly maxBytes?: number
   /** Names the archive in messages. */

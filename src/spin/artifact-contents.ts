@@ -15,6 +15,7 @@ import type { PulledApp } from './pulled-app.ts'
 
 export interface CollectOptions extends OperationOptions {
   readonly maxBytes: number
+  readonly maxFiles?: number | undefined
   readonly concurrency: number
 }
 
@@ -114,12 +115,13 @@ async function searchArchive(
   missing: Set<Digest>,
   found: Map<Digest, Uint8Array>,
   budget: (bytes: number) => void,
-  { maxBytes, signal }: CollectOptions,
+  { maxBytes, maxFiles, signal }: CollectOptions,
 ): Promise<ReadonlySet<Digest>> {
   const what = `the archive ${archive.digest}`
   const digests = new Set<Digest>()
   const unpacked = gunzip(chunksOf(streamOf(bytes), signal), { maxBytes, what })
-  for await (const entry of readTar(cursorOver(unpacked), { what, maxBytes })) {
+  const limits = { what, maxBytes, maxEntries: maxFiles }
+  for await (const entry of readTar(cursorOver(unpacked), limits)) {
     signal?.throwIfAborted()
     if (entry.kind !== 'file') continue
     const content = await entry.bytes()

@@ -140,7 +140,7 @@ async function unpackArchive(
     readTar(cursorOver(gunzip(chunksOf(openStream(content), signal), { maxBytes, what })), {
       what,
       maxBytes,
-      ...(maxFiles === undefined ? {} : { maxEntries: maxFiles }),
+      maxEntries: maxFiles,
     })
   const found = new Map<Digest, Descriptor>()
   const large = new Map<number, Descriptor>()

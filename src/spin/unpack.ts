@@ -18,6 +18,8 @@ export type { PulledApp } from './pulled-app.ts'
 export interface UnpackOptions extends OperationOptions {
   /** Most bytes that one call may unpack. Default 256 MiB. */
   maxBytes?: number
+  /** Most entries of an archive layer. Default 200000. */
+  maxFiles?: number
   /** Blobs in flight at once. Default 8; from a registry in pages 6. */
   concurrency?: number
 }
@@ -52,12 +54,13 @@ export async function unpackApp(
     refs: Iterable<ContentRef>,
     call: OperationOptions = {},
   ): ReturnType<typeof contents.collect> => {
-    const { maxBytes = MAX_APP_BYTES, concurrency = paceOf(store) } = options
+    const { maxBytes = MAX_APP_BYTES, maxFiles, concurrency = paceOf(store) } = options
     return contents.collect(refs, {
       signal: call.signal ?? options.signal,
       createHasher: call.createHasher ?? options.createHasher,
       onProgress: call.onProgress ?? options.onProgress,
       maxBytes,
+      maxFiles,
       concurrency,
     } satisfies CollectOptions)
   }

@@ -15,7 +15,7 @@ import type {
   WholeStore,
 } from '../types.ts'
 import { paceOf } from './pace.ts'
-import { type Graph, type ManifestNode, readGraph } from './graph.ts'
+import { type Graph, type GraphOptions, type ManifestNode, readGraph } from './graph.ts'
 import { HELD_BYTES, readContent } from './whole.ts'
 
 /**
@@ -24,7 +24,7 @@ import { HELD_BYTES, readContent } from './whole.ts'
  */
 const WORTH_ASKING_BYTES = 256 * 1024
 
-export interface CopyGraphOptions extends OperationOptions {
+export interface CopyGraphOptions extends GraphOptions {
   /** Blobs in flight at once. Default 8, or what `paceOf` says of both sides. */
   concurrency?: number
   /** Name to give the root; written last. */
@@ -70,7 +70,7 @@ async function copyOne(
   const { signal, concurrency = paceOf(from, to) } = options
   // Side by side: each is a round trip, and on a first push all come back empty.
   const [graph, there, known = new Set<Digest>()] = await Promise.all([
-    readGraph(from, root, operationOptions(options)),
+    readGraph(from, root, { ...operationOptions(options), maxManifests: options.maxManifests }),
     to.has(root, operationOptions(options)),
     knownBlobs,
   ])

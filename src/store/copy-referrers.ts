@@ -15,6 +15,11 @@ import { copyGraph, type CopyGraphOptions, operationOptions } from './copy-graph
 const MAX_REFERRER_DEPTH = 8
 const MAX_REFERRERS = 10_000
 
+interface CopyReferrersOptions extends Omit<CopyGraphOptions, 'tag' | 'beforeTag'> {
+  /** Most referrers of one root, those of referrers included. Default 10000. */
+  maxReferrers?: number | undefined
+}
+
 /**
  * Copies what refers to a root, and what refers to that.
  *
@@ -24,8 +29,9 @@ export async function copyReferrers(
   from: ReadStore & Partial<ReferrerStore & ContentStore>,
   to: Store & Partial<MountStore & KnownBlobsStore>,
   root: Descriptor,
-  options: Omit<CopyGraphOptions, 'tag' | 'beforeTag'> = {},
+  options: CopyReferrersOptions = {},
 ): Promise<void> {
+  const { maxReferrers = MAX_REFERRERS } = options
   if (from.referrers === undefined) return
   const seen = new Set<Digest>([root.digest])
   const how = { ...operationOptions(options), everywhere: true }
@@ -41,10 +47,11 @@ export async function copyReferrers(
       for await (const referrer of from.referrers(subject, how)) {
         if (seen.has(referrer.digest)) continue
         seen.add(referrer.digest)
-        if (seen.size > MAX_REFERRERS)
+        if (seen.size > maxReferrers)
           throw new SpindleError(
             'ERR_LIMIT_EXCEEDED',
-            `${root.digest} has more than ${MAX_REFERRERS} referrers`,
+            `${root.digest} has more than ${maxReferrers} referrers`,
+            { remedy: { option: 'maxReferrers', advice: 'raise % if you trust the source' } },
           )
         next.push(referrer)
       }

@@ -22,12 +22,17 @@ export interface Graph {
   readonly blobs: readonly Descriptor[]
 }
 
-/** A Spin application has one manifest, a multi-platform image tens; more is an attack on our memory. */
+/** A Spin application has one manifest, a multi-platform image tens; more is an attack on memory. */
 export const MAX_MANIFESTS = 1000
 /** Bytes of all manifests of an artifact, which are held together. Real ones have some kilobytes each. */
 export const MAX_GRAPH_BYTES: number = 64 * 1024 * 1024
 /** Indexes in indexes in indexes: real ones nest once. */
 export const MAX_DEPTH = 16
+
+export interface GraphOptions extends OperationOptions {
+  /** Most manifests of one artifact. Default 1000. */
+  maxManifests?: number | undefined
+}
 
 /**
  * Reads a root and all manifests under it; blobs are listed, not read.
@@ -37,8 +42,9 @@ export const MAX_DEPTH = 16
 export async function readGraph(
   store: ReadStore,
   root: Descriptor,
-  options: OperationOptions = {},
+  options: GraphOptions = {},
 ): Promise<Graph> {
+  const { maxManifests = MAX_MANIFESTS } = options
   const manifests = new Map<Digest, ManifestNode>()
   const blobs = new Map<Digest, Descriptor>()
   let held = 0
@@ -54,10 +60,11 @@ export async function readGraph(
         'ERR_LIMIT_EXCEEDED',
         `${root.digest} nests more than ${MAX_DEPTH} indexes`,
       )
-    if (manifests.size >= MAX_MANIFESTS)
+    if (manifests.size >= maxManifests)
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
-        `${root.digest} has more than ${MAX_MANIFESTS} manifests`,
+        `${root.digest} has more than ${maxManifests} manifests`,
+        { remedy: { option: 'maxManifests', advice: 'raise % if you trust the source' } },
       )
     held += target.size
     if (held > MAX_GRAPH_BYTES)

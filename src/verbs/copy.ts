@@ -18,6 +18,10 @@ export interface CopyOptions extends Omit<RemoteOptions, 'credentials'> {
   referrers?: boolean
   /** Copy nothing that this refuses. */
   verify?: Verifier
+  /** Most manifests of the artifact, and of each of its referrers. Default 1000. */
+  maxManifests?: number
+  /** Most referrers to copy. Default 10000. */
+  maxReferrers?: number
 }
 
 /** Tags under which cosign before 3 keeps what refers to `sha256-…`. @see cosign, Signature Spec */
@@ -44,7 +48,7 @@ export async function copy(
   to: Location,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
-  const { referrers = false, verify, ...rest } = options
+  const { referrers = false, verify, maxManifests, maxReferrers, ...rest } = options
   const remote = withTransport(rest)
   const source = openSource(from, remote)
   const target = openLocation(to, remote, announceReferrer)
@@ -62,7 +66,12 @@ export async function copy(
       : (target.reference.tag ?? (target.reference.digest === undefined ? 'latest' : undefined))
   const mountFrom = sameRegistry(source, target) ? source.reference?.repository : undefined
   if (referrers) await copyCosignTags(source, target, root, remote)
-  const how = { ...remote, ...(mountFrom === undefined ? {} : { mountFrom }) }
+  const how = {
+    ...remote,
+    maxManifests,
+    maxReferrers,
+    ...(mountFrom === undefined ? {} : { mountFrom }),
+  }
   await copyGraph(source.store, target.store, root, {
     ...how,
     ...(tag === undefined ? {} : { tag }),

@@ -13,7 +13,9 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   insecure: ['--insecure'],
   maxBytes: ['--max-size'],
   maxFiles: ['--max-files'],
+  maxManifests: ['--max-manifests'],
   maxMemory: ['--max-memory'],
+  maxReferrers: ['--max-referrers'],
   timeout: ['--response-timeout'],
 }
 

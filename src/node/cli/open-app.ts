@@ -34,6 +34,7 @@ export async function openApp(
     )
   // It runs from memory.
   const maxBytes = memoryLimit(flags)
+  const limits = { maxBytes, ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }) }
   switch (place.kind) {
     case 'folder': {
       const app = await loadLocalApp(place.place, flags, io, output)
@@ -48,7 +49,7 @@ export async function openApp(
         pull(reference, {
           ...remoteOptions(io, output, flags, [reference]),
           onProgress,
-          maxBytes,
+          ...limits,
           cache: createFileCache(cacheRoot(io, flags.cacheDir), io.platform),
           ...(verify === undefined ? {} : { verify }),
         }),
@@ -62,7 +63,7 @@ export async function openApp(
       const { result } = await withProgress(io, 'Pulling', (onProgress) =>
         pullBindle(
           { client, id: place.id },
-          { signal: io.signal, createHasher: createNodeHasher, onProgress, maxBytes },
+          { signal: io.signal, createHasher: createNodeHasher, onProgress, ...limits },
         ),
       )
       assertFits(result, maxBytes)

@@ -13,6 +13,7 @@ import type { FileTree, OperationOptions } from '../../types.ts'
 import { contentOf, readDirectory } from '../directory.ts'
 import { writeDirectory } from '../write-directory.ts'
 import { CommandError, type CliIo } from './io.ts'
+import { memoryLimit, type SizeFlags } from './limit-flags.ts'
 
 /**
  * Opens a standalone bindle where the `bindle` command looks for it: the tarball or folder of that
@@ -21,20 +22,28 @@ import { CommandError, type CliIo } from './io.ts'
 export async function openStandalone(
   path: string,
   id: BindleId,
+  flags: SizeFlags,
   io: CliIo,
 ): Promise<StandaloneBindle> {
   const place = resolve(io.cwd, path)
   const found = await stat(place).catch(() => undefined)
   if (found === undefined) throw new CommandError(`there is no file or folder "${path}"`)
-  const options = { signal: io.signal }
-  if (found.isFile())
-    return asked(await unpackStandalone(await contentOf(path, place), options), id)
+  const { maxFiles, maxSize } = flags
+  const options = { signal: io.signal, ...(maxFiles === undefined ? {} : { maxFiles }) }
+  // A tarball is unpacked into memory; files of a folder stay on disk.
+  const unpack = async (file: string): Promise<StandaloneBindle> =>
+    unpackStandalone(await contentOf(file, file), { ...options, maxBytes: memoryLimit(flags) })
+  if (found.isFile()) return asked(await unpack(place), id)
   const tarball = join(place, await tarballName(id))
   if ((await stat(tarball).catch(() => undefined))?.isFile() === true)
-    return asked(await unpackStandalone(await contentOf(tarball, tarball), options), id)
+    return asked(await unpack(tarball), id)
   const folder = join(place, await canonicalName(id))
   const inside = (await stat(folder).catch(() => undefined))?.isDirectory() === true
-  return parseStandalone(await readDirectory(inside ? folder : place, options), id)
+  const tree = await readDirectory(inside ? folder : place, {
+    ...options,
+    ...(maxSize === undefined ? {} : { maxBytes: maxSize }),
+  })
+  return parseStandalone(tree, id)
 }
 
 /** Writes one into a folder, in the form in which `openStandalone` finds it there. */

@@ -56,6 +56,8 @@ describe('an application larger than the library holds by default', () => {
 
   it.each([
     ['registry pull', ['registry', 'pull', REF]],
+    ['registry pull', ['registry', 'pull', REF, '--oci-layout', 'layout']],
+    ['registry pull', ['registry', 'pull', REF, '--oci-layout', 'layout.tar']],
     ['up', ['up', '-f', REF]],
     ['build-worker', ['build-worker', REF]],
   ])('is refused by %s above --max-size, and the error names that flag', async (_, command) => {
@@ -113,4 +115,28 @@ it('names --response-timeout when a registry does not answer in time', async () 
   expect(run).toMatchObject({ code: 1 })
   expect(run.stderr).toContain('error[ERR_TIMEOUT]')
   expect(run.stderr).toContain('hint: raise --response-timeout if the server is slow')
+})
+
+describe('a copy', () => {
+  const other = REF.replace('hello', 'other')
+
+  it('of more referrers than --max-referrers is refused, and the error names that flag', async () => {
+    const session = createSession(createRegistry().fetch)
+    await push(session, {})
+    session.env['COSIGN_PASSWORD'] = ''
+    const cosign = ['sign', '--key', 'cosign.key', '--tlog-upload=false', REF]
+    expect(await session.run('generate-key-pair')).toMatchObject({ code: 0 })
+    for (const _ of [1, 2]) expect(await session.run(...cosign)).toMatchObject({ code: 0 })
+    const copy = ['registry', 'copy', '--referrers', '--max-referrers']
+    const run = await session.run(...copy, '1', REF, other)
+    expect(run).toMatchObject({ code: 1 })
+    expect(run.stderr).toContain('has more than 1 referrers')
+    expect(run.stderr).toContain('hint: raise --max-referrers if you trust the source')
+    expect(await session.run(...copy, '9', REF, other)).toMatchObject({ code: 0 })
+  })
+
+  it('without referrers takes no limit for them', async () => {
+    const run = await createSession().run('registry', 'copy', '--max-referrers', '1', REF, other)
+    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('--referrers') as string })
+  })
 })

@@ -12,12 +12,13 @@ import { pairOption, countOption } from '../arguments.ts'
 import { addVerifyOptions, type VerifyFlags, verificationOf } from '../bindle-files.ts'
 import { addBindleServerOptions, bindleClient, type BindleServerFlags } from '../bindle-remote.ts'
 import { type CliIo, UsageError } from '../io.ts'
+import { addSizeOptions, type SizeFlags } from '../limit-flags.ts'
 import { createOutput, type Output } from '../output.ts'
 import { withProgress } from '../progress.ts'
 import { remoteOptions } from '../remote.ts'
 import { openStandalone } from '../standalone-place.ts'
 
-interface MigrateFlags extends BindleServerFlags, VerifyFlags {
+interface MigrateFlags extends BindleServerFlags, VerifyFlags, SizeFlags {
   readonly path?: string
   readonly all?: boolean
   readonly dryRun?: boolean
@@ -49,7 +50,7 @@ export function addMigrateCommand(bindle: Command, io: CliIo): void {
       pairOption,
     )
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
-  addVerifyOptions(addBindleServerOptions(migrate))
+  addVerifyOptions(addBindleServerOptions(addSizeOptions(migrate, 'the available memory')))
     .addHelpText('after', EXAMPLE)
     .action((id: string, to: Reference, flags: MigrateFlags) => runMigrate(id, to, flags, io))
 }
@@ -75,6 +76,10 @@ async function runMigrate(
   if (flags.all === true && (to.tag !== undefined || flags.path !== undefined))
     throw new UsageError(
       'with --all each version gets a tag of its own, and comes from a server: leave the tag and --path out',
+    )
+  if (flags.path === undefined && (flags.maxSize ?? flags.maxFiles) !== undefined)
+    throw new UsageError(
+      '--max-size and --max-files are for a standalone bindle, which is unpacked: give --path',
     )
   const verify = await verificationOf(flags, io)
   const moved: object[] = []
@@ -121,7 +126,7 @@ async function sourceOf(
   io: CliIo,
   output: Output,
 ): Promise<Parameters<typeof migrateBindle>[0]> {
-  if (flags.path !== undefined) return openStandalone(flags.path, id, io)
+  if (flags.path !== undefined) return openStandalone(flags.path, id, flags, io)
   return { client: await bindleClient(flags, io, output), id }
 }
 

@@ -17,11 +17,12 @@ import {
   idArgument,
 } from '../bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
+import { addSizeOptions, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
 import { openStandalone, writeStandalone } from '../standalone-place.ts'
 
-interface PushFlags extends BindleServerFlags, BindleAppFlags, SignFlags {
+interface PushFlags extends BindleServerFlags, BindleAppFlags, SignFlags, SizeFlags {
   readonly path?: string
   readonly stagingDir?: string
   readonly concurrency?: number
@@ -44,7 +45,7 @@ export function addBindlePushCommand(bindle: Command, io: CliIo): void {
   addBindleAppOptions(push)
     .option('-p, --path <folder>', 'where the standalone bindle is (default: this folder)')
     .option('-d, --staging-dir <folder>', 'keep the standalone bindle here')
-  addSignOptions(addBindleServerOptions(push))
+  addSignOptions(addBindleServerOptions(addSizeOptions(push, 'the available memory')))
     .option('--concurrency <count>', 'parcels in flight at once (default: 6)', countOption)
     .addHelpText('after', EXAMPLE)
     .action((id: BindleId | undefined, flags: PushFlags) => runPush(id, flags, io))
@@ -60,7 +61,7 @@ async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): P
   const made =
     id === undefined
       ? await loadBindle(flags, io, output)
-      : await openStandalone(flags.path ?? '.', id, io)
+      : await openStandalone(flags.path ?? '.', id, flags, io)
   const bindle = await signed(made, client, flags, io)
   if (flags.stagingDir !== undefined)
     await writeStandalone(bindle, resolve(io.cwd, flags.stagingDir), 'folder', io)

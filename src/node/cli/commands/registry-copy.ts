@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Reference } from '../../../types.ts'
 import { copy } from '../../../verbs/copy.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
-import type { CliIo } from '../io.ts'
+import { type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
@@ -11,6 +11,8 @@ import { readVerifier } from '../verifier.ts'
 
 interface CopyFlags extends RemoteFlags, PolicyFlags {
   readonly referrers?: boolean
+  readonly maxManifests?: number
+  readonly maxReferrers?: number
 }
 
 const EXAMPLE = `
@@ -30,6 +32,8 @@ export function addCopyCommand(registry: Command, io: CliIo): void {
     .option('-k, --insecure', 'talk to both registries over plain http')
     .addOption(responseTimeoutOption())
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .option('--max-manifests <count>', 'most manifests of an artifact (default: 1000)', countOption)
+    .option('--max-referrers <count>', 'most referrers (default: 10000)', countOption)
     .option('--json', 'answer with JSON on stdout')
   addPolicyOptions(command, '--verify-key')
     .addHelpText('after', EXAMPLE)
@@ -38,6 +42,8 @@ export function addCopyCommand(registry: Command, io: CliIo): void {
 
 async function runCopy(from: Reference, to: Reference, flags: CopyFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
+  if (flags.maxReferrers !== undefined && flags.referrers !== true)
+    throw new UsageError('--max-referrers needs --referrers')
   const verify = await readVerifier(flags, io, output)
   output.line(`Copying ${from} to ${to}.`)
   const { result: descriptor, summary } = await withProgress(io, 'Copying', (onProgress) =>
@@ -45,6 +51,8 @@ async function runCopy(from: Reference, to: Reference, flags: CopyFlags, io: Cli
       ...remoteOptions(io, output, flags, [from, to]),
       onProgress,
       referrers: flags.referrers ?? false,
+      ...(flags.maxManifests === undefined ? {} : { maxManifests: flags.maxManifests }),
+      ...(flags.maxReferrers === undefined ? {} : { maxReferrers: flags.maxReferrers }),
       ...(verify === undefined ? {} : { verify }),
     }),
   )

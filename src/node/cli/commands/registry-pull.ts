@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { assertFits } from '../../../spin/artifact-contents.ts'
 import { openContents } from '../../../spin/open-contents.ts'
 import type { OperationOptions, Reference } from '../../../types.ts'
 import { openSource } from '../../../verbs/location.ts'
@@ -8,7 +9,7 @@ import { createFileCache } from '../../file-cache.ts'
 import { createNodeHasher } from '../../hasher.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
 import { type CliIo, UsageError } from '../io.ts'
-import { addSizeOptions, diskLimit, type SizeFlags } from '../limit-flags.ts'
+import { addSizeOptions, diskLimit, memoryLimit, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { withProgress } from '../progress.ts'
@@ -65,6 +66,8 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
   if (flags.output !== undefined && flags.ociLayout !== undefined) {
     throw new UsageError('--output and --oci-layout are two forms of the same; give one of them')
   }
+  if (flags.ociLayout !== undefined && flags.maxFiles !== undefined)
+    throw new UsageError('--max-files is for what is unpacked, and --oci-layout unpacks nothing')
   const directory = flags.output === undefined ? undefined : resolve(io.cwd, flags.output)
   const layout = flags.ociLayout === undefined ? undefined : resolve(io.cwd, flags.ociLayout)
   // Before anything is fetched.
@@ -86,6 +89,8 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
     )
     if (verify !== undefined) output.note(`Verified ${app.descriptor.digest}`)
     if (layout !== undefined) {
+      const inMemory = layout.endsWith('.tar')
+      assertFits(app, inMemory ? memoryLimit(flags) : await diskLimit(flags, [layout]))
       await writeLayout(app, layout, reference.tag ?? 'latest', operation)
       return app
     }
