@@ -1,3 +1,5 @@
+import { escapeUnseen } from './visible.ts'
+
 /** Longest path in UTF-16 units: above what any file system takes, below what fills memory. */
 const PATH_LENGTH: number = 4096
 
@@ -30,8 +32,5 @@ export function normalizePath(input: string): PathResult {
 /** A path as it may stand in a message: bounded, and nothing in it moves the cursor. */
 export function quotePath(path: string): string {
   const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path
-  return JSON.stringify(shown).replace(
-    /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return escapeUnseen(JSON.stringify(shown))
 }

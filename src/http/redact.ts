@@ -1,3 +1,5 @@
+import { blankUnseen } from '../bytes/visible.ts'
+
 /**
  * A URL as it may stand in a message: without user-info, query and fragment. Redirects to storage
  * carry signatures there, and upload locations carry session state.
@@ -9,9 +11,7 @@ export function redactUrl(url: URL | string): string {
 
 /** What a server said, as it may stand in a message: no secrets that it echoes, no control characters. */
 export function redactText(text: string, limit = 300): string {
-  const clean = text
-    .slice(0, limit * 4)
-    .replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, ' ')
+  const clean = blankUnseen(text.slice(0, limit * 4))
     .replace(/(https?:\/\/)[^\s/"'@]*@/gi, '$1')
     .replace(/(https?:\/\/[^\s?"']*)\?[^\s"']*/gi, '$1?…')
     .replace(/\b(bearer|basic)\s+[\w+/.~=-]{6,}/gi, '$1 …')

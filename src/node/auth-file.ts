@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../bytes/json.ts'
 import { parseBase64 } from '../bytes/base64.ts'
 import { decodeUtf8, decodeUtf8Lossy } from '../bytes/text.ts'
+import { blankUnseen } from '../bytes/visible.ts'
 import { SpindleError } from '../errors.ts'
 import type { AuthScope, Credentials } from '../types.ts'
 import { readFileBounded } from './bounded-file.ts'
@@ -216,6 +217,5 @@ export function oneLine(bytes: Uint8Array): string {
   const [line = ''] = decodeUtf8Lossy(bytes)
     .trim()
     .split(/[\r\n]/, 1)
-  // eslint-disable-next-line no-control-regex
-  return line.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ').slice(0, 200)
+  return blankUnseen(line.slice(0, 200))
 }

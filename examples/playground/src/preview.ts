@@ -76,7 +76,8 @@ export async function openPreview(options: PreviewOptions): Promise<Preview> {
   return {
     origin,
     go(path) {
-      const { href } = new URL(path, origin)
+      // Not resolved against it: `//elsewhere.example/` is a path of the application too.
+      const { href } = new URL(origin + path)
       // Nobody wants to go back to the empty page.
       if (isEmpty) frame.contentWindow?.location.replace(href)
       else frame.src = href

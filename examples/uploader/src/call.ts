@@ -1,3 +1,4 @@
+import { stringLiteral } from '../../page/source-text.ts'
 import type { Destination } from './destination.ts'
 
 /** The code that does what this page just did. Secrets are names in it, never values. */
@@ -5,7 +6,7 @@ export function formatCall(argument: string, to: Destination, isSigned: boolean)
   const options = [
     ...(to.credentials === undefined ? [] : ['credentials: { username, password }']),
     ...(to.isDemo ? ['fetch: registry.fetch'] : []),
-    ...(to.relay === undefined ? [] : [`fetch: createRelayFetch(${quote(to.relay)})`]),
+    ...(to.relay === undefined ? [] : [`fetch: createRelayFetch(${stringLiteral(to.relay)})`]),
     'signal',
   ]
   const lines = [
@@ -18,7 +19,7 @@ export function formatCall(argument: string, to: Destination, isSigned: boolean)
     ...(to.isDemo ? ['const registry = createRegistryHandler()'] : []),
     `const remote = { ${options.join(', ')} }`,
     `const app = await loadApp(${argument}, { signal })`,
-    `const { reference } = await push(app, ${quote(to.reference)}, { ...remote, onProgress })`,
+    `const { reference } = await push(app, ${stringLiteral(to.reference)}, { ...remote, onProgress })`,
     ...(isSigned
       ? [
           'const signer = await createKeySigner(await generateKeyPair())',
@@ -27,8 +28,4 @@ export function formatCall(argument: string, to: Destination, isSigned: boolean)
       : []),
   ]
   return lines.join('\n')
-}
-
-function quote(text: string): string {
-  return `'${text.replace(/['\\]/g, '\\$&')}'`
 }

@@ -2,6 +2,7 @@ import { readConfig } from '../../page/config.ts'
 import { copyButton } from '../../page/copy-button.ts'
 import { element, find } from '../../page/dom.ts'
 import { formatCount, shortenReference } from '../../page/format.ts'
+import { shellArgument } from '../../page/source-text.ts'
 import type { Destination } from './destination.ts'
 import type { TransferResult } from './transfer.ts'
 
@@ -51,5 +52,5 @@ export function showResult(
 
 function commandFor(reference: string): string {
   const insecure = /^(?:localhost|127\.|\[::1\])/.test(reference) ? ' --insecure' : ''
-  return `spin up --from ${reference}${insecure}`
+  return `spin up --from ${shellArgument(reference)}${insecure}`
 }

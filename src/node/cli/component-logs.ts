@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LogLine } from '../../run/logs.ts'
 import type { CliIo } from './io.ts'
-import { paintFor, printable } from './text.ts'
+import { paintFor, printableLine } from './text.ts'
 
 interface ComponentLogs {
   readonly onLog: (line: LogLine) => void
@@ -28,7 +28,7 @@ export async function createComponentLogs(
     if (file === undefined) {
       file = createWriteStream(join(folder ?? '', name), { flags: 'a' })
       file.on('error', (error) =>
-        io.stderr.write(`${paint('yellow', 'warning:')} ${printable(error.message)}\n`),
+        io.stderr.write(`${paint('yellow', 'warning:')} ${printableLine(error.message)}\n`),
       )
       files.set(name, file)
     }
@@ -38,14 +38,14 @@ export async function createComponentLogs(
     onLog({ component, stream, text }) {
       if (stream === 'host') {
         const who = component === '' ? '' : `${component}: `
-        io.stderr.write(`${paint('yellow', 'warning:')} ${printable(who + text)}\n`)
+        io.stderr.write(`${paint('yellow', 'warning:')} ${printableLine(who + text)}\n`)
         return
       }
       // An id from a registry may be anything; in a file's name only what is one everywhere.
       if (folder !== undefined)
         keep(`${component.replace(/[^A-Za-z0-9_-]/g, '_')}_${stream}.txt`, text)
       if (!quiet)
-        io.stderr.write(`${paint('dim', `${printable(component)}:`)} ${printable(text)}\n`)
+        io.stderr.write(`${paint('dim', `${printableLine(component)}:`)} ${printableLine(text)}\n`)
     },
     close: async () => {
       await Promise.all(

@@ -4,7 +4,7 @@ import { ProxyError } from '../proxy.ts'
 import { serverArgument } from './arguments.ts'
 import { type CliIo, CommandError, Interrupted, UsageError } from './io.ts'
 import { flagFor } from './limit-flags.ts'
-import { paintFor, printable } from './text.ts'
+import { paintFor, printableBlock } from './text.ts'
 
 /** Longer chains repeat themselves. */
 const MAX_CAUSES = 6
@@ -24,12 +24,12 @@ export function reportFailure(error: unknown, io: CliIo, command?: Command): num
   }
   if (error instanceof Interrupted) return error.exitCode
   const code = isSpindleError(error) ? `[${error.code}]` : ''
-  const lines = [`${paint('red', `error${code}:`)} ${printable(messageOf(error))}`]
+  const lines = [`${paint('red', `error${code}:`)} ${printableBlock(messageOf(error))}`]
   for (const cause of causesOf(error))
-    lines.push(`  ${paint('dim', 'caused by:')} ${printable(cause)}`)
+    lines.push(`  ${paint('dim', 'caused by:')} ${printableBlock(cause)}`)
   const hint =
     error instanceof CommandError && error.hint !== undefined ? error.hint : hintFor(error, command)
-  if (hint !== undefined) lines.push(`  ${paint('dim', 'hint:')} ${hint}`)
+  if (hint !== undefined) lines.push(`  ${paint('dim', 'hint:')} ${printableBlock(hint)}`)
   io.stderr.write(`${lines.join('\n')}\n`)
   return error instanceof UsageError ? 2 : 1
 }

@@ -1,11 +1,13 @@
 import { formatFinding, type Finding } from '../../errors.ts'
 import type { CliIo } from './io.ts'
-import { paintFor, printable } from './text.ts'
+import { paintFor, printable, printableBlock, printableLine } from './text.ts'
 
 /** What a command says, by what it is for. */
 export interface Output {
   /** A line for people on stdout; left out when the answer is JSON. */
   line(text: string): void
+  /** The same for a text of several lines that a formatter made, as TOML or JSON. */
+  document(text: string): void
   /** The answer for programs on stdout; left out when it is for people. */
   json(value: unknown): void
   /** A line beside the answer, on stderr. */
@@ -17,17 +19,21 @@ export interface Output {
 export function createOutput(io: CliIo, flags: { readonly json?: boolean }): Output {
   const paint = paintFor(io.stderr, io.env)
   const warn = (text: string): void => {
-    io.stderr.write(`${paint('yellow', 'warning:')} ${printable(text)}\n`)
+    io.stderr.write(`${paint('yellow', 'warning:')} ${printableBlock(text)}\n`)
   }
   return {
     line: (text) => {
+      if (flags.json !== true) io.stdout.write(`${printableLine(text)}\n`)
+    },
+    document: (text) => {
       if (flags.json !== true) io.stdout.write(`${printable(text)}\n`)
     },
     json: (value) => {
-      if (flags.json === true) io.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
+      if (flags.json === true)
+        io.stdout.write(`${printable(JSON.stringify(value, undefined, 2))}\n`)
     },
     note: (text) => {
-      io.stderr.write(`${printable(text)}\n`)
+      io.stderr.write(`${printableLine(text)}\n`)
     },
     warn,
     warnOf: (findings) => {

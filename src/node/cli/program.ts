@@ -11,7 +11,7 @@ import { addVerifyCommand } from './commands/verify.ts'
 import { reportFailure } from './failure.ts'
 import { type CliIo, hasColor } from './io.ts'
 import { spellSwitches } from './switch-option.ts'
-import { widthOf, wrapProse } from './text.ts'
+import { printable, widthOf, wrapProse } from './text.ts'
 import { readVersion } from './version.ts'
 
 const EXAMPLES = `
@@ -53,7 +53,7 @@ export function createProgram(io: CliIo): Command {
       writeErr: (text) => void io.stderr.write(wrapProse(text, widthOf(io.stderr))),
       getOutHelpWidth: () => widthOf(io.stdout),
       getErrHelpWidth: () => widthOf(io.stderr),
-      outputError: (text) => void io.stderr.write(sayWrongUsage(text)),
+      outputError: (text) => void io.stderr.write(printable(sayWrongUsage(text))),
       getOutHasColors: () => hasColor(io.stdout, io.env),
       getErrHasColors: () => hasColor(io.stderr, io.env),
     })

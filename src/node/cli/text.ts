@@ -1,15 +1,29 @@
 import { styleText } from 'node:util'
+import { escapeUnseen } from '../../bytes/visible.ts'
 import { type CliIo, hasColor, type TextOutput } from './io.ts'
 
 /**
- * Text that may come from a server or file, fit for a terminal: what could move the cursor, change
- * colours or turn writing around is shown as its code.
+ * Untrusted text of several lines, fit for a terminal: what could move the cursor, change colours or
+ * turn writing around is shown as its code. Everything that a command prints passes through this
+ * function or `printableLine`.
  */
 export function printable(text: string): string {
-  return text.replace(
-    /(?![\n\t])[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return text.split('\n').map(printableLine).join('\n')
+}
+
+/** Untrusted text for one line: a line break in it is shown as its code too, and forges no line. */
+export function printableLine(text: string): string {
+  return text.split('\t').map(escapeUnseen).join('\t')
+}
+
+/** Untrusted text after a label: further lines are indented, so that none looks like a line of ours. */
+export function printableBlock(text: string): string {
+  return text.split('\n').map(printableLine).join('\n  ')
+}
+
+/** One argument of a command line to be copied into a POSIX shell. */
+export function quoteArgument(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
 
 /** Columns of a terminal that doesn't say how many it has. */

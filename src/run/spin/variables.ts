@@ -1,8 +1,12 @@
+import { quotePath } from '../../bytes/path.ts'
 import { SpindleError } from '../../errors.ts'
 import { parseTemplate, resolveTemplate } from '../../spin/template.ts'
 import type { HostInterface } from '../component/items.ts'
 import type { RunApp, RunComponent } from '../run-app.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
+
+/** As manifests may name them. A guest is told that another is none, not why. */
+const VARIABLE = /^[a-z][a-z0-9]*(?:_[a-z][a-z0-9]*)*$/
 
 /** Values of the application's variables. Never printed: some are secrets. */
 export interface Variables {
@@ -16,9 +20,11 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
   for (const [name, { default: fallback }] of app.variables) {
     const value = Object.hasOwn(given, name) ? given[name] : fallback
     if (value === undefined) {
+      // Names come from artifacts: another one must not stand in a line to be typed.
+      const flag = VARIABLE.test(name) ? `--variable ${name}=…` : '--variable'
       throw new SpindleError(
         'ERR_APP_INVALID',
-        `the application requires the variable "${name}": give it in the option "variables", at a shell with --variable ${name}=…`,
+        `the application requires the variable ${quotePath(name)}: give it in the option "variables", at a shell with ${flag}`,
       )
     }
     values.set(name, value)
@@ -42,9 +48,6 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
     },
   }
 }
-
-/** As manifests may name them. A guest is told that another is none, not why. */
-const VARIABLE = /^[a-z][a-z0-9]*(?:_[a-z][a-z0-9]*)*$/
 
 /** Names as the component sees them; only what its own table lists. */
 export function createVariableHosts(

@@ -1,4 +1,5 @@
 import { concat } from '../../bytes/stream.ts'
+import type { AppHandlerOptions } from '../app-handler.ts'
 import type { AppOutline, AppSnapshot } from '../app-snapshot.ts'
 
 /** Where in the content something is: offset and length. */
@@ -11,6 +12,12 @@ export interface PackedApp {
   readonly files: ReadonlyArray<
     readonly [id: string, entries: ReadonlyArray<readonly [path: string, place: Place]>]
   >
+}
+
+/** All of an application that a Worker reads before it starts, as JSON. */
+export interface WorkerDescription {
+  readonly app: PackedApp
+  readonly options: Pick<AppHandlerOptions, 'timeout' | 'concurrency'>
 }
 
 export function packApp({ outline, wasm, files }: AppSnapshot): {

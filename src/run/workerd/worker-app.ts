@@ -1,5 +1,5 @@
+import { parseJson } from '../../bytes/json.ts'
 import type { Digest, FetchHandler } from '../../types.ts'
-import type { AppHandlerOptions } from '../app-handler.ts'
 import { restoreApp } from '../app-snapshot.ts'
 import type { LogLine } from '../logs.ts'
 import type { RunApp } from '../run-app.ts'
@@ -8,16 +8,16 @@ import type { KeyValueStore } from '../spin/key-value-store.ts'
 import { HOST_BINDING, keyValueBinding, VARIABLE_PREFIX } from './bindings.ts'
 import { askHostStores, createHostFetch, createHostKeyValue } from './host-client.ts'
 import { HOST_PATHS, hostUrl } from './host-protocol.ts'
-import { unpackApp, type PackedApp } from './packed-app.ts'
+import { unpackApp, type WorkerDescription } from './packed-app.ts'
 import { createWorkersKeyValue, type WorkersKeyValueNamespace } from './workers-key-value.ts'
 
 /** All that a Worker of its own consists of, beside this code. */
 interface WorkerParts {
-  readonly app: PackedApp
+  /** A {@link WorkerDescription} as JSON. */
+  readonly app: ArrayBuffer
   readonly content: ArrayBuffer
   /** What the platform compiled, by the digest that skeletons name. */
   readonly modules: Readonly<Record<Digest, object>>
-  readonly options: Pick<AppHandlerOptions, 'timeout' | 'concurrency'>
 }
 
 interface Context {
@@ -37,9 +37,10 @@ export function createWorkerApp(parts: WorkerParts): {
     const host = env[HOST_BINDING] as FetchHandler | undefined
     const log = host === undefined ? createConsoleLog() : createHostLog(host)
     try {
-      const app = restoreApp(unpackApp(parts.app, new Uint8Array(parts.content)))
+      const { app: packed, options } = readDescription(parts.app)
+      const app = restoreApp(unpackApp(packed, new Uint8Array(parts.content)))
       const handler = await createRunHandler(app, {
-        ...parts.options,
+        ...options,
         variables: variablesIn(env),
         compile: (_, digest) => parts.modules[digest],
         keyValue: await storesOf(app, env, host),
@@ -72,6 +73,10 @@ export function createWorkerApp(parts: WorkerParts): {
       }
     },
   }
+}
+
+function readDescription(bytes: ArrayBuffer): WorkerDescription {
+  return parseJson(new Uint8Array(bytes), 'the description of the application') as WorkerDescription
 }
 
 interface Running {

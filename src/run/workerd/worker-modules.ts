@@ -1,8 +1,10 @@
+import { encodeUtf8 } from '../../bytes/text.ts'
+import type { Digest } from '../../types.ts'
 import type { AppHandlerOptions } from '../app-handler.ts'
 import { snapshotOf } from '../app-snapshot.ts'
 import { limitMemory } from '../component/limit-memory.ts'
 import type { RunApp } from '../run-app.ts'
-import { packApp } from './packed-app.ts'
+import { packApp, type WorkerDescription } from './packed-app.ts'
 import { splitComponent } from './split-component.ts'
 import { workerScript } from './worker-script.ts'
 
@@ -22,6 +24,19 @@ export const MAIN_MODULE = 'index.js'
 /** What a Worker of one's own imports to have the core modules bound: `modules`, by digest. */
 const BOUND_MODULES = 'modules.js'
 
+/**
+ * The code of every Worker, whatever the application. No text of an application is ever written
+ * into code: names, versions, routes and the like are in `app.bin`, which is JSON.
+ */
+const MAIN = `// Made by Spindle. The application is in app.bin and content.bin.
+import { createWorkerApp } from './spindle.js'
+import app from './app.bin'
+import content from './content.bin'
+import { modules } from './${BOUND_MODULES}'
+
+export default createWorkerApp({ app, content, modules })
+`
+
 /** An application as the modules of a Worker, by their names; {@link MAIN_MODULE} is the first to run. */
 export async function workerModules(
   run: RunApp,
@@ -29,7 +44,7 @@ export async function workerModules(
 ): Promise<ReadonlyMap<string, WorkerModule>> {
   const snapshot = await snapshotOf(run)
   const skeletons = new Map<string, Uint8Array>()
-  const cores = new Map<string, Uint8Array>()
+  const cores = new Map<Digest, Uint8Array>()
   for (const [id, bytes] of snapshot.wasm) {
     const { skeleton, modules } = await splitComponent(bytes)
     skeletons.set(id, skeleton)
@@ -40,30 +55,27 @@ export async function workerModules(
     ...(timeout !== undefined && { timeout }),
     ...(concurrency !== undefined && { concurrency }),
   }
-  const names = [...cores.keys()].map((digest) => [digest, `${digest.replace(':', '-')}.wasm`])
-  const main = [
-    `// ${JSON.stringify(run.name)}${run.version === undefined ? '' : ` ${run.version}`}, made by Spindle.`,
-    `import { createWorkerApp } from './spindle.js'`,
-    `import content from './content.bin'`,
-    `import { modules } from './${BOUND_MODULES}'`,
-    '',
-    // As text: an object literal would take the key `__proto__` for something else.
-    `const app = JSON.parse(${JSON.stringify(JSON.stringify(packed))})`,
-    '',
-    `export default createWorkerApp({ app, content, modules, options: ${JSON.stringify(options)} })`,
-    '',
-  ].join('\n')
-  const bound = [
-    ...names.map(([, name], i) => `import module${i} from './${name}'`),
-    '',
-    `export const modules = { ${names.map(([digest], i) => `'${digest}': module${i}`).join(', ')} }`,
-    '',
-  ].join('\n')
+  const description: WorkerDescription = { app: packed, options }
   return new Map<string, WorkerModule>([
-    [MAIN_MODULE, { js: main }],
-    [BOUND_MODULES, { js: bound }],
+    [MAIN_MODULE, { js: MAIN }],
+    [BOUND_MODULES, { js: formatBoundModules([...cores.keys()]) }],
     ['spindle.js', { js: workerScript() }],
+    ['app.bin', { data: encodeUtf8(JSON.stringify(description)) }],
     ['content.bin', { data: content }],
-    ...[...cores].map(([digest, wasm]) => [`${digest.replace(':', '-')}.wasm`, { wasm }] as const),
+    ...Array.from(cores, ([digest, wasm]) => [fileOf(digest), { wasm }] as const),
   ])
+}
+
+/** Digests are computed of the bytes: nothing but `sha256:` and hexadecimal digits gets into the code. */
+function formatBoundModules(digests: readonly Digest[]): string {
+  return [
+    ...digests.map((digest, i) => `import module${i} from './${fileOf(digest)}'`),
+    '',
+    `export const modules = { ${digests.map((digest, i) => `'${digest}': module${i}`).join(', ')} }`,
+    '',
+  ].join('\n')
+}
+
+function fileOf(digest: Digest): string {
+  return `${digest.replace(':', '-')}.wasm`
 }

@@ -40,6 +40,6 @@ async function runInfo(id: BindleId, flags: InfoFlags, io: CliIo): Promise<void>
   const verify = await verificationOf(flags, io)
   const invoice = await client.invoice(id, { signal: io.signal, yanked: flags.yanked ?? false })
   if (verify !== undefined) await verifyInvoice(invoice, verify.keyring, verify)
-  output.line(decodeUtf8Lossy(formatInvoice(invoice)).trimEnd())
+  output.document(decodeUtf8Lossy(formatInvoice(invoice)).trimEnd())
   output.json(invoice)
 }

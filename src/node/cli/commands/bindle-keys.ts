@@ -151,7 +151,7 @@ async function runPrint(flags: PrintFlags, io: CliIo): Promise<void> {
       `there is no such key in ${path}: make one with "spindle bindle keys create"`,
     )
   const keyring = { version: '1.0', key: await Promise.all(entries.map(exportPublicKey)) } as const
-  output.line(decodeUtf8Lossy(formatKeyring(keyring)).trimEnd())
+  output.document(decodeUtf8Lossy(formatKeyring(keyring)).trimEnd())
   output.json(keyring)
 }
 

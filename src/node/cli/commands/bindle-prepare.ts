@@ -7,6 +7,7 @@ import { addSignOptions, type SignFlags, signerOf } from '../bindle-files.ts'
 import type { CliIo } from '../io.ts'
 import { createOutput } from '../output.ts'
 import { writeStandalone } from '../standalone-place.ts'
+import { quoteArgument } from '../text.ts'
 
 interface PrepareFlags extends BindleAppFlags, SignFlags {
   readonly stagingDir: string
@@ -48,6 +49,6 @@ async function runPrepare(flags: PrepareFlags, io: CliIo): Promise<void> {
   await writeStandalone(bindle, directory, form, { signal: io.signal })
   const place = await realpath(directory)
   output.line(`id:      ${bindle.id}`)
-  output.line(`command: bindle push -p ${place} ${bindle.id}`)
+  output.line(`command: bindle push -p ${quoteArgument(place)} ${quoteArgument(String(bindle.id))}`)
   output.json({ id: String(bindle.id), directory: place })
 }

@@ -55,13 +55,13 @@ async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): 
       'the application has no http trigger: a Worker would answer nothing',
     )
   // The engine that it writes, which other commands need not wait for.
-  const { requiredVariables, writeWorker } = await import('../write-worker.ts')
-  const origin = isPulledApp(app) ? `\`${source}\` (\`${app.descriptor.digest}\`)` : `\`${source}\``
+  const { writeWorker } = await import('../write-worker.ts')
+  const origin = { source, digest: isPulledApp(app) ? app.descriptor.digest : undefined }
   const written = await writeWorker(run, origin, directory, io.platform, { signal: io.signal })
   output.line(
     `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
   )
-  const required = requiredVariables(run)
-  if (required.length > 0) output.note(`The Worker needs ${required.join(', ')}.`)
-  output.json({ directory, ...written, requiredVariables: required })
+  const { requiredVariables } = written
+  if (requiredVariables.length > 0) output.note(`The Worker needs ${requiredVariables.join(', ')}.`)
+  output.json({ directory, ...written })
 }

@@ -53,6 +53,6 @@ async function runManifest(reference: Reference, flags: RemoteFlags, io: CliIo):
     return
   }
   const manifest = parseJson(bytes, `the manifest of ${reference}`)
-  output.line(JSON.stringify(manifest, undefined, 2))
+  output.document(JSON.stringify(manifest, undefined, 2))
   output.json({ descriptor, manifest })
 }

@@ -11,6 +11,7 @@ import { addPolicyOptions, type PolicyFlags, policyOf } from '../policy-flags.ts
 import { addInsecureOptions, type RemoteFlags, remoteOptions } from '../remote.ts'
 import { signaturesOf } from '../signature-place.ts'
 import { isOn } from '../switch-option.ts'
+import { printable } from '../text.ts'
 
 interface VerifyFlags extends RemoteFlags, PolicyFlags {
   readonly output?: 'text' | 'json'
@@ -105,10 +106,11 @@ function report(
     })
     return
   }
-  output.note(`\nVerification for ${reference} --`)
+  output.note('')
+  output.note(`Verification for ${reference} --`)
   for (const line of describeChecks(signatures)) output.note(line)
   if (flags.output === 'json') {
-    io.stdout.write(`${toCosignJson(signatures, descriptor, reference)}\n`)
+    io.stdout.write(`${printable(toCosignJson(signatures, descriptor, reference))}\n`)
     return
   }
   output.line(`Verified ${name}`)
