@@ -20,6 +20,7 @@ import { formatTokenFile, parseTokenFile } from '../../src/bindle/oidc.ts'
 import { parseToml } from '../../src/bindle/toml.ts'
 import { formatCanonicalJson } from '../../src/bytes/json.ts'
 import { quotePath } from '../../src/bytes/path.ts'
+import { sliceableOf } from '../../src/bytes/sliceable.ts'
 import { decodeUtf8Lossy } from '../../src/bytes/text.ts'
 import { escapeUnseen } from '../../src/bytes/visible.ts'
 import { SpindleError } from '../../src/errors.ts'
@@ -297,7 +298,10 @@ const PLACES: readonly Place[] = [
     async check(text) {
       const folder = createMachine().path('out')
       const app = { ...appOf(text), manifest: new Uint8Array() }
-      await writeApp(app, folder, 'linux', {})
+      const contents = new Map(
+        app.locked.components.map(({ source }) => [source.digest, sliceableOf(HELLO)] as const),
+      )
+      await writeApp(app, contents, folder, 'linux', {})
       expect(JSON.parse(readFileSync(join(folder, 'locked.json'), 'utf8'))).toEqual(app.locked)
       expect(readdirSync(folder).sort()).toEqual(['guest.wasm', 'locked.json', 'manifest.json'])
     },
