@@ -6,7 +6,7 @@ import { authorizationOf, type BindleCredentials } from './credentials.ts'
 /** An invoice and what is missing of it. */
 const ANSWER_BYTES = 32 * 1024 * 1024
 /** Errors that say what the matter is; the client reads them. */
-const REFUSALS = [400, 401, 403, 404, 405, 409, 413, 422, 507] as const
+const REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 422, 507] as const
 
 interface SendOptions {
   readonly operation?: OperationOptions

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { createHostCheck, type HostNameOptions, refusedHost } from '../serve/host-names.ts'
 import type { FetchHandler } from '../types.ts'
 import { readOnWhenRefused } from './refused-body.ts'
 
@@ -11,7 +12,8 @@ const CLOSE_GRACE = 5000
 /** Milliseconds without a byte after which a connection is cut. */
 const IDLE_TIMEOUT = 5 * 60 * 1000
 
-export interface ListenOptions {
+/** `allowedHosts` defaults to those of loopback where it listens on loopback, else to any. */
+export interface ListenOptions extends HostNameOptions {
   /** Address to listen on. Default `127.0.0.1`: nobody outside the machine reaches it. */
   host?: string
   /** Default 0: any free port. */
@@ -31,7 +33,8 @@ export interface Listener {
  * Puts a `fetch` handler behind a port.
  *
  * Exported from `spindle/node`. Bodies stream both ways; `request.signal` aborts when the client
- * leaves.
+ * leaves. On a loopback address only its own host names are answered, so that no page can reach the
+ * handler through a name of its own that leads there: see `allowedHosts`.
  *
  * @example A registry on this machine
  * ```ts
@@ -40,17 +43,21 @@ export interface Listener {
  * ```
  * @returns Once connections are accepted.
  * @throws The error of `node:http` when the address can't be had, or of `node:tls` for a certificate
- * that is none or has another key.
+ * that is none or has another key. A TypeError for a host name that is none.
  */
 export async function listen(
   handler: FetchHandler,
   options: ListenOptions = {},
 ): Promise<Listener> {
-  const { host = '127.0.0.1', port = 0, tls } = options
+  const { host = '127.0.0.1', port = 0, tls, allowedHosts } = options
+  let isAnswered = createHostCheck(allowedHosts ?? [])
   const { toNodeHandler } = await import('srvx/node')
-  const handle = toNodeHandler((request) => handler.fetch(request)) as (
-    ...args: Parameters<RequestListener>
-  ) => unknown
+  const answer = async (request: Request): Promise<Response> => {
+    if (!URL.canParse(request.url)) return textAnswer(400, 'the Host header is no host name')
+    const url = new URL(request.url)
+    return isAnswered(url) ? handler.fetch(request) : textAnswer(421, refusedHost(url))
+  }
+  const handle = toNodeHandler(answer) as (...args: Parameters<RequestListener>) => unknown
   let closing: Promise<void> | undefined
   const onRequest: RequestListener = (request, response) => {
     // A client keeps its connection for a next request, which none may make any more.
@@ -76,11 +83,27 @@ export async function listen(
     })
   })
   const address = server.address() as AddressInfo
+  if (allowedHosts === undefined && !isLoopbackAddress(address)) isAnswered = () => true
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
     close: () => (closing ??= close(server)),
   }
+}
+
+function textAnswer(status: number, text: string): Response {
+  return new Response(`${text}\n`, {
+    status,
+    headers: {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'X-Content-Type-Options': 'nosniff',
+      'Cache-Control': 'no-store',
+    },
+  })
+}
+
+function isLoopbackAddress({ address }: AddressInfo): boolean {
+  return address === '::1' || /^(?:::ffff:)?127\./.test(address)
 }
 
 function close(server: ReturnType<typeof createServer>): Promise<void> {

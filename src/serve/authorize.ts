@@ -1,3 +1,4 @@
+import { isSpindleError } from '../errors.ts'
 import { formatScope as formatRepositoryScope } from '../http/scope.ts'
 import type { AuthScope } from '../types.ts'
 
@@ -22,12 +23,18 @@ export type Authorization = boolean | { readonly challenge: Challenge }
  * Asked before every request but preflights.
  *
  * An empty `repository` stands for the server itself: no actions for the ping at `/v2/`, `pull` for
- * the list of all repositories.
+ * the list of all repositories. What rejects with `ERR_LIMIT_EXCEEDED`, as too many passwords wait to
+ * be checked, is answered with 429.
  */
 export type Authorize = (
   request: Request,
   scope: AuthScope,
 ) => Authorization | Promise<Authorization>
+
+/** Whether a hook can't decide now, and the client may try again. */
+export function isBusy(error: unknown): boolean {
+  return isSpindleError(error) && error.code === 'ERR_LIMIT_EXCEEDED'
+}
 
 /** One header value; what could end a quoted string is left out. */
 export function formatChallenge({ scheme, parameters }: Challenge): string {

@@ -3,13 +3,19 @@ import { decodeUtf8 } from '../bytes/text.ts'
 import type { AuthScope } from '../types.ts'
 import type { Authorize } from './authorize.ts'
 
+/**
+ * Whether a user has this password: `true`, or the name that the user goes by. When name or password
+ * is wrong: `false` or `undefined`. What rejects with `ERR_LIMIT_EXCEEDED` is answered with 429.
+ */
+export type Authenticate = (
+  username: string,
+  password: string,
+  request?: Request,
+) => string | boolean | undefined | Promise<string | boolean | undefined>
+
 /** Who there is and what they may do: the same for Basic and for tokens. */
 export interface AccessRules {
-  /** The user's name, or `undefined` when name or password is wrong. */
-  readonly authenticate: (
-    username: string,
-    password: string,
-  ) => string | undefined | Promise<string | undefined>
+  readonly authenticate: Authenticate
   /**
    * Whether a user may do all that a scope says; `undefined` is somebody unknown.
    * Default: every user everything, strangers nothing.
@@ -45,7 +51,7 @@ export function createBasicAuthorizer(options: BasicOptions): Authorize {
   return async (request, scope) => {
     const header = request.headers.get('Authorization')
     if (header === null) return (await permit(undefined, scope)) || challenge
-    const user = await authenticateHeader(header, authenticate)
+    const user = await authenticateHeader(request, header, authenticate)
     // Wrong credentials are never taken for none: the client must learn that they are wrong.
     return user === undefined ? challenge : permit(user, scope)
   }
@@ -57,17 +63,32 @@ export function permitUsers(user: string | undefined): boolean {
 
 /** The user that an `Authorization: Basic` header proves. */
 export async function authenticateHeader(
+  request: Request,
   header: string,
-  authenticate: AccessRules['authenticate'],
+  authenticate: Authenticate,
 ): Promise<string | undefined> {
   const credentials = parseBasic(header)
-  return credentials === undefined
-    ? undefined
-    : authenticate(credentials.username, credentials.password)
+  return credentials === undefined ? undefined : userOf(credentials, authenticate, request)
+}
+
+/** The name of a user who has the password, else `undefined`. */
+export async function userOf(
+  { username, password }: BasicCredentials,
+  authenticate: Authenticate,
+  request: Request,
+): Promise<string | undefined> {
+  const user = await authenticate(username, password, request)
+  if (user === true) return username
+  return user === false ? undefined : user
+}
+
+interface BasicCredentials {
+  readonly username: string
+  readonly password: string
 }
 
 /** Cut at the first colon: passwords may have more. @see RFC 7617, 2 */
-function parseBasic(header: string): { username: string; password: string } | undefined {
+function parseBasic(header: string): BasicCredentials | undefined {
   const match = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(header)
   const bytes = parseBase64(match?.[1] ?? '')
   const text = bytes === undefined ? undefined : decodeUtf8(bytes)

@@ -3,9 +3,15 @@
  *
  * The classic mistake is a preflight behind authentication: browsers send none with it, so the
  * whole registry can't be used from a page. Here a preflight is answered before anything else.
+ *
+ * CORS only decides what a page may read. A browser sends a simple POST of any page without a
+ * preflight, so requests that write are checked by {@link isForeignPage} too.
  */
 export interface CorsOptions {
-  /** Origins of pages that may use the server, as `https://app.example`; `'*'` for all. */
+  /**
+   * Origins of pages that may use the server, as `https://app.example`; `'*'` for all. What other
+   * pages write is refused with 403.
+   */
   readonly origins: readonly string[] | '*'
 }
 
@@ -96,4 +102,44 @@ export function allowOrigin(
   if (allowed === undefined) return
   headers.set('Access-Control-Allow-Origin', allowed)
   headers.set('Access-Control-Expose-Headers', EXPOSED_HEADERS.join(', '))
+}
+
+/** Methods that change nothing. @see RFC 9110, 9.2.1 */
+export function isSafeMethod(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+}
+
+/**
+ * Whether a browser sends this for a page that is neither of the server's own origin nor allowed.
+ *
+ * Programs send neither `Origin` nor `Sec-Fetch-Site`. Browsers send both by themselves, and a page
+ * can't set them: `Origin` with every cross-origin request but simple reads, `Sec-Fetch-Site` with
+ * every request to https and loopback. A sandboxed page has the origin `null`, which only `'*'` allows.
+ *
+ * @see Fetch Standard, `Origin` header; Fetch Metadata, `Sec-Fetch-Site`
+ */
+export function isForeignPage(request: Request, url: URL, cors: CorsOptions | undefined): boolean {
+  if (cors?.origins === '*') return false
+  const origin = request.headers.get('Origin')
+  if (origin !== null && cors?.origins.includes(origin)) return false
+  const site = request.headers.get('Sec-Fetch-Site')
+  if (site !== null && site !== 'same-origin' && site !== 'none') return true
+  return origin !== null && !isOwnOrigin(origin, url)
+}
+
+/** A proxy in front may have ended TLS, so a page over https may be the server's own over http. */
+function isOwnOrigin(origin: string, url: URL): boolean {
+  if (!URL.canParse(origin)) return false
+  const page = new URL(origin)
+  return (
+    page.origin === origin &&
+    page.host === url.host &&
+    (page.protocol === url.protocol || (page.protocol === 'https:' && url.protocol === 'http:'))
+  )
+}
+
+/** What is said to a page that may not write. */
+export function refusedPage(request: Request): string {
+  const origin = request.headers.get('Origin') ?? 'another site'
+  return `pages of ${origin.slice(0, 255)} may not do that here: name their origin in "cors.origins", or with --cors at a shell`
 }

@@ -6,7 +6,7 @@ import { decodeUtf8 } from '../bytes/text.ts'
 import type { AuthScope } from '../types.ts'
 import { formatChallenge, formatScope } from './authorize.ts'
 import type { Authorization, Authorize, Challenge } from './authorize.ts'
-import { authenticateHeader, permitUsers } from './basic.ts'
+import { authenticateHeader, permitUsers, userOf } from './basic.ts'
 import type { AccessRules } from './basic.ts'
 import type { TokenEndpoint } from './registry/handler.ts'
 import { isRepositoryName } from './registry/route.ts'
@@ -128,7 +128,8 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
 
   const byGet = async (request: Request, query: URLSearchParams): Promise<Response> => {
     const header = request.headers.get('Authorization')
-    const user = header === null ? undefined : await authenticateHeader(header, authenticate)
+    const user =
+      header === null ? undefined : await authenticateHeader(request, header, authenticate)
     if (header !== null && user === undefined) return refuse()
     return issue(
       request,
@@ -143,7 +144,11 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
     const offline = form.get('access_type') === 'offline'
     const scopes = form.getAll('scope').flatMap(splitScopes)
     if (form.get('grant_type') === 'password') {
-      const user = await authenticate(form.get('username') ?? '', form.get('password') ?? '')
+      const credentials = {
+        username: form.get('username') ?? '',
+        password: form.get('password') ?? '',
+      }
+      const user = await userOf(credentials, authenticate, request)
       return user === undefined ? refuse() : issue(request, user, scopes, offline)
     }
     if (form.get('grant_type') === 'refresh_token') {

@@ -180,7 +180,7 @@ describe('listen', () => {
     )!
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     socket.write(
-      `PUT ${location}?digest=${digest} HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes.length}\r\n\r\n`,
+      `PUT ${location}?digest=${digest} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${bytes.length}\r\n\r\n`,
     )
     socket.write(bytes.subarray(0, 1_500_000))
     await later(50)

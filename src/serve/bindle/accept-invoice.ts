@@ -12,6 +12,7 @@ import {
 import { signInvoice, type VerificationStrategy, verifyInvoice } from '../../bindle/signature.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import { BindleProblem } from './answer.ts'
+import { invoiceFormat } from './media-type.ts'
 
 export interface AcceptOptions {
   /** Keys whose invoices are taken. Without it, signatures need only be valid, and none is needed. */
@@ -63,17 +64,10 @@ function readable(invoice: Invoice): Invoice {
 }
 
 async function readPosted(request: Request): Promise<Invoice> {
-  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== undefined && type !== 'application/toml' && type !== 'application/json') {
-    throw new BindleProblem(400, 'Request body toml deserialize error: content-type is not TOML')
-  }
+  const format = invoiceFormat(request)
   const body = bodyOf(request) ?? new Uint8Array()
   const bytes = await readBounded(body, INVOICE_BYTES, 'the invoice').catch(refuse)
-  // Without a type the reference server takes either; an object in JSON can't be TOML.
-  const json =
-    type === 'application/json' ||
-    (type === undefined && bytes.find((byte) => byte > 0x20) === 0x7b)
-  return asProblem(() => parseInvoice(bytes, 'invoice', json ? 'json' : 'toml'))
+  return asProblem(() => parseInvoice(bytes, 'invoice', format))
 }
 
 function asProblem<T>(work: () => T): T {

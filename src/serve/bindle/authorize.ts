@@ -1,5 +1,5 @@
-import { parseBase64 } from '../../bytes/base64.ts'
-import { decodeUtf8 } from '../../bytes/text.ts'
+import { isBusy } from '../authorize.ts'
+import { type Authenticate, authenticateHeader } from '../basic.ts'
 import { BindleProblem } from './answer.ts'
 
 /** What a request wants to do. */
@@ -21,21 +21,16 @@ export type BindleAuthorize = (request: Request, access: BindleAccess) => boolea
  *
  * Exported from `spindle/serve`.
  *
- * @param check Whether a user has this password.
+ * @param authenticate Whether a user has this password.
  * @see Bindle, Protocol Specification, Authentication
  */
-export function authorizeBindleBasic(
-  check: (username: string, password: string) => boolean | Promise<boolean>,
-): BindleAuthorize {
+export function authorizeBindleBasic(authenticate: Authenticate): BindleAuthorize {
   return async (request, { action }) => {
     const header = request.headers.get('authorization')
     if (header === null) return action === 'read'
-    // Case-sensitive, as on the reference server.
-    if (!header.startsWith('Basic ')) return false
-    const pair = decodeUtf8(parseBase64(header.slice('Basic '.length)) ?? new Uint8Array([0xff]))
-    const colon = pair?.indexOf(':') ?? -1
-    if (pair === undefined || colon < 0) return false
-    return check(pair.slice(0, colon), pair.slice(colon + 1))
+    // Case-sensitive and with one space, as on the reference server.
+    if (!/^Basic \S+$/.test(header)) return false
+    return (await authenticateHeader(request, header, authenticate)) !== undefined
   }
 }
 
@@ -44,7 +39,13 @@ export async function assertAuthorized(
   access: BindleAccess,
   authorize: BindleAuthorize | undefined,
 ): Promise<void> {
-  if (authorize === undefined || (await authorize(request, access))) return
+  if (authorize === undefined) return
+  try {
+    if (await authorize(request, access)) return
+  } catch (error) {
+    if (isBusy(error)) throw new BindleProblem(429, 'too many logins are being checked: try again')
+    throw error
+  }
   throw request.headers.has('authorization')
     ? new BindleProblem(401, 'unauthorized')
     : new BindleProblem(403, 'access denied')

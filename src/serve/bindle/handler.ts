@@ -4,25 +4,36 @@ import { orderedInvoice, orderedLabel } from '../../bindle/invoice.ts'
 import { exportPublicKey } from '../../bindle/keyring.ts'
 import type { CreateHasher, FetchHandler } from '../../types.ts'
 import { mapBounded } from '../../bytes/concurrency.ts'
-import { allowOrigin, answerPreflight, assertOrigins, type CorsOptions } from '../cors.ts'
+import {
+  allowOrigin,
+  answerPreflight,
+  assertOrigins,
+  type CorsOptions,
+  isForeignPage,
+  isSafeMethod,
+  refusedPage,
+} from '../cors.ts'
+import { createHostCheck, type HostNameOptions, refusedHost } from '../host-names.ts'
 import { answerBytes } from '../registry/answer.ts'
 import { createMemoryStorage } from '../storage/memory.ts'
 import type { Storage } from '../storage/port.ts'
 import { type AcceptOptions, acceptInvoice } from './accept-invoice.ts'
 import { BindleProblem, documentAnswer, errorAnswer, textAnswer } from './answer.ts'
 import { assertAuthorized, type BindleAccess, type BindleAuthorize } from './authorize.ts'
+import { assertParcelType } from './media-type.ts'
 import { type BindleTarget, parsePath } from './path.ts'
 import { matchInvoices, parseQuery } from './query.ts'
 import { assertFound, type BindleShelf, createShelf } from './shelf.ts'
 
-export interface BindleHandlerOptions extends AcceptOptions {
+/** `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
+export interface BindleHandlerOptions extends AcceptOptions, HostNameOptions {
   /** Default: memory. */
   storage?: Storage
   /** Path that the API is mounted at. Default `/v1`, as clients expect. */
   basePath?: string
   /** Asked before every request but preflights and `/healthz`. Default: everybody may do everything. */
   authorize?: BindleAuthorize
-  /** Pages that may use the server. Default: none. */
+  /** Pages that may use the server. Default: those of its own origin only. */
   cors?: CorsOptions
   /** Refuse whatever changes something. Default false. */
   readOnly?: boolean
@@ -70,12 +81,15 @@ export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHa
   if (basePath !== '' && !/^(?:\/[A-Za-z0-9_.~-]+)+$/.test(basePath))
     throw new TypeError(`"basePath" must be a path such as "/v1", not ${JSON.stringify(basePath)}`)
   if (cors !== undefined) assertOrigins(cors)
+  const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
   const shelf = createShelf(storage, options.createHasher)
 
-  const answer = async (request: Request): Promise<Response> => {
-    const url = new URL(request.url)
+  const answer = async (request: Request, url: URL): Promise<Response> => {
     try {
+      if (!isSafeMethod(request.method)) assertOwnPage(request, url, cors)
       const target = parsePath(url.pathname, basePath)
+      // A GET, but it starts something at the provider.
+      if (target.kind === 'login') assertOwnPage(request, url, cors)
       if (target.kind === 'health')
         return documentAnswer(asJson(request), 200, { status: 'OK', version: '0.9.1' })
       await assertAuthorized(request, accessOf(request, target), authorize)
@@ -91,12 +105,19 @@ export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHa
 
   return {
     async fetch(request) {
+      const url = new URL(request.url)
+      if (!isAnswered(url)) return errorAnswer(request, 421, refusedHost(url))
       const response =
-        (cors === undefined ? undefined : answerPreflight(request, cors)) ?? (await answer(request))
+        (cors === undefined ? undefined : answerPreflight(request, cors)) ??
+        (await answer(request, url))
       allowOrigin(response.headers, request, cors)
       return response
     },
   }
+}
+
+function assertOwnPage(request: Request, url: URL, cors: CorsOptions | undefined): void {
+  if (isForeignPage(request, url, cors)) throw new BindleProblem(403, refusedPage(request))
 }
 
 /** `/healthz` is JSON whatever is asked for. */
@@ -213,6 +234,7 @@ async function parcel(
       `Parcel SHA ${target.sha256} does not exist in invoice ${target.id}`,
     )
   if (request.method === 'POST') {
+    assertParcelType(request, label)
     const limit = options.maxParcelBytes ?? MAX_PARCEL_BYTES
     if (label.size > limit)
       throw new BindleProblem(

@@ -1,10 +1,19 @@
 import { createStreamingHasher } from '../../bytes/streaming-hasher.ts'
 import { MANIFEST_BYTES } from '../../oci/manifest.ts'
 import type { AuthScope, CreateHasher, FetchHandler } from '../../types.ts'
-import { formatChallenge, mergeChallenges } from '../authorize.ts'
+import { formatChallenge, isBusy, mergeChallenges } from '../authorize.ts'
 import type { Authorization, Authorize, Challenge } from '../authorize.ts'
-import { allowOrigin, answerPreflight, assertOrigins } from '../cors.ts'
+import {
+  allowOrigin,
+  answerPreflight,
+  assertOrigins,
+  isForeignPage,
+  isSafeMethod,
+  refusedPage,
+} from '../cors.ts'
 import type { CorsOptions } from '../cors.ts'
+import { createHostCheck, refusedHost } from '../host-names.ts'
+import type { HostNameOptions } from '../host-names.ts'
 import { createMemoryStorage } from '../storage/memory.ts'
 import type { Storage } from '../storage/port.ts'
 import { answerJson } from './answer.ts'
@@ -28,7 +37,8 @@ export interface TokenEndpoint extends FetchHandler {
   readonly path: string
 }
 
-export interface RegistryHandlerOptions {
+/** `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
+export interface RegistryHandlerOptions extends HostNameOptions {
   /** Where content is kept. Default: memory of its own. */
   storage?: Storage
   /** Who may do what. Default: everybody everything. */
@@ -72,8 +82,12 @@ export interface RegistryHandlerOptions {
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md OCI Distribution Specification 1.1}
  */
 export function createRegistryHandler(options: RegistryHandlerOptions = {}): FetchHandler {
-  const { authorize, cors, tokenEndpoint, readOnly = false, onError } = options
+  const { cors, tokenEndpoint, readOnly = false, onError } = options
+  const hook = options.authorize
+  const authorize: Authorize | undefined =
+    hook && ((request, scope) => whenFree(async () => hook(request, scope)))
   if (cors !== undefined) assertOrigins(cors)
+  const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
   const context: RegistryContext = {
     storage: options.storage ?? createMemoryStorage(),
     createHasher: options.createHasher ?? createStreamingHasher,
@@ -85,10 +99,11 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
   }
   const sweep = createSweeper(context)
 
-  const handle = async (request: Request): Promise<Response> => {
-    const url = new URL(request.url)
+  const handle = async (request: Request, url: URL): Promise<Response> => {
+    if (!isSafeMethod(request.method) && isForeignPage(request, url, cors))
+      throw new Refusal(403, { code: 'DENIED', message: refusedPage(request) })
     if (tokenEndpoint !== undefined && url.pathname === tokenEndpoint.path)
-      return mutable(await tokenEndpoint.fetch(request))
+      return mutable(await whenFree(() => tokenEndpoint.fetch(request)))
     const route = parseRoute(url.pathname)
     if (route === undefined)
       throw new Refusal(404, {
@@ -111,11 +126,13 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
 
   return {
     async fetch(request) {
-      const preflight = answerPreflight(request, cors)
-      if (preflight !== undefined) return preflight
       let response: Response
       try {
-        response = await handle(request)
+        const url = new URL(request.url)
+        if (!isAnswered(url)) throw new Refusal(421, { code: 'DENIED', message: refusedHost(url) })
+        const preflight = answerPreflight(request, cors)
+        if (preflight !== undefined) return preflight
+        response = await handle(request, url)
       } catch (error) {
         response = answerRefusal(asRefusal(error, request, onError))
       }
@@ -219,6 +236,20 @@ async function mayRead(
     authorize === undefined ||
     (await authorize(request, { registry: url.host, repository, actions: ['pull'] })) === true
   )
+}
+
+/** Refuses with 429 what can't be decided now. */
+async function whenFree<T>(decide: () => Promise<T>): Promise<T> {
+  try {
+    return await decide()
+  } catch (error) {
+    if (!isBusy(error)) throw error
+    throw new Refusal(
+      429,
+      { code: 'TOOMANYREQUESTS', message: 'too many logins are being checked: try again' },
+      { headers: { 'Retry-After': '1' }, cause: error },
+    )
+  }
 }
 
 function unauthorized(challenge: Challenge): Refusal {

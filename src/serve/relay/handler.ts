@@ -1,6 +1,8 @@
 import { bodyOf } from '../../bytes/request-body.ts'
 import { discard } from '../../http/discard.ts'
 import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.ts'
+import { createHostCheck, refusedHost } from '../host-names.ts'
+import type { HostNameOptions } from '../host-names.ts'
 import { announcedSize, tooLarge } from '../registry/intake.ts'
 import { answerRefusal, Refusal } from '../registry/refusal.ts'
 import { answerUpstream } from './answer.ts'
@@ -42,7 +44,8 @@ export interface RelayLimits {
 /** Asked with what a request wants; the repository is empty for the ping at `/v2/` and for tokens. */
 export type RelayRule = (scope: AuthScope, request: Request) => boolean | Promise<boolean>
 
-export interface RelayHandlerOptions {
+/** `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
+export interface RelayHandlerOptions extends HostNameOptions {
   /** Hosts, with their port, that the relay goes to. Nothing else is reached. */
   registries: readonly string[]
   /** Origins of pages that may use it, its own too. Empty: no page, only programs. */
@@ -102,6 +105,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     )
   const registries = createRegistryList(options)
   const origins = createOriginPolicy(options.origins)
+  const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
   const sealer = createSealer(options.secret)
   const maxBytes = positive('bodyBytes', limits.bodyBytes, RELAY_BODY_BYTES)
   const idle = positive('idle', limits.idle, IDLE)
@@ -134,6 +138,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
 
   const handle = async (request: Request): Promise<Response> => {
     const url = new URL(request.url)
+    if (!isAnswered(url)) throw new Refusal(421, { code: 'DENIED', message: refusedHost(url) })
     origins.admit(request, url)
     count(limits.keyOf?.(request) ?? '')
     const { registry, host, route } = find(url.pathname, prefix, registries)
