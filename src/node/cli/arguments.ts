@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { parseReference } from '../../oci/reference.ts'
+import { assertOrigins } from '../../serve/cors.ts'
+import { createHostCheck } from '../../serve/host-names.ts'
 import type { Reference } from '../../types.ts'
 import { nonEmpty } from '../environment.ts'
 import { type CliIo, UsageError } from './io.ts'
@@ -109,4 +111,39 @@ export function variableOf<T>(
     if (error instanceof InvalidArgumentError) throw new UsageError(`${name}: ${error.message}`)
     throw error
   }
+}
+
+/** Of bcrypt: what it is told to repeat, as a power of two. */
+export function costOption(text: string): number {
+  const cost = /^\d{1,2}$/.test(text) ? Number(text) : 0
+  if (cost < 4 || cost > 31) throw new InvalidArgumentError('Write a whole number from 4 to 31.')
+  return cost
+}
+
+/** Origin of pages, each time it is given one more. */
+export function originOption(text: string, before: readonly string[] = []): readonly string[] {
+  return oneMore(before, text, 'Write an origin, as in https://app.example.', () =>
+    assertOrigins({ origins: [text] }),
+  )
+}
+
+/** Host name that a server answers to, each time it is given one more. */
+export function hostNameOption(text: string, before: readonly string[] = []): readonly string[] {
+  return oneMore(before, text, 'Write a host name, as in registry.test or *.registry.test.', () =>
+    createHostCheck([text]),
+  )
+}
+
+function oneMore(
+  before: readonly string[],
+  text: string,
+  advice: string,
+  check: () => unknown,
+): readonly string[] {
+  try {
+    check()
+  } catch {
+    throw new InvalidArgumentError(advice)
+  }
+  return [...before, text]
 }

@@ -8,6 +8,7 @@ import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { FetchHandler } from '../../types.ts'
 import { type AppState, loadSqlJs, openAppState } from '../app-state.ts'
 import { startAppThread } from '../app-thread.ts'
+import { clientAddress } from '../client-address.ts'
 import { readProxyEnvironment } from '../proxy.ts'
 import type { AppPlace } from './app-source.ts'
 import { readVariables, undeclaredVariables } from './app-variables.ts'
@@ -23,6 +24,7 @@ import { componentIds, describeRoutes, describeState, narrowApp } from './start-
 /** Flags of `up` and `registry run`. */
 export interface RunFlags extends OpenFlags {
   readonly listen?: Address
+  readonly allowHost?: readonly string[]
   readonly env?: ReadonlyMap<string, string>
   readonly variable?: readonly string[]
   readonly componentId?: readonly string[]
@@ -62,19 +64,24 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
     undeclaredVariables(flags.variable ?? [], runAppOf(app).variables).forEach(output.warn)
     let current = (running = await start(app))
     const handler: FetchHandler = { fetch: (request) => current.fetch(request) }
-    await serveUntilStopped(handler, { ...address, flag: '--listen' }, io, (url) => {
-      const announce = (): void => current.lines(url).forEach(output.line)
-      announce()
-      output.json({ url })
-      if (place.kind !== 'folder') return
-      reloader = createReloader(place, app as App, flags, io, output, async (changed) => {
-        const next = await start(changed)
-        const before = current
-        current = running = next
+    await serveUntilStopped(
+      handler,
+      { ...address, allowedHosts: flags.allowHost, flag: '--listen' },
+      io,
+      (url) => {
+        const announce = (): void => current.lines(url).forEach(output.line)
         announce()
-        await before.close()
-      })
-    })
+        output.json({ url })
+        if (place.kind !== 'folder') return
+        reloader = createReloader(place, app as App, flags, io, output, async (changed) => {
+          const next = await start(changed)
+          const before = current
+          current = running = next
+          announce()
+          await before.close()
+        })
+      },
+    )
   } finally {
     // A thread that is left would keep the process alive.
     await reloader?.close()
@@ -108,7 +115,7 @@ async function startApp(
   const options = {
     variables: await readVariables(flags.variable ?? [], run.variables.keys(), folder, io),
     onLog,
-    clientAddress,
+    clientAddress: addressOfClient,
     ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
   }
   const state = stateOf(run, place, flags, io)
@@ -142,18 +149,8 @@ function stateOf(run: RunApp, place: AppPlace, flags: RunFlags, io: CliIo): AppS
   }
 }
 
-/** What `srvx` adds to the requests that it makes. */
-interface ServedRequest extends Request {
-  readonly runtime?: {
-    readonly node?: {
-      readonly req?: {
-        readonly socket?: { readonly remoteAddress?: string; readonly remotePort?: number }
-      }
-    }
-  }
-}
-
-function clientAddress(request: ServedRequest): string {
-  const { remoteAddress = '0.0.0.0', remotePort = 0 } = request.runtime?.node?.req?.socket ?? {}
-  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`
+/** As guests get it: `HOST:PORT`. */
+function addressOfClient(request: Request): string {
+  const { address, port } = clientAddress(request) ?? { address: '0.0.0.0', port: 0 }
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`
 }

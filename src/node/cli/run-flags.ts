@@ -4,6 +4,7 @@ import { addressOption, countOption, pairOption } from './arguments.ts'
 import { addSizeOptions } from './limit-flags.ts'
 import { addPolicyOptions } from './policy-flags.ts'
 import { responseTimeoutOption } from './remote.ts'
+import { addAllowHostOption } from './server-access.ts'
 
 /** Flags of `up` and `registry run`; their names are Spin's where it has them. */
 export function addRunOptions(command: Command): Command {
@@ -44,7 +45,8 @@ export function addRunOptions(command: Command): Command {
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout: { url }')
-  return addPolicyOptions(addSizeOptions(command, 'the available memory'), '--verify-key')
+  addAllowHostOption(addSizeOptions(command, 'the available memory'))
+  return addPolicyOptions(command, '--verify-key')
 }
 
 /** Milliseconds from seconds, as in `0.5`. */

@@ -3,7 +3,10 @@ import { listen, type ListenOptions } from '../listen.ts'
 import type { Address } from './arguments.ts'
 import { CommandError, type CliIo } from './io.ts'
 
-interface ServePlace extends Address, Pick<ListenOptions, 'tls'> {
+interface ServePlace extends Address {
+  readonly tls?: ListenOptions['tls']
+  /** Default: those of `listen`. */
+  readonly allowedHosts?: readonly string[] | undefined
   /** The flag that names another address. Default `--address`. */
   readonly flag?: string
 }
@@ -11,7 +14,7 @@ interface ServePlace extends Address, Pick<ListenOptions, 'tls'> {
 /** Listens, says so, and serves until the user wants to stop. */
 export async function serveUntilStopped(
   handler: FetchHandler,
-  { host, port, tls, flag = '--address' }: ServePlace,
+  { host, port, tls, allowedHosts, flag = '--address' }: ServePlace,
   io: CliIo,
   onListening: (url: string) => void,
 ): Promise<void> {
@@ -19,6 +22,7 @@ export async function serveUntilStopped(
     host,
     port,
     ...(tls === undefined ? {} : { tls }),
+    ...(allowedHosts === undefined ? {} : { allowedHosts }),
   }).catch((cause: unknown) => {
     throw new CommandError(`can't listen on ${host}:${port}; name another with ${flag}`, {
       cause,
@@ -30,9 +34,4 @@ export async function serveUntilStopped(
     io.signal.addEventListener('abort', () => done(), { once: true })
   })
   await listener.close()
-}
-
-/** Whether only this machine reaches it. */
-export function isLocal({ host }: Address): boolean {
-  return /^(?:127\.|localhost$|::1$)/.test(host)
 }

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { request } from 'node:http'
 import { get } from 'node:https'
 import { describe, expect, it } from 'vitest'
 import { createBindleClient } from '../../../src/bindle/client.ts'
@@ -141,6 +142,27 @@ describe('bindle-server', () => {
     session.env['BINDLE_TLS_CERT'] = 'cert.pem'
     session.env['BINDLE_TLS_KEY'] = 'key.pem'
     expect(await served(session, args, reached)).toMatchObject({ code: 0 })
+  })
+
+  it('answers to the host names and pages that it is told, and to no others', async () => {
+    const status = (url: string, headers: Record<string, string>): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const sent = request(`${url}/_q`, { method: 'POST', headers }, (response) => {
+          response.resume().once('end', () => resolve(response.statusCode))
+        })
+        sent.once('error', reject).end()
+      })
+    const args = ['--directory', 'kept', '--unauthenticated']
+    const named = ['--allow-host', 'bindle.test', '--cors', 'https://app.example']
+    await served(createSession(), [...args, ...named], async (url) => {
+      // 405: it is a query, but it was let in.
+      expect(await status(url, { host: 'bindle.test' })).toBe(405)
+      expect(await status(url, { origin: 'https://app.example' })).toBe(405)
+      expect(await status(url, { host: 'evil.example' })).toBe(421)
+      expect(await status(url, { origin: 'https://evil.example' })).toBe(403)
+    })
+    const wrong = await createSession().run('bindle-server', ...args, '--cors', 'app.example')
+    expect(wrong).toMatchObject({ code: 2 })
   })
 
   it('says before it listens that a certificate has no key, another or none that can be read', async () => {

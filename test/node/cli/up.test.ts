@@ -1,4 +1,5 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -116,6 +117,20 @@ describe('up', () => {
     expect(stderr).toContain('starting it anew')
     expect(stderr).toContain('goes on')
   }, 20_000)
+
+  it('answers to the host names of loopback, and to those that it is told', async () => {
+    const statusAs = (host: string, url: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        get(`${url}/hello/Ann`, { headers: { host } }, (response) => {
+          response.resume().once('end', () => resolve(response.statusCode))
+        }).once('error', reject)
+      })
+    const up = await start(createSession(), 'up', '-f', hello, '--allow-host', 'shop.test')
+    for (const host of ['localhost:3000', 'shop.localhost', 'shop.test:3000'])
+      expect(await statusAs(host, up.url)).toBe(200)
+    expect(await statusAs('evil.example', up.url)).toBe(421)
+    await up.stop()
+  })
 
   it('runs a lone .wasm file', async () => {
     const up = await start(createSession(), 'up', '--from', join(hello, 'hello.wasm'))

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import {
   generateSecretKey,
   type Keyring,
@@ -10,11 +10,9 @@ import {
 import type { VerificationStrategy } from '../../../bindle/signature.ts'
 import { authorizeBindleBasic } from '../../../serve/bindle/authorize.ts'
 import { createBindleHandler } from '../../../serve/bindle/handler.ts'
-import { assertOrigins } from '../../../serve/cors.ts'
 import { dataFolder, nonEmpty } from '../../environment.ts'
 import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
-import { readHtpasswd } from '../../htpasswd.ts'
 import { type Address, addressOption, variableOf } from '../arguments.ts'
 import {
   readKeyringFile,
@@ -25,10 +23,11 @@ import {
 import { bindleFolder } from '../bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
 import { createOutput, type Output } from '../output.ts'
-import { isLocal, serveUntilStopped } from '../serve-until-stopped.ts'
+import { type AccessFlags, addAccessOptions, readLogins, warnOfAccess } from '../server-access.ts'
+import { serveUntilStopped } from '../serve-until-stopped.ts'
 import { readTls } from '../tls-files.ts'
 
-interface ServerFlags {
+interface ServerFlags extends AccessFlags {
   readonly address?: Address
   readonly directory?: string
   readonly tlsCert?: string
@@ -39,7 +38,6 @@ interface ServerFlags {
   readonly strategy?: VerificationStrategy
   readonly htpasswdFile?: string
   readonly unauthenticated?: boolean
-  readonly cors?: readonly string[]
   readonly readOnly?: boolean
   readonly json?: boolean
 }
@@ -57,7 +55,7 @@ Example:
   $ BINDLE_URL=http://127.0.0.1:8000/v1 spindle bindle push --file spin.toml`
 
 export function addBindleServerCommand(program: Command, io: CliIo): void {
-  program
+  const server = program
     .command('bindle-server')
     .description('run a Bindle server on this machine')
     .option(
@@ -87,24 +85,11 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
     )
     .option('--htpasswd-file <file>', 'users who may push and yank (default: BINDLE_HTPASSWD_FILE)')
     .option('--unauthenticated', 'let everybody push and yank')
-    .option(
-      '--cors <origin>',
-      'let pages of this origin in; can be given more than once',
-      originOption,
-    )
+  addAccessOptions(server)
     .option('--read-only', 'refuse every push and yank')
     .option('--json', 'answer with JSON on stdout: { url }')
     .addHelpText('after', EXAMPLE)
     .action((flags: ServerFlags) => runServer(flags, io))
-}
-
-function originOption(text: string, before: readonly string[] = []): readonly string[] {
-  try {
-    assertOrigins({ origins: [text] })
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message)
-  }
-  return [...before, text]
 }
 
 async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
@@ -140,14 +125,20 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
       ? {}
       : { keyring: await keyringOf(resolve(io.cwd, flags.keyring)) }),
     ...(strategy === undefined ? {} : { strategy }),
-    ...(users === undefined ? {} : { authorize: authorizeBindleBasic(await readHtpasswd(users)) }),
+    ...(users === undefined
+      ? {}
+      : { authorize: authorizeBindleBasic(await readLogins(users, flags)) }),
     ...(flags.cors === undefined ? {} : { cors: { origins: flags.cors } }),
   })
-  const where = { ...address, ...(tls === undefined ? {} : { tls }) }
+  const where = { ...address, tls, allowedHosts: flags.allowHost }
   await serveUntilStopped(handler, where, io, (base) => {
     const url = `${base}/v1`
-    if (!isLocal(address) && users === undefined && flags.readOnly !== true)
-      output.warn(`whoever reaches ${url} may push and yank; it asks for no password`)
+    warnOfAccess(output, url, {
+      address,
+      hasLogins: users !== undefined,
+      hasTls: tls !== undefined,
+      readOnly: flags.readOnly === true,
+    })
     output.line(`Serving a Bindle server on ${url}, with bindles in ${directory}`)
     output.json({ url })
   })

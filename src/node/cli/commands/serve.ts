@@ -1,17 +1,30 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { createBasicAuthorizer } from '../../../serve/basic.ts'
 import { createRegistryHandler } from '../../../serve/registry/handler.ts'
 import { createMemoryStorage } from '../../../serve/storage/memory.ts'
 import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
 import { type Address, addressOption } from '../arguments.ts'
-import type { CliIo } from '../io.ts'
+import { type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
-import { isLocal, serveUntilStopped } from '../serve-until-stopped.ts'
+import {
+  type AccessFlags,
+  addAccessOptions,
+  isLocal,
+  readLogins,
+  warnOfAccess,
+} from '../server-access.ts'
+import { serveUntilStopped } from '../serve-until-stopped.ts'
+import { readTls } from '../tls-files.ts'
 
-interface ServeFlags {
+interface ServeFlags extends AccessFlags {
   readonly address?: Address
   readonly directory?: string
+  readonly htpasswdFile?: string
+  readonly unauthenticated?: boolean
+  readonly tlsCert?: string
+  readonly tlsKey?: string
   readonly readOnly?: boolean
   readonly json?: boolean
 }
@@ -19,15 +32,19 @@ interface ServeFlags {
 const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 8080 }
 
 const EXAMPLE = `
-It asks nobody for a password, so it listens on this machine only unless told otherwise. Without
---directory everything is kept in memory, and gone when it ends. Ctrl-C ends it.
+Without --htpasswd-file it asks for no password, which it does on a loopback address only, unless
+--unauthenticated says so. With it, only the users in the file may pull, push and delete. Without
+--directory everything is kept in memory until it ends. Ctrl-C ends it.
 
 Example:
   $ spindle serve --directory ./registry
-  $ spindle registry push 127.0.0.1:8080/hello:1`
+  $ spindle registry push 127.0.0.1:8080/hello:1
+
+  $ htpasswd -cB users ann
+  $ spindle serve --address 0.0.0.0:443 --htpasswd-file users --tls-cert cert.pem --tls-key key.pem`
 
 export function addServeCommand(program: Command, io: CliIo): void {
-  program
+  const serve = program
     .command('serve')
     .description('run an OCI registry on this machine')
     .option(
@@ -36,6 +53,11 @@ export function addServeCommand(program: Command, io: CliIo): void {
       addressOption,
     )
     .option('--directory <folder>', 'where to keep what is pushed (default: in memory)')
+    .option('--tls-cert <file>', 'serve https with this certificate, in PEM')
+    .option('--tls-key <file>', 'the key of the certificate, in PEM')
+    .option('--htpasswd-file <file>', 'users who may pull, push and delete, from "htpasswd -B"')
+    .option('--unauthenticated', 'let everyone pull, push and delete, on any address')
+  addAccessOptions(serve)
     .option('--read-only', 'refuse every push and deletion')
     .option('--json', 'answer with JSON on stdout: { url }')
     .addHelpText('after', EXAMPLE)
@@ -44,20 +66,36 @@ export function addServeCommand(program: Command, io: CliIo): void {
 
 async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
+  const address = flags.address ?? DEFAULT_ADDRESS
+  const path = (given: string | undefined): string | undefined =>
+    given === undefined ? undefined : resolve(io.cwd, given)
+  const users = path(flags.htpasswdFile)
+  if (users !== undefined && flags.unauthenticated === true)
+    throw new UsageError('--htpasswd-file and --unauthenticated exclude each other')
+  if (users === undefined && flags.unauthenticated !== true && !isLocal(address))
+    throw new UsageError(
+      `others reach ${address.host}: say who may use the registry, those of --htpasswd-file FILE or everyone with --unauthenticated`,
+    )
+  const tls = await readTls(path(flags.tlsCert), path(flags.tlsKey))
+  const directory = path(flags.directory)
   const handler = createRegistryHandler({
-    storage:
-      flags.directory === undefined
-        ? createMemoryStorage()
-        : createFileStorage(resolve(io.cwd, flags.directory)),
+    storage: directory === undefined ? createMemoryStorage() : createFileStorage(directory),
     readOnly: flags.readOnly ?? false,
     createHasher: createNodeHasher,
     onError: (error) => output.warn(error instanceof Error ? error.message : String(error)),
+    ...(users !== undefined && {
+      authorize: createBasicAuthorizer({ authenticate: await readLogins(users, flags) }),
+    }),
+    ...(flags.cors !== undefined && { cors: { origins: flags.cors } }),
   })
-  const address = flags.address ?? DEFAULT_ADDRESS
-  await serveUntilStopped(handler, address, io, (url) => {
-    if (!isLocal(address) && flags.readOnly !== true) {
-      output.warn(`whoever reaches ${url} may push and delete; it asks for no password`)
-    }
+  const place = { ...address, tls, allowedHosts: flags.allowHost }
+  await serveUntilStopped(handler, place, io, (url) => {
+    warnOfAccess(output, url, {
+      address,
+      hasLogins: users !== undefined,
+      hasTls: tls !== undefined,
+      readOnly: flags.readOnly === true,
+    })
     output.line(`Serving an OCI registry on ${url}`)
     output.json({ url })
   })

@@ -1,0 +1,63 @@
+import type { Command } from 'commander'
+import { isLoopback } from '../../http/realm.ts'
+import type { Authenticate } from '../../serve/basic.ts'
+import { MAX_BCRYPT_COST, readHtpasswd } from '../htpasswd.ts'
+import { type Address, costOption, hostNameOption, originOption } from './arguments.ts'
+import type { Output } from './output.ts'
+
+/** Flags of the servers that say which browsers and host names they answer. */
+export interface AccessFlags {
+  readonly htpasswdMaxCost?: number
+  readonly cors?: readonly string[]
+  readonly allowHost?: readonly string[]
+}
+
+export function addAccessOptions(command: Command): Command {
+  command
+    .option(
+      '--htpasswd-max-cost <cost>',
+      `highest bcrypt cost in --htpasswd-file (default: ${MAX_BCRYPT_COST})`,
+      costOption,
+    )
+    .option(
+      '--cors <origin>',
+      'origin of pages that may use the server, as https://app.example; can be given more than once (default: none)',
+      originOption,
+    )
+  return addAllowHostOption(command)
+}
+
+export function addAllowHostOption(command: Command): Command {
+  return command.option(
+    '--allow-host <name>',
+    'host name to answer to, as registry.test, *.registry.test, or * for any; can be given more than once (default: on a loopback address only localhost and its addresses, else any)',
+    hostNameOption,
+  )
+}
+
+/** Who may log in, by a file that `htpasswd -B` wrote. */
+export function readLogins(path: string, { htpasswdMaxCost }: AccessFlags): Promise<Authenticate> {
+  return readHtpasswd(path, htpasswdMaxCost === undefined ? {} : { maxCost: htpasswdMaxCost })
+}
+
+/** Whether only this machine reaches an address. */
+export function isLocal({ host }: Address): boolean {
+  return isLoopback(host.includes(':') ? `[${host}]` : host)
+}
+
+interface Access {
+  readonly address: Address
+  /** Whether it asks for a password. */
+  readonly hasLogins: boolean
+  readonly hasTls: boolean
+  readonly readOnly: boolean
+}
+
+/** Warns of what others on the network can do or see. */
+export function warnOfAccess(output: Output, url: string, access: Access): void {
+  if (isLocal(access.address)) return
+  if (!access.hasLogins && !access.readOnly)
+    output.warn(`everyone who reaches ${url} may write: it asks for no password`)
+  if (access.hasLogins && !access.hasTls)
+    output.warn(`passwords reach ${url} unencrypted: use --tls-cert and --tls-key`)
+}
