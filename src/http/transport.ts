@@ -8,6 +8,7 @@ import type {
 } from '../types.ts'
 import { createAuth } from './auth.ts'
 import { isReplayable, type OpenBody, openBody } from './body.ts'
+import { unknownCoding } from './content-coding.ts'
 import { discard } from './discard.ts'
 import { fetchInTime } from './in-time.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
@@ -132,7 +133,14 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       const broken = opened?.failure()
       if (broken !== undefined) throw broken.error
       if (opened?.size !== undefined) request.onUpload?.(opened.size)
-      return response
+      // A client of Node's says so when the body is read.
+      const unknown =
+        direct === undefined && response.ok && method !== 'HEAD'
+          ? unknownCoding(response, `${method} ${redactUrl(url)}`)
+          : undefined
+      if (unknown === undefined) return response
+      discard(response)
+      throw unknown
     } catch (error) {
       signal?.throwIfAborted()
       // A body that broke is the cause, not the request that it broke.

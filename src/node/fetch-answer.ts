@@ -1,5 +1,8 @@
 import type { IncomingMessage } from 'node:http'
+import { contentCodings } from '../http/content-coding.ts'
+import { redactUrl } from '../http/redact.ts'
 import type { ChunkReader } from '../types.ts'
+import { decodeBody } from './fetch-decode.ts'
 import { LazyResponse } from './lazy-response.ts'
 
 /** What the two halves of a request know of each other. */
@@ -15,10 +18,11 @@ const AHEAD_BYTES = 64 * 1024
 
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304])
 
-/** An answer whose headers have come. */
+/** An answer whose headers have come; its body's codings are removed. */
 export function answerOf(
   message: IncomingMessage,
   method: string,
+  url: URL,
   signal: AbortSignal | undefined,
   exchange: Exchange,
 ): LazyResponse {
@@ -35,12 +39,24 @@ export function answerOf(
   const isEmpty = method === 'HEAD' || WITHOUT_BODY.has(status) || size === 0
   // Read to its end all the same: only that frees the connection.
   if (isEmpty) message.resume()
-  return new LazyResponse(isEmpty ? undefined : readerOf(message, size, signal, exchange), {
+  const codings = isEmpty ? [] : codingsOf(headers)
+  const reader = isEmpty ? undefined : readerOf(message, size, signal, exchange)
+  const body =
+    reader && codings.length > 0
+      ? decodeBody(reader, codings, `${method} ${redactUrl(url)}`)
+      : reader
+  return new LazyResponse(body, {
     status,
     // What is no legal phrase would be an error, and says nothing.
     statusText: /^[\t\x20-\x7e]*$/.test(statusText) ? statusText : '',
     headers,
   })
+}
+
+/** Most answers have none: for those, no `Headers` are made. */
+function codingsOf(headers: [string, string][]): readonly string[] {
+  const coded = headers.filter(([name]) => name.toLowerCase() === 'content-encoding')
+  return coded.length === 0 ? [] : contentCodings({ headers: new Headers(coded) })
 }
 
 type Read = Awaited<ReturnType<ChunkReader['read']>>

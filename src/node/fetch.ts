@@ -56,7 +56,7 @@ export interface NodeFetchOptions {
  * Bodies stream both ways, and a layer that is sent is not kept for a redirect.
  *
  * It is for talking to registries, and stricter than the global one: it asks for bodies without a
- * coding and hands them on as they come; redirects are followed at most 5 times, with the method
+ * coding, and removes gzip, deflate, br and (from Node 22.15 on) zstd where a proxy adds them; redirects are followed at most 5 times, with the method
  * that was meant, never from https to plain http, and without `Authorization` to another origin.
  *
  * @example Thousands of small files
@@ -153,7 +153,7 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
         // Refused before all of it was sent: the rest is not wanted.
         message.on('end', () => void (sent.writableEnded || sent.destroy()))
         try {
-          resolve(answerOf(message, method, signal, state))
+          resolve(answerOf(message, method, url, signal, state))
         } catch (error) {
           sent.destroy(error as Error)
         }

@@ -1,5 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { whenAborted } from '../bytes/abort.ts'
+import { contentCodings } from '../http/content-coding.ts'
 import { chunksOf, concat, readVerified, verifyStream } from '../bytes/stream.ts'
 import type { ChunkReader, Descriptor, DirectResponse, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
@@ -85,6 +86,7 @@ async function download(
   let before = 0
   let attempt = 0
   let cuts = 0
+  let isCoded = false
   let isLeft = false
   let leave = (): void => {}
   const left = new Promise<void>((resolve) => (leave = resolve))
@@ -96,10 +98,13 @@ async function download(
     if (cuts++ >= MAX_CUTS || !(await context.transport.again(failure, attempt, { signal })))
       throw failure
     const etag = response.headers.get('etag')
+    // Parts of a coded body are not parts of the blob.
+    isCoded ||= contentCodings(response).length > 0
+    const isRest = at > 0 && !isCoded
     response = await openAt(context, target, options, {
-      ...(at > 0 && { range: `bytes=${at}-` }),
+      ...(isRest && { range: `bytes=${at}-` }),
       // A strong tag only: with a weak one the registry must send all of it again.
-      ...(at > 0 && etag?.startsWith('"') && { 'if-range': etag }),
+      ...(isRest && etag?.startsWith('"') && { 'if-range': etag }),
     })
     part = readInTime(response, context, target, at, signal)
     before = at
@@ -196,6 +201,8 @@ function readInTime(
 /** How many bytes of an answer are known already: 206 goes on where it was asked to, 200 begins again. */
 function skipOf(response: Response, at: number, { digest, size }: Descriptor): number {
   if (response.status !== 206) return at
+  if (contentCodings(response).length > 0)
+    throw new Error('the registry sent a part in a content coding')
   const [, first, total] =
     /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
   // Pages can't read the header unless it is exposed; the digest has the last word then.

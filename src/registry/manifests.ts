@@ -2,6 +2,7 @@ import { ResponseError, SpindleError } from '../errors.ts'
 import { algorithmOf, digestBy, isDigest } from '../bytes/digest.ts'
 import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
 import { readExactly, readVerified, wrongDigest } from '../bytes/stream.ts'
+import { bodyLength } from '../http/content-coding.ts'
 import { discard } from '../http/discard.ts'
 import { fetchWhole } from '../http/whole.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
@@ -65,8 +66,7 @@ export async function resolveManifest(
   })
   const mediaType = mediaTypeOf(response)
   const digest = namedDigest(ref, response)
-  const length = response.headers.get('content-length') ?? ''
-  const size = /^\d{1,15}$/.test(length) ? Number(length) : 0
+  const size = bodyLength(response) ?? 0
   // What a page may not read, or a registry leaves out, the bytes tell.
   if (response.ok && digest !== undefined && size > 0 && isManifestType(mediaType))
     return { mediaType, digest, size }

@@ -1,5 +1,6 @@
 import { digestOf } from '../bytes/digest.ts'
 import { ResponseError, SpindleError } from '../errors.ts'
+import { bodyLength, unknownCoding } from '../http/content-coding.ts'
 import { discard } from '../http/discard.ts'
 import { fetchInTime } from '../http/in-time.ts'
 import { readWhole } from '../http/whole.ts'
@@ -101,7 +102,12 @@ async function readResponse(
       url: shown,
     })
   }
-  const announced = Number(response.headers.get('content-length')) || limit
+  const unknown = unknownCoding(response, `${who}: ${shown}`)
+  if (unknown !== undefined) {
+    discard(response)
+    throw unknown
+  }
+  const announced = bodyLength(response) || limit
   const size = Math.min(announced, limit)
   return readWhole(response, limit, `${who}: ${shown}`, signal, size)
 }

@@ -1,4 +1,3 @@
-import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
 import { createNodeFetch } from '../../src/node/fetch.ts'
@@ -36,16 +35,6 @@ describe('an answer', () => {
       const answer = await fetch(new Request(`${url}/${status}`))
       expect([answer.status, await answer.text()]).toEqual([status, ''])
     }
-  })
-
-  it('is handed on as it came, with its coding', async () => {
-    const zipped = gzipSync('plain')
-    const { url } = await serve((_, response) => {
-      response.setHeader('content-encoding', 'gzip')
-      response.end(zipped)
-    })
-    const answer = await fetch(new Request(url))
-    expect(Buffer.from(await answer.arrayBuffer())).toEqual(zipped)
   })
 
   it('comes in memory of its own, as plain bytes', async () => {

@@ -1,3 +1,4 @@
+import { bodyLength } from '../../http/content-coding.ts'
 import { discard } from '../../http/discard.ts'
 import { Refusal } from '../registry/refusal.ts'
 import { passBody } from './body.ts'
@@ -57,7 +58,7 @@ async function rewrite(
   }
   if (context.namespace !== undefined) headers.set('OCI-Namespace', context.namespace)
 
-  const length = lengthOf(response)
+  const length = bodyLength(response)
   if (length !== undefined && length > context.maxBytes)
     throw new Refusal(403, {
       code: 'SIZE_INVALID',
@@ -70,12 +71,4 @@ async function rewrite(
   }
   const { maxBytes, idle } = context
   return new Response(passBody(response.body, { maxBytes, idle, length }), { status, headers })
-}
-
-/** Of the bytes that come: a coding that `fetch` has undone makes the header a lie. */
-function lengthOf(response: Response): number | undefined {
-  const header = response.headers.get('content-length')
-  if (header === null || !/^\d{1,15}$/.test(header)) return undefined
-  const coding = response.headers.get('content-encoding')
-  return coding === null || coding === 'identity' ? Number(header) : undefined
 }
