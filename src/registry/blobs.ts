@@ -2,8 +2,11 @@ import { SpindleError } from '../errors.ts'
 import { whenAborted } from '../bytes/abort.ts'
 import { contentCodings } from '../http/content-coding.ts'
 import { chunksOf, concat, readVerified, verifyStream } from '../bytes/stream.ts'
+import { discard } from '../http/discard.ts'
 import type { ChunkReader, Descriptor, DirectResponse, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
+import { sendHead } from './head.ts'
+import { isNotFound } from './manifests.ts'
 
 /**
  * Cuts in one download that are mended, those without progress between them not counted twice:
@@ -12,18 +15,26 @@ import type { RepositoryContext } from './context.ts'
 const MAX_CUTS = 16
 
 export async function hasBlob(
-  { transport, base, scope }: RepositoryContext,
-  { digest }: Descriptor,
-  { signal }: OperationOptions,
+  context: RepositoryContext,
+  target: Descriptor,
+  options: OperationOptions,
 ): Promise<boolean> {
-  const response = await transport.fetch({
-    method: 'HEAD',
-    url: `${base}blobs/${digest}`,
+  const { transport, base, scope } = context
+  const { signal } = options
+  const { response, status } = await sendHead(transport, {
+    url: `${base}blobs/${target.digest}`,
     scope: scope('pull'),
-    expect: [404],
     signal,
   })
-  return response.status !== 404
+  if (response !== undefined || status === 404) return response !== undefined
+  try {
+    // One byte tells as much.
+    discard(await openAt(context, target, options, target.size > 0 ? { range: 'bytes=0-0' } : {}))
+    return true
+  } catch (error) {
+    if (isNotFound(error)) return false
+    throw error
+  }
 }
 
 /**

@@ -15,6 +15,7 @@ import {
 import { isTag } from '../oci/reference.ts'
 import type { BodySource, Descriptor, Digest, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
+import { sendHead } from './head.ts'
 import { assertKept } from './upload-put.ts'
 
 /** On HEAD too: docker-registry 2.8 answers 404 to an OCI manifest otherwise, GHCR as well. */
@@ -47,7 +48,7 @@ function namedDigest(ref: string, response: Response): Digest | undefined {
 
 /**
  * What a tag or digest names. `Docker-Content-Digest` is believed here only: the bytes are checked
- * when they are fetched.
+ * when they are fetched. HEAD saves the bytes; where it fails, GET decides.
  * @see Distribution Spec 1.1, Pulling manifests
  */
 export async function resolveManifest(
@@ -55,22 +56,45 @@ export async function resolveManifest(
   ref: string,
   options: OperationOptions,
 ): Promise<Descriptor> {
-  const { transport, scope } = context
-  const response = await transport.fetch({
-    method: 'HEAD',
+  const { descriptor } = await askByHead(context, ref, options)
+  return descriptor ?? (await getManifest(context, ref, options)).descriptor
+}
+
+/** Whether a manifest is there. A HEAD that is answered 404 counts: at worst it is pushed again. */
+export async function hasManifest(
+  context: RepositoryContext,
+  digest: Digest,
+  options: OperationOptions,
+): Promise<boolean> {
+  const { descriptor, status } = await askByHead(context, digest, options)
+  if (descriptor !== undefined || status === 404) return descriptor !== undefined
+  try {
+    await getManifest(context, digest, options)
+    return true
+  } catch (error) {
+    if (isNotFound(error)) return false
+    throw error
+  }
+}
+
+async function askByHead(
+  context: RepositoryContext,
+  ref: string,
+  { signal }: OperationOptions,
+): Promise<{ readonly descriptor?: Descriptor; readonly status?: number | undefined }> {
+  const { response, status } = await sendHead(context.transport, {
     url: manifestUrl(context, ref),
     headers: ACCEPT,
-    scope: scope('pull'),
-    expect: [405],
-    signal: options.signal,
+    scope: context.scope('pull'),
+    signal,
   })
+  if (response === undefined) return { status }
   const mediaType = mediaTypeOf(response)
   const digest = namedDigest(ref, response)
   const size = bodyLength(response) ?? 0
   // What a page may not read, or a registry leaves out, the bytes tell.
-  if (response.ok && digest !== undefined && size > 0 && isManifestType(mediaType))
-    return { mediaType, digest, size }
-  return (await getManifest(context, ref, options)).descriptor
+  const isWhole = digest !== undefined && size > 0 && isManifestType(mediaType)
+  return isWhole ? { descriptor: { mediaType, digest, size } } : {}
 }
 
 /**

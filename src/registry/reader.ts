@@ -10,7 +10,7 @@ import type {
 } from '../types.ts'
 import { fetchBlob, hasBlob, readBlob } from './blobs.ts'
 import type { RepositoryContext } from './context.ts'
-import { getManifest, isNotFound, resolveManifest } from './manifests.ts'
+import { getManifest, hasManifest, resolveManifest } from './manifests.ts'
 import { listReferrers } from './referrers.ts'
 
 /** What a repository can be asked, apart from what changes it: a pull brings no upload along. */
@@ -36,14 +36,9 @@ export function createReader(
     },
     async has(target, options) {
       const given = context.with(options)
-      if (!isManifestType(target.mediaType)) return hasBlob(context, target, given)
-      try {
-        await resolveManifest(context, target.digest, given)
-        return true
-      } catch (error) {
-        if (isNotFound(error)) return false
-        throw error
-      }
+      return isManifestType(target.mediaType)
+        ? hasManifest(context, target.digest, given)
+        : hasBlob(context, target, given)
     },
     async resolve(ref, options) {
       const given = context.with(options)

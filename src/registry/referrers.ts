@@ -135,10 +135,16 @@ export async function announceReferrer(
   const { transport, base } = context
   const origins = proven.get(transport) ?? new Set()
   if (noted && origins.has(base.origin)) return
-  for await (const page of listByApi(context, subject, options)) {
-    if (!page.some(({ digest }) => digest === referrer.digest)) continue
-    proven.set(transport, origins.add(base.origin))
-    return
+  try {
+    for await (const page of listByApi(context, subject, options)) {
+      if (!page.some(({ digest }) => digest === referrer.digest)) continue
+      proven.set(transport, origins.add(base.origin))
+      return
+    }
+  } catch (error) {
+    // Who may push but not read can't look: then the registry's word has to do, as for oras.
+    if (noted && error instanceof ResponseError && error.code === 'ERR_UNAUTHORIZED') return
+    throw error
   }
   await addToReferrersTag(context, subject, referrer, options)
 }

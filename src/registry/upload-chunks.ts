@@ -133,13 +133,19 @@ async function askKept(
   location: URL,
   { signal }: OperationOptions,
 ): Promise<Kept | undefined> {
-  const response = await context.transport.fetch({
-    url: location,
-    expect: [404],
-    ...scopeAt(context, location),
-    signal,
-  })
-  const kept = response.status === 404 ? undefined : readKept(response, location)
+  let response: Response
+  try {
+    response = await context.transport.fetch({
+      url: location,
+      ...scopeAt(context, location),
+      signal,
+    })
+  } catch (error) {
+    // Whoever may not ask begins anew.
+    if (error instanceof ResponseError) return undefined
+    throw error
+  }
+  const kept = readKept(response, location)
   // `0-0` is one byte, but also how an empty session is described.
   return kept?.next === 1 ? { ...kept, next: 0 } : kept
 }

@@ -21,15 +21,23 @@ export function withCache(
   origin: ReadStore & Partial<ReferrerStore & PacedStore & WholeStore>,
   cache: Store,
 ): ReadStore & WholeStore & Partial<ReferrerStore & PacedStore> {
-  const whole = async (target: Descriptor, options: OperationOptions = {}): Promise<Uint8Array> => {
-    if (await cache.has(target, options)) {
-      try {
-        return await readContent(cache, target, options)
-      } catch (error) {
-        options.signal?.throwIfAborted()
-        // Damaged or gone since: the origin has it still.
-      }
+  /** Checked bytes, unless the cache has none, or damaged ones. */
+  const readCached = async (
+    target: Descriptor,
+    options: OperationOptions,
+  ): Promise<Uint8Array | undefined> => {
+    if (!(await cache.has(target, options))) return undefined
+    try {
+      return await readContent(cache, target, options)
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      // Damaged or gone since: the origin has it still.
+      return undefined
     }
+  }
+  const whole = async (target: Descriptor, options: OperationOptions = {}): Promise<Uint8Array> => {
+    const cached = await readCached(target, options)
+    if (cached !== undefined) return cached
     const bytes = await readContent(origin, target, options)
     await cache.push(target, bytes, options)
     return bytes
@@ -40,7 +48,12 @@ export function withCache(
     ...(origin.referrers !== undefined && {
       referrers: (subject, options) => origin.referrers!(subject, options),
     }),
-    resolve: (ref, options) => origin.resolve(ref, options),
+    async resolve(ref, { withBytes = false, ...options } = {}) {
+      // Looked up first, as some registries count what is fetched; that may give a wrong size.
+      const found = await origin.resolve(ref, options)
+      const isKnown = !withBytes || (await readCached(found, options)) !== undefined
+      return isKnown ? found : origin.resolve(found.digest, { ...options, withBytes })
+    },
     has: async (target, options) =>
       (await cache.has(target, options)) || origin.has(target, options),
     whole,

@@ -1,4 +1,4 @@
-import { SpindleError } from '../errors.ts'
+import { type ErrorCode, SpindleError } from '../errors.ts'
 import { forEachBounded } from '../bytes/concurrency.ts'
 import { verifyStream } from '../bytes/stream.ts'
 import type {
@@ -23,6 +23,9 @@ import { HELD_BYTES, readContent } from './whole.ts'
  * about as slowly as it takes the blob: HEADs made up half of the time of a first push (measured).
  */
 const WORTH_ASKING_BYTES = 256 * 1024
+
+/** Failures of a saving that the push itself would meet as well. */
+const STOPPING: readonly ErrorCode[] = ['ERR_NETWORK', 'ERR_TIMEOUT', 'ERR_CREDENTIALS_INVALID']
 
 export interface CopyGraphOptions extends GraphOptions {
   /** Blobs in flight at once. Default 8, or what `paceOf` says of both sides. */
@@ -52,11 +55,13 @@ export async function copyGraph(
     tag !== undefined && to.knownBlobs !== undefined
       ? to.knownBlobs(tag, operationOptions(options))
       : undefined
-  if (beforeTag === undefined) return copyOne(from, to, root, options, known)
-  await copyOne(from, to, root, rest, known)
+  if (beforeTag === undefined) return void (await copyOne(from, to, root, options, known))
+  const { bytes } = await copyOne(from, to, root, rest, known)
   await beforeTag()
   if (tag === undefined) return
-  await to.tag(root, tag, operationOptions(options))
+  if (isLocal(to)) await to.tag(root, tag, operationOptions(options))
+  // A registry would have to be read from for `tag`: who pushes need not be allowed to.
+  else await to.push(root, bytes, { ...operationOptions(options), tag })
   options.onProgress?.({ type: 'manifest', descriptor: root, tag })
 }
 
@@ -66,13 +71,13 @@ async function copyOne(
   root: Descriptor,
   options: CopyGraphOptions,
   knownBlobs?: Promise<ReadonlySet<Digest>>,
-): Promise<void> {
+): Promise<ManifestNode> {
   const { signal, concurrency = paceOf(from, to) } = options
   // Side by side: each is a round trip, and on a first push all come back empty.
-  const [graph, there, known = new Set<Digest>()] = await Promise.all([
+  const [graph, there, known] = await Promise.all([
     readGraph(from, root, { ...operationOptions(options), maxManifests: options.maxManifests }),
-    to.has(root, operationOptions(options)),
-    knownBlobs,
+    ifAnswered(to, to.has(root, operationOptions(options)), false, signal),
+    ifAnswered<ReadonlySet<Digest>>(to, knownBlobs, new Set(), signal),
   ])
   options.onProgress?.({
     type: 'plan',
@@ -90,7 +95,28 @@ async function copyOne(
     const copyBlob = createBlobCopier(from, to, known, options)
     await forEachBounded(largestFirst(graph), concurrency, copyBlob, signal)
   }
-  await copyManifests(to, graph.manifests, there ? digestsOf(graph.manifests) : new Set(), options)
+  return copyManifests(to, graph.manifests, there ? digestsOf(graph.manifests) : new Set(), options)
+}
+
+/**
+ * What only saves work does not stop a push: credentials may be good for pushing and not for reading,
+ * and what is there may be unreadable. Without a connection nothing can be pushed either, and a store
+ * on this machine that fails is broken.
+ */
+async function ifAnswered<T>(
+  to: Partial<KnownBlobsStore>,
+  saving: Promise<T> | undefined,
+  none: T,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  try {
+    return (await saving) ?? none
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (isLocal(to) || !(error instanceof SpindleError) || STOPPING.includes(error.code))
+      throw error
+    return none
+  }
 }
 
 /** Large blobs first: a long one started last would be waited for alone. */
@@ -104,13 +130,15 @@ function createBlobCopier(
   known: ReadonlySet<Digest>,
   options: CopyGraphOptions,
 ): (descriptor: Descriptor, signal: AbortSignal) => Promise<void> {
+  const has = (descriptor: Descriptor, given: OperationOptions): Promise<boolean> =>
+    ifAnswered(to, to.has(descriptor, given), false, given.signal)
   // A broken-off push left small blobs there. One is asked for; if it is there, so may be others,
   // and asking goes on as long as the answer is yes.
   let first: Promise<boolean> | undefined
   let probing = true
   const hasSmall = async (descriptor: Descriptor, given: OperationOptions): Promise<boolean> => {
     if (first !== undefined && !((await first) && probing)) return false
-    const asked = to.has(descriptor, given)
+    const asked = has(descriptor, given)
     first ??= asked
     probing = await asked
     return probing
@@ -123,11 +151,12 @@ function createBlobCopier(
     if (known.has(descriptor.digest)) return end('exists')
     if (options.mountFrom !== undefined && to.mount !== undefined) {
       // Also answered at once when the blob is there, so nothing need be asked before.
-      if (await to.mount(descriptor, options.mountFrom, given)) return end('mounted')
+      const mounted = to.mount(descriptor, options.mountFrom, given)
+      if (await ifAnswered(to, mounted, false, signal)) return end('mounted')
     }
     const asks =
       isLocal(to) || descriptor.size >= WORTH_ASKING_BYTES
-        ? to.has(descriptor, given)
+        ? has(descriptor, given)
         : hasSmall(descriptor, given)
     if (await asks) return end('exists')
     onProgress?.({ type: 'blob', descriptor, status: 'active', loaded: 0 })
@@ -215,7 +244,7 @@ async function copyManifests(
   manifests: readonly ManifestNode[],
   there: ReadonlySet<Digest>,
   options: CopyGraphOptions,
-): Promise<void> {
+): Promise<ManifestNode> {
   const root = manifests.at(-1)
   if (root === undefined)
     throw new SpindleError(
@@ -230,6 +259,7 @@ async function copyManifests(
     }
     options.onProgress?.({ type: 'manifest', descriptor, ...naming })
   }
+  return root
 }
 
 /** What a store's method takes of a copy's options. */

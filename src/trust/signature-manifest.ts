@@ -36,14 +36,14 @@ export async function readBytes(
   return readVerified(await store.fetch(target, options), target, options.signal)
 }
 
-/** `undefined` when there is no such tag. */
+/** What a tag names, which is read next; `undefined` when there is no such tag. */
 export async function resolveOptional(
   store: ReadStore,
   ref: string,
   options: OperationOptions,
 ): Promise<Descriptor | undefined> {
   try {
-    return await store.resolve(ref, options)
+    return await store.resolve(ref, { ...options, withBytes: true })
   } catch (error) {
     if (error instanceof SpindleError && error.code === 'ERR_NOT_FOUND') return undefined
     throw error

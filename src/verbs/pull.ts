@@ -28,14 +28,11 @@ export interface PullOptions extends RemoteOptions, UnpackOptions {
  */
 export async function pull(from: Source, options: PullOptions = {}): Promise<PulledApp> {
   const { store, ref } = openSource(from, options)
-  // What is cached may not be fetched; some registries count what is.
-  const descriptor = await store.resolve(ref, { ...options, withBytes: !options.cache })
+  const { cache } = options
+  const through = cache === undefined ? store : withCache(store, cache)
+  const descriptor = await through.resolve(ref, { ...options, withBytes: true })
   const signatures = await options.verify?.({ store, descriptor }, options)
   // By digest from here on: a tag that moves can't swap what was verified.
-  const app = await unpackApp(
-    descriptor,
-    options.cache === undefined ? store : withCache(store, options.cache),
-    options,
-  )
+  const app = await unpackApp(descriptor, through, options)
   return signatures === undefined ? app : { ...app, signatures }
 }

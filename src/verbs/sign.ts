@@ -66,7 +66,8 @@ export async function sign(
     throw new TypeError(
       '`reference` is needed for the older form in a store: it signs the name of the repository too',
     )
-  const descriptor = await store.resolve(ref, remote)
+  // Its size is signed for as well, and a registry may say another one when it is not read.
+  const descriptor = await store.resolve(ref, { ...remote, withBytes: true })
   const beside =
     signatures === undefined
       ? store

@@ -28,7 +28,7 @@ export async function withListed(
       const manifest = await readManifest(store, descriptor, remote)
       if (manifest.kind === 'index') for (const listed of manifest.manifests) await add(listed)
     }
-    await add(await store.resolve(digest ?? tag, remote))
+    await add(await store.resolve(digest ?? tag, { ...remote, withBytes: true }))
   }
   return [...all.values()]
 }

@@ -33,10 +33,10 @@ async function runManifest(reference: Reference, flags: RemoteFlags, io: CliIo):
   const output = createOutput(io, flags)
   const options = { signal: io.signal }
   const repository = createRepository(reference, remoteOptions(io, output, flags, [reference]))
-  const descriptor = await repository.resolve(
-    reference.digest ?? reference.tag ?? 'latest',
-    options,
-  )
+  const descriptor = await repository.resolve(reference.digest ?? reference.tag ?? 'latest', {
+    ...options,
+    withBytes: true,
+  })
   if (descriptor.size > MANIFEST_BYTES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
