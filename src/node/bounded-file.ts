@@ -3,6 +3,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open, realpath, rename, rm } from 'node:fs/promises'
 import { SpindleError } from '../errors.ts'
 import { retryWithFolder } from './folders.ts'
+import { isMissing } from './system-error.ts'
 
 /**
  * A whole file of at most `limit` bytes, or `undefined` when there is none.
@@ -111,10 +112,4 @@ export function writeThroughSync(
     rmSync(temporary, { force: true })
     throw error
   }
-}
-
-/** Whether a system error says that there is no such file. */
-export function isMissing(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code
-  return code === 'ENOENT' || code === 'ENOTDIR'
 }

@@ -5,7 +5,8 @@ import { concat } from '../bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
 import type { KeyValueStore } from '../run/spin/key-value-store.ts'
-import { isMissing, writeFileAtomicSync } from './bounded-file.ts'
+import { writeFileAtomicSync } from './bounded-file.ts'
+import { isMissing } from './system-error.ts'
 
 /** Before the key in each file: its length in bytes. */
 const HEAD = 4

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SpindleError } from '../errors.ts'
+import { createLockWatch, formatOwner, LOCK_AGE } from './lock-rule.ts'
+import { codeOf } from './system-error.ts'
 
-/** Milliseconds after which a lock is taken from its owner: what is done under one takes a few. */
-const LOCK_AGE = 10_000
-/** The same when its owner runs on this machine and doesn't any more. */
-const ORPHAN_AGE = 500
 /** Milliseconds to wait for a lock at most; then something is wrong with the folder. */
 const LOCK_WAIT = 60_000
 
@@ -18,9 +17,9 @@ const queues = new Map<string, Promise<unknown>>()
 /**
  * Runs `work` while no other process that asks for the same lock does.
  *
- * A lock is a file that can be made only once. One that a crash left behind is taken over: at once
- * if its process is gone, else after ten seconds. `stillHeld` is to be asked right before a step
- * that can't be undone; it is false when the owner was stopped for so long that it lost the lock.
+ * A lock is a file that can be created only once. One that a crash left behind is taken over: see
+ * `createLockWatch`. `stillHeld` is to be asked right before a step that can't be undone; it is false
+ * when the owner was stopped for so long that it lost the lock, or may lose it.
  */
 export async function withFileLock<T>(
   path: string,
@@ -41,11 +40,14 @@ async function runLocked<T>(
   path: string,
   work: (stillHeld: () => boolean) => Promise<T>,
 ): Promise<T> {
-  const owner = `${process.pid} ${hostname()} ${randomUUID()}`
+  const owner = formatOwner()
   await acquire(path, owner)
-  const since = Date.now()
+  // By both clocks: only the date goes on while a machine sleeps, and it may be set back.
+  const [since, date] = [performance.now(), Date.now()]
+  const isFresh = (): boolean =>
+    performance.now() - since < LOCK_AGE / 2 && Date.now() - date < LOCK_AGE / 2
   try {
-    return await work(() => Date.now() - since < LOCK_AGE / 2)
+    return await work(() => isFresh() && readNow(path) === owner)
   } finally {
     // Not if it was taken over meanwhile: then it is somebody else's.
     if ((await read(path)) === owner) await unlink(path).catch(() => {})
@@ -53,16 +55,13 @@ async function runLocked<T>(
 }
 
 async function acquire(path: string, owner: string): Promise<void> {
-  const until = Date.now() + LOCK_WAIT
+  const until = performance.now() + LOCK_WAIT
+  const isStale = createLockWatch(path)
   for (let attempt = 0; ; attempt++) {
     if (await create(path, owner)) return
-    await takeOver(path)
-    if (Date.now() > until) {
-      throw new SpindleError(
-        'ERR_TIMEOUT',
-        `the lock ${path} is held for too long: see which process holds it, then remove the file`,
-      )
-    }
+    const other = await read(path)
+    if (other !== undefined && isStale(other)) await takeOver(path, other)
+    if (performance.now() > until) throw heldTooLong(path)
     await sleep(Math.random() * Math.min(2 ** attempt, 50))
   }
 }
@@ -72,6 +71,9 @@ async function create(path: string, owner: string): Promise<boolean> {
     const file = await open(path, 'wx')
     try {
       await file.writeFile(owner)
+    } catch (error) {
+      await unlink(path)
+      throw error
     } finally {
       await file.close()
     }
@@ -84,11 +86,8 @@ async function create(path: string, owner: string): Promise<boolean> {
   }
 }
 
-/** Removes a lock whose owner is gone. Of two that try, the one that renamed something fresh puts it back. */
-async function takeOver(path: string): Promise<void> {
-  const owner = await read(path)
-  const age = await ageOf(path)
-  if (owner === undefined || age < (isOrphan(owner) ? ORPHAN_AGE : LOCK_AGE)) return
+/** Removes a lock. Of two that try, the one that renamed something fresh puts it back. */
+async function takeOver(path: string, owner: string): Promise<void> {
   const aside = `${path}.${randomUUID()}`
   try {
     await rename(path, aside)
@@ -96,18 +95,6 @@ async function takeOver(path: string): Promise<void> {
     await unlink(aside)
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
-  }
-}
-
-function isOrphan(owner: string): boolean {
-  const [pid, host] = owner.split(' ')
-  // Empty: its owner has not written yet, or was ended between two calls.
-  if (pid === undefined || host !== hostname()) return false
-  try {
-    process.kill(Number(pid), 0)
-    return false
-  } catch (error) {
-    return codeOf(error) === 'ESRCH'
   }
 }
 
@@ -120,15 +107,18 @@ async function read(path: string): Promise<string | undefined> {
   }
 }
 
-async function ageOf(path: string): Promise<number> {
+/** At once: nothing may come between a look at the lock and the step that it is for. */
+function readNow(path: string): string | undefined {
   try {
-    return Date.now() - (await stat(path)).mtimeMs
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 0
-    throw error
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
   }
 }
 
-export function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
+export function heldTooLong(path: string): SpindleError {
+  return new SpindleError(
+    'ERR_TIMEOUT',
+    `the lock ${path} is held for too long: see which process holds it, then remove the file`,
+  )
 }

@@ -3,8 +3,9 @@ import { dirname } from 'node:path'
 import { SpindleError } from '../errors.ts'
 import { createSqlJsDatabase, type SqlJsDatabase } from '../run/spin/sql-js.ts'
 import type { SqliteDatabase } from '../run/spin/sqlite.ts'
-import { isMissing, writeFileAtomicSync } from './bounded-file.ts'
-import { withFileLockSync } from './lock-sync.ts'
+import { writeFileAtomicSync } from './bounded-file.ts'
+import { withFileLockSync } from './file-lock-sync.ts'
+import { isMissing } from './system-error.ts'
 
 /** What is used of a `Database` of sql.js to keep it. */
 export interface SqlJsFile extends SqlJsDatabase {

@@ -7,12 +7,13 @@ import { SpindleError } from '../errors.ts'
 import { cancelBody } from '../serve/storage/body.ts'
 import { assertStorageKey, LIST_LIMIT } from '../serve/storage/port.ts'
 import type { MovingStorage, PutOptions, StoredHead } from '../serve/storage/port.ts'
-import { codeOf, withFileLock } from './file-lock.ts'
+import { withFileLock } from './file-lock.ts'
 import { HASHED_BYTES, headOf, readPiece } from './file-version.ts'
-import { absent, removeEmptyFolders, removeOlder, retryWithFolder } from './folders.ts'
+import { removeEmptyFolders, removeOlder, retryWithFolder } from './folders.ts'
 import { createStorageFiles } from './storage-files.ts'
 import { namesOfKey } from './storage-path.ts'
 import { walkKeys } from './storage-walk.ts'
+import { absent, codeOf } from './system-error.ts'
 
 const EMPTY = new Uint8Array(0)
 

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { codeOf } from './file-lock.ts'
+import { absent, codeOf } from './system-error.ts'
 
 /** Times that a folder which another call removes for being empty is made again. */
 const ATTEMPTS = 20
@@ -25,12 +25,6 @@ export async function removeOlder(folder: string, age: number): Promise<void> {
     const seen = await stat(path).catch(absent)
     if (seen !== undefined && Date.now() - seen.mtimeMs > age) await unlink(path).catch(absent)
   }
-}
-
-/** For what isn't there, `undefined`; a file where a folder should be means the same. */
-export function absent(error: unknown): undefined {
-  if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
-  throw error
 }
 
 /** Removes a folder and those above it, up to `root`, as long as they are empty. */

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { writeThroughSync } from './bounded-file.ts'
-import { absent } from './folders.ts'
+import { absent } from './system-error.ts'
 
 /** Files up to this size are read and written whole. */
 export const SMALL_BYTES: number = 64 * 1024

@@ -5,11 +5,11 @@ import { chunksOf, openStream } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 import { wrongSize } from '../serve/storage/body.ts'
 import type { StorageBody } from '../serve/storage/port.ts'
-import { codeOf } from './file-lock.ts'
 import { HASHED_BYTES, isSame, makeUnique, readPiece } from './file-version.ts'
 import type { FileFacts } from './file-version.ts'
 import { retryWithFolder } from './folders.ts'
 import { createGate } from './gate.ts'
+import { codeOf } from './system-error.ts'
 
 const { O_APPEND, O_WRONLY } = constants
 

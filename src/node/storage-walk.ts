@@ -1,8 +1,8 @@
 import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf } from './file-lock.ts'
 import { namesOfFolder, parseName } from './storage-path.ts'
+import { codeOf } from './system-error.ts'
 
 type Gate = <T>(work: () => Promise<T>) => Promise<T>
 

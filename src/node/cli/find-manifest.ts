@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { isMissing } from '../bounded-file.ts'
 import { CommandError } from './io.ts'
+import { isMissing } from '../system-error.ts'
 
 export interface ManifestPlace {
   readonly directory: string

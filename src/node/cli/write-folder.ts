@@ -5,10 +5,9 @@ import { normalizePath, quotePath } from '../../bytes/path.ts'
 import { chunksOf, openStream } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
 import type { BodySource, OperationOptions } from '../../types.ts'
-import { isMissing } from '../bounded-file.ts'
-import { codeOf } from '../file-lock.ts'
 import { writeChunks } from '../write-chunks.ts'
 import { CommandError } from './io.ts'
+import { codeOf, isMissing } from '../system-error.ts'
 
 export interface WrittenFolder {
   readonly files: number

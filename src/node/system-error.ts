@@ -1,0 +1,15 @@
+/** The code of a system error, as `ENOENT`. */
+export function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown } | null | undefined)?.code
+}
+
+/** Whether a system error says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
+}
+
+/** `undefined` for what is not there; a file where a folder should be means the same. */
+export function absent(error: unknown): undefined {
+  if (isMissing(error)) return undefined
+  throw error
+}
