@@ -1,0 +1,260 @@
+import { readFile } from 'node:fs/promises'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Refusal } from './request-check.ts'
+
+/**
+ * Connections of a server at once. Each costs some 20 KiB, and while a request's head comes in as
+ * much again as `maxHeaderSize`: 400 MiB at most for the largest that `up` takes.
+ */
+const MAX_CONNECTIONS = 1000
+
+/** Where few files may be open, the server still answers somebody. */
+const MIN_CONNECTIONS = 8
+
+/** Requests on one connection that have no answer yet. Benchmarks send 16, browsers one. */
+const MAX_PIPELINED = 16
+
+/** Milliseconds that a client may be behind before its connection is dropped for another. */
+const MAX_PATIENCE = 5000
+
+/** Milliseconds between two looks at the connections. */
+const LOOK_EVERY = 1000
+
+interface ConnectionLimits {
+  readonly maxConnections: number
+  /** Bytes per second; 0 for any. */
+  readonly minBodyRate: number
+  /** Milliseconds over which the rate is measured. */
+  readonly bodyRateWindow: number
+  /** Milliseconds until a client reads on; 0 for any. */
+  readonly sendTimeout: number
+  /** Milliseconds without a byte, for a client that owes none. */
+  readonly idleTimeout: number
+}
+
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+interface Count {
+  /** Milliseconds. */
+  readonly at: number
+  readonly bytes: number
+}
+
+interface Connection {
+  readonly socket: Socket
+  /** In order. Only the last one's body can still be coming in. */
+  readonly exchanges: Set<Exchange>
+  /** Bytes received, when the client was last behind with none. */
+  received: Count
+  /** Bytes received and sent, when the client was last behind with neither. */
+  moved: Count
+  /** Bytes wait for the client to read on. */
+  isBlocked: boolean
+}
+
+/** Looks after the connections of one server: slow clients are cut, idle ones make room. */
+export interface Connections {
+  /** A connection was accepted. `reject` answers it when there is no room for it. */
+  open(socket: Socket, reject: (refusal: Refusal) => void): void
+  /** A request was received. `false` when it must not be answered: its connection is gone. */
+  begin(request: IncomingMessage, response: ServerResponse): boolean
+  /** Whether an answer has begun on it, so that another would garble it. */
+  isAnswering(socket: Socket): boolean
+  /** Cuts all of them, TLS handshakes too. */
+  close(): void
+}
+
+// A TLS socket is another object than the one that was accepted.
+const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+
+export function createConnections(limits: ConnectionLimits): Connections {
+  const { maxConnections, minBodyRate, bodyRateWindow, sendTimeout, idleTimeout } = limits
+  const patience = Math.min(MAX_PATIENCE, bodyRateWindow / 4)
+  const all = new Map<string, Connection>()
+  /** Those without a request, the longest idle first. */
+  const idle = new Set<Connection>()
+
+  const forget = (key: string, connection: Connection): void => {
+    if (all.get(key) === connection) all.delete(key)
+    idle.delete(connection)
+  }
+
+  const end = (connection: Connection, exchange: Exchange): void => {
+    connection.exchanges.delete(exchange)
+    if (connection.exchanges.size === 0 && !connection.socket.destroyed) idle.add(connection)
+  }
+
+  /** Drops the connection that is missed least. `false` when all of them are at work. */
+  const makeRoom = (): boolean => {
+    const [longest] = idle
+    const dropped = longest ?? slowest(all.values(), patience)
+    if (dropped === undefined) return false
+    dropped.socket.destroy()
+    forget(keyOf(dropped.socket), dropped)
+    return true
+  }
+
+  const look = (connection: Connection, now: number): void => {
+    const last = lastOf(connection)
+    if (last === undefined) return
+    const { request, response } = last
+    if (response.closed && request.complete) return end(connection, last)
+    const { socket } = request
+    const received = { at: now, bytes: socket.bytesRead }
+    if (!isAwaited(request)) connection.received = received
+    else if (now - connection.received.at >= bodyRateWindow) {
+      if (rateBetween(connection.received, received) < minBodyRate)
+        return cut(connection, {
+          status: 408,
+          message: `the request body came in at less than ${minBodyRate} bytes per second`,
+        })
+      connection.received = received
+    }
+    const isBlocked = socket.writableLength > 0
+    if ((!isBlocked && !isAwaited(request)) || now - connection.moved.at >= bodyRateWindow)
+      connection.moved = { at: now, bytes: movedBy(socket) }
+    if (isBlocked === connection.isBlocked) return
+    connection.isBlocked = isBlocked
+    // Node starts over with each byte that goes out or comes in.
+    socket.setTimeout(isBlocked && sendTimeout > 0 ? sendTimeout : idleTimeout)
+  }
+
+  const timer = setInterval(
+    () => {
+      const now = Date.now()
+      for (const connection of all.values()) look(connection, now)
+    },
+    Math.min(LOOK_EVERY, bodyRateWindow / 4, sendTimeout > 0 ? sendTimeout / 4 : LOOK_EVERY),
+  ).unref()
+
+  return {
+    open(socket, reject) {
+      if (all.size >= maxConnections && !makeRoom())
+        return reject({
+          status: 503,
+          message: `the server has ${maxConnections} connections, and all of them are at work`,
+          headers: { 'Retry-After': '1' },
+        })
+      const key = keyOf(socket)
+      const connection: Connection = {
+        socket,
+        exchanges: new Set(),
+        received: { at: 0, bytes: 0 },
+        moved: { at: 0, bytes: 0 },
+        isBlocked: false,
+      }
+      all.set(key, connection)
+      idle.add(connection)
+      socket.once('close', () => forget(key, connection))
+    },
+    begin(request, response) {
+      const connection = all.get(keyOf(request.socket))
+      if (connection === undefined || connection.exchanges.size >= MAX_PIPELINED) {
+        request.socket.destroy()
+        return false
+      }
+      const exchange = { request, response }
+      connection.exchanges.add(exchange)
+      const at = Date.now()
+      connection.received = { at, bytes: request.socket.bytesRead }
+      connection.moved = { at, bytes: movedBy(request.socket) }
+      idle.delete(connection)
+      response.once('close', () => {
+        // What it hasn't sent of its body is still waited for.
+        if (request.complete) end(connection, exchange)
+      })
+      return true
+    },
+    isAnswering(socket) {
+      const exchanges = all.get(keyOf(socket))?.exchanges ?? []
+      return [...exchanges].some(({ response }) => response.headersSent)
+    },
+    close() {
+      clearInterval(timer)
+      for (const { socket } of all.values()) socket.destroy()
+    },
+  }
+}
+
+function lastOf({ exchanges }: Connection): Exchange | undefined {
+  return [...exchanges].at(-1)
+}
+
+/** Whether a client can send more of its body: nobody holds it up. */
+function isAwaited(request: IncomingMessage): boolean {
+  return (
+    !request.complete &&
+    !request.destroyed &&
+    request.readableLength < request.readableHighWaterMark
+  )
+}
+
+function rateBetween(from: Count, to: Count): number {
+  return ((to.bytes - from.bytes) * 1000) / (to.at - from.at)
+}
+
+function movedBy({ bytesRead, bytesWritten, writableLength }: Socket): number {
+  return bytesRead + bytesWritten - writableLength
+}
+
+/** Of the clients that keep the server waiting, the slowest. */
+function slowest(connections: Iterable<Connection>, patience: number): Connection | undefined {
+  const now = Date.now()
+  let found: { readonly connection: Connection; readonly rate: number } | undefined
+  for (const connection of connections) {
+    const last = lastOf(connection)
+    if (last === undefined || now - connection.moved.at < patience) continue
+    const { socket } = last.request
+    if (!isAwaited(last.request) && socket.writableLength === 0) continue
+    const rate = rateBetween(connection.moved, { at: now, bytes: movedBy(socket) })
+    if (found === undefined || rate < found.rate) found = { connection, rate }
+  }
+  return found?.connection
+}
+
+function cut(connection: Connection, refusal: Refusal): void {
+  const { exchanges } = connection
+  const last = lastOf(connection)
+  if (last === undefined) return
+  const { socket } = last.request
+  if (exchanges.size > 1 || last.response.headersSent) socket.destroy()
+  else rejectOn(socket, refusal)
+}
+
+/** Answers on a bare connection, and ends it. */
+export function rejectOn(socket: Socket, { status, message, headers = {} }: Refusal): void {
+  // Who doesn't read what was sent before will not read this.
+  if (!socket.writable || socket.writableLength > 0) return void socket.destroy()
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    ...Object.entries({ ...headers, ...refusalHeaders(message) }).map(
+      ([name, value]) => `${name}: ${value}`,
+    ),
+  ]
+  socket.write(`${lines.join('\r\n')}\r\n\r\n${message}\n`, () => socket.destroy())
+}
+
+/** Of a text in UTF-8 and a line break, after which the connection ends. */
+export function refusalHeaders(message: string): Record<string, string> {
+  return {
+    Connection: 'close',
+    'Content-Type': 'text/plain; charset=utf-8',
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Length': String(Buffer.byteLength(message) + 1),
+  }
+}
+
+/**
+ * How many connections are taken at once, unless said otherwise: half of the files that the process
+ * may open at most, as the handler needs some too. Where there are more, none could be accepted.
+ */
+export async function defaultMaxConnections(): Promise<number> {
+  // Only Linux tells.
+  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '')
+  const openFiles = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity)
+  return Math.min(MAX_CONNECTIONS, Math.max(MIN_CONNECTIONS, Math.floor(openFiles / 2)))
+}
