@@ -12,6 +12,15 @@ export const LINGER = 5000
 export function readOnWhenRefused(request: IncomingMessage, response: ServerResponse): void {
   const { socket } = request
   const destroy = request.destroy.bind(request)
+  const cut = (): void => {
+    if (request.complete) return
+    const timer = setTimeout(() => socket.destroy(), LINGER)
+    for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer))
+  }
+  // Of a body that nobody began to read, Node reads on whatever comes.
+  response.once('finish', () => {
+    if (!request.readableDidRead) cut()
+  })
   request.destroy = (error) => {
     if (request.complete || socket.destroyed) return destroy(error)
     for (const event of ['data', 'end', 'error']) request.removeAllListeners(event)
@@ -19,12 +28,8 @@ export function readOnWhenRefused(request: IncomingMessage, response: ServerResp
     // Who destroys a request takes its connection from it first.
     request.socket = socket
     request.resume()
-    const cut = (): void => {
-      const timer = setTimeout(() => socket.destroy(), LINGER)
-      for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer))
-    }
     if (response.writableFinished) cut()
-    else response.once('finish', () => request.complete || cut())
+    else response.once('finish', cut)
     return request
   }
 }

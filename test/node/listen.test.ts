@@ -211,25 +211,31 @@ describe('listen', () => {
     agent.destroy()
   })
 
-  it('cuts off who goes on to send without an end', { timeout: 20_000 }, async () => {
-    const url = await start(createRegistryHandler({ maxBlobBytes: 2_000_000 }).fetch)
-    const sent = httpRequest(
-      new URL('/v2/a/blobs/uploads/?digest=sha512:' + '0'.repeat(128), url),
-      {
-        method: 'POST',
-      },
-    )
-    const answered = new Promise((resolve) =>
-      sent.once('response', ({ statusCode }) => resolve(statusCode)),
-    )
-    const cut = new Promise((resolve) => sent.once('error', resolve).once('close', resolve))
-    const feed = setInterval(() => sent.write(new Uint8Array(500_000)), 20)
-    expect(await answered).toBe(413)
-    const before = performance.now()
-    await cut
-    clearInterval(feed)
-    expect(performance.now() - before).toBeLessThan(2 * LINGER)
-  })
+  it.each([
+    ['of a body that was read', 413, {}],
+    ['of a body that nobody read', 403, { Origin: 'https://evil.example' }],
+    ['to another host', 421, { Host: 'evil.example' }],
+  ])(
+    'cuts off who goes on to send without an end, %s',
+    { timeout: 20_000 },
+    async (_, status, headers) => {
+      const url = await start(createRegistryHandler({ maxBlobBytes: 2_000_000 }).fetch)
+      const sent = httpRequest(
+        new URL('/v2/a/blobs/uploads/?digest=sha512:' + '0'.repeat(128), url),
+        { method: 'POST', headers },
+      )
+      const answered = new Promise((resolve) =>
+        sent.once('response', ({ statusCode }) => resolve(statusCode)),
+      )
+      const cut = new Promise((resolve) => sent.once('error', resolve).once('close', resolve))
+      const feed = setInterval(() => sent.write(new Uint8Array(500_000)), 20)
+      expect(await answered).toBe(status)
+      const before = performance.now()
+      await cut
+      clearInterval(feed)
+      expect(performance.now() - before).toBeLessThan(2 * LINGER)
+    },
+  )
 
   it('ends what is under way before it closes, and takes no more', async () => {
     let begin!: () => void
