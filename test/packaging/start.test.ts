@@ -63,6 +63,21 @@ describe('npm start', { timeout: 240_000 }, () => {
     }
   })
 
+  it('lets the pages write to both, and no other page', async () => {
+    const page = new URL(addresses.get('playground') ?? '').origin
+    for (const [name, path, status] of [
+      ['registry', '/v2/a/blobs/uploads/', 202],
+      // Without an invoice, but let in.
+      ['bindle', '/v1/_i', 415],
+    ] as const) {
+      const write = async (origin: string): Promise<number> =>
+        (await ask(name, path, { method: 'POST', headers: { Origin: origin } })).status
+      expect(await write(page)).toBe(status)
+      expect(await write('https://other.example')).toBe(403)
+      expect(await write('null')).toBe(403)
+    }
+  })
+
   it('has a relay for its own pages alone', async () => {
     const foreign = await ask('relay', '/relay/ghcr.io/v2/', {
       headers: { Origin: 'https://other.example' },
