@@ -30,7 +30,10 @@ export interface AppHandlerOptions {
   readonly timeout?: number
   /** Instances at once; further requests queue. Default 64. */
   readonly concurrency?: number
-  /** Bytes that each memory of a component may grow to. Default 512 MiB; modules from `compile` say themselves. */
+  /**
+   * Bytes that one request may take in all: memories and tables of its instances, and what they make
+   * the host hold. Default 512 MiB. Of modules from `compile` only those of `splitComponent` count.
+   */
   readonly maxMemory?: number
   /** `ip:port` of who sent a request. Default `0.0.0.0:0`. */
   readonly clientAddress?: (request: Request) => string

@@ -1,6 +1,9 @@
 import { SpindleError } from '../errors.ts'
+import type { Budget } from './budget.ts'
+import { chargeInstance } from './component/charge-instance.ts'
 import { createStore } from './component/handles.ts'
 import type { HostInterface } from './component/items.ts'
+import { METER } from './component/meter-module.ts'
 import { promising, suspending, waitsWithoutJspi } from './component/jspi.ts'
 import {
   assertAlive,
@@ -24,6 +27,7 @@ interface CoreModuleOptions {
   /** By the import's module name. What is missing is refused when it is called. */
   readonly hosts: Readonly<Record<string, HostInterface>>
   readonly jspi: boolean
+  readonly budget: Budget
   /** Between instantiating and the first call. */
   readonly attach: (memory: WebAssembly.Memory) => void
 }
@@ -34,18 +38,22 @@ export function moduleExports(module: WebAssembly.Module): ReadonlySet<string> {
 
 export async function instantiateModule(
   module: WebAssembly.Module,
-  { hosts, jspi, attach }: CoreModuleOptions,
+  { hosts, jspi, budget, attach }: CoreModuleOptions,
 ): Promise<CoreModuleInstance> {
-  const store = createStore(jspi)
+  const store = createStore(jspi, budget)
   const imports: Record<string, Record<string, CoreFunction>> = Object.create(null)
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    if (from === METER.module) continue
     if (kind !== 'function')
       throw new SpindleError('ERR_UNSUPPORTED', `the module imports a ${kind}, "${from}"."${name}"`)
     const host = Object.hasOwn(hosts, from) ? hosts[from] : undefined
     const table = (imports[from] ??= Object.create(null) as Record<string, CoreFunction>)
     table[name] = bind(store, host, from, name)
   }
-  const instance = await guard(store, () => WebAssembly.instantiate(module, imports))
+  const instance = await guard(store, () => {
+    chargeInstance(store, module, imports)
+    return WebAssembly.instantiate(module, imports)
+  })
   const { memory } = instance.exports
   if (!(memory instanceof WebAssembly.Memory))
     throw new SpindleError('ERR_CONTENT_INVALID', 'the module exports no memory')

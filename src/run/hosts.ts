@@ -1,4 +1,5 @@
 import type { FetchLike } from '../types.ts'
+import type { Budget } from './budget.ts'
 import type { HostImports } from './component/host.ts'
 import type { HostInterface } from './component/items.ts'
 import type { RunComponent } from './run-app.ts'
@@ -20,6 +21,8 @@ import { createBodyPipe } from './wasi/streams.ts'
 import { createHosts3 } from './wasi3/hosts.ts'
 
 export interface HostOptions {
+  /** Pays for what the host holds for the component. */
+  readonly budget: Budget
   readonly component: RunComponent
   readonly cli: CliOptions
   readonly files: DirectoryNode | undefined

@@ -3,6 +3,7 @@ import type { FetchHandler, FetchLike } from '../types.ts'
 import type { AppHandlerOptions } from './app-handler.ts'
 // Before the others: a Worker's script and what carries it then lie close enough to compress as one.
 import { loadRuntimes, runtimeKey, type Runtime } from './runtimes.ts'
+import { createBudget, explainEnd, MAX_MEMORY, type Budget } from './budget.ts'
 import type { ExecutorConfig } from './component-runtime.ts'
 import { hasJspi } from './component/jspi.ts'
 import { builtInResponse } from './http/built-in.ts'
@@ -23,8 +24,6 @@ import { isExitSignal } from './wasi/cli.ts'
 import { createBytesInput } from './wasi/streams.ts'
 
 const DEFAULT_CONCURRENCY = 64
-// A large interpreter in a component takes some tens of MiB; far more is a leak or an attack.
-const MOST_MEMORY = 512 * 1024 * 1024
 // Components that call each other in a ring would otherwise go on until memory ends.
 const MOST_HOPS = 16
 
@@ -47,8 +46,9 @@ export async function createRunHandler(
   for (const line of describeUnreached(router)) log.host('', line)
 
   const jspi = options.jspi ?? hasJspi()
-  /** Of requests that components send to each other: how deep, and what came from outside. */
-  const origins = new WeakMap<Request, { readonly depth: number; readonly first: Request }>()
+  const maxMemory = options.maxMemory ?? MAX_MEMORY
+  /** Of requests that components send to each other: how deep, what came from outside, who pays. */
+  const origins = new WeakMap<Request, Origin>()
   const limiter = createLimiter(options.concurrency ?? DEFAULT_CONCURRENCY)
   const memory = createMemoryKeyValue()
   const shared = {
@@ -69,10 +69,11 @@ export async function createRunHandler(
   }
   const runtimes = await loadRuntimes(run, targets, (component) => ({
     compile: options.compile,
-    maxMemory: options.maxMemory ?? MOST_MEMORY,
+    maxMemory,
     dependencies: component.dependencies,
     imports: createImports({
       ...shared,
+      budget: createBudget(maxMemory),
       component,
       files: undefined,
       sendFor: () => nowhere,
@@ -97,6 +98,17 @@ export async function createRunHandler(
     // Only what comes from outside queues: a component that waits for another must not wait for its own place.
     const release = depth === 0 ? await limiter.acquire(request.signal) : () => {}
     const deadline = createDeadline(request.signal, options.timeout)
+    const budget = origin?.budget.nested() ?? createBudget(maxMemory)
+    const end = (): void => {
+      deadline.end()
+      budget.end()
+      release()
+    }
+    const logFailure = (error: unknown): void => {
+      const reason = explainEnd(budget, error, reasonOf(error)) ?? error
+      const { pathname } = new URL(request.url)
+      log.host(id, `${request.method} ${pathname} failed: ${reasonOf(reason)}`)
+    }
     try {
       const inside =
         (next: (request: Request) => Promise<Response>) =>
@@ -106,7 +118,7 @@ export async function createRunHandler(
               'ERR_LIMIT_EXCEEDED',
               `components call each other more than ${MOST_HOPS} deep`,
             )
-          origins.set(request, { depth: depth + 1, first })
+          origins.set(request, { depth: depth + 1, first, budget })
           return next(request)
         }
       const sendFor = (one: RunComponent): FetchLike =>
@@ -121,6 +133,7 @@ export async function createRunHandler(
       const stdin = () => createBytesInput(new Uint8Array())
       const imports = createImports({
         ...shared,
+        budget,
         component,
         files,
         sendFor,
@@ -133,6 +146,7 @@ export async function createRunHandler(
         clientAddress,
         host,
         jspi,
+        budget,
         imports,
         files,
         env,
@@ -142,17 +156,16 @@ export async function createRunHandler(
         headers: componentHeaders(request, facts),
         signal: deadline.signal,
       })
-      void finished.finally(() => {
-        deadline.end()
-        release()
+      void finished.then((failure) => {
+        if (failure !== undefined) logFailure(failure)
+        end()
       })
       options.waitUntil?.(finished, first)
       return response
     } catch (error) {
-      deadline.end()
-      release()
+      end()
       if (request.signal.aborted) throw request.signal.reason
-      log.host(id, `${request.method} ${new URL(request.url).pathname} failed: ${reasonOf(error)}`)
+      logFailure(error)
       return new Response(null, { status: 500 })
     } finally {
       deadline.met()
@@ -185,6 +198,12 @@ export async function createRunHandler(
     return answer(target.id, request, match, target.executor)
   }
   return { fetch }
+}
+
+interface Origin {
+  readonly depth: number
+  readonly first: Request
+  readonly budget: Budget
 }
 
 /** For the log only: a response never says why it failed. */

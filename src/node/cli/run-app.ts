@@ -32,6 +32,8 @@ export interface RunFlags extends OpenFlags {
   readonly logDir?: string
   /** Empty for none. */
   readonly stateDir?: string
+  /** Bytes. */
+  readonly maxMemory?: number
   /** Milliseconds. */
   readonly timeout?: number
   readonly outboundProxy?: boolean
@@ -117,6 +119,7 @@ async function startApp(
     onLog,
     clientAddress: addressOfClient,
     ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
+    ...(flags.maxMemory === undefined ? {} : { maxMemory: flags.maxMemory }),
   }
   const state = stateOf(run, place, flags, io)
   const lines = (url: string): string[] => [

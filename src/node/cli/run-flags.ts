@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { variableOption } from './app-variables.ts'
-import { addressOption, countOption, pairOption } from './arguments.ts'
+import { addressOption, countOption, pairOption, sizeOption } from './arguments.ts'
 import { addSizeOptions } from './limit-flags.ts'
 import { addPolicyOptions } from './policy-flags.ts'
 import { responseTimeoutOption } from './remote.ts'
@@ -30,6 +30,11 @@ export function addRunOptions(command: Command): Command {
       (id: string, before: readonly string[] = []) => [...before, id],
     )
     .option('--timeout <seconds>', 'most time until a response begins (default: none)', seconds)
+    .option(
+      '--max-memory <size>',
+      'most memory that a request may take, as in 256MiB (default: 512MiB)',
+      sizeOption,
+    )
     .option('--quiet', "don't show what components print")
     .option('--log-dir <folder>', 'keep what components print in files')
     .option(

@@ -29,10 +29,10 @@ export async function writeWorker(
   origin: WorkerOrigin,
   directory: string,
   platform: string,
-  options: OperationOptions,
+  { maxMemory, ...options }: OperationOptions & { readonly maxMemory?: number },
 ): Promise<WrittenWorker> {
   const { keyValue, required } = bindingsOf(run)
-  const modules = await workerModules(run)
+  const modules = await workerModules(run, maxMemory === undefined ? {} : { maxMemory })
   const written = await writeFolder(directory, platform, options, async (write) => {
     for (const [name, module] of modules) {
       const bytes = 'js' in module ? encodeUtf8(module.js) : undefined

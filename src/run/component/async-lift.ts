@@ -9,6 +9,7 @@ import {
 } from './canon.ts'
 import { MAX_FLAT_PARAMS } from './codec.ts'
 import { CANCELLED, type FuncItem } from './items.ts'
+import { settleCharges } from './memory.ts'
 import { createEntry, during } from './jspi.ts'
 import {
   assertAlive,
@@ -31,6 +32,9 @@ import { nextEvent, NO_EVENT, readyMember, setAt, TASK_CANCELLED, type Event } f
 const EXIT = 0
 const YIELD = 1
 const WAIT = 2
+
+// What we hold for one asynchronous call until it ends, about.
+const TASK_BYTES = 2048
 
 /** `canon lift` of a function that may wait: of three ways to say so, as its options have it. */
 export function liftAsync(
@@ -57,6 +61,7 @@ export function liftAsync(
   }
   const exit = (task: Task): void => {
     store.tasks--
+    store.budget.release(TASK_BYTES)
     release(task)
     if (task.work?.state !== 'resolved') trap(`"${name}" ends without a result`)
   }
@@ -114,7 +119,10 @@ export function liftAsync(
       return true
     })
     instance.queued--
-    if (work.state === 'cancelled') store.tasks--
+    if (work.state === 'cancelled') {
+      store.tasks--
+      store.budget.release(TASK_BYTES)
+    }
     changed(store)
     return work.state !== 'cancelled'
   }
@@ -131,6 +139,7 @@ export function liftAsync(
       task,
       during(task, () => lowerArgs(call, signature, args())),
     )
+    settleCharges(call)
     guard(
       chain(returned, (value) => {
         if (!context.async) work.resolve(during(task, () => leave(call, context, signature, value)))
@@ -165,6 +174,7 @@ export function liftAsync(
         }
         const task = createTask(instance, work)
         if (control !== undefined) control.cancel = () => cancel(work, task)
+        store.budget.charge(TASK_BYTES)
         store.tasks++
         if (!busy() && instance.queued === 0) begin(task, work, signature, args)
         else
@@ -222,6 +232,7 @@ export function returnFromTask(
       ? loadAt(call, result, Number(values[0]) >>> 0)
       : result.lift(call, { values, at: 0 }),
   )
+  settleCharges(call)
 }
 
 /** `canon task.cancel`: the guest has given up, as it was asked to. */

@@ -1,6 +1,6 @@
 import { beginCall, fromCore, loadAt, storeAt, type CanonContext } from './canon.ts'
 import { CANCELLED, type CallControl, type FuncItem } from './items.ts'
-import type { Call } from './memory.ts'
+import { settleCharges, type Call } from './memory.ts'
 import { settleLends } from './resource.ts'
 import {
   isPromise,
@@ -96,6 +96,7 @@ function start(
         storeAt(call, result, value, Number(values[values.length - 1]) >>> 0)
       subtask.state = STATE.returned
     }
+    settleCharges(call)
     tell()
   }
   const value = func.call(args, signature, subtask.control)

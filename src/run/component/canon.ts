@@ -2,7 +2,7 @@ import type { Codec } from './codec.ts'
 import { arrive, createEntry, during, mayWait, standStill } from './jspi.ts'
 import { signatureOf, type Signature, type TypeEntry } from './types.ts'
 import type { FuncItem } from './items.ts'
-import { allocate, assertRange, type Call } from './memory.ts'
+import { allocate, assertRange, settleCharges, type Call } from './memory.ts'
 import { settleLends } from './resource.ts'
 import {
   assertAlive,
@@ -31,7 +31,7 @@ export interface CanonContext {
 
 export function beginCall(context: CanonContext, scope: CallScope = createCallScope()): Call {
   const { instance, memory, realloc, encoding } = context
-  return { instance, memory, realloc, encoding, scope, views: undefined, lifted: 0 }
+  return { instance, memory, realloc, encoding, scope, views: undefined, lifted: 0, charged: 0 }
 }
 
 function createCallScope(): CallScope {
@@ -94,13 +94,11 @@ function lowered(
   const finish = (value: unknown): CoreValue | undefined => {
     settleLends(call.scope.lent)
     assertAlive(store)
-    if (result === undefined) return undefined
-    if (returned) {
-      storeAt(call, result, value, Number(flat.values[flat.at]) >>> 0)
-      return undefined
-    }
     const out: CoreValue[] = []
-    result.lower(call, value, out)
+    if (returned && result !== undefined)
+      storeAt(call, result, value, Number(flat.values[flat.at]) >>> 0)
+    else result?.lower(call, value, out)
+    settleCharges(call)
     return out[0]
   }
   const value = func.call(args, signature)
@@ -216,6 +214,7 @@ export function leave(
   }
   settleBorrows(call.scope)
   settleLends(call.scope.lent)
+  settleCharges(call)
   return value
 }
 

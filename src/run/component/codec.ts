@@ -32,6 +32,11 @@ export interface Codec {
   readonly kind: string
   readonly size: number
   readonly align: number
+  /**
+   * Bytes that a value takes on our side beside its place in an array or object, measured in V8.
+   * What lists and strings hold is counted when they pass.
+   */
+  readonly held: number
   /** At most `FLAT_CAP` long: beyond that values go through memory anyway. */
   readonly flat: readonly CoreType[]
   readonly load: (call: Call, at: number) => unknown
@@ -50,8 +55,22 @@ export function takeNumber(flat: Flat): number {
   return Number(flat.values[flat.at++])
 }
 
+/** Of objects that values are or consist of. */
+export const HELD = {
+  number: 16,
+  bigint: 24,
+  string: 32,
+  array: 64,
+  bytes: 256,
+  tagged: 48,
+  /** Without a prototype, so that V8 makes it a dictionary. */
+  record: 160,
+  field: 64,
+} as const
+
 interface Scalar {
   readonly size: number
+  readonly held: number
   readonly type: CoreType
   readonly load: (data: DataView, at: number) => unknown
   readonly store: (data: DataView, at: number, value: never) => void
@@ -75,6 +94,7 @@ function charCode(value: string): number {
 const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   bool: {
     size: 1,
+    held: 0,
     type: 'i32',
     lift: (v: number) => v !== 0,
     lower: (v: boolean) => (v ? 1 : 0),
@@ -83,6 +103,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   u8: {
     size: 1,
+    held: 0,
     type: 'i32',
     lift: (v: number) => v & 0xff,
     load: (d, p) => d.getUint8(p),
@@ -90,6 +111,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   s8: {
     size: 1,
+    held: 0,
     type: 'i32',
     lift: (v: number) => (v << 24) >> 24,
     load: (d, p) => d.getInt8(p),
@@ -97,6 +119,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   u16: {
     size: 2,
+    held: 0,
     type: 'i32',
     lift: (v: number) => v & 0xffff,
     load: (d, p) => d.getUint16(p, true),
@@ -104,6 +127,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   s16: {
     size: 2,
+    held: 0,
     type: 'i32',
     lift: (v: number) => (v << 16) >> 16,
     load: (d, p) => d.getInt16(p, true),
@@ -111,6 +135,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   u32: {
     size: 4,
+    held: HELD.number,
     type: 'i32',
     lift: (v: number) => v >>> 0,
     load: (d, p) => d.getUint32(p, true),
@@ -118,6 +143,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   s32: {
     size: 4,
+    held: HELD.number,
     type: 'i32',
     lift: (v: number) => v | 0,
     load: (d, p) => d.getInt32(p, true),
@@ -125,6 +151,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   u64: {
     size: 8,
+    held: HELD.bigint,
     type: 'i64',
     lift: (v: bigint) => BigInt.asUintN(64, v),
     load: (d, p) => d.getBigUint64(p, true),
@@ -132,6 +159,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   s64: {
     size: 8,
+    held: HELD.bigint,
     type: 'i64',
     lift: (v: bigint) => BigInt.asIntN(64, v),
     load: (d, p) => d.getBigInt64(p, true),
@@ -139,6 +167,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   f32: {
     size: 4,
+    held: HELD.number,
     type: 'f32',
     lift: (v: number) => v,
     load: (d, p) => d.getFloat32(p, true),
@@ -146,6 +175,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   f64: {
     size: 8,
+    held: HELD.number,
     type: 'f64',
     lift: (v: number) => v,
     load: (d, p) => d.getFloat64(p, true),
@@ -153,6 +183,7 @@ const SCALARS: Readonly<Record<Exclude<Primitive, 'string'>, Scalar>> = {
   },
   char: {
     size: 4,
+    held: HELD.string,
     type: 'i32',
     lift: (v: number) => checkChar(v >>> 0),
     lower: charCode,
@@ -168,6 +199,7 @@ export function primitive(type: Primitive): CodecBody {
     kind: type,
     size: scalar.size,
     align: scalar.size,
+    held: scalar.held,
     flat: [scalar.type],
     load: (call, at) => scalar.load(views(call).data, at),
     store: (call, value, at) => scalar.store(views(call).data, at, value as never),
@@ -179,12 +211,15 @@ export function primitive(type: Primitive): CodecBody {
 }
 
 function string(): CodecBody {
-  return pair('string', loadString, (call, value) => storeString(call, value as string))
+  return pair('string', HELD.string, loadString, (call, value) =>
+    storeString(call, value as string),
+  )
 }
 
 /** Strings and lists: a pointer, and how many. */
 export function pair(
   kind: string,
+  held: number,
   read: (call: Call, at: number, count: number) => unknown,
   write: (call: Call, value: unknown) => readonly [at: number, count: number],
 ): CodecBody {
@@ -192,6 +227,7 @@ export function pair(
     kind,
     size: 8,
     align: 4,
+    held,
     flat: ['i32', 'i32'],
     load(call, at) {
       const { data } = views(call)

@@ -2,7 +2,7 @@ import { SpindleError } from '../../errors.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
 import type { ComponentDependency } from './dependency.ts'
-import { limitMemory } from './limit-memory.ts'
+import { meterModule } from './meter-module.ts'
 import type { ComponentDef, CoreModule } from './model.ts'
 import { parsePlaceholder } from './placeholder.ts'
 
@@ -26,7 +26,7 @@ export type Compile = (
 export interface CompileOptions {
   /** Where the platform forbids compiling at run time. */
   readonly compile?: Compile | undefined
-  /** Most bytes that one memory may grow to; not for what `compile` gives. Default: what the module says. */
+  /** Bytes that a request may take, which no memory may exceed. Default: what the module says. */
   readonly maxMemory?: number | undefined
 }
 
@@ -69,9 +69,9 @@ export async function compileCore(
       `the core module ${elsewhere} was split off: give it by the option "compile"`,
     )
   }
-  const limited = maxMemory === undefined ? bytes : limitMemory(bytes, maxMemory)
+  const metered = meterModule(bytes, maxMemory)
   try {
-    return await WebAssembly.compile(limited as Uint8Array<ArrayBuffer>)
+    return await WebAssembly.compile(metered as Uint8Array<ArrayBuffer>)
   } catch (error) {
     const { message } = error as Error
     if (

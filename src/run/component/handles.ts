@@ -1,11 +1,24 @@
 import { SpindleError } from '../../errors.ts'
+import type { Budget } from '../budget.ts'
 import { copiesBeyond } from './transfer.ts'
-import { trap, type Entry, type HandleTable, type Instance, type Store } from './runtime.ts'
+import {
+  poison,
+  STACK_BYTES,
+  trap,
+  type Entry,
+  type HandleTable,
+  type Instance,
+  type Store,
+} from './runtime.ts'
 
 // As in the canonical ABI: indices stay below 2^28. Far more than a request needs.
 const MAX_HANDLES = 1 << 20
 
-function createHandleTable(): HandleTable {
+// What stands behind a handle takes so much, about, beside what it says itself: measured are 200 bytes
+// for fields, 500 for a timer, 900 for one end of a stream that is read.
+const HANDLE_BYTES = 1024
+
+function createHandleTable(budget: Budget): HandleTable {
   // Index 0 is never a handle, so that zeroed memory isn't one.
   const entries: Array<Entry | undefined> = [undefined]
   const free: number[] = []
@@ -21,12 +34,14 @@ function createHandleTable(): HandleTable {
           `component holds more than ${MAX_HANDLES} handles`,
         )
       }
+      budget.charge(HANDLE_BYTES)
       entries[index] = entry
       return index
     },
     remove(index) {
       get(index)
       entries[index >>> 0] = undefined
+      budget.release(HANDLE_BYTES)
       free.push(index >>> 0)
     },
     all: () => entries.filter((entry) => entry !== undefined),
@@ -39,7 +54,7 @@ function createHandleTable(): HandleTable {
 export function createInstance(store: Store): Instance {
   const instance: Instance = {
     store,
-    handles: createHandleTable(),
+    handles: createHandleTable(store.budget),
     suspends: false,
     entered: false,
     mayLeave: true,
@@ -51,10 +66,12 @@ export function createInstance(store: Store): Instance {
   return instance
 }
 
-export function createStore(jspi: boolean): Store {
+export function createStore(jspi: boolean, budget: Budget): Store {
   const instances: Instance[] = []
-  return {
+  const store: Store = {
     jspi,
+    budget,
+    stackBytes: STACK_BYTES,
     failure: undefined,
     instances,
     running: undefined,
@@ -65,4 +82,7 @@ export function createStore(jspi: boolean): Store {
     watched: false,
     hostCopies: () => copiesBeyond(instances.flatMap(({ handles }) => handles.all())),
   }
+  // Wherever it is seen, and whatever a host makes of the error: the guest goes no further.
+  budget.onExceeded = (error) => void poison(store, error)
+  return store
 }

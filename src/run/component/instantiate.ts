@@ -1,4 +1,5 @@
 import { SpindleError } from '../../errors.ts'
+import { createBudget, type Budget } from '../budget.ts'
 import { abandonSubtask } from './async-lower.ts'
 import type { CompiledComponent } from './compile.ts'
 import { createStore } from './handles.ts'
@@ -15,6 +16,8 @@ interface InstantiateOptions {
   readonly imports: HostImports
   /** Default: whether the engine has JSPI. `false` makes all calls synchronous. */
   readonly jspi?: boolean
+  /** What all of it may take. Default: as much as a request may where nothing else is said. */
+  readonly budget?: Budget
 }
 
 export interface ComponentInstance {
@@ -48,13 +51,13 @@ function commonOf(compiled: CompiledComponent): Common {
  * Links a compiled component with the host's interfaces and instantiates it. No code is generated.
  *
  * Rejects with `ERR_CONTENT_INVALID` when its parts don't fit together, `ERR_UNSUPPORTED` for imports
- * the host doesn't know, `ERR_TRAP` when it traps while starting.
+ * the host doesn't know, `ERR_TRAP` when it traps while starting, `ERR_LIMIT_EXCEEDED` beyond the budget.
  */
 export async function instantiateComponent(
   compiled: CompiledComponent,
   options: InstantiateOptions,
 ): Promise<ComponentInstance> {
-  const store = createStore(options.jspi ?? hasJspi())
+  const store = createStore(options.jspi ?? hasJspi(), options.budget ?? createBudget())
   // One table of types for all: what passes between them is the same type on both sides.
   const common = commonOf(compiled)
   const codecs: CodecTable = { common: common.codecs, own: new Map(), steps: 0 }

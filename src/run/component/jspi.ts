@@ -80,7 +80,12 @@ export function createEntry(
   return (task, values) => {
     if (!instance.suspends) return during(task, () => core(...values))
     const run = (waiting ??= promised(core))
-    return during(task, () => run(...values) as Promise<unknown>).finally(() => leave(store, task))
+    const { budget, stackBytes } = store
+    budget.charge(stackBytes)
+    return during(task, () => run(...values) as Promise<unknown>).finally(() => {
+      budget.release(stackBytes)
+      leave(store, task)
+    })
   }
 }
 

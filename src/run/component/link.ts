@@ -9,6 +9,7 @@ import { importFromHost, type HostImports } from './host.ts'
 import type { Item } from './items.ts'
 import { assertFits } from './match.ts'
 import type { Definition } from './model.ts'
+import { chargeInstance } from './charge-instance.ts'
 import { resourceDrop, resourceNew, resourceRep } from './resource-builtins.ts'
 import { assertAlive, poison, type CoreFunction, type Store } from './runtime.ts'
 import {
@@ -47,6 +48,10 @@ interface Linking {
 // A composition of hundreds is thinkable; nesting that doubles at each level is an attack.
 const MAX_INSTANCES = 10_000
 
+// What we hold for an instance of a component, and for what each of its definitions makes, about.
+const COMPONENT_BYTES = 4096
+const DEFINITION_BYTES = 512
+
 /** Goes through a component's definitions in order; gives what it exports. */
 export async function link(
   closure: ComponentClosure,
@@ -59,7 +64,9 @@ export async function link(
       `component instantiates more than ${MAX_INSTANCES} components`,
     )
   }
-  spend(closure.scope.codecs, closure.component.definitions.length)
+  const { definitions } = closure.component
+  spend(closure.scope.codecs, definitions.length)
+  linking.store.budget.charge(COMPONENT_BYTES + definitions.length * DEFINITION_BYTES)
   const spaces: Spaces = {
     // The closure's scope is that of the component around; this one is a child of it.
     scope: createScope(closure.scope, closure.scope.codecs),
@@ -70,7 +77,7 @@ export async function link(
     core: { func: [], table: [], memory: [], global: [], tag: [] },
     exports: new Map(),
   }
-  for (const definition of closure.component.definitions) {
+  for (const definition of definitions) {
     try {
       const step = define(definition, spaces, args, linking)
       if (step !== undefined) await step
@@ -181,8 +188,8 @@ function define(
   }
 }
 
-function bag(entries: Iterable<readonly [string, unknown]>): Record<string, unknown> {
-  const object: Record<string, unknown> = Object.create(null)
+function bag<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {
+  const object: Record<string, T> = Object.create(null)
   for (const [name, value] of entries) object[name] = value
   return object
 }
@@ -197,6 +204,7 @@ async function instantiateCore(
     d.args.map(([name, index]) => [name, at(spaces.coreInstances, index, 'core instance')]),
   )
   try {
+    chargeInstance(store, module, imports)
     const { exports } = await WebAssembly.instantiate(module, imports as WebAssembly.Imports)
     assertAlive(store)
     spaces.coreInstances.push(exports)

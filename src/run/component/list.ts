@@ -1,12 +1,14 @@
-import { pair, type Codec, type CodecBody } from './codec.ts'
-import { allocate, assertRange, charge, views, type Call } from './memory.ts'
+import { HELD, pair, type Codec, type CodecBody } from './codec.ts'
+import { allocate, assertRange, charge, chargeLifted, views, type Call } from './memory.ts'
 
 export function list(element: Codec): CodecBody {
   return pair(
     'list',
+    element.kind === 'u8' ? HELD.bytes : HELD.array,
     (call, at, count) => loadItems(call, element, at, count),
     (call, value) => {
       const items = value as ArrayLike<unknown>
+      charge(call, items instanceof Uint8Array ? items.length : items.length * heldBy(element))
       const at = allocate(call, items.length * element.size, element.align)
       storeItems(call, element, items, at)
       return [at, items.length]
@@ -14,8 +16,13 @@ export function list(element: Codec): CodecBody {
   )
 }
 
-// What one item of an array takes on our side, about, beside its own bytes.
+// Of one call no more items than this makes of its bytes, whatever they take.
 const ITEM = 16
+
+/** What one item takes on our side: its place, and itself. */
+function heldBy(element: Codec): number {
+  return 8 + element.held
+}
 
 /** A copy of what lies there: bytes as `Uint8Array`, anything else as an array. */
 export function loadItems(
@@ -26,10 +33,10 @@ export function loadItems(
 ): ArrayLike<unknown> {
   assertRange(call, at, count * element.size, element.align)
   if (element.kind === 'u8') {
-    charge(call, count)
+    chargeLifted(call, count, count)
     return views(call).bytes.slice(at, at + count)
   }
-  charge(call, count * (element.size + ITEM))
+  chargeLifted(call, count * (element.size + ITEM), count * heldBy(element))
   return Array.from({ length: count }, (_, i) => element.load(call, at + i * element.size))
 }
 

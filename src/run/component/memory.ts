@@ -9,17 +9,33 @@ export interface Call {
   readonly scope: CallScope
   /** Views over the memory; `growable` memory gets new ones once its buffer changes. */
   views: { readonly bytes: Uint8Array; readonly data: DataView } | undefined
-  /** Bytes that have been copied out of memory so far, about. */
+  /** Bytes that have been copied out of memory so far. */
   lifted: number
+  /** Bytes charged for the values of this call. */
+  charged: number
 }
 
 // As Wasmtime has it for one call. Items may lie over each other, so that memory itself is no bound.
 export const MOST_LIFTED: number = 128 * 1024 * 1024
 
-/** Counts what is about to be copied out of the guest's memory. */
-export function charge(call: Call, bytes: number): void {
+/** Counts what is about to be copied out of the guest's memory; `held` is what it takes on our side. */
+export function chargeLifted(call: Call, bytes: number, held: number): void {
   if ((call.lifted += bytes) > MOST_LIFTED)
     trap(`one call passes more than ${MOST_LIFTED} bytes out of memory`)
+  charge(call, held)
+}
+
+/** Counts a value that we hold while the call lasts, in whichever direction it passes. */
+export function charge(call: Call, bytes: number): void {
+  call.instance.store.budget.charge(bytes)
+  call.charged += bytes
+}
+
+/** The values of the call have been handed on. */
+export function settleCharges(call: Call): void {
+  if (call.charged === 0) return
+  call.instance.store.budget.release(call.charged)
+  call.charged = 0
 }
 
 export function views(call: Call): { readonly bytes: Uint8Array; readonly data: DataView } {

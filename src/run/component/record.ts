@@ -1,9 +1,10 @@
-import { FLAT_CAP, takeNumber, type Codec, type CodecBody } from './codec.ts'
+import { FLAT_CAP, HELD, takeNumber, type Codec, type CodecBody } from './codec.ts'
 import { alignTo, checkSize, loadUnsigned, most, storeUnsigned } from './layout.ts'
 
 /** Records and tuples: `gather` makes our value of the parts, `spread` takes it apart again. */
 function product(
   kind: string,
+  held: number,
   parts: readonly Codec[],
   gather: (values: unknown[]) => unknown,
   spread: (value: unknown) => readonly unknown[],
@@ -19,6 +20,7 @@ function product(
     kind,
     size: checkSize(alignTo(end, align)),
     align,
+    held: parts.reduce((sum, part) => sum + part.held, held),
     flat: parts.flatMap((part) => part.flat).slice(0, FLAT_CAP),
     load: (call, at) =>
       gather(parts.map((part, i) => part.load(call, at + (offsets[i] as number)))),
@@ -35,6 +37,7 @@ function product(
 export function tuple(parts: readonly Codec[]): CodecBody {
   return product(
     'tuple',
+    HELD.array + 8 * parts.length,
     parts,
     (values) => values,
     (value) => value as unknown[],
@@ -45,6 +48,7 @@ export function record(fields: ReadonlyArray<readonly [string, Codec]>): CodecBo
   const keys = fields.map(([label]) => camelCase(label))
   return product(
     'record',
+    HELD.record + HELD.field * fields.length,
     fields.map(([, codec]) => codec),
     (values) => {
       // No prototype: a field may be called "constructor".
@@ -81,6 +85,7 @@ export function flags(labels: readonly string[]): CodecBody {
     kind: 'flags',
     size,
     align: size,
+    held: HELD.record + HELD.field * labels.length,
     flat: ['i32'],
     load: (call, at) => open(loadUnsigned(call, at, size)),
     store: (call, value, at) => storeUnsigned(call, close(value), at, size),

@@ -1,4 +1,4 @@
-import { takeNumber, type CodecBody } from './codec.ts'
+import { HELD, takeNumber, type CodecBody } from './codec.ts'
 import { views, type Call } from './memory.ts'
 import {
   assertAlive,
@@ -90,6 +90,7 @@ export function handleCodec(
     kind,
     size: 4,
     align: 4,
+    held: HELD.tagged,
     flat: ['i32'],
     load: (call, at) => read(call, views(call).data.getUint32(at, true)),
     store: (call, value, at) => views(call).data.setUint32(at, write(call, value), true),

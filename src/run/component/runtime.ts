@@ -1,13 +1,23 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
+import type { Budget } from '../budget.ts'
 import type { CanonContext } from './canon.ts'
 import type { Codec } from './codec.ts'
 
 export type CoreValue = number | bigint
 export type CoreFunction = (...args: CoreValue[]) => unknown
 
+/** As V8 makes stacks for core code that may be suspended. */
+export const STACK_BYTES: number = 1024 * 1024
+/** The same where there are exceptions: each slot of a stack may hold one. */
+export const THROWING_STACK_BYTES: number = 16 * 1024 * 1024
+
 /** What all component instances of one tree share. A trap in one ends them all. */
 export interface Store {
   readonly jspi: boolean
+  /** What all of them may take together. */
+  readonly budget: Budget
+  /** Bytes that a stack of suspended core code may take, with what it holds. */
+  stackBytes: number
   /** Set at the first trap: from then on nothing of the tree runs. */
   failure: unknown
   readonly instances: Instance[]

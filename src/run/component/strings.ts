@@ -1,4 +1,4 @@
-import { allocate, assertRange, charge, views, type Call } from './memory.ts'
+import { allocate, assertRange, charge, chargeLifted, views, type Call } from './memory.ts'
 import { trap } from './runtime.ts'
 
 const UTF16_TAG = 0x8000_0000
@@ -26,7 +26,8 @@ export function loadString(call: Call, at: number, units: number): string {
 function checkRange(call: Call, at: number, length: number, align: number): void {
   if (length > MAX_STRING_BYTES) trap(`a string of ${length} bytes`)
   assertRange(call, at, length, align)
-  charge(call, length)
+  // One character beyond Latin-1 makes all of them take two bytes.
+  chargeLifted(call, length, 2 * length)
 }
 
 function decode(
@@ -51,11 +52,13 @@ export function storeString(call: Call, value: string): readonly [at: number, un
     throw new TypeError(`a host gave ${typeof value} where a string is due`)
   if (call.encoding === 'utf8') {
     // Lone surrogates become U+FFFD, as the canonical ABI asks.
+    charge(call, 2 * value.length)
     const bytes = encoder.encode(value)
     const at = allocate(call, bytes.length, 1)
     views(call).bytes.set(bytes, at)
     return [at, bytes.length]
   }
+  charge(call, 4 * value.length)
   const text = wellFormed(value)
   if (call.encoding === 'latin1+utf16' && !/[\u0100-\uffff]/.test(text)) {
     const at = allocate(call, text.length, 2)

@@ -1,6 +1,6 @@
 import type { Codec, CodecBody } from './codec.ts'
 import { loadItems, storeItems } from './list.ts'
-import { assertRange, type Call } from './memory.ts'
+import { assertRange, settleCharges, type Call } from './memory.ts'
 import { handleCodec } from './resource.ts'
 import { poison, trap, type Entry, type Instance } from './runtime.ts'
 import type { Waitable } from './waitable.ts'
@@ -75,12 +75,14 @@ export function createGuestBuffer(
           ? Array.from({ length: count })
           : loadItems(call, element, next(), count)
       buffer.progress += count
+      settleCharges(call)
       return items
     },
     put(items) {
       if (items.length > roomOf(buffer))
         throw new TypeError(`a host gave ${items.length} items where ${roomOf(buffer)} have room`)
       if (element !== undefined) storeItems(call, element, items, next())
+      settleCharges(call)
       buffer.progress += items.length
     },
     fail: (error) => void poison(call.instance.store, error),

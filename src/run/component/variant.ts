@@ -1,5 +1,6 @@
 import {
   FLAT_CAP,
+  HELD,
   takeNumber,
   type Codec,
   type CodecBody,
@@ -15,6 +16,7 @@ type Case = readonly [label: string, codec: Codec | undefined]
 /** Variants, results, options, enums: `open` makes our value of case and payload, `close` undoes it. */
 function sum(
   kind: string,
+  held: number,
   cases: readonly Case[],
   open: (index: number, payload: unknown) => unknown,
   close: (value: unknown) => readonly [index: number, payload?: unknown],
@@ -44,6 +46,7 @@ function sum(
     kind,
     size: checkSize(alignTo(offset + most(0, payloads, (codec) => codec.size), align)),
     align,
+    held: held + most(0, payloads, (codec) => codec.held),
     flat: (['i32', ...joined] as CoreType[]).slice(0, FLAT_CAP),
     load(call, at) {
       const index = loadUnsigned(call, at, size)
@@ -104,6 +107,7 @@ function tagged(kind: string, cases: readonly Case[]): CodecBody {
   const indices = new Map(cases.map(([label], i) => [label, i]))
   return sum(
     kind,
+    HELD.tagged,
     cases,
     (index, val) => ({ tag: cases[index]?.[0], val }),
     (value) => [
@@ -133,6 +137,7 @@ export function option(element: Codec): CodecBody {
   if (element.kind === 'option') return { ...tagged('option', cases) }
   return sum(
     'option',
+    0,
     cases,
     (index, payload) => (index === 0 ? undefined : payload),
     (value) => (value === undefined || value === null ? [0] : [1, value]),
@@ -144,6 +149,7 @@ export function enumeration(labels: readonly string[]): CodecBody {
   const cases = labels.map((label): Case => [label, undefined])
   return sum(
     'enum',
+    0,
     cases,
     (index) => labels[index],
     (value) => [indices.get(value as string) ?? -1],

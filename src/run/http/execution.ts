@@ -1,4 +1,5 @@
 import type { FetchLike } from '../../types.ts'
+import type { Budget } from '../budget.ts'
 import type { HostImports } from '../component/host.ts'
 import type { DirectoryNode } from '../wasi/file-system.ts'
 import type { OutputStream } from '../wasi/streams.ts'
@@ -16,6 +17,8 @@ export interface Execution {
   /** The client's, and Spin's after them. */
   readonly headers: ReadonlyArray<readonly [string, string]>
   readonly jspi: boolean
+  /** What the instance may take, and make its host hold. */
+  readonly budget: Budget
   /** Ends the guest: the client has left, or its time is over. */
   readonly signal: AbortSignal
   readonly imports: HostImports
@@ -29,7 +32,7 @@ export interface Execution {
 
 export interface Answer {
   readonly response: Response
-  /** Settles when the guest has returned, which may be after its response has. */
+  /** Resolves when the guest has returned, which may be after its response has: with what ended it, if it failed. */
   readonly finished: Promise<unknown>
 }
 

@@ -10,6 +10,11 @@ export function isExitSignal(value: unknown): value is ExitSignal {
   return typeof value === 'object' && value !== null && 'exitCode' in value
 }
 
+/** Whether a guest has ended itself, with nothing wrong. */
+export function isSuccess(value: unknown): boolean {
+  return isExitSignal(value) && value.exitCode === 0
+}
+
 export interface CliOptions {
   readonly env: ReadonlyArray<readonly [string, string]>
   readonly args: readonly string[]

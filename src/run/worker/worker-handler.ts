@@ -31,7 +31,7 @@ export interface WorkerHandlerOptions {
   readonly busyTimeout?: number
   /** Instances at once; further requests queue. Default 64. */
   readonly concurrency?: number
-  /** Bytes that each memory of a component may grow to. Default 512 MiB. */
+  /** Bytes that one request may take in all. Default 512 MiB. */
   readonly maxMemory?: number
   /** Called for each line that a component prints, and with stream `host` for what went wrong around it. */
   readonly onLog?: (line: LogLine) => void

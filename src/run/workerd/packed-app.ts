@@ -17,7 +17,7 @@ export interface PackedApp {
 /** All of an application that a Worker reads before it starts, as JSON. */
 export interface WorkerDescription {
   readonly app: PackedApp
-  readonly options: Pick<AppHandlerOptions, 'timeout' | 'concurrency'>
+  readonly options: Pick<AppHandlerOptions, 'timeout' | 'concurrency' | 'maxMemory'>
 }
 
 export function packApp({ outline, wasm, files }: AppSnapshot): {

@@ -2,6 +2,7 @@ import { concat } from '../../bytes/stream.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
 import { coreModules } from '../component/compile.ts'
+import { meterModule } from '../component/meter-module.ts'
 import { formatPlaceholder } from '../component/placeholder.ts'
 import { parseComponent, wasmKind } from '../component/parse.ts'
 import { createReader } from '../component/reader.ts'
@@ -13,6 +14,7 @@ import { createReader } from '../component/reader.ts'
 export interface SplitComponent {
   /** Runs as the component does, where the option `compile` gives the modules. */
   readonly skeleton: Uint8Array
+  /** By the digests of what they were: each asks now before its memory grows, so that `maxMemory` holds. */
   readonly modules: ReadonlyMap<Digest, Uint8Array>
 }
 
@@ -30,9 +32,13 @@ const COMPONENT = 4
  * await createAppHandler(app, { compile: async (_, digest) => bound[digest] })
  *
  * A core module has no skeleton: it is its own only module. Rejects as parsing does, with
- * `ERR_CONTENT_INVALID` or `ERR_UNSUPPORTED`.
+ * `ERR_CONTENT_INVALID` or `ERR_UNSUPPORTED`, and with `ERR_LIMIT_EXCEEDED` for a module whose memory
+ * begins with more than `maxMemory` bytes.
  */
-export async function splitComponent(bytes: Uint8Array): Promise<SplitComponent> {
+export async function splitComponent(
+  bytes: Uint8Array,
+  { maxMemory }: { readonly maxMemory?: number } = {},
+): Promise<SplitComponent> {
   const whole =
     wasmKind(bytes) === 'module'
       ? [bytes]
@@ -42,7 +48,7 @@ export async function splitComponent(bytes: Uint8Array): Promise<SplitComponent>
   for (const module of whole) {
     const digest = await digestOf(module)
     digests.set(module, digest)
-    modules.set(digest, module)
+    modules.set(digest, meterModule(module, maxMemory))
   }
   // In the order of the file, as they were hashed.
   const order = [...digests.values()][Symbol.iterator]()

@@ -2,7 +2,6 @@ import { encodeUtf8 } from '../../bytes/text.ts'
 import type { Digest } from '../../types.ts'
 import type { AppHandlerOptions } from '../app-handler.ts'
 import { snapshotOf } from '../app-snapshot.ts'
-import { limitMemory } from '../component/limit-memory.ts'
 import type { RunApp } from '../run-app.ts'
 import { packApp, type WorkerDescription } from './packed-app.ts'
 import { splitComponent } from './split-component.ts'
@@ -13,7 +12,7 @@ type WorkerModule =
   { readonly js: string } | { readonly wasm: Uint8Array } | { readonly data: Uint8Array }
 
 export interface WorkerModulesOptions extends Pick<AppHandlerOptions, 'timeout' | 'concurrency'> {
-  /** Bytes that each memory of a component may grow to. Default 64 MiB: a Worker has 128 MiB in all. */
+  /** Bytes that one request may take in all. Default 64 MiB: a Worker has 128 MiB. */
   readonly maxMemory?: number
 }
 
@@ -46,12 +45,13 @@ export async function workerModules(
   const skeletons = new Map<string, Uint8Array>()
   const cores = new Map<Digest, Uint8Array>()
   for (const [id, bytes] of snapshot.wasm) {
-    const { skeleton, modules } = await splitComponent(bytes)
+    const { skeleton, modules } = await splitComponent(bytes, { maxMemory })
     skeletons.set(id, skeleton)
-    for (const [digest, core] of modules) cores.set(digest, limitMemory(core, maxMemory))
+    for (const [digest, core] of modules) cores.set(digest, core)
   }
   const { packed, content } = packApp({ ...snapshot, wasm: skeletons })
   const options = {
+    maxMemory,
     ...(timeout !== undefined && { timeout }),
     ...(concurrency !== undefined && { concurrency }),
   }

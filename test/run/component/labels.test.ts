@@ -1,3 +1,4 @@
+import { createBudget } from '../../../src/run/budget.ts'
 import { describe, expect, it } from 'vitest'
 import { createScope, codecOf } from '../../../src/run/component/types.ts'
 import type { TypeDef } from '../../../src/run/component/model.ts'
@@ -5,7 +6,7 @@ import { beginCall } from '../../../src/run/component/canon.ts'
 import { createInstance, createStore } from '../../../src/run/component/handles.ts'
 
 const call = beginCall({
-  instance: createInstance(createStore(false)),
+  instance: createInstance(createStore(false, createBudget())),
   encoding: 'utf8',
   memory: undefined,
   realloc: undefined,

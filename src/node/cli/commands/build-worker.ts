@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { SpindleError } from '../../../errors.ts'
 import { isPulledApp, runAppOf } from '../../../run/run-app.ts'
-import { countOption } from '../arguments.ts'
+import { countOption, sizeOption } from '../arguments.ts'
 import { findApp } from '../app-source.ts'
 import type { CliIo } from '../io.ts'
 import { addSizeOptions } from '../limit-flags.ts'
@@ -14,6 +14,8 @@ import { formatCount, formatSize } from '../text.ts'
 import { assertVacant } from '../write-folder.ts'
 
 interface BuildWorkerFlags extends OpenFlags {
+  /** Bytes. */
+  readonly maxMemory?: number
   readonly output?: string
 }
 
@@ -32,6 +34,11 @@ export function addBuildWorkerCommand(program: Command, io: CliIo): void {
     .description('write an application as a Cloudflare Worker that can be deployed')
     .argument('<source>', 'a reference, a manifest or folder, or a .wasm file')
     .option('-o, --output <folder>', 'the new folder (default: ./worker)')
+    .option(
+      '--max-memory <size>',
+      'most memory that a request may take, as in 32MiB (default: 64MiB; a Worker has 128)',
+      sizeOption,
+    )
     .option('-k, --insecure', 'talk to the registry over plain http')
     .addOption(responseTimeoutOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
@@ -57,7 +64,10 @@ async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): 
   // The engine that it writes, which other commands need not wait for.
   const { writeWorker } = await import('../write-worker.ts')
   const origin = { source, digest: isPulledApp(app) ? app.descriptor.digest : undefined }
-  const written = await writeWorker(run, origin, directory, io.platform, { signal: io.signal })
+  const written = await writeWorker(run, origin, directory, io.platform, {
+    signal: io.signal,
+    ...(flags.maxMemory !== undefined && { maxMemory: flags.maxMemory }),
+  })
   output.line(
     `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
   )

@@ -48,10 +48,10 @@ export function createInboundExecutor(compiled: CompiledComponent, name: string)
   return {
     kind: 'inbound-http',
     async execute(execution) {
-      const { imports, jspi, signal, request } = execution
+      const { imports, jspi, budget, signal, request } = execution
       const legacy = await legacyRequest(execution)
       if (legacy === undefined) return METHOD_NOT_ALLOWED()
-      const instance = await instantiateComponent(compiled, { imports, jspi })
+      const instance = await instantiateComponent(compiled, { imports, jspi, budget })
       try {
         const answered = instance.call([name, 'handle-request'], legacy)
         const response = (await orAborted(answered, signal)) as LegacyResponse

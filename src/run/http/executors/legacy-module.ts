@@ -126,7 +126,7 @@ async function execute(
   module: WebAssembly.Module,
   execution: Execution,
 ): ReturnType<Executor['execute']> {
-  const { env, files, stdout, stderr, jspi, request, signal } = execution
+  const { env, files, stdout, stderr, jspi, budget, request, signal } = execution
   const legacy = await legacyRequest(execution)
   if (legacy === undefined) return METHOD_NOT_ALLOWED()
   const preview1 = createPreview1({
@@ -148,6 +148,7 @@ async function execute(
       ...sqliteHost(access, execution),
     },
     jspi,
+    budget,
     attach: preview1.attach,
   })
   late.instance = instance

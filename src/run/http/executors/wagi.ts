@@ -78,7 +78,7 @@ export function createWagiModuleExecutor(module: WebAssembly.Module, argv: strin
     kind: 'wagi',
     execute: (execution) =>
       executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
-        const { files, stderr, jspi } = execution
+        const { files, stderr, jspi, budget } = execution
         const preview1 = createPreview1({
           args,
           env,
@@ -90,6 +90,7 @@ export function createWagiModuleExecutor(module: WebAssembly.Module, argv: strin
         const instance = await instantiateModule(module, {
           hosts: { wasi_snapshot_preview1: preview1.host, wasi_unstable: preview1.host },
           jspi,
+          budget,
           attach: preview1.attach,
         })
         return instance.run('_start')
@@ -121,7 +122,8 @@ export function createWagiComponentExecutor(
             ? cli[base]
             : execution.imports(wanted)
         }
-        const instance = await instantiateComponent(compiled, { imports, jspi: execution.jspi })
+        const { jspi, budget } = execution
+        const instance = await instantiateComponent(compiled, { imports, jspi, budget })
         try {
           return await instance.call([name, 'run'])
         } finally {

@@ -4,6 +4,7 @@ import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
 import { fieldsOf } from '../../wasi/fields.ts'
 import { variantOfMethod, type HttpError } from '../../wasi/http-types.ts'
+import { isSuccess } from '../../wasi/cli.ts'
 import type { Result } from '../../wasi/result.ts'
 import { incomingBody, outgoingBody } from '../../wasi3/http-client.ts'
 import type { Request3, Response3 } from '../../wasi3/http-types.ts'
@@ -24,20 +25,21 @@ async function execute(
   name: string,
   execution: Execution,
 ): Promise<Answer> {
-  const { request, imports, jspi, signal } = execution
-  const instance = await instantiateComponent(compiled, { imports, jspi })
-  let finish = (): void => {}
-  const finished = new Promise<void>((resolve) => (finish = resolve))
-  const end = (): void => {
-    signal.removeEventListener('abort', end)
+  const { request, imports, jspi, budget, signal } = execution
+  const instance = await instantiateComponent(compiled, { imports, jspi, budget })
+  let finish = (_?: unknown): void => {}
+  const finished = new Promise<unknown>((resolve) => (finish = resolve))
+  const end = (failure?: unknown): void => {
+    signal.removeEventListener('abort', onAbort)
     // Whatever the guest hasn't finished breaks off; when the client has left that is all there is.
     instance.dispose()
-    finish()
+    finish(failure)
   }
+  const onAbort = (): void => end()
   const aborted = new Promise<never>((_, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
   )
-  signal.addEventListener('abort', end, { once: true })
+  signal.addEventListener('abort', onAbort, { once: true })
   try {
     signal.throwIfAborted()
     const result = (await Promise.race([
@@ -46,7 +48,9 @@ async function execute(
     ])) as Result<Response3, HttpError>
     const response = responseOf(result, request.method === 'HEAD')
     // A guest may go on after its response, and does while it writes the body.
-    void instance.idle().then(end, end)
+    void instance
+      .idle()
+      .then(onAbort, (error: unknown) => end(isSuccess(error) ? undefined : error))
     return { response, finished }
   } catch (error) {
     end()

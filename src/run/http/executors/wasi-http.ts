@@ -10,6 +10,7 @@ import {
   type IncomingRequest,
   type OutgoingResponse,
 } from '../../wasi/http-types.ts'
+import { isSuccess } from '../../wasi/cli.ts'
 import type { Result } from '../../wasi/result.ts'
 import { createBytesInput, createWebInput, type InputStream } from '../../wasi/streams.ts'
 import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
@@ -47,7 +48,7 @@ async function execute(
   name: string,
   execution: Execution,
 ): Promise<Answer> {
-  const { request, host, imports, jspi, signal } = execution
+  const { request, host, imports, jspi, budget, signal } = execution
   const url = new URL(request.url)
   const incoming: IncomingRequest = {
     method: variantOfMethod(request.method),
@@ -58,11 +59,11 @@ async function execute(
     consumed: false,
     body: { taken: false, open: await bodyInput(execution) },
   }
-  const instance = await instantiateComponent(compiled, { imports, jspi })
+  const instance = await instantiateComponent(compiled, { imports, jspi, budget })
   let outgoing: OutgoingResponse | undefined
   const fail = (error: unknown): void => outgoing?.body?.pipe.fail(error)
-  let finish = (): void => {}
-  const finished = new Promise<void>((resolve) => (finish = resolve))
+  let finish = (_?: unknown): void => {}
+  const finished = new Promise<unknown>((resolve) => (finish = resolve))
 
   const responded = new Promise<Response>((resolve, reject) => {
     const set = (result: Result<OutgoingResponse, HttpError>): void => {
@@ -89,12 +90,13 @@ async function execute(
         (error: unknown) => {
           fail(error)
           reject(error)
+          return isSuccess(error) ? undefined : error
         },
       )
-      .finally(() => {
+      .then((failure) => {
         signal.removeEventListener('abort', onAbort)
         instance.dispose()
-        finish()
+        finish(failure)
       })
   })
   return { response: await responded, finished }
