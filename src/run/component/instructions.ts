@@ -142,7 +142,14 @@ export function takeU32(cursor: Cursor): number {
   return malformed('number is too large', cursor.at)
 }
 
-export function skipNumber(cursor: Cursor): void {
+/** Reads a vector's items one by one; gives how many there are. */
+export function each(cursor: Cursor, read: (index: number) => void): number {
+  const count = takeU32(cursor)
+  for (let i = 0; i < count; i++) read(i)
+  return count
+}
+
+function skipNumber(cursor: Cursor): void {
   for (let i = 0; i < LONGEST_NUMBER; i++) if (takeByte(cursor) < 0x80) return
   malformed('number is too large', cursor.at)
 }
