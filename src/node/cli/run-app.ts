@@ -12,17 +12,21 @@ import { clientAddress } from '../client-address.ts'
 import { readProxyEnvironment } from '../proxy.ts'
 import type { AppPlace } from './app-source.ts'
 import { readVariables, undeclaredVariables } from './app-variables.ts'
-import { type Address, addressOption, variableOf } from './arguments.ts'
+import { type Address, addressOption, sizeOption, variableOf } from './arguments.ts'
 import { createComponentLogs } from './component-logs.ts'
 import { CommandError, type CliIo } from './io.ts'
+import type { ListenFlags } from './listen-flags.ts'
 import { type OpenFlags, openApp } from './open-app.ts'
 import { createOutput } from './output.ts'
 import { createReloader, type Reloader } from './reload-app.ts'
+import { MAX_HEADER_SIZE } from './run-flags.ts'
 import { serveUntilStopped } from './serve-until-stopped.ts'
 import { componentIds, describeRoutes, describeState, narrowApp } from './start-up.ts'
 
 /** Flags of `up` and `registry run`. */
-export interface RunFlags extends OpenFlags {
+export interface RunFlags extends OpenFlags, ListenFlags {
+  /** Bytes. */
+  readonly http1MaxBufSize?: number
   readonly listen?: Address
   readonly allowHost?: readonly string[]
   readonly env?: ReadonlyMap<string, string>
@@ -53,6 +57,14 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
   const output = createOutput(io, flags)
   const address =
     flags.listen ?? variableOf(io, 'SPIN_HTTP_LISTEN_ADDR', addressOption) ?? DEFAULT_ADDRESS
+  const limits: ListenFlags = {
+    ...flags,
+    maxHeaderSize:
+      flags.maxHeaderSize ??
+      flags.http1MaxBufSize ??
+      variableOf(io, 'SPIN_HTTP1_MAX_BUF_SIZE', sizeOption) ??
+      MAX_HEADER_SIZE,
+  }
   const logs = await createComponentLogs(io, {
     quiet: flags.quiet ?? false,
     folder: flags.logDir === undefined ? undefined : resolve(io.cwd, flags.logDir),
@@ -68,7 +80,7 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
     const handler: FetchHandler = { fetch: (request) => current.fetch(request) }
     await serveUntilStopped(
       handler,
-      { ...address, allowedHosts: flags.allowHost, flag: '--listen' },
+      { ...address, allowedHosts: flags.allowHost, limits, flag: '--listen' },
       io,
       (url) => {
         const announce = (): void => current.lines(url).forEach(output.line)

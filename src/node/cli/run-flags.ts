@@ -1,10 +1,14 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { variableOption } from './app-variables.ts'
 import { addressOption, countOption, pairOption, sizeOption } from './arguments.ts'
+import { addListenOptions } from './listen-flags.ts'
 import { addSizeOptions } from './limit-flags.ts'
 import { addPolicyOptions } from './policy-flags.ts'
 import { responseTimeoutOption } from './remote.ts'
 import { addAllowHostOption } from './server-access.ts'
+
+/** Bytes of a request's line and headers. As Spin, by hyper's buffer of 8 KiB and 100 pages. */
+export const MAX_HEADER_SIZE: number = 8192 + 100 * 4096
 
 /** Flags of `up` and `registry run`; their names are Spin's where it has them. */
 export function addRunOptions(command: Command): Command {
@@ -50,6 +54,12 @@ export function addRunOptions(command: Command): Command {
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout: { url }')
+  command.addOption(
+    new Option('--http1-max-buf-size <bytes>', "Spin's name of --max-header-size")
+      .argParser(sizeOption)
+      .hideHelp(),
+  )
+  addListenOptions(command, `SPIN_HTTP1_MAX_BUF_SIZE, else ${MAX_HEADER_SIZE}`)
   addAllowHostOption(addSizeOptions(command, 'the available memory'))
   return addPolicyOptions(command, '--verify-key')
 }

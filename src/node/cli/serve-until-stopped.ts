@@ -2,11 +2,14 @@ import type { FetchHandler } from '../../types.ts'
 import { listen, type ListenOptions } from '../listen.ts'
 import type { Address } from './arguments.ts'
 import { CommandError, type CliIo } from './io.ts'
+import { type ListenFlags, listenLimits } from './listen-flags.ts'
 
 interface ServePlace extends Address {
   readonly tls?: ListenOptions['tls']
   /** Default: those of `listen`. */
   readonly allowedHosts?: readonly string[] | undefined
+  /** Default: those of `listen`. */
+  readonly limits?: ListenFlags
   /** The flag that names another address. Default `--address`. */
   readonly flag?: string
 }
@@ -14,13 +17,14 @@ interface ServePlace extends Address {
 /** Listens, says so, and serves until the user wants to stop. */
 export async function serveUntilStopped(
   handler: FetchHandler,
-  { host, port, tls, allowedHosts, flag = '--address' }: ServePlace,
+  { host, port, tls, allowedHosts, limits = {}, flag = '--address' }: ServePlace,
   io: CliIo,
   onListening: (url: string) => void,
 ): Promise<void> {
   const listener = await listen(handler, {
     host,
     port,
+    ...listenLimits(limits),
     ...(tls === undefined ? {} : { tls }),
     ...(allowedHosts === undefined ? {} : { allowedHosts }),
   }).catch((cause: unknown) => {

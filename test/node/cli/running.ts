@@ -6,7 +6,7 @@ export interface Up {
   stop(): Promise<Run>
 }
 
-/** Starts an application on a free port, and gives its address once it listens. */
+/** Starts an application or a server on a free port, and gives its address once it listens. */
 export async function start(session: Session, ...args: string[]): Promise<Up> {
   const stop = new AbortController()
   let text = ''
@@ -20,7 +20,8 @@ export async function start(session: Session, ...args: string[]): Promise<Up> {
       if (found !== null) listening(found[1] ?? '')
     },
   }
-  const run = session.runWith(how, ...args, '--listen', '127.0.0.1:0')
+  const flag = args[0]?.includes('serve') === true ? '--address' : '--listen'
+  const run = session.runWith(how, ...args, flag, '127.0.0.1:0')
   const ended = run.then((result): never => {
     throw new Error(`it ended with ${result.code}: ${result.stderr}`)
   })

@@ -22,12 +22,13 @@ import {
 } from '../bindle-files.ts'
 import { bindleFolder } from '../bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
+import { addListenOptions, type ListenFlags } from '../listen-flags.ts'
 import { createOutput, type Output } from '../output.ts'
 import { type AccessFlags, addAccessOptions, readLogins, warnOfAccess } from '../server-access.ts'
 import { serveUntilStopped } from '../serve-until-stopped.ts'
 import { readTls } from '../tls-files.ts'
 
-interface ServerFlags extends AccessFlags {
+interface ServerFlags extends AccessFlags, ListenFlags {
   readonly address?: Address
   readonly directory?: string
   readonly tlsCert?: string
@@ -85,7 +86,7 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
     )
     .option('--htpasswd-file <file>', 'users who may push and yank (default: BINDLE_HTPASSWD_FILE)')
     .option('--unauthenticated', 'let everybody push and yank')
-  addAccessOptions(server)
+  addListenOptions(addAccessOptions(server))
     .option('--read-only', 'refuse every push and yank')
     .option('--json', 'answer with JSON on stdout: { url }')
     .addHelpText('after', EXAMPLE)
@@ -130,7 +131,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
       : { authorize: authorizeBindleBasic(await readLogins(users, flags)) }),
     ...(flags.cors === undefined ? {} : { cors: { origins: flags.cors } }),
   })
-  const where = { ...address, tls, allowedHosts: flags.allowHost }
+  const where = { ...address, tls, allowedHosts: flags.allowHost, limits: flags }
   await serveUntilStopped(handler, where, io, (base) => {
     const url = `${base}/v1`
     warnOfAccess(output, url, {

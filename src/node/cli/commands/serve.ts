@@ -7,6 +7,7 @@ import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
 import { type Address, addressOption } from '../arguments.ts'
 import { type CliIo, UsageError } from '../io.ts'
+import { addListenOptions, type ListenFlags } from '../listen-flags.ts'
 import { createOutput } from '../output.ts'
 import {
   type AccessFlags,
@@ -18,7 +19,7 @@ import {
 import { serveUntilStopped } from '../serve-until-stopped.ts'
 import { readTls } from '../tls-files.ts'
 
-interface ServeFlags extends AccessFlags {
+interface ServeFlags extends AccessFlags, ListenFlags {
   readonly address?: Address
   readonly directory?: string
   readonly htpasswdFile?: string
@@ -57,7 +58,7 @@ export function addServeCommand(program: Command, io: CliIo): void {
     .option('--tls-key <file>', 'the key of the certificate, in PEM')
     .option('--htpasswd-file <file>', 'users who may pull, push and delete, from "htpasswd -B"')
     .option('--unauthenticated', 'let everyone pull, push and delete, on any address')
-  addAccessOptions(serve)
+  addListenOptions(addAccessOptions(serve))
     .option('--read-only', 'refuse every push and deletion')
     .option('--json', 'answer with JSON on stdout: { url }')
     .addHelpText('after', EXAMPLE)
@@ -88,7 +89,7 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     }),
     ...(flags.cors !== undefined && { cors: { origins: flags.cors } }),
   })
-  const place = { ...address, tls, allowedHosts: flags.allowHost }
+  const place = { ...address, tls, allowedHosts: flags.allowHost, limits: flags }
   await serveUntilStopped(handler, place, io, (url) => {
     warnOfAccess(output, url, {
       address,
