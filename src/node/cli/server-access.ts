@@ -3,6 +3,7 @@ import { isLoopback } from '../../http/realm.ts'
 import type { Authenticate } from '../../serve/basic.ts'
 import { MAX_BCRYPT_COST, readHtpasswd } from '../htpasswd.ts'
 import { type Address, costOption, hostNameOption, originOption } from './arguments.ts'
+import { UsageError } from './io.ts'
 import type { Output } from './output.ts'
 
 /** Flags of the servers that say which browsers and host names they answer. */
@@ -35,9 +36,14 @@ export function addAllowHostOption(command: Command): Command {
   )
 }
 
-/** Who may log in, by a file that `htpasswd -B` wrote. */
-export function readLogins(path: string, { htpasswdMaxCost }: AccessFlags): Promise<Authenticate> {
-  return readHtpasswd(path, htpasswdMaxCost === undefined ? {} : { maxCost: htpasswdMaxCost })
+/** Who may log in, by a file that `htpasswd -B` wrote; `undefined` without one. */
+export async function readLogins(
+  path: string | undefined,
+  { htpasswdMaxCost: maxCost }: AccessFlags,
+): Promise<Authenticate | undefined> {
+  if (path !== undefined) return readHtpasswd(path, maxCost === undefined ? {} : { maxCost })
+  if (maxCost !== undefined) throw new UsageError('--htpasswd-max-cost needs --htpasswd-file')
+  return undefined
 }
 
 /** Whether only this machine reaches an address. */

@@ -106,6 +106,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
     throw new UsageError(
       'say who may push: those of --htpasswd-file FILE, or everybody with --unauthenticated',
     )
+  const authenticate = await readLogins(users, flags)
   const tls = await readTls(
     path(flags.tlsCert, 'BINDLE_TLS_CERT'),
     path(flags.tlsKey, 'BINDLE_TLS_KEY'),
@@ -126,9 +127,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
       ? {}
       : { keyring: await keyringOf(resolve(io.cwd, flags.keyring)) }),
     ...(strategy === undefined ? {} : { strategy }),
-    ...(users === undefined
-      ? {}
-      : { authorize: authorizeBindleBasic(await readLogins(users, flags)) }),
+    ...(authenticate === undefined ? {} : { authorize: authorizeBindleBasic(authenticate) }),
     ...(flags.cors === undefined ? {} : { cors: { origins: flags.cors } }),
   })
   const where = { ...address, tls, allowedHosts: flags.allowHost, limits: flags }

@@ -77,6 +77,7 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     throw new UsageError(
       `others reach ${address.host}: say who may use the registry, those of --htpasswd-file FILE or everyone with --unauthenticated`,
     )
+  const authenticate = await readLogins(users, flags)
   const tls = await readTls(path(flags.tlsCert), path(flags.tlsKey))
   const directory = path(flags.directory)
   const handler = createRegistryHandler({
@@ -84,9 +85,7 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     readOnly: flags.readOnly ?? false,
     createHasher: createNodeHasher,
     onError: (error) => output.warn(error instanceof Error ? error.message : String(error)),
-    ...(users !== undefined && {
-      authorize: createBasicAuthorizer({ authenticate: await readLogins(users, flags) }),
-    }),
+    ...(authenticate !== undefined && { authorize: createBasicAuthorizer({ authenticate }) }),
     ...(flags.cors !== undefined && { cors: { origins: flags.cors } }),
   })
   const place = { ...address, tls, allowedHosts: flags.allowHost, limits: flags }
