@@ -24,6 +24,8 @@ export interface Reference {
   readonly tag?: string
   /** Wins over `tag`, which is then kept for display. */
   readonly digest?: Digest
+  /** How the registry is reached, where the text said it. No part of the canonical form. */
+  readonly scheme?: 'http' | 'https'
   /** Canonical, as `docker.io/library/hello:1`. */
   toString(): string
 }
@@ -134,7 +136,7 @@ export interface TransportOptions {
   retry?: RetryOptions | false
   /** Milliseconds for one attempt to answer with headers. Default 30000, plus body time for uploads; `false` for none. */
   timeout?: number | false
-  /** Hosts (with port) that may be reached over plain http. Loopback always may. */
+  /** Hosts (with port) that are reached over plain http. Loopback is where it speaks no TLS. */
   insecure?: readonly string[]
   /** Told once of each thing that a server says by a `Warning` header. Nothing acts on them. */
   onWarning?: (warning: ServerWarning) => void
@@ -151,8 +153,18 @@ export interface ServerWarning {
 export interface Transport {
   /** Rejects for a status that the request does not expect. */
   readonly fetch: (request: TransportRequest) => Promise<Response>
-  /** `http:` for loopback and hosts named in `insecure`, else `https:`. */
-  readonly protocol: (registry: string) => 'http:' | 'https:'
+  /**
+   * How a registry is reached: by the scheme if there is one; `http:` for hosts in `insecure`; on
+   * loopback `https:` where the server speaks TLS, which is found out once for each process, else
+   * `http:`, as always in pages; else `https:`.
+   */
+  readonly protocol: (
+    registry: string,
+    options?: {
+      readonly scheme?: 'http' | 'https' | undefined
+      readonly signal?: AbortSignal | undefined
+    },
+  ) => Promise<'http:' | 'https:'>
   /** Requests to one host that the platform sends at once, where it keeps others waiting. */
   readonly connections?: number
   /**

@@ -50,7 +50,7 @@ export function isOfCertificate(error: unknown): boolean {
 }
 
 /** The deepest code among the causes, as `ECONNREFUSED`. */
-function codeOf(error: unknown): string | undefined {
+export function codeOf(error: unknown): string | undefined {
   let found: string | undefined
   for (let depth = 0, at = error; depth < 5 && at instanceof Error; depth++, at = at.cause) {
     const { code } = at as Error & { code?: unknown }

@@ -2,6 +2,7 @@ import { ResponseError, SpindleError } from '../errors.ts'
 import type {
   AuthScope,
   DirectFetch,
+  FetchLike,
   Transport,
   TransportOptions,
   TransportRequest,
@@ -12,6 +13,7 @@ import { unknownCoding } from './content-coding.ts'
 import { discard } from './discard.ts'
 import { fetchInTime } from './in-time.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
+import { detectProtocol } from './loopback.ts'
 import { networkError } from './network-error.ts'
 import { detectPlatform, type Platform } from './platform.ts'
 import { isLoopback } from './realm.ts'
@@ -30,6 +32,9 @@ const LONGEST_TIMER = 2 ** 31 - 1
 const MAX_CHALLENGES = 3
 /** Up to this many bytes a body may be kept to follow a redirect with it; larger ones go straight. */
 const REPLAYED_BYTES = 8 * 1024 * 1024
+
+/** One for all transports: what was found out through it is remembered for the process. */
+const globalFetch: FetchLike = (request) => fetch(request)
 
 /**
  * Makes what all requests to registries and Bindle servers go through: retries, redirects,
@@ -55,7 +60,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
   if (timeout !== false && !(timeout > 0 && timeout < Infinity))
     throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)
   const insecureHosts = new Set(insecure.map((host) => new URL(`http://${host}`).host))
-  const fetchOnce = options.fetch ?? ((request: Request) => fetch(request))
+  const fetchOnce = options.fetch ?? globalFetch
   const { direct } = fetchOnce as Partial<DirectFetch>
   const retry = createRetry(options.retry)
   /** Failures that were tried again as often as they may be: no caller begins over. */
@@ -82,10 +87,12 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
   ): Promise<Response> {
     const { signal, body } = request
     if (url.protocol === 'http:' && !mayBePlain(url))
-      throw new SpindleError(
-        'ERR_UNSUPPORTED',
-        `${redactUrl(url)} is plain http: name ${url.host} in "insecure" if its network may read along`,
-      )
+      throw new SpindleError('ERR_UNSUPPORTED', `${redactUrl(url)} is plain http`, {
+        remedy: {
+          option: 'insecure',
+          advice: `allow it for ${url.host} by % if its network may read along`,
+        },
+      })
     await limiterOf(url.host).turn(signal)
     const length = Number(headers.get('content-length') ?? NaN)
     const opened =
@@ -229,7 +236,14 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
 
   return {
     fetch: (request) => send(request),
-    protocol: (registry) => (mayBePlain(new URL(`http://${registry}`)) ? 'http:' : 'https:'),
+    async protocol(registry, { scheme, signal } = {}) {
+      if (scheme !== undefined) return `${scheme}:`
+      const { host, hostname } = new URL(`http://${registry}`)
+      if (insecureHosts.has(host)) return 'http:'
+      if (!isLoopback(hostname)) return 'https:'
+      // Pages are not told why a request failed, so that nothing could be found out.
+      return platform.guarded ? 'http:' : detectProtocol(fetchOnce, host, timeout, signal)
+    },
     ...(platform.connections !== undefined && { connections: platform.connections }),
     again,
   }

@@ -31,8 +31,9 @@ const HUB_ALIASES: ReadonlySet<string> = new Set([
  * Reads a reference, as people type it.
  *
  * Exported from the main entry point and from `spindle/reference`. Takes `host/name`,
- * `host/name:tag`, `host/name@digest` and `host/name:tag@digest`, where the digest wins; a leading
- * `oci://`, `https://` or `http://` is passed over.
+ * `host/name:tag`, `host/name@digest` and `host/name:tag@digest`, where the digest wins. A leading
+ * `https://` or `http://` says how the registry is reached, and becomes `scheme`; `oci://` is passed
+ * over.
  *
  * @example
  * ```ts
@@ -44,7 +45,9 @@ const HUB_ALIASES: ReadonlySet<string> = new Set([
  */
 export function parseReference(input: string, options: ParseReferenceOptions = {}): Reference {
   if (typeof input !== 'string') throw new TypeError('a reference is a string')
-  const text = input.replace(/^(?:oci|https?):\/\//, '')
+  const [prefix = '', written = ''] = /^(oci|https?):\/\//i.exec(input) ?? []
+  const scheme = written.toLowerCase()
+  const text = input.slice(prefix.length)
   const at = text.indexOf('@')
   const digest = at < 0 ? undefined : parseDigest(text.slice(at + 1), input)
   const { registry, rest } = splitRegistry(at < 0 ? text : text.slice(0, at), input, options)
@@ -68,6 +71,7 @@ export function parseReference(input: string, options: ParseReferenceOptions = {
     repository,
     ...(tag !== undefined && { tag }),
     ...(digest !== undefined && { digest }),
+    ...((scheme === 'http' || scheme === 'https') && { scheme }),
   })
 }
 
@@ -118,6 +122,7 @@ export function createReference(parts: {
   repository: string
   tag?: string
   digest?: Digest
+  scheme?: 'http' | 'https'
 }): Reference {
   return { ...parts, toString: () => formatReference(parts) }
 }
@@ -132,17 +137,26 @@ export function formatReference({
   return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`
 }
 
+/** The canonical form after the scheme, if there is one: what `parseReference` reads back whole. */
+export function formatAddress(reference: Reference): string {
+  const { scheme } = reference
+  return `${scheme === undefined ? '' : `${scheme}://`}${formatReference(reference)}`
+}
+
 /** Whether a value has the shape of a parsed reference. */
 export function isReference(value: unknown): value is Reference {
   if (typeof value !== 'object' || value === null) return false
-  const { registry, repository, tag, digest } = value as Partial<Record<keyof Reference, unknown>>
+  const { registry, repository, tag, digest, scheme } = value as Partial<
+    Record<keyof Reference, unknown>
+  >
   return (
     typeof registry === 'string' &&
     HOST.test(registry) &&
     typeof repository === 'string' &&
     NAME.test(repository) &&
     (tag === undefined || (typeof tag === 'string' && TAG.test(tag))) &&
-    (digest === undefined || isDigest(digest))
+    (digest === undefined || isDigest(digest)) &&
+    (scheme === undefined || scheme === 'http' || scheme === 'https')
   )
 }
 

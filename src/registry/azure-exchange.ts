@@ -33,7 +33,7 @@ export async function exchangeAzureToken(
   const { fetch, protocol } = createTransport(options)
   const response = await fetch({
     method: 'POST',
-    url: `${protocol(registry)}//${registry}/oauth2/exchange`,
+    url: `${await protocol(registry, { signal })}//${registry}/oauth2/exchange`,
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: encodeUtf8(
       new URLSearchParams({

@@ -22,7 +22,7 @@ export async function hasBlob(
   const { transport, base, scope } = context
   const { signal } = options
   const { response, status } = await sendHead(transport, {
-    url: `${base}blobs/${target.digest}`,
+    url: `${await base(signal)}blobs/${target.digest}`,
     scope: scope('pull'),
     signal,
   })
@@ -63,14 +63,14 @@ export async function readBlob(
   return readVerified(bytes, target, options.signal, options.createHasher)
 }
 
-function openAt(
+async function openAt(
   { transport, base, scope }: RepositoryContext,
   { digest }: Descriptor,
   { signal }: OperationOptions,
   range?: Readonly<Record<string, string>>,
 ): Promise<Response> {
   return transport.fetch({
-    url: `${base}blobs/${digest}`,
+    url: `${await base(signal)}blobs/${digest}`,
     scope: scope('pull'),
     headers: {
       // A second coding would make sizes and ranges those of other bytes. Browsers see to it themselves.

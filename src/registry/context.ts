@@ -15,8 +15,8 @@ import type {
 export interface RepositoryContext {
   readonly reference: Reference
   readonly transport: Transport
-  /** `https://host/v2/name/`. */
-  readonly base: URL
+  /** `https://host/v2/name/`. Of a registry on loopback it is found out whether it speaks TLS. */
+  readonly base: (signal?: AbortSignal) => Promise<URL>
   /** Bytes per upload request; absent: whole blobs. */
   readonly chunkSize?: number
   readonly createHasher?: CreateHasher | undefined
@@ -69,12 +69,19 @@ export function createContext(reference: Reference, options: RepositoryOptions):
   const transport =
     options.transport ??
     createTransport(Object.fromEntries(given.map((name) => [name, options[name]])))
-  const { registry, repository } = reference
+  const { registry, repository, scheme } = reference
   const host = apiHostOf(registry)
+  let base: URL | undefined
   return {
     reference,
     transport,
-    base: new URL(`${transport.protocol(host)}//${host}/v2/${repository}/`),
+    async base(signal) {
+      if (base === undefined) {
+        const protocol = await transport.protocol(host, { scheme, signal })
+        base = new URL(`${protocol}//${host}/v2/${repository}/`)
+      }
+      return base
+    },
     ...(chunkSize !== undefined && { chunkSize }),
     createHasher,
     idleTimeout,

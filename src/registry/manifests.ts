@@ -27,13 +27,17 @@ export interface ReceivedManifest {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
-function manifestUrl({ base }: RepositoryContext, ref: string): string {
+async function manifestUrl(
+  { base }: RepositoryContext,
+  ref: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   if (!isTag(ref) && !isDigest(ref))
     throw new SpindleError(
       'ERR_REFERENCE_INVALID',
       `${JSON.stringify(ref)} is neither a tag nor a digest`,
     )
-  return `${base}manifests/${ref}`
+  return `${await base(signal)}manifests/${ref}`
 }
 
 /** `application/json; charset=utf-8` → `application/json` */
@@ -83,7 +87,7 @@ async function askByHead(
   { signal }: OperationOptions,
 ): Promise<{ readonly descriptor?: Descriptor; readonly status?: number | undefined }> {
   const { response, status } = await sendHead(context.transport, {
-    url: manifestUrl(context, ref),
+    url: await manifestUrl(context, ref, signal),
     headers: ACCEPT,
     scope: context.scope('pull'),
     signal,
@@ -110,7 +114,7 @@ export async function getManifest(
   const { transport, scope } = context
   const what = `the manifest ${ref} of ${context.reference.repository}`
   const request = {
-    url: manifestUrl(context, ref),
+    url: await manifestUrl(context, ref, signal),
     headers: ACCEPT,
     scope: scope('pull'),
     signal,
@@ -152,7 +156,7 @@ export async function putManifest(
     try {
       const response = await context.transport.fetch({
         method: 'PUT',
-        url: manifestUrl(context, ref),
+        url: await manifestUrl(context, ref, signal),
         headers: { 'content-type': descriptor.mediaType },
         body: bytes,
         scope: context.scope('pull', 'push'),
@@ -197,7 +201,7 @@ export async function deleteManifest(
 ): Promise<void> {
   const response = await transport.fetch({
     method: 'DELETE',
-    url: `${base}manifests/${digest}`,
+    url: `${await base(signal)}manifests/${digest}`,
     scope: scope('delete'),
     signal,
   })

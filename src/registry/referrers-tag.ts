@@ -48,7 +48,8 @@ export async function addToReferrersTag(
   referrer: Descriptor,
   options: OperationOptions,
 ): Promise<void> {
-  const key = `${context.base.href}${subject}`
+  const { registry, repository } = context.reference
+  const key = `${registry}/${repository}@${subject}`
   const turn = (queues.get(key) ?? Promise.resolve()).then(() =>
     append(context, subject, referrer, options),
   )

@@ -76,10 +76,12 @@ async function examine(
 
 /** The API's pages; none at all when there is no such API. */
 async function* listByApi(
-  { transport, base, scope }: RepositoryContext,
+  context: RepositoryContext,
   subject: Digest,
   { signal, artifactType }: OperationOptions & { artifactType?: string },
 ): AsyncGenerator<readonly Descriptor[]> {
+  const { transport, scope } = context
+  const base = await context.base(signal)
   const first = new URL(`referrers/${subject}`, base)
   if (artifactType !== undefined) first.searchParams.set('artifactType', artifactType)
   const what = `the referrers of ${subject}`
@@ -132,7 +134,8 @@ export async function announceReferrer(
   noted: boolean,
   options: OperationOptions,
 ): Promise<void> {
-  const { transport, base } = context
+  const { transport } = context
+  const base = await context.base(options.signal)
   const origins = proven.get(transport) ?? new Set()
   if (noted && origins.has(base.origin)) return
   try {

@@ -80,7 +80,7 @@ async function deleteBlob(
 ): Promise<void> {
   const response = await transport.fetch({
     method: 'DELETE',
-    url: `${base}blobs/${digest}`,
+    url: `${await base(signal)}blobs/${digest}`,
     scope: scope('delete'),
     signal,
   })

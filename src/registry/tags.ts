@@ -15,10 +15,12 @@ const MAX_TAGS = 1_000_000
  * @see Distribution Spec 1.1, Listing Tags
  */
 export async function* listTags(
-  { transport, base, scope }: RepositoryContext,
+  context: RepositoryContext,
   { signal }: OperationOptions,
 ): AsyncGenerator<string> {
   const tags = new Set<string>()
+  const { transport, scope } = context
+  const base = await context.base(signal)
   const what = `the list of tags of ${base.host}`
   const open = (url: URL): Promise<Page> =>
     fetchWhole(transport, { url, scope: scope('pull'), signal }, PAGE_BYTES, what)

@@ -122,7 +122,7 @@ async function patch(
       'content-range': `${at}-${at + chunk.length - 1}`,
     },
     body: chunk,
-    ...scopeAt(context, location),
+    ...(await scopeAt(context, location)),
     signal,
   })
   return readKept(response, location)
@@ -137,7 +137,7 @@ async function askKept(
   try {
     response = await context.transport.fetch({
       url: location,
-      ...scopeAt(context, location),
+      ...(await scopeAt(context, location)),
       signal,
     })
   } catch (error) {

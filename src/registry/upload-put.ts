@@ -6,8 +6,11 @@ import type { AuthScope, BodySource, Descriptor, OperationOptions } from '../typ
 import type { RepositoryContext } from './context.ts'
 
 /** A location on another host gets no token of the registry's. */
-export function scopeAt({ base, scope }: RepositoryContext, location: URL): { scope?: AuthScope } {
-  return location.origin === base.origin ? { scope: scope('pull', 'push') } : {}
+export async function scopeAt(
+  { base, scope }: RepositoryContext,
+  location: URL,
+): Promise<{ scope?: AuthScope }> {
+  return location.origin === (await base()).origin ? { scope: scope('pull', 'push') } : {}
 }
 
 /** The request that ends a session, with all of a blob or with nothing after its chunks. */
@@ -30,7 +33,7 @@ export async function putWhole(
       ...(isStream(body) && { 'content-length': String(size) }),
     },
     body,
-    ...scopeAt(context, url),
+    ...(await scopeAt(context, url)),
     signal,
     ...(onProgress !== undefined &&
       size === expected.size && {

@@ -35,7 +35,7 @@ export async function pushBlob(
         if (done) return
         throw new SpindleError(
           'ERR_UNSUPPORTED',
-          `${context.base.host} does not take chunks; leave out "chunkSize", or give a body that can be opened again`,
+          `${session.location.host} does not take chunks; leave out "chunkSize", or give a body that can be opened again`,
         )
       }
       // Not the chunks' fault alone: the same bytes go in one request now, and this was no attempt.
@@ -82,7 +82,7 @@ async function takeSession(
   context.sessions.delete(digest)
   if (open !== undefined) return open
   const { transport, base, scope } = context
-  const url = new URL('blobs/uploads/', base)
+  const url = new URL('blobs/uploads/', await base(signal))
   const response = await transport.fetch({
     method: 'POST',
     url,
@@ -105,8 +105,10 @@ function readSession(response: Response, url: URL): UploadSession {
 
 /** Frees what a broken upload holds on the registry; it would free it itself in some hours. */
 function abandon(context: RepositoryContext, location: URL): void {
-  context.transport
-    .fetch({ method: 'DELETE', url: location, once: true, ...scopeAt(context, location) })
+  scopeAt(context, location)
+    .then((scope) =>
+      context.transport.fetch({ method: 'DELETE', url: location, once: true, ...scope }),
+    )
     .then(discard)
     .catch(() => {})
 }
@@ -124,7 +126,7 @@ export async function mountBlob(
   { signal }: OperationOptions,
 ): Promise<boolean> {
   const { transport, base, scope, sessions, reference } = context
-  const url = new URL('blobs/uploads/', base)
+  const url = new URL('blobs/uploads/', await base(signal))
   url.searchParams.set('mount', target.digest)
   url.searchParams.set('from', fromRepository)
   try {

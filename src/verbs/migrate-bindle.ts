@@ -2,7 +2,7 @@ import type { BindleClient } from '../bindle/client.ts'
 import { type BindleId, createBindleId } from '../bindle/id.ts'
 import { compareVersions, parseVersion, type Version } from '../bindle/semver.ts'
 import { isSpindleError } from '../errors.ts'
-import { parseReference } from '../oci/reference.ts'
+import { formatAddress, parseReference } from '../oci/reference.ts'
 import { copyGraph } from '../store/copy-graph.ts'
 import type { Descriptor, Location, ReadStore, RemoteOptions } from '../types.ts'
 import { openLocation } from './location.ts'
@@ -118,7 +118,5 @@ function withTag(to: Location, version: string): Location {
   const reference = parseReference(to, { defaultRegistry: 'docker.io' })
   if (reference.tag !== undefined || reference.digest !== undefined) return to
   // Tags have no `+`; Helm writes it so too.
-  return parseReference(
-    `${reference.registry}/${reference.repository}:${version.replaceAll('+', '_')}`,
-  )
+  return parseReference(`${formatAddress(reference)}:${version.replaceAll('+', '_')}`)
 }

@@ -73,6 +73,21 @@ export async function serveAs(
   return (await listenAs(authority, { address: at, age, handle })).url
 }
 
+/** A server's key and certificate, in PEM. */
+export async function issueIdentity(
+  authority: Authority,
+  at: Extension,
+  age: number = HOUR,
+): Promise<{ readonly key: string; readonly cert: string }> {
+  const key = await createKeyPair()
+  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key.privateKey))
+  const extensions = [basicConstraints(false), keyUsage('digitalSignature'), at]
+  return {
+    key: formatPem('PRIVATE KEY', pkcs8),
+    cert: await issue('registry', key, authority, extensions, { age }),
+  }
+}
+
 /** The same with its server, for more than requests. */
 export async function listenAs(
   authority: Authority,
@@ -82,16 +97,7 @@ export async function listenAs(
     handle,
   }: { address: Extension; age?: number; handle: RequestListener },
 ): Promise<{ readonly url: URL; readonly server: Server }> {
-  const key = await createKeyPair()
-  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key.privateKey))
-  const extensions = [basicConstraints(false), keyUsage('digitalSignature'), at]
-  const server = createServer(
-    {
-      key: formatPem('PRIVATE KEY', pkcs8),
-      cert: await issue('registry', key, authority, extensions, { age }),
-    },
-    handle,
-  )
+  const server = createServer(await issueIdentity(authority, at, age), handle)
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`)

@@ -23,12 +23,18 @@ export function referenceArguments(text: string, before?: readonly Reference[]):
 
 /** `HOST[:PORT]`; of a URL, only that is kept. Docker Hub's other names become `docker.io`. */
 export function serverArgument(text: string): string {
-  const host = text.replace(/^https?:\/\//i, '').replace(/\/.*$/, '')
+  return registryArgument(text).registry
+}
+
+/** As `serverArgument`, with the scheme of a URL: how the registry is reached. */
+export function registryArgument(text: string): Pick<Reference, 'registry' | 'scheme'> {
+  const [scheme = ''] = /^https?:\/\//i.exec(text) ?? []
+  const host = text.slice(scheme.length).replace(/\/.*$/, '')
   try {
     // A host without a dot or port would be read as the beginning of a name.
     if (!/[.:]/.test(host) && host !== 'localhost')
       throw new Error('it has neither a dot nor a port')
-    return parseReference(`${host}/x`).registry
+    return parseReference(`${scheme}${host}/x`)
   } catch {
     throw new InvalidArgumentError('Write HOST or HOST:PORT, as in ghcr.io or localhost:5000.')
   }

@@ -14,7 +14,7 @@ export async function withListed(
 ): Promise<Reference[]> {
   const all = new Map<string, Reference>()
   for (const reference of references) {
-    const { registry, repository, digest, tag = 'latest' } = reference
+    const { registry, repository, digest, tag = 'latest', scheme } = reference
     const store = createRepository(reference, remote)
     const add = async (descriptor: Descriptor): Promise<void> => {
       const name = `${registry}/${repository}@${descriptor.digest}`
@@ -24,7 +24,7 @@ export async function withListed(
           'ERR_LIMIT_EXCEEDED',
           `${reference} lists more than ${MAX_MANIFESTS} manifests; sign them by their digests`,
         )
-      all.set(name, parseReference(name))
+      all.set(name, parseReference(scheme === undefined ? name : `${scheme}://${name}`))
       const manifest = await readManifest(store, descriptor, remote)
       if (manifest.kind === 'index') for (const listed of manifest.manifests) await add(listed)
     }

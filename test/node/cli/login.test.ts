@@ -120,7 +120,7 @@ describe('login to a registry that answers everybody', () => {
     const elsewhere: (string | null)[] = []
     const { code, stdout } = await logIn(async (request) => {
       if (new URL(request.url).host === 'localhost:5000')
-        return new Response(null, { status: 307, headers: { location: 'http://127.0.0.1:1/' } })
+        return new Response(null, { status: 307, headers: { location: 'https://127.0.0.1:1/' } })
       elsewhere.push(request.headers.get('authorization'))
       return new Response('{}')
     }, 'x')

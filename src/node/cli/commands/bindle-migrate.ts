@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type BindleId, parseBindleId } from '../../../bindle/id.ts'
 import type { Reference } from '../../../types.ts'
-import { parseReference } from '../../../oci/reference.ts'
+import { formatAddress, parseReference } from '../../../oci/reference.ts'
 import {
   migrateBindle,
   type MigrateBindleOptions,
@@ -101,12 +101,12 @@ async function runMigrate(
   }
   if (flags.all === true) {
     const client = await bindleClient(flags, io, output)
-    await move((options) => migrateBindles({ client, name: id }, String(to), options))
+    await move((options) => migrateBindles({ client, name: id }, formatAddress(to), options))
     if (moved.length === 0) output.warn(`${client.server.href} has no bindle of the name ${id}`)
   } else {
     const source = await sourceOf(parseId(id), flags, io, output)
     await move(async function* (options) {
-      yield await migrateBindle(source, to.tag === undefined ? String(to) : to, options)
+      yield await migrateBindle(source, to.tag === undefined ? formatAddress(to) : to, options)
     })
   }
   output.json({ migrated: moved })

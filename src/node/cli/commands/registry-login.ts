@@ -6,7 +6,7 @@ import { formatBasic } from '../../../http/token.ts'
 import { createTransport } from '../../../http/transport.ts'
 import { apiHostOf } from '../../../oci/reference.ts'
 import { createLoginFile } from '../../login-file.ts'
-import { serverArgument } from '../arguments.ts'
+import { registryArgument } from '../arguments.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
 import { responseTimeoutOption, type ServerFlags, timeLimits } from '../remote.ts'
@@ -37,21 +37,28 @@ export function addLoginCommand(registry: Command, io: CliIo): void {
   registry
     .command('login')
     .description('log in to a registry')
-    .argument('<server>', 'its host, as in ghcr.io or localhost:5000', serverArgument)
+    .argument(
+      '<server>',
+      'its host, as in ghcr.io or localhost:5000; https:// or http:// before it decides how it is reached',
+      registryArgument,
+    )
     .option('-u, --username <name>', 'user name; asked for when left out')
     .option('-p, --password <password>', 'password or token; asked for when left out')
     .option('--password-stdin', 'take the password from stdin')
     .option('-k, --insecure', 'talk to the registry over plain http')
     .addOption(responseTimeoutOption())
     .addHelpText('after', EXAMPLE)
-    .action((server: string, flags: LoginFlags) => runLogin(server, flags, io))
+    .action((server: Server, flags: LoginFlags) => runLogin(server, flags, io))
 }
 
-async function runLogin(server: string, flags: LoginFlags, io: CliIo): Promise<void> {
+type Server = ReturnType<typeof registryArgument>
+
+async function runLogin(at: Server, flags: LoginFlags, io: CliIo): Promise<void> {
+  const { registry: server } = at
   const login = await readLogin(flags, io)
   let isTried: boolean
   try {
-    isTried = await tryLogin(server, login, flags, io)
+    isTried = await tryLogin(at, login, flags, io)
   } catch (error) {
     io.signal.throwIfAborted()
     const said = `cannot authenticate as ${login.username} to registry ${server}: ${(error as Error).message}`
@@ -97,7 +104,7 @@ async function readLogin(flags: LoginFlags, io: CliIo): Promise<Login> {
  * @throws for a login that is refused.
  */
 async function tryLogin(
-  server: string,
+  { registry: server, scheme }: Server,
   credentials: Login,
   flags: LoginFlags,
   io: CliIo,
@@ -113,7 +120,8 @@ async function tryLogin(
     timeout: timeLimits(flags).timeout,
   })
   const { signal } = io
-  const url = `${transport.protocol(server)}//${apiHostOf(server)}/v2/`
+  const host = apiHostOf(server)
+  const url = `${await transport.protocol(host, { scheme, signal })}//${host}/v2/`
   let refusal: ResponseError | undefined
   try {
     discard(

@@ -1,0 +1,74 @@
+import { raceAbort } from '../bytes/abort.ts'
+import type { FetchLike } from '../types.ts'
+import { discard } from './discard.ts'
+import { fetchInTime } from './in-time.ts'
+import { codeOf, isOfCertificate } from './network-error.ts'
+
+/** Milliseconds for an answer of this machine. What is slower is taken for TLS through a tunnel. */
+const DETECT_TIME = 3000
+
+/** What OpenSSL calls an answer that is not TLS. */
+const NOT_TLS = /^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST))$/
+/** What servers of TLS say to plain http, as Go's, nginx and Apache. */
+const WANTS_TLS = 400
+
+type Protocol = 'http:' | 'https:'
+
+/** By `fetch`, as it decides what is reached, and then by host: what was found out in this process. */
+const found = new WeakMap<FetchLike, Map<string, Promise<Protocol>>>()
+
+/**
+ * How a server on this machine is reached: by https if it speaks TLS, else by plain http, as Docker
+ * does it. It is asked for `/v2/` once, without credentials. A certificate that is not trusted is one
+ * all the same: such a server is not asked by plain http.
+ */
+export function detectProtocol(
+  fetch: FetchLike,
+  host: string,
+  timeout: number | false,
+  signal?: AbortSignal,
+): Promise<Protocol> {
+  const hosts = found.get(fetch) ?? new Map<string, Promise<Protocol>>()
+  found.set(fetch, hosts)
+  const known = hosts.get(host)
+  if (known !== undefined) return raceAbort(known, signal)
+  // Without the caller's signal: others wait for the same.
+  const asked = detect(fetch, host, Math.min(timeout || DETECT_TIME, DETECT_TIME)).then(
+    ({ protocol, isSure }) => {
+      if (!isSure) hosts.delete(host)
+      return protocol
+    },
+  )
+  hosts.set(host, asked)
+  return raceAbort(asked, signal)
+}
+
+async function detect(
+  fetch: FetchLike,
+  host: string,
+  milliseconds: number,
+): Promise<{ readonly protocol: Protocol; readonly isSure: boolean }> {
+  const ask = async (protocol: Protocol): Promise<number | Error> => {
+    try {
+      const response = await fetchInTime(fetch, new URL(`${protocol}//${host}/v2/`), {
+        method: 'GET',
+        redirect: 'manual',
+        deadline: { milliseconds, error: () => new Error('too late') },
+      })
+      discard(response)
+      return response.status
+    } catch (error) {
+      return error as Error
+    }
+  }
+  const secure = await ask('https:')
+  if (typeof secure === 'number' || isOfCertificate(secure) || /ALERT/.test(codeOf(secure) ?? ''))
+    return { protocol: 'https:', isSure: true }
+  const code = codeOf(secure) ?? ''
+  if (NOT_TLS.test(code)) return { protocol: 'http:', isSure: true }
+  if (code === 'ECONNREFUSED') return { protocol: 'http:', isSure: false }
+  // Workers give no reason, and some servers just hang up.
+  const plain = await ask('http:')
+  const isPlain = typeof plain === 'number' && plain !== WANTS_TLS
+  return { protocol: isPlain ? 'http:' : 'https:', isSure: isPlain }
+}
