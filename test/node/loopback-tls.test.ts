@@ -35,7 +35,9 @@ function behind({ fetch: answer }: FetchHandler, log: string[] = []): RequestLis
       const answered = await answer(
         new Request(new URL(url, `${isTls ? 'https' : 'http'}://${headers.host}`), {
           method,
-          headers: Object.entries(headers).map(([name, value]) => [name, String(value)]),
+          headers: Object.fromEntries(
+            Object.entries(headers).map(([name, value]) => [name, String(value)]),
+          ),
           ...(method !== 'GET' && method !== 'HEAD' && { body: new Uint8Array(body) }),
         }),
       )
