@@ -6,6 +6,7 @@ import type { App, AppComponent, AppDependency, AppTrigger } from './app.ts'
 import type { AppManifest, ComponentDependency, ComponentTable } from './app-manifest.ts'
 import { type AppFiles, createAppFiles } from './app-files.ts'
 import { type AppSource, readAppSource, type ReadAppSourceOptions } from './app-source.ts'
+import { assertWasm } from './assert-wasm.ts'
 import { resolveComponentFiles } from './component-files.ts'
 import { GLOB_STEPS } from './glob-pattern.ts'
 import { lockApp } from './lock.ts'
@@ -37,7 +38,9 @@ export interface LoadAppOptions extends WasmSourceOptions, ReadAppSourceOptions 
  * Rejects with `AppInvalid` (`ERR_APP_INVALID`) that has all that is wrong with it, each with its
  * place in the manifest; `ERR_FILE_MISSING` without a manifest; `ERR_UNSUPPORTED` for packages of a
  * registry without `resolvePackage`; `ERR_NETWORK`, `ERR_RESPONSE`, `ERR_NOT_FOUND`,
- * `ERR_UNAUTHORIZED`, `ERR_DIGEST_MISMATCH` for what it downloads; `ERR_LIMIT_EXCEEDED`.
+ * `ERR_UNAUTHORIZED`, `ERR_DIGEST_MISMATCH` for what it downloads; `ERR_LIMIT_EXCEEDED`. As in Spin,
+ * that sources are Wasm is checked when the application is packed: `pack` and `push` reject with
+ * `ERR_APP_INVALID`.
  *
  * @see https://spinframework.dev/writing-apps
  */
@@ -73,6 +76,7 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
     warnings,
     async pack(options = {}) {
       if (options.uncomposed !== true) assertComposed(this)
+      await assertWasm(this, options.signal)
       return packApp(await lockApp(this, options), options)
     },
   }

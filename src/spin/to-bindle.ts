@@ -9,6 +9,7 @@ import type { Label, Parcel } from '../bindle/invoice.ts'
 import { isBuild } from '../bindle/semver.ts'
 import type { StandaloneBindle } from '../bindle/standalone.ts'
 import type { Content, OperationOptions } from '../types.ts'
+import { assertWasm } from './assert-wasm.ts'
 import type { App, AppComponent } from './app.ts'
 import {
   BINDLE_MANIFEST_TYPE,
@@ -56,6 +57,7 @@ export async function appToBindle(
   const id = createBindleId(named.name, version)
   assertPushableId(id)
   assertFits(app)
+  await assertWasm(app, options.signal)
 
   const parcels = new Map<string, Uint8Array | Content>()
   const describe = async (

@@ -5,6 +5,7 @@ import { discard } from '../http/discard.ts'
 import { fetchInTime } from '../http/in-time.ts'
 import { readWhole } from '../http/whole.ts'
 import type { Content, FetchLike } from '../types.ts'
+import { findWasmProblem } from './wasm-format.ts'
 
 /** Longest Wasm to download, in bytes: components with a language's whole runtime have some 20 MB. */
 export const WASM_BYTES: number = 256 * 1024 * 1024
@@ -71,9 +72,14 @@ export async function fetchWasm(
   )
   const actual = await digestOf(bytes)
   if (actual !== digest) {
+    const problem = await findWasmProblem(bytes)
+    const next =
+      problem === undefined
+        ? 'if the file was changed on purpose, write its digest into the manifest'
+        : `what came ${problem}`
     throw new SpindleError(
       'ERR_DIGEST_MISMATCH',
-      `${who}: ${shown} has the digest ${actual}, not ${digest}: if the file was changed on purpose, write its digest into the manifest`,
+      `${who}: ${shown} has the digest ${actual}, not ${digest}: ${next}`,
     )
   }
   return bytes

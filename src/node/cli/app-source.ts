@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import type { BindleId } from '../../bindle/id.ts'
 import { parseReference } from '../../oci/reference.ts'
+import { assertWasm } from '../../spin/assert-wasm.ts'
 import type { App } from '../../spin/app.ts'
 import { loadApp } from '../../spin/load-app.ts'
 import type { Reference } from '../../types.ts'
@@ -83,7 +84,9 @@ component = "${id}"
 [component.${id}]
 source = "app.wasm"
 `
-  return loadApp({ 'spin.toml': manifest, 'app.wasm': bytes })
+  const app = await loadApp({ 'spin.toml': manifest, 'app.wasm': bytes })
+  await assertWasm(app)
+  return app
 }
 
 /** A name that a manifest takes: words of letters and digits. */

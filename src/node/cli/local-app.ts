@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { AppInvalid } from '../../errors.ts'
 import { resolvePath } from '../../spin/app-files.ts'
+import { assertWasm } from '../../spin/assert-wasm.ts'
 import type { App } from '../../spin/app.ts'
 import type { AppManifest } from '../../spin/app-manifest.ts'
 import { loadApp } from '../../spin/load-app.ts'
@@ -39,12 +40,15 @@ export async function loadLocalApp(
   const tree = await readDirectory(place.directory, { signal: io.signal })
   const outside = outsideSources(manifest)
   const placed = outside.length === 0 ? undefined : await placeBeside(place, tree, outside)
-  return loadApp(placed?.tree ?? tree, {
+  const app = await loadApp(placed?.tree ?? tree, {
     manifestPath: (placed?.prefix ?? '') + place.name,
     signal: io.signal,
     fetch: createDownloadCache(cacheRoot(io, flags.cacheDir), manifest, fetch, io.platform),
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
   })
+  // What runs it would only say that it can't be compiled.
+  await assertWasm(app, io.signal)
+  return app
 }
 
 /** Wasm that a manifest names beside its folder, as `../target/hello.wasm`. Files it may not. */

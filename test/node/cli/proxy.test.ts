@@ -35,7 +35,8 @@ const push = ['registry', 'push', '-k', '-f', hello, 'registry.corp.example/team
 
 it('every request of a command goes through the proxy that the environment names', async () => {
   const { fetch } = createRegistryHandler({ storage: createMemoryStorage() })
-  const registry = await listen({ fetch }, { host: '127.0.0.1', port: 0 })
+  const allowedHosts = ['registry.corp.example']
+  const registry = await listen({ fetch }, { host: '127.0.0.1', port: 0, allowedHosts })
   const proxy = await startProxy({ port: Number(new URL(registry.url).port), login: 'ann:s3cret' })
   const address = proxy.url.replace('//', '//ann:s3cret@')
   const { child, stderr } = start({ HTTP_PROXY: address }, ...push)
