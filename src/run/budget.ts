@@ -3,29 +3,36 @@ import { isSpindleError, SpindleError } from '../errors.ts'
 /** Bytes that all of one request may take, where nothing else is said. */
 export const MAX_MEMORY: number = 512 * 1024 * 1024
 
+/** Counts what somebody holds. */
+export interface Ledger {
+  /** Holds more. Throws `ERR_LIMIT_EXCEEDED`, and ends the guest, when that is too much. */
+  charge(bytes: number): void
+  /** What was charged is held no more. */
+  release(bytes: number): void
+}
+
 /**
  * What a request makes its host hold: memories and tables of all its instances, resources and their
- * bytes, values on their way, bodies and log lines that nobody has taken yet.
+ * bytes, values on their way, bodies and log lines that nobody has taken yet. Everything is charged
+ * before it is made, so that `held` never exceeds `limit`.
  *
  * Requests that components send to each other have one that is nested: it ends by itself, and what it
  * takes is taken of the first one's.
  */
-export interface Budget {
+export interface Budget extends Ledger {
   readonly limit: number
   /** Bytes held now, of this request and of those that it sends. */
   readonly held: number
-  /** Holds more. Throws `ERR_LIMIT_EXCEEDED`, and ends the guest, when that is too much. */
-  charge(bytes: number): void
-  /** The same for what a guest may be refused, such as pages of its memory: false when it is too much. */
+  /** As `charge`, for what a guest may be refused, such as pages of its memory: false when it is too much. */
   tryCharge(bytes: number): boolean
-  /** What was charged is held no more. */
-  release(bytes: number): void
   /** Whether the guest was refused something: it may end for that reason. */
   readonly wasRefused: boolean
   /** Called when a charge is too much, wherever that is seen. */
   onExceeded: ((error: SpindleError) => void) | undefined
+  /** For bodies, which whoever sent the request may still read when the guest has ended. */
+  readonly bodies: Ledger
   nested(): Budget
-  /** Nothing is held any more, and nothing is counted. */
+  /** Nothing but bodies is held any more. */
   end(): void
 }
 
@@ -35,18 +42,42 @@ export function createBudget(limit: number = MAX_MEMORY): Budget {
   return create(limit, { held: 0 })
 }
 
-function create(limit: number, total: { held: number }): Budget {
+/** Takes false for an answer when it is too much. */
+interface Account {
+  take(bytes: number): boolean
+  give(bytes: number): void
+}
+
+function create(limit: number, total: { held: number }, parent?: Account): Budget {
   let own = 0
   let isOver = false
   let wasRefused = false
-  const take = (bytes: number): boolean => {
-    if (isOver) return true
-    if (total.held + bytes > limit) return false
-    total.held += bytes
-    own += bytes
-    return true
+  const account: Account = {
+    take(bytes) {
+      if (isOver) return true
+      if (total.held + bytes > limit) return false
+      total.held += bytes
+      own += bytes
+      return true
+    },
+    give(bytes) {
+      if (isOver) return
+      total.held -= bytes
+      own -= bytes
+    },
   }
+  const ledger = ({ take, give }: Account): Ledger => ({
+    charge(bytes) {
+      if (take(bytes)) return
+      const error = new SpindleError('ERR_LIMIT_EXCEEDED', `component trapped: ${beyond(limit)}`)
+      budget.onExceeded?.(error)
+      throw error
+    },
+    release: give,
+  })
   const budget: Budget = {
+    ...ledger(account),
+    bodies: ledger(parent ?? account),
     limit,
     get held() {
       return total.held
@@ -55,23 +86,12 @@ function create(limit: number, total: { held: number }): Budget {
       return wasRefused
     },
     onExceeded: undefined,
-    charge(bytes) {
-      if (take(bytes)) return
-      const error = new SpindleError('ERR_LIMIT_EXCEEDED', `component trapped: ${beyond(limit)}`)
-      budget.onExceeded?.(error)
-      throw error
-    },
     tryCharge(bytes) {
-      const taken = take(bytes)
+      const taken = account.take(bytes)
       wasRefused ||= !taken
       return taken
     },
-    release(bytes) {
-      if (isOver) return
-      total.held -= bytes
-      own -= bytes
-    },
-    nested: () => create(limit, total),
+    nested: () => create(limit, total, account),
     end() {
       isOver = true
       total.held -= own

@@ -17,7 +17,7 @@ import { createHttpTypes } from './wasi/http-types.ts'
 import { ioError, ioPoll, ioStreams } from './wasi/io.ts'
 import { insecureRandom, insecureSeed, random } from './wasi/random.ts'
 import { sockets } from './wasi/sockets.ts'
-import { createBodyPipe } from './wasi/streams.ts'
+import { createBodyPipe } from './wasi/body-pipe.ts'
 import { createHosts3 } from './wasi3/hosts.ts'
 
 export interface HostOptions {
@@ -79,17 +79,12 @@ const randoms: Interfaces = {
   'wasi:random/insecure-seed': insecureSeed,
 }
 
-// Whatever state these have is in the resources, so all instances share them.
-const httpTypes = {
-  held: once(() => createHttpTypes(() => createBodyPipe({ buffered: true }))),
-  streamed: once(() => createHttpTypes(() => createBodyPipe({ buffered: false }))),
-}
-
 /** Everything that one instance of a component may import. Made for each instance: some of it has state. */
 export function createHosts(options: HostOptions): HostImports {
-  const { component, send } = options
-  const types = options.jspi ? httpTypes.streamed : httpTypes.held
-  const outgoing = once(() => createOutgoingHandler(send))
+  const { component, send, budget } = options
+  const pipe = { buffered: !options.jspi, ledger: budget.bodies }
+  const types = once(() => createHttpTypes(() => createBodyPipe(pipe), budget))
+  const outgoing = once(() => createOutgoingHandler(send, budget))
   const packages: Readonly<Record<string, () => Interfaces>> = {
     'wasi:io': () => io,
     'wasi:clocks': () => clocks,
@@ -105,14 +100,14 @@ export function createHosts(options: HostOptions): HostImports {
   const wasi3 = once(() => createHosts3(options))
   const spin = once((): Interfaces => ({
     ...createVariableHosts(component, options.variables),
-    ...createKeyValueHosts(component.keyValueStores, options.keyValue),
+    ...createKeyValueHosts(component.keyValueStores, options.keyValue, budget),
     // Without any database a call is refused by name, as those of interfaces that are only linked.
     ...(options.sqlite !== undefined &&
       createSqliteHosts(component.sqliteDatabases, options.sqlite)),
-    'fermyon:spin/http': createLegacyHttp(send),
+    'fermyon:spin/http': createLegacyHttp(send, budget),
   }))
   const drafts: Readonly<Record<string, () => HostInterface>> = {
-    'wasi:http/types@0.2.0-rc-2023-10-18': () => draft20231018(types()),
+    'wasi:http/types@0.2.0-rc-2023-10-18': () => draft20231018(types(), budget),
     'wasi:http/outgoing-handler@0.2.0-rc-2023-10-18': () => outgoing20231018(outgoing()),
     'wasi:http/types@0.2.0-rc-2023-11-10': () => draft20231110(types()),
   }

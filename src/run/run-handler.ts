@@ -9,6 +9,7 @@ import { hasJspi } from './component/jspi.ts'
 import { builtInResponse } from './http/built-in.ts'
 import { createDeadline } from './http/deadline.ts'
 import { clientHost, componentHeaders } from './http/headers.ts'
+import { holdBody } from './http/held-body.ts'
 import { createLimiter } from './http/limiter.ts'
 import { allowedHosts, createOutbound } from './http/outbound.ts'
 import { createRouter, type RouteMatch } from './http/router.ts'
@@ -139,7 +140,7 @@ export async function createRunHandler(
         sendFor,
         cli: { args: [], stdin, stdout, stderr },
       })
-      const { response, finished } = await executor.execute({
+      const { response, finished, held } = await executor.execute({
         request,
         match,
         base: run.base,
@@ -161,7 +162,7 @@ export async function createRunHandler(
         end()
       })
       options.waitUntil?.(finished, first)
-      return response
+      return held === undefined || isOutside ? response : holdBody(response, held, budget.bodies)
     } catch (error) {
       end()
       if (request.signal.aborted) throw request.signal.reason

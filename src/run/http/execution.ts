@@ -34,6 +34,8 @@ export interface Answer {
   readonly response: Response
   /** Resolves when the guest has returned, which may be after its response has: with what ended it, if it failed. */
   readonly finished: Promise<unknown>
+  /** Bytes of a body that is all there, and that nobody has paid for. */
+  readonly held?: number
 }
 
 /** A component, compiled, that answers requests one instance each. */

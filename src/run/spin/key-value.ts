@@ -1,7 +1,9 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
+import type { Ledger } from '../budget.ts'
 import type { HostInterface } from '../component/items.ts'
 import { chain, isPromise } from '../component/runtime.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
+import { FREE } from '../wasi/streams.ts'
 import { streamOfItems } from '../wasi3/transfers.ts'
 import type { KeyValueStore } from './key-value-store.ts'
 import { type Answer, numbered, opener, settle, waitsAll } from './labelled.ts'
@@ -11,6 +13,9 @@ export type OpenKeyValue = (label: string) => KeyValueStore | undefined
 
 // As Spin has it: keys are short, values fit a request.
 const LONGEST_KEY = 255
+
+// What a name takes in a list of them, beside its characters.
+const NAME_BYTES = 48
 
 // What another store says may name its place or key: the guest learns only that it failed.
 const failed = (error: unknown): Result =>
@@ -40,10 +45,11 @@ const keys = (store: KeyValueStore): Answer =>
     (value) => [...(value as Iterable<string>)],
   )
 
-/** `allowed` are the labels that the component's manifest lists. */
+/** `allowed` are the labels that the component's manifest lists; `ledger` pays for what is held of values. */
 export function createKeyValueHosts(
   allowed: readonly string[],
   find: OpenKeyValue,
+  ledger: Ledger = FREE,
 ): Readonly<Record<string, HostInterface>> {
   const open = opener(allowed, find, 'no-such-store')
   const spin = waitsAll({
@@ -60,9 +66,11 @@ export function createKeyValueHosts(
       ...spin.functions,
       '[method]store.get-keys': async (store: KeyValueStore) => {
         const found = await keys(store)
-        return found.tag === 'ok'
-          ? streamOfItems(found.val as readonly string[])
-          : streamOfItems([], found)
+        if (found.tag === 'err') return streamOfItems([], found)
+        const names = found.val as readonly string[]
+        const bytes = names.reduce((sum, name) => sum + NAME_BYTES + 2 * name.length, 0)
+        ledger.charge(bytes)
+        return streamOfItems(names, ok(), () => ledger.release(bytes))
       },
     }),
     'fermyon:spin/key-value': createNumbered(open),
@@ -81,7 +89,22 @@ export function createKeyValueHosts(
     'wasi:keyvalue/batch@0.2.0-draft2': waitsAll({
       'get-many': (store: KeyValueStore, names: readonly string[]) =>
         trying(
-          () => inTurn(names, (name) => store.get(name)),
+          () => {
+            // All of them are held at once, before the first is handed on.
+            let held = 0
+            const values = inTurn(names, (name) =>
+              chain(store.get(name), (value) => {
+                const bytes = NAME_BYTES + ((value as Uint8Array | undefined)?.length ?? 0)
+                ledger.charge(bytes)
+                held += bytes
+                return value
+              }),
+            )
+            return chain(values, (all) => {
+              ledger.release(held)
+              return all
+            })
+          },
           (values) => names.map((name, i) => [name, (values as unknown[])[i]]),
         ),
       'set-many': (store: KeyValueStore, pairs: ReadonlyArray<readonly [string, Uint8Array]>) =>
@@ -89,7 +112,7 @@ export function createKeyValueHosts(
       'delete-many': (store: KeyValueStore, names: readonly string[]) =>
         trying(() => inTurn(names, (name) => store.delete(name))),
     }),
-    'wasi:keyvalue/atomics@0.2.0-draft2': createAtomics(),
+    'wasi:keyvalue/atomics@0.2.0-draft2': createAtomics(ledger),
   }
 }
 
@@ -103,7 +126,10 @@ function inTurn<T>(
   for (let i = from; i < items.length; i++) {
     const value = step(items[i] as T)
     if (isPromise(value)) {
-      return value.then((settled) => inTurn(items, step, i + 1, [...done, settled]))
+      return value.then((settled) => {
+        done.push(settled)
+        return inTurn(items, step, i + 1, done)
+      })
     }
     done.push(value)
   }
@@ -141,7 +167,7 @@ interface Cas {
 }
 
 /** Atomic among requests of this handler, as long as the store answers at once. */
-function createAtomics(): HostInterface {
+function createAtomics(ledger: Ledger): HostInterface {
   const decode = (value: Uint8Array | undefined): bigint => {
     if (value === undefined) return 0n
     if (value.length !== 8)
@@ -159,9 +185,16 @@ function createAtomics(): HostInterface {
       b !== undefined &&
       a.length === b.length &&
       a.every((byte, i) => byte === b[i]))
+  const keep = (cas: Cas, value: Uint8Array | undefined): Cas => {
+    const before = cas.seen?.length ?? 0
+    ledger.charge(value?.length ?? 0)
+    ledger.release(before)
+    cas.seen = value
+    return cas
+  }
   const current = (cas: Cas): unknown =>
     trying(() =>
-      chain(cas.store.get(cas.key), (value) => (cas.seen = value as Uint8Array | undefined)),
+      chain(cas.store.get(cas.key), (value) => keep(cas, value as Uint8Array | undefined).seen),
     )
   const storeError = (result: Result): Result =>
     result.tag === 'ok' ? result : err({ tag: 'store-error', val: result.val })
@@ -178,16 +211,20 @@ function createAtomics(): HostInterface {
       return chain(current(cas), (result) => ((result as Result).tag === 'ok' ? ok(cas) : result))
     },
     '[method]cas.current': current,
+    '[resource-drop]cas': (cas: Cas) => void keep(cas, undefined),
+    // Takes the resource away: what it has seen is held until then.
     swap: (cas: Cas, value: Uint8Array) =>
       chain(
         trying(() => cas.store.get(cas.key)),
         (read) => {
           const result = read as Result
+          const { seen } = cas
+          keep(cas, undefined)
           if (result.tag === 'err') return storeError(result)
-          if (!same(result.val as Uint8Array | undefined, cas.seen)) {
+          if (!same(result.val as Uint8Array | undefined, seen)) {
             return err({
               tag: 'cas-failed',
-              val: { ...cas, seen: result.val as Uint8Array | undefined } satisfies Cas,
+              val: keep({ store: cas.store, key: cas.key }, result.val as Uint8Array | undefined),
             })
           }
           return chain(

@@ -1,10 +1,12 @@
 import { readBounded } from '../../bytes/stream.ts'
 import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
+import type { Ledger } from '../budget.ts'
 import type { HostInterface } from '../component/items.ts'
 import { isForbiddenField } from '../wasi/fields.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
-import { SELF_ORIGIN } from '../wasi/http-outgoing.ts'
+import { FREE } from '../wasi/streams.ts'
+import { SELF_ORIGIN, SENDING_BYTES } from '../wasi/http-outgoing.ts'
 
 /** `fermyon:spin/http-types`, as records. Bodies are whole. */
 export interface LegacyRequest {
@@ -35,10 +37,20 @@ function urlOf(uri: string): URL | undefined {
 export async function sendLegacy(
   send: FetchLike,
   request: LegacyRequest,
+  ledger: Ledger = FREE,
 ): Promise<Result<LegacyResponse, string>> {
   const url = urlOf(request.uri)
   if (url === undefined) return err('invalid-url')
   const method = request.method.toUpperCase()
+  let held = SENDING_BYTES
+  ledger.charge(held)
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      ledger.charge(chunk.length)
+      held += chunk.length
+      controller.enqueue(chunk)
+    },
+  })
   try {
     const sends = request.body !== undefined && method !== 'GET' && method !== 'HEAD'
     const response = await send(
@@ -53,7 +65,7 @@ export async function sendLegacy(
       }),
     )
     const body = await readBounded(
-      response.body ?? new Uint8Array(),
+      response.body?.pipeThrough(counter) ?? new Uint8Array(),
       MOST_BODY,
       'the response to a component',
     )
@@ -67,12 +79,14 @@ export async function sendLegacy(
         ? 'destination-not-allowed'
         : 'request-error',
     )
+  } finally {
+    ledger.release(held)
   }
 }
 
-export function createLegacyHttp(send: FetchLike): HostInterface {
+export function createLegacyHttp(send: FetchLike, ledger: Ledger): HostInterface {
   return {
-    functions: { 'send-request': (request: LegacyRequest) => sendLegacy(send, request) },
+    functions: { 'send-request': (request: LegacyRequest) => sendLegacy(send, request, ledger) },
     waits: new Set(['send-request']),
   }
 }

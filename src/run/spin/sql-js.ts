@@ -14,6 +14,9 @@ export interface SqlJsDatabase {
 
 // All of an answer is held at once, here and in the guest.
 const MOST_ROWS = 100_000
+const MOST_BYTES = 64 * 1024 * 1024
+// What a value takes beside its text or bytes.
+const VALUE_BYTES = 96
 
 /**
  * A database of [sql.js](https://sql.js.org), which is SQLite as WebAssembly: in memory, in a page
@@ -39,13 +42,21 @@ export function createSqlJsDatabase(database: SqlJsDatabase): SqliteDatabase {
       try {
         statement.bind(values)
         const rows: SqliteValue[][] = []
+        let bytes = 0
         while (statement.step()) {
           if (rows.length >= MOST_ROWS)
             throw new SpindleError(
               'ERR_LIMIT_EXCEEDED',
               `the statement gives more than ${MOST_ROWS} rows`,
             )
-          rows.push(statement.get(undefined, { useBigInt: true }).map(valueOf))
+          const row = statement.get(undefined, { useBigInt: true }).map(valueOf)
+          bytes = row.reduce((sum, value) => sum + bytesOf(value), bytes)
+          if (bytes > MOST_BYTES)
+            throw new SpindleError(
+              'ERR_LIMIT_EXCEEDED',
+              `the statement gives more than ${MOST_BYTES} bytes: ask for less of them at a time`,
+            )
+          rows.push(row)
         }
         return { columns: rows.length === 0 ? [] : statement.getColumnNames(), rows }
       } finally {
@@ -53,6 +64,11 @@ export function createSqlJsDatabase(database: SqlJsDatabase): SqliteDatabase {
       }
     },
   }
+}
+
+function bytesOf(value: SqliteValue): number {
+  if (value.tag === 'text') return VALUE_BYTES + 2 * value.val.length
+  return VALUE_BYTES + (value.tag === 'blob' ? value.val.length : 0)
 }
 
 function bindable(value: SqliteValue): number | string | Uint8Array | null {

@@ -1,4 +1,5 @@
 import { encodeUtf8 } from '../../bytes/text.ts'
+import type { Ledger } from '../budget.ts'
 import type { HostInterface } from '../component/items.ts'
 import { err, ok, type Result } from './result.ts'
 
@@ -6,6 +7,34 @@ import { err, ok, type Result } from './result.ts'
 export interface Fields {
   entries: Array<readonly [name: string, value: Uint8Array]>
   readonly mutable: boolean
+  /** Bytes charged for them. */
+  held?: number
+}
+
+// What a field takes beside its name and value: measured are 280 bytes.
+const FIELD_BYTES = 320
+
+function bytesOfFields({ entries }: Pick<Fields, 'entries'>): number {
+  return entries.reduce(
+    (sum, [name, value]) => sum + FIELD_BYTES + 2 * name.length + value.length,
+    0,
+  )
+}
+
+/** Charges fields for what they have come to. */
+export function chargeFields(ledger: Ledger, fields: Fields): Fields {
+  const bytes = bytesOfFields(fields)
+  const before = fields.held ?? 0
+  if (bytes > before) ledger.charge(bytes - before)
+  else ledger.release(before - bytes)
+  fields.held = bytes
+  return fields
+}
+
+/** Fields that are gone. Once: who owned them may be dropped later. */
+export function releaseFields(ledger: Ledger, fields: Fields): void {
+  ledger.release(fields.held ?? 0)
+  fields.held = 0
 }
 
 // Fields of the connection, which only the host sets. The same list as in Wasmtime's wasi:http.
@@ -86,6 +115,7 @@ function is(name: string): (entry: readonly [string, Uint8Array]) => boolean {
 }
 
 function change(
+  ledger: Ledger,
   fields: Fields,
   name: string,
   values: readonly Uint8Array[],
@@ -98,36 +128,62 @@ function change(
   }
   if (!TOKEN.test(name)) return err({ tag: 'invalid-syntax' })
   const kept = keep ? fields.entries : fields.entries.filter((entry) => !is(name)(entry))
-  const entries = [...kept, ...values.map((value) => [name, value] as const)]
+  const added = values.map((value) => [name, value] as const)
+  const entries = [...kept, ...added]
   if (values.length > 0 && !fits(entries)) return err({ tag: 'invalid-syntax' })
+  if (keep) {
+    const bytes = bytesOfFields({ entries: added })
+    ledger.charge(bytes)
+    fields.held = (fields.held ?? 0) + bytes
+    fields.entries = entries
+    return ok()
+  }
   fields.entries = entries
+  chargeFields(ledger, fields)
   return ok()
 }
 
-function fromList(entries: ReadonlyArray<readonly [string, Uint8Array]>): Result<Fields> {
+function fromList(
+  ledger: Ledger,
+  entries: ReadonlyArray<readonly [string, Uint8Array]>,
+): Result<Fields> {
   const fields: Fields = { entries: [], mutable: true }
   for (const [name, value] of entries) {
-    const added = change(fields, name, [value], true)
-    if (added.tag === 'err') return added as Result<Fields>
+    const added = change(ledger, fields, name, [value], true)
+    if (added.tag === 'err') {
+      releaseFields(ledger, fields)
+      return added as Result<Fields>
+    }
   }
   return ok(fields) as Result<Fields>
 }
 
-export const fieldsFunctions: HostInterface['functions'] = {
-  // The draft of October 2023 has the entries here and no way to say that they are wrong.
-  '[constructor]fields': (entries?: ReadonlyArray<readonly [string, Uint8Array]>): Fields => {
-    const made = fromList(entries ?? [])
-    return made.tag === 'ok' ? (made.val as Fields) : { entries: [], mutable: true }
-  },
-  '[static]fields.from-list': fromList,
-  '[method]fields.get': (fields: Fields, name: string) =>
-    fields.entries.filter(is(name)).map(([, value]) => value),
-  '[method]fields.has': (fields: Fields, name: string) => fields.entries.some(is(name)),
-  '[method]fields.set': (fields: Fields, name: string, values: readonly Uint8Array[]) =>
-    change(fields, name, values, false),
-  '[method]fields.delete': (fields: Fields, name: string) => change(fields, name, [], false),
-  '[method]fields.append': (fields: Fields, name: string, value: Uint8Array) =>
-    change(fields, name, [value], true),
-  '[method]fields.entries': (fields: Fields) => fields.entries,
-  '[method]fields.clone': (fields: Fields): Fields => ({ entries: fields.entries, mutable: true }),
+/** The same fields once more, for another owner. */
+export function copyFields(ledger: Ledger, { entries }: Fields, mutable: boolean): Fields {
+  return chargeFields(ledger, { entries, mutable })
+}
+
+/** All of the resource `fields`; `ledger` pays for what guests put into them. */
+export function createFieldsFunctions(ledger: Ledger): HostInterface['functions'] {
+  return {
+    // The draft of October 2023 has the entries here and no way to say that they are wrong.
+    '[constructor]fields': (entries?: ReadonlyArray<readonly [string, Uint8Array]>): Fields => {
+      const made = fromList(ledger, entries ?? [])
+      return made.tag === 'ok' ? (made.val as Fields) : { entries: [], mutable: true }
+    },
+    '[static]fields.from-list': (entries: ReadonlyArray<readonly [string, Uint8Array]>) =>
+      fromList(ledger, entries),
+    '[method]fields.get': (fields: Fields, name: string) =>
+      fields.entries.filter(is(name)).map(([, value]) => value),
+    '[method]fields.has': (fields: Fields, name: string) => fields.entries.some(is(name)),
+    '[method]fields.set': (fields: Fields, name: string, values: readonly Uint8Array[]) =>
+      change(ledger, fields, name, values, false),
+    '[method]fields.delete': (fields: Fields, name: string) =>
+      change(ledger, fields, name, [], false),
+    '[method]fields.append': (fields: Fields, name: string, value: Uint8Array) =>
+      change(ledger, fields, name, [value], true),
+    '[method]fields.entries': (fields: Fields) => fields.entries,
+    '[method]fields.clone': (fields: Fields): Fields => copyFields(ledger, fields, true),
+    '[resource-drop]fields': (fields: Fields) => releaseFields(ledger, fields),
+  }
 }

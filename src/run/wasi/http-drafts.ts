@@ -1,14 +1,16 @@
 import type { HostInterface } from '../component/items.ts'
-import type { Fields } from './fields.ts'
-import type {
-  FutureResponse,
-  HttpError,
-  IncomingRequest,
-  OutgoingRequest,
-  OutgoingResponse,
-  RequestOptions,
-  ResponseOutparam,
-  Variant,
+import type { Ledger } from '../budget.ts'
+import { copyFields, type Fields } from './fields.ts'
+import {
+  chargeRequest,
+  type FutureResponse,
+  type HttpError,
+  type IncomingRequest,
+  type OutgoingRequest,
+  type OutgoingResponse,
+  type RequestOptions,
+  type ResponseOutparam,
+  type Variant,
 } from './http-types.ts'
 import { err, ok, type Result } from './result.ts'
 
@@ -35,7 +37,7 @@ function translated<T>(result: Result<T, HttpError>): Result<T, HttpError> {
 }
 
 /** Where the draft of 18 October 2023 differs from 0.2.0: no setters, bodies by `write`, another error. */
-export function draft20231018({ functions }: HostInterface): HostInterface {
+export function draft20231018({ functions }: HostInterface, ledger: Ledger): HostInterface {
   const call = (name: string, ...args: unknown[]): unknown =>
     (functions[name] as (...args: unknown[]) => unknown)(...args)
   const draft: Functions = {
@@ -46,20 +48,31 @@ export function draft20231018({ functions }: HostInterface): HostInterface {
       scheme: Variant | undefined,
       authority: string | undefined,
       headers: Fields,
-    ): OutgoingRequest => ({ headers, method, path, scheme, authority, body: undefined }),
+    ): OutgoingRequest => {
+      // The headers are borrowed there: the guest goes on owning them.
+      const request: OutgoingRequest = {
+        headers: copyFields(ledger, headers, false),
+        method,
+        path,
+        scheme,
+        authority,
+        body: undefined,
+      }
+      chargeRequest(ledger, request)
+      return request
+    },
     '[method]outgoing-request.write': (request: OutgoingRequest) =>
       call('[method]outgoing-request.body', request),
     '[constructor]outgoing-response': (status: number, headers: Fields): OutgoingResponse => ({
-      headers,
+      headers: copyFields(ledger, headers, false),
       status,
       body: undefined,
     }),
     '[method]outgoing-response.write': (response: OutgoingResponse) =>
       call('[method]outgoing-response.body', response),
     // Borrowed there, so the guest goes on owning and changing them.
-    '[method]incoming-request.headers': (request: IncomingRequest): Fields => ({
-      ...request.headers,
-    }),
+    '[method]incoming-request.headers': (request: IncomingRequest): Fields =>
+      copyFields(ledger, request.headers, request.headers.mutable),
     '[static]response-outparam.set': (
       outparam: ResponseOutparam,
       response: Result<OutgoingResponse, HttpError>,

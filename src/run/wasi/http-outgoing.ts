@@ -4,9 +4,11 @@ import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
 import { LONGEST_TIMER } from '../longest-timer.ts'
-import { fieldsOf, headersOf } from './fields.ts'
+import type { Ledger } from '../budget.ts'
+import { chargeFields, fieldsOf, headersOf } from './fields.ts'
 import {
   methodOfVariant,
+  releaseRequest,
   type FutureResponse,
   type HttpError,
   type IncomingResponse,
@@ -14,7 +16,7 @@ import {
   type RequestOptions,
 } from './http-types.ts'
 import { err, ok, type Result } from './result.ts'
-import { createBytesInput, createWebInput } from './streams.ts'
+import { createBytesInput, createWebInput, FREE } from './streams.ts'
 
 /** A request URL that has no host: it goes to the application itself. */
 export const SELF_ORIGIN = 'http://self.alt'
@@ -37,15 +39,20 @@ export function urlOf(
   }
 }
 
-function incomingResponse(response: Response): IncomingResponse {
+function incomingResponse(response: Response, ledger: Ledger): IncomingResponse {
   const { body } = response
+  // As long as its body may still come it has a connection.
+  if (body !== null) ledger.charge(SENDING_BYTES)
   return {
     status: response.status,
-    headers: fieldsOf(response.headers),
+    headers: chargeFields(ledger, fieldsOf(response.headers)),
     consumed: false,
     body: {
       taken: false,
-      open: () => (body === null ? createBytesInput(new Uint8Array()) : createWebInput(body)),
+      open: () =>
+        body === null
+          ? createBytesInput(new Uint8Array())
+          : createWebInput(body, ledger, SENDING_BYTES),
     },
   }
 }
@@ -58,6 +65,9 @@ function errorOf(error: unknown): HttpError {
   // What a network failure says may name internal hosts; the guest learns only that there was one.
   return { tag: 'destination-unavailable' }
 }
+
+// What a request takes on its way, its connection included.
+export const SENDING_BYTES: number = 64 * 1024
 
 // Where requests can't be made of streams, a body is held in full.
 const MOST_WHOLE = 64 * 1024 * 1024
@@ -120,7 +130,11 @@ export function sendRequest(
       }
       return ok(response)
     })
-    .catch((error: unknown) => err(errorOf(error)))
+    .catch((error: unknown) => {
+      // Whatever of its body was not sent is held for nobody.
+      void body?.cancel().catch(() => {})
+      return err(errorOf(error))
+    })
     .finally(() => clearTimeout(timer))
   return { settled, abort: () => abort.abort() }
 }
@@ -129,17 +143,26 @@ export function sendRequest(
  * `wasi:http/outgoing-handler`. `send` decides what may be reached: it rejects with
  * `ERR_POLICY_REJECTED` what may not. Redirects are the guest's to follow, so each is decided anew.
  */
-export function createOutgoingHandler(send: FetchLike): HostInterface {
+export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): HostInterface {
   const handle = (request: OutgoingRequest, options?: RequestOptions): Result => {
     const url = urlOf(request)
-    if (url === undefined) return err({ tag: 'HTTP-request-URI-invalid' })
+    const refuse = (tag: string): Result => {
+      releaseRequest(ledger, request)
+      void request.body?.pipe.stream.cancel().catch(() => {})
+      return err({ tag })
+    }
+    if (url === undefined) return refuse('HTTP-request-URI-invalid')
+    ledger.charge(SENDING_BYTES)
     const sending = sendRequest(send, url, {
       method: methodOfVariant(request.method),
       headers: headersOf(request.headers),
       body: request.body?.pipe.stream,
       firstByte: options?.firstByte,
     })
-    if (sending === undefined) return err({ tag: 'HTTP-request-method-invalid' })
+    if (sending === undefined) {
+      ledger.release(SENDING_BYTES)
+      return refuse('HTTP-request-method-invalid')
+    }
     const future: FutureResponse = {
       outcome: undefined,
       taken: false,
@@ -147,9 +170,13 @@ export function createOutgoingHandler(send: FetchLike): HostInterface {
       pollable: { ready: () => future.outcome !== undefined, wait: () => settled },
     }
     const settled = sending.settled.then((outcome) => {
+      releaseRequest(ledger, request)
+      ledger.release(SENDING_BYTES)
       future.outcome =
-        outcome.tag === 'ok' ? ok(incomingResponse(outcome.val as Response)) : outcome
+        outcome.tag === 'ok' ? ok(incomingResponse(outcome.val as Response, ledger)) : outcome
     })
+    // Beyond the budget the guest has ended already.
+    settled.catch(() => {})
     return ok(future)
   }
   return { functions: { handle } }

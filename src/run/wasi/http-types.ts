@@ -1,7 +1,9 @@
 import type { HostInterface } from '../component/items.ts'
-import { fieldsFunctions, type Fields } from './fields.ts'
+import type { Ledger } from '../budget.ts'
+import { copyFields, createFieldsFunctions, releaseFields, type Fields } from './fields.ts'
 import { err, ok, type Result } from './result.ts'
-import { READY, type BodyPipe, type InputStream, type Pollable } from './streams.ts'
+import type { BodyPipe } from './body-pipe.ts'
+import { READY, type InputStream, type Pollable } from './streams.ts'
 import type { IoError } from './io.ts'
 
 /** `wasi:http`'s `error-code`. */
@@ -51,6 +53,8 @@ export interface OutgoingRequest {
   authority: string | undefined
   path: string | undefined
   body: OutgoingBody | undefined
+  /** Bytes charged for the texts of it. */
+  held?: number
 }
 
 export interface OutgoingResponse {
@@ -141,8 +145,41 @@ function setter<K extends string>(
   return ok()
 }
 
-/** All of `wasi:http/types` 0.2.x. `createPipe` says how bodies are buffered. */
-export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
+/** A message that is never sent: nobody reads its body. */
+function discard(ledger: Ledger, { headers, body }: OutgoingRequest | OutgoingResponse): void {
+  releaseFields(ledger, headers)
+  void body?.pipe.stream.cancel().catch(() => {})
+}
+
+/** The texts of a request, which may be as long as a guest likes. */
+interface Texts {
+  readonly headers: Fields
+  readonly method: Variant
+  readonly scheme: Variant | undefined
+  readonly authority: string | undefined
+  readonly path: string | undefined
+  held?: number
+}
+
+/** What a request has taken is held no more: it was sent, or never will be. */
+export function releaseRequest(ledger: Ledger, request: Texts): void {
+  releaseFields(ledger, request.headers)
+  ledger.release(request.held ?? 0)
+  request.held = 0
+}
+
+export function chargeRequest(ledger: Ledger, request: Texts): void {
+  const { method, scheme, authority, path } = request
+  const texts = [method.val, scheme?.val, authority, path]
+  const bytes = texts.reduce((sum, text) => sum + 2 * (text?.length ?? 0), 0)
+  ledger.release(request.held ?? 0)
+  request.held = 0
+  ledger.charge(bytes)
+  request.held = bytes
+}
+
+/** All of `wasi:http/types` 0.2.x. `createPipe` says how bodies are buffered, `ledger` pays for the rest. */
+export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): HostInterface {
   const body = (holder: OutgoingRequest | OutgoingResponse): Result => openBody(holder, createPipe)
   const timeout = (key: keyof RequestOptions): HostInterface['functions'] => {
     const name = {
@@ -164,8 +201,18 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
       [`[method]request-options.set-${name}-ms`]: set,
     }
   }
+  const setText = <K extends 'method' | 'path' | 'scheme' | 'authority'>(
+    request: OutgoingRequest,
+    key: K,
+    value: OutgoingRequest[K],
+    valid: boolean,
+  ): Result => {
+    const result = setter(request, key, value, valid)
+    chargeRequest(ledger, request)
+    return result
+  }
   const functions: HostInterface['functions'] = {
-    ...fieldsFunctions,
+    ...createFieldsFunctions(ledger),
     'http-error-code': (error: IoError) => error.httpCode,
     '[method]incoming-request.method': (request: IncomingRequest) => request.method,
     '[method]incoming-request.path-with-query': (request: IncomingRequest) => request.path,
@@ -184,20 +231,22 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
     '[method]outgoing-request.body': body,
     '[method]outgoing-request.method': (request: OutgoingRequest) => request.method,
     '[method]outgoing-request.set-method': (request: OutgoingRequest, method: Variant) =>
-      setter(request, 'method', method, isMethod(method)),
+      setText(request, 'method', method, isMethod(method)),
     '[method]outgoing-request.path-with-query': (request: OutgoingRequest) => request.path,
     '[method]outgoing-request.set-path-with-query': (request: OutgoingRequest, path?: string) =>
-      setter(request, 'path', path, isPath(path)),
+      setText(request, 'path', path, isPath(path)),
     '[method]outgoing-request.scheme': (request: OutgoingRequest) => request.scheme,
     '[method]outgoing-request.set-scheme': (request: OutgoingRequest, scheme?: Variant) =>
-      setter(request, 'scheme', scheme, isScheme(scheme)),
+      setText(request, 'scheme', scheme, isScheme(scheme)),
     '[method]outgoing-request.authority': (request: OutgoingRequest) => request.authority,
     '[method]outgoing-request.set-authority': (request: OutgoingRequest, authority?: string) =>
-      setter(request, 'authority', authority, isAuthority(authority)),
-    '[method]outgoing-request.headers': (request: OutgoingRequest): Fields => ({
-      ...request.headers,
-      mutable: false,
-    }),
+      setText(request, 'authority', authority, isAuthority(authority)),
+    '[method]outgoing-request.headers': (request: OutgoingRequest): Fields =>
+      copyFields(ledger, request.headers, false),
+    '[resource-drop]outgoing-request': (request: OutgoingRequest) => {
+      releaseRequest(ledger, request)
+      discard(ledger, request)
+    },
     '[constructor]request-options': (): RequestOptions => ({}),
     ...timeout('connect'),
     ...timeout('firstByte'),
@@ -208,9 +257,11 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
     ) => outparam.set(response),
     '[method]response-outparam.send-informational': () => ok(),
     '[method]incoming-response.status': (response: IncomingResponse) => response.status,
-    '[method]incoming-response.headers': (response: IncomingResponse) => response.headers,
+    '[method]incoming-response.headers': (response: IncomingResponse) =>
+      copyFields(ledger, response.headers, false),
     '[method]incoming-response.consume': consume,
-    '[resource-drop]incoming-response': ({ consumed, body }: IncomingResponse) => {
+    '[resource-drop]incoming-response': ({ consumed, headers, body }: IncomingResponse) => {
+      releaseFields(ledger, headers)
       if (!consumed) leave(body)
     },
     '[method]incoming-body.stream': (incoming: IncomingBody) => {
@@ -238,10 +289,9 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
     '[method]outgoing-response.status-code': (response: OutgoingResponse) => response.status,
     '[method]outgoing-response.set-status-code': (response: OutgoingResponse, status: number) =>
       setter(response, 'status', status, status >= 100 && status <= 999),
-    '[method]outgoing-response.headers': (response: OutgoingResponse): Fields => ({
-      ...response.headers,
-      mutable: false,
-    }),
+    '[method]outgoing-response.headers': (response: OutgoingResponse): Fields =>
+      copyFields(ledger, response.headers, false),
+    '[resource-drop]outgoing-response': (response: OutgoingResponse) => discard(ledger, response),
     '[method]outgoing-response.body': body,
     '[method]outgoing-body.write': (outgoing: OutgoingBody) => {
       if (outgoing.taken) return err()
@@ -249,7 +299,11 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
       // Dropping the stream doesn't end the body: `finish` does, and without it the body is broken off.
       return ok({ ...outgoing.pipe.output, close() {} })
     },
-    '[static]outgoing-body.finish': finish,
+    '[static]outgoing-body.finish': (outgoing: OutgoingBody, trailers?: Fields) => {
+      // `fetch` carries none.
+      if (trailers !== undefined) releaseFields(ledger, trailers)
+      return finish(outgoing)
+    },
     '[resource-drop]outgoing-body': (outgoing: OutgoingBody) => {
       if (!outgoing.finished)
         outgoing.pipe.fail(new Error('the component dropped the body before its end'))
@@ -263,7 +317,11 @@ export function createHttpTypes(createPipe: () => BodyPipe): HostInterface {
     },
     '[resource-drop]future-incoming-response': ({ outcome, taken, abort }: FutureResponse) => {
       if (outcome === undefined) abort()
-      else if (!taken && outcome.tag === 'ok') leave((outcome.val as IncomingResponse).body)
+      else if (!taken && outcome.tag === 'ok') {
+        const { headers, body } = outcome.val as IncomingResponse
+        releaseFields(ledger, headers)
+        leave(body)
+      }
     },
   }
   return { functions }

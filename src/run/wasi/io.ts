@@ -1,7 +1,13 @@
 import { SpindleError } from '../../errors.ts'
 import type { HostInterface } from '../component/items.ts'
 import { err, ok, type Result } from './result.ts'
-import { whenReady, type InputStream, type OutputStream, type Pollable } from './streams.ts'
+import {
+  waitForAny,
+  whenReady,
+  type InputStream,
+  type OutputStream,
+  type Pollable,
+} from './streams.ts'
 
 /** What `wasi:io/error` carries. `httpCode` is for those who ask in terms of HTTP. */
 export interface IoError {
@@ -88,7 +94,7 @@ function poll(list: readonly Pollable[]): Uint32Array | number[] | Promise<numbe
   const find = (): number[] => list.flatMap((pollable, i) => (pollable.ready() ? [i] : []))
   const any: Pollable = {
     ready: () => list.some((pollable) => pollable.ready()),
-    wait: () => Promise.race(list.map((pollable) => pollable.wait())),
+    wait: () => waitForAny(list),
   }
   return whenReady(any, find)
 }

@@ -21,6 +21,10 @@ const PATH_ERRNO: Readonly<Record<PathError, number>> = {
 
 // Far above what a request needs.
 const MOST_FILES = 4096
+// Of one write.
+const MAX_WRITE_BYTES = 1024 * 1024
+// More characters than a path may have, whatever they are.
+const MAX_PATH_BYTES = 4 * 4096
 
 /** `fd_…` and `path_…`, over `files`, which are those that are open from the start. */
 export function createFileFunctions(
@@ -37,6 +41,8 @@ export function createFileFunctions(
     const file = nodeAt(fd)
     if (file === undefined) return ERRNO.badf
     if (file.node.kind !== 'directory') return ERRNO.notdir
+    // Before it is made a string.
+    if (length >>> 0 > MAX_PATH_BYTES) return ERRNO.nametoolong
     const found = walk(file.node, text(path, length))
     return typeof found === 'string' ? PATH_ERRNO[found] : found
   }
@@ -155,8 +161,10 @@ export function createFileFunctions(
       if (file?.kind !== 'out') return ERRNO.badf
       let total = 0
       for (const part of vectors(at, count)) {
-        file.stream.write(part.slice())
-        total += part.length
+        // Lists may name the same bytes over and over; what is left over the guest writes again.
+        const piece = part.slice(0, MAX_WRITE_BYTES - total)
+        file.stream.write(piece)
+        total += piece.length
       }
       u32(out, total)
       return ERRNO.success

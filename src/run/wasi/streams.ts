@@ -1,3 +1,8 @@
+import type { Ledger } from '../budget.ts'
+
+/** Pays for nothing: for what no guest has caused. */
+export const FREE: Ledger = { charge() {}, release() {} }
+
 /** Something a guest can wait for. `wait` may resolve early: ask `ready` again. */
 export interface Pollable {
   ready(): boolean
@@ -32,6 +37,35 @@ export function whenReady<T>(pollable: Pollable, then: () => T): T | Promise<T> 
   })()
 }
 
+/** Who waits for each pollable: it is asked once, however many wait and however often. */
+const waiting = new WeakMap<Pollable, Set<() => void>>()
+
+/** Resolves when one of them may be ready. Leaves nothing behind at the others. */
+export function waitForAny(pollables: Iterable<Pollable>): Promise<void> {
+  const distinct = new Set(pollables)
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      for (const pollable of distinct) waiting.get(pollable)?.delete(wake)
+      resolve()
+    }
+    for (const pollable of distinct) {
+      let wakes = waiting.get(pollable)
+      if (wakes === undefined) {
+        const all = new Set<() => void>()
+        waiting.set(pollable, (wakes = all))
+        void pollable
+          .wait()
+          .catch(() => {})
+          .then(() => {
+            waiting.delete(pollable)
+            for (const one of all) one()
+          })
+      }
+      wakes.add(wake)
+    }
+  })
+}
+
 export function createBytesInput(bytes: Uint8Array): InputStream {
   let at = 0
   return {
@@ -46,26 +80,47 @@ export function createBytesInput(bytes: Uint8Array): InputStream {
   }
 }
 
-/** A guest's input from a web stream; nothing is read before the guest asks. */
-export function createWebInput(source: ReadableStream<Uint8Array>): InputStream {
+/** A guest's input from a web stream; nothing is read before the guest asks. `ledger` pays for what was read, and has paid `overhead` for the source. */
+export function createWebInput(
+  source: ReadableStream<Uint8Array>,
+  ledger: Ledger = FREE,
+  overhead = 0,
+): InputStream {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   let chunk: Uint8Array = new Uint8Array()
+  let charged = 0
+  let overheadLeft = overhead
   let ended = false
   let failure: { readonly error: unknown } | undefined
   let pending: Promise<void> | undefined
+  const settle = (): void => {
+    ledger.release(charged)
+    charged = 0
+  }
+  const end = (): void => {
+    ended = true
+    ledger.release(overheadLeft)
+    overheadLeft = 0
+  }
   const start = (): Promise<void> => {
     reader ??= source.getReader()
-    pending ??= reader.read().then(
-      ({ done, value }) => {
-        if (done) ended = true
-        else chunk = value
-        pending = undefined
-      },
-      (error: unknown) => {
+    pending ??= reader
+      .read()
+      .then(({ done, value }) => {
+        if (done || ended) end()
+        else {
+          ledger.charge(value.length)
+          charged = value.length
+          chunk = value
+        }
+      })
+      .catch((error: unknown) => {
         failure = { error }
+        end()
+      })
+      .then(() => {
         pending = undefined
-      },
-    )
+      })
     return pending
   }
   const settled = (): boolean => chunk.length > 0 || ended || failure !== undefined
@@ -81,6 +136,7 @@ export function createWebInput(source: ReadableStream<Uint8Array>): InputStream 
       if (chunk.length > 0) {
         const part = chunk.subarray(0, max)
         chunk = chunk.subarray(part.length)
+        if (chunk.length === 0) settle()
         return part
       }
       if (failure !== undefined) throw failure.error
@@ -89,75 +145,12 @@ export function createWebInput(source: ReadableStream<Uint8Array>): InputStream 
       return chunk
     },
     close() {
-      ended = true
+      end()
       chunk = new Uint8Array()
+      settle()
       // A locked source is cancelled through its reader; failures of a source nobody reads matter to nobody.
       void (reader === undefined ? source.cancel() : reader.cancel()).catch(() => {})
     },
-  }
-}
-
-// What a guest may have on its way to a slow reader before it must wait.
-const HIGH_WATER = 64 * 1024
-// Without JSPI it can't wait, so everything it writes is held; a response above this is cut off.
-const MOST_HELD = 64 * 1024 * 1024
-
-export interface BodyPipe {
-  readonly stream: ReadableStream<Uint8Array>
-  readonly output: OutputStream
-  /** Ends the body as failed: the reader sees `reason`. */
-  fail(reason: unknown): void
-}
-
-/** What a guest writes, as a web stream with back pressure. `buffered` never makes the guest wait. */
-export function createBodyPipe({ buffered }: { buffered: boolean }): BodyPipe {
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
-  let open = true
-  let wake: (() => void) | undefined
-  let pulled: Promise<void> | undefined
-  const release = (): void => {
-    wake?.()
-    wake = pulled = undefined
-  }
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      start(c) {
-        controller = c
-      },
-      pull: release,
-      cancel() {
-        open = false
-        release()
-      },
-    },
-    { highWaterMark: HIGH_WATER, size: (chunk) => chunk.byteLength },
-  )
-  const room = (): number | undefined => {
-    if (!open) return undefined
-    const left = controller?.desiredSize ?? 0
-    return buffered ? MOST_HELD + left : Math.max(0, left)
-  }
-  const finish = (end: () => void): void => {
-    if (!open) return
-    open = false
-    end()
-    release()
-  }
-  return {
-    stream,
-    output: {
-      pollable: {
-        ready: () => room() !== 0,
-        wait: () => (pulled ??= new Promise((resolve) => (wake = resolve))),
-      },
-      room,
-      write(bytes) {
-        // An empty chunk would count as nothing and wake the reader for nothing.
-        if (open && bytes.length > 0) controller?.enqueue(bytes)
-      },
-      close: () => finish(() => controller?.close()),
-    },
-    fail: (reason) => finish(() => controller?.error(reason)),
   }
 }
 

@@ -17,6 +17,12 @@ function withType(value: unknown): unknown {
   return { ...rest, type: { tag: type } }
 }
 
+/** One by one: a directory may be large, and opened often. */
+function* entriesOf(entries: Iterable<readonly [string, Node]>): Iterable<unknown> {
+  for (const [name, { kind }] of entries)
+    yield { name, type: { tag: kind === 'file' ? 'regular-file' : 'directory' } }
+}
+
 const refused = (_: unknown, data: Readable): Readable => {
   data.drop()
   return createHostFuture(err({ tag: 'read-only' }))
@@ -60,11 +66,7 @@ export function createFilesystem3(
     '[method]descriptor.read-directory': (self: unknown): StreamAndOutcome => {
       const result = call('[method]descriptor.read-directory', self)
       if (result.tag === 'err') return streamOfItems([], tagged(result))
-      const entries = Array.from(result.val as Iterable<[string, Node]>, ([name, { kind }]) => ({
-        name,
-        type: { tag: kind === 'file' ? 'regular-file' : 'directory' },
-      }))
-      return streamOfItems(entries)
+      return streamOfItems(entriesOf(result.val as Iterable<[string, Node]>))
     },
     '[method]descriptor.write-via-stream': refused,
     '[method]descriptor.append-via-stream': refused,

@@ -1,4 +1,5 @@
 import type { FetchLike } from '../../types.ts'
+import type { Budget } from '../budget.ts'
 import type { HostInterface } from '../component/items.ts'
 import type { CliOptions } from '../wasi/cli.ts'
 import type { DirectoryNode } from '../wasi/file-system.ts'
@@ -8,9 +9,10 @@ import { createCli3 } from './cli.ts'
 import { clocks3 } from './clocks.ts'
 import { createFilesystem3 } from './filesystem.ts'
 import { createClient } from './http-client.ts'
-import { httpTypes3 } from './http-types.ts'
+import { createHttpTypes3 } from './http-types.ts'
 
 interface Hosts3Options {
+  readonly budget: Budget
   readonly cli: CliOptions
   readonly files: DirectoryNode | undefined
   readonly send: FetchLike
@@ -20,6 +22,7 @@ const denied = (): unknown => err({ tag: 'access-denied' })
 
 /** What a component may import of WASI 0.3, by name without version. */
 export function createHosts3({
+  budget,
   cli,
   files,
   send,
@@ -36,8 +39,8 @@ export function createHosts3({
         'get-insecure-seed': insecureSeed.functions['insecure-seed'] as () => unknown,
       },
     },
-    'wasi:http/types': httpTypes3,
-    'wasi:http/client': createClient(send),
+    'wasi:http/types': createHttpTypes3(budget),
+    'wasi:http/client': createClient(send, budget),
     // Linkable, and every attempt is denied.
     'wasi:sockets/types': {
       functions: { '[static]tcp-socket.create': denied, '[static]udp-socket.create': denied },

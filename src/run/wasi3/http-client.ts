@@ -1,9 +1,10 @@
 import type { FetchLike } from '../../types.ts'
 import { createHostFuture, readFuture } from '../component/host-transfer.ts'
 import type { HostInterface, Stoppable } from '../component/items.ts'
-import { fieldsOf, headersOf } from '../wasi/fields.ts'
-import { sendRequest, urlOf } from '../wasi/http-outgoing.ts'
-import { methodOfVariant, type HttpError } from '../wasi/http-types.ts'
+import type { Ledger } from '../budget.ts'
+import { chargeFields, fieldsOf, headersOf, releaseFields } from '../wasi/fields.ts'
+import { SENDING_BYTES, sendRequest, urlOf } from '../wasi/http-outgoing.ts'
+import { methodOfVariant, releaseRequest, type HttpError } from '../wasi/http-types.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { createWebInput } from '../wasi/streams.ts'
 import type { BodyOutcome, Message, Request3, Response3 } from './http-types.ts'
@@ -12,9 +13,11 @@ import { streamOf, webStreamOf } from './transfers.ts'
 /** A body of ours for a guest, and how it ends. Trailers don't come through `fetch`. */
 export function incomingBody(
   body: ReadableStream<Uint8Array> | null,
+  ledger: Ledger,
+  overhead = 0,
 ): Pick<Message, 'contents' | 'trailers'> {
   if (body === null) return { contents: undefined, trailers: createHostFuture(ok(undefined)) }
-  const [contents, trailers] = streamOf(createWebInput(body), (failure) =>
+  const [contents, trailers] = streamOf(createWebInput(body, ledger, overhead), (failure) =>
     failure === undefined ? ok(undefined) : err({ tag: 'connection-terminated' }),
   )
   return { contents, trailers }
@@ -24,10 +27,16 @@ export function incomingBody(
  * A guest's body for us. It fails when the guest says that it broke off; trailers are read, so that
  * the guest is not left waiting, and go nowhere.
  */
-export function outgoingBody(message: Message): ReadableStream<Uint8Array> | undefined {
+export function outgoingBody(
+  message: Message,
+  ledger: Ledger,
+): ReadableStream<Uint8Array> | undefined {
   const end = async (): Promise<void> => {
     const outcome = (await readFuture(message.trailers)) as BodyOutcome | undefined
-    if (outcome?.tag !== 'err') return message.sent({ tag: 'ok' })
+    if (outcome?.tag !== 'err') {
+      if (outcome?.val !== undefined) releaseFields(ledger, outcome.val)
+      return message.sent({ tag: 'ok' })
+    }
     message.sent(err(outcome.val))
     throw new Error(`the component broke its body off: ${outcome.val?.tag ?? 'unknown error'}`)
   }
@@ -37,28 +46,39 @@ export function outgoingBody(message: Message): ReadableStream<Uint8Array> | und
 }
 
 /** `wasi:http/client`. `send` decides what may be reached, as for `wasi:http/outgoing-handler`. */
-export function createClient(send: FetchLike): HostInterface {
+export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
   const ask = (request: Request3): Stoppable<Result<Response3, HttpError>> => {
     const url = urlOf(request)
-    if (url === undefined) return Promise.resolve(err({ tag: 'HTTP-request-URI-invalid' }))
+    const refuse = (tag: string): Promise<Result<Response3, HttpError>> => {
+      releaseRequest(ledger, request)
+      return Promise.resolve(err({ tag }))
+    }
+    if (url === undefined) return refuse('HTTP-request-URI-invalid')
+    ledger.charge(SENDING_BYTES)
     const sending = sendRequest(send, url, {
       method: methodOfVariant(request.method),
       headers: headersOf(request.headers),
-      body: outgoingBody(request),
+      body: outgoingBody(request, ledger),
       firstByte: request.options?.firstByteTimeout,
     })
-    if (sending === undefined) return Promise.resolve(err({ tag: 'HTTP-request-method-invalid' }))
+    if (sending === undefined) {
+      ledger.release(SENDING_BYTES)
+      return refuse('HTTP-request-method-invalid')
+    }
     const answer = sending.settled.then((result): Result<Response3, HttpError> => {
+      releaseRequest(ledger, request)
+      ledger.release(SENDING_BYTES)
       if (result.tag === 'err') {
         request.sent(result)
         return result
       }
       const { status, headers, body } = result.val as Response
+      if (body !== null) ledger.charge(SENDING_BYTES)
       return ok({
         status,
-        headers: fieldsOf(headers),
+        headers: chargeFields(ledger, fieldsOf(headers)),
         sent: () => {},
-        ...incomingBody(body),
+        ...incomingBody(body, ledger, SENDING_BYTES),
       }) as Result<Response3, HttpError>
     })
     return Object.assign(answer, { stop: sending.abort })

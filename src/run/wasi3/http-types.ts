@@ -1,12 +1,15 @@
 import type { HostInterface } from '../component/items.ts'
 import { createHostFuture, readFuture } from '../component/host-transfer.ts'
 import type { Readable } from '../component/transfer.ts'
-import { fieldsFunctions, type Fields } from '../wasi/fields.ts'
+import type { Ledger } from '../budget.ts'
+import { copyFields, createFieldsFunctions, releaseFields, type Fields } from '../wasi/fields.ts'
 import {
+  chargeRequest,
   isAuthority,
   isMethod,
   isPath,
   isScheme,
+  releaseRequest,
   type HttpError,
   type Variant,
 } from '../wasi/http-types.ts'
@@ -33,6 +36,8 @@ export interface Request3 extends Message {
   authority: string | undefined
   path: string | undefined
   readonly options: RequestOptions3 | undefined
+  /** Bytes charged for its texts. */
+  held?: number
 }
 
 export interface Response3 extends Message {
@@ -71,7 +76,12 @@ function made<T extends Message>(
   return [message, createHostFuture(result)]
 }
 
-function consume(message: Message, result: Readable): readonly [Readable, Readable] {
+function consume(
+  ledger: Ledger,
+  message: Message,
+  result: Readable,
+): readonly [Readable, Readable] {
+  releaseFields(ledger, message.headers)
   // How the guest fares with it goes back to who made it.
   void readFuture(result).then(
     (value) => message.sent((value ?? OK) as Result<undefined, HttpError>),
@@ -97,9 +107,20 @@ function timeout(name: string, key: Timeout): HostInterface['functions'] {
   }
 }
 
-/** All of `wasi:http/types` 0.3. */
-export const httpTypes3: HostInterface = {
-  functions: {
+/** All of `wasi:http/types` 0.3; `ledger` pays for fields and texts. */
+export function createHttpTypes3(ledger: Ledger): HostInterface {
+  const fieldsFunctions = createFieldsFunctions(ledger)
+  const setText = <K extends 'method' | 'path' | 'scheme' | 'authority'>(
+    request: Request3,
+    key: K,
+    value: Request3[K],
+    valid: boolean,
+  ): Result => {
+    const result = set(request, key, value, valid)
+    chargeRequest(ledger, request)
+    return result
+  }
+  const functions: HostInterface['functions'] = {
     ...fieldsFunctions,
     '[method]fields.get-and-delete': (fields: Fields, name: string): Result => {
       const values = (fieldsFunctions['[method]fields.get'] as (f: Fields, n: string) => unknown)(
@@ -128,20 +149,27 @@ export const httpTypes3: HostInterface = {
       }),
     '[method]request.get-method': (request: Request3) => request.method,
     '[method]request.set-method': (request: Request3, method: Variant) =>
-      set(request, 'method', method, isMethod(method)),
+      setText(request, 'method', method, isMethod(method)),
     '[method]request.get-path-with-query': (request: Request3) => request.path,
     '[method]request.set-path-with-query': (request: Request3, path?: string) =>
-      set(request, 'path', path, isPath(path)),
+      setText(request, 'path', path, isPath(path)),
     '[method]request.get-scheme': (request: Request3) => request.scheme,
     '[method]request.set-scheme': (request: Request3, scheme?: Variant) =>
-      set(request, 'scheme', scheme, isScheme(scheme)),
+      setText(request, 'scheme', scheme, isScheme(scheme)),
     '[method]request.get-authority': (request: Request3) => request.authority,
     '[method]request.set-authority': (request: Request3, authority?: string) =>
-      set(request, 'authority', authority, isAuthority(authority)),
+      setText(request, 'authority', authority, isAuthority(authority)),
     '[method]request.get-options': (request: Request3) => request.options,
-    '[method]request.get-headers': (request: Request3) => request.headers,
-    '[static]request.consume-body': consume,
-    '[resource-drop]request': discard,
+    '[method]request.get-headers': (request: Request3) =>
+      copyFields(ledger, request.headers, false),
+    '[static]request.consume-body': (request: Request3, result: Readable) => {
+      releaseRequest(ledger, request)
+      return consume(ledger, request, result)
+    },
+    '[resource-drop]request': (request: Request3) => {
+      releaseRequest(ledger, request)
+      discard(request)
+    },
 
     '[constructor]request-options': (): RequestOptions3 => ({ mutable: true }),
     '[method]request-options.clone': (options: RequestOptions3): RequestOptions3 => ({
@@ -157,8 +185,14 @@ export const httpTypes3: HostInterface = {
     '[method]response.get-status-code': (response: Response3) => response.status,
     '[method]response.set-status-code': (response: Response3, status: number) =>
       set(response, 'status', status, status >= 100 && status <= 999),
-    '[method]response.get-headers': (response: Response3) => response.headers,
-    '[static]response.consume-body': consume,
-    '[resource-drop]response': discard,
-  },
+    '[method]response.get-headers': (response: Response3) =>
+      copyFields(ledger, response.headers, false),
+    '[static]response.consume-body': (response: Response3, result: Readable) =>
+      consume(ledger, response, result),
+    '[resource-drop]response': (response: Response3) => {
+      releaseFields(ledger, response.headers)
+      discard(response)
+    },
+  }
+  return { functions }
 }

@@ -6,6 +6,8 @@ import { READY, type InputStream } from '../wasi/streams.ts'
 
 // What is asked of a guest at a time.
 const CHUNK = 64 * 1024
+// Of items that are no bytes, what a guest gets at a time.
+const ITEMS_AT_ONCE = 1024
 
 /** A stream, and a future that says how it ended. */
 export type StreamAndOutcome = readonly [stream: Readable, outcome: Readable]
@@ -40,18 +42,25 @@ export function streamOf(
   return [createHostStream(source), createHostFuture(finished)]
 }
 
-/** Items that are all there. */
-export function streamOfItems(items: readonly unknown[], outcome: Result = ok()): StreamAndOutcome {
-  let at = 0
+/** Items that are all there, or made as they are read. `onEnd` is called when nobody reads them any more. */
+export function streamOfItems(
+  items: Iterable<unknown>,
+  outcome: Result = ok(),
+  onEnd: () => void = () => {},
+): StreamAndOutcome {
+  const iterator = items[Symbol.iterator]()
   const stream = createHostStream({
     ...READY,
     read(max) {
-      if (at >= items.length) return undefined
-      const part = items.slice(at, at + max)
-      at += part.length
-      return part
+      const part: unknown[] = []
+      while (part.length < Math.min(max, ITEMS_AT_ONCE)) {
+        const next = iterator.next()
+        if (next.done === true) break
+        part.push(next.value)
+      }
+      return part.length === 0 && max > 0 ? undefined : part
     },
-    close() {},
+    close: onEnd,
   })
   return [stream, createHostFuture(outcome)]
 }

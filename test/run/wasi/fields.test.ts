@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { fieldsFunctions, type Fields } from '../../../src/run/wasi/fields.ts'
+import { createFieldsFunctions, type Fields } from '../../../src/run/wasi/fields.ts'
+import { FREE } from '../../../src/run/wasi/streams.ts'
+
+const fieldsFunctions = createFieldsFunctions(FREE)
 import type { Result } from '../../../src/run/wasi/result.ts'
 
 const call = (name: string, ...args: unknown[]): unknown =>

@@ -2,9 +2,10 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createOutgoingHandler } from '../../../src/run/wasi/http-outgoing.ts'
 import { createHttpTypes } from '../../../src/run/wasi/http-types.ts'
 import type { Result } from '../../../src/run/wasi/result.ts'
-import { createBodyPipe } from '../../../src/run/wasi/streams.ts'
+import { createBodyPipe } from '../../../src/run/wasi/body-pipe.ts'
+import { FREE } from '../../../src/run/wasi/streams.ts'
 
-const { functions } = createHttpTypes(() => createBodyPipe({ buffered: false }))
+const { functions } = createHttpTypes(() => createBodyPipe({ buffered: false }), FREE)
 const call = (name: string, ...args: unknown[]): unknown =>
   (functions[name] as (...args: unknown[]) => unknown)(...args)
 const value = (result: unknown): unknown => (result as Result).val

@@ -14,10 +14,12 @@ export async function legacyRequest({
   request,
   headers,
   signal,
+  budget,
 }: Execution): Promise<LegacyRequest | undefined> {
   if (!METHODS.includes(request.method)) return undefined
   const { pathname, search } = new URL(request.url)
   const body = await readWhole(request, signal)
+  budget.charge(body.length)
   return { method: request.method.toLowerCase(), uri: pathname + search, headers, params: [], body }
 }
 
@@ -58,6 +60,7 @@ export function createInboundExecutor(compiled: CompiledComponent, name: string)
         return {
           response: legacyResponse(response, request.method === 'HEAD'),
           finished: Promise.resolve(),
+          held: response.body?.length ?? 0,
         }
       } finally {
         instance.dispose()

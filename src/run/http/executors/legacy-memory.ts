@@ -1,4 +1,5 @@
 import { encodeUtf8 } from '../../../bytes/text.ts'
+import type { Ledger } from '../../budget.ts'
 import { MOST_LIFTED } from '../../component/memory.ts'
 import { trap } from '../../component/runtime.ts'
 import type { CoreModuleInstance } from '../../core-module.ts'
@@ -8,6 +9,8 @@ type Pairs = ReadonlyArray<readonly [string, string]>
 /** The memory of a module, by the ABI of wit-bindgen 0.2. What is put is given as place and length. */
 export interface Access {
   readonly view: () => DataView
+  /** What was copied out has been handed on. */
+  readonly settle: () => void
   readonly bytes: (at: number, length: number) => Uint8Array
   readonly text: (at: number, length: number) => string
   readonly copy: (at: number, length: number) => Uint8Array
@@ -36,8 +39,11 @@ interface ItemAccess {
 // What one item takes on our side, about, beside its own bytes.
 const ITEM = 64
 
-/** `instance` is asked late: the memory moves when it grows. */
-export function createMemoryAccess(instance: () => CoreModuleInstance): Access {
+/**
+ * `instance` is asked late: the memory moves when it grows. `ledger` pays for what is copied out of it,
+ * until the module returns: what becomes of it is the host's affair.
+ */
+export function createMemoryAccess(instance: () => CoreModuleInstance, ledger: Ledger): Access {
   const view = (): DataView => new DataView(instance().memory.buffer)
   const bytes = (at: number, length: number): Uint8Array =>
     new Uint8Array(instance().memory.buffer, at >>> 0, length >>> 0)
@@ -46,18 +52,38 @@ export function createMemoryAccess(instance: () => CoreModuleInstance): Access {
   const allocate = (size: number, align: number): number =>
     size === 0 ? align : (instance().call(realloc(), 0, 0, align, size) as number) >>> 0
   const put = (value: Uint8Array): readonly [number, number] => {
+    pass(value.length)
     const at = allocate(value.length, 1)
     bytes(at, value.length).set(value)
     return [at, value.length]
   }
   const u32 = (at: number, ...values: number[]): void =>
     values.forEach((value, i) => view().setUint32((at >>> 0) + i * 4, value, true))
-  const text = (at: number, length: number): string => new TextDecoder().decode(bytes(at, length))
-  const copy = (at: number, length: number): Uint8Array => bytes(at, length).slice()
+  // Until the next call of a host's function: by then it has been handed on.
+  let passing = 0
+  const pass = (held: number): void => {
+    ledger.charge(held)
+    passing += held
+  }
+  const settle = (): void => {
+    ledger.release(passing)
+    passing = 0
+  }
+  const text = (at: number, length: number): string => {
+    const part = bytes(at, length)
+    pass(2 * part.length)
+    return new TextDecoder().decode(part)
+  }
+  const copy = (at: number, length: number): Uint8Array => {
+    const part = bytes(at, length)
+    pass(part.length)
+    return part.slice()
+  }
   const items: Access['items'] = (at, count, size, read) => {
     const { buffer } = instance().memory
     const all = new Uint8Array(buffer, at >>> 0, (count >>> 0) * size)
     let taken = (count >>> 0) * ITEM
+    pass(taken)
     const part =
       <T>(take: (at: number, length: number) => T) =>
       (pair: number): T => {
@@ -72,6 +98,7 @@ export function createMemoryAccess(instance: () => CoreModuleInstance): Access {
   }
   return {
     view,
+    settle,
     bytes,
     copy,
     put,

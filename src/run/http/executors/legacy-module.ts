@@ -46,6 +46,7 @@ function configHost(access: Access, { imports }: Execution): HostInterface {
         const get = imports('fermyon:spin/config')?.functions['get-config'] as
           ((name: string) => Result<string, { tag: string; val: string }>) | undefined
         const result = get?.(access.text(name, length))
+        access.settle()
         if (result?.tag === 'ok') putTextResult(access, out, undefined, result.val ?? '')
         else
           putTextResult(
@@ -69,7 +70,7 @@ const HTTP_ERRORS = [
 ]
 const METHOD_NAMES = ['get', 'post', 'put', 'delete', 'patch', 'head', 'options']
 
-function httpHost(access: Access, { send }: Execution): HostInterface {
+function httpHost(access: Access, { send, budget }: Execution): HostInterface {
   const request = async (
     method: number,
     uri: number,
@@ -83,13 +84,18 @@ function httpHost(access: Access, { send }: Execution): HostInterface {
     bodyLength: number,
     out: number,
   ): Promise<void> => {
-    const result = await sendLegacy(send, {
-      method: METHOD_NAMES[method] ?? 'get',
-      uri: access.text(uri, uriLength),
-      headers: access.pairs(headers, headerCount),
-      params: [],
-      body: hasBody === 0 ? undefined : access.copy(body, bodyLength),
-    })
+    const result = await sendLegacy(
+      send,
+      {
+        method: METHOD_NAMES[method] ?? 'get',
+        uri: access.text(uri, uriLength),
+        headers: access.pairs(headers, headerCount),
+        params: [],
+        body: hasBody === 0 ? undefined : access.copy(body, bodyLength),
+      },
+      budget,
+    )
+    access.settle()
     if (result.tag === 'err') {
       access.u8(out, 1)
       access.u8(out + 4, Math.max(0, HTTP_ERRORS.indexOf(result.val ?? '')))
@@ -104,6 +110,7 @@ function httpHost(access: Access, { send }: Execution): HostInterface {
     access.u32(out + 12, ...pairs)
     access.u8(out + 20, 1)
     access.u32(out + 24, ...bytes)
+    access.settle()
   }
   return { functions: { request }, waits: new Set(['request']) }
 }
@@ -138,7 +145,7 @@ async function execute(
     stderr: stderr(),
   })
   const late: { instance?: CoreModuleInstance } = {}
-  const access = createMemoryAccess(() => late.instance as CoreModuleInstance)
+  const access = createMemoryAccess(() => late.instance as CoreModuleInstance, budget)
   const instance = await instantiateModule(module, {
     hosts: {
       wasi_snapshot_preview1: preview1.host,
@@ -154,9 +161,11 @@ async function execute(
   late.instance = instance
   if (instance.has('_initialize')) await instance.run('_initialize')
   const out = await orAborted(call(instance, access, legacy), signal)
+  const response = readResponse(access, out)
   return {
-    response: legacyResponse(readResponse(access, out), request.method === 'HEAD'),
+    response: legacyResponse(response, request.method === 'HEAD'),
     finished: Promise.resolve(),
+    held: response.body?.length ?? 0,
   }
 }
 

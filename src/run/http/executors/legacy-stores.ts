@@ -20,9 +20,11 @@ function createCall(
 ): Call {
   return (name, out, args, write) => {
     const finish = (result: Result<unknown, { tag: string; val?: string }>): void => {
+      access.settle()
       if (result.tag === 'ok') {
         access.u8(out, 0)
-        return write?.(result.val)
+        write?.(result.val)
+        return access.settle()
       }
       const [at, length] = access.putText(result.val?.val ?? '')
       access.u8(out, 1)

@@ -1,5 +1,5 @@
 import { SpindleError } from '../../../errors.ts'
-import { concat } from '../../../bytes/stream.ts'
+import type { Ledger } from '../../budget.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import type { HostImports } from '../../component/host.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
@@ -15,23 +15,33 @@ import { readWhole } from './wasi-http.ts'
 // A program's output is held until it ends: its headers come first, and it may print anything.
 const MOST_OUTPUT = 64 * 1024 * 1024
 
-function createCollector(): OutputStream & { bytes(): Uint8Array } {
-  const chunks: Uint8Array[] = []
+function createCollector(ledger: Ledger): OutputStream & { bytes(): Uint8Array } {
+  // One block that grows: a program may print byte by byte.
+  let block = new Uint8Array()
   let size = 0
+  const grow = (least: number): void => {
+    const next = Math.min(MOST_OUTPUT, Math.max(least, 2 * block.length, 4096))
+    ledger.charge(next)
+    const larger = new Uint8Array(next)
+    larger.set(block.subarray(0, size))
+    ledger.release(block.length)
+    block = larger
+  }
   return {
     pollable: READY,
     room: () => MOST_OUTPUT,
     write(bytes) {
-      size += bytes.length
-      if (size > MOST_OUTPUT)
+      if (size + bytes.length > MOST_OUTPUT)
         throw new SpindleError(
           'ERR_LIMIT_EXCEEDED',
           `the program prints more than ${MOST_OUTPUT} bytes`,
         )
-      chunks.push(bytes)
+      if (size + bytes.length > block.length) grow(size + bytes.length)
+      block.set(bytes, size)
+      size += bytes.length
     },
     close() {},
-    bytes: () => concat(chunks, size),
+    bytes: () => block.subarray(0, size),
   }
 }
 
@@ -48,9 +58,10 @@ async function executeProgram(
   argv: string,
   run: (program: Program) => Promise<unknown>,
 ): Promise<Answer> {
-  const { request, signal } = execution
+  const { request, signal, budget } = execution
   const stdin = await readWhole(request, signal)
-  const stdout = createCollector()
+  budget.charge(stdin.length)
+  const stdout = createCollector(budget)
   const env = [...new Map([...wagiEnvironment(execution, stdin.length), ...execution.env])]
   let code = 0
   try {
@@ -64,9 +75,11 @@ async function executeProgram(
     code = error.exitCode
   }
   if (code !== 0) throw new SpindleError('ERR_TRAP', `the program exited with ${code}`)
+  const output = stdout.bytes()
   return {
-    response: cgiResponse(stdout.bytes(), request.method === 'HEAD'),
+    response: cgiResponse(output, request.method === 'HEAD'),
     finished: Promise.resolve(),
+    held: output.length,
   }
 }
 

@@ -1,5 +1,6 @@
 import { bodyOf } from '../../../bytes/request-body.ts'
 import { SpindleError } from '../../../errors.ts'
+import type { Ledger } from '../../budget.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
 import { fieldsOf } from '../../wasi/fields.ts'
@@ -46,7 +47,7 @@ async function execute(
       instance.call([name, 'handle'], incoming(execution)),
       aborted,
     ])) as Result<Response3, HttpError>
-    const response = responseOf(result, request.method === 'HEAD')
+    const response = responseOf(result, request.method === 'HEAD', budget)
     // A guest may go on after its response, and does while it writes the body.
     void instance
       .idle()
@@ -58,7 +59,7 @@ async function execute(
   }
 }
 
-function incoming({ request, host, headers }: Execution): Request3 {
+function incoming({ request, host, headers, budget }: Execution): Request3 {
   const url = new URL(request.url)
   return {
     method: variantOfMethod(request.method),
@@ -68,11 +69,15 @@ function incoming({ request, host, headers }: Execution): Request3 {
     headers: fieldsOf(headers),
     options: undefined,
     sent: () => {},
-    ...incomingBody(bodyOf(request)),
+    ...incomingBody(bodyOf(request), budget),
   }
 }
 
-function responseOf(result: Result<Response3, HttpError>, isHead: boolean): Response {
+function responseOf(
+  result: Result<Response3, HttpError>,
+  isHead: boolean,
+  ledger: Ledger,
+): Response {
   if (result.tag === 'err') {
     throw new SpindleError(
       'ERR_TRAP',
@@ -80,5 +85,5 @@ function responseOf(result: Result<Response3, HttpError>, isHead: boolean): Resp
     )
   }
   const response = result.val as Response3
-  return toResponse(response.status, response.headers, outgoingBody(response), isHead)
+  return toResponse(response.status, response.headers, outgoingBody(response, ledger), isHead)
 }

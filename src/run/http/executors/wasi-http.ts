@@ -18,11 +18,12 @@ import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from 
 // Without JSPI a guest can't wait for its body, so it is read before; above this it is refused.
 const MOST_HELD = 64 * 1024 * 1024
 
-async function bodyInput({ request, jspi, signal }: Execution): Promise<() => InputStream> {
+async function bodyInput({ request, jspi, budget, signal }: Execution): Promise<() => InputStream> {
   const body = bodyOf(request)
   if (body === null) return () => createBytesInput(new Uint8Array())
-  if (jspi) return () => createWebInput(body)
+  if (jspi) return () => createWebInput(body, budget)
   const bytes = await readBody(body, signal)
+  budget.charge(bytes.length)
   return () => createBytesInput(bytes)
 }
 
