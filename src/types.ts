@@ -167,6 +167,8 @@ export interface Transport {
   ) => Promise<'http:' | 'https:'>
   /** Requests to one host that the platform sends at once, where it keeps others waiting. */
   readonly connections?: number
+  /** A server's text without the secrets that this transport has sent. Default: as it is. */
+  readonly redact?: (text: string) => string
   /**
    * Whether a failure of attempt `n` (1-based) is worth another one under this transport's policy;
    * if so, waits its time first. For work that takes more than one request to do again.

@@ -3,6 +3,7 @@ import { redactText, redactUrl } from '../http/redact.ts'
 import { readWhole } from '../http/whole.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { decodeUtf8Lossy } from '../bytes/text.ts'
+import type { Transport } from '../types.ts'
 import { parseToml } from './toml.ts'
 
 /** Longest error text that is read; the reference server's are single sentences. */
@@ -20,6 +21,13 @@ interface Question {
   readonly what: string
   /** Longest answer, in bytes. */
   readonly limit: number
+  /** Takes out the secrets that were sent. */
+  readonly redact: (text: string) => string
+}
+
+/** What takes the secrets that a transport has sent out of a server's words. */
+export function redactBy({ redact }: Transport): (text: string) => string {
+  return redact ?? ((text) => text)
 }
 
 /**
@@ -39,19 +47,19 @@ export async function readAnswer(
   if (type === 'application/toml') return { status, value: parseToml(bytes, question.what) }
   throw new SpindleError(
     'ERR_CONTENT_INVALID',
-    `${redactUrl(question.url)} answered with ${type ?? 'no type'}, not with TOML or JSON: is it a Bindle server? Its URL ends in /v1 as a rule`,
+    `${redactUrl(question.url)} answered with ${type === undefined ? 'no type' : redactText(question.redact(type), 100)}, not with TOML or JSON: is it a Bindle server? Its URL ends in /v1 as a rule`,
   )
 }
 
 /** @throws `ResponseError` for a refusal, with the server's own words. */
 export async function assertAnswered(
   response: Response,
-  { method, url, what }: Omit<Question, 'limit'>,
+  { method, url, what, redact }: Omit<Question, 'limit'>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (response.ok) return
   const { status } = response
-  const said = await wordsOf(response, signal)
+  const said = redactText(redact(await wordsOf(response, signal)))
   const yanked = status === 403 && said.includes('yanked')
   const code = yanked ? 'ERR_NOT_FOUND' : (CODES.get(status) ?? 'ERR_RESPONSE')
   const advice = yanked
@@ -75,11 +83,11 @@ async function wordsOf(response: Response, signal: AbortSignal | undefined): Pro
       response.headers.get('content-type')?.startsWith('application/json') === true
         ? parseJson(bytes, 'the error')
         : parseToml(bytes, 'the error')
-    if (isJsonObject(value) && typeof value['error'] === 'string') return redactText(value['error'])
+    if (isJsonObject(value) && typeof value['error'] === 'string') return value['error']
   } catch {
     // Not a document: its text is the message.
   }
-  return redactText(decodeUtf8Lossy(bytes).trim())
+  return decodeUtf8Lossy(bytes).trim()
 }
 
 const CODES: ReadonlyMap<number, ErrorCode> = new Map([

@@ -1,6 +1,6 @@
 import { discard } from '../http/discard.ts'
 import type { BodySource, OperationOptions, Transport } from '../types.ts'
-import { assertAnswered, readAnswer, type ServerAnswer } from './answer.ts'
+import { assertAnswered, readAnswer, redactBy, type ServerAnswer } from './answer.ts'
 import { authorizationOf, type BindleCredentials } from './credentials.ts'
 
 /** An invoice and what is missing of it. */
@@ -42,6 +42,7 @@ export function createAsker(
   transport: Transport,
   credentials: BindleCredentials | undefined,
 ): Asker {
+  const redact = redactBy(transport)
   const send: Asker['send'] = async (method, path, call) => {
     const { operation = {}, accept = 'application/json', body, type, ...rest } = call
     const url = new URL(path, base)
@@ -73,7 +74,7 @@ export function createAsker(
     const response = await send(method, path, call)
     await assertAnswered(
       response,
-      { method, url: new URL(path, base), what },
+      { method, url: new URL(path, base), what, redact },
       call.operation?.signal,
     )
     return response
@@ -82,7 +83,7 @@ export function createAsker(
     const { limit = ANSWER_BYTES, ...rest } = call
     return readAnswer(
       await send(method, path, rest),
-      { method, url: new URL(path, base), what, limit },
+      { method, url: new URL(path, base), what, limit, redact },
       rest.operation?.signal,
     )
   }

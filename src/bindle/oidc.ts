@@ -6,7 +6,7 @@ import { redactText } from '../http/redact.ts'
 import { wait } from '../http/wait.ts'
 import { readWhole } from '../http/whole.ts'
 import type { Transport } from '../types.ts'
-import { readAnswer } from './answer.ts'
+import { readAnswer, redactBy } from './answer.ts'
 import type { BindleClient } from './client.ts'
 import type { BindleAuthorization } from './credentials.ts'
 import { integer, optional, reader, required, text } from './fields.ts'
@@ -71,7 +71,7 @@ export async function loginBindle(
   })
   const { value } = await readAnswer(
     response,
-    { method: 'GET', url, what: 'the login', limit: TOKEN_BYTES },
+    { method: 'GET', url, what: 'the login', limit: TOKEN_BYTES, redact: redactBy(transport) },
     signal,
   )
   const fields = reader(value, 'the login')
@@ -109,7 +109,7 @@ export async function loginBindle(
       interval += SLOWER
       continue
     }
-    return tokensOf(answer, { clientId, tokenUrl })
+    return tokensOf(answer, { clientId, tokenUrl }, redactBy(transport))
   }
   throw new SpindleError('ERR_UNAUTHORIZED', 'nobody confirmed the login in time; start it again')
 }
@@ -155,7 +155,11 @@ async function renew(
     { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: clientId },
     signal,
   )
-  return tokensOf(answer, { clientId, tokenUrl, ...(issuer === undefined ? {} : { issuer }) })
+  return tokensOf(
+    answer,
+    { clientId, tokenUrl, ...(issuer === undefined ? {} : { issuer }) },
+    redactBy(transport),
+  )
 }
 
 async function askTokens(
@@ -205,15 +209,16 @@ function assertTokenUrl(tokenUrl: string): string {
 function tokensOf(
   answer: Readonly<Record<string, unknown>>,
   known: Pick<OidcTokens, 'clientId' | 'tokenUrl' | 'issuer'>,
+  redact: (text: string) => string,
 ): OidcTokens {
   if (typeof answer['error'] === 'string') {
     const description =
       typeof answer['error_description'] === 'string'
-        ? ` (${redactText(answer['error_description'])})`
+        ? ` (${redactText(redact(answer['error_description']))})`
         : ''
     throw new SpindleError(
       'ERR_UNAUTHORIZED',
-      `the identity provider refused: ${redactText(answer['error'])}${description}; log in again`,
+      `the identity provider refused: ${redactText(redact(answer['error']))}${description}; log in again`,
     )
   }
   const {

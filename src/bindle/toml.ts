@@ -20,11 +20,11 @@ export function parseToml(source: string | Uint8Array, what: string): TomlTable 
   if (text === undefined) throw new SpindleError('ERR_CONTENT_INVALID', `${what} is not UTF-8`)
   try {
     return parse(text, { maxDepth: MAX_DEPTH })
-  } catch (cause) {
-    const place = cause instanceof TomlError ? `:${cause.line}:${cause.column}` : ''
-    throw new SpindleError('ERR_CONTENT_INVALID', `${what}${place}: ${(cause as Error).message}`, {
-      cause,
-    })
+  } catch (error) {
+    const place = error instanceof TomlError ? `:${error.line}:${error.column}` : ''
+    // The lines that follow quote the text, in which a server may have put a secret: no cause either.
+    const [problem = ''] = (error as Error).message.split('\n', 1)
+    throw new SpindleError('ERR_CONTENT_INVALID', `${what}${place}: ${problem}`)
   }
 }
 

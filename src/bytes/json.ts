@@ -21,11 +21,12 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
   if (text === undefined) throw new SpindleError('ERR_CONTENT_INVALID', `${what} is not UTF-8`)
   try {
     return JSON.parse(text)
-  } catch (cause) {
+  } catch (error) {
+    // The engine's own words quote the text, in which a server may have put a secret: no cause either.
+    const place = /\b(?:at )?(?:position \d+|line \d+ column \d+)/.exec((error as Error).message)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `${what} is not JSON: ${(cause as Error).message}`,
-      { cause },
+      `${what} is not JSON${place === null ? '' : ` (${place[0]})`}`,
     )
   }
 }

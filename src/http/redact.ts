@@ -9,13 +9,21 @@ export function redactUrl(url: URL | string): string {
   return `${origin}${pathname}${search === '' ? '' : '?…'}`
 }
 
-/** What a server said, as it may stand in a message: no secrets that it echoes, no control characters. */
+/** A JSON Web Token, or the beginning of one. */
+const TOKEN = /\beyJ[\w-]{4,}(?:\.[\w-]*){0,2}/g
+
+/** What a server said, as it may stand in a message: nothing that looks like a secret, no
+ * control characters. Secrets that were sent are known to `createSecrets`, and taken out before. */
 export function redactText(text: string, limit = 300): string {
-  const clean = blankUnseen(text.slice(0, limit * 4))
+  // Before the text is cut: half a token is a secret too.
+  const clean = blankUnseen(text.replace(TOKEN, '…').slice(0, limit * 4))
     .replace(/(https?:\/\/)[^\s/"'@]*@/gi, '$1')
     .replace(/(https?:\/\/[^\s?"']*)\?[^\s"']*/gi, '$1?…')
     .replace(/\b(bearer|basic)\s+[\w+/.~=-]{6,}/gi, '$1 …')
-    .replace(/\b(password|secret|[a-z_]*token)(["']?\s*[=:]\s*["']?)[^\s"',&]{4,}/gi, '$1$2…')
+    .replace(
+      /\b(password|secret|authorization|[a-z_]*token)(["']?\s*[=:]\s*["']?)[^\s"',&]{4,}/gi,
+      '$1$2…',
+    )
     .trim()
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean
 }

@@ -5,12 +5,15 @@ import { decodeUtf8Lossy } from '../bytes/text.ts'
 import { inTime } from './in-time.ts'
 import { redactText, redactUrl } from './redact.ts'
 import { parseRetryAfter } from './retry-after.ts'
+import { redactDetail } from './secrets.ts'
 
 /** What is read of an error's body: real ones have some hundred bytes, proxies send pages. */
 const ERROR_BODY_BYTES: number = 64 * 1024
 /** Milliseconds that it is waited for: it comes with the headers as a rule. */
 const ERROR_BODY_TIME = 5000
 const MAX_DETAILS = 16
+/** Characters of each text in a detail; real ones name an image or an action. */
+const DETAIL_LENGTH = 2000
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'ERR_UNAUTHORIZED',
@@ -38,6 +41,16 @@ const ADVICE: Readonly<Record<string, string>> = {
   TOOMANYREQUESTS: 'too many requests; wait, or log in for a higher limit',
 }
 
+/** What a server said, as it may be shown: at most so many characters. */
+type Clean = (text: string, limit?: number) => string
+
+interface ResponseErrorOptions {
+  /** What to do next, in place of what the status says. */
+  readonly hint?: string
+  /** Takes out the secrets that were sent: see `createSecrets`. */
+  readonly redact?: (text: string) => string
+}
+
 /**
  * An answer that is not what was asked for, as an error. Reads its body, up to 64 KiB and for 5 s, and
  * closes it.
@@ -49,17 +62,18 @@ export async function responseError(
   response: Response,
   method: string,
   url: URL | string,
-  hint?: string,
+  { hint, redact = (text) => text }: ResponseErrorOptions = {},
 ): Promise<ResponseError> {
   const text = await readStart(response)
-  const details = parseDetails(text)
+  const clean: Clean = (said, limit) => redactText(redact(said), limit)
+  const details = parseDetails(text, clean)
   const { status } = response
   const known = details.find(({ code }) => Object.hasOwn(ADVICE, code))?.code
   const advice = hint ?? ADVICE[known ?? status] ?? ADVICE[Math.floor(status / 100)]
   const said =
     details.length > 0
       ? details.map(({ code, message }) => (message ? `${code} (${message})` : code)).join(', ')
-      : describeText(text, response)
+      : describeText(text, response, clean)
   const retryAfter = parseRetryAfter(response.headers.get('retry-after'), text)
   const message = `${method} ${redactUrl(url)} was answered ${status}${said === '' ? '' : `: ${said}`}`
   return new ResponseError(
@@ -102,7 +116,7 @@ async function readStart(response: Response): Promise<string> {
 }
 
 /** Registries send `{errors: [{code, message, detail}]}`, token services `{details}` or `{error}`. */
-function parseDetails(text: string): ResponseDetail[] {
+function parseDetails(text: string, clean: Clean): ResponseDetail[] {
   let document: unknown
   try {
     document = JSON.parse(text)
@@ -117,24 +131,27 @@ function parseDetails(text: string): ResponseDetail[] {
   return list.slice(0, MAX_DETAILS).flatMap((entry): ResponseDetail[] => {
     if (!isJsonObject(entry)) return []
     const { code, message: told, detail } = entry
-    const said = typeof told === 'string' && told !== '' ? redactText(told) : undefined
+    const said = typeof told === 'string' && told !== '' ? clean(told) : undefined
     if (typeof code !== 'string' || (code === 'UNKNOWN' && said === undefined)) return []
     return [
       {
-        code: redactText(code, 64),
+        code: clean(code, 64),
         ...(said !== undefined && { message: said }),
-        ...(detail !== undefined && detail !== null && { detail }),
+        ...(detail !== undefined &&
+          detail !== null && {
+            detail: redactDetail(detail, (said) => clean(said, DETAIL_LENGTH)),
+          }),
       },
     ]
   })
 }
 
-function describeText(text: string, response: Response): string {
+function describeText(text: string, response: Response, clean: Clean): string {
   const type = response.headers.get('content-type') ?? ''
   // Of a page only its title says something.
   if (/html/i.test(type) || /^\s*</.test(text)) {
     const title = /<title[^>]{0,100}>([^<]{1,200})/i.exec(text)?.[1]
-    return title === undefined ? '' : redactText(title, 100)
+    return title === undefined ? '' : clean(title, 100)
   }
-  return redactText(text, 200)
+  return clean(text, 200)
 }

@@ -21,6 +21,7 @@ import { followRedirects, type Hop } from './redirect.ts'
 import { redactUrl } from './redact.ts'
 import { responseError } from './response-error.ts'
 import { type Again, createRetry, isTransient } from './retry.ts'
+import { createSecrets } from './secrets.ts'
 import { createWarner } from './warning.ts'
 
 const DEFAULT_TIMEOUT = 30_000
@@ -67,7 +68,8 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
   const exhausted = new WeakSet<object>()
   const again: Again = async (error, count, how) =>
     !exhausted.has(error as object) && (await retry(error, count, how))
-  const warn = createWarner(onWarning)
+  const secrets = createSecrets()
+  const warn = createWarner(onWarning, secrets.redact)
   const limiters = new Map<string, Limiter>()
   const auth = createAuth((request, onRedirect) => send(request, onRedirect), options.credentials)
 
@@ -104,6 +106,11 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
             signal,
           })
     if (opened?.size !== undefined) headers.set('content-length', String(opened.size))
+    secrets.addRequest(
+      headers,
+      body instanceof Uint8Array ? body : undefined,
+      headers.get('content-type') ?? undefined,
+    )
     const deadline =
       timeout === false
         ? undefined
@@ -209,9 +216,10 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
           limiterOf(url.host).ease()
           return response
         }
-        throw await responseError(response, method, url)
+        throw await responseError(response, method, url, { redact: secrets.redact })
       } catch (error) {
         signal?.throwIfAborted()
+        secrets.redactError(error)
         const tooMany = error instanceof ResponseError && error.status === 429
         if (tooMany)
           limiterOf(url.host).slow(
@@ -245,6 +253,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       return platform.guarded ? 'http:' : detectProtocol(fetchOnce, host, timeout, signal)
     },
     ...(platform.connections !== undefined && { connections: platform.connections }),
+    redact: secrets.redact,
     again,
   }
 }

@@ -10,6 +10,7 @@ const MAX_WARNINGS = 100
  */
 export function createWarner(
   onWarning: ((warning: ServerWarning) => void) | undefined,
+  redact: (text: string) => string = (text) => text,
 ): (response: Response, url: URL) => void {
   const told = new Set<string>()
   return (response, url) => {
@@ -18,7 +19,7 @@ export function createWarner(
     for (const [, quoted = ''] of header
       .slice(0, 8192)
       .matchAll(/\b299 [^\s"]+ "((?:[^"\\]|\\.)*)"/g)) {
-      const message = redactText(quoted.replace(/\\(.)/g, '$1'))
+      const message = redactText(redact(quoted.replace(/\\(.)/g, '$1')))
       const key = `${url.host} ${message}`
       if (told.has(key) || told.size >= MAX_WARNINGS) continue
       told.add(key)

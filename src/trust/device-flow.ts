@@ -3,7 +3,6 @@ import { formatBase64Url } from '../bytes/base64.ts'
 import { rawDigestOf } from '../bytes/digest.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
-import { redactText } from '../http/redact.ts'
 import { wait } from '../http/wait.ts'
 import { readTokenJson } from './identity-token.ts'
 import { attempt } from './public-key.ts'
@@ -110,7 +109,7 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
         'ERR_CREDENTIALS_INVALID',
         problem === 'access_denied'
           ? 'the login was refused: start again to allow it'
-          : `the issuer ended the login (${redactText(String(problem))}): check its address and client`,
+          : `the issuer ended the login (${answer.redact(String(problem))}): check its address and client`,
       )
     }
   }

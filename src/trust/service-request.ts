@@ -6,6 +6,7 @@ import { inTime } from '../http/in-time.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
 import { isTransientStatus } from '../http/retry.ts'
 import { parseRetryAfter } from '../http/retry-after.ts'
+import { createSecrets } from '../http/secrets.ts'
 import { wait } from '../http/wait.ts'
 import { ResponseError, SpindleError } from '../errors.ts'
 import type { FetchLike } from '../types.ts'
@@ -30,6 +31,8 @@ interface ServiceAnswer {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Uint8Array
+  /** A text of the service without the secrets that it was sent, for a message. */
+  readonly redact: (text: string) => string
 }
 
 /** Longest answer: an entry with a large statement comes back whole. */
@@ -39,8 +42,6 @@ const TIMEOUT_MS = 60_000
 /** Attempts, and the longest wait that a server may ask for between two. */
 const ATTEMPTS = 3
 const MAX_WAIT_MS = 30_000
-/** JSON Web Tokens: a service may quote the one that it refuses. */
-const TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g
 
 /**
  * @throws `ResponseError` for a status that isn't expected, `ERR_NETWORK`, `ERR_TIMEOUT`; the
@@ -59,6 +60,10 @@ export async function callService(
         `${where} did not answer within ${TIMEOUT_MS / 1000} s: try again`,
       ),
   }
+  const { headers = {}, body, contentType } = request
+  const secrets = createSecrets()
+  secrets.addRequest(new Headers(headers), body, contentType)
+  const redact = (text: string): string => redactText(secrets.redact(text))
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted()
     let answer: ServiceAnswer
@@ -67,7 +72,7 @@ export async function callService(
         const { status, headers, body } = await fetch(toRequest(request, both))
         const what = `the answer of ${where}`
         const bytes = await readBounded(body ?? new Uint8Array(), MAX_ANSWER_BYTES, what, both)
-        return { status, headers, bytes }
+        return { status, headers, bytes, redact }
       })
     } catch (cause) {
       signal?.throwIfAborted()
@@ -80,8 +85,7 @@ export async function callService(
     }
     const { status } = answer
     if ((status >= 200 && status < 300) || request.expect?.includes(status) === true) return answer
-    if (attempt === ATTEMPTS || !isTransientStatus(status))
-      throw refused(request, where, answer)
+    if (attempt === ATTEMPTS || !isTransientStatus(status)) throw refused(request, where, answer)
     const asked = parseRetryAfter(answer.headers.get('retry-after')) ?? 250 * 2 ** attempt
     await wait(Math.min(asked, MAX_WAIT_MS), signal)
   }
@@ -111,7 +115,7 @@ function toRequest(
 function refused(
   request: ServiceRequest,
   where: string,
-  { status, bytes }: ServiceAnswer,
+  { status, bytes, redact }: ServiceAnswer,
 ): ResponseError {
   let message: unknown
   try {
@@ -122,7 +126,7 @@ function refused(
   } catch {
     message = undefined
   }
-  const said = typeof message === 'string' ? `: ${redactText(message.replace(TOKEN, '…'))}` : ''
+  const said = typeof message === 'string' ? `: ${redact(message)}` : ''
   const code = status === 401 || status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE'
   // A page is shown nothing of a redirect, not even its status.
   const what =

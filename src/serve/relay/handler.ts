@@ -1,5 +1,6 @@
 import { bodyOf } from '../../bytes/request-body.ts'
 import { discard } from '../../http/discard.ts'
+import { createSecrets } from '../../http/secrets.ts'
 import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.ts'
 import { createHostCheck, refusedHost } from '../host-names.ts'
 import type { HostNameOptions } from '../host-names.ts'
@@ -10,6 +11,7 @@ import { passBody } from './body.ts'
 import { guardHeaders, upstreamHeaders } from './headers.ts'
 import { createRelayLogin, refusedLogin } from './login.ts'
 import { createOriginPolicy } from './origin.ts'
+import { withoutOwnSecrets } from './own-secrets.ts'
 import { createRateLimit } from './rate.ts'
 import { createRegistryList } from './registries.ts'
 import type { RelayRegistry, ResolveHost } from './registries.ts'
@@ -117,8 +119,11 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     timeout: positive('timeout', limits.timeout, TIMEOUT),
     resolveHost: options.resolveHost,
   })
+  const secrets = createSecrets()
   const login =
-    options.credentials === undefined ? undefined : createRelayLogin(send, options.credentials)
+    options.credentials === undefined
+      ? undefined
+      : createRelayLogin(send, options.credentials, secrets)
 
   const permit = async (
     registry: RelayRegistry,
@@ -180,8 +185,9 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     if (own !== undefined && !url.searchParams.has('from')) target.searchParams.delete('mount')
     if (own?.authorization !== undefined) headers.set('authorization', own.authorization)
     const publicOrigin = options.publicOrigin ?? url.origin
-    const sendOnce = () =>
-      send({
+    const sendOnce = () => {
+      if (own !== undefined) secrets.addRequest(headers)
+      return send({
         registry,
         self: `${publicOrigin}${prefix}/`,
         method,
@@ -193,6 +199,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
         ...(body !== undefined && { body }),
         ...(body !== undefined && length !== undefined && { length }),
       })
+    }
     let sent: Awaited<ReturnType<typeof sendOnce>>
     try {
       sent = await sendOnce()
@@ -216,7 +223,11 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
       throw error
     }
     const namespace = url.searchParams.get('ns')
-    return answerUpstream(sent.response, method, {
+    const response =
+      own === undefined
+        ? sent.response
+        : await withoutOwnSecrets(sent.response, secrets, request.signal, idle)
+    return answerUpstream(response, method, {
       registry,
       path,
       publicUrl: `${publicOrigin}${path}`,

@@ -2,6 +2,7 @@ import { createAuth } from '../../http/auth.ts'
 import type { Auth } from '../../http/auth.ts'
 import { discard } from '../../http/discard.ts'
 import { responseError } from '../../http/response-error.ts'
+import type { Secrets } from '../../http/secrets.ts'
 import type { AuthScope, Keychain } from '../../types.ts'
 import { Refusal } from '../registry/refusal.ts'
 import { isRealmOf } from './registries.ts'
@@ -27,7 +28,12 @@ interface RelayLogin {
   ): Promise<string | undefined>
 }
 
-export function createRelayLogin(send: SendUpstream, credentials: Keychain): RelayLogin {
+/** @param secrets Remembers what is sent, so that no answer hands it on. */
+export function createRelayLogin(
+  send: SendUpstream,
+  credentials: Keychain,
+  secrets: Secrets,
+): RelayLogin {
   const auths = new Map<string, Auth>()
 
   const authOf = (registry: RelayRegistry): Auth => {
@@ -36,16 +42,19 @@ export function createRelayLogin(send: SendUpstream, credentials: Keychain): Rel
     const auth = createAuth(async ({ method = 'GET', url, headers, body }) => {
       const realm = new URL(url)
       if (!isRealmOf(realm, registry)) throw unknownRealm(registry)
+      const sent = new Headers(headers)
+      const form = body instanceof Uint8Array ? body : undefined
+      secrets.addRequest(sent, form, sent.get('content-type') ?? undefined)
       const { response } = await send({
         registry,
         method,
         url: realm,
-        headers: new Headers(headers),
+        headers: sent,
         sameOrigin: true,
-        ...(body instanceof Uint8Array && { body }),
+        ...(form !== undefined && { body: form }),
       })
       if (response.ok) return response
-      throw await responseError(response, method, realm)
+      throw await responseError(response, method, realm, { redact: secrets.redact })
     }, credentials)
     auths.set(registry.name, auth)
     return auth

@@ -1,6 +1,7 @@
 import { AwsClient } from 'aws4fetch'
 import { readBounded } from '../../bytes/stream.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
+import { redactText } from '../../http/redact.ts'
 import { SpindleError } from '../../errors.ts'
 import { discard } from '../../http/discard.ts'
 import { isTransientStatus } from '../../http/retry.ts'
@@ -105,7 +106,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     const code = textOf(text, 'Code') ?? ''
     return new SpindleError(
       response.status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE',
-      `the bucket ${options.bucket} answered ${response.status} ${code.slice(0, 100)} to ${what}`,
+      `the bucket ${options.bucket} answered ${response.status} ${redactText(code, 100)} to ${what}`,
     )
   }
 

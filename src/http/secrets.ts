@@ -1,0 +1,184 @@
+import { formatBase64Unpadded, formatBase64Url, parseBase64 } from '../bytes/base64.ts'
+import { isJsonObject } from '../bytes/json.ts'
+import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
+
+/** Secrets remembered at once, the newest: a long life has many short-lived tokens. */
+const MAX_SECRETS = 256
+/** Shorter secrets would be found in any text. */
+const MIN_LENGTH = 4
+/** In headers and in messages of our own, where a short secret may be a word or number. */
+const MIN_LENGTH_AMONG_OTHERS = 8
+/** Forms with credentials have some kilobytes. */
+const MAX_FORM_BYTES = 256 * 1024
+/** Deeper details of an error say nothing to anybody. */
+const MAX_DEPTH = 8
+/** Longer chains of causes repeat themselves. */
+const MAX_CAUSES = 6
+
+/** What members of forms and documents are called that hold secrets. */
+const SECRET_NAME =
+  /pass(?:word|phrase|wd)|token|secret|verifier|assertion|credential|authorization|^device_code$|^code$/i
+
+/** What was sent to prove who asks, so that a server's words can be shown without it. */
+export interface Secrets {
+  /** Remembers what a request proves itself with: its `Authorization`, and the members of its form. */
+  readonly addRequest: (
+    headers: Headers,
+    body?: Uint8Array | string | undefined,
+    contentType?: string | undefined,
+  ) => void
+  /** A text of a server without any of the secrets, as they are or in a usual encoding. */
+  readonly redact: (text: string) => string
+  /** The same for a text that is not a server's words only: secrets of fewer than 8 characters stay. */
+  readonly redactAmongOthers: (text: string) => string
+  /** Takes the secrets out of what an error and its causes say. */
+  readonly redactError: (error: unknown) => void
+}
+
+export function createSecrets(): Secrets {
+  /** By secret, its spellings. */
+  const known = new Map<string, readonly string[]>()
+  const headers = new Set<string>()
+  /** What finds them, by the least length; made when it is needed. */
+  const patterns = new Map<number, RegExp | undefined>()
+
+  const add = (secret: string): void => {
+    if (secret.length < MIN_LENGTH || known.has(secret)) return
+    if (known.size >= MAX_SECRETS) known.delete(known.keys().next().value!)
+    known.set(secret, spellingsOf(secret))
+    patterns.clear()
+  }
+  const addAuthorization = (value: string): void => {
+    if (headers.has(value)) return
+    if (headers.size >= MAX_SECRETS) headers.clear()
+    headers.add(value)
+    const [scheme = '', ...rest] = value.trim().split(/\s+/)
+    const proof = rest.join(' ')
+    add(proof === '' ? scheme : proof)
+    if (scheme.toLowerCase() !== 'basic') return
+    const pair = decodeUtf8(parseBase64(proof) ?? new Uint8Array())
+    const colon = pair?.indexOf(':') ?? -1
+    if (pair === undefined || colon < 0) return
+    add(pair)
+    add(pair.slice(colon + 1))
+  }
+  const replaceIn = (text: string, least: number): string => {
+    if (!patterns.has(least)) patterns.set(least, patternOf([...known.values()].flat(), least))
+    const pattern = patterns.get(least)
+    if (pattern === undefined) return text
+    return text
+      .replace(pattern, '…')
+      .replace(ENCODED_WORD, (word) => (decode(word).search(pattern) < 0 ? word : '…'))
+  }
+  return {
+    addRequest(sent, body, contentType) {
+      const authorization = sent.get('authorization')
+      if (authorization !== null) addAuthorization(authorization)
+      if (body === undefined || contentType === undefined || body.length > MAX_FORM_BYTES) return
+      const text = typeof body === 'string' ? body : decodeUtf8(body)
+      if (text !== undefined) for (const secret of secretsIn(text, contentType)) add(secret)
+    },
+    redact: (text) => replaceIn(text, MIN_LENGTH),
+    redactAmongOthers: (text) => replaceIn(text, MIN_LENGTH_AMONG_OTHERS),
+    redactError(error) {
+      let at: unknown = error
+      for (let depth = 0; depth < MAX_CAUSES && at instanceof Error; depth++, at = at.cause) {
+        for (const name of Object.getOwnPropertyNames(at)) {
+          const text: unknown = (at as unknown as Record<string, unknown>)[name]
+          if (typeof text !== 'string') continue
+          const clean = replaceIn(text, MIN_LENGTH_AMONG_OTHERS)
+          if (clean !== text) Object.defineProperty(at, name, { value: clean })
+        }
+      }
+    },
+  }
+}
+
+/** The longest first, so that nothing is left of one that has another in it. */
+function patternOf(spellings: readonly string[], least: number): RegExp | undefined {
+  const all = [...new Set(spellings)]
+    .filter(({ length }) => length >= least)
+    .sort((a, b) => b.length - a.length)
+    .map((spelling) => spelling.replace(/[$()*+./?[\\\]^{|}-]/g, '\\$&'))
+  return all.length === 0 ? undefined : new RegExp(all.join('|'), 'gi')
+}
+
+/** A word with something percent-encoded in it. */
+const ENCODED_WORD = /[^\s%]*%[0-9a-f]{2}\S*/gi
+
+/** Also what was encoded twice. */
+function decode(word: string): string {
+  try {
+    return decodeURIComponent(decodeURIComponent(word.replaceAll('+', ' ')))
+  } catch {
+    return word
+  }
+}
+
+/** The secret members of a form or a JSON document. */
+function secretsIn(text: string, contentType: string): string[] {
+  if (contentType.startsWith('application/x-www-form-urlencoded'))
+    return [...new URLSearchParams(text)].flatMap(([name, value]) =>
+      SECRET_NAME.test(name) ? [value] : [],
+    )
+  if (!contentType.startsWith('application/json')) return []
+  const found: string[] = []
+  const visit = (value: unknown, isSecret: boolean, depth: number): void => {
+    if (typeof value === 'string' && isSecret) found.push(value)
+    if (depth === MAX_DEPTH) return
+    if (isJsonObject(value))
+      for (const [name, inner] of Object.entries(value))
+        visit(inner, isSecret || SECRET_NAME.test(name), depth + 1)
+  }
+  try {
+    visit(JSON.parse(text), false, 0)
+  } catch {
+    // Not what it says it is: nothing is known of it.
+  }
+  return found
+}
+
+/** As servers repeat what they were sent: as it is, in base64, or encoded for URLs, JSON or HTML. */
+function spellingsOf(secret: string): string[] {
+  const bytes = encodeUtf8(secret)
+  const wellFormed = secret.replace(/\p{Cs}/gu, '\ufffd')
+  const inHtml = secret
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+  return [
+    secret,
+    formatBase64Unpadded(bytes),
+    formatBase64Url(bytes),
+    encodeURIComponent(wellFormed),
+    encodeURI(wellFormed),
+    new URLSearchParams({ '': secret }).toString().slice(1),
+    inJson(secret),
+    inJson(inJson(secret)),
+    inHtml,
+    inHtml.replaceAll("'", '&#39;'),
+    inHtml.replaceAll('&quot;', '&#34;').replaceAll("'", '&#39;'),
+  ]
+}
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
+}
+
+/** The `detail` of a server's error: every text in it is cleaned, members that name secrets are left out. */
+export function redactDetail(value: unknown, clean: (text: string) => string, depth = 0): unknown {
+  if (typeof value === 'string') return clean(value)
+  if (typeof value === 'number') return clean(String(value)) === String(value) ? value : '…'
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === MAX_DEPTH) return '…'
+  if (Array.isArray(value)) return value.map((item) => redactDetail(item, clean, depth + 1))
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]: [string, unknown]) => [
+      clean(name),
+      SECRET_NAME.test(name) && (typeof inner === 'string' || typeof inner === 'number')
+        ? '…'
+        : redactDetail(inner, clean, depth + 1),
+    ]),
+  )
+}
