@@ -12,8 +12,10 @@ export function redactUrl(url: URL | string): string {
 /** A JSON Web Token, or the beginning of one. */
 const TOKEN = /\beyJ[\w-]{4,}(?:\.[\w-]*){0,2}/g
 
-/** What a server said, as it may stand in a message: nothing that looks like a secret, no
- * control characters. Secrets that were sent are known to `createSecrets`, and taken out before. */
+/**
+ * What a server said, as it may stand in a message: nothing that looks like a secret, and no control
+ * characters. The secrets that were sent are taken out before: see `createSecrets`.
+ */
 export function redactText(text: string, limit = 300): string {
   // Before the text is cut: half a token is a secret too.
   const clean = blankUnseen(text.replace(TOKEN, '…').slice(0, limit * 4))
