@@ -1,7 +1,8 @@
 import { SpindleError } from '../errors.ts'
 import { digestOf, hexOf } from '../bytes/digest.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
-import { parseVersion } from './semver.ts'
+import { quotePath } from '../bytes/path.ts'
+import { MAX_VERSION_LENGTH, parseVersion } from './semver.ts'
 
 /** Names one invoice: `NAME/VERSION`. */
 export interface BindleId {
@@ -31,7 +32,7 @@ export function parseBindleId(input: string): BindleId {
     const problem = slash < 1 || version === '' ? '' : `: ${describeVersion(version)}`
     throw new SpindleError(
       'ERR_REFERENCE_INVALID',
-      `${JSON.stringify(input)} is not a bindle id${problem}; write NAME/VERSION with a full semantic version, as in example.com/hello/1.2.3`,
+      `${quotePath(input)} is not a bindle id${problem}; write NAME/VERSION with a full semantic version, as in example.com/hello/1.2.3`,
     )
   }
   return createBindleId(name, version)
@@ -44,7 +45,7 @@ export function createBindleId(name: string, version: string): BindleId {
 function describeVersion(version: string): string {
   return version === ''
     ? 'it has no version'
-    : `its version ${JSON.stringify(version)} is not a semantic version`
+    : `its version ${quotePath(version)} is not a semantic version${version.length > MAX_VERSION_LENGTH ? ` of at most ${MAX_VERSION_LENGTH} characters` : ''}`
 }
 
 /**
@@ -56,7 +57,7 @@ export function assertPushableId(id: BindleId): void {
   if (parseVersion(id.version) === undefined) {
     throw new SpindleError(
       'ERR_REFERENCE_INVALID',
-      `${JSON.stringify(id.name)} can't be pushed: ${describeVersion(id.version)}; write MAJOR.MINOR.PATCH, as in 1.2.3, with at most one "-" and "+" part`,
+      `${quotePath(id.name)} can't be pushed: ${describeVersion(id.version)}; write MAJOR.MINOR.PATCH, as in 1.2.3, with at most one "-" and "+" part`,
     )
   }
   const fits =
@@ -65,7 +66,7 @@ export function assertPushableId(id: BindleId): void {
   if (!fits) {
     throw new SpindleError(
       'ERR_REFERENCE_INVALID',
-      `${JSON.stringify(String(id))} can't be pushed: a server could not find it again; use ASCII letters, digits, "_", "-", "." and "/" in the name`,
+      `${quotePath(String(id))} can't be pushed: a server could not find it again; use ASCII letters, digits, "_", "-", "." and "/" in the name`,
     )
   }
 }

@@ -10,16 +10,27 @@ export interface Version {
   readonly build: string
 }
 
+/** Longest version, in characters, as npm has it. Longer ones only exist to make comparing slow. */
+export const MAX_VERSION_LENGTH = 256
+/** Most comparators of a range, as in Rust's `semver` crate. */
+const MAX_COMPARATORS = 32
+/** Longest range: each comparator is a version, an operator and a comma, with room for spaces. */
+const MAX_RANGE_LENGTH: number = MAX_COMPARATORS * (MAX_VERSION_LENGTH + 8)
+
 const NUMBER = '(0|[1-9][0-9]*)'
 const VERSION = new RegExp(
   `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-([0-9A-Za-z.-]+))?(?:\\+([0-9A-Za-z.-]+))?$`,
 )
 const U64_MAX = 0xffff_ffff_ffff_ffffn
-/** Of the largest number. Megabytes of digits take seconds to become one. */
+/** Digits of the largest number. */
 const U64_DIGITS = 20
 
-/** `undefined` for anything but a full version: no `v`, no leading zeros, each number at most 2⁶⁴−1. */
+/**
+ * `undefined` for anything but a full version of at most 256 characters: no `v`, no leading zeros,
+ * each number at most 2⁶⁴−1.
+ */
 export function parseVersion(text: string): Version | undefined {
+  if (text.length > MAX_VERSION_LENGTH) return undefined
   const match = VERSION.exec(text)
   if (match === null) return undefined
   const [, major = '', minor = '', patch = '', pre = '', build = ''] = match
@@ -77,12 +88,15 @@ function comparePre(a: string, b: string): number {
 }
 
 function compareIdentifiers(a: string, b: string): number {
-  const numbers = [a, b].map((part) => (/^[0-9]+$/.test(part) ? BigInt(part) : undefined))
-  const [left, right] = numbers
-  if (left !== undefined && right !== undefined) return compareNumbers(left, right)
-  if (left !== undefined) return -1
-  if (right !== undefined) return 1
+  const [left, right] = [isNumeric(a), isNumeric(b)]
+  // Without leading zeros the longer number is the larger one; no digit is converted.
+  if (left && right) return a.length - b.length || compareText(a, b)
+  if (left !== right) return left ? -1 : 1
   return compareText(a, b)
+}
+
+function isNumeric(identifier: string): boolean {
+  return /^[0-9]+$/.test(identifier)
 }
 
 interface Comparator {
@@ -98,16 +112,19 @@ export type VersionRange = (version: Version) => boolean
 
 /**
  * Reads a range as a Bindle server does: a full version is met by itself alone, build metadata
- * included; else comparators joined by commas, a bare one being a caret.
+ * included; else up to 32 comparators joined by commas, a bare one being a caret.
  * `undefined` when it can't be read; such a range matches nothing.
  */
 export function parseRange(text: string): VersionRange | undefined {
   if (text === '') return () => true
+  if (text.length > MAX_RANGE_LENGTH) return undefined
   const exact = parseVersion(text)
   if (exact !== undefined) return (version) => compareVersions(version, exact) === 0
   if (/^\s*[*xX]\s*$/.test(text)) return (version) => version.pre === ''
   const comparators: Comparator[] = []
-  for (const part of text.split(',')) {
+  const parts = text.split(',')
+  if (parts.length > MAX_COMPARATORS) return undefined
+  for (const part of parts) {
     const comparator = parseComparator(part.trim())
     if (comparator === undefined) return undefined
     comparators.push(comparator)
@@ -121,6 +138,7 @@ const COMPARATOR = new RegExp(
 )
 
 function parseComparator(text: string): Comparator | undefined {
+  if (text.length > MAX_VERSION_LENGTH + 8) return undefined
   const match = COMPARATOR.exec(text)
   if (match === null) return undefined
   const [, operator, major = '', minor, anyMinor, patch, anyPatch, pre = ''] = match
