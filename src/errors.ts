@@ -25,6 +25,9 @@ export type ErrorCode =
   | 'ERR_UNSUPPORTED'
   | 'ERR_TRAP'
 
+/** Longest message in characters: some quote what a server or an artifact says, which has megabytes. */
+const MAX_MESSAGE_CHARS = 65_536
+
 /** An option of the call that gets past an error, such as a limit to raise. */
 export interface Remedy {
   /** Name of the option, as in `maxBytes`. A command line maps it to its flag. */
@@ -42,8 +45,9 @@ export class SpindleError extends Error {
   /** The option that gets past this error; the message names it too. */
   readonly remedy?: Remedy
 
-  constructor(code: ErrorCode, problem: string, options?: { cause?: unknown; remedy?: Remedy }) {
+  constructor(code: ErrorCode, said: string, options?: { cause?: unknown; remedy?: Remedy }) {
     const remedy = options?.remedy
+    const problem = said.length > MAX_MESSAGE_CHARS ? `${said.slice(0, MAX_MESSAGE_CHARS)}…` : said
     super(
       remedy === undefined ? problem : `${problem}: ${adviceOf(remedy, `"${remedy.option}"`)}`,
       options,

@@ -1,10 +1,10 @@
 import { type ErrorCode, ResponseError, SpindleError } from '../errors.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
 import { readWhole } from '../http/whole.ts'
-import { isJsonObject, parseJson } from '../bytes/json.ts'
+import { isJsonObject, jsonLimits, parseJson } from '../bytes/json.ts'
 import { decodeUtf8Lossy } from '../bytes/text.ts'
 import type { Transport } from '../types.ts'
-import { parseToml } from './toml.ts'
+import { parseToml, tomlLimits } from '../bytes/toml.ts'
 
 /** Longest error text that is read; the reference server's are single sentences. */
 const ERROR_BYTES = 64 * 1024
@@ -21,6 +21,8 @@ interface Question {
   readonly what: string
   /** Longest answer, in bytes. */
   readonly limit: number
+  /** Most keys; the default of its format when absent. */
+  readonly maxKeys?: number | undefined
   /** Takes out the secrets that were sent. */
   readonly redact: (text: string) => string
 }
@@ -43,8 +45,11 @@ export async function readAnswer(
   await assertAnswered(response, question, signal)
   const bytes = await readWhole(response, question.limit, question.what, signal)
   const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type === 'application/json') return { status, value: parseJson(bytes, question.what) }
-  if (type === 'application/toml') return { status, value: parseToml(bytes, question.what) }
+  const { what, maxKeys } = question
+  if (type === 'application/json')
+    return { status, value: parseJson(bytes, what, jsonLimits(maxKeys, 'maxKeys')) }
+  if (type === 'application/toml')
+    return { status, value: parseToml(bytes, what, tomlLimits(maxKeys, 'maxKeys')) }
   throw new SpindleError(
     'ERR_CONTENT_INVALID',
     `${redactUrl(question.url)} answered with ${type === undefined ? 'no type' : redactText(question.redact(type), 100)}, not with TOML or JSON: is it a Bindle server? Its URL ends in /v1 as a rule`,
@@ -54,7 +59,7 @@ export async function readAnswer(
 /** @throws `ResponseError` for a refusal, with the server's own words. */
 export async function assertAnswered(
   response: Response,
-  { method, url, what, redact }: Omit<Question, 'limit'>,
+  { method, url, what, redact }: Pick<Question, 'method' | 'url' | 'what' | 'redact'>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (response.ok) return

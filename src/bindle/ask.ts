@@ -1,10 +1,9 @@
+import { documentBytes } from '../bytes/document-limits.ts'
 import { discard } from '../http/discard.ts'
 import type { BodySource, OperationOptions, Transport } from '../types.ts'
 import { assertAnswered, readAnswer, redactBy, type ServerAnswer } from './answer.ts'
 import { authorizationOf, type BindleCredentials } from './credentials.ts'
 
-/** An invoice and what is missing of it. */
-const ANSWER_BYTES = 32 * 1024 * 1024
 /** Errors that say what the matter is; the client reads them. */
 const REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 422, 507] as const
 
@@ -33,7 +32,7 @@ interface Asker {
     method: string,
     path: string,
     what: string,
-    call?: SendOptions & { readonly limit?: number },
+    call?: SendOptions,
   ) => Promise<ServerAnswer>
 }
 
@@ -41,6 +40,7 @@ export function createAsker(
   base: URL,
   transport: Transport,
   credentials: BindleCredentials | undefined,
+  maxKeys: number | undefined,
 ): Asker {
   const redact = redactBy(transport)
   const send: Asker['send'] = async (method, path, call) => {
@@ -80,11 +80,11 @@ export function createAsker(
     return response
   }
   const ask: Asker['ask'] = async (method, path, what, call = {}) => {
-    const { limit = ANSWER_BYTES, ...rest } = call
+    const limit = documentBytes(maxKeys)
     return readAnswer(
-      await send(method, path, rest),
-      { method, url: new URL(path, base), what, limit, redact },
-      rest.operation?.signal,
+      await send(method, path, call),
+      { method, url: new URL(path, base), what, limit, maxKeys, redact },
+      call.operation?.signal,
     )
   }
   return { send, open, ask }

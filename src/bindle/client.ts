@@ -1,4 +1,4 @@
-import { SpindleError } from '../errors.ts'
+import { isSpindleError, ResponseError, SpindleError } from '../errors.ts'
 import { discard } from '../http/discard.ts'
 import { createTransport } from '../http/transport.ts'
 import { streamFrom } from '../bytes/generate.ts'
@@ -18,6 +18,8 @@ export interface BindleClientOptions extends Omit<TransportOptions, 'credentials
   credentials?: BindleCredentials
   /** Reuse a transport. Together with any option that makes one it is a `TypeError`. */
   transport?: Transport
+  /** Most keys of an answer. Default 200 000, of TOML 160 000: an invoice of some 11 000 parcels. */
+  maxKeys?: number | undefined
 }
 
 export interface QueryOptions extends OperationOptions {
@@ -68,10 +70,8 @@ export interface BindleClient {
   generation(options?: OperationOptions): Promise<'0.8' | '0.9' | undefined>
 }
 
-/** A page of invoices. */
-const PAGE_BYTES = 128 * 1024 * 1024
-/** A server that never stops saying `more` is stopped here: 255 million invoices. */
-const MAX_PAGES = 1_000_000
+/** A server that never stops saying `more` is stopped here: 500 000 invoices at 50 a page. */
+const MAX_PAGES = 10_000
 
 /**
  * Speaks to a Bindle server.
@@ -91,13 +91,13 @@ export function createBindleClient(
   options: BindleClientOptions = {},
 ): BindleClient {
   const base = baseOf(server)
-  const { credentials, transport: given, ...forTransport } = options
+  const { credentials, transport: given, maxKeys, ...forTransport } = options
   if (given !== undefined && Object.values(forTransport).some((value) => value !== undefined)) {
     throw new TypeError('"transport" can\'t be given together with options that make one')
   }
   const transport = given ?? createTransport(forTransport)
 
-  const { send, open, ask } = createAsker(base, transport, credentials)
+  const { send, open, ask } = createAsker(base, transport, credentials, maxKeys)
 
   return {
     server: base,
@@ -154,19 +154,32 @@ export function createBindleClient(
     async *query(query, options = {}) {
       const { version, yanked = false, pageSize = 50, ...operation } = options
       let offset = 0
-      for (let page = 0; page < MAX_PAGES; page++) {
-        const parameters = new URLSearchParams({
-          query,
-          offset: String(offset),
-          limit: String(pageSize),
-          yanked: String(yanked),
-        })
-        if (version !== undefined) parameters.set('version', version)
-        const { value } = await ask('GET', `_q?${parameters}`, 'the query', {
-          operation,
-          limit: PAGE_BYTES,
-        })
-        const fields = reader(value, 'the query')
+      let limit = pageSize
+      const askPage = async (): Promise<unknown> => {
+        for (;;) {
+          const parameters = new URLSearchParams({
+            query,
+            offset: String(offset),
+            limit: String(limit),
+            yanked: String(yanked),
+          })
+          if (version !== undefined) parameters.set('version', version)
+          try {
+            return (await ask('GET', `_q?${parameters}`, 'the query', { operation })).value
+          } catch (error) {
+            // Too many large invoices for one page: fewer at once.
+            if (limit === 1 || !isTooLarge(error)) throw error
+            limit = Math.ceil(limit / 2)
+          }
+        }
+      }
+      for (let page = 0; ; page++) {
+        if (page >= MAX_PAGES)
+          throw new SpindleError(
+            'ERR_LIMIT_EXCEEDED',
+            `the answer to the query has more than ${MAX_PAGES} pages: ask for more words, or raise "pageSize"`,
+          )
+        const fields = reader(await askPage(), 'the query')
         const invoices = fields.take('invoices')
         if (!Array.isArray(invoices))
           throw new SpindleError(
@@ -199,6 +212,15 @@ export function createBindleClient(
           : undefined
     },
   }
+}
+
+/** An answer beyond the limits of this client, not a refusal of the server's. */
+function isTooLarge(error: unknown): boolean {
+  return (
+    isSpindleError(error) &&
+    error.code === 'ERR_LIMIT_EXCEEDED' &&
+    !(error instanceof ResponseError)
+  )
 }
 
 /** An answer about something else than was asked for is refused before anybody acts on it. */

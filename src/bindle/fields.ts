@@ -1,5 +1,9 @@
 import { SpindleError } from '../errors.ts'
 import { isJsonObject } from '../bytes/json.ts'
+import { quotePath } from '../bytes/path.ts'
+
+/** Keys that one message names. */
+const MAX_NAMED = 10
 
 /** The members of one table, taken one by one, so that what nobody took is known at the end. */
 export interface Fields {
@@ -30,7 +34,7 @@ export function reader(value: unknown, what: string): Fields {
       if (unknown.length > 0)
         throw invalid(
           what,
-          `has the unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.map((key) => JSON.stringify(key)).join(', ')}`,
+          `has the unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.slice(0, MAX_NAMED).map(quotePath).join(', ')}${unknown.length > MAX_NAMED ? ` and ${unknown.length - MAX_NAMED} more` : ''}`,
         )
     },
   }

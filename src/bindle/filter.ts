@@ -50,9 +50,9 @@ export function filterParcels(invoice: Invoice, options: FilterOptions = {}): Pa
     if (picked.has(parcel)) continue
     picked.add(parcel)
     for (const group of parcel.conditions?.requires ?? []) {
-      pending.push(
-        ...(members.get(group) ?? []).filter((member) => !picked.has(member) && wanted(member)),
-      )
+      for (const member of members.get(group) ?? []) if (wanted(member)) pending.push(member)
+      // Each group once, however many require it.
+      members.delete(group)
     }
   }
   return parcels.filter((parcel) => picked.has(parcel))

@@ -1,10 +1,10 @@
 import { SpindleError } from '../errors.ts'
 import { formatBase64, parseBase64 } from '../bytes/base64.ts'
-import { encodeUtf8 } from '../bytes/text.ts'
+import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 import { INVOICE_ROLES, type InvoiceRole } from './invoice.ts'
 import { createEd25519Key, type Ed25519Key, verifyEd25519 } from '../bytes/ed25519.ts'
 import { type Fields, optional, reader, required, stringList, text } from './fields.ts'
-import { formatToml, parseToml } from './toml.ts'
+import { formatToml, parseToml, readToml } from '../bytes/toml.ts'
 
 /** Public keys that a client or server knows. @see Bindle, Signing Specification, Keyrings */
 export interface Keyring {
@@ -71,13 +71,11 @@ export function formatKeyring(keyring: Keyring): Uint8Array<ArrayBuffer> {
  * @throws `ERR_CONTENT_INVALID`, never with key material in the message.
  */
 export function parseSecretKeys(source: string | Uint8Array, what = 'the secret keys'): SecretKeys {
-  let value: unknown
-  try {
-    value = parseToml(source, what)
-  } catch (error) {
-    // The parser's message quotes the line, which may be a key; its place is enough.
-    throw new SpindleError('ERR_CONTENT_INVALID', `${what} is not TOML: ${placeOf(error)}`)
-  }
+  const content = typeof source === 'string' ? source : decodeUtf8(source)
+  if (content === undefined) throw notToml(what, 'it is not UTF-8')
+  const { table: value, problem } = readToml(content, what)
+  // The place is enough: the parser's own error quotes the line, which may be a key.
+  if (problem !== undefined) throw notToml(what, `line ${problem.line}, column ${problem.column}`)
   return {
     version: '1.0',
     key: readEntries(value, what).map((fields) => ({
@@ -88,9 +86,8 @@ export function parseSecretKeys(source: string | Uint8Array, what = 'the secret 
   }
 }
 
-function placeOf(error: unknown): string {
-  const { line, column } = (error as { cause?: { line?: number; column?: number } }).cause ?? {}
-  return line === undefined ? 'it does not parse' : `line ${line}, column ${column}`
+function notToml(what: string, why: string): SpindleError {
+  return new SpindleError('ERR_CONTENT_INVALID', `${what} is not TOML: ${why}`)
 }
 
 /** As `secret_keys.toml`, what `parseSecretKeys` reads: to be kept where only its owner may read. */

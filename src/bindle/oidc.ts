@@ -1,7 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { parseBase64Url } from '../bytes/base64.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
-import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
+import { encodeUtf8 } from '../bytes/text.ts'
 import { redactText } from '../http/redact.ts'
 import { wait } from '../http/wait.ts'
 import { readWhole } from '../http/whole.ts'
@@ -10,7 +10,7 @@ import { readAnswer, redactBy } from './answer.ts'
 import type { BindleClient } from './client.ts'
 import type { BindleAuthorization } from './credentials.ts'
 import { integer, optional, reader, required, text } from './fields.ts'
-import { formatToml, parseToml } from './toml.ts'
+import { formatToml, parseToml } from '../bytes/toml.ts'
 
 /** What a login leaves behind. It is a secret: keep it where only its user can read. */
 export interface OidcTokens {
@@ -244,9 +244,9 @@ function tokensOf(
 
 /** UNIX seconds; 0, which is long ago, for a token that can't be read. */
 function expiryOf(token: string): number {
-  const payload = decodeUtf8(parseBase64Url(token.split('.')[1] ?? '') ?? new Uint8Array()) ?? ''
+  const payload = parseBase64Url(token.split('.')[1] ?? '') ?? new Uint8Array()
   try {
-    const claims: unknown = JSON.parse(payload)
+    const claims = parseJson(payload, 'the claims')
     return isJsonObject(claims) && typeof claims['exp'] === 'number' ? claims['exp'] : 0
   } catch {
     return 0

@@ -1,4 +1,5 @@
 import { SpindleError } from '../errors.ts'
+import { documentBytes } from '../bytes/document-limits.ts'
 import { cursorOver } from '../bytes/cursor.ts'
 import { gunzip, gzip } from '../bytes/gzip.ts'
 import { normalizePath, quotePath } from '../bytes/path.ts'
@@ -7,7 +8,7 @@ import { writeTar } from '../bytes/tar.ts'
 import { readTar } from '../bytes/untar.ts'
 import type { BodySource, Content, FileTree, OperationOptions } from '../types.ts'
 import { type BindleId, canonicalName, createBindleId } from './id.ts'
-import { formatInvoice, INVOICE_BYTES, type Invoice, type Label, parseInvoice } from './invoice.ts'
+import { formatInvoice, type Invoice, type Label, parseInvoice } from './invoice.ts'
 
 /**
  * A bindle with its parcels in hand: what a server would hold, without one.
@@ -26,6 +27,8 @@ export interface StandaloneOptions extends OperationOptions {
   maxBytes?: number
   /** Most entries of a tarball. Default 200000. */
   maxFiles?: number
+  /** Most keys of the invoice. Default 160 000: some 11 000 parcels. */
+  maxKeys?: number | undefined
 }
 
 const MAX_BYTES = 1024 * 1024 * 1024
@@ -88,7 +91,11 @@ export async function* packStandalone(
  * @throws `ERR_NOT_FOUND`, `ERR_CONTENT_INVALID` when the folder's name is not that of the invoice,
  * `ERR_LIMIT_EXCEEDED`
  */
-export async function parseStandalone(tree: FileTree, id?: BindleId): Promise<StandaloneBindle> {
+export async function parseStandalone(
+  tree: FileTree,
+  id?: BindleId,
+  options: Pick<StandaloneOptions, 'maxKeys'> = {},
+): Promise<StandaloneBindle> {
   const folder = await findFolder(tree, id)
   const prefix = folder === '' ? '' : `${folder}/`
   const file = tree.get(`${prefix}invoice.toml`)
@@ -98,8 +105,10 @@ export async function parseStandalone(tree: FileTree, id?: BindleId): Promise<St
       `there is no ${prefix}invoice.toml: this is no standalone bindle${id === undefined ? '' : ` ${id}`}`,
     )
   const invoice = parseInvoice(
-    await readBounded(file, INVOICE_BYTES, `${prefix}invoice.toml`),
+    await readBounded(file, documentBytes(options.maxKeys), `${prefix}invoice.toml`),
     `${prefix}invoice.toml`,
+    'toml',
+    { maxKeys: options.maxKeys },
   )
   const found = createBindleId(invoice.bindle.name, invoice.bindle.version)
   if (id !== undefined && String(id) !== String(found))
@@ -182,5 +191,5 @@ export async function unpackStandalone(
   } finally {
     await cursor.close()
   }
-  return parseStandalone(files)
+  return parseStandalone(files, undefined, options)
 }

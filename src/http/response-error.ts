@@ -1,7 +1,7 @@
 import { ResponseError, type ErrorCode, type ResponseDetail } from '../errors.ts'
 import { chunksOf, concat } from '../bytes/stream.ts'
-import { isJsonObject } from '../bytes/json.ts'
-import { decodeUtf8Lossy } from '../bytes/text.ts'
+import { isJsonObject, parseJson } from '../bytes/json.ts'
+import { decodeUtf8Lossy, encodeUtf8 } from '../bytes/text.ts'
 import { inTime } from './in-time.ts'
 import { redactText, redactUrl } from './redact.ts'
 import { parseRetryAfter } from './retry-after.ts'
@@ -119,7 +119,7 @@ async function readStart(response: Response): Promise<string> {
 function parseDetails(text: string, clean: Clean): ResponseDetail[] {
   let document: unknown
   try {
-    document = JSON.parse(text)
+    document = parseJson(encodeUtf8(text), 'the error')
   } catch {
     return []
   }

@@ -1,8 +1,8 @@
-import { isJsonObject, type JsonObject } from '../bytes/json.ts'
+import { isJsonObject, type JsonObject, parseJson } from '../bytes/json.ts'
 import { parseBase64 } from '../bytes/base64.ts'
-import { decodeUtf8, decodeUtf8Lossy } from '../bytes/text.ts'
+import { decodeUtf8, decodeUtf8Lossy, encodeUtf8 } from '../bytes/text.ts'
 import { blankUnseen } from '../bytes/visible.ts'
-import { SpindleError } from '../errors.ts'
+import { isSpindleError, SpindleError } from '../errors.ts'
 import type { AuthScope, Credentials } from '../types.ts'
 import { readFileBounded } from './bounded-file.ts'
 
@@ -90,8 +90,10 @@ function parseJsonObject(text: string, path: string): JsonObject {
   if (text.trim() === '') return {}
   let value: unknown
   try {
-    value = JSON.parse(text)
-  } catch {
+    value = parseJson(encodeUtf8(text), 'it')
+  } catch (error) {
+    if (isSpindleError(error) && error.code === 'ERR_LIMIT_EXCEEDED')
+      throw invalid(path, error.message)
     // Not the parser's words, nor as the cause: it quotes the text around the place.
     throw invalid(path, 'it is not JSON')
   }

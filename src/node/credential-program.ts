@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { concat } from '../bytes/stream.ts'
-import { decodeUtf8 } from '../bytes/text.ts'
-import { isJsonObject } from '../bytes/json.ts'
+import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
 import type { Credentials } from '../types.ts'
 import { AUTH_VARIABLE, fromPair, oneLine } from './auth-file.ts'
@@ -77,7 +76,7 @@ export async function askCredentialHelper(
 function parseAnswer(stdout: Uint8Array): Credentials | 'none' | undefined {
   let answer: unknown
   try {
-    answer = JSON.parse(decodeUtf8(stdout) ?? '')
+    answer = parseJson(stdout, 'the answer')
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 import { formatBase64Url, parseBase64Url } from '../bytes/base64.ts'
-import { isJsonObject } from '../bytes/json.ts'
+import { isJsonObject, parseJson } from '../bytes/json.ts'
 import type { JsonObject } from '../bytes/json.ts'
-import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
+import { encodeUtf8 } from '../bytes/text.ts'
 
 const HEADER = formatBase64Url(encodeUtf8('{"alg":"HS256","typ":"JWT"}'))
 /** As long as the hash: shorter secrets can be guessed. @see RFC 7518, 3.2 */
@@ -51,9 +51,8 @@ export function createTokenSigner(secret: Uint8Array | undefined): TokenSigner {
 
 function parseClaims(payload: string): JsonObject | undefined {
   const bytes = parseBase64Url(payload)
-  const text = bytes === undefined ? undefined : decodeUtf8(bytes)
-  if (text === undefined) return undefined
-  const claims: unknown = JSON.parse(text)
+  if (bytes === undefined) return undefined
+  const claims = parseJson(bytes, 'the claims')
   return isJsonObject(claims) ? claims : undefined
 }
 

@@ -12,7 +12,7 @@ import {
   tables,
   text,
 } from '../bindle/fields.ts'
-import { formatToml, parseToml } from '../bindle/toml.ts'
+import { formatToml, parseToml } from '../bytes/toml.ts'
 
 /** Media type of the parcel that makes an invoice a Spin application. */
 export const BINDLE_MANIFEST_TYPE = 'application/vnd.fermyon.spin+toml'

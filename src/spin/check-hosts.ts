@@ -5,6 +5,9 @@ import { ownValue } from './record.ts'
 import { childSpot, childSpots, type Spot } from './spot.ts'
 import { parseTemplate, resolveTemplate } from './template.ts'
 
+/** A host's name has 253 characters at most; around it stand a scheme and a port. */
+const MAX_HOST_LENGTH = 4096
+
 type Variables = Readonly<Record<string, VariableTable>> | undefined
 
 /** Looks at the hosts that a component lists, in either version of the manifest. */
@@ -32,7 +35,11 @@ function hostProblem(text: string, count: number, variables: Variables): string 
   if ('problem' in template) return template.problem
   if (template.parts.every((part) => 'literal' in part)) return problemOf(text)
   // Without a default for each variable, only a host that has their values can tell.
-  const resolved = resolveTemplate(template.parts, (name) => ownValue(variables, name)?.default)
+  const resolved = resolveTemplate(
+    template.parts,
+    (name) => ownValue(variables, name)?.default,
+    MAX_HOST_LENGTH,
+  )
   if (resolved === undefined || isUnsetHost(resolved)) return undefined
   const problem = problemOf(resolved)
   if (problem === undefined) return undefined

@@ -30,12 +30,21 @@ export function createTextLines(text: string): TextLines {
     return low
   }
   const lineAt = (line: number): string => {
-    const end = starts[line + 1]
-    return text.slice(starts[line], end === undefined ? undefined : end - 1).replace(/\r$/, '')
+    const next = starts[line + 1]
+    const end = next === undefined ? text.length : next - 1
+    return text.slice(starts[line], text[end - 1] === '\r' ? end - 1 : end)
   }
+  // Positions are asked for in order: a long line is counted once for all that are in it.
+  let last = { line: 0, offset: 0, column: 1 }
   const positionOf = (offset: number): TextPosition => {
     const line = lineOf(offset)
-    return { line: line + 1, column: Array.from(text.slice(starts[line], offset)).length + 1 }
+    const from =
+      last.line === line && last.offset <= offset
+        ? last
+        : { offset: starts[line] as number, column: 1 }
+    const column = from.column + countCharacters(text, from.offset, offset)
+    last = { line, offset, column }
+    return { line: line + 1, column }
   }
   const frameOf = (start: number, end: number): string => {
     const line = lineOf(start)
@@ -58,4 +67,11 @@ export function createTextLines(text: string): TextLines {
     ].join('\n')
   }
   return { positionOf, frameOf }
+}
+
+/** Code points from one offset to another. */
+function countCharacters(text: string, from: number, to: number): number {
+  let count = 0
+  for (let at = from; at < to; count++) at += (text.codePointAt(at) as number) > 0xffff ? 2 : 1
+  return count
 }

@@ -2,7 +2,7 @@ import { normalizePath, quotePath } from '../bytes/path.ts'
 import type { Content, FileTree } from '../types.ts'
 import type { ComponentFiles, ComponentTable } from './app-manifest.ts'
 import { type AppFiles, fileAt, filesBelow, resolvePath } from './app-files.ts'
-import { compileGlob, type GlobBudget } from './glob-pattern.ts'
+import { compileGlob, type GlobBudget, spend } from './glob-pattern.ts'
 
 /** Something about one entry of `files` or `exclude_files`. */
 interface FilesProblem {
@@ -173,11 +173,16 @@ function keepAll(paths: readonly string[], folder: string, resolution: Resolutio
   }
 }
 
+/** To place a file takes as long as so many steps of a pattern. */
+const STEPS_PER_FILE = 50
+
 function keep(
   path: string,
   file: Uint8Array | Content | undefined,
-  { found, problem }: Resolution,
+  { found, problem, budget }: Resolution,
 ): void {
+  // The same folder may be named thousands of times.
+  spend(budget, STEPS_PER_FILE)
   const result = normalizePath(path.replace(/^\/+/, ''))
   if ('problem' in result) return problem('invalid-path', `${quotePath(path)} ${result.problem}`)
   if (file !== undefined) found.set(result.path, file)

@@ -47,7 +47,7 @@ export function dependencyNameProblem(text: string): string | undefined {
 export function checkDependencies(spot: Spot, component: ComponentTable, id: string): void {
   const table = childSpot(spot, 'dependencies')
   if (table === undefined || component.dependencies === undefined) return
-  const packages: { readonly text: string; readonly name: PackageName }[] = []
+  const packages = createRivals()
   for (const [text, child] of childSpots(table)) {
     const dependency = Object.hasOwn(component.dependencies, text)
       ? component.dependencies[text]
@@ -57,16 +57,15 @@ export function checkDependencies(spot: Spot, component: ComponentTable, id: str
     const problem = dependencyProblem(text, name, dependency)
     if (problem !== undefined) child.report.error(child, 'invalid-dependency', problem, 'key')
     if (!('package' in name)) continue
-    const rival = packages.find((other) => conflict(other.name, name))
+    const rival = packages.add(text, name)
     if (rival !== undefined) {
       child.report.error(
         child,
         'dependency-conflict',
-        `${JSON.stringify(text)} dependency conflicts with ${JSON.stringify(rival.text)}`,
+        `${JSON.stringify(text)} dependency conflicts with ${JSON.stringify(rival)}`,
         'key',
       )
     }
-    packages.push({ text, name })
   }
   if (inheritsTwice(component)) {
     spot.report.error(
@@ -114,15 +113,35 @@ function dependencyProblem(
   return undefined
 }
 
-function conflict(a: PackageName, b: PackageName): boolean {
-  if (a.package !== b.package) return false
-  if (
-    a.version !== undefined &&
-    b.version !== undefined &&
-    compatible(a.version) !== compatible(b.version)
-  )
-    return false
-  return a.interface === undefined || b.interface === undefined || a.interface === b.interface
+/** What a name without a version, or without an interface, says of it: all of them. */
+const UNSAID = ''
+/** Whatever a name says of it. */
+const ANY = '*'
+
+/**
+ * Finds for each name the first before it that it conflicts with: one of the same package, unless
+ * versions or interfaces tell the two apart. By keys, not by comparing each with each.
+ */
+function createRivals(): { add: (text: string, name: PackageName) => string | undefined } {
+  const first = new Map<string, { readonly text: string; readonly order: number }>()
+  let count = 0
+  return {
+    add(text, { package: name, interface: part = UNSAID, version }) {
+      const group = version === undefined ? UNSAID : compatible(version)
+      const keyOf = (groups: string, parts: string): string => `${name} ${groups} ${parts}`
+      const meets = (said: string): string[] => (said === UNSAID ? [ANY] : [said, UNSAID])
+      const rivals = meets(group).flatMap((groups) =>
+        meets(part).flatMap((parts) => first.get(keyOf(groups, parts)) ?? []),
+      )
+      const own = { text, order: count++ }
+      for (const groups of [group, ANY])
+        for (const parts of [part, ANY]) {
+          const key = keyOf(groups, parts)
+          if (!first.has(key)) first.set(key, own)
+        }
+      return rivals.sort((a, b) => a.order - b.order)[0]?.text
+    },
+  }
 }
 
 /** Versions with the same text here can stand in for each other. */
@@ -142,9 +161,20 @@ export function dependencyIdProblem(
     ? manifest.component?.[id]
     : undefined
   if (component === undefined) return `dependency ID ${id} does not exist`
-  const resources = OWN_RESOURCES.filter((key) => Object.keys(component[key] ?? {}).length > 0)
+  const resources = resourcesOf(component)
   if (resources.length === 0) return undefined
   return `Dependencies may not have their own resources or permissions. Component ${id} cannot be used as a dependency of ${depender} because it specifies: ${resources.join(', ')}`
+}
+
+/** Of each component once: thousands may depend on the same one. */
+const resources = new WeakMap<ComponentTable, readonly string[]>()
+
+function resourcesOf(component: ComponentTable): readonly string[] {
+  const known = resources.get(component)
+  if (known !== undefined) return known
+  const found = OWN_RESOURCES.filter((key) => Object.keys(component[key] ?? {}).length > 0)
+  resources.set(component, found)
+  return found
 }
 
 const OWN_RESOURCES = [

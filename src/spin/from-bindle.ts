@@ -3,7 +3,6 @@ import type { Json } from '../bytes/json.ts'
 import { normalizePath, quotePath } from '../bytes/path.ts'
 import { readVerified } from '../bytes/stream.ts'
 import type { Invoice, Label } from '../bindle/invoice.ts'
-import { parcelsInGroup } from '../bindle/filter.ts'
 import type { Content, Digest, OperationOptions } from '../types.ts'
 import { convertAllowedHttpHosts } from './allowed-http-hosts.ts'
 import {
@@ -15,6 +14,7 @@ import {
 import { exactHosts } from './bindle-hosts.ts'
 import type { LockedApp, LockedComponent, LockedTrigger, LockResult } from './locked-app.ts'
 import { toRecord } from './record.ts'
+import { MAX_APP_FILES } from './tree-builder.ts'
 
 /** A manifest parcel lists components, not files; Spin's largest had a few kilobytes. */
 const MANIFEST_BYTES = 4 * 1024 * 1024
@@ -71,6 +71,16 @@ export async function bindleToLock(
     if (!contents.has(digest)) contents.set(digest, open(found))
     return digest
   }
+  const groups = parcelGroups(invoice)
+  const named = manifest.component.reduce(
+    (sum, { files = '' }) => sum + (groups.get(files)?.length ?? 0),
+    0,
+  )
+  if (named > MAX_APP_FILES)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the components of ${id} have ${named} files in all, more than ${MAX_APP_FILES}: let fewer of them share a group`,
+    )
   const hosts = exactHosts(label, id)
   const components = manifest.component.map((component): LockedComponent => ({
     ...lockedComponent(component, hosts.get(component.id)),
@@ -78,7 +88,7 @@ export async function bindleToLock(
       content_type: 'application/wasm',
       digest: take(component.source, `the Wasm of component ${component.id}`),
     },
-    ...filesOf(invoice, component, take),
+    ...filesOf(groups, component, take),
   }))
   return { locked: lockedApp(invoice, manifest, components), contents }
 }
@@ -92,15 +102,27 @@ function digestOfLabel(label: Label, id: string): Digest {
   return `sha256:${label.sha256}`
 }
 
+/** The parcels of each group, in the order of the invoice. */
+function parcelGroups(invoice: Invoice): ReadonlyMap<string, readonly Label[]> {
+  const groups = new Map<string, Label[]>()
+  for (const { label, conditions } of invoice.parcel ?? [])
+    for (const group of new Set(conditions?.memberOf)) {
+      const labels = groups.get(group)
+      if (labels === undefined) groups.set(group, [label])
+      else labels.push(label)
+    }
+  return groups
+}
+
 function filesOf(
-  invoice: Invoice,
+  groups: ReadonlyMap<string, readonly Label[]>,
   component: BindleComponent,
   take: (sha256: string, place: string) => Digest,
 ): Pick<LockedComponent, 'files'> {
   if (component.files === undefined) return {}
   // The later of two at one path wins, as when they are written in turn.
   const files = new Map<string, Digest>()
-  for (const { label } of parcelsInGroup(invoice, component.files)) {
+  for (const label of groups.get(component.files) ?? []) {
     const name = label.name.replaceAll('\\', '/').replace(/^\/+/, '')
     const result = normalizePath(name)
     if ('problem' in result)

@@ -59,7 +59,8 @@ export function compileGlob(
   }
 }
 
-function spend(budget: GlobBudget, steps: number): void {
+/** @throws `ERR_LIMIT_EXCEEDED` when it is used up. */
+export function spend(budget: GlobBudget, steps: number): void {
   budget.left -= steps
   if (budget.left < 0)
     throw new SpindleError(

@@ -1,6 +1,7 @@
 import { parseBase64 } from '../bytes/base64.ts'
 import { isDigest } from '../bytes/digest.ts'
-import { type JsonObject, parseJson } from '../bytes/json.ts'
+import { documentBytes, tooLong } from '../bytes/document-limits.ts'
+import { type JsonObject, jsonLimits, parseJson } from '../bytes/json.ts'
 import { normalizePath, quotePath } from '../bytes/path.ts'
 import { SpindleError } from '../errors.ts'
 import { isDependencyName } from './dependency-name.ts'
@@ -28,9 +29,6 @@ import type {
   MustUnderstand,
 } from './locked-app.ts'
 
-/** Largest lock in bytes: one of 100 000 files has some 20 MB. */
-export const LOCK_BYTES: number = 64 * 1024 * 1024
-
 /** What a host must do for an application, and this library knows of. */
 const SUPPORTED_REQUIREMENTS = ['local_service_chaining', 'middleware']
 
@@ -47,15 +45,20 @@ const UNDERSTOOD: ReadonlySet<string> = new Set<MustUnderstand>([
  * Contents aren't looked at.
  *
  * Throws `ERR_CONTENT_INVALID` for what isn't one, `ERR_UNSUPPORTED` for one that this version may
- * not run, `ERR_LIMIT_EXCEEDED` above 64 MiB.
+ * not run, `ERR_LIMIT_EXCEEDED` above 16 MiB or with more keys than `maxKeys`.
+ *
+ * @param options.maxKeys Default 200 000, which is some 50 000 files.
  */
-export function parseLockedApp(bytes: Uint8Array): LockedApp {
-  if (bytes.length > LOCK_BYTES)
-    throw new SpindleError(
-      'ERR_LIMIT_EXCEEDED',
-      `the locked application is longer than ${LOCK_BYTES} bytes`,
-    )
-  const app = objectOf(parseJson(bytes, 'the locked application'), 'the locked application')
+export function parseLockedApp(
+  bytes: Uint8Array,
+  options: { readonly maxKeys?: number | undefined } = {},
+): LockedApp {
+  const most = documentBytes(options.maxKeys)
+  if (bytes.length > most) throw tooLong('the locked application', most, 'maxKeys')
+  const app = objectOf(
+    parseJson(bytes, 'the locked application', jsonLimits(options.maxKeys, 'maxKeys')),
+    'the locked application',
+  )
   const version = app['spin_lock_version']
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 0)
     throw invalid('spin_lock_version', 'a version number')

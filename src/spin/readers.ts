@@ -1,6 +1,6 @@
 import type { Json } from '../bytes/json.ts'
 import { childSpot, childSpots, describeValue, isTable, type Spot } from './spot.ts'
-import { isTomlDate } from './toml.ts'
+import { isTomlDate } from '../bytes/toml.ts'
 
 /** Reads one value; reports what is wrong with it and then gives `undefined`. */
 export type Reader<T> = (spot: Spot) => T | undefined

@@ -1,5 +1,6 @@
 import { AppInvalid, type Finding } from '../errors.ts'
-import { isTomlDate, type TomlDocument } from './toml.ts'
+import { isTomlDate } from '../bytes/toml.ts'
+import type { TomlDocument } from './toml.ts'
 import type { TomlPlace } from './toml-places.ts'
 
 /** One value of a document, where it stands, and where to report what is wrong with it. */
@@ -21,43 +22,72 @@ export interface Report {
   warnings(): readonly Finding[]
 }
 
+/** Findings that are shown. Of more, which nobody reads, only the number is. */
+const MAX_FINDINGS = 100
+
+/** Longest message of one, in characters: some quote what the manifest says. */
+const MESSAGE_LENGTH = 1000
+
 interface Placed {
-  readonly offset: number
-  readonly finding: Finding
+  readonly code: string
+  readonly message: string
+  readonly start: number
+  /** Absent for what no frame may show. */
+  readonly end: number | undefined
+}
+
+interface FindingList {
+  readonly placed: Placed[]
+  /** Those that are not in it. */
+  more: number
 }
 
 export function createReport(document: TomlDocument): Report {
-  const errors: Placed[] = []
-  const warnings: Placed[] = []
+  const errors: FindingList = { placed: [], more: 0 }
+  const warnings: FindingList = { placed: [], more: 0 }
   const add = (
-    list: Placed[],
+    list: FindingList,
     spot: Spot,
     code: string,
     message: string,
     at: FindingPlace,
   ): void => {
-    const { place } = spot
-    const [start, end] =
-      at === 'key' ? [place.keyStart, place.keyEnd] : [place.valueStart, place.valueEnd]
+    if (list.placed.length >= MAX_FINDINGS) {
+      list.more++
+      return
+    }
+    const { keyStart, keyEnd, valueStart, valueEnd } = spot.place
+    list.placed.push({
+      code,
+      message: message.length > MESSAGE_LENGTH ? `${message.slice(0, MESSAGE_LENGTH)}…` : message,
+      start: at === 'key' ? keyStart : valueStart,
+      end: at === 'unseen' ? undefined : at === 'key' ? keyEnd : valueEnd,
+    })
+  }
+  const inOrder = ({ placed, more }: FindingList): Finding[] => {
     const { lines, path } = document
-    list.push({
-      offset: start,
-      finding: {
+    const findings: Finding[] = placed
+      .toSorted((a, b) => a.start - b.start)
+      .map(({ code, message, start, end }) => ({
         code,
         message,
         path,
         ...lines.positionOf(start),
-        ...(at === 'unseen' ? {} : { frame: lines.frameOf(start, end) }),
-      },
-    })
+        ...(end === undefined ? {} : { frame: lines.frameOf(start, end) }),
+      }))
+    if (more > 0)
+      findings.push({
+        code: 'more-findings',
+        message: `and ${more} more, which are not shown`,
+        path,
+      })
+    return findings
   }
-  const inOrder = (list: readonly Placed[]): Finding[] =>
-    list.toSorted((a, b) => a.offset - b.offset).map(({ finding }) => finding)
   return {
     error: (spot, code, message, at = 'value') => add(errors, spot, code, message, at),
     warn: (spot, code, message, at = 'value') => add(warnings, spot, code, message, at),
     warnings() {
-      if (errors.length > 0) throw new AppInvalid(inOrder(errors))
+      if (errors.placed.length > 0) throw new AppInvalid(inOrder(errors))
       return inOrder(warnings)
     },
   }

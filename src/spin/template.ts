@@ -1,3 +1,5 @@
+import { SpindleError } from '../errors.ts'
+
 /** Literal text, or the name of a variable whose value goes there. */
 type TemplatePart = { readonly literal: string } | { readonly variable: string }
 
@@ -21,16 +23,28 @@ export function parseTemplate(
   return { parts }
 }
 
-/** Puts values in; `undefined` when a variable has none. */
+/** Longest text that a template may become, in UTF-16 units: each use of a variable adds its value. */
+const MAX_RESOLVED_LENGTH: number = 1024 * 1024
+
+/**
+ * Puts values in; `undefined` when a variable has none.
+ * @throws `ERR_LIMIT_EXCEEDED` when the text becomes longer than `most`. Default 1 048 576.
+ */
 export function resolveTemplate(
   parts: readonly TemplatePart[],
   valueOf: (name: string) => string | undefined,
+  most: number = MAX_RESOLVED_LENGTH,
 ): string | undefined {
   let text = ''
   for (const part of parts) {
     const piece = 'literal' in part ? part.literal : valueOf(part.variable)
     if (piece === undefined) return undefined
     text += piece
+    if (text.length > most)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `a template becomes longer than ${most} characters: use fewer or shorter variables in it`,
+      )
   }
   return text
 }

@@ -1,3 +1,5 @@
+import { isBare } from '../bytes/toml-limits.ts'
+
 /** Where a key and its value stand, as offsets into the text. */
 export interface TomlPlace {
   readonly keyStart: number
@@ -14,7 +16,8 @@ interface Place {
   keyEnd: number
   valueStart: number
   valueEnd: number
-  readonly children: Map<string, Place>
+  /** `NO_CHILDREN` until there is one: most places never have any. */
+  children: Map<string, Place>
   /** Made by `[[…]]`: a later header goes into the last element. */
   isTableArray: boolean
 }
@@ -29,6 +32,8 @@ interface Scanner {
   readonly text: string
   at: number
 }
+
+const NO_CHILDREN: Map<string, Place> = new Map()
 
 /**
  * Finds the place of every key and value of a TOML document that a parser has accepted.
@@ -56,9 +61,14 @@ function createPlace(start: number, end: number): Place {
     keyEnd: end,
     valueStart: start,
     valueEnd: end,
-    children: new Map(),
+    children: NO_CHILDREN,
     isTableArray: false,
   }
+}
+
+function addChild(parent: Place, name: string, child: Place): void {
+  if (parent.children === NO_CHILDREN) parent.children = new Map()
+  parent.children.set(name, child)
 }
 
 function readHeader(scanner: Scanner, root: Place): Place {
@@ -77,7 +87,7 @@ function readHeader(scanner: Scanner, root: Place): Place {
   }
   target.isTableArray = true
   const element = createPlace(last.start, last.end)
-  target.children.set(String(target.children.size), element)
+  addChild(target, String(target.children.size), element)
   return element
 }
 
@@ -88,7 +98,7 @@ function descend(from: Place, keys: readonly Key[]): Place {
     let next = place.children.get(key.name)
     if (next === undefined) {
       next = createPlace(key.start, key.end)
-      place.children.set(key.name, next)
+      addChild(place, key.name, next)
     }
     place = next
     if (place.isTableArray && index < keys.length - 1) {
@@ -124,16 +134,12 @@ function readKeys(scanner: Scanner, end: string): Key[] {
       skipString(scanner)
       keys.push({ name: unquoteKey(text.slice(start, scanner.at)), start, end: scanner.at })
     } else {
-      const length = /^[A-Za-z0-9_-]*/.exec(text.slice(start, start + KEY_LENGTH))?.[0].length ?? 0
-      scanner.at += Math.max(length, 1)
-      while (length === KEY_LENGTH && /[A-Za-z0-9_-]/.test(text[scanner.at] ?? '')) scanner.at++
+      scanner.at++
+      if (char !== '.') while (isBare(text.charCodeAt(scanner.at))) scanner.at++
       if (char !== '.') keys.push({ name: text.slice(start, scanner.at), start, end: scanner.at })
     }
   }
 }
-
-// A slice per key, so that a long document isn't copied for each; longer keys go on by single steps.
-const KEY_LENGTH = 256
 
 const ESCAPES: Readonly<Record<string, string>> = {
   b: '\b',
@@ -185,7 +191,7 @@ function readArray(scanner: Scanner, place: Place): void {
       continue
     }
     const element = createPlace(scanner.at, scanner.at)
-    place.children.set(String(place.children.size), element)
+    addChild(place, String(place.children.size), element)
     const start = scanner.at
     readValue(scanner, element)
     element.keyEnd = scanner.at
@@ -211,10 +217,15 @@ function readInlineTable(scanner: Scanner, place: Place): void {
   }
 }
 
+/** Blanks, `,`, `]`, `}` and `#`. */
+function endsPlain(code: number): boolean {
+  return code <= 0x20 || code === 0x2c || code === 0x5d || code === 0x7d || code === 0x23
+}
+
 /** A number, date or boolean. Dates may have one space before their time. */
 function skipPlain(scanner: Scanner): void {
   const { text } = scanner
-  while (scanner.at < text.length && !/[\s,\]}#]/.test(text[scanner.at] as string)) scanner.at++
+  while (scanner.at < text.length && !endsPlain(text.charCodeAt(scanner.at))) scanner.at++
   if (
     text[scanner.at] === ' ' &&
     /^\d{4}-\d{2}-\d{2} \d{2}:/.test(text.slice(scanner.at - 10, scanner.at + 4))
@@ -226,16 +237,17 @@ function skipPlain(scanner: Scanner): void {
 
 function skipString(scanner: Scanner): void {
   const { text } = scanner
-  const quote = text[scanner.at] as string
-  const isMultiline = text.startsWith(quote.repeat(3), scanner.at)
-  const close = isMultiline ? quote.repeat(3) : quote
-  scanner.at += close.length
-  while (scanner.at < text.length && !text.startsWith(close, scanner.at)) {
-    scanner.at += quote === '"' && text[scanner.at] === '\\' ? 2 : 1
+  const quote = text.charCodeAt(scanner.at)
+  const isQuote = (at: number): boolean => text.charCodeAt(at) === quote
+  const isMultiline = isQuote(scanner.at + 1) && isQuote(scanner.at + 2)
+  let at = scanner.at + (isMultiline ? 3 : 1)
+  while (at < text.length) {
+    if (isQuote(at) && (!isMultiline || (isQuote(at + 1) && isQuote(at + 2)))) break
+    at += quote === 0x22 && text.charCodeAt(at) === 0x5c ? 2 : 1
   }
-  scanner.at = Math.min(scanner.at + close.length, text.length)
+  scanner.at = Math.min(at + (isMultiline ? 3 : 1), text.length)
   // Up to two quotes may stand right before the closing three.
-  for (let more = 0; isMultiline && more < 2 && text[scanner.at] === quote; more++) scanner.at++
+  for (let more = 0; isMultiline && more < 2 && isQuote(scanner.at); more++) scanner.at++
 }
 
 function skipSpaces(scanner: Scanner): void {
@@ -245,9 +257,13 @@ function skipSpaces(scanner: Scanner): void {
 /** Spaces, line ends and comments. */
 function skipBlank(scanner: Scanner): void {
   for (;;) {
-    while (/[ \t\r\n]/.test(scanner.text[scanner.at] ?? '')) scanner.at++
+    while (isBlank(scanner.text.charCodeAt(scanner.at))) scanner.at++
     if (scanner.text[scanner.at] !== '#') return
     const end = scanner.text.indexOf('\n', scanner.at)
     scanner.at = end === -1 ? scanner.text.length : end
   }
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d
 }

@@ -28,15 +28,14 @@ export function assignTriggerDependencies(
     if (typeof component === 'string') uses.set(component, (uses.get(component) ?? 0) + 1)
   }
   const byId = new Map(components.map((component) => [component.id, component]))
+  const freeId = createFreeIds(byId)
   const assigned = triggers.map(({ dependencies, ...trigger }): LockedTrigger => {
     const id = trigger.trigger_config['component']
     const component = typeof id === 'string' ? byId.get(id) : undefined
     if (component === undefined || !Object.values(dependencies).some((list) => list.length > 0))
       return trigger
     const target =
-      (uses.get(component.id) ?? 0) > 1
-        ? freeId(`${component.id}-for-${trigger.id}`, byId)
-        : component.id
+      (uses.get(component.id) ?? 0) > 1 ? freeId(`${component.id}-for-${trigger.id}`) : component.id
     byId.set(
       target,
       withDependencies({ ...component, id: target }, trigger.trigger_type, dependencies),
@@ -49,10 +48,16 @@ export function assignTriggerDependencies(
   return { triggers: assigned, components: [...byId.values()] }
 }
 
-function freeId(wanted: string, taken: ReadonlyMap<string, unknown>): string {
-  let id = wanted
-  for (let n = 1; taken.has(id); n++) id = `${wanted}-d${n}`
-  return id
+/** Gives each id once: as wanted, or with the next number that is free. */
+function createFreeIds(taken: ReadonlyMap<string, unknown>): (wanted: string) => string {
+  const counts = new Map<string, number>()
+  return (wanted) => {
+    let id = wanted
+    let count = counts.get(wanted) ?? 1
+    while (taken.has(id)) id = `${wanted}-d${count++}`
+    counts.set(wanted, count)
+    return id
+  }
 }
 
 function withDependencies(

@@ -1,13 +1,14 @@
+import { documentBytes } from '../bytes/document-limits.ts'
 import { quotePath } from '../bytes/path.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { readVerified } from '../bytes/stream.ts'
-import { SpindleError } from '../errors.ts'
+import { type Remedy, SpindleError } from '../errors.ts'
 import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
 import { paceOf } from '../store/pace.ts'
 import type { Descriptor, OperationOptions, PacedStore, ReadStore } from '../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
 import { lockBareWasm } from './bare-wasm.ts'
-import { LOCK_BYTES, parseLockedApp } from './parse-locked-app.ts'
+import { parseLockedApp } from './parse-locked-app.ts'
 import type { ContentRef, LockedApp, LockedComponent, LockedDependency } from './locked-app.ts'
 import { LOCKED_APP_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from './media-types.ts'
 import type { PulledApp } from './pulled-app.ts'
@@ -22,6 +23,8 @@ export interface UnpackOptions extends OperationOptions {
   maxFiles?: number
   /** Blobs in flight at once. Default 8; from a registry in pages 6. */
   concurrency?: number
+  /** Most keys of the locked application. Default 200 000, which is some 50 000 files. */
+  maxKeys?: number | undefined
 }
 
 /**
@@ -183,11 +186,19 @@ async function readLock(
     )
   const [layer] = locks.values()
   const place = layer ?? config
-  const bytes = await readBlob(place, LOCK_BYTES, 'locked application', store, options)
-  if (layer !== undefined || config.mediaType === LOCKED_APP_TYPE) return parseLockedApp(bytes)
+  const bytes = await readBlob(
+    place,
+    documentBytes(options.maxKeys),
+    'locked application',
+    store,
+    options,
+    { option: 'maxKeys', advice: 'if it is meant to be, raise %, of which each counts 128 bytes' },
+  )
+  if (layer !== undefined || config.mediaType === LOCKED_APP_TYPE)
+    return parseLockedApp(bytes, options)
   // Whatever its type says, a config with this key is an application.
   const value = parseJsonConfig(bytes)
-  if (isJsonObject(value) && 'spin_lock_version' in value) return parseLockedApp(bytes)
+  if (isJsonObject(value) && 'spin_lock_version' in value) return parseLockedApp(bytes, options)
   const [wasm] = layers
   if (
     layers.length === 1 &&
@@ -215,11 +226,13 @@ async function readBlob(
   what: string,
   store: ReadStore,
   options: UnpackOptions,
+  remedy?: Remedy,
 ): Promise<Uint8Array> {
   if (target.size > limit)
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
       `the ${what} ${target.digest} has ${target.size} bytes, more than ${limit}: this is no usual application`,
+      remedy === undefined ? {} : { remedy },
     )
   const { signal, createHasher, onProgress } = options
   return readVerified(

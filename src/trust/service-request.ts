@@ -1,6 +1,5 @@
 /** One request to Fulcio, Rekor, a timestamp authority or an identity provider. */
-import { decodeUtf8Lossy } from '../bytes/text.ts'
-import { isJsonObject } from '../bytes/json.ts'
+import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { readBounded } from '../bytes/stream.ts'
 import { inTime } from '../http/in-time.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
@@ -119,7 +118,7 @@ function refused(
 ): ResponseError {
   let message: unknown
   try {
-    const json: unknown = JSON.parse(decodeUtf8Lossy(bytes.subarray(0, 64 * 1024)))
+    const json = parseJson(bytes.subarray(0, 64 * 1024), 'the error')
     message = isJsonObject(json)
       ? (json['message'] ?? json['error_description'] ?? json['error'])
       : undefined

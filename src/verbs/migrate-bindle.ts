@@ -1,7 +1,7 @@
 import type { BindleClient } from '../bindle/client.ts'
 import { type BindleId, createBindleId } from '../bindle/id.ts'
 import { compareVersions, parseVersion, type Version } from '../bindle/semver.ts'
-import { isSpindleError } from '../errors.ts'
+import { isSpindleError, SpindleError } from '../errors.ts'
 import { formatAddress, parseReference } from '../oci/reference.ts'
 import { copyGraph } from '../store/copy-graph.ts'
 import type { Descriptor, Location, ReadStore, RemoteOptions } from '../types.ts'
@@ -61,11 +61,15 @@ export async function migrateBindle(
   }
 }
 
+/** Of one name: all are listed before the first is moved. */
+const MAX_VERSIONS = 10_000
+
 /**
  * Moves every version of a name, oldest first, so that the newest is written last.
  *
  * Exported from the main entry point and from `spindle/bindle`.
  * @param to Reference without tag, or what makes a location for an id.
+ * @throws as `migrateBindle`; `ERR_LIMIT_EXCEEDED` for more than 10 000 versions
  */
 export async function* migrateBindles(
   from: { readonly client: BindleClient; readonly name: string },
@@ -81,6 +85,11 @@ export async function* migrateBindles(
     // A query finds names that contain the words; one name is meant.
     if (bindle.name === from.name && version !== undefined)
       versions.push({ id: createBindleId(bindle.name, bindle.version), version })
+    if (versions.length > MAX_VERSIONS)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `${from.name} has more than ${MAX_VERSIONS} versions there: migrate them one by one`,
+      )
   }
   versions.sort((a, b) => compareVersions(a.version, b.version))
   for (const { id } of versions) {

@@ -32,7 +32,6 @@ describe('an invoice', () => {
     ['with a list for a table', INVOICE.replace('[bindle]', '[[bindle]]')],
     ['with a version that is none', INVOICE.replace('"1.0.0"\n[[', '"1.0"\n[[')],
     ['without a name', INVOICE.replace('name = "team/app"\n', '')],
-    ['nested without end', `${INVOICE}annotations = ${'['.repeat(5000)}`],
     ['with an annotation that is no text', `${INVOICE}[annotations]\na = 1\n`],
     [
       'with a role that there is not',

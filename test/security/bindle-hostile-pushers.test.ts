@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createBindleClient } from '../../src/bindle/client.ts'
-import { type Invoice, INVOICE_BYTES, parseInvoice } from '../../src/bindle/invoice.ts'
+import { type Invoice, parseInvoice } from '../../src/bindle/invoice.ts'
+import { documentBytes } from '../../src/bytes/document-limits.ts'
 import { exportPublicKey, generateSecretKey, openSecretKey } from '../../src/bindle/keyring.ts'
 import { signInvoice, verifyInvoice } from '../../src/bindle/signature.ts'
 import { collectBindleGarbage } from '../../src/serve/bindle/collect-parcels.ts'
@@ -43,7 +44,7 @@ describe('an invoice that could not be read again once it is stored', () => {
     const { storage, client, post } = setUp()
     const bindle = JSON.stringify(invoiceOf('team/bomb').bindle)
     const json = `{"bindleVersion":"1.0.0","bindle":${bindle},"annotations":${annotations}}`
-    expect(json.length).toBeLessThan(INVOICE_BYTES)
+    expect(json.length).toBeLessThan(documentBytes())
     expect(await post(json)).toBe(status)
     await client.create(invoiceOf('team/app'))
     for await (const { bindle: found } of client.query('')) expect(found.name).toBe('team/app')

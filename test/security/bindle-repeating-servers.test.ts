@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { orderedInvoice, orderedLabel } from '../../src/bindle/invoice.ts'
 import { pushStandalone } from '../../src/bindle/push-standalone.ts'
-import { formatToml } from '../../src/bindle/toml.ts'
+import { formatToml } from '../../src/bytes/toml.ts'
 import { decodeUtf8Lossy } from '../../src/bytes/text.ts'
 import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
 import { between, bindleOf, clientOf, toml } from '../bindle/small-bindle.ts'

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { parseToml } from '../../src/bindle/toml.ts'
+import { parseToml } from '../../src/bytes/toml.ts'
 import { listen, type Listener, type ListenOptions } from '../../src/node/listen.ts'
 import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'

@@ -8,7 +8,7 @@ import { readFileBounded, writeFileAtomic } from '../bounded-file.ts'
 import { configFolder, nonEmpty } from '../environment.ts'
 import { CommandError, type CliIo, UsageError } from './io.ts'
 import type { Output } from './output.ts'
-import { responseTimeoutOption, type ServerFlags, timeLimits } from './remote.ts'
+import { maxKeysOption, responseTimeoutOption, type ServerFlags, timeLimits } from './remote.ts'
 
 /** Flags of every command that talks to a Bindle server. */
 export interface BindleServerFlags extends ServerFlags {
@@ -17,6 +17,7 @@ export interface BindleServerFlags extends ServerFlags {
   readonly bindlePassword?: string
   readonly tokenFile?: string
   readonly insecure?: boolean
+  readonly maxKeys?: number
   readonly json?: boolean
 }
 
@@ -36,6 +37,7 @@ export function addBindleServerOptions(command: Command): Command {
     )
     .option('-k, --insecure', 'talk to the server over plain http')
     .addOption(responseTimeoutOption())
+    .addOption(maxKeysOption('an invoice'))
     .option('--json', 'answer with JSON on stdout')
 }
 
@@ -73,6 +75,7 @@ export async function bindleClient(
     timeout: timeLimits(flags).timeout,
     ...(credentials === undefined ? {} : { credentials }),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
+    ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
     ...(flags.insecure === true ? { insecure: [url.host] } : {}),
   })
 }

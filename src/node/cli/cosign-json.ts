@@ -1,3 +1,5 @@
+import { parseJson } from '../../bytes/json.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
 import { LOG_KEY, PAYLOAD_KIND, TIMESTAMP_KEY } from '../../trust/media-types.ts'
 import { escapeAsGo } from '../../trust/simple-signing.ts'
 import type { StoredSignature } from '../../trust/stored-signatures.ts'
@@ -67,8 +69,8 @@ function proofsOf({ format, descriptor }: StoredSignature): Record<string, unkno
   return format !== 'legacy'
     ? {}
     : {
-        ...(log && { Bundle: JSON.parse(log) as unknown }),
-        ...(time && { RFC3161Timestamp: JSON.parse(time) as unknown }),
+        ...(log && { Bundle: parseJson(encodeUtf8(log), 'the log bundle') }),
+        ...(time && { RFC3161Timestamp: parseJson(encodeUtf8(time), 'the timestamp') }),
       }
 }
 

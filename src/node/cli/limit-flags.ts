@@ -13,6 +13,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   insecure: ['--insecure'],
   maxBytes: ['--max-size'],
   maxFiles: ['--max-files'],
+  maxKeys: ['--max-keys'],
   maxManifests: ['--max-manifests'],
   maxMemory: ['--max-memory'],
   maxReferrers: ['--max-referrers'],

@@ -63,7 +63,13 @@ export async function openApp(
       const { result } = await withProgress(io, 'Pulling', (onProgress) =>
         pullBindle(
           { client, id: place.id },
-          { signal: io.signal, createHasher: createNodeHasher, onProgress, ...limits },
+          {
+            signal: io.signal,
+            createHasher: createNodeHasher,
+            onProgress,
+            ...limits,
+            ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
+          },
         ),
       )
       assertFits(result, maxBytes)

@@ -1,10 +1,12 @@
+import { MAX_JSON_KEYS } from '../../bytes/json.ts'
+import type { UnpackOptions } from '../../spin/unpack.ts'
 import { cacheFolder } from '../environment.ts'
 import { createNodeHasher } from '../hasher.ts'
 import { createNodeKeychain } from '../keychain.ts'
 import type { Keychain, Reference, RemoteOptions } from '../../types.ts'
 import { type Command, Option } from 'commander'
 import { join, resolve } from 'node:path'
-import { timeLimitOption } from './arguments.ts'
+import { countOption, timeLimitOption } from './arguments.ts'
 import type { CliIo } from './io.ts'
 import type { Output } from './output.ts'
 import { isOn, switchOption } from './switch-option.ts'
@@ -25,6 +27,7 @@ export interface ServerFlags {
 export interface RemoteFlags extends ServerFlags {
   readonly insecure?: boolean
   readonly concurrency?: number
+  readonly maxKeys?: number
   readonly json?: boolean
 }
 
@@ -34,7 +37,7 @@ export function remoteOptions(
   output: Output,
   flags: RemoteFlags,
   references: readonly Pick<Reference, 'registry'>[],
-): RemoteOptions & { readonly credentials: Keychain } {
+): RemoteOptions & Pick<UnpackOptions, 'maxKeys'> & { readonly credentials: Keychain } {
   return {
     credentials: createNodeKeychain(io),
     createHasher: createNodeHasher,
@@ -43,6 +46,7 @@ export function remoteOptions(
     onWarning: ({ host, message }) => output.warn(`${host} says: ${message}`),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
     ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+    ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
     ...(flags.insecure === true ? { insecure: references.map(({ registry }) => registry) } : {}),
   }
 }
@@ -61,6 +65,14 @@ export function responseTimeoutOption(): Option {
     '--response-timeout <seconds>',
     'longest wait for a server to answer, or to go on with a download; 0 for no limit (default: 300, and 60)',
   ).argParser(timeLimitOption)
+}
+
+/** For what lists files: a locked application, or an invoice. */
+export function maxKeysOption(of: string): Option {
+  return new Option(
+    '--max-keys <count>',
+    `most keys of ${of}, some 3 to 14 for each file (default: ${MAX_JSON_KEYS})`,
+  ).argParser(countOption)
 }
 
 /** Where pulled content is kept: Spin's cache, or the folder that is given in its place. */

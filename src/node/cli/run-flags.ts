@@ -4,7 +4,7 @@ import { addressOption, countOption, pairOption, sizeOption } from './arguments.
 import { addListenOptions } from './listen-flags.ts'
 import { addSizeOptions } from './limit-flags.ts'
 import { addPolicyOptions } from './policy-flags.ts'
-import { responseTimeoutOption } from './remote.ts'
+import { maxKeysOption, responseTimeoutOption } from './remote.ts'
 import { addAllowHostOption } from './server-access.ts'
 
 /** Bytes of a request's line and headers. As Spin, by hyper's buffer of 8 KiB and 100 pages. */
@@ -53,6 +53,7 @@ export function addRunOptions(command: Command): Command {
     .addOption(responseTimeoutOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .addOption(maxKeysOption('a locked application or invoice'))
     .option('--json', 'answer with JSON on stdout: { url }')
   command.addOption(
     new Option('--http1-max-buf-size <bytes>', "Spin's name of --max-header-size")

@@ -22,14 +22,14 @@ import { memoryLimit, type SizeFlags } from './limit-flags.ts'
 export async function openStandalone(
   path: string,
   id: BindleId,
-  flags: SizeFlags,
+  flags: SizeFlags & { readonly maxKeys?: number },
   io: CliIo,
 ): Promise<StandaloneBindle> {
   const place = resolve(io.cwd, path)
   const found = await stat(place).catch(() => undefined)
   if (found === undefined) throw new CommandError(`there is no file or folder "${path}"`)
-  const { maxFiles, maxSize } = flags
-  const options = { signal: io.signal, ...(maxFiles === undefined ? {} : { maxFiles }) }
+  const { maxFiles, maxKeys, maxSize } = flags
+  const options = { signal: io.signal, maxKeys, ...(maxFiles === undefined ? {} : { maxFiles }) }
   // A tarball is unpacked into memory; files of a folder stay on disk.
   const unpack = async (file: string): Promise<StandaloneBindle> =>
     unpackStandalone(await contentOf(file, file), { ...options, maxBytes: memoryLimit(flags) })
@@ -43,7 +43,7 @@ export async function openStandalone(
     ...options,
     ...(maxSize === undefined ? {} : { maxBytes: maxSize }),
   })
-  return parseStandalone(tree, id)
+  return parseStandalone(tree, id, { maxKeys })
 }
 
 /** Writes one into a folder, in the form in which `openStandalone` finds it there. */

@@ -1,4 +1,4 @@
-import { formatToml } from '../../bindle/toml.ts'
+import { formatToml } from '../../bytes/toml.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 
 /** Ends a request with a status and the words of the reference server, which clients match on. */

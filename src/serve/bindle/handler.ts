@@ -189,9 +189,9 @@ async function create(
   shelf: BindleShelf,
   options: BindleHandlerOptions,
 ): Promise<Response> {
-  const { id, invoice: accepted } = await acceptInvoice(request, options)
+  const { id, invoice: accepted, bytes } = await acceptInvoice(request, options)
   await assertAuthorized(request, { action: 'push', id: String(id) }, options.authorize)
-  await shelf.create(id, accepted)
+  await shelf.create(id, bytes)
   const missing = await shelf.missing(accepted)
   return documentAnswer(request, missing.length === 0 ? 201 : 202, {
     invoice: orderedInvoice(accepted),

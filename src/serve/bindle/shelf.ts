@@ -1,12 +1,6 @@
 import type { BindleId } from '../../bindle/id.ts'
 import { createBindleId } from '../../bindle/id.ts'
-import {
-  formatInvoice,
-  type Invoice,
-  INVOICE_BYTES,
-  type Label,
-  parseInvoice,
-} from '../../bindle/invoice.ts'
+import { type Invoice, type Label, parseInvoice } from '../../bindle/invoice.ts'
 import { mapBounded } from '../../bytes/concurrency.ts'
 import { createPortableHasher } from '../../bytes/digest.ts'
 import { readBounded } from '../../bytes/stream.ts'
@@ -30,8 +24,8 @@ const KEPT_BYTES = 16 * 1024 * 1024
 
 /** Invoices and parcels over a storage: each written once, whole or not at all. */
 export interface BindleShelf {
-  /** @throws 409 when it exists, yanked or not */
-  readonly create: (id: BindleId, invoice: Invoice) => Promise<void>
+  /** Keeps an invoice as `formatInvoice` writes it. @throws 409 when it exists, yanked or not */
+  readonly create: (id: BindleId, invoice: Uint8Array) => Promise<void>
   /** `undefined` when there is none. */
   readonly invoice: (id: BindleId) => Promise<Invoice | undefined>
   /** Irreversible, and harmless when done already. */
@@ -63,9 +57,7 @@ export function createShelf(
 
   return {
     async create(id, invoice) {
-      const result = await storage.put(invoiceKey('invoices', id), formatInvoice(invoice), {
-        ifAbsent: true,
-      })
+      const result = await storage.put(invoiceKey('invoices', id), invoice, { ifAbsent: true })
       if (!result.stored) throw new BindleProblem(409, 'resource already exists')
     },
     async invoice(id) {
@@ -110,8 +102,12 @@ export async function readStoredInvoice(
 ): Promise<{ readonly invoice: Invoice; readonly bytes: number } | undefined> {
   const found = await storage.get(key)
   if (found === undefined) return undefined
-  const bytes = await readBounded(found.body, 2 * INVOICE_BYTES, 'a stored invoice')
-  return { invoice: parseInvoice(bytes, `the stored invoice ${key}`), bytes: bytes.length }
+  const bytes = await readBounded(found.body, Infinity, 'a stored invoice')
+  // What was accepted stays readable, whatever limit there is now.
+  const invoice = parseInvoice(bytes, `the stored invoice ${key}`, 'toml', {
+    maxKeys: Infinity,
+  })
+  return { invoice, bytes: bytes.length }
 }
 
 /** The invoices that were asked for last. They never change, so none can be out of date. */

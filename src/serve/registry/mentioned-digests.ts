@@ -10,8 +10,10 @@ import type { Digest } from '../../types.ts'
  */
 export function mentionedDigests(manifest: Uint8Array): ReadonlySet<Digest> {
   const digests = new Set<Digest>()
-  // No recursion: what is nested 4 MiB deep would end the stack.
-  const rest: unknown[] = [parseJson(manifest, 'the manifest')]
+  // No recursion, and no limits: a manifest that was accepted before there were any is read as well.
+  const rest: unknown[] = [
+    parseJson(manifest, 'the manifest', { maxKeys: Infinity, maxDepth: Infinity }),
+  ]
   while (rest.length > 0) {
     const value = rest.pop()
     if (isDigest(value)) digests.add(value)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createBindleClient } from '../../../src/bindle/client.ts'
 import { orderedInvoice } from '../../../src/bindle/invoice.ts'
-import { formatToml } from '../../../src/bindle/toml.ts'
+import { formatToml } from '../../../src/bytes/toml.ts'
 import { openBindle } from '../../../src/bindle/open-bindle.ts'
 import { pushStandalone } from '../../../src/bindle/push-standalone.ts'
 import { readBounded } from '../../../src/bytes/stream.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parseKeyring, parseSecretKeys } from '../../../src/bindle/keyring.ts'
-import { parseToml } from '../../../src/bindle/toml.ts'
+import { parseToml } from '../../../src/bytes/toml.ts'
 import { authorizeBindleBasic } from '../../../src/serve/bindle/authorize.ts'
 import {
   type BindleHandlerOptions,

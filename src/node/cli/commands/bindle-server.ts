@@ -8,12 +8,13 @@ import {
   selectSecretKey,
 } from '../../../bindle/keyring.ts'
 import type { VerificationStrategy } from '../../../bindle/signature.ts'
+import { MAX_TOML_KEYS } from '../../../bytes/toml.ts'
 import { authorizeBindleBasic } from '../../../serve/bindle/authorize.ts'
 import { createBindleHandler } from '../../../serve/bindle/handler.ts'
 import { dataFolder, nonEmpty } from '../../environment.ts'
 import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
-import { type Address, addressOption, variableOf } from '../arguments.ts'
+import { type Address, addressOption, countOption, variableOf } from '../arguments.ts'
 import {
   readKeyringFile,
   readSecretsFile,
@@ -39,6 +40,7 @@ interface ServerFlags extends AccessFlags, ListenFlags {
   readonly strategy?: VerificationStrategy
   readonly htpasswdFile?: string
   readonly unauthenticated?: boolean
+  readonly maxInvoiceKeys?: number
   readonly readOnly?: boolean
   readonly json?: boolean
 }
@@ -86,6 +88,11 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
     )
     .option('--htpasswd-file <file>', 'users who may push and yank (default: BINDLE_HTPASSWD_FILE)')
     .option('--unauthenticated', 'let everybody push and yank')
+    .option(
+      '--max-invoice-keys <count>',
+      `most keys of an invoice, some 14 for each parcel (default: ${MAX_TOML_KEYS})`,
+      countOption,
+    )
   addListenOptions(addAccessOptions(server))
     .option('--read-only', 'refuse every push and yank')
     .option('--json', 'answer with JSON on stdout: { url }')
@@ -127,6 +134,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
       ? {}
       : { keyring: await keyringOf(resolve(io.cwd, flags.keyring)) }),
     ...(strategy === undefined ? {} : { strategy }),
+    ...(flags.maxInvoiceKeys === undefined ? {} : { maxInvoiceKeys: flags.maxInvoiceKeys }),
     ...(authenticate === undefined ? {} : { authorize: authorizeBindleBasic(authenticate) }),
     ...(flags.cors === undefined ? {} : { cors: { origins: flags.cors } }),
   })

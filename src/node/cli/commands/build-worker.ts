@@ -8,7 +8,7 @@ import type { CliIo } from '../io.ts'
 import { addSizeOptions } from '../limit-flags.ts'
 import { type OpenFlags, openApp } from '../open-app.ts'
 import { createOutput } from '../output.ts'
-import { responseTimeoutOption } from '../remote.ts'
+import { maxKeysOption, responseTimeoutOption } from '../remote.ts'
 import { addPolicyOptions } from '../policy-flags.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { assertVacant } from '../write-folder.ts'
@@ -43,6 +43,7 @@ export function addBuildWorkerCommand(program: Command, io: CliIo): void {
     .addOption(responseTimeoutOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .addOption(maxKeysOption('a locked application'))
     .option('--json', 'answer with JSON on stdout')
   addPolicyOptions(addSizeOptions(command, 'the available memory'), '--verify-key')
     .addHelpText('after', EXAMPLE)

@@ -13,7 +13,13 @@ import { addSizeOptions, diskLimit, memoryLimit, type SizeFlags } from '../limit
 import { createOutput } from '../output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { withProgress } from '../progress.ts'
-import { cacheRoot, type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
+import {
+  cacheRoot,
+  maxKeysOption,
+  type RemoteFlags,
+  remoteOptions,
+  responseTimeoutOption,
+} from '../remote.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { readVerifier } from '../verifier.ts'
 import { writeApp } from '../write-app.ts'
@@ -55,6 +61,7 @@ export function addPullCommand(registry: Command, io: CliIo): void {
     .addOption(responseTimeoutOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .addOption(maxKeysOption('a locked application'))
     .option('--json', 'answer with JSON on stdout')
   addPolicyOptions(addSizeOptions(command, 'the free space on disk'), '--verify-key')
     .addHelpText('after', EXAMPLE)
