@@ -35,8 +35,16 @@ export { type ContentKeeper, createContentCache } from './store/content-cache.ts
 export { type LayoutArchive, readLayoutTar } from './store/layout-tar.ts'
 export { createLayoutStore, type LayoutFiles } from './store/layout.ts'
 export { createMemoryStore } from './store/memory.ts'
+export type { SubjectDigest } from './trust/hash.ts'
 export type { CertificateExtensions, CertificateIdentity } from './trust/identity.ts'
-export type { IdentityPolicy, KeyPolicy, Policy, SignatureFormat } from './trust/policy.ts'
+export type {
+  AllOfPolicy,
+  AnyOfPolicy,
+  IdentityPolicy,
+  KeyPolicy,
+  Policy,
+  SignatureFormat,
+} from './trust/policy.ts'
 export {
   formatPrivateKey,
   formatPublicKey,
@@ -46,7 +54,13 @@ export {
   type PrivateJwk,
   type WebKeyPair,
 } from './trust/private-key.ts'
-export type { KeyInput, WebKey } from './trust/public-key.ts'
+export type {
+  DigestSignature,
+  DigestVerifier,
+  HashName,
+  KeyInput,
+  WebKey,
+} from './trust/public-key.ts'
 export type {
   CertifyingSigner,
   FreshSignature,
@@ -58,7 +72,12 @@ export { createKeySigner, type Signer } from './trust/signer.ts'
 export type { StoredSignature } from './trust/stored-signatures.ts'
 export type { VerifyResult } from './trust/verify-artifact.ts'
 export type { InclusionProof, LogEntry, VerifiedLogEntry } from './trust/transparency-log.ts'
-export { verifyBundle, type BundleSubject, type VerifiedBundle } from './trust/verify-bundle.ts'
+export {
+  verifyBundle,
+  type BundleSubject,
+  type VerifiedBundle,
+  type VerifyBundleOptions,
+} from './trust/verify-bundle.ts'
 export type { Proof, SignedBy, TrustedTime } from './trust/verify-signature.ts'
 export type * from './types.ts'
 export * from './verbs/bindle.ts'

@@ -1,6 +1,8 @@
 import { SpindleError } from '../errors.ts'
 import { formatBase64, parseBase64 } from '../bytes/base64.ts'
 import { type Ed25519Key, verifyEd25519 } from '../bytes/ed25519.ts'
+import { isPlainObject } from '../bytes/json.ts'
+import { assertKnownOptions } from '../bytes/known-names.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import type { Invoice, InvoiceRole, InvoiceSignature } from './invoice.ts'
 import { INVOICE_ROLES } from './invoice.ts'
@@ -129,6 +131,36 @@ function rulesOf(strategy: VerificationStrategy): Rules {
   }
 }
 
+const STRATEGIES: readonly unknown[] = ['creative', 'authoritative', 'greedy', 'exhaustive']
+/** `keyring` stands beside them in the `verify` of `pullBindle`. */
+const OPTIONS: Readonly<Record<keyof VerifyInvoiceOptions | 'keyring', true>> = {
+  strategy: true,
+  honourRoles: true,
+  allowUnsigned: true,
+  keyring: true,
+}
+
+/** What is not understood may have been meant to be stricter. */
+function assertOptions(options: VerifyInvoiceOptions): void {
+  assertKnownOptions(options, OPTIONS, 'verifyInvoice')
+  const { strategy = 'greedy', honourRoles, allowUnsigned } = options
+  const switches: Record<string, unknown> = { honourRoles, allowUnsigned }
+  if (isPlainObject(strategy)) {
+    const { attestations: roles, greedy } = strategy as { attestations?: unknown; greedy?: unknown }
+    assertKnownOptions(strategy, { attestations: true, greedy: true }, 'the `strategy`')
+    if (
+      !Array.isArray(roles) ||
+      !roles.every((role) => INVOICE_ROLES.includes(role as InvoiceRole))
+    )
+      throw new TypeError(`\`attestations\` is a list of roles: ${INVOICE_ROLES.join(', ')}`)
+    switches['greedy'] = greedy
+  } else if (!STRATEGIES.includes(strategy))
+    throw new TypeError(`\`strategy\` is ${STRATEGIES.join(', ')} or { attestations }`)
+  for (const [name, value] of Object.entries(switches))
+    if (value !== undefined && typeof value !== 'boolean')
+      throw new TypeError(`\`${name}\` is true or false`)
+}
+
 /**
  * Verifies an invoice's signatures against a keyring, by the reference server's algorithm.
  *
@@ -144,6 +176,7 @@ export async function verifyInvoice(
   keyring: Keyring,
   options: VerifyInvoiceOptions = {},
 ): Promise<VerifiedInvoiceSigner[]> {
+  assertOptions(options)
   const rules = rulesOf(options.strategy ?? 'greedy')
   if (invoice.signature === undefined) {
     if (options.allowUnsigned === true) return []

@@ -33,6 +33,21 @@ export function parseBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   return bytes
 }
 
+/**
+ * Bytes of proto3 JSON, as Go's `protojson` reads them: either alphabet but no mixture, line breaks
+ * skipped, padding where the text with its line breaks has a multiple of four characters and nowhere
+ * else. The unused bits of the last character are zero, which Go does not ask for; `undefined` when it
+ * isn't that.
+ * @see https://protobuf.dev/programming-guides/json/
+ */
+export function parseProtoBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const bare = text.replace(/[\r\n]/g, '')
+  const isPadded = text.length % 4 === 0
+  if (isPadded ? bare.length % 4 !== 0 : bare.includes('=')) return undefined
+  if (!/[-_]/.test(bare)) return parseBase64(bare)
+  return /[+/]/.test(bare) ? undefined : parseBase64(bare.replaceAll('-', '+').replaceAll('_', '/'))
+}
+
 /** URL alphabet without padding, as JOSE writes it. */
 export function formatBase64Url(bytes: Uint8Array): string {
   return formatBase64Unpadded(bytes).replaceAll('+', '-').replaceAll('/', '_')

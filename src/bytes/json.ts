@@ -20,6 +20,14 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Whether a value is an object literal, parsed JSON or has no prototype: no list, `Map` or class instance. */
+export function isPlainObject(value: unknown): value is JsonObject {
+  if (!isJsonObject(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Only an `Object.prototype`, of whichever realm, has no prototype itself.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 /**
  * Most keys of one document: an invoice of 10 000 parcels with those that are missing has 180 000.
  * The worst document that passes takes less than 0.2 s and 64 MiB (measured).

@@ -1,5 +1,6 @@
 import type { App } from '../spin/app.ts'
 import type { PulledApp } from '../spin/pulled-app.ts'
+import { assertVerifyOption } from '../store/verify-option.ts'
 import type { FetchHandler, FetchLike, Verifier } from '../types.ts'
 import type { Compile } from './component/compile.ts'
 import type { HostInterface } from './component/items.ts'
@@ -64,6 +65,7 @@ export async function createAppHandler(
   app: App | PulledApp,
   options: AppHandlerOptions = {},
 ): Promise<FetchHandler> {
+  assertVerifyOption(options)
   const { verify, ...rest } = options
   if (verify !== undefined) await assertVerified(app, verify)
   return createRunHandler(runAppOf(app), rest)

@@ -1,4 +1,5 @@
 /** Sigstore bundles, read. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto */
+import { parseProtoBase64 } from '../bytes/base64.ts'
 import { sameBytes } from '../bytes/der.ts'
 import { formatHex } from '../bytes/hex.ts'
 import { parseUniqueJson } from '../bytes/json.ts'
@@ -46,7 +47,7 @@ const MEDIA_TYPE =
  */
 export function parseBundle(input: unknown): Bundle {
   try {
-    return readBundle(readField(decode(input), 'bundle'))
+    return readBundle(readField(decode(input), 'bundle', parseProtoBase64))
   } catch (cause) {
     throw asSignatureInvalid(cause, undefined, UNREADABLE)
   }

@@ -4,6 +4,7 @@ import { parseUniqueJson } from '../bytes/json.ts'
 import { concat } from '../bytes/stream.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SignatureInvalid } from '../errors.ts'
+import type { SubjectDigest } from './hash.ts'
 import type { Digest } from '../types.ts'
 import { COSIGN_PREDICATE, STATEMENT_TYPE } from './media-types.ts'
 import { readField, readStrings } from './wire-json.ts'
@@ -44,6 +45,8 @@ export function formatStatement(
 /** What a statement says about one artifact. */
 interface StatementAbout {
   readonly predicateType: string
+  /** Of the subject. */
+  readonly name?: string
   readonly annotations: Readonly<Record<string, string>>
 }
 
@@ -51,19 +54,21 @@ interface StatementAbout {
  * The statement in a payload, if it is about that artifact.
  * @throws `SignatureInvalid` `PAYLOAD_TYPE`, `DIGEST_MISMATCH`.
  */
-export function parseStatement(payload: Uint8Array, about: Digest): StatementAbout {
+export function parseStatement(payload: Uint8Array, about: SubjectDigest): StatementAbout {
   const statement = readField(parseUniqueJson(payload, 'the signed statement'), 'statement')
   if (!STATEMENT_TYPES.includes(statement.get('_type').string()))
     throw new SignatureInvalid('PAYLOAD_TYPE', 'the signed payload is no in-toto statement')
-  const algorithm = algorithmOf(about)
+  const [algorithm, hex] = about.split(':') as [string, string]
   const subject = statement
     .get('subject')
     .list(MAX_SUBJECTS)
-    .find((candidate) => candidate.get('digest').get(algorithm).value === hexOf(about))
+    .find((candidate) => candidate.get('digest').get(algorithm).value === hex)
   if (subject === undefined)
     throw new SignatureInvalid('DIGEST_MISMATCH', `the signed statement is not about ${about}`)
+  const name = subject.get('name').optional()?.string()
   return {
     predicateType: statement.get('predicateType').string(),
+    ...(name !== undefined && name !== '' && { name }),
     annotations: readStrings(subject.get('annotations').optional()),
   }
 }

@@ -34,6 +34,9 @@ const EXTENSIONS = {
   tokenSubject: 24,
 } as const satisfies Record<keyof CertificateExtensions, number>
 
+/** @internal Names that `extensions` of a policy may have. */
+export const EXTENSION_NAMES: readonly string[] = Object.keys(EXTENSIONS)
+
 /** What Fulcio copied from the identity token, by the names of its documentation. */
 export interface CertificateExtensions {
   readonly githubWorkflowTrigger?: string

@@ -1,14 +1,15 @@
 /** Signing without a key to keep: a certificate for minutes, and witnesses for the time. */
+import { assertKnownOptions } from '../bytes/known-names.ts'
 import { SpindleError } from '../errors.ts'
 import { parseCertificate } from './certificate.ts'
 import { requestCertificate } from './fulcio.ts'
 import { submitEntry } from './log-client.ts'
-import { loadPolicy, type LoadedRule } from './policy.ts'
+import { loadPolicy, type LoadedRule } from './load-policy.ts'
 import { generateKeyPair } from './private-key.ts'
 import type { ServiceOptions } from './service-request.ts'
 import type { CertifyingSigner, FreshSignature, Testimony, Witness } from './sign-artifact.ts'
 import { createKeySigner } from './signer.ts'
-import { publicGoodServices, type SigningServices } from './signing-config.ts'
+import { assertServices, publicGoodServices, type SigningServices } from './signing-config.ts'
 import { requestTimestamp } from './timestamp-client.ts'
 import { parseTrustedRoot, type TrustedRoot } from './trusted-root.ts'
 import { verifyLogEntry } from './transparency-log.ts'
@@ -31,6 +32,18 @@ export interface KeylessOptions extends ServiceOptions {
   audience?: string
 }
 
+const SERVICE_OPTIONS = { fetch: true, signal: true } as const
+const WITNESS_OPTIONS: Readonly<Record<keyof WitnessOptions, true>> = {
+  ...SERVICE_OPTIONS,
+  services: true,
+  trustedRoot: true,
+}
+const KEYLESS_OPTIONS: Readonly<Record<keyof KeylessOptions, true>> = {
+  ...WITNESS_OPTIONS,
+  identityToken: true,
+  audience: true,
+}
+
 /**
  * A transparency log and a timestamp authority that vouch for signatures made with a key.
  *
@@ -43,7 +56,9 @@ export interface KeylessOptions extends ServiceOptions {
  * @throws `TypeError` when neither is named.
  */
 export function createWitness(options: WitnessOptions): Witness {
+  assertKnownOptions(options, WITNESS_OPTIONS, 'createWitness')
   const { services = publicGoodServices, trustedRoot, ...rest } = options
+  assertServices(services, ['rekor', 'timestamp'])
   const root = parseTrustedRoot(trustedRoot)
   if (services.rekor === false && services.timestamp === false)
     throw new TypeError('a witness needs a transparency log or a timestamp authority')
@@ -90,6 +105,7 @@ async function attest(
  * @see https://github.com/sigstore/architecture-docs/blob/main/client-spec.md#3-signing
  */
 export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
+  assertKnownOptions(options, KEYLESS_OPTIONS, 'createKeylessSigner')
   const {
     identityToken,
     services = publicGoodServices,
@@ -97,6 +113,7 @@ export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
     audience = 'sigstore',
     ...rest
   } = options
+  assertServices(services, ['fulcio', 'rekor', 'timestamp'])
   const root = parseTrustedRoot(trustedRoot)
   const { fulcio } = services
   if (fulcio === false)

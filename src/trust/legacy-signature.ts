@@ -7,18 +7,20 @@ import { encodeUtf8 } from '../bytes/text.ts'
 import { SignatureInvalid } from '../errors.ts'
 import type { Digest } from '../types.ts'
 import { parseCertificate, type Certificate } from './certificate.ts'
+import { assertClaims } from './claims.ts'
 import {
   CERTIFICATE_KEY,
   CHAIN_KEY,
+  COSIGN_PREDICATE,
   LOG_KEY,
   PAYLOAD_KIND,
   SIGNATURE_KEY,
   TIMESTAMP_KEY,
 } from './media-types.ts'
 import { asSignatureInvalid } from './malformed.ts'
-import type { LoadedRule } from './policy.ts'
+import type { LoadedRule } from './load-policy.ts'
 import type { LogEntry } from './transparency-log.ts'
-import { assertAnnotations, type VerifiedBundle } from './verify-bundle.ts'
+import type { VerifiedBundle } from './verify-bundle.ts'
 import { verifyEvidence, type Evidence } from './verify-signature.ts'
 import { readField, readStrings } from './wire-json.ts'
 
@@ -38,14 +40,10 @@ export async function verifyLegacySignature(
     const { digest, reference, annotations } = readPayload(payload)
     if (digest !== about)
       throw new SignatureInvalid('DIGEST_MISMATCH', `it signs ${digest}, not ${about}`)
-    if (rule.reference !== undefined && reference !== rule.reference) {
-      throw new SignatureInvalid(
-        'REFERENCE_MISMATCH',
-        `it signs the artifact as ${reference}, the policy asks for ${rule.reference}`,
-      )
-    }
-    assertAnnotations(annotations, rule)
-    return { format: 'legacy', reference, annotations, ...proof }
+    const claims = { format: 'legacy', reference, annotations } as const
+    // It says what the statement of `cosign sign` says.
+    assertClaims({ ...claims, predicateType: COSIGN_PREDICATE }, rule)
+    return { ...claims, seen: 'digest', ...proof }
   } catch (cause) {
     throw asSignatureInvalid(cause)
   }

@@ -6,7 +6,7 @@ import { parseJson } from '../bytes/json.ts'
 import { parsePem } from '../bytes/pem.ts'
 import { decodeUtf8 } from '../bytes/text.ts'
 import { SignatureInvalid } from '../errors.ts'
-import { hashBy } from './hash.ts'
+import { hashBy, type Covered } from './hash.ts'
 import { spkiOfPkcs1 } from './public-key.ts'
 import { readField, type Field } from './wire-json.ts'
 
@@ -16,7 +16,7 @@ const OTHER_CONTENT = 'it is of other content'
 export interface Signed {
   readonly signature: Uint8Array
   /** What the signature covers: the artifact, the simple-signing payload, or the DSSE encoding. */
-  readonly data: Uint8Array
+  readonly data: Covered
   /** The DSSE payload; absent for signatures over the bytes themselves. */
   readonly payload?: Uint8Array
   /** DER of the certificate, or of the public key; one of them is in the log. */
@@ -86,7 +86,7 @@ function onlySignature(envelope: Field): Field {
   return signature
 }
 
-async function assertHash(hash: Field, data: Uint8Array): Promise<void> {
+async function assertHash(hash: Field, data: Covered): Promise<void> {
   const actual = formatHex(await hashBy(hash.get('algorithm').string(), data))
   if (hash.get('value').string() !== actual) throw mismatch(OTHER_CONTENT)
 }

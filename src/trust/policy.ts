@@ -1,10 +1,11 @@
 /** What has to be proven about an artifact. Data, so that it can stand in a file. */
-import { PolicyRejected, SignatureInvalid, type RejectedSignature } from '../errors.ts'
 import type { CertificateExtensions } from './identity.ts'
-import { loadPublicKey, type KeyInput, type PublicKey } from './public-key.ts'
-import { parseTrustedRoot, type TrustedRoot } from './trusted-root.ts'
+import type { KeyInput } from './public-key.ts'
 
-interface Evidence {
+/** Keys that mean nothing in a rule: there they are refused, by the compiler and at run time. */
+type Without<Keys extends string> = { readonly [Key in Keys]?: never }
+
+interface Evidence extends Without<'anyOf' | 'allOf'> {
   /**
    * A `trusted_root.json`, parsed or as text: whose logs, certificates and timestamps count.
    * `spindle/trust-root` has the public-good one.
@@ -14,11 +15,19 @@ interface Evidence {
   readonly requireTransparencyLog?: boolean
   /** Annotations that have to be signed along, by exact value; others may be there too. */
   readonly annotations?: Readonly<Record<string, string>>
-  /** Types of statement that count. Default: `cosign sign`'s alone for an artifact's signatures, any for a bundle in hand. */
+  /**
+   * Types of statement that count. Default: `cosign sign`'s alone for an artifact's signatures, any for
+   * a bundle passed to `verifyBundle`. With it, a bundle without a statement does not count, and a
+   * legacy signature counts as `https://sigstore.dev/cosign/sign/v1`.
+   */
   readonly predicateTypes?: readonly string[]
-  /** Storage forms that count. Default: both. */
+  /** Storage formats that count. Default: both. */
   readonly formats?: readonly SignatureFormat[]
-  /** The name that a signature of the older form has to carry, as `registry/repository`. Default: not looked at, as cosign. */
+  /**
+   * The name that has to be signed, by exact value: the `docker-reference` of a legacy signature, as
+   * `registry/repository`, or the name of the subject in a bundle's statement. The bundles of cosign and
+   * Spindle carry no name, so that only legacy signatures of theirs satisfy it. Default: any name or none.
+   */
   readonly reference?: string
   /** How many different signers have to have signed. Default 1. */
   readonly threshold?: number
@@ -27,12 +36,13 @@ interface Evidence {
 export type SignatureFormat = 'bundle' | 'legacy'
 
 /** Signed with one of these keys. */
-export interface KeyPolicy extends Evidence {
+export interface KeyPolicy
+  extends Evidence, Without<'identity' | 'issuer' | 'extensions' | 'requireSct' | 'time'> {
   readonly key: KeyInput | readonly KeyInput[]
 }
 
 /** Signed by somebody for whom Fulcio, or a private authority, issued a certificate. */
-export interface IdentityPolicy extends Evidence {
+export interface IdentityPolicy extends Evidence, Without<'key'> {
   /** E-mail address, URI or user name; exact, or a pattern that has to match the whole. */
   readonly identity: string | RegExp
   /** Who vouched for the identity, such as `https://token.actions.githubusercontent.com`; exact, or a pattern that has to match the whole. */
@@ -49,8 +59,29 @@ export interface IdentityPolicy extends Evidence {
   readonly time?: 'any' | 'log' | 'authority' | 'now'
 }
 
+type RuleKey = Exclude<keyof KeyPolicy | keyof IdentityPolicy, 'anyOf' | 'allOf' | 'threshold'>
+
+/** Satisfied when enough of the rules are. */
+export interface AnyOfPolicy extends Without<RuleKey | 'allOf'> {
+  readonly anyOf: readonly Policy[]
+  /**
+   * How many of the rules have to be satisfied, each by another signer: another key, or another
+   * identity. Whoever satisfies two rules counts for one. Default 1. Above 1 the rules have one signer
+   * each: `allOf` and a `threshold` of their own are refused.
+   */
+  readonly threshold?: number
+}
+
+/** Satisfied when every rule is, be it by the same signer. */
+export interface AllOfPolicy extends Without<RuleKey | 'anyOf' | 'threshold'> {
+  readonly allOf: readonly Policy[]
+}
+
 /**
  * What has to hold. Exported from the main entry point and from `spindle/verify`.
+ *
+ * Every key is enforced. One that is not known, not of its type, empty or `null`, or that stands where
+ * it means nothing, is a `TypeError`; one that is `undefined` counts as absent.
  *
  * @example Releases of one workflow, or signed with our key
  * ```ts
@@ -66,158 +97,4 @@ export interface IdentityPolicy extends Evidence {
  * }
  * ```
  */
-export type Policy =
-  | KeyPolicy
-  | IdentityPolicy
-  | { readonly anyOf: readonly Policy[] }
-  | { readonly allOf: readonly Policy[] }
-
-/** What tells the kinds of policy apart. */
-const KINDS = ['key', 'identity', 'anyOf', 'allOf'] as const
-
-/** A policy that was checked and loaded: no key is parsed twice. */
-export type LoadedPolicy =
-  | LoadedRule
-  | { readonly anyOf: readonly LoadedPolicy[] }
-  | { readonly allOf: readonly LoadedPolicy[] }
-
-export interface LoadedRule {
-  readonly keys?: readonly PublicKey[]
-  readonly certificate?: Required<
-    Pick<IdentityPolicy, 'identity' | 'issuer' | 'extensions' | 'requireSct' | 'time'>
-  >
-  readonly root: TrustedRoot | undefined
-  readonly requireTransparencyLog: boolean
-  readonly annotations: ReadonlyArray<readonly [string, string]>
-  readonly predicateTypes: readonly string[] | undefined
-  readonly formats: readonly SignatureFormat[]
-  readonly reference: string | undefined
-  readonly threshold: number
-}
-
-/** Deepest nesting of `anyOf` and `allOf`, and most rules of one of them. */
-const MAX_DEPTH = 8
-const MAX_RULES = 64
-
-/** @throws `TypeError` for a policy that is ambiguous, empty or would let anything through. */
-export async function loadPolicy(policy: Policy, depth = 0): Promise<LoadedPolicy> {
-  const one = policy as Partial<Record<(typeof KINDS)[number], unknown>> | null
-  const kinds = KINDS.filter((name) => one?.[name] !== undefined)
-  const [kind, surplus] = kinds
-  if (kind === undefined || surplus !== undefined)
-    throw new TypeError(
-      `a policy has exactly one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\`, not ${kinds.join(' and ') || 'none'}`,
-    )
-  if (kind === 'key' || kind === 'identity')
-    return await loadRule(policy as Partial<KeyPolicy & IdentityPolicy>)
-  const rules = one![kind]
-  if (
-    depth === MAX_DEPTH ||
-    !Array.isArray(rules) ||
-    rules.length === 0 ||
-    rules.length > MAX_RULES
-  )
-    throw new TypeError(
-      `\`${kind}\` has 1 to ${MAX_RULES} policies, nested at most ${MAX_DEPTH} deep`,
-    )
-  const loaded: LoadedPolicy[] = []
-  for (const rule of rules as readonly Policy[]) loaded.push(await loadPolicy(rule, depth + 1))
-  return kind === 'anyOf' ? { anyOf: loaded } : { allOf: loaded }
-}
-
-async function loadRule(policy: Partial<KeyPolicy & IdentityPolicy>): Promise<LoadedRule> {
-  const {
-    key,
-    identity,
-    issuer,
-    threshold = 1,
-    requireTransparencyLog = true,
-    requireSct = true,
-    annotations = {},
-    predicateTypes,
-    formats = ['bundle', 'legacy'],
-    reference,
-    trustedRoot,
-  } = policy
-  if (!Number.isSafeInteger(threshold) || threshold < 1)
-    throw new TypeError('`threshold` is a whole number, 1 or more')
-  if (![requireTransparencyLog, requireSct].every((value) => typeof value === 'boolean'))
-    throw new TypeError('`requireTransparencyLog` and `requireSct` are true or false')
-  if (![formats, predicateTypes ?? formats].every((list) => Array.isArray(list) && list.length > 0))
-    throw new TypeError('`formats` and `predicateTypes` are lists that are not empty')
-  const wanted = Object.entries(annotations)
-  if (wanted.some(([, value]) => typeof value !== 'string'))
-    throw new TypeError('`annotations` are strings')
-  const root = trustedRoot === undefined ? undefined : parseTrustedRoot(trustedRoot)
-  const evidence = {
-    root,
-    requireTransparencyLog,
-    annotations: wanted,
-    predicateTypes,
-    formats,
-    reference,
-    threshold,
-  }
-  if (key !== undefined) {
-    if (issuer !== undefined) throw new TypeError('a policy has `key`, or `identity` and `issuer`')
-    if (root === undefined && requireTransparencyLog) {
-      throw new TypeError('without a `trustedRoot`, say `requireTransparencyLog: false`')
-    }
-    const inputs = [key].flat() as readonly KeyInput[]
-    if (inputs.length === 0 || inputs.length > MAX_RULES)
-      throw new TypeError(`\`key\` has 1 to ${MAX_RULES} keys`)
-    return { ...evidence, keys: await Promise.all(inputs.map(loadPublicKey)) }
-  }
-  const { extensions = {}, time = 'any' } = policy
-  assertCriterion('identity', identity)
-  assertCriterion('issuer', issuer)
-  if (root === undefined)
-    throw new TypeError('a `trustedRoot` is needed, as in `spindle/trust-root`')
-  if (Object.values(extensions).some((value) => typeof value !== 'string' || value === ''))
-    throw new TypeError('`extensions` are strings that are not empty')
-  if (!['any', 'log', 'authority', 'now'].includes(time))
-    throw new TypeError("`time` is 'any', 'log', 'authority' or 'now'")
-  return { ...evidence, certificate: { identity, issuer, extensions, requireSct, time } }
-}
-
-function assertCriterion(name: string, value: unknown): asserts value is string | RegExp {
-  const empty = value instanceof RegExp ? value.source === '(?:)' : value === ''
-  if (empty || !(typeof value === 'string' || value instanceof RegExp))
-    throw new TypeError(`\`${name}\` is a string or pattern, and not empty`)
-  // `g` and `y` keep state between matches; `m` would let one line stand for the whole.
-  if (value instanceof RegExp && /[gmy]/.test(value.flags))
-    throw new TypeError(`\`${name}\` is a pattern without the flags g, m and y`)
-}
-
-/** Applies a policy: `examine` resolves with what proves one rule, or rejects with why nothing does. */
-export async function decide<T>(
-  policy: LoadedPolicy,
-  examine: (rule: LoadedRule) => Promise<T>,
-): Promise<T[]> {
-  if ('allOf' in policy) {
-    const proofs: T[] = []
-    for (const rule of policy.allOf) proofs.push(...(await decide(rule, examine)))
-    return proofs
-  }
-  if (!('anyOf' in policy)) return [await examine(policy)]
-  const rejected: RejectedSignature[] = []
-  const reasons: string[] = []
-  let unsigned = true
-  for (const rule of policy.anyOf) {
-    try {
-      return await decide(rule, examine)
-    } catch (error) {
-      if (!(error instanceof PolicyRejected || error instanceof SignatureInvalid)) throw error
-      const nested = error instanceof PolicyRejected
-      rejected.push(...(nested ? error.rejected : [{ error }]))
-      unsigned &&= nested && error.reason === 'NO_SIGNATURES'
-      reasons.push(error.message)
-    }
-  }
-  const reason = unsigned ? 'NO_SIGNATURES' : 'NO_MATCHING_SIGNATURE'
-  throw new PolicyRejected(
-    reason,
-    `no alternative of the policy holds: ${reasons.join('; ')}`,
-    rejected,
-  )
-}
+export type Policy = KeyPolicy | IdentityPolicy | AnyOfPolicy | AllOfPolicy

@@ -13,6 +13,7 @@ import { formatHex, parseHex } from '../bytes/hex.ts'
 import { parsePem } from '../bytes/pem.ts'
 import { SignatureInvalid, SpindleError } from '../errors.ts'
 import { parseEcdsaSignature } from './ecdsa.ts'
+import type { KnownDigest } from './hash.ts'
 
 /** The host's `CryptoKey`, structurally, so that no DOM lib is needed to read these types. */
 export interface WebKey {
@@ -24,6 +25,24 @@ export interface WebKey {
 
 export type HashName = 'SHA-256' | 'SHA-384' | 'SHA-512'
 
+/** A signature over a digest, for a {@link DigestVerifier}. */
+export interface DigestSignature {
+  readonly algorithm: 'P-256' | 'P-384' | 'P-521' | 'RSASSA-PKCS1-v1_5' | 'Ed25519ph'
+  /** DER SubjectPublicKeyInfo, which WebCrypto has imported: it is a key of that algorithm. */
+  readonly publicKey: Uint8Array
+  /** As WebCrypto takes it: `r ‖ s` of ECDSA, each as wide as the curve; 64 bytes of Ed25519. */
+  readonly signature: Uint8Array
+  /** The hash that the digest was made with. */
+  readonly hash: HashName
+  readonly digest: Uint8Array
+}
+
+/**
+ * Verifies a signature over a digest, which WebCrypto does not: it hashes the content itself.
+ * `verifyDigest` of `spindle/verify-digest` is one.
+ */
+export type DigestVerifier = (signature: DigestSignature) => boolean | Promise<boolean>
+
 /** A key that signatures are checked with. */
 export interface PublicKey {
   readonly kind: 'ECDSA' | 'RSA' | 'Ed25519'
@@ -33,6 +52,19 @@ export interface PublicKey {
   readonly hashes: readonly HashName[]
   /** `false` for any signature that this key didn't make, malformed ones included. */
   verify(signature: Uint8Array, data: Uint8Array, hash?: HashName): Promise<boolean>
+  /**
+   * The same over a digest of the data, by Ed25519ph where the key is of Ed25519.
+   * @throws `SignatureInvalid` `UNSUPPORTED_ALGORITHM` for a digest that such keys do not sign.
+   */
+  verifyDigest(
+    signature: Uint8Array,
+    digest: KnownDigest,
+    verifier: DigestVerifier,
+  ): Promise<boolean>
+  /**
+   * The SPKI as WebCrypto writes it, to tell keys apart: of one key there may be several encodings.
+   */
+  canonicalSpki(): Promise<Uint8Array>
 }
 
 /** A public key as callers have it: PEM text, DER SPKI, or a `CryptoKey` that can be exported. */
@@ -91,13 +123,13 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
   const found = oid === EC ? CURVES.get(derOid(parameters)) : OTHERS.get(oid)
   if (found === undefined)
     throw unsupported('keys are ECDSA on P-256, P-384 or P-521, RSA or Ed25519')
-  const { kind, name, width, hashes } = found
+  const { kind, name, namedCurve, width, hashes } = found
   if (kind === 'RSA') assertModulus(key)
   const imported = new Map<string, Promise<CryptoKey>>()
   const importKey = (hash: HashName): Promise<CryptoKey> => {
     const wanted = { ...found, hash }
     const pending =
-      imported.get(hash) ?? crypto.subtle.importKey('spki', spki, wanted, false, ['verify'])
+      imported.get(hash) ?? crypto.subtle.importKey('spki', spki, wanted, true, ['verify'])
     imported.set(hash, pending)
     return pending.catch((cause: unknown) => {
       throw (cause as Error).name === 'NotSupportedError'
@@ -105,17 +137,19 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
         : new SpindleError('ERR_CONTENT_INVALID', `the public key is no ${name} key`, { cause })
     })
   }
+  const rawOf = (signature: Uint8Array): Uint8Array | undefined => {
+    if (kind === 'Ed25519' && signature.length !== 64) return undefined
+    return width === undefined ? signature : attempt(() => parseEcdsaSignature(signature, width))
+  }
   return {
     kind,
     spki,
     hashes,
     async verify(signature, data, hash = hashes[0]!) {
       const cryptoKey = await importKey(hash)
-      const raw =
-        width === undefined ? signature : attempt(() => parseEcdsaSignature(signature, width))
+      const raw = rawOf(signature)
       return (
         raw !== undefined &&
-        (kind !== 'Ed25519' || raw.length === 64) &&
         crypto.subtle.verify(
           { name, hash },
           cryptoKey,
@@ -123,6 +157,27 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
           data as Uint8Array<ArrayBuffer>,
         )
       )
+    },
+    async verifyDigest(signature, { hash, value }, verifier) {
+      if (!hashes.includes(hash))
+        throw unsupported(
+          kind === 'Ed25519'
+            ? 'Ed25519 signs content, and Ed25519ph its SHA-512 digest: hand over the artifact, or that digest'
+            : `the key signs with ${hashes.join(' or ')}, not ${hash}: hand over such a digest, or the artifact`,
+        )
+      // As strict about the key as over the bytes.
+      await importKey(hash)
+      const raw = rawOf(signature)
+      const algorithm = (namedCurve ??
+        (kind === 'RSA' ? name : 'Ed25519ph')) as DigestSignature['algorithm']
+      return (
+        raw !== undefined &&
+        verifier({ algorithm, publicKey: spki, signature: raw, hash, digest: value })
+      )
+    },
+    async canonicalSpki() {
+      const key = await importKey(hashes[0]!)
+      return new Uint8Array(await crypto.subtle.exportKey('spki', key))
     },
   }
 }
@@ -158,9 +213,9 @@ export async function loadPublicKey(input: KeyInput): Promise<PublicKey> {
   )
 }
 
-/** SHA-256 of the SPKI in hexadecimal: how this library names keys. */
+/** SHA-256 of the SPKI in hexadecimal: how this library names keys. Of one key whatever its encoding was. */
 export async function keyIdOf(key: PublicKey): Promise<string> {
-  return formatHex(await rawDigestOf(key.spki))
+  return formatHex(await rawDigestOf(await key.canonicalSpki()))
 }
 
 /** `undefined` where parsing fails. */

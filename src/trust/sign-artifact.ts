@@ -1,5 +1,6 @@
 import { formatBase64 } from '../bytes/base64.ts'
 import { rawDigestOf } from '../bytes/digest.ts'
+import { isPlainObject } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
 import type { Descriptor, OperationOptions, Store } from '../types.ts'
 import { attachBundle, attachLayer } from './attach.ts'
@@ -90,9 +91,11 @@ export async function signArtifact(
   } = options
   if (!['referrer', 'tag', 'both'].includes(attach))
     throw new TypeError("`attach` is 'referrer', 'tag' or 'both'")
+  if (!isPlainObject(annotations)) throw new TypeError('`annotations` is an object of strings')
   for (const [key, value] of Object.entries(annotations)) {
     if (typeof value !== 'string') throw new TypeError(`the annotation ${key} is no string`)
   }
+  assertWitness(options.witness, signer)
   const tag = attach === 'referrer' ? undefined : signatureTag(subject.digest)
   if (attach !== 'referrer' && tag === undefined)
     throw new SpindleError(
@@ -134,6 +137,17 @@ export async function signArtifact(
     logEntries: [bundle, layer].flatMap((made) => made?.logEntries ?? []),
     ...(bundle !== undefined && { bundle: bundle.bytes }),
   }
+}
+
+/** A witness that nobody would ask is refused: the signature was to have its word. */
+function assertWitness(witness: Witness | undefined, signer: Signer | CertifyingSigner): void {
+  if (witness === undefined) return
+  if (typeof witness?.attest !== 'function')
+    throw new TypeError('`witness` is what `createWitness` of `spindle/keyless` makes')
+  if ('certify' in signer)
+    throw new TypeError(
+      '`witness` is for a key: who signs without one has the log and timestamp authority of `createKeylessSigner`',
+    )
 }
 
 interface Made {

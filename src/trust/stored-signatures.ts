@@ -18,7 +18,8 @@ import {
   LEGACY_REFERRER_TYPE,
   SIMPLE_SIGNING_TYPE,
 } from './media-types.ts'
-import type { LoadedRule, SignatureFormat } from './policy.ts'
+import type { LoadedRule } from './load-policy.ts'
+import type { SignatureFormat } from './policy.ts'
 import {
   readBytes,
   readManifest,

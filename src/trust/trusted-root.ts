@@ -1,6 +1,7 @@
 /** Whom signatures are trusted from. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto */
+import { parseProtoBase64 } from '../bytes/base64.ts'
 import { formatHex } from '../bytes/hex.ts'
-import { parseJson } from '../bytes/json.ts'
+import { isJsonObject, parseUniqueJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SignatureInvalid, SpindleError } from '../errors.ts'
 import { parseCertificate } from './certificate.ts'
@@ -36,7 +37,8 @@ export const MAX_ENTRIES = 64
 
 const MEDIA_TYPE =
   /^application\/vnd\.dev\.sigstore\.trustedroot(?:\+json;version=0\.1|\.v0\.[12]\+json)$/
-const parsed = new WeakMap<object, TrustedRoot>()
+/** What a parsed JSON was read as, and its text then: it may be edited and used again. */
+const known = new WeakMap<object, { readonly text: string; readonly root: TrustedRoot }>()
 
 /**
  * A `trusted_root.json`, as text or already parsed, to what verification works with.
@@ -46,11 +48,16 @@ const parsed = new WeakMap<object, TrustedRoot>()
  */
 export function parseTrustedRoot(input: unknown): TrustedRoot {
   try {
-    if (typeof input === 'string' && input.length > MAX_TRUSTED_ROOT_CHARS)
+    const text = typeof input === 'string' ? input : (JSON.stringify(input) ?? '')
+    if (text.length > MAX_TRUSTED_ROOT_CHARS)
       throw invalid(`it is longer than ${MAX_TRUSTED_ROOT_CHARS} characters`)
-    const json = (typeof input === 'string' ? parseJson(encodeUtf8(input), 'it') : input) as object
-    const root = parsed.get(json) ?? readRoot(readField(json, 'trusted root'))
-    parsed.set(json, root)
+    const object = isJsonObject(input) ? input : undefined
+    const before = object && known.get(object)
+    if (before?.text === text) return before.root
+    // Of the text alone, which is what was compared.
+    const json = parseUniqueJson(encodeUtf8(text), 'it')
+    const root = readRoot(readField(json, 'trusted root', parseProtoBase64))
+    if (object !== undefined) known.set(object, { text, root })
     return root
   } catch (cause) {
     throw new SignatureInvalid(
@@ -61,7 +68,9 @@ export function parseTrustedRoot(input: unknown): TrustedRoot {
   }
 }
 
+// A member that is not known is refused, as `protojson` does: a mistyped `end` would trust for ever.
 function readRoot(root: Field): TrustedRoot {
+  root.only('mediaType', 'tlogs', 'ctlogs', 'certificateAuthorities', 'timestampAuthorities')
   if (!MEDIA_TYPE.test(root.get('mediaType').string())) throw invalid('its media type is unknown')
   return {
     tlogs: root.get('tlogs').list(MAX_ENTRIES).map(readLog),
@@ -72,7 +81,8 @@ function readRoot(root: Field): TrustedRoot {
 }
 
 function readLog(log: Field): Log {
-  const key = log.get('publicKey')
+  log.only('baseUrl', 'hashAlgorithm', 'publicKey', 'logId', 'checkpointKeyId', 'operator')
+  const key = log.get('publicKey').only('rawBytes', 'keyDetails', 'validFor')
   const bytes = key.get('rawBytes').bytes()
   const bare = key.get('keyDetails').string().startsWith('PKCS1_')
   const id = formatHex(log.get('logId').get('keyId').bytes())
@@ -92,16 +102,24 @@ function readLog(log: Field): Log {
 }
 
 function readAuthority(authority: Field): Authority {
-  const chain = authority.get('certChain').get('certificates').list(MAX_ENTRIES)
+  authority.only('subject', 'uri', 'certChain', 'validFor', 'operator')
+  const chain = authority
+    .get('certChain')
+    .only('certificates')
+    .get('certificates')
+    .list(MAX_ENTRIES)
   if (chain.length === 0) throw invalid('an authority has no certificates')
   return {
     uri: authority.get('uri').optional()?.string() ?? '',
-    chain: chain.map((certificate) => parseCertificate(certificate.get('rawBytes').bytes())),
+    chain: chain.map((certificate) =>
+      parseCertificate(certificate.only('rawBytes').get('rawBytes').bytes()),
+    ),
     ...readRange(authority.get('validFor')),
   }
 }
 
 function readRange(range: Field): { start: number; end: number } {
+  range.only('start', 'end')
   return { start: range.get('start').time(), end: range.get('end').optional()?.time() ?? Infinity }
 }
 

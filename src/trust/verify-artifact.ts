@@ -1,6 +1,7 @@
 import { PolicyRejected, type RejectedSignature } from '../errors.ts'
 import type { Descriptor, OperationOptions } from '../types.ts'
-import { decide, type LoadedPolicy, type LoadedRule } from './policy.ts'
+import { decide, signerName } from './decide.ts'
+import type { LoadedPolicy, LoadedRule } from './load-policy.ts'
 import {
   findSignatures,
   isUnreadable,
@@ -31,19 +32,22 @@ export async function verifyArtifact(
   options: OperationOptions = {},
 ): Promise<VerifyResult> {
   const rejected: RejectedSignature[] = []
-  const proofs = await decide(policy, (rule) => collect(store, descriptor, rule, rejected, options))
-  const signatures = [...new Set(proofs.flat())]
+  const signatures = await decide(policy, (rule, { allSigners }) =>
+    collect(store, descriptor, rule, allSigners ? Infinity : rule.threshold, rejected, options),
+  )
   return {
     descriptor,
-    signatures: signatures as [StoredSignature, ...StoredSignature[]],
+    signatures: signatures as readonly [StoredSignature, ...StoredSignature[]],
     rejected,
   }
 }
 
+/** @param most Different signers after which no further signature is read. */
 async function collect(
   store: SignatureStore,
   subject: Descriptor,
   rule: LoadedRule,
+  most: number,
   rejected: RejectedSignature[],
   options: OperationOptions,
 ): Promise<StoredSignature[]> {
@@ -55,22 +59,15 @@ async function collect(
       if ('error' in candidate) throw candidate.error
       const signature = await candidate.verify(rule)
       bySigner.set(signerName(signature), signature)
-      if (bySigner.size >= rule.threshold) {
-        rejected.push(...here)
-        return [...bySigner.values()]
-      }
+      if (bySigner.size >= most) break
     } catch (error) {
       if (!isUnreadable(error)) throw error
       here.push({ source: candidate.source, error })
     }
   }
   rejected.push(...here)
+  if (bySigner.size >= rule.threshold) return [...bySigner.values()]
   throw notEnough(subject, rule, bySigner.size, here)
-}
-
-/** One signer counts once, however often and in whatever form it signed. */
-function signerName({ signer }: StoredSignature): string {
-  return signer.kind === 'key' ? signer.keyId : JSON.stringify([signer.issuer, signer.identity])
 }
 
 function notEnough(

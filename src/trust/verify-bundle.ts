@@ -1,24 +1,50 @@
 import { sameBytes } from '../bytes/der.ts'
-import { digestOf, isDigest } from '../bytes/digest.ts'
+import { digestOf } from '../bytes/digest.ts'
+import { isPlainObject } from '../bytes/json.ts'
+import { assertKnownOptions } from '../bytes/known-names.ts'
 import { SignatureInvalid } from '../errors.ts'
-import type { Digest } from '../types.ts'
 import { parseBundle, type Bundle } from './bundle.ts'
+import { assertClaims } from './claims.ts'
+import { decide } from './decide.ts'
 import { parseStatement, preAuthEncoding } from './dsse.ts'
-import { hashBy } from './hash.ts'
+import { hashBy, parseSubjectDigest, type Covered, type SubjectDigest } from './hash.ts'
+import { loadPolicy, type LoadedPolicy, type LoadedRule } from './load-policy.ts'
 import { asSignatureInvalid } from './malformed.ts'
 import { IN_TOTO_TYPE } from './media-types.ts'
-import { decide, loadPolicy, type LoadedRule, type Policy, type SignatureFormat } from './policy.ts'
+import type { Policy, SignatureFormat } from './policy.ts'
+import type { DigestVerifier } from './public-key.ts'
 import { verifyEvidence, type Proof } from './verify-signature.ts'
 
-/** What a bundle is to be about: the bytes, or their digest where the bundle holds a statement. */
-export type BundleSubject = { readonly artifact: Uint8Array } | { readonly digest: Digest }
+/**
+ * What a bundle has to be about: the artifact's bytes, or their digest. SHA-384 is for bundles over bare
+ * bytes that a key on P-384 signed.
+ */
+export type BundleSubject = { readonly artifact: Uint8Array } | { readonly digest: SubjectDigest }
+
+export interface VerifyBundleOptions {
+  /**
+   * Verifies signatures over a digest, as `verifyDigest` of `spindle/verify-digest` does. Needed for a
+   * bundle over bare bytes where only their digest is given, and for Ed25519ph. Default: none.
+   */
+  readonly verifyDigest?: DigestVerifier
+}
+
+const OPTIONS = { verifyDigest: true } as const satisfies Record<keyof VerifyBundleOptions, true>
 
 /** A signature that holds, and what it proves. */
 export interface VerifiedBundle extends Proof {
   readonly format: SignatureFormat
+  /**
+   * What was compared with the signature: the artifact itself, which was hashed here, or only its
+   * digest, which is as trustworthy as where it came from. Of a stored signature always the digest.
+   */
+  readonly seen: 'artifact' | 'digest'
   /** Type of the signed statement, where there is one. */
   readonly predicateType?: string
-  /** The name that a signature of the older form signs, as `registry/repository`; whatever its signer wrote. */
+  /**
+   * The signed name of the artifact, whatever its signer wrote: `registry/repository` of a legacy
+   * signature, or the name of the subject of a statement.
+   */
   readonly reference?: string
   /** What was signed along with the digest. */
   readonly annotations: Readonly<Record<string, string>>
@@ -35,25 +61,55 @@ export interface VerifiedBundle extends Proof {
  *   identity: 'dev@example.org', issuer: 'https://accounts.google.com', trustedRoot,
  * })
  * ```
+ * @example The digest of a file that is elsewhere
+ * ```ts
+ * import { verifyDigest } from 'spindle/verify-digest'
+ * await verifyBundle(bundleJson, { digest: 'sha256:…' }, policy, { verifyDigest })
+ * ```
  * @param bundle JSON text, its bytes, or the parsed value.
- * @param over The artifact, or its digest. A bundle over bare bytes needs the bytes: WebCrypto hashes them itself.
- * @throws `SignatureInvalid` with the `reason`; `PolicyRejected` (`ERR_POLICY_REJECTED`) when no
- * alternative of `anyOf` holds; `TypeError` for a policy that can't be meant.
+ * @param over The artifact, or its digest. A bundle over bare bytes needs `verifyDigest` for the latter.
+ * @throws `SignatureInvalid` with the `reason`, `UNSUPPORTED_ALGORITHM` (`ERR_UNSUPPORTED`) where the
+ * digest is not enough; `PolicyRejected` (`ERR_POLICY_REJECTED`) when too few rules of an `anyOf` are
+ * satisfied; `TypeError` for an invalid policy, or one that asks for several signers.
  * @see https://github.com/sigstore/architecture-docs/blob/main/client-spec.md#4-verification
  */
 export async function verifyBundle(
   bundle: unknown,
   over: BundleSubject,
   policy: Policy,
+  options: VerifyBundleOptions = {},
 ): Promise<VerifiedBundle> {
+  assertKnownOptions(options, OPTIONS, 'verifyBundle')
+  const { verifyDigest } = options
+  if (verifyDigest !== undefined && typeof verifyDigest !== 'function')
+    throw new TypeError('`verifyDigest` is a function, as in `spindle/verify-digest`')
+  assertSubject(over)
   const loaded = await loadPolicy(policy)
+  assertOneSigner(loaded)
   const parsed = parseBundle(bundle)
-  const [signature] = await decide(loaded, (rule) => {
-    if (rule.threshold > 1)
-      throw new TypeError('a bundle has one signer: `threshold` is for stored artifacts')
-    return verifyParsedBundle(parsed, over, rule)
-  })
+  const [signature] = await decide(loaded, async (rule) => [
+    await verifyParsedBundle(parsed, over, rule, verifyDigest),
+  ])
   return signature!
+}
+
+function assertSubject(over: unknown): void {
+  const given = isPlainObject(over)
+    ? Object.keys(over).filter((key) => over[key] !== undefined)
+    : []
+  const [only = '', surplus] = given
+  const value = isPlainObject(over) ? over[only] : undefined
+  if (!['artifact', 'digest'].includes(only) || surplus !== undefined)
+    throw new TypeError('a bundle is verified over `{ artifact }` or `{ digest }`')
+  if (only === 'digest') parseSubjectDigest(value)
+  else if (!(value instanceof Uint8Array)) throw new TypeError('`artifact` is a Uint8Array')
+}
+
+function assertOneSigner(policy: LoadedPolicy): void {
+  if ('threshold' in policy && policy.threshold > 1)
+    throw new TypeError('a bundle has one signer: `threshold` is for stored artifacts')
+  const rules = 'anyOf' in policy ? policy.anyOf : 'allOf' in policy ? policy.allOf : []
+  for (const rule of rules) assertOneSigner(rule)
 }
 
 /** @internal One rule over a bundle that was read. */
@@ -61,68 +117,63 @@ export async function verifyParsedBundle(
   bundle: Bundle,
   over: BundleSubject,
   rule: LoadedRule,
+  verifyDigest?: DigestVerifier,
 ): Promise<VerifiedBundle> {
   try {
     const { content, certificates, entries, timestamps } = bundle
+    const seen = 'digest' in over ? 'digest' : 'artifact'
     if (rule.keys !== undefined && certificates.length > 0)
       throw new SignatureInvalid('KEY_MISMATCH', 'it is signed with a certificate, not a key')
     const signed =
       content.kind === 'message'
-        ? { signature: content.signature, data: await messageOf(over, content.digest) }
+        ? {
+            signature: content.signature,
+            data: await coveredBy(over, content.digest),
+            verifyDigest,
+          }
         : {
             signature: content.signature,
             data: preAuthEncoding(content.payloadType, content.payload),
             payload: content.payload,
           }
     const proof = await verifyEvidence({ ...signed, certificates, entries, timestamps }, rule)
-    if (content.kind === 'message') {
-      assertAnnotations({}, rule)
-      return { format: 'bundle', annotations: {}, ...proof }
-    }
-    if (content.payloadType !== IN_TOTO_TYPE)
-      throw new SignatureInvalid('PAYLOAD_TYPE', 'the envelope holds no in-toto statement')
-    const digest = 'digest' in over ? over.digest : await digestOf(over.artifact)
-    if (!isDigest(digest))
-      throw new TypeError('`digest` is `sha256:` or `sha512:` and lower-case hexadecimal')
-    const { predicateType, annotations } = parseStatement(content.payload, digest)
-    if (rule.predicateTypes?.includes(predicateType) === false)
-      throw new SignatureInvalid(
-        'PREDICATE_TYPE',
-        `statements of type ${predicateType} do not count as signatures here`,
-      )
-    assertAnnotations(annotations, rule)
-    return { format: 'bundle', predicateType, annotations, ...proof }
+    const claims =
+      content.kind === 'message'
+        ? ({ format: 'bundle', annotations: {} } as const)
+        : await readClaims(content.payloadType, content.payload, over)
+    assertClaims(claims, rule)
+    return { ...claims, seen, ...proof }
   } catch (cause) {
     throw asSignatureInvalid(cause)
   }
 }
 
-async function messageOf(
+async function readClaims(
+  payloadType: string,
+  payload: Uint8Array,
   over: BundleSubject,
-  hint: { algorithm: string; value: Uint8Array },
-): Promise<Uint8Array> {
-  if (!('artifact' in over)) {
-    throw new SignatureInvalid(
-      'UNSUPPORTED_ALGORITHM',
-      'the bundle signs bare bytes: hand over the artifact, not its digest',
-    )
+): Promise<
+  Pick<VerifiedBundle, 'predicateType' | 'reference' | 'annotations'> & { format: 'bundle' }
+> {
+  if (payloadType !== IN_TOTO_TYPE)
+    throw new SignatureInvalid('PAYLOAD_TYPE', 'the envelope holds no in-toto statement')
+  const digest = 'digest' in over ? over.digest : await digestOf(over.artifact)
+  const { predicateType, name, annotations } = parseStatement(payload, digest)
+  return {
+    format: 'bundle',
+    predicateType,
+    ...(name !== undefined && { reference: name }),
+    annotations,
   }
-  if (!sameBytes(await hashBy(hint.algorithm, over.artifact), hint.value))
-    throw new SignatureInvalid('DIGEST_MISMATCH', 'the bundle is about other bytes than these')
-  return over.artifact
 }
 
-/** @internal Every wanted annotation has to be there, exactly. */
-export function assertAnnotations(
-  signed: Readonly<Record<string, string>>,
-  rule: LoadedRule,
-): void {
-  for (const [key, value] of rule.annotations) {
-    const actual = signed[key]
-    if (actual !== value)
-      throw new SignatureInvalid(
-        'ANNOTATION_MISMATCH',
-        `the annotation ${key} is ${actual === undefined ? 'not signed' : `"${actual}"`}, the policy asks for "${value}"`,
-      )
-  }
+/** What a signature over bare bytes covers, compared with the digest that the bundle names. */
+async function coveredBy(
+  over: BundleSubject,
+  hint: { readonly algorithm: string; readonly value: Uint8Array },
+): Promise<Covered> {
+  const data = 'digest' in over ? parseSubjectDigest(over.digest) : over.artifact
+  if (!sameBytes(await hashBy(hint.algorithm, data), hint.value))
+    throw new SignatureInvalid('DIGEST_MISMATCH', 'the bundle is about other bytes than these')
+  return data
 }

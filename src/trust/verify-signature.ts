@@ -4,10 +4,11 @@ import { SignatureInvalid } from '../errors.ts'
 import type { Certificate } from './certificate.ts'
 import { publicKeyOf } from './certificate.ts'
 import { assertPathTime, buildPath, CODE_SIGNING } from './certificate-path.ts'
+import { hash, type Covered } from './hash.ts'
 import { matches, parseIdentity, type CertificateIdentity } from './identity.ts'
 import type { Signed } from './log-entry.ts'
-import type { LoadedRule } from './policy.ts'
-import { keyIdOf, type PublicKey } from './public-key.ts'
+import type { LoadedRule } from './load-policy.ts'
+import { keyIdOf, type DigestVerifier, type PublicKey } from './public-key.ts'
 import { verifyScts } from './sct.ts'
 import { verifyTimestamp } from './timestamp.ts'
 import { verifyLogEntry, type LogEntry, type VerifiedLogEntry } from './transparency-log.ts'
@@ -17,9 +18,11 @@ import { validAt, type TrustedRoot } from './trusted-root.ts'
 export interface Evidence {
   readonly signature: Uint8Array
   /** What the signature covers. */
-  readonly data: Uint8Array
+  readonly data: Covered
   /** The payload of an envelope. */
   readonly payload?: Uint8Array
+  /** Verifies over a digest, and Ed25519ph. */
+  readonly verifyDigest?: DigestVerifier | undefined
   /** Leaf first; empty when there is none. */
   readonly certificates: readonly Certificate[]
   readonly entries: readonly LogEntry[]
@@ -217,9 +220,27 @@ function timesOf(
   return { times: [...logged, ...stamped], logEntries: entries.map(({ at: _, ...entry }) => entry) }
 }
 
-async function verifies(key: PublicKey, { signature, data }: Evidence): Promise<boolean> {
-  for (const hash of key.hashes) {
-    if (await key.verify(signature, data, hash)) return true
+async function verifies(key: PublicKey, evidence: Evidence): Promise<boolean> {
+  const { signature, data, payload, verifyDigest } = evidence
+  if (!(data instanceof Uint8Array)) {
+    if (verifyDigest === undefined)
+      throw new SignatureInvalid(
+        'UNSUPPORTED_ALGORITHM',
+        'the bundle signs bare bytes, which WebCrypto verifies over the content only: hand over the artifact, or pass the option `verifyDigest` with that of `spindle/verify-digest`',
+      )
+    if (await key.verifyDigest(signature, data, verifyDigest)) return true
+    if (key.kind === 'Ed25519')
+      throw new SignatureInvalid(
+        'UNSUPPORTED_ALGORITHM',
+        'it is no Ed25519ph signature over this digest, and plain Ed25519 signs content: hand over the artifact',
+      )
+    return false
   }
-  return false
+  for (const name of key.hashes) {
+    if (await key.verify(signature, data, name)) return true
+  }
+  // Bare bytes may be signed with Ed25519ph, as logs of digests want it; envelopes are not.
+  if (key.kind !== 'Ed25519' || verifyDigest === undefined || payload !== undefined) return false
+  const digest = { hash: 'SHA-512', value: await hash('SHA-512', data) } as const
+  return key.verifyDigest(signature, digest, verifyDigest)
 }

@@ -6,6 +6,7 @@
  */
 import { parseBase64 } from '../bytes/base64.ts'
 import { isJsonObject } from '../bytes/json.ts'
+import { unknownName } from '../bytes/known-names.ts'
 import { SpindleError } from '../errors.ts'
 
 /** A value in a JSON document, and where it stands. */
@@ -14,6 +15,8 @@ export interface Field {
   readonly path: string
   /** A member; absent ones are fields too, whose readers then reject. */
   get(name: string): Field
+  /** The field itself, if it is an object without other members than these. */
+  only(...names: readonly string[]): Field
   /** `undefined` when absent or null. */
   optional(): Field | undefined
   string(): string
@@ -27,7 +30,12 @@ export interface Field {
   list(limit: number): Field[]
 }
 
-export function readField(value: unknown, path: string): Field {
+/** @param parseBytes How the document writes bytes. Default: standard base64. */
+export function readField(
+  value: unknown,
+  path: string,
+  parseBytes: typeof parseBase64 = parseBase64,
+): Field {
   const wrong = (expected: string): SpindleError =>
     new SpindleError('ERR_CONTENT_INVALID', `${path} should be ${expected}`)
   const string = (): string => {
@@ -39,14 +47,25 @@ export function readField(value: unknown, path: string): Field {
     path,
     get(name) {
       if (!isJsonObject(value)) throw wrong('an object')
-      return readField(Object.hasOwn(value, name) ? value[name] : undefined, `${path}.${name}`)
+      const member = Object.hasOwn(value, name) ? value[name] : undefined
+      return readField(member, `${path}.${name}`, parseBytes)
+    },
+    only(...names) {
+      if (!isJsonObject(value)) throw wrong('an object')
+      for (const name of Object.keys(value))
+        if (!names.includes(name))
+          throw new SpindleError(
+            'ERR_CONTENT_INVALID',
+            unknownName(`the member of ${path},`, name, names),
+          )
+      return this
     },
     optional() {
       return value === undefined || value === null ? undefined : this
     },
     string,
     bytes() {
-      const bytes = parseBase64(string())
+      const bytes = parseBytes(string())
       if (bytes === undefined) throw wrong('base64')
       return bytes
     },
@@ -77,7 +96,9 @@ export function readField(value: unknown, path: string): Field {
           `${path} has ${value.length} entries, at most ${limit} are read`,
         )
       // Not `map`: it passes over holes.
-      return Array.from(value as unknown[], (item, i) => readField(item, `${path}[${i}]`))
+      return Array.from(value as unknown[], (item, i) =>
+        readField(item, `${path}[${i}]`, parseBytes),
+      )
     },
   }
 }

@@ -1,5 +1,6 @@
 import { copyGraph } from '../store/copy-graph.ts'
 import { copyReferrers } from '../store/copy-referrers.ts'
+import { assertVerifyOption } from '../store/verify-option.ts'
 import { SpindleError } from '../errors.ts'
 import { announceReferrer } from '../registry/referrers.ts'
 import type { Descriptor, Keychain, Location, RemoteOptions, Source, Verifier } from '../types.ts'
@@ -48,6 +49,7 @@ export async function copy(
   to: Location,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
+  assertVerifyOption(options)
   const { referrers = false, verify, maxManifests, maxReferrers, ...rest } = options
   const remote = withTransport(rest)
   const source = openSource(from, remote)

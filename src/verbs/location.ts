@@ -47,6 +47,22 @@ export function openSource(source: Source, options: RemoteOptions): OpenSource {
   return { ...place, store: createReader(createContext(place.reference, options)) }
 }
 
+/** Names of the options that all verbs take, for those that refuse any other name. */
+export const REMOTE_OPTIONS: Readonly<Record<keyof RemoteOptions, true>> = {
+  concurrency: true,
+  createHasher: true,
+  credentials: true,
+  fetch: true,
+  idleTimeout: true,
+  insecure: true,
+  onProgress: true,
+  onWarning: true,
+  retry: true,
+  signal: true,
+  timeout: true,
+  transport: true,
+}
+
 /** Options for a second place: plain credentials stay with the registry of the first. */
 export function optionsElsewhere<T extends RemoteOptions>(
   options: T,

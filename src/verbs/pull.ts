@@ -1,5 +1,6 @@
 import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/unpack.ts'
 import { withCache } from '../store/cached.ts'
+import { assertVerifyOption } from '../store/verify-option.ts'
 import type { RemoteOptions, Source, Store, Verifier } from '../types.ts'
 import { openSource } from './location.ts'
 
@@ -27,6 +28,7 @@ export interface PullOptions extends RemoteOptions, UnpackOptions {
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pull Distribution Spec, Pull}
  */
 export async function pull(from: Source, options: PullOptions = {}): Promise<PulledApp> {
+  assertVerifyOption(options)
   const { store, ref } = openSource(from, options)
   const { cache } = options
   const through = cache === undefined ? store : withCache(store, cache)

@@ -1,4 +1,5 @@
 /** `spindle/sign`: signatures beside an artifact, as cosign stores them. */
+import { assertKnownOptions } from '../bytes/known-names.ts'
 import { announceReferrer } from '../registry/referrers.ts'
 import {
   type CertifyingSigner,
@@ -8,7 +9,7 @@ import {
 } from '../trust/sign-artifact.ts'
 import type { Signer } from '../trust/signer.ts'
 import type { Location, Reference, RemoteOptions } from '../types.ts'
-import { openLocation, optionsElsewhere } from './location.ts'
+import { openLocation, optionsElsewhere, REMOTE_OPTIONS } from './location.ts'
 
 export {
   type Curve,
@@ -32,6 +33,16 @@ export { createKeySigner, type Signer } from '../trust/signer.ts'
 export interface SignOptions extends RemoteOptions, SignArtifactOptions {
   /** Another place for the signatures, as cosign's `COSIGN_REPOSITORY` says. Default: beside the artifact. */
   signatures?: Location
+}
+
+const OPTIONS: Readonly<Record<keyof SignOptions, true>> = {
+  ...REMOTE_OPTIONS,
+  annotations: true,
+  attach: true,
+  created: true,
+  reference: true,
+  signatures: true,
+  witness: true,
 }
 
 /**
@@ -59,6 +70,8 @@ export async function sign(
   signer: Signer | CertifyingSigner,
   options: SignOptions = {},
 ): Promise<SignResult> {
+  // A mistyped one would leave out what was to be signed along, or who was to vouch for it.
+  assertKnownOptions(options, OPTIONS, 'sign')
   const { signatures, attach, annotations, witness, created, reference, ...remote } = options
   const { store, ref, reference: where } = openLocation(at, remote, announceReferrer)
   const name = reference ?? (where && dockerReference(where))

@@ -1,16 +1,37 @@
 /** `spindle/verify`: who signed what. */
-import { loadPolicy, type Policy } from '../trust/policy.ts'
+import { assertKnownOptions } from '../bytes/known-names.ts'
+import { loadPolicy } from '../trust/load-policy.ts'
+import type { Policy } from '../trust/policy.ts'
 import { verifyArtifact, type VerifyResult } from '../trust/verify-artifact.ts'
 import type { RemoteOptions, Source, Verifier } from '../types.ts'
-import { openSource, optionsElsewhere } from './location.ts'
+import { openSource, optionsElsewhere, REMOTE_OPTIONS } from './location.ts'
 
 export type { CertificateExtensions, CertificateIdentity } from '../trust/identity.ts'
-export type { IdentityPolicy, KeyPolicy, Policy, SignatureFormat } from '../trust/policy.ts'
-export type { KeyInput, WebKey } from '../trust/public-key.ts'
+export type {
+  AllOfPolicy,
+  AnyOfPolicy,
+  IdentityPolicy,
+  KeyPolicy,
+  Policy,
+  SignatureFormat,
+} from '../trust/policy.ts'
+export type { SubjectDigest } from '../trust/hash.ts'
+export type {
+  DigestSignature,
+  DigestVerifier,
+  HashName,
+  KeyInput,
+  WebKey,
+} from '../trust/public-key.ts'
 export type { StoredSignature } from '../trust/stored-signatures.ts'
 export type { InclusionProof, LogEntry, VerifiedLogEntry } from '../trust/transparency-log.ts'
 export type { VerifyResult } from '../trust/verify-artifact.ts'
-export { type BundleSubject, type VerifiedBundle, verifyBundle } from '../trust/verify-bundle.ts'
+export {
+  type BundleSubject,
+  type VerifiedBundle,
+  verifyBundle,
+  type VerifyBundleOptions,
+} from '../trust/verify-bundle.ts'
 export type { Proof, SignedBy, TrustedTime } from '../trust/verify-signature.ts'
 
 /** Where to look, and for what. */
@@ -18,6 +39,9 @@ export interface VerifyOptions extends RemoteOptions {
   /** Another place that has the signatures, as cosign's `COSIGN_REPOSITORY` says. Default: beside the artifact. */
   signatures?: Source
 }
+
+/** What proves something stands in the policy: here it would be ignored, and is refused. */
+const OPTIONS: Readonly<Record<keyof VerifyOptions, true>> = { ...REMOTE_OPTIONS, signatures: true }
 
 /**
  * Verifies the signatures that cosign or this library stored beside an artifact.
@@ -47,6 +71,7 @@ export async function verify(
   policy: Policy,
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
+  assertKnownOptions(options, OPTIONS, 'verify')
   const { signatures, ...remote } = options
   // First: a policy that can't be meant must not depend on what is stored.
   const loaded = await loadPolicy(policy)
@@ -74,6 +99,7 @@ export async function verify(
  * @throws when it is called, as `verify` does; the policy is checked then too.
  */
 export function createVerifier(policy: Policy, options: VerifyOptions = {}): Verifier {
+  assertKnownOptions(options, OPTIONS, 'createVerifier')
   const loaded = loadPolicy(policy)
   // Reported to who calls it; until then it is nobody's rejection.
   loaded.catch(() => {})

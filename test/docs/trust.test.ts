@@ -7,6 +7,7 @@ import { signatureText, verifyInvoice } from '../../src/bindle/signature.ts'
 import type { Invoice } from '../../src/bindle/invoice.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { Digest } from '../../src/types.ts'
+import { checkPolicy } from '../../src/trust/policy-schema.ts'
 import { generateKeyPair } from '../../src/trust/private-key.ts'
 import { verifyBundle } from '../../src/trust/verify-bundle.ts'
 import { verify } from '../../src/verbs/verify.ts'
@@ -35,6 +36,11 @@ describe('who is trusted when', () => {
     await expect(verifyBundle(bundle, { digest: other }, policy)).rejects.toThrow()
     await expect(verifyBundle(bundle, { digest }, { ...policy, key: publicKey })).rejects.toThrow()
     await expect(verifyBundle(bundle, { digest }, { key })).rejects.toThrow()
+  })
+
+  it('shows a policy file that asks for two signers of three', () => {
+    const checked = checkPolicy(JSON.parse(block('policy')), 'file')
+    expect(checked).toMatchObject({ kind: 'anyOf', threshold: 2, rules: [{}, {}, {}] })
   })
 
   it('shows a payload and signature of the older form that hold', async () => {

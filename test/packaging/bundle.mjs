@@ -58,9 +58,9 @@ export const BUDGETS = [
     // Bundles alone, with X.509, logs, timestamps and policies.
     name: './verify, a bundle',
     code: `export { verifyBundle } from 'spindle/verify'`,
-    kB: 17,
+    kB: 20,
     beyond: `export * from 'spindle/repository'`,
-    beyondKB: 14.5,
+    beyondKB: 18,
   },
   {
     // With both storage formats beside artifacts.
@@ -68,7 +68,13 @@ export const BUDGETS = [
     code: `export * from 'spindle/verify'`,
     kB: 40,
     beyond: `export * from 'spindle/repository'`,
-    beyondKB: 17.5,
+    beyondKB: 21,
+  },
+  {
+    // Elliptic curves, which WebCrypto has over content only.
+    name: './verify-digest',
+    code: `export * from 'spindle/verify-digest'`,
+    kB: 28,
   },
   { name: './trust-root', code: `export * from 'spindle/trust-root'`, kB: 15 },
   { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 15 },

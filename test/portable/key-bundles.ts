@@ -31,6 +31,23 @@ interface KeyBundles {
   ) => Promise<Json>
 }
 
+/** A bundle over bare bytes, with the digest that it names. */
+export async function messageBundle(
+  signer: Signer,
+  artifact: Uint8Array,
+  bits: 256 | 384 | 512 = 256,
+): Promise<Json> {
+  const digest = await crypto.subtle.digest(`SHA-${bits}`, artifact as Uint8Array<ArrayBuffer>)
+  return {
+    mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+    verificationMaterial: { publicKey: { hint: 'x' } },
+    messageSignature: {
+      messageDigest: { algorithm: `SHA2_${bits}`, digest: formatBase64(new Uint8Array(digest)) },
+      signature: formatBase64(await signChecked(signer, artifact)),
+    },
+  }
+}
+
 /** A new key, and bundles made with it. */
 export async function createKeyBundles(): Promise<KeyBundles> {
   const pair = await generateKeyPair()

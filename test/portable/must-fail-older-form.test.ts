@@ -11,7 +11,8 @@ import {
   SIGNATURE_KEY,
   TIMESTAMP_KEY,
 } from '../../src/trust/media-types.ts'
-import { type IdentityPolicy, type LoadedRule, loadPolicy } from '../../src/trust/policy.ts'
+import { type LoadedRule, loadPolicy } from '../../src/trust/load-policy.ts'
+import type { IdentityPolicy } from '../../src/trust/policy.ts'
 import type { VerifiedBundle } from '../../src/trust/verify-bundle.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import type { Descriptor } from '../../src/types.ts'

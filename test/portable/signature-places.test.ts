@@ -6,7 +6,7 @@ import { EMPTY_DESCRIPTOR, IMAGE_INDEX, IMAGE_MANIFEST } from '../../src/oci/man
 import { createRepository } from '../../src/registry/repository.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { BUNDLE_TYPE } from '../../src/trust/media-types.ts'
-import type { Policy } from '../../src/trust/policy.ts'
+import type { KeyPolicy } from '../../src/trust/policy.ts'
 import { formatPublicKey, generateKeyPair } from '../../src/trust/private-key.ts'
 import { createKeySigner, type Signer } from '../../src/trust/signer.ts'
 import type { Descriptor, FetchHandler } from '../../src/types.ts'
@@ -20,7 +20,7 @@ const REPOSITORY = 'registry.test/team/hello'
 const REF = `${REPOSITORY}:1`
 
 let signer: Signer
-let policy: Policy
+let policy: KeyPolicy
 let registry: FetchHandler
 let artifact: Descriptor
 

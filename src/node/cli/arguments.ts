@@ -50,6 +50,17 @@ export function pairOption(
   return new Map(before).set(text.slice(0, equals), text.slice(equals + 1))
 }
 
+/** As `pairOption`, where of two values for one key one would be ignored. */
+export function distinctPairOption(
+  text: string,
+  before: ReadonlyMap<string, string> = new Map(),
+): Map<string, string> {
+  const pairs = pairOption(text, before)
+  if (pairs.size === before.size)
+    throw new InvalidArgumentError('It gives a key that was given before: give each once.')
+  return pairs
+}
+
 export function countOption(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text))
     throw new InvalidArgumentError('Write a whole number from 1 to 999999.')

@@ -36,7 +36,10 @@ export function toCosignJson(
     const keys = Object.keys(optional).sort()
     return {
       critical: {
-        identity: { 'docker-reference': reference ?? nameOf(asked) },
+        // What names a subject in a statement is no reference to cosign.
+        identity: {
+          'docker-reference': (format === 'legacy' ? reference : undefined) ?? nameOf(asked),
+        },
         image: { 'docker-manifest-digest': digest },
         type: format === 'legacy' ? PAYLOAD_KIND : predicateType,
       },

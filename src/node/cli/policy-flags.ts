@@ -1,12 +1,14 @@
 import { resolve } from 'node:path'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { CertificateExtensions } from '../../trust/identity.ts'
 import type { Policy } from '../../trust/policy.ts'
+import { checkPolicy, parsePattern, POLICY_SCHEMA } from '../../trust/policy-schema.ts'
+import type { PolicyKey, RuleKind } from '../../trust/policy-schema.ts'
 import { publicGoodRoot } from '../../trust/trust-root.ts'
-import { pairOption } from './arguments.ts'
+import { distinctPairOption } from './arguments.ts'
 import { type CliIo, UsageError } from './io.ts'
 import { readKeyText } from './key-file.ts'
-import { loadPolicyFile, patternOf } from './policy-file.ts'
+import { asUsage, loadPolicyFile } from './policy-file.ts'
 import { isOn, switchOption } from './switch-option.ts'
 import { readTextFile } from './text-file.ts'
 
@@ -41,42 +43,139 @@ const WORKFLOW = {
   githubWorkflowRef: 'certificateGithubWorkflowRef',
 } as const satisfies Partial<Record<keyof CertificateExtensions, keyof PolicyFlags>>
 
+/** Each flag, and the key of a policy that it says: where that may stand, the flag may. */
+const FLAGS: Readonly<
+  Record<keyof PolicyFlags, { readonly flag: string; readonly says?: PolicyKey }>
+> = {
+  key: { flag: '--key', says: 'key' },
+  verifyKey: { flag: '--verify-key', says: 'key' },
+  policy: { flag: '--policy' },
+  certificateIdentity: { flag: '--certificate-identity', says: 'identity' },
+  certificateIdentityRegexp: { flag: '--certificate-identity-regexp', says: 'identity' },
+  certificateOidcIssuer: { flag: '--certificate-oidc-issuer', says: 'issuer' },
+  certificateOidcIssuerRegexp: { flag: '--certificate-oidc-issuer-regexp', says: 'issuer' },
+  certificateGithubWorkflowTrigger: workflowFlag('trigger'),
+  certificateGithubWorkflowSha: workflowFlag('sha'),
+  certificateGithubWorkflowName: workflowFlag('name'),
+  certificateGithubWorkflowRepository: workflowFlag('repository'),
+  certificateGithubWorkflowRef: workflowFlag('ref'),
+  annotations: { flag: '--annotations', says: 'annotations' },
+  trustedRoot: { flag: '--trusted-root', says: 'trustedRoot' },
+  insecureIgnoreTlog: { flag: '--insecure-ignore-tlog', says: 'requireTransparencyLog' },
+  insecureIgnoreSct: { flag: '--insecure-ignore-sct', says: 'requireSct' },
+  useSignedTimestamps: { flag: '--use-signed-timestamps', says: 'time' },
+  newBundleFormat: { flag: '--new-bundle-format', says: 'formats' },
+}
+
+function workflowFlag(part: string): { flag: string; says: 'extensions' } {
+  return { flag: `--certificate-github-workflow-${part}`, says: 'extensions' }
+}
+
+const WHO = 'a key, --certificate-identity and --certificate-oidc-issuer, or --policy'
+
 export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-key'): Command {
-  command
-    .option(`${keyFlag} <file>`, 'accept what is signed with this public key')
-    .option('--certificate-identity <who>', 'accept what this e-mail address or URI signed')
-    .option('--certificate-identity-regexp <pattern>', 'the same by a pattern for the whole of it')
-    .option('--certificate-oidc-issuer <url>', 'who vouched for the identity')
-    .option(
+  const options = [
+    new Option(`${keyFlag} <file>`, 'accept what is signed with this public key'),
+    new Option('--certificate-identity <who>', 'accept what this e-mail address or URI signed'),
+    new Option(
+      '--certificate-identity-regexp <pattern>',
+      'like --certificate-identity, but a regular expression that must match entirely',
+    ),
+    new Option('--certificate-oidc-issuer <url>', 'who vouched for the identity'),
+    new Option(
       '--certificate-oidc-issuer-regexp <pattern>',
-      'the same by a pattern for the whole of it',
-    )
-  for (const part of ['trigger', 'sha', 'name', 'repository', 'ref'])
-    command.addOption(
-      new Option(`--certificate-github-workflow-${part} <value>`, `${part} of the GitHub workflow`),
-    )
-  return command
-    .option(
+      'like --certificate-oidc-issuer, but a regular expression that must match entirely',
+    ),
+    ...['trigger', 'sha', 'name', 'repository', 'ref'].map(
+      (part) =>
+        new Option(
+          `--certificate-github-workflow-${part} <value>`,
+          `${part} of the GitHub workflow, in the certificate`,
+        ),
+    ),
+    new Option(
       '--policy <file>',
       'a JSON file that says what has to hold, see "spindle verify --help"',
-    )
-    .option(
-      '-a, --annotations <key=value>',
-      'has to be signed along; can be given more than once',
-      pairOption,
-    )
-    .option('--trusted-root <file>', "a trusted_root.json (default: sigstore's public instance)")
-    .addOption(switchOption('--insecure-ignore-tlog', 'do without a transparency log'))
-    .addOption(switchOption('--insecure-ignore-sct', 'do without a certificate transparency log'))
-    .addOption(
-      switchOption('--use-signed-timestamps', 'a timestamp authority has to confirm the time'),
-    )
-    .addOption(switchOption('--new-bundle-format', 'false: only the older form counts'))
+    ),
+    new Option(
+      '--trusted-root <file>',
+      "a trusted_root.json (default: sigstore's public instance)",
+    ),
+    switchOption('--insecure-ignore-tlog', 'do without a transparency log'),
+    switchOption('--insecure-ignore-sct', 'do without a certificate transparency log'),
+    switchOption('--use-signed-timestamps', 'a timestamp authority has to confirm the time'),
+    switchOption('--new-bundle-format', 'false: accept legacy signatures only'),
+  ]
+  for (const option of options) command.addOption(once(option))
+  return command.option(
+    '-a, --annotations <key=value>',
+    'has to be signed along; can be given more than once',
+    distinctPairOption,
+  )
+}
+
+/** Of two values one would be ignored, perhaps the stricter. */
+function once(option: Option): Option {
+  const parse = option.parseArg
+  return option.argParser((value: string, before: unknown) => {
+    if (before !== undefined)
+      throw new InvalidArgumentError('Give it once; --policy takes several alternatives.')
+    return parse === undefined ? value : parse(value, before as never)
+  })
 }
 
 /** What the flags ask for, or `undefined` when they ask for nothing. */
 export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | undefined> {
-  const key = flags.key ?? flags.verifyKey
+  const given = (Object.keys(FLAGS) as (keyof PolicyFlags)[]).filter(
+    (name) => flags[name] !== undefined,
+  )
+  if (given.length === 0) return undefined
+  // As of a variable of the shell that is not set: it must not be passed over.
+  for (const name of given)
+    if (flags[name] === '') throw new UsageError(`${FLAGS[name].flag} is empty`)
+  if (flags.policy !== undefined) {
+    if (given.length > 1)
+      throw new UsageError(
+        '--policy says all that has to hold; give it alone, and the rest in the file',
+      )
+    return loadPolicyFile(resolve(io.cwd, flags.policy))
+  }
+  assertTogether(given)
+  const policy = await (flags.key === undefined && flags.verifyKey === undefined
+    ? identityPolicy(flags, io)
+    : keyPolicy(flags, io))
+  asUsage('these flags are no policy', () => checkPolicy(policy, 'library'))
+  return policy
+}
+
+/** Every flag has to have a meaning beside the one that says who has to have signed. */
+function assertTogether(given: readonly (keyof PolicyFlags)[]): void {
+  const first = given
+    .map((name) => FLAGS[name])
+    .find(({ says }) => KINDS.includes(says as RuleKind))
+  if (first === undefined) throw new UsageError(`say who has to have signed: ${WHO}`)
+  const kind = first.says === 'key' ? 'key' : 'identity'
+  for (const { flag, says } of given.map((name) => FLAGS[name])) {
+    if (says !== undefined && POLICY_SCHEMA[says].kinds.includes(kind)) continue
+    throw new UsageError(
+      says === 'identity' || says === 'issuer'
+        ? 'give a key, or --certificate-identity and --certificate-oidc-issuer, not both'
+        : `${flag} is about certificates, and means nothing beside ${first.flag}: it stands beside --certificate-identity`,
+    )
+  }
+}
+
+const KINDS: readonly (PolicyKey | undefined)[] = ['key', 'identity', 'issuer']
+
+async function keyPolicy(flags: PolicyFlags, io: CliIo): Promise<Policy> {
+  const key = await readKeyText(io, flags.key ?? flags.verifyKey ?? '', 'the public key')
+  const evidence = evidenceOf(flags)
+  // Without a log nothing but the key is needed, unless a root is named.
+  const needsRoot = evidence.requireTransparencyLog || flags.trustedRoot !== undefined
+  return { key, ...evidence, ...(needsRoot ? { trustedRoot: await trustedRootOf(flags, io) } : {}) }
+}
+
+async function identityPolicy(flags: PolicyFlags, io: CliIo): Promise<Policy> {
   const identity = oneOf(
     '--certificate-identity',
     flags.certificateIdentity,
@@ -87,74 +186,43 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
     flags.certificateOidcIssuer,
     flags.certificateOidcIssuerRegexp,
   )
+  if (identity === undefined || issuer === undefined)
+    throw new UsageError(
+      '--certificate-identity and --certificate-oidc-issuer, or their -regexp forms, are needed both',
+    )
   const extensions = Object.fromEntries(
     Object.entries(WORKFLOW).flatMap(([name, flag]) =>
       flags[flag] === undefined ? [] : [[name, flags[flag]]],
     ),
   ) as CertificateExtensions
-  const hasDetail =
-    Object.keys(extensions).length > 0 ||
-    flags.annotations !== undefined ||
-    flags.trustedRoot !== undefined ||
-    flags.insecureIgnoreTlog !== undefined ||
-    flags.insecureIgnoreSct !== undefined ||
-    flags.useSignedTimestamps !== undefined ||
-    flags.newBundleFormat !== undefined
-  const isCertificate = identity !== undefined || issuer !== undefined
-
-  if (flags.policy !== undefined) {
-    if (key !== undefined || isCertificate || hasDetail)
-      throw new UsageError(
-        '--policy says all that has to hold; give it alone, and the rest in the file',
-      )
-    return loadPolicyFile(resolve(io.cwd, flags.policy))
-  }
-  if (key !== undefined && (isCertificate || Object.keys(extensions).length > 0))
-    throw new UsageError(
-      'give a key, or --certificate-identity and --certificate-oidc-issuer, not both',
-    )
-  if (key !== undefined && isOn(flags.useSignedTimestamps))
-    throw new UsageError('--use-signed-timestamps is about certificates: a key has no time to fit')
-  if (key === undefined && !isCertificate) {
-    // A flag that makes something stricter must not be passed over.
-    if (hasDetail)
-      throw new UsageError(
-        'say who has to have signed: a key, --certificate-identity and --certificate-oidc-issuer, or --policy',
-      )
-    return undefined
-  }
-  const requireTransparencyLog = !isOn(flags.insecureIgnoreTlog)
-  const isOlder = flags.newBundleFormat !== undefined && !isOn(flags.newBundleFormat)
-  const evidence = {
-    requireTransparencyLog,
-    ...(isOlder ? { formats: ['legacy'] as const } : {}),
-    ...(flags.annotations === undefined
-      ? {}
-      : { annotations: Object.fromEntries(flags.annotations) }),
-  }
-  const trustedRoot = async (): Promise<unknown> =>
-    flags.trustedRoot === undefined
-      ? publicGoodRoot
-      : readTextFile(resolve(io.cwd, flags.trustedRoot), 'the trusted root')
-  if (key !== undefined) {
-    const pem = await readKeyText(io, key, 'the public key')
-    // Without a log nothing but the key is needed, unless a root is named.
-    const needsRoot = requireTransparencyLog || flags.trustedRoot !== undefined
-    return { key: pem, ...evidence, ...(needsRoot ? { trustedRoot: await trustedRoot() } : {}) }
-  }
-  if (identity === undefined || issuer === undefined)
-    throw new UsageError(
-      '--certificate-identity and --certificate-oidc-issuer, or their -regexp forms, are needed both',
-    )
   return {
     identity,
     issuer,
-    ...evidence,
-    trustedRoot: await trustedRoot(),
+    ...evidenceOf(flags),
+    trustedRoot: await trustedRootOf(flags, io),
     requireSct: !isOn(flags.insecureIgnoreSct),
     ...(isOn(flags.useSignedTimestamps) ? { time: 'authority' } : {}),
     ...(Object.keys(extensions).length === 0 ? {} : { extensions }),
   }
+}
+
+function evidenceOf(flags: PolicyFlags): Pick<Policy, 'annotations' | 'formats'> & {
+  requireTransparencyLog: boolean
+} {
+  const isLegacy = flags.newBundleFormat !== undefined && !isOn(flags.newBundleFormat)
+  return {
+    requireTransparencyLog: !isOn(flags.insecureIgnoreTlog),
+    ...(isLegacy ? { formats: ['legacy'] } : {}),
+    ...(flags.annotations === undefined
+      ? {}
+      : { annotations: Object.fromEntries(flags.annotations) }),
+  }
+}
+
+async function trustedRootOf(flags: PolicyFlags, io: CliIo): Promise<unknown> {
+  return flags.trustedRoot === undefined
+    ? publicGoodRoot
+    : readTextFile(resolve(io.cwd, flags.trustedRoot), 'the trusted root')
 }
 
 function oneOf(
@@ -163,6 +231,7 @@ function oneOf(
   pattern: string | undefined,
 ): string | RegExp | undefined {
   if (exact !== undefined && pattern !== undefined)
-    throw new UsageError(`${flag} and ${flag}-regexp say the same; give one of them`)
-  return pattern === undefined ? exact : patternOf(pattern, `${flag}-regexp`)
+    throw new UsageError(`${flag} and ${flag}-regexp exclude each other; give one of them`)
+  if (pattern === undefined) return exact
+  return asUsage(`${flag}-regexp`, () => parsePattern(pattern, JSON.stringify(pattern)))
 }

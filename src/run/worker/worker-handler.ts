@@ -1,6 +1,7 @@
 import { type ErrorCode, SpindleError } from '../../errors.ts'
 import type { App } from '../../spin/app.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
+import { assertNoVerifyOption } from '../../store/verify-option.ts'
 import type { FetchHandler } from '../../types.ts'
 import { snapshotOf } from '../app-snapshot.ts'
 import type { LogLine } from '../logs.ts'
@@ -76,6 +77,7 @@ export async function createWorkerHandler(
   app: App | PulledApp,
   options: WorkerHandlerOptions,
 ): Promise<WorkerHandler> {
+  assertNoVerifyOption(options, 'createWorkerHandler')
   const { worker: startWorker, onLog, clientAddress, busyTimeout, ...rest } = options
   const most = busyTimeout ?? rest.timeout
   const start: StartMessage = { type: 'start', app: await snapshotOf(runAppOf(app)), options: rest }

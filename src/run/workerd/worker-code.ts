@@ -1,5 +1,6 @@
 import type { App } from '../../spin/app.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
+import { assertNoVerifyOption } from '../../store/verify-option.ts'
 import type { FetchHandler } from '../../types.ts'
 import { runAppOf } from '../run-app.ts'
 import { HOST_BINDING, variableBinding } from './bindings.ts'
@@ -55,6 +56,7 @@ export async function toWorkerCode(
   app: App | PulledApp,
   options: WorkerCodeOptions = {},
 ): Promise<WorkerCode> {
+  assertNoVerifyOption(options, 'toWorkerCode')
   const { variables = {}, host, limits, compatibilityDate = COMPATIBILITY_DATE, ...rest } = options
   const modules = await workerModules(runAppOf(app), rest)
   return {

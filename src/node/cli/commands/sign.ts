@@ -7,7 +7,7 @@ import { createKeySigner } from '../../../trust/signer.ts'
 import { createMemoryStore } from '../../../store/memory.ts'
 import type { Reference } from '../../../types.ts'
 import { sign, type SignOptions } from '../../../verbs/sign.ts'
-import { pairOption, referenceArguments } from '../arguments.ts'
+import { distinctPairOption, referenceArguments } from '../arguments.ts'
 import { addCosignFlags } from '../cosign-flags.ts'
 import { type CliIo, UsageError } from '../io.ts'
 import { readPrivateKey } from '../key-file.ts'
@@ -68,7 +68,7 @@ export function addSignCommand(program: Command, io: CliIo): void {
     .option(
       '-a, --annotations <key=value>',
       'signed along; can be given more than once',
-      pairOption,
+      distinctPairOption,
     )
     .addOption(
       new Option(

@@ -26,11 +26,13 @@ A policy file says the same as flags do, and more; names of files are from its f
 
   { "key": "cosign.pub", "requireTransparencyLog": false }
   { "identity": "ann@example.org", "issuer": "https://accounts.google.com" }
-  { "anyOf": [ { "allOf": [ …, … ] }, { "identityRegexp": "…", "issuer": "…",
-      "extensions": { "githubWorkflowRef": "refs/heads/main" }, "threshold": 1 } ] }
+  { "anyOf": [ { "key": "ann.pub" }, { "key": "bob.pub" }, { "key": "eve.pub" } ], "threshold": 2 }
+  { "allOf": [ { "key": "ci.pub" }, { "identityRegexp": "…", "issuer": "…",
+      "extensions": { "githubWorkflowRef": "refs/heads/main" } } ] }
 
-Its other keys: annotations, predicateTypes, formats, reference, threshold, extensions, requireSct, time,
-trustedRoot.
+Each rule may also have trustedRoot, requireTransparencyLog, annotations, predicateTypes, formats, reference
+and threshold; a rule with an identity also extensions, requireSct and time. A threshold beside anyOf is the
+number of its rules that have to be satisfied, each by another signer. What is not enforced is refused.
 
 Examples:
   $ spindle verify --key cosign.pub --insecure-ignore-tlog ghcr.io/ann/hello:1.0.0
