@@ -42,6 +42,7 @@ const library: Options = {
     'trust-root': 'src/trust/trust-root.ts',
     tuf: 'src/trust/tuf.ts',
     verify: 'src/verbs/verify.ts',
+    'verify-digest': 'src/trust/verify-digest.ts',
     'worker-loader': 'src/run/workerd/index.ts',
   },
   dts: true,

@@ -26,8 +26,10 @@ const FLOORS: Readonly<Record<string, number>> = {
 /** The files through which a package comes in; `src/node` is Node's own house. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   '@noble/ciphers': /^trust\/cosign-key\.ts$/,
+  '@noble/curves': /^trust\/verify-digest\.ts$/,
   '@noble/ed25519': /^bytes\/ed25519\.ts$/,
-  '@noble/hashes': /^(?:bytes\/(?:digest|streaming-hasher)|trust\/cosign-key)\.ts$/,
+  '@noble/hashes':
+    /^(?:bytes\/(?:digest|streaming-hasher)|trust\/(?:cosign-key|verify-digest))\.ts$/,
   aws4fetch: /^serve\/storage\/s3\.ts$/,
   fflate: /^bytes\/(?:gzip|zip)\.ts$/,
   mrmime: /^spin\/to-bindle\.ts$/,

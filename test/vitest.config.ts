@@ -40,7 +40,15 @@ export default defineConfig({
       {
         plugins: [sharedVectors(), recipes()],
         // Found late, they would reload the page under the tests.
-        optimizeDeps: { include: ['@noble/ciphers/salsa.js', '@noble/hashes/scrypt.js'] },
+        optimizeDeps: {
+          include: [
+            '@noble/ciphers/salsa.js',
+            '@noble/curves/abstract/edwards.js',
+            '@noble/curves/ed25519.js',
+            '@noble/curves/nist.js',
+            '@noble/hashes/scrypt.js',
+          ],
+        },
         test: {
           name: 'chromium',
           include: ['test/portable/**/*.test.ts'],
