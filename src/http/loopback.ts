@@ -7,8 +7,12 @@ import { codeOf, isOfCertificate } from './network-error.ts'
 /** Milliseconds for an answer of this machine. What is slower is taken for TLS through a tunnel. */
 const DETECT_TIME = 3000
 
-/** What OpenSSL calls an answer that is not TLS. */
-const NOT_TLS = /^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST))$/
+/**
+ * What OpenSSL calls an answer that is not TLS, and one that refuses TLS in TLS, as for want of a
+ * client's certificate. Node's own client has it in the message only, under the code EPROTO.
+ */
+const NOT_TLS = /wrong.version.number|packet.length.too.long/i
+const TLS_ALERT = /alert/i
 /** What servers of TLS say to plain http, as Go's, nginx and Apache. */
 const WANTS_TLS = 400
 
@@ -22,12 +26,13 @@ const found = new WeakMap<FetchLike, Map<string, Promise<Protocol>>>()
  * does it. It is asked for `/v2/` once, without credentials. A certificate that is not trusted is one
  * all the same: such a server is not asked by plain http.
  */
-export function detectProtocol(
+export async function detectProtocol(
   fetch: FetchLike,
   host: string,
   timeout: number | false,
   signal?: AbortSignal,
 ): Promise<Protocol> {
+  signal?.throwIfAborted()
   const hosts = found.get(fetch) ?? new Map<string, Promise<Protocol>>()
   found.set(fetch, hosts)
   const known = hosts.get(host)
@@ -62,13 +67,20 @@ async function detect(
     }
   }
   const secure = await ask('https:')
-  if (typeof secure === 'number' || isOfCertificate(secure) || /ALERT/.test(codeOf(secure) ?? ''))
+  const reason = typeof secure === 'number' ? '' : reasonOf(secure)
+  if (typeof secure === 'number' || isOfCertificate(secure) || TLS_ALERT.test(reason))
     return { protocol: 'https:', isSure: true }
-  const code = codeOf(secure) ?? ''
-  if (NOT_TLS.test(code)) return { protocol: 'http:', isSure: true }
-  if (code === 'ECONNREFUSED') return { protocol: 'http:', isSure: false }
+  if (NOT_TLS.test(reason)) return { protocol: 'http:', isSure: true }
+  if (codeOf(secure) === 'ECONNREFUSED') return { protocol: 'http:', isSure: false }
   // Workers give no reason, and some servers just hang up.
   const plain = await ask('http:')
   const isPlain = typeof plain === 'number' && plain !== WANTS_TLS
   return { protocol: isPlain ? 'http:' : 'https:', isSure: isPlain }
+}
+
+/** Code and message of the deepest cause. */
+function reasonOf(error: Error): string {
+  let last = error
+  for (let depth = 0; depth < 5 && last.cause instanceof Error; depth++) last = last.cause
+  return `${codeOf(error) ?? ''} ${last.message}`
 }

@@ -4,10 +4,19 @@ import { parseReference } from '../../src/oci/reference.ts'
 import { createRepository } from '../../src/registry/repository.ts'
 import type { FetchLike, TransportOptions } from '../../src/types.ts'
 
-const failure = (code?: string): TypeError =>
+const failure = (code?: string, message = code): TypeError =>
   new TypeError('fetch failed', {
-    ...(code !== undefined && { cause: Object.assign(new Error(code), { code }) }),
+    ...(code !== undefined && { cause: Object.assign(new Error(message), { code }) }),
   })
+/** As Node's own client reports what is not TLS. */
+const notTls = failure(
+  'EPROTO',
+  'write EPROTO 80DC:error:0A00010B:SSL routines::wrong version number',
+)
+const alert = failure(
+  'EPROTO',
+  'write EPROTO 80DC:error:0A000410:SSL routines::alert handshake failure',
+)
 
 /** A machine that answers each scheme as told, with a status or a failure, and what it was asked. */
 function machine(
@@ -47,7 +56,9 @@ describe('a server on loopback', () => {
       1,
     ],
     ['that speaks plain http', failure('ERR_SSL_WRONG_VERSION_NUMBER'), 200, 'http:', 1],
-    ['that speaks plain http, as Node 18 says it', failure('EPROTO'), 200, 'http:', 1],
+    ['that speaks plain http, as Node’s client says it', notTls, 200, 'http:', 1],
+    ['that refuses the handshake in TLS', alert, 200, 'https:', 1],
+    ['of an error of TLS that is not known', failure('EPROTO'), 400, 'https:', 2],
     ['that hangs up on TLS', failure('ECONNRESET'), 401, 'http:', 2],
     ['where nobody says why TLS failed, as in Workers', failure(), 200, 'http:', 2],
     ['that hangs up on TLS, and refuses plain http', failure('ECONNRESET'), 400, 'https:', 2],
@@ -63,13 +74,13 @@ describe('a server on loopback', () => {
   it.each(['localhost', '127.0.0.1:5000', '127.9.9.9', '[::1]:5000', '[0:0:0:0:0:0:0:1]'])(
     'is also %s',
     async (host) => {
-      const { transport } = machine({ https: failure('EPROTO'), http: 200 })
+      const { transport } = machine({ https: notTls, http: 200 })
       expect(await transport.protocol(host)).toBe('http:')
     },
   )
 
   it('is asked once for a process, whatever transport asks', async () => {
-    const { asked, fetch, transport } = machine({ https: failure('EPROTO'), http: 200 })
+    const { asked, fetch, transport } = machine({ https: notTls, http: 200 })
     await Promise.all(Array.from({ length: 8 }, () => transport.protocol('localhost:5000')))
     await createTransport({ fetch }).protocol('localhost:5000')
     expect(asked).toHaveLength(1)
@@ -124,7 +135,7 @@ describe('a server elsewhere', () => {
     '[::2]',
     'a.localhost',
   ])('as %s is reached by https, whatever it answers', async (host) => {
-    const { asked, transport } = machine({ https: failure('EPROTO'), http: 200 })
+    const { asked, transport } = machine({ https: notTls, http: 200 })
     expect(await transport.protocol(host)).toBe('https:')
     expect(asked).toEqual([])
     await expect(createRepository(`${host}/a`, { transport }).resolve('1')).rejects.toMatchObject({

@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createNodeFetch } from '../../src/node/fetch.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
@@ -143,6 +145,16 @@ describe.each(CLIENTS)('a registry without TLS on loopback, by %s', (_, create) 
     })
     const transport = createTransport({ fetch: create(), timeout: 300 })
     expect(await transport.protocol(new URL(url).host)).toBe('http:')
+  })
+
+  it('and a server that refuses the handshake in TLS are told apart', async () => {
+    // Without a certificate it has no cipher to offer.
+    const server = createTlsServer({}, () => {}).on('tlsClientError', () => {})
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const transport = createTransport({ fetch: create() })
+    expect(await transport.protocol(`127.0.0.1:${port}`)).toBe('https:')
+    server.close()
   })
 
   it('and a certificate that is not trusted are told apart', async () => {
