@@ -50,10 +50,13 @@ describe.each(QUIRKS)('where HEAD of a manifest is answered badly (%s), GET deci
 
   it('for a pull, with and without a cache, and again', async () => {
     const persona = create()
-    const { descriptor } = await push(await loadApp(files), REF, { ...persona, ...options })
+    const { descriptor } = await push(await loadApp(files), REF, {
+      fetch: persona.fetch,
+      ...options,
+    })
     for (const cache of [undefined, createMemoryStore(), createCacheByDigest()])
       for (const ref of [REF, REF, `registry.test/t/a@${descriptor.digest}`]) {
-        const app = await pull(ref, { ...persona, ...options, ...(cache && { cache }) })
+        const app = await pull(ref, { fetch: persona.fetch, ...options, ...(cache && { cache }) })
         expect(app.descriptor).toEqual(descriptor)
         expect(await app.component('a')).toEqual(files['a.wasm'])
       }
@@ -61,7 +64,7 @@ describe.each(QUIRKS)('where HEAD of a manifest is answered badly (%s), GET deci
 
   it('for a second push, a copy, a signature and its verification', async () => {
     const persona = create()
-    const call = { ...persona, ...options }
+    const call = { fetch: persona.fetch, ...options }
     const app = await loadApp(files)
     await push(app, REF, call)
     const { descriptor } = await push(app, REF, call)
@@ -77,7 +80,7 @@ describe.each(QUIRKS)('where HEAD of a manifest is answered badly (%s), GET deci
   it('for what a tag names', async () => {
     const persona = create()
     const { manifest } = await pushArtifact(open(persona), 'x', '1')
-    const { digest } = await resolve(REF, { ...persona, ...options })
+    const { digest } = await resolve(REF, { fetch: persona.fetch, ...options })
     expect(digest).toBe(manifest.descriptor.digest)
   })
 })
