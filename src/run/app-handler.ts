@@ -4,7 +4,7 @@ import { assertVerifyOption } from '../store/verify-option.ts'
 import type { FetchHandler, FetchLike, Verifier } from '../types.ts'
 import type { Compile } from './component/compile.ts'
 import type { HostInterface } from './component/items.ts'
-import type { LogLine } from './logs.ts'
+import type { OnLog } from './logs.ts'
 import { isPulledApp, runAppOf } from './run-app.ts'
 import { createRunHandler } from './run-handler.ts'
 import type { KeyValueStore } from './spin/key-value-store.ts'
@@ -25,8 +25,11 @@ export interface AppHandlerOptions {
   readonly interfaces?: Readonly<Record<string, HostInterface>>
   /** For runtimes that forbid compiling: gives the module bound at build time, by its bytes or their sha256. */
   readonly compile?: Compile
-  /** Called for each line that a component prints, and with stream `host` for what went wrong around it. */
-  readonly onLog?: (line: LogLine) => void
+  /**
+   * Called for each line that a component prints, and with stream `host` for what went wrong around it.
+   * What prints faster than the Promises resolve that it gives, waits.
+   */
+  readonly onLog?: OnLog
   /** Milliseconds for a request until its response begins. Default: none. A guest that never waits can't be interrupted. */
   readonly timeout?: number
   /** Instances at once; further requests queue. Default 64. */

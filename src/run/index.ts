@@ -2,7 +2,7 @@
 export { createAppHandler, type AppHandlerOptions } from './app-handler.ts'
 export type { Compile } from './component/compile.ts'
 export type { HostFunction, HostInterface } from './component/items.ts'
-export type { LogLine } from './logs.ts'
+export type { LogLine, OnLog } from './logs.ts'
 export { createIndexedDbKeyValue } from './spin/indexed-db.ts'
 export { createMemoryKeyValue, type KeyValueStore } from './spin/key-value-store.ts'
 export { createSqlJsDatabase, type SqlJsDatabase } from './spin/sql-js.ts'

@@ -1,4 +1,6 @@
-import { createLineOutput, type OutputStream } from './wasi/streams.ts'
+import type { Ledger } from './budget.ts'
+import { isPromise } from './component/runtime.ts'
+import { createLineOutput, type OutputStream, type Pollable } from './wasi/streams.ts'
 
 /** One line of an application's log. */
 export interface LogLine {
@@ -9,14 +11,73 @@ export interface LogLine {
   readonly text: string
 }
 
-export interface Logs {
+/**
+ * Takes a line. With a Promise it says that the line is written only once that resolves: a component
+ * that prints faster waits, or is charged for what has not been written.
+ */
+export type OnLog = (line: LogLine) => unknown
+
+interface RequestLogs {
   stream(component: string, stream: 'stdout' | 'stderr'): OutputStream
+  /** Resolves when all lines of the request are written; `undefined` when they are. */
+  drained(): Promise<unknown> | undefined
+}
+
+export interface Logs {
+  /** For one request: `ledger` pays for lines on their way, `waits` says whether its guest can wait. */
+  request(ledger: Ledger, waits: boolean): RequestLogs
   host(component: string, text: string): void
 }
 
-export function createLogs(onLog: ((line: LogLine) => void) | undefined): Logs {
+// What a request may have on its way to a slow log before its guest must wait.
+const MAX_PENDING = 256 * 1024
+// What a line takes beside its text while it waits: a message to another thread, for one.
+const LINE_BYTES = 512
+
+export function createLogs(onLog: OnLog | undefined): Logs {
   return {
-    stream: (component, stream) => createLineOutput((text) => onLog?.({ component, stream, text })),
-    host: (component, text) => onLog?.({ component, stream: 'host', text }),
+    request: (ledger, waits) => createRequestLogs(onLog, ledger, waits),
+    host: (component, text) => void onLog?.({ component, stream: 'host', text }),
+  }
+}
+
+function createRequestLogs(onLog: OnLog | undefined, ledger: Ledger, waits: boolean): RequestLogs {
+  let pending = 0
+  let change: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+  const nextChange = (): Promise<void> => {
+    if (change === undefined) {
+      let resolve = (): void => {}
+      const promise = new Promise<void>((done) => (resolve = done))
+      change = { promise, resolve }
+    }
+    return change.promise
+  }
+  const settled = (bytes: number): void => {
+    pending -= bytes
+    ledger.release(bytes)
+    change?.resolve()
+    change = undefined
+  }
+  const hand = (line: LogLine): void => {
+    const written = onLog?.(line)
+    if (!isPromise(written)) return
+    const bytes = LINE_BYTES + 2 * line.text.length
+    pending += bytes
+    void written.catch(() => {}).then(() => settled(bytes))
+    ledger.charge(bytes)
+  }
+  // A guest that can't wait goes on, and is charged for what has not been written.
+  const pollable: Pollable = { ready: () => !waits || pending < MAX_PENDING, wait: nextChange }
+  const drain = async (): Promise<void> => {
+    while (pending > 0) await nextChange()
+  }
+  return {
+    stream: (component, stream) =>
+      createLineOutput({
+        line: (text) => hand({ component, stream, text }),
+        pollable,
+        ledger,
+      }),
+    drained: () => (pending === 0 ? undefined : drain()),
   }
 }

@@ -100,10 +100,17 @@ export async function createRunHandler(
     const release = depth === 0 ? await limiter.acquire(request.signal) : () => {}
     const deadline = createDeadline(request.signal, options.timeout)
     const budget = origin?.budget.nested() ?? createBudget(maxMemory)
+    const lines = log.request(budget, jspi)
     const end = (): void => {
       deadline.end()
-      budget.end()
-      release()
+      const settle = (): void => {
+        budget.end()
+        release()
+      }
+      // Lines that nobody has written yet are the host's memory, too.
+      const drained = lines.drained()
+      if (drained === undefined) settle()
+      else void drained.then(settle)
     }
     const logFailure = (error: unknown): void => {
       const reason = explainEnd(budget, error, reasonOf(error)) ?? error
@@ -129,8 +136,8 @@ export async function createRunHandler(
           component: (wanted, request) => inside((request) => chained(wanted, request))(request),
         })
       const env = Object.entries(component.env)
-      const stdout = () => log.stream(id, 'stdout')
-      const stderr = () => log.stream(id, 'stderr')
+      const stdout = () => lines.stream(id, 'stdout')
+      const stderr = () => lines.stream(id, 'stderr')
       const stdin = () => createBytesInput(new Uint8Array())
       const imports = createImports({
         ...shared,

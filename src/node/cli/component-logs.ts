@@ -2,11 +2,11 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LogLine } from '../../run/logs.ts'
-import type { CliIo } from './io.ts'
+import type { CliIo, TextOutput } from './io.ts'
 import { paintFor, printableLine } from './text.ts'
 
 interface ComponentLogs {
-  readonly onLog: (line: LogLine) => void
+  readonly onLog: (line: LogLine) => void | Promise<void>
   close(): Promise<void>
 }
 
@@ -23,7 +23,7 @@ export async function createComponentLogs(
   const paint = paintFor(io.stderr, io.env)
   const files = new Map<string, WriteStream>()
   if (folder !== undefined) await mkdir(folder, { recursive: true })
-  const keep = (name: string, text: string): void => {
+  const keep = (name: string, text: string): void | Promise<void> => {
     let file = files.get(name)
     if (file === undefined) {
       file = createWriteStream(join(folder ?? '', name), { flags: 'a' })
@@ -32,20 +32,26 @@ export async function createComponentLogs(
       )
       files.set(name, file)
     }
-    file.write(`${text}\n`)
+    return written(file, `${text}\n`)
   }
   return {
     onLog({ component, stream, text }) {
       if (stream === 'host') {
         const who = component === '' ? '' : `${component}: `
-        io.stderr.write(`${paint('yellow', 'warning:')} ${printableLine(who + text)}\n`)
-        return
+        return written(io.stderr, `${paint('yellow', 'warning:')} ${printableLine(who + text)}\n`)
       }
       // An id from a registry may be anything; in a file's name only what is one everywhere.
-      if (folder !== undefined)
-        keep(`${component.replace(/[^A-Za-z0-9_-]/g, '_')}_${stream}.txt`, text)
-      if (!quiet)
-        io.stderr.write(`${paint('dim', `${printableLine(component)}:`)} ${printableLine(text)}\n`)
+      const kept =
+        folder === undefined
+          ? undefined
+          : keep(`${component.replace(/[^A-Za-z0-9_-]/g, '_')}_${stream}.txt`, text)
+      const shown = quiet
+        ? undefined
+        : written(
+            io.stderr,
+            `${paint('dim', `${printableLine(component)}:`)} ${printableLine(text)}\n`,
+          )
+      return kept === undefined ? shown : Promise.all([kept, shown]).then(() => {})
     },
     close: async () => {
       await Promise.all(
@@ -53,4 +59,28 @@ export async function createComponentLogs(
       )
     },
   }
+}
+
+/** Streams that are full, and when they no longer are: one listener for all that wait. */
+const full = new WeakMap<NodeJS.WritableStream, Promise<void>>()
+
+/** Writes; gives a Promise when the stream has more than it wants, which resolves once it has written that. */
+function written(
+  stream: NodeJS.WritableStream & TextOutput,
+  text: string,
+): Promise<void> | undefined {
+  if (stream.write(text) !== false) return undefined
+  let drained = full.get(stream)
+  if (drained === undefined) {
+    drained = new Promise<void>((resolve) => {
+      const done = (): void => {
+        full.delete(stream)
+        resolve()
+      }
+      // One that fails takes nothing any more.
+      for (const event of ['drain', 'close', 'error']) stream.once(event, done)
+    })
+    full.set(stream, drained)
+  }
+  return drained
 }

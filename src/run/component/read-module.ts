@@ -171,7 +171,8 @@ export function readModule(bytes: Uint8Array, maxBytes: number): ModuleLayout {
     const most = Math.min(declared, maxPages)
     if (flags === 0 || most < declared)
       limits.push({ at, end: cursor.at, bytes: [1, ...leb(least), ...leb(most)] })
-    memories.push(most)
+    // Also what the limit refuses is asked for, so that a refusal is known.
+    memories.push(declared)
     parts.memories++
     parts.pages += least
   }

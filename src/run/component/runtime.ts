@@ -1,5 +1,5 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
-import type { Budget } from '../budget.ts'
+import { explainEnd, type Budget } from '../budget.ts'
 import type { CanonContext } from './canon.ts'
 import type { Codec } from './codec.ts'
 
@@ -128,11 +128,17 @@ export function trap(message: string): never {
 /** What went wrong inside a guest, as this library says it; also poisons the tree. */
 export function poison(store: Store, error: unknown): unknown {
   store.failure ??=
-    isSpindleError(error) || !(error instanceof Error)
-      ? error
-      : new SpindleError('ERR_TRAP', `component trapped: ${error.message}`, { cause: error })
+    isSpindleError(error) || !(error instanceof Error) ? error : trapped(store, error)
   changed(store)
   return store.failure
+}
+
+/** A trap of the engine's. A guest that was refused memory most often ends by one. */
+function trapped({ budget }: Store, error: Error): SpindleError {
+  const message = `component trapped: ${error.message}`
+  return (
+    explainEnd(budget, error, message) ?? new SpindleError('ERR_TRAP', message, { cause: error })
+  )
 }
 
 export function assertAlive(store: Store): void {

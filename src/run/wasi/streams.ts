@@ -154,12 +154,25 @@ export function createWebInput(
   }
 }
 
+/** Where whole lines go, and who pays for what is no line yet. */
+interface LineSink {
+  readonly line: (text: string) => void
+  /** Whether more may come; always, where nobody can wait. */
+  readonly pollable?: Pollable
+  readonly ledger?: Ledger
+}
+
 /** An output that hands on whole lines; what is left at the end is a line too. */
-export function createLineOutput(onLine: (text: string) => void): OutputStream {
+export function createLineOutput({
+  line,
+  pollable = READY,
+  ledger = FREE,
+}: LineSink): OutputStream {
   // Longer lines are cut: a guest that never ends one must not fill memory.
   const longest = 64 * 1024
   const decoder = new TextDecoder()
   let rest = ''
+  let held = 0
   const emit = (final: boolean): void => {
     const lines = rest.split('\n')
     rest = lines.pop() ?? ''
@@ -167,11 +180,15 @@ export function createLineOutput(onLine: (text: string) => void): OutputStream {
       lines.push(rest)
       rest = ''
     }
-    for (const line of lines) onLine(line.endsWith('\r') ? line.slice(0, -1) : line)
+    for (const one of lines) line(one.endsWith('\r') ? one.slice(0, -1) : one)
+    const before = held
+    held = 2 * rest.length
+    ledger.release(before)
+    ledger.charge(held)
   }
   return {
-    pollable: READY,
-    room: () => longest,
+    pollable,
+    room: () => (pollable.ready() ? longest : 0),
     write(bytes) {
       rest += decoder.decode(bytes, { stream: true })
       emit(false)

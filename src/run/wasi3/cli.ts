@@ -3,7 +3,7 @@ import type { HostInterface } from '../component/items.ts'
 import type { Readable } from '../component/transfer.ts'
 import { createCli, type CliOptions } from '../wasi/cli.ts'
 import { ok } from '../wasi/result.ts'
-import type { OutputStream } from '../wasi/streams.ts'
+import { whenReady, type OutputStream } from '../wasi/streams.ts'
 import { drain, streamOf } from './transfers.ts'
 
 /** `wasi:cli` 0.3: streams instead of handles to read and write. */
@@ -15,7 +15,9 @@ export function createCli3(options: CliOptions): Readonly<Record<string, HostInt
       'write-via-stream': (data: Readable) => {
         const stream = open()
         // Lines that have come are logged even when the guest ends in a trap.
-        const written = drain(data, (bytes) => stream.write(bytes)).finally(() => stream.close())
+        const written = drain(data, (bytes) =>
+          whenReady(stream.pollable, () => stream.write(bytes)),
+        ).finally(() => stream.close())
         return createHostFuture(written.then(() => ok()))
       },
     },

@@ -86,10 +86,13 @@ export function webStreamOf(
 }
 
 /** Takes all that a guest writes. */
-export async function drain(readable: Readable, take: (bytes: Uint8Array) => void): Promise<void> {
+export async function drain(
+  readable: Readable,
+  take: (bytes: Uint8Array) => void | Promise<void>,
+): Promise<void> {
   for (;;) {
     const bytes = (await readItems(readable, CHUNK)) as Uint8Array | undefined
     if (bytes === undefined) return
-    take(bytes)
+    await take(bytes)
   }
 }

@@ -36,7 +36,12 @@ export interface StartMessage {
 }
 
 /** To the thread that runs an application; `start` comes first. */
-export type ToWorker = StartMessage | { readonly type: 'ping' } | AskMessage
+export type ToWorker =
+  | StartMessage
+  | { readonly type: 'ping' }
+  /** So many more lines of the log are written, in their order. */
+  | { readonly type: 'logged'; readonly lines: number }
+  | AskMessage
 
 export type FromWorker =
   | { readonly type: 'ready' }

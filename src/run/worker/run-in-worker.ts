@@ -26,6 +26,8 @@ export type InWorkerOptions = Pick<
  */
 export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): void {
   const post = (message: FromWorker): void => scope.postMessage(message)
+  /** Lines that the other side has not written: what is posted is in memory until then. */
+  const unwritten: Array<() => void> = []
   let answer: ((message: AskMessage) => void) | undefined
 
   const start = async ({ app, options: given }: StartMessage): Promise<void> => {
@@ -34,7 +36,11 @@ export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): voi
       const handler = await createRunHandler(restoreApp(app), {
         ...options,
         ...given,
-        onLog: (line) => post({ type: 'log', line }),
+        onLog: (line) =>
+          new Promise<void>((resolve) => {
+            unwritten.push(resolve)
+            post({ type: 'log', line })
+          }),
         clientAddress: (request) => addresses.get(request) as string,
       })
       answer = createAnswerer(post, (request, address) => {
@@ -53,6 +59,11 @@ export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): voi
     switch (message.type) {
       case 'start':
         return void start(message)
+      case 'logged': {
+        const done = unwritten.splice(0, message.lines)
+        for (const resolve of done) resolve()
+        return
+      }
       case 'ping':
         return post({ type: 'pong' })
       default:

@@ -3,8 +3,9 @@ import type { App } from '../../spin/app.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
 import { assertNoVerifyOption } from '../../store/verify-option.ts'
 import type { FetchHandler } from '../../types.ts'
+import { isPromise } from '../component/runtime.ts'
 import { snapshotOf } from '../app-snapshot.ts'
-import type { LogLine } from '../logs.ts'
+import type { OnLog } from '../logs.ts'
 import { LONGEST_TIMER } from '../longest-timer.ts'
 import { runAppOf } from '../run-app.ts'
 import { UNKNOWN_ADDRESS } from '../unknown-address.ts'
@@ -35,7 +36,7 @@ export interface WorkerHandlerOptions {
   /** Bytes that one request may take in all. Default 512 MiB. */
   readonly maxMemory?: number
   /** Called for each line that a component prints, and with stream `host` for what went wrong around it. */
-  readonly onLog?: (line: LogLine) => void
+  readonly onLog?: OnLog
   /** `ip:port` of who sent a request. Default `0.0.0.0:0`. */
   readonly clientAddress?: (request: Request) => string
 }
@@ -81,7 +82,7 @@ export async function createWorkerHandler(
   const { worker: startWorker, onLog, clientAddress, busyTimeout, ...rest } = options
   const most = busyTimeout ?? rest.timeout
   const start: StartMessage = { type: 'start', app: await snapshotOf(runAppOf(app)), options: rest }
-  const log = (text: string): void => onLog?.({ component: '', stream: 'host', text })
+  const log = (text: string): void => void onLog?.({ component: '', stream: 'host', text })
   let isClosed = false
   let current: Promise<Thread>
   let watch: ReturnType<typeof setTimeout> | undefined
@@ -90,6 +91,19 @@ export async function createWorkerHandler(
     new Promise((resolve, reject) => {
       const worker = startWorker()
       const post = (message: ToWorker): void => worker.postMessage(message)
+      // Told together, a turn later: a component may print many lines at once.
+      let lines = 0
+      const tell = (): void => {
+        if (lines++ > 0) return
+        setTimeout(() => {
+          post({ type: 'logged', lines })
+          lines = 0
+        })
+      }
+      const written = (done: unknown): void => {
+        if (isPromise(done)) void done.catch(() => {}).then(tell)
+        else tell()
+      }
       const thread: Thread = { worker, asker: createAsker(post, log), post, onPong: () => {} }
       worker.addEventListener('message', ({ data }) => {
         const message = data as FromWorker
@@ -106,7 +120,7 @@ export async function createWorkerHandler(
           case 'pong':
             return thread.onPong()
           case 'log':
-            return onLog?.(message.line)
+            return written(onLog?.(message.line))
           default:
             thread.asker.handle(message)
         }

@@ -1,7 +1,7 @@
 import { parseJson } from '../../bytes/json.ts'
 import type { Digest, FetchHandler } from '../../types.ts'
 import { restoreApp } from '../app-snapshot.ts'
-import type { LogLine } from '../logs.ts'
+import type { LogLine, OnLog } from '../logs.ts'
 import type { RunApp } from '../run-app.ts'
 import { createRunHandler } from '../run-handler.ts'
 import type { KeyValueStore } from '../spin/key-value-store.ts'
@@ -85,7 +85,7 @@ interface Running {
 }
 
 interface WorkerLog {
-  readonly line: (line: LogLine) => void
+  readonly line: OnLog
   readonly flush: () => Promise<void>
 }
 
@@ -99,26 +99,54 @@ function createConsoleLog(): WorkerLog {
   }
 }
 
-// A guest may print without end before anybody has the time to send it on.
+// A guest that can't wait may print without end before anybody has the time to send it on.
 const MOST_LINES = 10_000
+const MOST_BYTES = 8 * 1024 * 1024
+// As soon as there is so much it is sent, whether or not a request ends.
+const SEND_AT = 64 * 1024
 
 function createHostLog(host: FetchHandler): WorkerLog {
   let lines: LogLine[] = []
-  return {
-    line(line) {
-      if (lines.length < MOST_LINES) lines.push(line)
-      else if (lines.length === MOST_LINES)
-        lines.push({ component: '', stream: 'host', text: 'more was printed than can be kept' })
-    },
-    async flush() {
-      if (lines.length === 0) return
-      const body = JSON.stringify(lines)
-      lines = []
+  let bytes = 0
+  let sent: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+  const nextSent = (): Promise<void> => {
+    if (sent === undefined) {
+      let resolve = (): void => {}
+      const promise = new Promise<void>((done) => (resolve = done))
+      sent = { promise, resolve }
+    }
+    return sent.promise
+  }
+  const flush = async (): Promise<void> => {
+    if (lines.length === 0) return
+    const body = JSON.stringify(lines)
+    const done = sent
+    lines = []
+    bytes = 0
+    sent = undefined
+    try {
       const response = await host.fetch(
         new Request(hostUrl(HOST_PATHS.log), { method: 'POST', body }),
       )
       await response.body?.cancel()
+    } finally {
+      done?.resolve()
+    }
+  }
+  return {
+    line(line) {
+      if (lines.length > MOST_LINES || bytes > MOST_BYTES) return undefined
+      bytes += line.text.length
+      if (lines.length === MOST_LINES || bytes > MOST_BYTES)
+        lines.push({ component: '', stream: 'host', text: 'more was printed than can be kept' })
+      else lines.push(line)
+      if (bytes < SEND_AT) return undefined
+      const promise = nextSent()
+      // In a turn of its own: a guest that prints on has it sent together.
+      if (bytes - line.text.length < SEND_AT) setTimeout(() => void flush().catch(() => {}))
+      return promise
     },
+    flush,
   }
 }
 

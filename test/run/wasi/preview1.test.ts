@@ -16,8 +16,8 @@ describe('a file that a program reads from a place of its own', () => {
       env: [],
       args: [],
       stdin: createBytesInput(new Uint8Array()),
-      stdout: createLineOutput(() => {}),
-      stderr: createLineOutput(() => {}),
+      stdout: createLineOutput({ line: () => {} }),
+      stderr: createLineOutput({ line: () => {} }),
       files: await loadFileSystem(new Map([['a', new TextEncoder().encode('0123456789')]])),
     })
     attach(memory)
