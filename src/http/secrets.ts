@@ -1,5 +1,5 @@
 import { formatBase64Unpadded, formatBase64Url, parseBase64 } from '../bytes/base64.ts'
-import { isJsonObject } from '../bytes/json.ts'
+import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 
 /** Secrets remembered at once, the newest: a long life has many short-lived tokens. */
@@ -131,7 +131,7 @@ function secretsIn(text: string, contentType: string): string[] {
         visit(inner, isSecret || SECRET_NAME.test(name), depth + 1)
   }
   try {
-    visit(JSON.parse(text), false, 0)
+    visit(parseJson(encodeUtf8(text), 'the body'), false, 0)
   } catch {
     // Not what it says it is: nothing is known of it.
   }
