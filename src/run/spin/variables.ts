@@ -14,6 +14,9 @@ export interface Variables {
   resolve(template: string): string
 }
 
+// A template may name a variable over and over; no value that an application needs is so long.
+const MAX_RESOLVED = 1024 * 1024
+
 /** Given values win over defaults. Throws `ERR_APP_INVALID` when a required variable has none. */
 export function createVariables(app: RunApp, given: Readonly<Record<string, string>>): Variables {
   const values = new Map<string, string>()
@@ -34,8 +37,12 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
       const parsed = parseTemplate(template)
       if ('problem' in parsed) throw new SpindleError('ERR_APP_INVALID', parsed.problem)
       let missing = ''
+      let length = 0
       const text = resolveTemplate(parsed.parts, (name) => {
         const value = values.get(name)
+        // Before it is made: a template may name a long value over and over.
+        length += value?.length ?? 0
+        if (length > MAX_RESOLVED) return ''
         if (value === undefined) missing = name
         return value
       })
@@ -43,6 +50,11 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
         throw new SpindleError(
           'ERR_APP_INVALID',
           `no variable "${missing}" is declared in [variables]`,
+        )
+      if (length > MAX_RESOLVED)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `a value has more than ${MAX_RESOLVED} characters with its variables put in`,
         )
       return text
     },

@@ -146,6 +146,7 @@ describe('up', () => {
     [['up', '--from', hello, '-c', 'nobody'], 1, 'it has hello'],
     [['up', '--bindle', 'a/1.0.0'], 2, '--bindle-server'],
     [['up', '--timeout', '0'], 2, 'Write seconds'],
+    [['up', '--max-memory', 'much'], 2, 'Write a number of bytes'],
     [['up', '--variable', 'x'], 2, 'KEY=VALUE'],
     [['up', '--from', hello, '-a', 'x=y'], 2, 'say who has to have signed'],
   ])('%j ends with %d and says %s', async (args, code, message) => {
