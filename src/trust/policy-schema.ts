@@ -63,7 +63,7 @@ export const POLICY_SCHEMA: Readonly<Record<PolicyKey, KeySchema>> = {
   extensions: {
     kinds: ['identity'],
     expected: 'an object of strings, neither of them empty',
-    isValid: (value) => isPlainObject(value) && hasMembers(value, (member) => isText(member)),
+    isValid: (value) => isPlainObject(value) && hasMembers(value, isText),
   },
   requireSct: { kinds: ['identity'], ...BOOLEAN },
   time: { kinds: ['identity'], ...oneOf('any', 'log', 'authority', 'now') },
@@ -303,11 +303,11 @@ function isList(value: unknown, isItem: (item: unknown) => boolean): boolean {
 }
 
 function hasMembers(value: object, isMember: (member: unknown) => boolean): boolean {
-  const names = Reflect.ownKeys(value)
+  const members: unknown[] = Object.values(value)
+  // What is not listed, as symbols are not, would not be read.
   return (
-    names.length > 0 &&
-    names.every(
-      (name) => typeof name === 'string' && isMember((value as Record<string, unknown>)[name]),
-    )
+    members.length > 0 &&
+    members.length === Reflect.ownKeys(value).length &&
+    members.every(isMember)
   )
 }

@@ -172,7 +172,9 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
         (kind === 'RSA' ? name : 'Ed25519ph')) as DigestSignature['algorithm']
       return (
         raw !== undefined &&
-        verifier({ algorithm, publicKey: spki, signature: raw, hash, digest: value })
+        // Of an answer that is something else, such as an object, nothing is concluded.
+        (await verifier({ algorithm, publicKey: spki, signature: raw, hash, digest: value })) ===
+          true
       )
     },
     async canonicalSpki() {

@@ -6,7 +6,7 @@ import { sha512 } from '@noble/hashes/sha2.js'
 import { derBits, derMembers } from '../bytes/der.ts'
 import { concat } from '../bytes/stream.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
-import type { DigestSignature, DigestVerifier } from './public-key.ts'
+import { parsePublicKey, type DigestSignature, type DigestVerifier } from './public-key.ts'
 import { verifyRsaDigest } from './rsa-digest.ts'
 
 export type { DigestSignature, DigestVerifier, HashName } from './public-key.ts'
@@ -36,9 +36,12 @@ const ed25519ph = eddsa(ed25519.Point, sha512, {
  * // seen: 'digest'
  * ```
  * @returns `false` for any signature that this key did not make over this digest.
+ * @throws `ERR_CONTENT_INVALID` and `ERR_UNSUPPORTED` for the key.
  */
 export const verifyDigest: DigestVerifier = (request: DigestSignature): boolean => {
   const { algorithm, publicKey, signature, hash, digest } = request
+  // Refuses what is no key, and RSA keys of a size that is not verified over content either.
+  parsePublicKey(publicKey)
   const key = derBits(derMembers(publicKey)[1])
   switch (algorithm) {
     case 'RSASSA-PKCS1-v1_5':

@@ -221,6 +221,20 @@ describe('RSA', () => {
     expect(key.verifies(new Uint8Array())).toBe(false)
   })
 
+  it('takes no key of a size that is not taken over content', async () => {
+    const { spki, sign } = await createKey({
+      name: 'RSASSA-PKCS1-v1_5',
+      hash: 'SHA-256',
+      bits: 1024,
+    })
+    const signature = await sign(ARTIFACT)
+    const digest = await digestBy('SHA-256', ARTIFACT)
+    const algorithm = 'RSASSA-PKCS1-v1_5'
+    expect(() =>
+      verifyDigest({ algorithm, publicKey: spki, signature, hash: 'SHA-256', digest }),
+    ).toThrow('RSA keys have 2048 to 8192 bits, this one 1024')
+  })
+
   it('is not fooled by a small exponent: the cube root of a prefix is no signature', async () => {
     const key = await createRaw(Uint8Array.of(3))
     const info = [...INFO, ...key.digest]
@@ -354,6 +368,18 @@ describe('a bundle over bare bytes', () => {
       code: expect.stringMatching(/ERR_(?:UNSUPPORTED|SIGNATURE_INVALID)/),
     })
   })
+
+  it.each([[{ verified: true }], ['true'], [1], [undefined]])(
+    'is not taken for good where what verifies over digests answers %j',
+    async (answer) => {
+      const signer = await signerOf({ name: 'P-256', hash: 'SHA-256' })
+      const bundle = await messageBundle(signer, ARTIFACT)
+      const loose = { verifyDigest: () => answer as unknown as boolean }
+      await expect(
+        verifyBundle(bundle, { digest: await digestIn(256) }, policyOf(signer), loose),
+      ).rejects.toMatchObject({ reason: 'SIGNATURE_INVALID' })
+    },
+  )
 
   it('of Ed25519 needs the artifact, of Ed25519ph the option', async () => {
     const pair = (await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])) as Json

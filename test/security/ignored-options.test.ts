@@ -5,6 +5,7 @@ import { verifyInvoice } from '../../src/bindle/signature.ts'
 import { createAppHandler } from '../../src/run/app-handler.ts'
 import { createWorkerHandler } from '../../src/run/worker/worker-handler.ts'
 import { toWorkerCode } from '../../src/run/workerd/worker-code.ts'
+import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { createKeylessSigner, createWitness } from '../../src/trust/keyless.ts'
 import { formatPublicKey, generateKeyPair } from '../../src/trust/private-key.ts'
@@ -45,6 +46,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   createAppHandler: (options) => createAppHandler({} as Json, options),
   createWorkerHandler: (options) => createWorkerHandler({} as Json, options),
   toWorkerCode: (options) => toWorkerCode({} as Json, options),
+  createBindleHandler: (options) => createBindleHandler(options),
   verifyInvoice: (options) => verifyInvoice(invoice, { version: '1.0', key: [] } as Json, options),
 }
 
@@ -98,6 +100,8 @@ describe('a call is refused', () => {
     ['createWorkerHandler', { verify: verifier }, 'verify'],
     ['toWorkerCode', { verify: verifier }, 'verify'],
     ['toWorkerCode', { policy }, 'policy'],
+    ['createBindleHandler', { strategy: 'exhaustive' }, 'keyring'],
+    ['createBindleHandler', { honourRoles: true }, 'keyring'],
     ['verifyInvoice', { honorRoles: true }, 'honourRoles'],
     ['verifyInvoice', { honourRoles: 'true' }, 'honourRoles'],
     ['verifyInvoice', { allowUnsigned: 'yes' }, 'allowUnsigned'],

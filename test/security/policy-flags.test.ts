@@ -170,6 +170,35 @@ describe('a policy file', () => {
   })
 })
 
+describe('bindle-server', () => {
+  it.each([[['--strategy', 'ExhaustiveVerification']], [['--key-roles']]])(
+    'refuses %j, which say how to verify, where nobody is named',
+    async (flags) => {
+      const { code, stderr } = await session.run('bindle-server', '--unauthenticated', ...flags)
+      expect(code).toBe(2)
+      expect(stderr).toContain('--keyring')
+    },
+  )
+})
+
+describe('bindle', () => {
+  it.each([
+    ['pull', ['-o', 'out']],
+    ['info', []],
+  ])(
+    '%s verifies where a keyring is named, and asks nobody when it knows nobody',
+    async (command, more) => {
+      const before = requests
+      const server = ['--bindle-server', 'http://localhost:5000/v1']
+      const named = [...server, ...more, '--keyring', 'none.toml']
+      const { code, stderr } = await session.run('bindle', command, 'hello/1.0.0', ...named)
+      expect(code).toBe(1)
+      expect(stderr).toContain('there is no key in')
+      expect(requests).toBe(before)
+    },
+  )
+})
+
 describe('sign', () => {
   it('refuses a second value for an annotation', async () => {
     const again = ['-a', 'stage=prod', '-a', 'stage=test']

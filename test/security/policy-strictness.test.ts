@@ -96,7 +96,15 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     places: LEAVES,
     strict: () => ({ stage: 'prod' }),
     reason: /the annotation stage is not signed/,
-    wrong: [5, 'stage=prod', ['stage=prod'], new Map([['stage', 'prod']]), { stage: 5 }],
+    wrong: [
+      5,
+      'stage=prod',
+      ['stage=prod'],
+      new Map([['stage', 'prod']]),
+      { stage: 5 },
+      Object.defineProperty({}, 'stage', { value: 'prod', enumerable: false }),
+      { stage: 'prod', [Symbol('tier')]: 'one' },
+    ],
     empty: [{}, { stage: undefined }],
   },
   predicateTypes: {

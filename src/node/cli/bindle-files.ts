@@ -58,7 +58,10 @@ export function addSignOptions(command: Command): Command {
 
 export function addVerifyOptions(command: Command): Command {
   return command
-    .option('--verify', 'take it only when the keyring knows its signers')
+    .option(
+      '--verify',
+      'take it only when the keyring knows its signers; --keyring, --strategy and --key-roles ask for it too',
+    )
     .option(
       '--strategy <name>',
       'as the server has it (default: GreedyVerification)',
@@ -119,8 +122,10 @@ export async function verificationOf(
   flags: VerifyFlags,
   io: CliIo,
 ): Promise<(VerifyInvoiceOptions & { readonly keyring: Keyring }) | undefined> {
-  const asked = flags.verify === true || flags.strategy !== undefined || flags.keyRoles === true
-  if (!asked) return undefined
+  // Each of them says how to verify, so that none may be passed over.
+  const { verify, strategy, keyRoles, keyring: named } = flags
+  const isAsked = verify === true || strategy !== undefined || keyRoles === true
+  if (!isAsked && named === undefined) return undefined
   const path = keyringPath(flags, io)
   const keyring = await readKeyringFile(path)
   if (keyring.key.length === 0)

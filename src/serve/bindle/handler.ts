@@ -81,6 +81,8 @@ export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHa
   if (basePath !== '' && !/^(?:\/[A-Za-z0-9_.~-]+)+$/.test(basePath))
     throw new TypeError(`"basePath" must be a path such as "/v1", not ${JSON.stringify(basePath)}`)
   if (cors !== undefined) assertOrigins(cors)
+  if (options.keyring === undefined && (options.strategy ?? options.honourRoles ?? false) !== false)
+    throw new TypeError('"strategy" and "honourRoles" are about a "keyring": give one')
   const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
   const shelf = createShelf(storage, options.createHasher)
 

@@ -120,6 +120,10 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
   )
   const directory = path(flags.directory, 'BINDLE_DIRECTORY') ?? join(dataFolder(io), 'bindle')
   const strategy = flags.strategy ?? variableOf(io, 'BINDLE_VERIFICATION_STRATEGY', strategyOption)
+  if (flags.keyring === undefined && (strategy !== undefined || flags.keyRoles === true))
+    throw new UsageError(
+      '--strategy, BINDLE_VERIFICATION_STRATEGY and --key-roles say how to verify: name who is known with --keyring',
+    )
   const handler = createBindleHandler({
     storage: createFileStorage(directory),
     createHasher: createNodeHasher,
