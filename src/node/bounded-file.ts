@@ -4,6 +4,7 @@ import { type FileHandle, open, realpath, rename, rm } from 'node:fs/promises'
 import { SpindleError } from '../errors.ts'
 import { retryWithFolder } from './folders.ts'
 import { isMissing } from './system-error.ts'
+import { withDescriptor } from './descriptors.ts'
 
 /**
  * A whole file of at most `limit` bytes, or `undefined` when there is none.
@@ -17,7 +18,7 @@ export async function readFileBounded(
 ): Promise<Uint8Array | undefined> {
   let file
   try {
-    file = await open(path, 'r')
+    file = await withDescriptor(() => open(path, 'r'))
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error
@@ -79,7 +80,9 @@ export async function writeThrough(
   write: (file: FileHandle) => Promise<unknown>,
 ): Promise<void> {
   // `wx`: a link that somebody put there in the meantime is not followed.
-  const file = await retryWithFolder(temporary, () => open(temporary, 'wx', mode))
+  const file = await retryWithFolder(temporary, () =>
+    withDescriptor(() => open(temporary, 'wx', mode)),
+  )
   try {
     try {
       await write(file)

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Refusal } from './request-check.ts'
+import { openFileLimit } from './descriptors.ts'
 
 /**
  * Connections of a server at once. Each costs some 20 KiB, and while a request's head comes in as
@@ -252,9 +252,6 @@ export function refusalHeaders(message: string): Record<string, string> {
  * How many connections are taken at once, unless said otherwise: half of the files that the process
  * may open at most, as the handler needs some too. Where there are more, none could be accepted.
  */
-export async function defaultMaxConnections(): Promise<number> {
-  // Only Linux tells.
-  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '')
-  const openFiles = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity)
-  return Math.min(MAX_CONNECTIONS, Math.max(MIN_CONNECTIONS, Math.floor(openFiles / 2)))
+export function defaultMaxConnections(): number {
+  return Math.min(MAX_CONNECTIONS, Math.max(MIN_CONNECTIONS, Math.floor(openFileLimit() / 2)))
 }

@@ -5,6 +5,7 @@ import { streamFrom } from '../bytes/generate.ts'
 import { AppInvalid, SpindleError } from '../errors.ts'
 import { createTreeBuilder, MAX_APP_FILES } from '../spin/tree-builder.ts'
 import type { Content, FileTree } from '../types.ts'
+import { withDescriptor } from './descriptors.ts'
 
 export interface ReadDirectoryOptions {
   /** Most files. Default 200000. */
@@ -101,13 +102,16 @@ async function list(root: string, folder: Folder, depth: number): Promise<Listin
       `folders are nested more than ${MAX_DEPTH} deep at "${folder.path.slice(0, 200)}"`,
     )
   }
-  const entries = await readdir(folder.real, { withFileTypes: true }).catch((cause: unknown) => {
-    throw new SpindleError(
-      'ERR_FILE_MISSING',
-      `the folder "${folder.path || '.'}" can't be read: ${reasonOf(cause)}`,
-      { cause },
-    )
-  })
+  const entries = await withDescriptor(() => readdir(folder.real, { withFileTypes: true })).catch(
+    (cause: unknown) => {
+      if (cause instanceof SpindleError) throw cause
+      throw new SpindleError(
+        'ERR_FILE_MISSING',
+        `the folder "${folder.path || '.'}" can't be read: ${reasonOf(cause)}`,
+        { cause },
+      )
+    },
+  )
   for (const entry of entries) {
     const path = folder.path + entry.name
     const real = join(folder.real, entry.name)
@@ -181,7 +185,8 @@ async function* readFile(
       'ERR_DIGEST_MISMATCH',
       `"${path}" has changed since the folder was read: stop what writes to it, then try again`,
     )
-  const file = await open(real).catch((cause: unknown) => {
+  const file = await withDescriptor(() => open(real)).catch((cause: unknown) => {
+    if (cause instanceof SpindleError) throw cause
     throw new SpindleError('ERR_FILE_MISSING', `"${path}" can't be read: ${reasonOf(cause)}`, {
       cause,
     })
@@ -210,6 +215,5 @@ function reasonOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied'
   if (code === 'ENOENT') return 'it is gone'
-  if (code === 'EMFILE' || code === 'ENFILE') return 'too many files are open; raise "ulimit -n"'
   return typeof code === 'string' ? code : String(cause)
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { trustAlso } from './authorities.ts'
 import { createProxySelector, type Proxy, type ProxySettings } from './proxy.ts'
 import { createTunnelAgent, proxyEndpoint, proxyHeaders } from './proxy-tunnel.ts'
+import { openFileLimit } from './descriptors.ts'
 
 /** Milliseconds. Servers close what is unused after 5 s and more; one closed under a request costs a retry. */
 const KEPT_OPEN = 4000
@@ -26,6 +27,13 @@ interface Route {
   readonly isTunnel?: boolean
 }
 
+/** The part of the files a process may open that is for connections of one kind; others wait in line. */
+const SOCKETS_SHARE = 1 / 4
+
+function maxSockets(): number {
+  return Math.max(2, Math.floor(openFileLimit() * SOCKETS_SHARE))
+}
+
 /**
  * Makes what finds the way to a URL. It keeps connections for the next request; idle ones don't keep the
  * process alive. It throws `ProxyError` for a proxy that can't be used.
@@ -37,7 +45,7 @@ export function createRoutes({
   maxHeaderSize,
   proxy: settings,
 }: RouteOptions): (url: URL) => Route {
-  const options = { keepAlive: true, timeout: KEPT_OPEN }
+  const options = { keepAlive: true, timeout: KEPT_OPEN, maxTotalSockets: maxSockets() }
   const trusted = ca === undefined ? {} : { secureContext: trustAlso(ca) }
   const plain = watchIdle(new PlainAgent(options))
   const tls = watchIdle(new TlsAgent({ ...options, ...trusted }))

@@ -9,6 +9,7 @@ import type { LazyResponse } from './lazy-response.ts'
 import { type OutgoingBody, takeBody, upload } from './fetch-body.ts'
 import type { ProxySettings } from './proxy.ts'
 import { refusal } from './proxy-tunnel.ts'
+import { withDescriptor } from './descriptors.ts'
 
 /** Registries with signed upload locations send more than the 16 KiB that Node reads by default. */
 const HEADER_BYTES: number = 64 * 1024
@@ -177,12 +178,12 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
         if (opened && body !== undefined && !('bytes' in body))
           throw new TypeError('fetch failed', { cause: new Error('a stream is not sent again') })
         opened = true
-        return send(hop.url, init, hop.headers, body, due)
+        return connected(body, () => send(hop.url, init, hop.headers, body, due))
       }
       return (await followRedirects(again, { method, url, headers }, { sameOrigin: false }))
         .response
     }
-    const response = await send(url, init, headers, body, due)
+    const response = await connected(body, () => send(url, init, headers, body, due))
     if (redirect !== 'error' || !isRedirect(response)) return response
     discard(response)
     throw new TypeError('fetch failed', { cause: new Error('unexpected redirect') })
@@ -191,6 +192,11 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
   const fetch = async (request: Request): Promise<Response> =>
     (await direct(new URL(request.url), request)).whole
   return Object.assign(fetch, { direct })
+}
+
+/** Waits for a descriptor where none is left for a connection; a stream can't be sent twice. */
+function connected<T>(body: OutgoingBody | undefined, send: () => Promise<T>): Promise<T> {
+  return body === undefined || 'bytes' in body ? withDescriptor(send) : send()
 }
 
 function outgoing(headers: Headers, body: OutgoingBody | undefined): Record<string, string> {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { Readable } from 'node:stream'
@@ -12,6 +11,7 @@ import { HELD_BYTES } from '../store/whole.ts'
 import type { Descriptor, Store } from '../types.ts'
 import { writeFileAtomic, writeThrough } from './bounded-file.ts'
 import { writeChunks } from './write-chunks.ts'
+import { withDescriptor } from './descriptors.ts'
 
 /**
  * A cache for `pull` in a folder, in the layout of Spin's own cache, so that what one has pulled the
@@ -55,7 +55,8 @@ export function createFileCache(root: string, platform: string = process.platfor
     async get(_, target) {
       const place = await find(target)
       if (place === undefined) return undefined
-      return Readable.toWeb(createReadStream(place)) as ReadableStream<Uint8Array>
+      const file = await withDescriptor(() => open(place))
+      return Readable.toWeb(file.createReadStream()) as ReadableStream<Uint8Array>
     },
     async put(_, bytes, target) {
       const [place = ''] = placesOf(target)

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SpindleError } from '../errors.ts'
 import { createLockWatch, formatOwner, LOCK_AGE } from './lock-rule.ts'
 import { codeOf } from './system-error.ts'
+import { withDescriptor } from './descriptors.ts'
 
 /** Milliseconds to wait for a lock at most; then something is wrong with the folder. */
 const LOCK_WAIT = 60_000
@@ -68,7 +69,7 @@ async function acquire(path: string, owner: string): Promise<void> {
 
 async function create(path: string, owner: string): Promise<boolean> {
   try {
-    const file = await open(path, 'wx')
+    const file = await withDescriptor(() => open(path, 'wx'))
     try {
       await file.writeFile(owner)
     } catch (error) {
@@ -100,7 +101,7 @@ async function takeOver(path: string, owner: string): Promise<void> {
 
 async function read(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8')
+    return await withDescriptor(() => readFile(path, 'utf8'))
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error

@@ -14,11 +14,14 @@ import { createStorageFiles } from './storage-files.ts'
 import { namesOfKey } from './storage-path.ts'
 import { walkKeys } from './storage-walk.ts'
 import { absent, codeOf } from './system-error.ts'
+import { openFileLimit } from './descriptors.ts'
 
 const EMPTY = new Uint8Array(0)
 
-/** Files open at once: below the lowest limit in use (128), with room for sockets. */
+/** Files open at once: what a usual limit of 1024 leaves room for beside connections. */
 const MAX_OPEN_FILES = 48
+/** The part of the process's limit that is for files of one storage. */
+const OPEN_FILES_SHARE = 1 / 8
 /** Milliseconds after which what an interrupted write left behind is removed. */
 const LEFTOVER_AGE: number = 60 * 60 * 1000
 
@@ -33,7 +36,7 @@ const STATS = 16
 export interface FileStorageOptions {
   /** Waits until values are on the disk, not only in the system's memory: slower by far. Default false. */
   durable?: boolean
-  /** Files open at once; further calls wait. Default 48. */
+  /** Files open at once; further calls wait. Default 48, or an eighth of what the process may open. */
   maxOpenFiles?: number
   /** Milliseconds after which half-written files of crashed processes are removed. Default one hour. */
   leftoverAge?: number
@@ -55,7 +58,11 @@ export function createFileStorage(
   directory: string,
   options: FileStorageOptions = {},
 ): MovingStorage {
-  const { durable = false, maxOpenFiles = MAX_OPEN_FILES, leftoverAge = LEFTOVER_AGE } = options
+  const {
+    durable = false,
+    maxOpenFiles = defaultMaxOpenFiles(),
+    leftoverAge = LEFTOVER_AGE,
+  } = options
   const root = resolve(directory)
   // No key leads here: names that begin with a dot are escaped.
   const temporary = join(root, '.spindle', 'temporary')
@@ -240,6 +247,10 @@ export function createFileStorage(
       return { stored: true, etag: seen.etag }
     },
   }
+}
+
+function defaultMaxOpenFiles(): number {
+  return Math.max(1, Math.min(MAX_OPEN_FILES, Math.floor(openFileLimit() * OPEN_FILES_SHARE)))
 }
 
 function noRoom(root: string, cause: unknown): SpindleError {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { absent, codeOf } from './system-error.ts'
+import { withDescriptor } from './descriptors.ts'
 
 /** Times that a folder which another call removes for being empty is made again. */
 const ATTEMPTS = 20
@@ -19,7 +20,7 @@ export async function retryWithFolder<T>(path: string, work: () => Promise<T>): 
 }
 
 export async function removeOlder(folder: string, age: number): Promise<void> {
-  const names = (await readdir(folder).catch(absent)) ?? []
+  const names = (await withDescriptor(() => readdir(folder)).catch(absent)) ?? []
   for (const name of names) {
     const path = join(folder, name)
     const seen = await stat(path).catch(absent)

@@ -9,6 +9,7 @@ import { writeThrough } from './bounded-file.ts'
 import { retryWithFolder } from './folders.ts'
 import { createSmallFiles, SMALL_BYTES } from './small-files.ts'
 import { writeChunks } from './write-chunks.ts'
+import { withDescriptor } from './descriptors.ts'
 
 const CHUNK = 256 * 1024
 
@@ -56,7 +57,7 @@ function folderFiles(root: string): LayoutFiles {
 }
 
 async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array> {
-  const file = await open(path)
+  const file = await withDescriptor(() => open(path))
   try {
     for (;;) {
       const { bytesRead, buffer } = await file.read(new Uint8Array(CHUNK), 0, CHUNK, null)

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { writeThroughSync } from './bounded-file.ts'
 import { absent } from './system-error.ts'
+import { isOutOfDescriptors, withDescriptor } from './descriptors.ts'
 
 /** Files up to this size are read and written whole. */
 export const SMALL_BYTES: number = 64 * 1024
@@ -56,13 +57,25 @@ export function createSmallFiles(now: () => number = () => performance.now()): S
       }
     }
   }
+  /** At once; by a thread when that was slow, or when there is no descriptor and one must be waited for. */
+  const orLater = async <K extends keyof SmallFiles>(
+    name: K,
+    ...args: Parameters<SmallFiles[K]>
+  ): Promise<Awaited<ReturnType<SmallFiles[K]>>> => {
+    const later = inThreads[name] as (...args: unknown[]) => Promise<never>
+    const now = atOnce[name] as (...args: unknown[]) => Awaited<ReturnType<SmallFiles[K]>>
+    if (isSlow()) return later(...args)
+    try {
+      return timed(() => now(...args))
+    } catch (error) {
+      if (!isOutOfDescriptors(error)) throw error
+      return later(...args)
+    }
+  }
   return {
-    read: async (path) => (isSlow() ? inThreads.read(path) : timed(() => atOnce.read(path))),
-    has: async (path) => (isSlow() ? inThreads.has(path) : timed(() => atOnce.has(path))),
-    write: async (temporary, path, bytes) =>
-      isSlow()
-        ? inThreads.write(temporary, path, bytes)
-        : timed(() => atOnce.write(temporary, path, bytes)),
+    read: (path) => orLater('read', path),
+    has: (path) => orLater('has', path),
+    write: (temporary, path, bytes) => orLater('write', temporary, path, bytes),
   }
 }
 
@@ -78,12 +91,14 @@ const atOnce: Now = {
 const inThreads: SmallFiles = {
   async read(path) {
     const size = await sizeInThread(path)
-    return size === undefined || size > SMALL_BYTES ? size : plain(await readFile(path))
+    return size === undefined || size > SMALL_BYTES
+      ? size
+      : plain(await withDescriptor(() => readFile(path)))
   },
   has: async (path) => (await sizeInThread(path)) !== undefined,
   async write(temporary, path, bytes) {
     try {
-      await writeFile(temporary, bytes, { flag: 'wx' })
+      await withDescriptor(() => writeFile(temporary, bytes, { flag: 'wx' }))
       await rename(temporary, path)
     } catch (error) {
       await unlink(temporary).catch(() => {})

@@ -10,6 +10,7 @@ import type { FileFacts } from './file-version.ts'
 import { retryWithFolder } from './folders.ts'
 import { createGate } from './gate.ts'
 import { codeOf } from './system-error.ts'
+import { withDescriptor } from './descriptors.ts'
 
 const { O_APPEND, O_WRONLY } = constants
 
@@ -44,7 +45,7 @@ export function createStorageFiles(options: {
 
   const withFile: StorageFiles['withFile'] = (path, flags, work) =>
     gate(async () => {
-      const file = await open(path, flags)
+      const file = await withDescriptor(() => open(path, flags))
       try {
         return await work(file)
       } finally {

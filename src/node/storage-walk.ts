@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { namesOfFolder, parseName } from './storage-path.ts'
 import { codeOf } from './system-error.ts'
+import { withDescriptor } from './descriptors.ts'
 
 type Gate = <T>(work: () => Promise<T>) => Promise<T>
 
@@ -43,7 +44,7 @@ export async function* walkKeys(
 
 async function readFolder(folder: string): Promise<Dirent[]> {
   try {
-    return await readdir(folder, { withFileTypes: true })
+    return await withDescriptor(() => readdir(folder, { withFileTypes: true }))
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return []
     throw error

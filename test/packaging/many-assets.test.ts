@@ -6,8 +6,8 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { notBuilt, root } from './installed.ts'
 
-/** Node itself takes some thirty; the reference client needs one for each asset it gets. */
-const OPEN_FILES = 128
+/** Node itself takes some twenty; the reference client needs one for each asset it gets. */
+const OPEN_FILES = 64
 const ASSETS = 700
 
 const MANIFEST = `spin_version = "1"

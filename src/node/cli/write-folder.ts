@@ -8,6 +8,7 @@ import type { BodySource, OperationOptions } from '../../types.ts'
 import { writeChunks } from '../write-chunks.ts'
 import { CommandError } from './io.ts'
 import { codeOf, isMissing } from '../system-error.ts'
+import { withDescriptor } from '../descriptors.ts'
 
 export interface WrittenFolder {
   readonly files: number
@@ -60,7 +61,7 @@ export async function writeFolder(
 export async function assertVacant(directory: string): Promise<void> {
   let names: string[]
   try {
-    names = await readdir(directory)
+    names = await withDescriptor(() => readdir(directory))
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return
     if (codeOf(error) !== 'ENOTDIR') throw error
@@ -107,7 +108,7 @@ async function writeNew(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   // `wx`: two names that the file system takes for one must not become one file.
-  const file = await open(target, 'wx').catch((cause: unknown) => {
+  const file = await withDescriptor(() => open(target, 'wx')).catch((cause: unknown) => {
     if ((cause as { code?: unknown }).code !== 'EEXIST') throw cause
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
