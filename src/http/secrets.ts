@@ -106,13 +106,17 @@ function patternOf(spellings: readonly string[], least: number): RegExp | undefi
 /** A word with something percent-encoded in it. */
 const ENCODED_WORD = /[^\s%]*%[0-9a-f]{2}\S*/gi
 
-/** Also what was encoded twice. */
+/** Once, and once more what was encoded twice. */
 function decode(word: string): string {
-  try {
-    return decodeURIComponent(decodeURIComponent(word.replaceAll('+', ' ')))
-  } catch {
-    return word
+  let text = word.replaceAll('+', ' ')
+  for (let times = 0; times < 2; times++) {
+    try {
+      text = decodeURIComponent(text)
+    } catch {
+      break
+    }
   }
+  return text
 }
 
 /** The secret members of a form or a JSON document. */

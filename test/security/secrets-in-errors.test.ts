@@ -32,6 +32,8 @@ const spellings = (secret: string): string[] => [
   encodeURIComponent(secret),
   encodeURIComponent(secret).replace(/%../g, (code) => code.toLowerCase()),
   encodeURIComponent(base64(secret)),
+  `${encodeURIComponent(base64(secret))}%25`,
+  encodeURIComponent(encodeURIComponent(secret)),
   encodeURI(secret),
   inForm(secret),
   base64(secret),
