@@ -178,29 +178,37 @@ export function chargeRequest(ledger: Ledger, request: Texts): void {
   request.held = bytes
 }
 
+function timeout(key: keyof RequestOptions): HostInterface['functions'] {
+  const name = {
+    connect: 'connect-timeout',
+    firstByte: 'first-byte-timeout',
+    betweenBytes: 'between-bytes-timeout',
+  }[key]
+  const get = (options: RequestOptions): unknown => options[key]
+  const set = (options: RequestOptions, value: bigint | undefined): Result => {
+    if (value === undefined) delete options[key]
+    else options[key] = value
+    return ok()
+  }
+  // The drafts of 2023 have `-ms` in the names, with the same unit.
+  return {
+    [`[method]request-options.${name}`]: get,
+    [`[method]request-options.set-${name}`]: set,
+    [`[method]request-options.${name}-ms`]: get,
+    [`[method]request-options.set-${name}-ms`]: set,
+  }
+}
+
+/** Made once: they hold nothing but numbers. */
+const OPTIONS: HostInterface['functions'] = {
+  ...timeout('connect'),
+  ...timeout('firstByte'),
+  ...timeout('betweenBytes'),
+}
+
 /** All of `wasi:http/types` 0.2.x. `createPipe` says how bodies are buffered, `ledger` pays for the rest. */
 export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): HostInterface {
   const body = (holder: OutgoingRequest | OutgoingResponse): Result => openBody(holder, createPipe)
-  const timeout = (key: keyof RequestOptions): HostInterface['functions'] => {
-    const name = {
-      connect: 'connect-timeout',
-      firstByte: 'first-byte-timeout',
-      betweenBytes: 'between-bytes-timeout',
-    }[key]
-    const get = (options: RequestOptions): unknown => options[key]
-    const set = (options: RequestOptions, value: bigint | undefined): Result => {
-      if (value === undefined) delete options[key]
-      else options[key] = value
-      return ok()
-    }
-    // The drafts of 2023 have `-ms` in the names, with the same unit.
-    return {
-      [`[method]request-options.${name}`]: get,
-      [`[method]request-options.set-${name}`]: set,
-      [`[method]request-options.${name}-ms`]: get,
-      [`[method]request-options.set-${name}-ms`]: set,
-    }
-  }
   const setText = <K extends 'method' | 'path' | 'scheme' | 'authority'>(
     request: OutgoingRequest,
     key: K,
@@ -248,9 +256,7 @@ export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): Hos
       discard(ledger, request)
     },
     '[constructor]request-options': (): RequestOptions => ({}),
-    ...timeout('connect'),
-    ...timeout('firstByte'),
-    ...timeout('betweenBytes'),
+    ...OPTIONS,
     '[static]response-outparam.set': (
       outparam: ResponseOutparam,
       response: Result<OutgoingResponse, HttpError>,
