@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { loadApp } from '../../dist/index.js'
 import { createBindleClient, prepareBindle, pullBindle, pushBindle } from '../../dist/bindle.js'
-import { createNodeHasher, readDirectory, writeDirectory } from '../../dist/node.js'
+import { createNodeHasher, openDirectory, writeDirectory } from '../../dist/node.js'
 import { say } from '../process.mjs'
 
 const [action, folder, place, id] = process.argv.slice(2)
@@ -29,11 +29,11 @@ const clientOf = (url) =>
 
 const actions = {
   async prepare() {
-    const app = await loadApp(await readDirectory(folder))
+    const app = await loadApp(await openDirectory(folder))
     await writeDirectory(place, await prepareBindle(app, { createHasher, onProgress }))
   },
   async push() {
-    const app = await loadApp(await readDirectory(folder))
+    const app = await loadApp(await openDirectory(folder))
     await pushBindle(app, clientOf(place), { createHasher, onProgress })
   },
   async pull() {

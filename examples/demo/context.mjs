@@ -1,5 +1,5 @@
 import { loadApp } from 'spindle'
-import { createNodeHasher, createNodeKeychain, readDirectory } from 'spindle/node'
+import { createNodeHasher, createNodeKeychain, openDirectory } from 'spindle/node'
 import { createCounter, createMeter } from './meters.mjs'
 import { assert, say, timed } from './telling.mjs'
 
@@ -18,7 +18,7 @@ export async function createContext(place, directory) {
     onProgress: meter.onProgress,
     ...(place.own ? {} : { credentials: createNodeKeychain() }),
   }
-  const app = await loadApp(await readDirectory(directory))
+  const app = await loadApp(await openDirectory(directory))
   const tag = `demo-${Date.now().toString(36)}`
   return { app, directory, place, tag, remote, counter, meter, say, timed, assert }
 }

@@ -18,13 +18,13 @@ buildLibrary()
 const { createKeySigner, formatPublicKey, generateKeyPair, loadApp, push, sign } =
   await import('spindle')
 const { createRegistryHandler } = await import('spindle/serve')
-const { listen, readDirectory } = await import('spindle/node')
+const { listen, openDirectory } = await import('spindle/node')
 
 const app = join(root, 'examples', 'hello')
 const registry = await listen(createRegistryHandler())
 const reference = `${new URL(registry.url).host}/hello:1`
 const { privateKey, publicKey } = await generateKeyPair()
-await push(await loadApp(await readDirectory(app)), reference)
+await push(await loadApp(await openDirectory(app)), reference)
 await sign(reference, await createKeySigner(privateKey))
 
 /** As README.md tells to type it. */

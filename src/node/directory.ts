@@ -4,6 +4,7 @@ import { mapBounded } from '../bytes/concurrency.ts'
 import { streamFrom } from '../bytes/generate.ts'
 import { AppInvalid, SpindleError } from '../errors.ts'
 import { createTreeBuilder, MAX_APP_FILES } from '../spin/tree-builder.ts'
+import type { SliceableContent } from '../bytes/sliceable.ts'
 import type { Content, FileTree } from '../types.ts'
 import { withDescriptor } from './descriptors.ts'
 
@@ -26,16 +27,16 @@ const MAX_DEPTH = 128
  * A folder's files, none of them open: a file is opened when its stream is first read, and closed
  * when that ends, fails or is cancelled.
  *
- * Exported from `spindle/node`.
+ * Exported from `spindle/node`. For an application, `openDirectory` reads what its manifest names only.
  *
  * Links are followed, as Spin does, but not out of the folder. What can't be used (a link that leads
  * out, is broken or goes in a circle, a socket, an unreadable file) is in the tree all the same and
  * fails when it is read: an application that doesn't use it isn't stopped by it, and one that does
  * never loses it silently.
  *
- * @example An application on disk
+ * @example All files of a folder
  * ```ts
- * const app = await loadApp(await readDirectory('./my-app'))
+ * const files = await readDirectory('./my-app')
  * ```
  *
  * Rejects with `ERR_FILE_MISSING` when there is no such folder, `ERR_LIMIT_EXCEEDED`, and
@@ -152,15 +153,27 @@ async function follow(
 }
 
 /** @internal One file as it is now; its bytes are read when they are asked for. */
-export async function contentOf(path: string, real: string): Promise<Content> {
+export async function contentOf(
+  path: string,
+  real: string,
+): Promise<Content & Partial<SliceableContent>> {
   const found = await stat(real).catch(() => undefined)
   if (found === undefined) return refusedContent(path, 'is gone, or may not be looked at')
   if (!found.isFile()) return refusedContent(path, 'is neither a file nor a folder')
   const { size, mtimeMs } = found
-  return { size, stream: () => streamFrom(readFile(path, real, size, mtimeMs)) }
+  const file = { path, real, size, mtimeMs }
+  return {
+    size,
+    stream: () => streamFrom(readFile(file, 0, size)),
+    slice: (start, end) => ({
+      size: end - start,
+      stream: () => streamFrom(readFile(file, start, end)),
+    }),
+  }
 }
 
-function refusedContent(path: string, problem: string): Content {
+/** @internal Content that fails when it is read; `problem` is said after "this". */
+export function refusedContent(path: string, problem: string): Content {
   return {
     size: 0,
     stream: () =>
@@ -174,11 +187,17 @@ function refusedContent(path: string, problem: string): Content {
   }
 }
 
+interface FileState {
+  readonly path: string
+  readonly real: string
+  readonly size: number
+  readonly mtimeMs: number
+}
+
 async function* readFile(
-  path: string,
-  real: string,
-  size: number,
-  mtimeMs: number,
+  { path, real, size, mtimeMs }: FileState,
+  start: number,
+  end: number,
 ): AsyncGenerator<Uint8Array> {
   const changed = (): SpindleError =>
     new SpindleError(
@@ -194,9 +213,9 @@ async function* readFile(
   try {
     const now = await file.stat()
     if (now.size !== size || now.mtimeMs !== mtimeMs) throw changed()
-    for (let at = 0; at < size;) {
+    for (let at = start; at < end;) {
       const { bytesRead, buffer } = await file.read(
-        new Uint8Array(Math.min(CHUNK, size - at)),
+        new Uint8Array(Math.min(CHUNK, end - at)),
         0,
         null,
         at,
@@ -211,7 +230,8 @@ async function* readFile(
   }
 }
 
-function reasonOf(cause: unknown): string {
+/** @internal What a system error means, in words. */
+export function reasonOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied'
   if (code === 'ENOENT') return 'it is gone'

@@ -7,15 +7,24 @@ export interface AppFiles {
   readonly root: string
   /** Sorted, all files below `root`, without it. */
   readonly paths: readonly string[]
+  /** Folders that are known to be there, from `root`: empty ones have no files. */
+  readonly folders: ReadonlySet<string>
 }
 
-export function createAppFiles(tree: FileTree, manifestPath: string): AppFiles {
+export function createAppFiles(
+  tree: FileTree,
+  manifestPath: string,
+  folders: Iterable<string> = [],
+): AppFiles {
   const root = manifestPath.slice(0, manifestPath.lastIndexOf('/') + 1)
   const paths = [...tree.keys()]
     .filter((path) => path.startsWith(root))
     .map((path) => path.slice(root.length))
     .sort()
-  return { tree, root, paths }
+  const below = [...folders]
+    .filter((path) => `${path}/`.startsWith(root))
+    .map((path) => path.slice(root.length))
+  return { tree, root, paths, folders: new Set(below) }
 }
 
 export function fileAt(files: AppFiles, path: string): Uint8Array | Content | undefined {

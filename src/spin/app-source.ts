@@ -1,15 +1,19 @@
 import type { SliceableContent } from '../bytes/sliceable.ts'
 import type { Content, FileTree } from '../types.ts'
-import { type DirectoryHandle, readDirectoryHandle } from './sources/directory-handle.ts'
-import { type DropData, readDrop } from './sources/drop.ts'
-import { readFileList, type UploadedFile } from './sources/files.ts'
+import { type DirectoryHandle, openDirectoryHandle } from './sources/directory-handle.ts'
+import { type DropData, openDrop } from './sources/drop.ts'
+import { openFileList, type UploadedFile } from './sources/files.ts'
 import { type FileRecord, isContent, readEntries } from './sources/record.ts'
+import { isSourceFolder, type SourceFolder } from './sources/source-folder.ts'
 import { readZipSource } from './sources/zip.ts'
-import type { TreeLimits } from './tree-builder.ts'
+import { pickFiles } from './pick-files.ts'
+import { createTreeBuilder, type TreeLimits } from './tree-builder.ts'
+import { exactly } from './wanted-files.ts'
 
 /**
  * Where an application's files come from: a map or record of paths, the files of an `<input>`,
- * a drop's `DataTransfer`, a `FileSystemDirectoryHandle`, or a zip as a `Blob` or bytes.
+ * a drop's `DataTransfer`, a `FileSystemDirectoryHandle`, a zip as a `Blob` or bytes, or in Node what
+ * `openDirectory` gives.
  */
 export type AppSource =
   | FileTree
@@ -17,6 +21,7 @@ export type AppSource =
   | Iterable<UploadedFile>
   | DirectoryHandle
   | DropData
+  | SourceFolder
   | SliceableContent
   | Uint8Array
 
@@ -47,26 +52,44 @@ export async function readAppSource(
   source: AppSource,
   options: ReadAppSourceOptions = {},
 ): Promise<FileTree> {
+  const opened = await openAppSource(source, options)
+  if (!isSourceFolder(opened)) return opened
+  const { files } = await pickFiles(opened, [exactly('', 'file', true)], options, options.signal)
+  const builder = createTreeBuilder(options)
+  for (const [path, content] of files) builder.add(path, content)
+  return builder.tree
+}
+
+/**
+ * The files of an `AppSource`, or a folder to look them up in where they are not listed already. Takes
+ * a drop's entries before its first `await`.
+ */
+export async function openAppSource(
+  source: AppSource,
+  options: ReadAppSourceOptions,
+): Promise<FileTree | SourceFolder> {
   const { signal } = options
   const limits: TreeLimits = { maxBytes: options.maxBytes, maxFiles: options.maxFiles }
   signal?.throwIfAborted()
   if (typeof source !== 'object' || source === null) {
     throw new TypeError(
-      '"source" must be files: a map or record of paths, File objects, a drop, a directory handle or a zip; in Node use readDirectory for a path',
+      '"source" must be files: a map or record of paths, File objects, a drop, a directory handle or a zip; in Node use openDirectory for a path',
     )
   }
   if (source instanceof Uint8Array || isSliceable(source))
     return readZipSource(source, limits, signal)
-  if (isDirectoryHandle(source)) return readDirectoryHandle(source, limits, signal)
+  if (isSourceFolder(source)) return source
+  if (isDirectoryHandle(source)) return openDirectoryHandle(source, signal)
   if (isDrop(source)) {
-    const [tree, only] = await readDrop(source, limits, signal)
-    return isZipFile(only) ? readZipSource(only, limits, signal) : tree
+    const { folder, only } = openDrop(source)
+    const file = await only?.()
+    return isZipFile(file) ? readZipSource(file, limits, signal) : folder
   }
   if (isMap(source)) return readEntries(source, limits)
   if (Symbol.iterator in source) {
     const files = [...(source as Iterable<UploadedFile>)]
     const only = files.length === 1 ? files[0] : undefined
-    return isZipFile(only) ? readZipSource(only, limits, signal) : readFileList(files, limits)
+    return isZipFile(only) ? readZipSource(only, limits, signal) : openFileList(files)
   }
   return readEntries(Object.entries(source), limits)
 }

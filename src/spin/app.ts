@@ -36,7 +36,7 @@ export interface App extends Packable {
   readonly manifest: AppManifest
   /** Path of the manifest in `files`. */
   readonly manifestPath: string
-  /** Everything that was given, not only what the application uses. */
+  /** Everything that was given; of a folder, a drop or chosen files, what the manifest names. */
   readonly files: FileTree
   /** In file order: types, then entries. */
   readonly triggers: readonly AppTrigger[]

@@ -24,6 +24,9 @@ interface Resolution {
 const OUTSIDE =
   'cannot be mapped because it is outside the application directory. Files must be within the application directory.'
 
+/** Of files that nobody has named one by one. */
+const EXCLUDE = ', or leave it out with exclude_files'
+
 const INSTEAD =
   'If you want to include a directory, use source-destination form, or a glob pattern ending in **/*.'
 
@@ -98,6 +101,7 @@ function resolvePattern(pattern: string, resolution: Resolution): void {
     }
     return keepAll(below, path, resolution)
   }
+  if (app.folders.has(path)) return problem('no-files', `${quotePath(pattern)} has no files`, true)
   if (!/[?*[]/.test(pattern)) {
     return problem(
       'missing-file',
@@ -153,6 +157,8 @@ function resolvePlacement(source: string, destination: string, resolution: Resol
     return keep(target, file, resolution)
   }
   const below = filesBelow(app, path)
+  if (below.length === 0 && app.folders.has(path))
+    return problem('no-files', `${quotePath(source)} has no files`, true)
   if (below.length === 0)
     return problem('missing-file', `File or directory ${quotePath(source)} does not exist`)
   for (const inner of below) {
@@ -161,6 +167,7 @@ function resolvePlacement(source: string, destination: string, resolution: Resol
         `${target}/${path === '' ? inner : inner.slice(path.length + 1)}`,
         fileAt(app, inner),
         resolution,
+        EXCLUDE,
       )
   }
 }
@@ -169,7 +176,7 @@ function resolvePlacement(source: string, destination: string, resolution: Resol
 function keepAll(paths: readonly string[], folder: string, resolution: Resolution): void {
   for (const path of paths) {
     if (!resolution.isExcluded(path))
-      keep(`${folder}/${path}`, fileAt(resolution.app, path), resolution)
+      keep(`${folder}/${path}`, fileAt(resolution.app, path), resolution, EXCLUDE)
   }
 }
 
@@ -180,10 +187,12 @@ function keep(
   path: string,
   file: Uint8Array | Content | undefined,
   { found, problem, budget }: Resolution,
+  instead = '',
 ): void {
   // The same folder may be named thousands of times.
   spend(budget, STEPS_PER_FILE)
   const result = normalizePath(path.replace(/^\/+/, ''))
-  if ('problem' in result) return problem('invalid-path', `${quotePath(path)} ${result.problem}`)
+  if ('problem' in result)
+    return problem('invalid-path', `${quotePath(path)} ${result.problem}${instead}`)
   if (file !== undefined) found.set(result.path, file)
 }

@@ -5,12 +5,15 @@ import type { Content, FileTree } from '../types.ts'
 import type { App, AppComponent, AppDependency, AppTrigger } from './app.ts'
 import type { AppManifest, ComponentDependency, ComponentTable } from './app-manifest.ts'
 import { type AppFiles, createAppFiles } from './app-files.ts'
-import { type AppSource, readAppSource, type ReadAppSourceOptions } from './app-source.ts'
+import { type AppSource, openAppSource, type ReadAppSourceOptions } from './app-source.ts'
 import { assertWasm } from './assert-wasm.ts'
 import { resolveComponentFiles } from './component-files.ts'
-import { GLOB_STEPS } from './glob-pattern.ts'
+import { GLOB_STEPS, type GlobBudget } from './glob-pattern.ts'
 import { lockApp } from './lock.ts'
 import { MANIFEST_LENGTH, readAppManifest } from './manifest.ts'
+import { type PickedFiles, pickFiles } from './pick-files.ts'
+import { isSourceFolder, type SourceFolder } from './sources/source-folder.ts'
+import { exactly, type WantedPath, wantedPaths } from './wanted-files.ts'
 import { createManifestSpots, keySpot, type ManifestSpots } from './manifest-spots.ts'
 import { normalizeManifest } from './normalize.ts'
 import { packApp } from './pack.ts'
@@ -46,10 +49,12 @@ export interface LoadAppOptions extends WasmSourceOptions, ReadAppSourceOptions 
  */
 export async function loadApp(source: AppSource, options: LoadAppOptions = {}): Promise<App> {
   const { signal } = options
-  const tree = await readAppSource(source, options)
-  const manifestPath = findManifest(tree, options.manifestPath)
+  const opened = await openAppSource(source, options)
+  const isFolder = isSourceFolder(opened)
+  const first = isFolder ? (await pickManifests(opened, options)).files : opened
+  const manifestPath = findManifest(first, options.manifestPath)
   const bytes = await readBounded(
-    tree.get(manifestPath) as Uint8Array | Content,
+    first.get(manifestPath) as Uint8Array | Content,
     MANIFEST_LENGTH * 4,
     manifestPath,
     signal,
@@ -60,10 +65,21 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
     path: manifestPath,
     ...(profile === undefined ? {} : { profile }),
   })
-  const files = createAppFiles(tree, manifestPath)
+  const budget = { left: GLOB_STEPS }
+  const root = manifestPath.slice(0, manifestPath.lastIndexOf('/') + 1)
+  const picked = isFolder
+    ? await pickFiles(opened, wantedPaths(manifest, root, budget), options, signal)
+    : undefined
+  const tree: FileTree =
+    picked === undefined
+      ? first
+      : new Map<string, Uint8Array | Content>(
+          [...picked.files, [manifestPath, bytes] as const].sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
+  const files = createAppFiles(tree, manifestPath, picked?.folders)
   const spots = createManifestSpots(document, manifest)
   const wasm = createWasmLoader(files, options)
-  const prepared = prepareParts(manifest, files, spots, wasm, profile)
+  const prepared = prepareParts(manifest, files, spots, wasm, profile, budget)
   const warnings = document.report.warnings()
   await wasm.settle()
   const app: App = {
@@ -95,6 +111,24 @@ function assertComposed({ components, triggers }: App): void {
     'ERR_UNSUPPORTED',
     `${open.map(({ id }) => `component ${JSON.stringify(id)}`).join(', ')} has dependencies, which are not composed here: compose it beforehand (wac plug) and drop them from the manifest, or push it with "uncomposed" (--compose=false) for hosts that compose: this library and Spin 3.0 and later`,
   )
+}
+
+/** The manifests that a folder may have: the one that is named, or those that are looked for. */
+async function pickManifests(
+  folder: SourceFolder,
+  { manifestPath, signal }: LoadAppOptions,
+): Promise<PickedFiles> {
+  const pick = (...wanted: WantedPath[]): Promise<PickedFiles> =>
+    pickFiles(folder, wanted, {}, signal)
+  if (manifestPath !== undefined) {
+    const result = normalizePath(manifestPath)
+    return pick(...('path' in result ? [exactly(result.path, 'file')] : []))
+  }
+  const atTop = await pick(exactly('spin.toml', 'file'))
+  if (atTop.files.size > 0) return atTop
+  const anyFolder = { type: 'pattern', matches: () => true } as const
+  const { segments } = exactly('spin.toml', 'file')
+  return pick({ segments: [anyFolder, ...segments], use: 'file', isWhole: false })
 }
 
 function findManifest(tree: FileTree, wanted: string | undefined): string {
@@ -129,8 +163,8 @@ function prepareParts(
   spots: ManifestSpots,
   wasm: WasmLoader,
   profile: string | undefined,
+  budget: GlobBudget,
 ): PreparedParts {
-  const budget = { left: GLOB_STEPS }
   const components = Object.entries(manifest.component ?? {}).map(([id, table]) => {
     const spot = spots.component(id)
     const source = wasm.want(

@@ -15,7 +15,7 @@ export interface TreeLimits {
   readonly maxFiles?: number | undefined
 }
 
-export interface TreeBuilder {
+interface TreeBuilder {
   /** Keeps one file under its normalized path, or throws. */
   add(path: string, content: Uint8Array | Content): void
   readonly tree: FileTree

@@ -27,9 +27,6 @@ const OTHERS: readonly (readonly [RegExp, string])[] = [
     /^\s*(?:;;[^\n]*\n\s*)*\(\s*(?:module|component)\b/,
     'is WebAssembly text; convert it with "wasm-tools parse" or "wat2wasm"',
   ],
-  [/^\x1f\x8b/, 'is gzip-compressed; unpack it'],
-  [/^PK\x03\x04/, 'is a zip archive; unpack it'],
-  [/^[^\0-\x08\x0e-\x1f]*$/, 'is text'],
 ]
 
 /**
@@ -131,7 +128,7 @@ function findKindProblem(start: Uint8Array, size: number): string | undefined {
   if (!begins(start, MAGIC)) {
     if (size < 4 && begins(MAGIC, start)) return CUT_IN_HEADER
     const text = Array.from(start, (byte) => String.fromCharCode(byte)).join('')
-    const [, what = 'starts with other bytes'] = OTHERS.find(([form]) => form.test(text)) ?? []
+    const [, what = describeOther(start)] = OTHERS.find(([form]) => form.test(text)) ?? []
     return `${what}; it is no WebAssembly`
   }
   if (size < 8) return CUT_IN_HEADER
@@ -139,6 +136,13 @@ function findKindProblem(start: Uint8Array, size: number): string | undefined {
   if (begins(version, CORE) || begins(version, COMPONENT)) return undefined
   const [number = 0, high = 0, layer = 0] = version
   return `is ${layer === 1 ? 'a component' : 'a core module'} of version ${number + 256 * high}${layer > 1 ? ` and layer ${layer}` : ''}; components of version 13 and core modules of version 1 are supported`
+}
+
+function describeOther(start: Uint8Array): string {
+  if (begins(start, [0x1f, 0x8b])) return 'is gzip-compressed; unpack it'
+  if (begins(start, [0x50, 0x4b, 3, 4])) return 'is a zip archive; unpack it'
+  const isText = start.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d))
+  return isText ? 'is text' : 'starts with other bytes'
 }
 
 const CUT_IN_HEADER = 'is cut off within its first 8 bytes; build or copy it again'

@@ -6,6 +6,7 @@ import {
   readAppSource,
   type ReadAppSourceOptions,
 } from '../../src/spin/app-source.ts'
+import { loadApp } from '../../src/spin/load-app.ts'
 import { zipOf } from '../fixtures/zip.ts'
 
 async function contentsOf(
@@ -215,3 +216,82 @@ function dropDirectory(name: string, children: object[]): object {
     },
   }
 }
+
+describe('loadApp', () => {
+  const wasm = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+  const toml = `spin_manifest_version = 2
+[application]
+name = "app"
+[[trigger.http]]
+route = "/..."
+component = "main"
+[component.main]
+source = "app.wasm"
+files = ["static/*"]
+`
+  const beside = ['Icon\r', 'a:b', 'C:x', 'x\\y']
+
+  test('of a directory handle opens only what the manifest names', async () => {
+    const opened: string[] = []
+    const listed: string[] = []
+    const seen = (handle: { kind: string; name: string }): never => {
+      const { kind, name } = handle
+      if (kind === 'file')
+        return {
+          kind,
+          name,
+          getFile: () => (opened.push(name), (handle as never as { getFile(): unknown }).getFile()),
+        } as never
+      const entries = (handle as never as { entries(): AsyncIterable<[string, typeof handle]> })
+        .entries
+      return {
+        kind,
+        name,
+        async *entries() {
+          listed.push(name)
+          for await (const [key, child] of entries()) yield [key, seen(child)]
+        },
+      } as never
+    }
+    const handle = directory('app', [
+      file('spin.toml', toml),
+      file('app.wasm', String.fromCharCode(...wasm)),
+      directory('static', [file('a.css', 'css')]),
+      directory('node_modules', [file('x.js', '')]),
+      ...beside.map((name) => file(name, '')),
+    ])
+    const { components } = await loadApp(seen(handle))
+    expect([...components[0]!.files.keys()]).toEqual(['static/a.css'])
+    expect(opened.toSorted()).toEqual(['a.css', 'app.wasm', 'spin.toml'])
+    expect([...new Set(listed)].toSorted()).toEqual(['app', 'static'])
+  })
+
+  test('of a drop and of chosen files is not stopped by names beside it', async () => {
+    const all = { 'spin.toml': toml, 'app.wasm': '\0asm\x01\0\0\0', 'static/a.css': 'css' }
+    const chosen = [...Object.keys(all), ...beside].map((path) =>
+      fileOf(`app/${path}`, (all as Record<string, string>)[path] ?? ''),
+    )
+    const dropped = dropOf([
+      dropDirectory('app', [
+        dropFile('spin.toml', toml),
+        dropFile('app.wasm', new Blob([wasm])),
+        dropDirectory('static', [dropFile('a.css', 'css')]),
+        ...beside.map((name) => dropFile(name, '')),
+      ]),
+    ])
+    for (const source of [chosen, dropped]) {
+      const { components } = await loadApp(source)
+      expect([...components[0]!.files.keys()]).toEqual(['static/a.css'])
+    }
+  })
+
+  test('of chosen files says which name can’t be kept when the manifest wants it', async () => {
+    const chosen = ['spin.toml', 'app.wasm', 'static/Icon\r'].map((path) =>
+      fileOf(`app/${path}`, path === 'spin.toml' ? toml : ''),
+    )
+    await expect(loadApp(chosen)).rejects.toMatchObject({
+      code: 'ERR_APP_INVALID',
+      message: expect.stringContaining('leave it out with exclude_files'),
+    })
+  })
+})

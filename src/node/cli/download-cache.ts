@@ -9,12 +9,15 @@ import { readFileBounded, writeFileAtomic } from '../bounded-file.ts'
 /**
  * A `fetch` that keeps the components a manifest names by URL and digest under `registry/wasm`, as
  * Spin does, and gives them from there when they are still what the manifest says.
+ *
+ * @param onFailure Called when one can't be kept; what it throws ends the request.
  */
 export function createDownloadCache(
   root: string,
   manifest: AppManifest,
   fetch: FetchLike,
   platform: string,
+  onFailure: (error: unknown) => void,
 ): FetchLike {
   const digests = new Map<string, string>()
   for (const { source } of Object.values(manifest.component ?? {})) {
@@ -37,7 +40,8 @@ export function createDownloadCache(
     const response = await fetch(request)
     if (!response.ok || response.body === null) return response
     const bytes = await readBounded(response.body, WASM_BYTES, 'the component', request.signal)
-    if ((await digestOf(bytes)) === digest) await writeFileAtomic(path, bytes, 0o644)
+    if ((await digestOf(bytes)) === digest)
+      await writeFileAtomic(path, bytes, 0o644).catch(onFailure)
     return new Response(bytes)
   }
 }

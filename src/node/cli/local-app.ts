@@ -1,15 +1,15 @@
-import { basename, dirname, join, resolve } from 'node:path'
-import { AppInvalid } from '../../errors.ts'
+import { basename, dirname, join } from 'node:path'
 import { resolvePath } from '../../spin/app-files.ts'
 import { assertWasm } from '../../spin/assert-wasm.ts'
 import type { App } from '../../spin/app.ts'
 import type { AppManifest } from '../../spin/app-manifest.ts'
 import { loadApp } from '../../spin/load-app.ts'
 import { MANIFEST_LENGTH, parseAppManifest } from '../../spin/manifest.ts'
-import type { Content, FetchLike, FileTree } from '../../types.ts'
+import type { FetchLike } from '../../types.ts'
 import { readFileBounded } from '../bounded-file.ts'
-import { contentOf, readDirectory } from '../directory.ts'
+import { openOwnDirectory, realFolder } from '../open-directory.ts'
 import { buildComponents } from './build-components.ts'
+import { createCacheWarning } from './cache.ts'
 import { createDownloadCache } from './download-cache.ts'
 import type { ManifestPlace } from './find-manifest.ts'
 import type { CliIo } from './io.ts'
@@ -36,14 +36,19 @@ export async function loadLocalApp(
     await buildComponents(manifest, place.directory, flags.profile, io, output)
   }
   const fetch: FetchLike = io.fetch ?? ((request) => globalThis.fetch(request))
-  // After the build: it makes files that must be seen.
-  const tree = await readDirectory(place.directory, { signal: io.signal })
-  const outside = outsideSources(manifest)
-  const placed = outside.length === 0 ? undefined : await placeBeside(place, tree, outside)
-  const app = await loadApp(placed?.tree ?? tree, {
-    manifestPath: (placed?.prefix ?? '') + place.name,
+  const root = cacheRoot(io, flags.cacheDir)
+  const directory = await realFolder(place.directory)
+  const { top, prefix } = topOf(directory, outsideSources(manifest))
+  const app = await loadApp(openOwnDirectory(top, directory), {
+    manifestPath: prefix + place.name,
     signal: io.signal,
-    fetch: createDownloadCache(cacheRoot(io, flags.cacheDir), manifest, fetch, io.platform),
+    fetch: createDownloadCache(
+      root,
+      manifest,
+      fetch,
+      io.platform,
+      createCacheWarning(root, output),
+    ),
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
   })
   // What runs it would only say that it can't be compiled.
@@ -51,7 +56,7 @@ export async function loadLocalApp(
   return app
 }
 
-/** Wasm that a manifest names beside its folder, as `../target/hello.wasm`. Files it may not. */
+/** Wasm that a manifest names beside its folder, as `../target/hello.wasm`. Its files may not be there. */
 function outsideSources(manifest: AppManifest): readonly string[] {
   const paths = new Set<string>()
   const note = (path: unknown): void => {
@@ -83,58 +88,20 @@ interface Component extends Sources {
   readonly profile?: Readonly<Record<string, Sources>>
 }
 
-/**
- * The folder's files below as many of its own parents' names as the sources lead up, and the sources
- * beside them, so that `../` finds them.
- */
-async function placeBeside(
-  place: ManifestPlace,
-  files: FileTree,
+/** The folder that all sources are below, and the path from there to the application's. */
+function topOf(
+  directory: string,
   sources: readonly string[],
-): Promise<{ readonly tree: FileTree; readonly prefix: string }> {
+): { readonly top: string; readonly prefix: string } {
   const names: string[] = []
-  let top = resolve(place.directory)
+  let top = directory
   const leadsOut = (path: string): boolean =>
     resolvePath(names.join('/') + '/' + path) === undefined
   while (sources.some(leadsOut) && dirname(top) !== top) {
     names.unshift(basename(top))
     top = dirname(top)
   }
-  const prefix = names.map((name) => `${name}/`).join('')
-  const tree = new Map<string, Uint8Array | Content>()
-  for (const [path, content] of files) tree.set(prefix + path, content)
-  for (const source of sources) {
-    const path = resolvePath(prefix + source)
-    if (path === undefined || tree.has(path)) continue
-    const real = join(top, ...path.split('/'))
-    const head = await headOf(real)
-    // The loader says that it is missing, with its place in the manifest.
-    if (head === undefined) continue
-    if (!isWasm(head)) throw notWasm(place, source)
-    tree.set(path, await contentOf(path, real))
-  }
-  return { tree, prefix }
-}
-
-async function headOf(path: string): Promise<Uint8Array | undefined> {
-  const content = await contentOf(path, path)
-  if (content.size === 0) return undefined
-  const reader = content.stream().getReader()
-  try {
-    return (await reader.read()).value
-  } finally {
-    await reader.cancel()
-  }
-}
-
-function isWasm(head: Uint8Array): boolean {
-  return [0, 0x61, 0x73, 0x6d].every((byte, i) => head[i] === byte)
-}
-
-// An application from somebody else must not carry any file of this machine away.
-function notWasm({ name }: ManifestPlace, source: string): AppInvalid {
-  const message = `the source ${JSON.stringify(source)} is outside the application's folder and no WebAssembly`
-  return new AppInvalid([{ code: 'file-unusable', message, path: name }])
+  return { top, prefix: names.map((name) => `${name}/`).join('') }
 }
 
 function isSet(value: string | undefined): boolean {

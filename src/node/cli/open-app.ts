@@ -4,9 +4,9 @@ import { assertFits } from '../../spin/artifact-contents.ts'
 import { pull } from '../../verbs/pull.ts'
 import { pullBindle } from '../../verbs/pull-bindle.ts'
 import { createNodeHasher } from '../hasher.ts'
-import { createFileCache } from '../file-cache.ts'
 import { type AppPlace, loadWasmApp } from './app-source.ts'
 import { type BindleServerFlags, bindleClient } from './bindle-remote.ts'
+import { openOptionalCache } from './cache.ts'
 import { type CliIo, UsageError } from './io.ts'
 import { memoryLimit, type SizeFlags } from './limit-flags.ts'
 import { loadLocalApp, type LocalFlags } from './local-app.ts'
@@ -45,12 +45,13 @@ export async function openApp(
       return loadWasmApp(place.path, maxBytes)
     case 'registry': {
       const { reference } = place
+      const cache = await openOptionalCache(cacheRoot(io, flags.cacheDir), io, output)
       const { result } = await withProgress(io, 'Pulling', (onProgress) =>
         pull(reference, {
           ...remoteOptions(io, output, flags, [reference]),
           onProgress,
           ...limits,
-          cache: createFileCache(cacheRoot(io, flags.cacheDir), io.platform),
+          ...(cache === undefined ? {} : { cache }),
           ...(verify === undefined ? {} : { verify }),
         }),
       )

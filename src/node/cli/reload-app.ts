@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { App } from '../../spin/app.ts'
 import { lockApp } from '../../spin/lock.ts'
@@ -67,7 +68,8 @@ export function createReloader(
 function outsideFolders(app: App, directory: string): string[] {
   const depth = app.manifestPath.split('/').length - 1
   if (depth === 0) return []
-  const top = resolve(directory, ...Array<string>(depth).fill('..'))
+  // As the loader does: `..` of a folder behind a link is that of its real place.
+  const top = resolve(realpathSync(directory), ...Array<string>(depth).fill('..'))
   const prefix = app.manifestPath.slice(0, app.manifestPath.lastIndexOf('/') + 1)
   const beside = [...app.files.keys()].filter((path) => !path.startsWith(prefix))
   return [...new Set(beside.map((path) => dirname(resolve(top, path))))]

@@ -1,6 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import type { FileTree } from '../../types.ts'
-import { createTreeBuilder, type TreeBuilder, type TreeLimits } from '../tree-builder.ts'
+import type { SourceEntry, SourceFolder } from './source-folder.ts'
 import type { UploadedFile } from './files.ts'
 
 /** What of `FileSystemDirectoryHandle` is used; the DOM's own type fits. */
@@ -15,55 +14,40 @@ interface FileHandle {
   getFile(): Promise<UploadedFile>
 }
 
-/** Deepest folder: a tree that is no loop of links is never this deep. */
-const MAX_DEPTH = 128
+type Child = { readonly kind: string; readonly name: string }
 
 /** A folder that the user opened, e.g. with `showDirectoryPicker()` or from the origin's private files. */
-export async function readDirectoryHandle(
+export function openDirectoryHandle(
   handle: DirectoryHandle,
-  limits: TreeLimits,
   signal?: AbortSignal,
-): Promise<FileTree> {
-  const builder = createTreeBuilder(limits)
-  await walk(handle, '', 0, builder, signal)
-  return builder.tree
-}
-
-async function walk(
-  directory: DirectoryHandle,
-  prefix: string,
-  depth: number,
-  builder: TreeBuilder,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (depth > MAX_DEPTH)
-    throw new SpindleError(
-      'ERR_LIMIT_EXCEEDED',
-      `folders are nested more than ${MAX_DEPTH} deep at "${prefix.slice(0, 200)}": is there a loop of links?`,
-    )
-  const children = await allowed(
-    prefix || directory.name,
-    async () => {
-      const found: { readonly kind: string; readonly name: string }[] = []
-      for await (const [, child] of directory.entries()) {
-        signal?.throwIfAborted()
-        found.push(child)
-      }
-      return found
+  prefix = '',
+): SourceFolder {
+  let listed: Promise<ReadonlyMap<string, Child>> | undefined
+  const list = (): Promise<ReadonlyMap<string, Child>> =>
+    (listed ??= allowed(
+      prefix || handle.name,
+      async () => {
+        const found = new Map<string, Child>()
+        for await (const [, child] of handle.entries()) {
+          signal?.throwIfAborted()
+          found.set(child.name, child)
+        }
+        return found
+      },
+      signal,
+    ))
+  return {
+    kind: 'folder',
+    names: async () => [...(await list()).keys()],
+    async find(name): Promise<SourceEntry | undefined> {
+      const child = (await list()).get(name)
+      if (child === undefined) return undefined
+      const path = prefix + name
+      if (child.kind === 'directory')
+        return openDirectoryHandle(child as DirectoryHandle, signal, `${path}/`)
+      const file = child as unknown as FileHandle
+      return { kind: 'file', open: () => allowed(path, () => file.getFile(), signal) }
     },
-    signal,
-  )
-  for (const child of children) {
-    signal?.throwIfAborted()
-    const path = prefix + child.name
-    if (child.kind === 'directory') {
-      await walk(child as DirectoryHandle, `${path}/`, depth + 1, builder, signal)
-    } else {
-      builder.add(
-        path,
-        await allowed(path, () => (child as unknown as FileHandle).getFile(), signal),
-      )
-    }
   }
 }
 

@@ -1,7 +1,6 @@
 import { SpindleError } from '../../errors.ts'
-import type { FileTree } from '../../types.ts'
-import { createTreeBuilder, type TreeBuilder, type TreeLimits } from '../tree-builder.ts'
-import { commonFolder, type UploadedFile } from './files.ts'
+import type { UploadedFile } from './files.ts'
+import { type SourceFolder, twice } from './source-folder.ts'
 
 /** What of `DataTransfer` is used: hand over `event.dataTransfer` inside the drop handler. */
 export interface DropData {
@@ -22,19 +21,16 @@ interface DirectoryEntry extends Entry {
   }
 }
 
-const MAX_DEPTH = 128
-
 /**
- * What was dropped on a page: files and folders, mixed.
+ * What was dropped on a page: files and folders, mixed. `only` gives the file that was dropped alone.
  *
- * Entries are taken before the first `await`, as the browser empties the `DataTransfer` when the
- * drop handler returns. A single folder's own name is dropped, as for a chosen folder.
+ * Entries are taken at once, as the browser empties the `DataTransfer` when the drop handler returns.
+ * A single folder's own name is dropped, as for a chosen folder.
  */
-export function readDrop(
-  drop: DropData,
-  limits: TreeLimits,
-  signal?: AbortSignal,
-): Promise<readonly [FileTree, UploadedFile | undefined]> {
+export function openDrop(drop: DropData): {
+  readonly folder: SourceFolder
+  readonly only: (() => Promise<UploadedFile>) | undefined
+} {
   const entries: Entry[] = []
   for (let i = 0; i < drop.items.length; i++) {
     const item = drop.items[i]
@@ -42,63 +38,57 @@ export function readDrop(
     const entry = item.webkitGetAsEntry?.() as Entry | null | undefined
     if (entry) entries.push(entry)
   }
-  if (entries.length === 0) {
+  const [first, another] = entries
+  if (first === undefined) {
     throw new SpindleError(
       'ERR_FILE_MISSING',
       'nothing was dropped that is a file or a folder; hand event.dataTransfer over inside the drop handler, before any await',
     )
   }
-  return collect(entries, limits, signal)
+  const isTwice = ({ name }: Entry, at: number): boolean =>
+    entries.findIndex((entry) => entry.name === name) < at
+  const again = entries.find(isTwice)
+  if (again !== undefined) throw twice(again.name)
+  const isAlone = another === undefined
+  return {
+    folder:
+      isAlone && !first.isFile
+        ? folderOf(() => readAll(first as DirectoryEntry, first.name), '')
+        : folderOf(async () => entries, ''),
+    only: isAlone && first.isFile ? () => fileOf(first as FileEntry, first.name) : undefined,
+  }
 }
 
-async function collect(
-  entries: readonly Entry[],
-  limits: TreeLimits,
-  signal: AbortSignal | undefined,
-): Promise<readonly [FileTree, UploadedFile | undefined]> {
-  const found = new Map<string, UploadedFile>()
-  const files = createTreeBuilder(limits)
-  const keep: TreeBuilder = {
-    tree: files.tree,
-    add(path, content) {
-      files.add(path, content)
-      found.set(path, content as UploadedFile)
+function folderOf(read: () => Promise<readonly Entry[]>, prefix: string): SourceFolder {
+  let listed: Promise<ReadonlyMap<string, Entry>> | undefined
+  const list = (): Promise<ReadonlyMap<string, Entry>> =>
+    (listed ??= read().then((entries) => new Map(entries.map((entry) => [entry.name, entry]))))
+  return {
+    kind: 'folder',
+    names: async () => [...(await list()).keys()],
+    async find(name) {
+      const entry = (await list()).get(name)
+      if (entry === undefined) return undefined
+      const path = prefix + name
+      return entry.isFile
+        ? { kind: 'file', open: () => fileOf(entry as FileEntry, path) }
+        : folderOf(() => readAll(entry as DirectoryEntry, path), `${path}/`)
     },
   }
-  for (const entry of entries) await walk(entry, '', 0, keep, signal)
-  const only =
-    entries.length === 1 && entries[0]?.isFile === true ? [...found.values()][0] : undefined
-  const top = commonFolder([...found.keys()])
-  if (top === '') return [files.tree, only]
-  const stripped = createTreeBuilder(limits)
-  for (const [path, file] of found) stripped.add(path.slice(top.length), file)
-  return [stripped.tree, only]
 }
 
-async function walk(
-  entry: Entry,
-  prefix: string,
-  depth: number,
-  builder: TreeBuilder,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  signal?.throwIfAborted()
-  const path = prefix + entry.name
-  if (depth > MAX_DEPTH)
-    throw new SpindleError(
-      'ERR_LIMIT_EXCEEDED',
-      `folders are nested more than ${MAX_DEPTH} deep at "${path.slice(0, 200)}": is there a loop of links?`,
-    )
-  if (entry.isFile) {
-    builder.add(path, await settle(path, (done, failed) => (entry as FileEntry).file(done, failed)))
-    return
-  }
-  const reader = (entry as DirectoryEntry).createReader()
+function fileOf(entry: FileEntry, path: string): Promise<UploadedFile> {
+  return settle(path, (done, failed) => entry.file(done, failed))
+}
+
+async function readAll(entry: DirectoryEntry, path: string): Promise<readonly Entry[]> {
+  const reader = entry.createReader()
+  const all: Entry[] = []
   // Chromium hands over 100 at a time; only an empty batch means the end.
   for (;;) {
     const batch = await settle<Entry[]>(path, (done, failed) => reader.readEntries(done, failed))
-    if (batch.length === 0) return
-    for (const child of batch) await walk(child, `${path}/`, depth + 1, builder, signal)
+    if (batch.length === 0) return all
+    all.push(...batch)
   }
 }
 

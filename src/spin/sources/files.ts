@@ -1,5 +1,5 @@
-import type { Content, FileTree } from '../../types.ts'
-import { createTreeBuilder, type TreeLimits } from '../tree-builder.ts'
+import type { Content } from '../../types.ts'
+import { folderOfFiles, type SourceFolder } from './source-folder.ts'
 
 /** What of the DOM's `File` is used: `input.files` fits as it is. */
 export interface UploadedFile extends Content {
@@ -14,12 +14,10 @@ export interface UploadedFile extends Content {
  * The chosen folder's own name is dropped: what was chosen is the application, whatever its
  * folder is called on this machine.
  */
-export function readFileList(files: Iterable<UploadedFile>, limits: TreeLimits): FileTree {
+export function openFileList(files: Iterable<UploadedFile>): SourceFolder {
   const named = [...files].map((file) => ({ path: file.webkitRelativePath || file.name, file }))
   const top = commonFolder(named.map(({ path }) => path))
-  const builder = createTreeBuilder(limits)
-  for (const { path, file } of named) builder.add(path.slice(top.length), file)
-  return builder.tree
+  return folderOfFiles(named.map(({ path, file }) => [path.slice(top.length), file]))
 }
 
 /** The first folder with its slash when all paths lie in it, else an empty string. */

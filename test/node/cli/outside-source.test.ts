@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
@@ -58,6 +58,54 @@ it('carries no other file of the machine away', async () => {
     writeManifest(session, '../../secret'),
     REF,
   )
+  expect(code).toBe(1)
+  expect(stderr).toContain('no WebAssembly')
+})
+
+it.each([
+  ['a link', 'app.wasm', '../target/out.wasm', 'app.wasm'],
+  ['a link to a folder', 'target', '../target', 'target/out.wasm'],
+])('push follows %s of a source out of the folder, as Spin does', async (_, link, to, source) => {
+  const { fetch } = createRegistryHandler({ storage: createMemoryStorage() })
+  const session = createSession(fetch)
+  session.write('repo/target/out.wasm', wasm)
+  const app = session.write('repo/one/spin.toml', manifestOf({ name: 'outside', source }))
+  symlinkSync(to, session.path(`repo/one/${link}`))
+  const { code, stderr } = await session.run('registry', 'push', '-f', app, REF)
+  expect({ code, stderr }).toMatchObject({ code: 0 })
+  const pulled = await pull(REF, { fetch, insecure: ['localhost:5000'] })
+  expect(Buffer.from(await pulled.component('main')).equals(wasm)).toBe(true)
+})
+
+it.each([
+  ['a link out of the folder', 'files = ["leak"]', 'is a link that leads out'],
+  ['a pattern over one', 'files = ["*"]', 'is a link that leads out'],
+  ['a path that leads out', 'files = ["../secret"]', 'outside the application directory'],
+  ['a folder beside it', 'files = [{ source = "../target", destination = "/" }]', 'outside the'],
+  [
+    'a link that only a source above makes an inside one',
+    'files = ["near"]',
+    'is a link that leads',
+  ],
+])('files are not taken by %s, wherever the source is', async (_, more, reason) => {
+  const session = createSession()
+  session.write('repo/target/out.wasm', wasm)
+  session.write('repo/secret', 'PRIVATE')
+  const manifest = manifestOf({ name: 'outside', source: '../target/out.wasm', more })
+  const app = session.write('repo/one/spin.toml', manifest)
+  symlinkSync('/etc/hostname', session.path('repo/one/leak'))
+  symlinkSync('../secret', session.path('repo/one/near'))
+  const { code, stderr } = await session.run('registry', 'push', '-f', app, REF)
+  expect(code).toBe(1)
+  expect(stderr).toContain(reason)
+})
+
+it('a link to what is no Wasm carries nothing away', async () => {
+  const session = createSession()
+  session.write('repo/secret', 'PRIVATE')
+  const app = session.write('repo/one/spin.toml', manifestOf({ name: 'x', source: 'app.wasm' }))
+  symlinkSync('../secret', session.path('repo/one/app.wasm'))
+  const { code, stderr } = await session.run('registry', 'push', '-f', app, REF)
   expect(code).toBe(1)
   expect(stderr).toContain('no WebAssembly')
 })

@@ -1,13 +1,15 @@
-import { resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { assertFits } from '../../../spin/artifact-contents.ts'
 import { openContents } from '../../../spin/open-contents.ts'
-import type { OperationOptions, Reference } from '../../../types.ts'
+import type { PulledApp } from '../../../spin/pulled-app.ts'
+import type { OperationOptions, Reference, Store } from '../../../types.ts'
 import { openSource } from '../../../verbs/location.ts'
 import { pull } from '../../../verbs/pull.ts'
-import { createFileCache } from '../../file-cache.ts'
 import { createNodeHasher } from '../../hasher.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
+import { openCache } from '../cache.ts'
 import { type CliIo, UsageError } from '../io.ts'
 import { addSizeOptions, diskLimit, memoryLimit, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
@@ -20,6 +22,7 @@ import {
   remoteOptions,
   responseTimeoutOption,
 } from '../remote.ts'
+import { withScratchStore } from '../scratch-store.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { readVerifier } from '../verifier.ts'
 import { writeApp } from '../write-app.ts'
@@ -84,11 +87,16 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
 
   output.line('Pulling app from the Registry.')
   let written: WrittenFolder | undefined
-  const { result: app } = await withProgress(io, 'Pulling', async (onProgress) => {
+  const root = cacheRoot(io, flags.cacheDir)
+  const kept = await openCache(root, io, output)
+  const scratch = directory ?? join(tmpdir(), 'spindle')
+  const place = kept === undefined ? scratch : root
+  const pullWith = async (
+    cache: Store,
+    onProgress: OperationOptions['onProgress'],
+  ): Promise<PulledApp> => {
     const operation: OperationOptions = { signal: io.signal, onProgress }
     const remote = remoteOptions(io, output, flags, [reference])
-    const root = cacheRoot(io, flags.cacheDir)
-    const cache = createFileCache(root, io.platform)
     const { store, ref } = openSource(reference, remote)
     const app = await pull(
       { store, ref },
@@ -105,14 +113,19 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
       ...operation,
       createHasher: createNodeHasher,
       origin: store,
-      maxBytes: await diskLimit(flags, directory === undefined ? [root] : [root, directory]),
+      maxBytes: await diskLimit(flags, [place, ...(directory === undefined ? [] : [directory])]),
       maxFiles: flags.maxFiles,
       concurrency: flags.concurrency,
     })
     if (directory !== undefined)
       written = await writeApp(app, contents, directory, io.platform, operation)
     return app
-  })
+  }
+  const { result: app } = await withProgress(io, 'Pulling', (onProgress) =>
+    kept === undefined
+      ? withScratchStore(scratch, io.platform, (store) => pullWith(store, onProgress))
+      : pullWith(kept, onProgress),
+  )
   output.line('Successfully pulled the app from the registry')
   if (written !== undefined) {
     output.note(
