@@ -30,7 +30,11 @@ export interface AppHandlerOptions {
    * What prints faster than the Promises resolve that it gives, waits.
    */
   readonly onLog?: OnLog
-  /** Milliseconds for a request until its response begins. Default: none. A guest that never waits can't be interrupted. */
+  /**
+   * Milliseconds from a request's arrival until its response begins: queueing, receiving its body,
+   * instantiating and running count, sending the body of the response does not. Default: none. A guest
+   * that neither waits nor calls its host can't be interrupted: see `createWorkerHandler`.
+   */
   readonly timeout?: number
   /** Instances at once; further requests queue. Default 64. */
   readonly concurrency?: number

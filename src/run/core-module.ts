@@ -28,6 +28,7 @@ interface CoreModuleOptions {
   readonly hosts: Readonly<Record<string, HostInterface>>
   readonly jspi: boolean
   readonly budget: Budget
+  readonly assertInTime: () => void
   /** Between instantiating and the first call. */
   readonly attach: (memory: WebAssembly.Memory) => void
 }
@@ -38,9 +39,9 @@ export function moduleExports(module: WebAssembly.Module): ReadonlySet<string> {
 
 export async function instantiateModule(
   module: WebAssembly.Module,
-  { hosts, jspi, budget, attach }: CoreModuleOptions,
+  { hosts, jspi, budget, assertInTime, attach }: CoreModuleOptions,
 ): Promise<CoreModuleInstance> {
-  const store = createStore(jspi, budget)
+  const store = createStore(jspi, budget, assertInTime)
   const imports: Record<string, Record<string, CoreFunction>> = Object.create(null)
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (from === METER.module) continue
@@ -97,6 +98,7 @@ function bind(
   const core: CoreFunction = (...args) => {
     try {
       assertAlive(store)
+      store.assertInTime()
       if (fn === undefined)
         throw new SpindleError(
           'ERR_UNSUPPORTED',

@@ -28,10 +28,15 @@ const DEFAULT_CONCURRENCY = 64
 // Components that call each other in a ring would otherwise go on until memory ends.
 const MOST_HOPS = 16
 
-/** The same for an application that was read before, elsewhere maybe. */
+interface RunOptions extends Omit<AppHandlerOptions, 'verify'> {
+  /** Milliseconds that a request has waited before it came here. Default: none. */
+  readonly waited?: (request: Request) => number
+}
+
+/** Like `createAppHandler`, for an application that is already loaded. */
 export async function createRunHandler(
   run: RunApp,
-  options: Omit<AppHandlerOptions, 'verify'> = {},
+  options: RunOptions = {},
 ): Promise<FetchHandler> {
   const log = createLogs(options.onLog)
   const variables = createVariables(run, options.variables ?? {})
@@ -96,11 +101,14 @@ export async function createRunHandler(
     const clientAddress = (isOutside && options.clientAddress?.(request)) || UNKNOWN_ADDRESS
     const host = isOutside ? clientHost(request) : new URL(request.url).host
     const facts = { match, base: run.base, clientAddress, host }
-    // Only what comes from outside queues: a component that waits for another must not wait for its own place.
-    const release = depth === 0 ? await limiter.acquire(request.signal) : () => {}
-    const deadline = createDeadline(request.signal, options.timeout)
+    const deadline = createDeadline(
+      request.signal,
+      options.timeout,
+      isOutside ? options.waited?.(request) : 0,
+    )
     const budget = origin?.budget.nested() ?? createBudget(maxMemory)
     const lines = log.request(budget, jspi)
+    let release = (): void => {}
     const end = (): void => {
       deadline.end()
       const settle = (): void => {
@@ -118,6 +126,8 @@ export async function createRunHandler(
       log.host(id, `${request.method} ${pathname} failed: ${reasonOf(reason)}`)
     }
     try {
+      // Only what comes from outside queues: a component that waits for another must not wait for its own place.
+      if (isOutside) release = await limiter.acquire(deadline.signal)
       const inside =
         (next: (request: Request) => Promise<Response>) =>
         (request: Request): Promise<Response> => {
@@ -163,6 +173,7 @@ export async function createRunHandler(
         send: sendFor(component),
         headers: componentHeaders(request, facts),
         signal: deadline.signal,
+        assertInTime: deadline.assertInTime,
       })
       void finished.then((failure) => {
         if (failure !== undefined) logFailure(failure)

@@ -57,7 +57,9 @@ describe('where requests have no body that can be seen', () => {
     )
     const ask = createAsker((message) => answer(message))
     const send = (request: Request): Promise<Response> =>
-      new Promise((resolve, reject) => ask.send({ request, address: '', resolve, reject }))
+      new Promise((resolve, reject) =>
+        ask.send({ request, address: '', arrived: Date.now(), resolve, reject }),
+      )
     expect(await (await send(new Request('https://a.test/'))).text()).toBe('GET ')
     expect(await (await send(post('text'))).text()).toBe('POST text')
   })

@@ -55,6 +55,23 @@ describe('the time that a response has to begin', () => {
     expect(signal.reason).toBe('left')
   })
 
+  it('has begun when the request arrived', () => {
+    const { signal } = createDeadline(new AbortController().signal, 50, 40)
+    vi.advanceTimersByTime(9)
+    expect(signal.aborted).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(signal.reason).toMatchObject({ code: 'ERR_TIMEOUT' })
+  })
+
+  it('ends by the clock where no timer has a turn', () => {
+    const { signal, assertInTime } = createDeadline(new AbortController().signal, 50)
+    assertInTime()
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 50)
+    expect(assertInTime).toThrow('no response within 50 ms')
+    expect(signal.aborted).toBe(true)
+    vi.restoreAllMocks()
+  })
+
   it("is the request's own signal where there is none", () => {
     const { signal } = new AbortController()
     const deadline = createDeadline(signal, undefined)

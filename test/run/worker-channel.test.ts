@@ -28,7 +28,7 @@ it('a client that leaves takes its body with it, on both sides', async () => {
     return reading.then((text) => new Response(text))
   })
   const answer = new Promise((resolve, reject) =>
-    asker.send({ request, address: '0.0.0.0:0', resolve, reject }),
+    asker.send({ request, address: '0.0.0.0:0', arrived: Date.now(), resolve, reject }),
   )
   await expect.poll(() => reading !== undefined).toBe(true)
   expect(asker.isBusy()).toBe(true)

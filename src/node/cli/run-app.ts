@@ -19,7 +19,7 @@ import type { ListenFlags } from './listen-flags.ts'
 import { type OpenFlags, openApp } from './open-app.ts'
 import { createOutput } from './output.ts'
 import { createReloader, type Reloader } from './reload-app.ts'
-import { MAX_HEADER_SIZE } from './run-flags.ts'
+import { DEFAULT_TIMEOUT, MAX_HEADER_SIZE } from './run-flags.ts'
 import { serveUntilStopped } from './serve-until-stopped.ts'
 import { componentIds, describeRoutes, describeState, narrowApp } from './start-up.ts'
 
@@ -38,8 +38,8 @@ export interface RunFlags extends OpenFlags, ListenFlags {
   readonly stateDir?: string
   /** Bytes. */
   readonly maxMemory?: number
-  /** Milliseconds. */
-  readonly timeout?: number
+  /** Milliseconds; `false` for no limit. */
+  readonly timeout?: number | false
   readonly outboundProxy?: boolean
 }
 
@@ -130,7 +130,7 @@ async function startApp(
     variables: await readVariables(flags.variable ?? [], run.variables.keys(), folder, io),
     onLog,
     clientAddress: addressOfClient,
-    ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
+    ...(flags.timeout === false ? {} : { timeout: flags.timeout ?? DEFAULT_TIMEOUT }),
     ...(flags.maxMemory === undefined ? {} : { maxMemory: flags.maxMemory }),
   }
   const state = stateOf(run, place, flags, io)

@@ -59,6 +59,7 @@ export function fromCoreAnywhere(
     try {
       arrive(store)
       assertAlive(store)
+      store.assertInTime()
       return run(...values)
     } catch (error) {
       throw poison(store, error)

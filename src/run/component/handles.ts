@@ -66,12 +66,17 @@ export function createInstance(store: Store): Instance {
   return instance
 }
 
-export function createStore(jspi: boolean, budget: Budget): Store {
+export function createStore(
+  jspi: boolean,
+  budget: Budget,
+  assertInTime: () => void = () => {},
+): Store {
   const instances: Instance[] = []
   const store: Store = {
     jspi,
     budget,
     stackBytes: STACK_BYTES,
+    assertInTime,
     failure: undefined,
     instances,
     running: undefined,

@@ -18,6 +18,8 @@ interface InstantiateOptions {
   readonly jspi?: boolean
   /** What all of it may take. Default: as much as a request may where nothing else is said. */
   readonly budget?: Budget
+  /** Throws once there is no time left: asked between its parts, and at each call of the guest's. */
+  readonly assertInTime?: () => void
 }
 
 export interface ComponentInstance {
@@ -51,13 +53,18 @@ function commonOf(compiled: CompiledComponent): Common {
  * Links a compiled component with the host's interfaces and instantiates it. No code is generated.
  *
  * Rejects with `ERR_CONTENT_INVALID` when its parts don't fit together, `ERR_UNSUPPORTED` for imports
- * the host doesn't know, `ERR_TRAP` when it traps while starting, `ERR_LIMIT_EXCEEDED` beyond the budget.
+ * the host doesn't know, `ERR_TRAP` when it traps while starting, `ERR_LIMIT_EXCEEDED` beyond the budget,
+ * and as `assertInTime` throws.
  */
 export async function instantiateComponent(
   compiled: CompiledComponent,
   options: InstantiateOptions,
 ): Promise<ComponentInstance> {
-  const store = createStore(options.jspi ?? hasJspi(), options.budget ?? createBudget())
+  const store = createStore(
+    options.jspi ?? hasJspi(),
+    options.budget ?? createBudget(),
+    options.assertInTime,
+  )
   // One table of types for all: what passes between them is the same type on both sides.
   const common = commonOf(compiled)
   const codecs: CodecTable = { common: common.codecs, own: new Map(), steps: 0 }

@@ -79,6 +79,8 @@ export async function link(
   }
   for (const definition of definitions) {
     try {
+      // Start functions may take long, and many of them together longer still.
+      linking.store.assertInTime()
       const step = define(definition, spaces, args, linking)
       if (step !== undefined) await step
     } catch (error) {

@@ -18,6 +18,8 @@ export interface Store {
   readonly budget: Budget
   /** Bytes that a stack of suspended core code may take, with what it holds. */
   stackBytes: number
+  /** Throws once there is no time left. Asked wherever the guest calls its host. */
+  readonly assertInTime: () => void
   /** Set at the first trap: from then on nothing of the tree runs. */
   failure: unknown
   readonly instances: Instance[]

@@ -4,27 +4,55 @@ import { LONGEST_TIMER } from '../longest-timer.ts'
 interface Deadline {
   /** The request's, which also aborts with `ERR_TIMEOUT` when no response has begun in time. */
   readonly signal: AbortSignal
+  /**
+   * Throws the signal's reason once the time is over, by the clock: where a guest gives control back
+   * to the engine only, no timer fires.
+   */
+  assertInTime(): void
   /** The response has begun, or never will. */
   met(): void
   /** The guest has returned. */
   end(): void
 }
 
-/** `timeout` in milliseconds. */
-export function createDeadline(requested: AbortSignal, timeout: number | undefined): Deadline {
+/**
+ * The time that a response has to begin, from the arrival of its request on.
+ *
+ * @param timeout Milliseconds.
+ * @param waited Milliseconds since the request arrived: it may have waited for this thread.
+ */
+export function createDeadline(
+  requested: AbortSignal,
+  timeout: number | undefined,
+  waited = 0,
+): Deadline {
   // Most have none, and a signal of our own would be a good part of what a small request costs.
-  if (timeout === undefined) return { signal: requested, met() {}, end() {} }
+  if (timeout === undefined)
+    return {
+      signal: requested,
+      assertInTime: () => requested.throwIfAborted(),
+      met() {},
+      end() {},
+    }
   const abort = new AbortController()
   const onAbort = (): void => abort.abort(requested.reason)
   requested.addEventListener('abort', onAbort, { once: true })
   if (requested.aborted) onAbort()
-  const timer = setTimeout(
-    () => abort.abort(new SpindleError('ERR_TIMEOUT', `no response within ${timeout} ms`)),
-    Math.min(timeout, LONGEST_TIMER),
-  )
+  const left = Math.max(0, timeout - waited)
+  const expire = (): void =>
+    abort.abort(new SpindleError('ERR_TIMEOUT', `no response within ${timeout} ms`))
+  const timer = setTimeout(expire, Math.min(left, LONGEST_TIMER))
+  let over = performance.now() + left
   return {
     signal: abort.signal,
-    met: () => clearTimeout(timer),
+    assertInTime() {
+      if (performance.now() >= over) expire()
+      abort.signal.throwIfAborted()
+    },
+    met() {
+      clearTimeout(timer)
+      over = Infinity
+    },
     end: () => requested.removeEventListener('abort', onAbort),
   }
 }

@@ -21,6 +21,8 @@ export interface Execution {
   readonly budget: Budget
   /** Ends the guest: the client has left, or its time is over. */
   readonly signal: AbortSignal
+  /** Throws the signal's reason, also where no timer fires: see `createDeadline`. */
+  readonly assertInTime: () => void
   readonly imports: HostImports
   /** For executors that don't go through `imports`. */
   readonly files: DirectoryNode | undefined

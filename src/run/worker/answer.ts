@@ -2,16 +2,18 @@ import { bodyFor } from '../../bytes/request-body.ts'
 import { createBodies } from './bodies.ts'
 import type { AnswerMessage, AskMessage } from './messages.ts'
 
+type RequestHead = Extract<AskMessage, { type: 'request' }>
+
 /** The end of a channel that answers: takes what the other end says. */
 export function createAnswerer(
   post: (message: AnswerMessage) => void,
-  fetch: (request: Request, address: string) => Promise<Response>,
+  fetch: (request: Request, head: RequestHead) => Promise<Response>,
 ): (message: AskMessage) => void {
   const bodies = createBodies(post)
   const aborts = new Map<number, AbortController>()
 
-  const answer = async (head: Extract<AskMessage, { type: 'request' }>): Promise<void> => {
-    const { id, method, url, headers, hasBody, address } = head
+  const answer = async (head: RequestHead): Promise<void> => {
+    const { id, method, url, headers, hasBody } = head
     // Before the guest has its turn: what has not begun may be given to another thread.
     post({ type: 'begun', id })
     const abort = new AbortController()
@@ -24,7 +26,7 @@ export function createAnswerer(
         signal: abort.signal,
         ...(sent !== null && { body: sent, duplex: 'half' }),
       } as RequestInit)
-      const response = await fetch(request, address)
+      const response = await fetch(request, head)
       const { body, status } = response
       if (body !== null) bodies.send(id, body)
       post({ type: 'response', id, status, headers: [...response.headers], hasBody: body !== null })

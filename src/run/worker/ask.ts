@@ -7,6 +7,8 @@ export interface Asked {
   readonly request: Request
   /** `ip:port` of who sent it. */
   readonly address: string
+  /** When its time began, as milliseconds since 1970. */
+  arrived: number
   readonly resolve: (response: Response) => void
   readonly reject: (reason: unknown) => void
 }
@@ -15,13 +17,18 @@ export interface Asked {
 export interface Asker {
   send(asked: Asked): void
   handle(message: AnswerMessage): void
-  /** Whether something is under way. */
+  /** Whether the other end has begun with it. */
+  hasBegun(asked: Asked): boolean
+  /** Answers a request with a failure, and stops it. Gives whether the other end still works on it. */
+  giveUp(asked: Asked): () => boolean
+  /** Whether something is under way, be it for nobody. */
   isBusy(): boolean
   /** Ends what is under way. Gives back what the other end had not begun, and may be sent elsewhere. */
   close(reason: Error): readonly Asked[]
 }
 
-interface Pending extends Asked {
+interface Pending {
+  readonly asked: Asked
   begun: boolean
   readonly onAbort: () => void
 }
@@ -36,31 +43,41 @@ export function createAsker(
   onFailure: (message: string) => void = () => {},
 ): Asker {
   const pending = new Map<number, Pending>()
+  /** Stopped, which the other end has not said yet. */
+  const stopping = new Set<number>()
   const bodies = createBodies(post)
   let last = 0
 
   const take = (id: number): Pending | undefined => {
     const entry = pending.get(id)
     pending.delete(id)
-    entry?.request.signal.removeEventListener('abort', entry.onAbort)
+    entry?.asked.request.signal.removeEventListener('abort', entry.onAbort)
     return entry
+  }
+
+  const find = (asked: Asked): [number, Pending] | undefined =>
+    [...pending].find(([, entry]) => entry.asked === asked)
+
+  const stop = (id: number, message: string): void => {
+    take(id)
+    stopping.add(id)
+    post({ type: 'abort', id })
+    // Nobody may ever ask for the rest of its body.
+    bodies.handle({ type: 'cancel', id })
+    post({ type: 'break', id, message })
   }
 
   return {
     send(asked) {
-      const { request, address, reject } = asked
+      const { request, address, arrived, reject } = asked
       if (request.signal.aborted) return reject(request.signal.reason)
       const id = ++last
       const onAbort = (): void => {
-        take(id)
-        post({ type: 'abort', id })
-        // Nobody may ever ask for the rest of its body.
-        bodies.handle({ type: 'cancel', id })
-        post({ type: 'break', id, message: 'the client has left' })
+        stop(id, 'the client has left')
         reject(request.signal.reason)
       }
       request.signal.addEventListener('abort', onAbort, { once: true })
-      pending.set(id, { ...asked, begun: false, onAbort })
+      pending.set(id, { asked, begun: false, onAbort })
       const body = bodyOf(request)
       if (body !== null) bodies.send(id, body)
       post({
@@ -71,6 +88,7 @@ export function createAsker(
         headers: [...request.headers],
         hasBody: body !== null,
         address,
+        arrived,
       })
     },
     handle(message) {
@@ -83,29 +101,43 @@ export function createAsker(
         case 'response': {
           const { id, status, headers, hasBody } = message
           const entry = take(id)
+          stopping.delete(id)
           // A client that has left takes no body.
           if (entry === undefined) return void (hasBody && post({ type: 'cancel', id }))
           const body = hasBody ? bodies.receive(id) : null
-          return entry.resolve(
+          return entry.asked.resolve(
             new Response(body, { status, headers: headers as [string, string][] }),
           )
         }
-        case 'failed':
+        case 'failed': {
+          const entry = take(message.id)
+          stopping.delete(message.id)
+          // Why it failed after its client had left is of no interest.
+          if (entry === undefined) return
           onFailure(message.message)
-          return take(message.id)?.resolve(failedResponse())
+          return entry.asked.resolve(failedResponse())
+        }
         default:
           bodies.handle(message)
       }
     },
-    isBusy: () => pending.size > 0 || bodies.isBusy(),
+    hasBegun: (asked) => find(asked)?.[1].begun === true,
+    giveUp(asked) {
+      const [id] = find(asked) ?? []
+      if (id !== undefined) stop(id, 'there was no response in time')
+      asked.resolve(failedResponse())
+      return () => id !== undefined && stopping.has(id)
+    },
+    isBusy: () => pending.size + stopping.size > 0 || bodies.isBusy(),
     close(reason) {
+      stopping.clear()
       bodies.close(reason)
       return [...pending.keys()].flatMap((id) => {
-        const entry = take(id) as Pending
+        const { asked, begun } = take(id) as Pending
         // A body that was read can't be sent again.
-        const { body, bodyUsed } = entry.request
-        if (!entry.begun && !bodyUsed && body?.locked !== true) return [entry]
-        entry.resolve(failedResponse())
+        const { body, bodyUsed } = asked.request
+        if (!begun && !bodyUsed && body?.locked !== true) return [asked]
+        asked.resolve(failedResponse())
         return []
       })
     },

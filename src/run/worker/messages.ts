@@ -17,6 +17,8 @@ export type AskMessage =
       readonly method: string
       readonly url: string
       readonly address: string
+      /** When it arrived, as milliseconds since 1970: both ends have one clock. */
+      readonly arrived: number
     })
   | { readonly type: 'abort'; readonly id: number }
   | BodyMessage

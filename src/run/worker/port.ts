@@ -28,7 +28,13 @@ export function createPortHandler(port: PortLike): FetchHandler {
   return {
     fetch: (request) =>
       new Promise((resolve, reject) =>
-        asker.send({ request, address: UNKNOWN_ADDRESS, resolve, reject }),
+        asker.send({
+          request,
+          address: UNKNOWN_ADDRESS,
+          arrived: Date.now(),
+          resolve,
+          reject,
+        }),
       ),
   }
 }

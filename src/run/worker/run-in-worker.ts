@@ -2,6 +2,7 @@ import { isSpindleError } from '../../errors.ts'
 import type { AppHandlerOptions } from '../app-handler.ts'
 import { restoreApp } from '../app-snapshot.ts'
 import { createRunHandler } from '../run-handler.ts'
+import { UNKNOWN_ADDRESS } from '../unknown-address.ts'
 import { createAnswerer } from './answer.ts'
 import type { AskMessage, FromWorker, StartMessage, ToWorker } from './messages.ts'
 import type { PortLike } from './port.ts'
@@ -31,7 +32,7 @@ export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): voi
   let answer: ((message: AskMessage) => void) | undefined
 
   const start = async ({ app, options: given }: StartMessage): Promise<void> => {
-    const addresses = new WeakMap<Request, string>()
+    const heads = new WeakMap<Request, { readonly address: string; readonly arrived: number }>()
     try {
       const handler = await createRunHandler(restoreApp(app), {
         ...options,
@@ -41,10 +42,11 @@ export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): voi
             unwritten.push(resolve)
             post({ type: 'log', line })
           }),
-        clientAddress: (request) => addresses.get(request) as string,
+        clientAddress: (request) => heads.get(request)?.address ?? UNKNOWN_ADDRESS,
+        waited: (request) => Math.max(0, Date.now() - (heads.get(request)?.arrived ?? Infinity)),
       })
-      answer = createAnswerer(post, (request, address) => {
-        addresses.set(request, address)
+      answer = createAnswerer(post, (request, head) => {
+        heads.set(request, head)
         return handler.fetch(request)
       })
       post({ type: 'ready' })

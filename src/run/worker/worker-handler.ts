@@ -27,9 +27,12 @@ export interface WorkerHandlerOptions {
   readonly worker: () => WorkerLike
   /** Values of the application's variables; required ones must be among them. */
   readonly variables?: Readonly<Record<string, string>>
-  /** Milliseconds until a response begins. Default: none. */
+  /** Milliseconds from a request's arrival until its response begins, wherever it waits. Default: none. */
   readonly timeout?: number
-  /** Milliseconds that a guest may keep the Worker busy: one that waits is not. Default: `timeout`. */
+  /**
+   * Milliseconds that a guest may keep the Worker busy: one that waits is not. Default: `timeout`, and
+   * then a Worker that doesn't react to the end of that time is ended as well.
+   */
   readonly busyTimeout?: number
   /** Instances at once; further requests queue. Default 64. */
   readonly concurrency?: number
@@ -49,12 +52,27 @@ export interface WorkerHandler extends FetchHandler {
 /** Milliseconds between two looks at whether the Worker still answers. */
 const LOOK_EVERY = 1000
 
+/** Milliseconds after the timeout until a Worker that does nothing about it is ended. */
+function graceOf(timeout: number): number {
+  return Math.min(1000, Math.max(100, timeout / 10))
+}
+
 interface Thread {
   readonly worker: WorkerLike
   readonly asker: Asker
   readonly post: (message: ToWorker) => void
   /** Called at the next answer to a ping. */
   onPong: () => void
+}
+
+/** The time of one request. */
+interface Clock {
+  readonly timer: ReturnType<typeof setTimeout>
+  /** It began again, as its Worker was ended before it had begun with the request. */
+  readonly isAgain: boolean
+  /** Where it was sent. */
+  thread?: Thread
+  isOver?: boolean
 }
 
 /**
@@ -69,7 +87,8 @@ interface Thread {
  * const response = await handler.fetch(new Request('https://app.example/hello/world'))
  *
  * With `busyTimeout`, a Worker that is busy for longer is ended: what it had begun is answered with 500,
- * what it hadn't goes to the Worker that takes its place. What its components kept in memory is gone.
+ * what it hadn't goes to the Worker that takes its place, where its time begins once more. What its
+ * components kept in memory is gone. After `timeout` the answer is 500 in any case.
  * Where none can be started in its place, each request tries again.
  *
  * Rejects as `createAppHandler` does, and with an `Error` when the Worker can't be started.
@@ -148,7 +167,14 @@ export async function createWorkerHandler(
     }
     log(reason)
     startAnew()
-    for (const asked of left) dispatch(asked)
+    for (const asked of left) {
+      // It has waited for the fault of another. Not more than once, or that could go on for ever.
+      if (clocks.get(asked)?.isAgain === false) {
+        asked.arrived = Date.now()
+        startClock(asked, true)
+      }
+      dispatch(asked)
+    }
   }
 
   /** Whether the last one could not be started. The next may be: its file may have been out of reach. */
@@ -177,24 +203,54 @@ export async function createWorkerHandler(
     watch = setTimeout(
       () => {
         watch = undefined
-        void replace(
-          thread,
-          `a component kept its Worker busy for more than ${most} ms and was ended`,
-        )
+        void replace(thread, busyReason)
       },
       Math.min(most, LONGEST_TIMER),
     )
+  }
+
+  const busyReason = `a component kept its Worker busy for more than ${most} ms and was ended`
+  const clocks = new WeakMap<Asked, Clock>()
+
+  /** Measures the time of a request here as well: its Worker may have no turn to do so. */
+  const startClock = (asked: Asked, isAgain = false): void => {
+    const { timeout } = rest
+    if (timeout === undefined) return
+    const late = Math.min(timeout + graceOf(timeout), LONGEST_TIMER)
+    clearTimeout(clocks.get(asked)?.timer)
+    clocks.set(asked, { timer: setTimeout(() => giveUp(asked, timeout), late), isAgain })
+  }
+
+  const giveUp = (asked: Asked, timeout: number): void => {
+    const clock = clocks.get(asked) as Clock
+    const { thread } = clock
+    // Whoever may keep a Worker busy for longer than a request may take has said so.
+    const endsWorker = thread !== undefined && busyTimeout === undefined
+    if (endsWorker && !clock.isAgain && !thread.asker.hasBegun(asked))
+      return void replace(thread, busyReason)
+    clock.isOver = true
+    const isAtWork = thread?.asker.giveUp(asked)
+    asked.resolve(failedResponse())
+    const { method, url } = asked.request
+    log(`${method} ${new URL(url).pathname} failed: no response within ${timeout} ms (ERR_TIMEOUT)`)
+    if (!endsWorker) return
+    setTimeout(() => {
+      if (isAtWork?.() === true) void replace(thread, busyReason)
+    }, graceOf(timeout))
   }
 
   const dispatch = (asked: Asked): void => {
     if (hasFailed && !isClosed) startAnew()
     current.then(
       (thread) => {
+        const clock = clocks.get(asked)
+        if (clock?.isOver === true) return
         if (ended.has(thread)) {
           if (isClosed) return asked.resolve(failedResponse())
           // In this very turn: another is about to take its place.
           return void Promise.resolve().then(() => dispatch(asked))
         }
+        if (clock !== undefined) clock.thread = thread
         thread.asker.send(asked)
         if (watch === undefined) void look()
       },
@@ -207,8 +263,21 @@ export async function createWorkerHandler(
   return {
     fetch: (request) =>
       new Promise((resolve, reject) => {
-        const address = clientAddress?.(request) ?? UNKNOWN_ADDRESS
-        dispatch({ request, address, resolve, reject })
+        const settled =
+          <T>(settle: (value: T) => void) =>
+          (value: T): void => {
+            clearTimeout(clocks.get(asked)?.timer)
+            settle(value)
+          }
+        const asked: Asked = {
+          request,
+          address: clientAddress?.(request) ?? UNKNOWN_ADDRESS,
+          arrived: Date.now(),
+          resolve: settled(resolve),
+          reject: settled(reject),
+        }
+        startClock(asked)
+        dispatch(asked)
       }),
     close: async () => {
       isClosed = true

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { beforeAll, expect, it, vi } from 'vitest'
 import { buildProgram, root } from './built-program.ts'
 import { COUNTERS } from './counters.ts'
@@ -148,6 +149,22 @@ it('ends a guest that never gives its turn back, and goes on', async () => {
   expect(await (await stuck).text()).toBe('')
   expect((await later).status).toBe(200)
   expect(stderr()).toContain('busy for more than 2000 ms')
+  expect(await stop()).toEqual([0, null])
+}, 60_000)
+
+it('ends what starts for ever, and goes on', async () => {
+  const app = writeSpinner()
+  const wasm = await parse(
+    '(module (memory (export "memory") 1) (func (export "_start")) (func $s (loop $l (br $l))) (start $s))',
+  )
+  writeFileSync(join(app, 'proxy.wasm'), wasm)
+  const manifest = readFileSync(join(app, 'spin.toml'), 'utf8')
+  const wagi = 'component = "spinner"\nexecutor = { type = "wagi" }'
+  writeFileSync(join(app, 'spin.toml'), manifest.replace('component = "spinner"', wagi))
+  const { url, stop, stderr } = await up('--from', app, '--timeout', '1')
+  expect((await fetch(`${url}/loop`)).status).toBe(500)
+  expect((await fetch(`${url}/hello/Ann`)).status).toBe(200)
+  expect(stderr()).toMatch(/no response within 1000 ms|busy for more than 1000 ms/)
   expect(await stop()).toEqual([0, null])
 }, 60_000)
 

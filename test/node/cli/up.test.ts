@@ -24,6 +24,12 @@ describe('up', () => {
     )
   })
 
+  it('gives a request as much time as it takes with --timeout 0', async () => {
+    const up = await start(createSession(), 'up', '-f', hello, '--timeout', '0')
+    expect(await textOf(`${up.url}/hello/Ann`)).toContain('Hello')
+    await up.stop()
+  })
+
   it('runs what a registry has, from a reference alone', async () => {
     const { fetch } = createRegistryHandler({ storage: createMemoryStorage() })
     const session = createSession(fetch)
@@ -145,7 +151,7 @@ describe('up', () => {
     [['up', '--from', hello, '--verify-key', 'k.pub'], 1, 'k.pub'],
     [['up', '--from', hello, '-c', 'nobody'], 1, 'it has hello'],
     [['up', '--bindle', 'a/1.0.0'], 2, '--bindle-server'],
-    [['up', '--timeout', '0'], 2, 'Write seconds'],
+    [['up', '--timeout', 'long'], 2, 'Write seconds'],
     [['up', '--max-memory', 'much'], 2, 'Write a number of bytes'],
     [['up', '--variable', 'x'], 2, 'KEY=VALUE'],
     [['up', '--from', hello, '-a', 'x=y'], 2, 'say who has to have signed'],

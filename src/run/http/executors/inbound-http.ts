@@ -1,3 +1,4 @@
+import { raceAbort } from '../../../bytes/abort.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
@@ -50,13 +51,14 @@ export function createInboundExecutor(compiled: CompiledComponent, name: string)
   return {
     kind: 'inbound-http',
     async execute(execution) {
-      const { imports, jspi, budget, signal, request } = execution
+      const { imports, jspi, budget, signal, assertInTime, request } = execution
       const legacy = await legacyRequest(execution)
       if (legacy === undefined) return METHOD_NOT_ALLOWED()
-      const instance = await instantiateComponent(compiled, { imports, jspi, budget })
+      const options = { imports, jspi, budget, assertInTime }
+      const instance = await raceAbort(instantiateComponent(compiled, options), signal)
       try {
         const answered = instance.call([name, 'handle-request'], legacy)
-        const response = (await orAborted(answered, signal)) as LegacyResponse
+        const response = (await raceAbort(answered, signal)) as LegacyResponse
         return {
           response: legacyResponse(response, request.method === 'HEAD'),
           finished: Promise.resolve(),
@@ -66,21 +68,5 @@ export function createInboundExecutor(compiled: CompiledComponent, name: string)
         instance.dispose()
       }
     },
-  }
-}
-
-/** The work's outcome, unless the signal aborts first: then its reason. */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let onAbort = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    work.catch(() => {})
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -1,3 +1,4 @@
+import { raceAbort } from '../../../bytes/abort.ts'
 import { SpindleError } from '../../../errors.ts'
 import { instantiateModule, moduleExports, type CoreModuleInstance } from '../../core-module.ts'
 import type { HostInterface } from '../../component/items.ts'
@@ -7,13 +8,7 @@ import { createPreview1 } from '../../wasi/preview1.ts'
 import type { Result } from '../../wasi/result.ts'
 import { createBytesInput } from '../../wasi/streams.ts'
 import type { Execution, Executor } from '../execution.ts'
-import {
-  legacyRequest,
-  legacyResponse,
-  METHOD_NOT_ALLOWED,
-  methodIndex,
-  orAborted,
-} from './inbound-http.ts'
+import { legacyRequest, legacyResponse, METHOD_NOT_ALLOWED, methodIndex } from './inbound-http.ts'
 import { createMemoryAccess, type Access } from './legacy-memory.ts'
 import { keyValueHost, sqliteHost } from './legacy-stores.ts'
 
@@ -133,7 +128,7 @@ async function execute(
   module: WebAssembly.Module,
   execution: Execution,
 ): ReturnType<Executor['execute']> {
-  const { env, files, stdout, stderr, jspi, budget, request, signal } = execution
+  const { env, files, stdout, stderr, jspi, budget, request, signal, assertInTime } = execution
   const legacy = await legacyRequest(execution)
   if (legacy === undefined) return METHOD_NOT_ALLOWED()
   const preview1 = createPreview1({
@@ -146,7 +141,7 @@ async function execute(
   })
   const late: { instance?: CoreModuleInstance } = {}
   const access = createMemoryAccess(() => late.instance as CoreModuleInstance, budget)
-  const instance = await instantiateModule(module, {
+  const instantiated = instantiateModule(module, {
     hosts: {
       wasi_snapshot_preview1: preview1.host,
       'spin-config': configHost(access, execution),
@@ -156,11 +151,12 @@ async function execute(
     },
     jspi,
     budget,
+    assertInTime,
     attach: preview1.attach,
   })
-  late.instance = instance
-  if (instance.has('_initialize')) await instance.run('_initialize')
-  const out = await orAborted(call(instance, access, legacy), signal)
+  const instance = (late.instance = await raceAbort(instantiated, signal))
+  if (instance.has('_initialize')) await raceAbort(instance.run('_initialize'), signal)
+  const out = await raceAbort(call(instance, access, legacy), signal)
   const response = readResponse(access, out)
   return {
     response: legacyResponse(response, request.method === 'HEAD'),

@@ -1,3 +1,4 @@
+import { raceAbort } from '../../../bytes/abort.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { Ledger } from '../../budget.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
@@ -9,7 +10,6 @@ import { createPreview1 } from '../../wasi/preview1.ts'
 import { createBytesInput, READY, type OutputStream } from '../../wasi/streams.ts'
 import { cgiResponse, wagiArguments, wagiEnvironment } from '../cgi.ts'
 import type { Answer, Execution, Executor } from '../execution.ts'
-import { orAborted } from './inbound-http.ts'
 import { readWhole } from './wasi-http.ts'
 
 // A program's output is held until it ends: its headers come first, and it may print anything.
@@ -65,7 +65,7 @@ async function executeProgram(
   const env = [...new Map([...wagiEnvironment(execution, stdin.length), ...execution.env])]
   let code = 0
   try {
-    const result = await orAborted(
+    const result = await raceAbort(
       run({ args: wagiArguments(argv, execution), env, stdin, stdout }),
       signal,
     )
@@ -91,7 +91,7 @@ export function createWagiModuleExecutor(module: WebAssembly.Module, argv: strin
     kind: 'wagi',
     execute: (execution) =>
       executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
-        const { files, stderr, jspi, budget } = execution
+        const { files, stderr, jspi, budget, assertInTime } = execution
         const preview1 = createPreview1({
           args,
           env,
@@ -104,6 +104,7 @@ export function createWagiModuleExecutor(module: WebAssembly.Module, argv: strin
           hosts: { wasi_snapshot_preview1: preview1.host, wasi_unstable: preview1.host },
           jspi,
           budget,
+          assertInTime,
           attach: preview1.attach,
         })
         return instance.run('_start')
@@ -135,8 +136,9 @@ export function createWagiComponentExecutor(
             ? cli[base]
             : execution.imports(wanted)
         }
-        const { jspi, budget } = execution
-        const instance = await instantiateComponent(compiled, { imports, jspi, budget })
+        const { jspi, budget, assertInTime } = execution
+        const options = { imports, jspi, budget, assertInTime }
+        const instance = await instantiateComponent(compiled, options)
         try {
           return await instance.call([name, 'run'])
         } finally {

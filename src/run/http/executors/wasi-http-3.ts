@@ -1,3 +1,4 @@
+import { raceAbort } from '../../../bytes/abort.ts'
 import { bodyOf } from '../../../bytes/request-body.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { Ledger } from '../../budget.ts'
@@ -26,8 +27,9 @@ async function execute(
   name: string,
   execution: Execution,
 ): Promise<Answer> {
-  const { request, imports, jspi, budget, signal } = execution
-  const instance = await instantiateComponent(compiled, { imports, jspi, budget })
+  const { request, imports, jspi, budget, signal, assertInTime } = execution
+  const options = { imports, jspi, budget, assertInTime }
+  const instance = await raceAbort(instantiateComponent(compiled, options), signal)
   let finish = (_?: unknown): void => {}
   const finished = new Promise<unknown>((resolve) => (finish = resolve))
   const end = (failure?: unknown): void => {

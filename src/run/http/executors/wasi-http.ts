@@ -1,3 +1,4 @@
+import { raceAbort } from '../../../bytes/abort.ts'
 import { bodyOf } from '../../../bytes/request-body.ts'
 import { readBounded } from '../../../bytes/stream.ts'
 import { SpindleError } from '../../../errors.ts'
@@ -49,7 +50,7 @@ async function execute(
   name: string,
   execution: Execution,
 ): Promise<Answer> {
-  const { request, host, imports, jspi, budget, signal } = execution
+  const { request, host, imports, jspi, budget, signal, assertInTime } = execution
   const url = new URL(request.url)
   const incoming: IncomingRequest = {
     method: variantOfMethod(request.method),
@@ -60,7 +61,8 @@ async function execute(
     consumed: false,
     body: { taken: false, open: await bodyInput(execution) },
   }
-  const instance = await instantiateComponent(compiled, { imports, jspi, budget })
+  const options = { imports, jspi, budget, assertInTime }
+  const instance = await raceAbort(instantiateComponent(compiled, options), signal)
   let outgoing: OutgoingResponse | undefined
   const fail = (error: unknown): void => outgoing?.body?.pipe.fail(error)
   let finish = (_?: unknown): void => {}
