@@ -36,7 +36,11 @@ export interface AppHandlerOptions {
    * that neither waits nor calls its host can't be interrupted: see `createWorkerHandler`.
    */
   readonly timeout?: number
-  /** Instances at once; further requests queue. Default 64. */
+  /**
+   * Guests at once; further requests queue. Default 64. A guest that waits for its client, for more of
+   * the request's body or until it reads on, does not count; there are as many again of those, and for
+   * one more the one that waits for the longest is ended, with 408 if it has no response yet.
+   */
   readonly concurrency?: number
   /**
    * Bytes that one request may take in all: memories and tables of its instances, and what they make

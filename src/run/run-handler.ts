@@ -1,3 +1,4 @@
+import { bodyOf } from '../bytes/request-body.ts'
 import { isSpindleError, SpindleError } from '../errors.ts'
 import type { FetchHandler, FetchLike } from '../types.ts'
 import type { AppHandlerOptions } from './app-handler.ts'
@@ -7,11 +8,14 @@ import { createBudget, explainEnd, MAX_MEMORY, type Budget } from './budget.ts'
 import type { ExecutorConfig } from './component-runtime.ts'
 import { hasJspi } from './component/jspi.ts'
 import { builtInResponse } from './http/built-in.ts'
+import { awaitedBody, takenResponse } from './http/client-body.ts'
 import { createDeadline } from './http/deadline.ts'
 import { clientHost, componentHeaders } from './http/headers.ts'
 import { holdBody } from './http/held-body.ts'
-import { createLimiter } from './http/limiter.ts'
+import { createLimiter, type Place } from './http/limiter.ts'
 import { allowedHosts, createOutbound } from './http/outbound.ts'
+import { createReceiver } from './http/receive-body.ts'
+import { RefusedRequest, slowClient } from './http/refused-request.ts'
 import { createRouter, type RouteMatch } from './http/router.ts'
 import { describeUnreached } from './http/unreached.ts'
 import { createImports } from './imports.ts'
@@ -56,6 +60,7 @@ export async function createRunHandler(
   /** Of requests that components send to each other: how deep, what came from outside, who pays. */
   const origins = new WeakMap<Request, Origin>()
   const limiter = createLimiter(options.concurrency ?? DEFAULT_CONCURRENCY)
+  const receiver = createReceiver(maxMemory)
   const memory = createMemoryKeyValue()
   const shared = {
     variables,
@@ -103,17 +108,18 @@ export async function createRunHandler(
     const facts = { match, base: run.base, clientAddress, host }
     const deadline = createDeadline(
       request.signal,
-      options.timeout,
+      // A guest that keeps others waiting can be ended, whatever its own time.
+      options.timeout ?? (isOutside ? Infinity : undefined),
       isOutside ? options.waited?.(request) : 0,
     )
     const budget = origin?.budget.nested() ?? createBudget(maxMemory)
     const lines = log.request(budget, jspi)
-    let release = (): void => {}
+    let place: Place | undefined
     const end = (): void => {
       deadline.end()
       const settle = (): void => {
         budget.end()
-        release()
+        place?.release()
       }
       // Lines that nobody has written yet are the host's memory, too.
       const drained = lines.drained()
@@ -126,8 +132,17 @@ export async function createRunHandler(
       log.host(id, `${request.method} ${pathname} failed: ${reasonOf(reason)}`)
     }
     try {
-      // Only what comes from outside queues: a component that waits for another must not wait for its own place.
-      if (isOutside) release = await limiter.acquire(deadline.signal)
+      const received = executor.buffers(jspi)
+        ? await receiver.receive(request, deadline.signal)
+        : undefined
+      try {
+        // Only what comes from outside queues: a component that waits for another must not wait for its own place.
+        if (isOutside)
+          place = await limiter.acquire(deadline.signal, () => deadline.abort(slowClient()))
+      } finally {
+        received?.release()
+      }
+      const sent = received === undefined ? bodyOf(request) : null
       const inside =
         (next: (request: Request) => Promise<Response>) =>
         (request: Request): Promise<Response> => {
@@ -172,6 +187,7 @@ export async function createRunHandler(
         stderr,
         send: sendFor(component),
         headers: componentHeaders(request, facts),
+        body: received?.bytes ?? (sent !== null && place ? awaitedBody(sent, place) : sent),
         signal: deadline.signal,
         assertInTime: deadline.assertInTime,
       })
@@ -180,12 +196,13 @@ export async function createRunHandler(
         end()
       })
       options.waitUntil?.(finished, first)
-      return held === undefined || isOutside ? response : holdBody(response, held, budget.bodies)
+      if (held === undefined) return place === undefined ? response : takenResponse(response, place)
+      return isOutside ? response : holdBody(response, held, budget.bodies)
     } catch (error) {
       end()
       if (request.signal.aborted) throw request.signal.reason
       logFailure(error)
-      return new Response(null, { status: 500 })
+      return new Response(null, { status: error instanceof RefusedRequest ? error.status : 500 })
     } finally {
       deadline.met()
     }

@@ -9,6 +9,8 @@ interface Deadline {
    * to the engine only, no timer fires.
    */
   assertInTime(): void
+  /** Ends the request for another reason, where it has a timeout. */
+  abort(reason: unknown): void
   /** The response has begun, or never will. */
   met(): void
   /** The guest has returned. */
@@ -31,6 +33,7 @@ export function createDeadline(
     return {
       signal: requested,
       assertInTime: () => requested.throwIfAborted(),
+      abort() {},
       met() {},
       end() {},
     }
@@ -49,6 +52,7 @@ export function createDeadline(
       if (performance.now() >= over) expire()
       abort.signal.throwIfAborted()
     },
+    abort: (reason) => abort.abort(reason),
     met() {
       clearTimeout(timer)
       over = Infinity

@@ -14,6 +14,8 @@ export interface Execution {
   readonly clientAddress: string
   /** The request's host, as the component sees it. */
   readonly host: string
+  /** In one piece for executors that buffer it. */
+  readonly body: ReadableStream<Uint8Array> | Uint8Array | null
   /** The client's, and Spin's after them. */
   readonly headers: ReadonlyArray<readonly [string, string]>
   readonly jspi: boolean
@@ -43,7 +45,14 @@ export interface Answer {
 /** A component, compiled, that answers requests one instance each. */
 export interface Executor {
   readonly kind: 'wasi-http' | 'inbound-http' | 'wagi'
+  /** Whether it takes a request's body in one piece: without JSPI more of them do. */
+  readonly buffers: (jspi: boolean) => boolean
   execute(execution: Execution): Promise<Answer>
+}
+
+/** The body for an executor that buffers it. */
+export function wholeBody({ body }: Execution): Uint8Array {
+  return body instanceof Uint8Array ? body : new Uint8Array()
 }
 
 /** `Response` refuses a body with these. */

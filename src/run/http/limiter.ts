@@ -1,47 +1,99 @@
-/** Lets a number of requests run at once; the others queue in order. */
-export interface Limiter {
-  /** Resolves to what gives the place back. Rejects with `signal.reason` when aborted before. */
-  acquire(signal: AbortSignal): Promise<() => void>
+/** Where a guest runs. While it waits for its client, it lets others run. */
+export interface Place {
+  /** The guest needs something of its client from here on. */
+  wait(): void
+  /** It has got that. Each `wait` has one. */
+  resume(): void
+  /** The guest has ended. */
+  release(): void
 }
 
+/** Lets a number of guests run at once; the others queue in order. */
+export interface Limiter {
+  /**
+   * Rejects with `signal.reason` when aborted before. `evict` is called when there are too many guests
+   * that wait for their clients, and this one does so for the longest: it is to end, its place is gone.
+   */
+  acquire(signal: AbortSignal, evict: () => void): Promise<Place>
+}
+
+/**
+ * Of guests that wait for their clients there are as many again as may run: each holds its memory, and
+ * clients may be slow on purpose.
+ */
 export function createLimiter(limit: number): Limiter {
   if (!Number.isInteger(limit) || limit < 1)
     throw new TypeError(`"concurrency" must be a positive integer, not ${limit}`)
   let running = 0
+  /** With what ends them, the one that waits for the longest first. */
+  const waiting = new Map<Place, () => void>()
   const queue = new Set<() => void>()
-  const release = (): (() => void) => {
-    let held = true
-    return () => {
-      if (!held) return
-      held = false
-      running--
+
+  const makeRoom = (): void => {
+    const [longest] = waiting
+    if (longest === undefined || running + waiting.size < 2 * limit) return
+    const [place, evict] = longest
+    waiting.delete(place)
+    evict()
+  }
+
+  const admit = (): void => {
+    while (running < limit) {
       const [next] = queue
-      next?.()
+      if (next === undefined) return
+      next()
     }
   }
-  return {
-    async acquire(signal) {
-      signal.throwIfAborted()
-      if (running >= limit) {
-        await new Promise<void>((resolve, reject) => {
-          const onAbort = (): void => {
-            queue.delete(go)
-            reject(signal.reason)
-          }
-          const go = (): void => {
-            queue.delete(go)
-            signal.removeEventListener('abort', onAbort)
-            // Taken here, so that nobody else comes in before the waiter goes on.
-            running++
-            resolve()
-          }
-          queue.add(go)
-          signal.addEventListener('abort', onAbort, { once: true })
+
+  const open = (evict: () => void): Place => {
+    makeRoom()
+    running++
+    let waits = 0
+    let isOpen = true
+    const place: Place = {
+      wait() {
+        if (!isOpen || waits++ > 0) return
+        running--
+        waiting.set(place, () => {
+          isOpen = false
+          evict()
         })
-        return release()
-      }
-      running++
-      return release()
+        admit()
+      },
+      resume() {
+        if (!isOpen || --waits > 0) return
+        // Above the limit, if others came in meanwhile: it holds its memory anyway.
+        waiting.delete(place)
+        running++
+      },
+      release() {
+        if (!isOpen) return
+        isOpen = false
+        if (!waiting.delete(place)) running--
+        admit()
+      },
+    }
+    return place
+  }
+
+  return {
+    async acquire(signal, evict) {
+      signal.throwIfAborted()
+      if (running < limit) return open(evict)
+      return new Promise<Place>((resolve, reject) => {
+        const onAbort = (): void => {
+          queue.delete(go)
+          reject(signal.reason)
+        }
+        const go = (): void => {
+          queue.delete(go)
+          signal.removeEventListener('abort', onAbort)
+          // Taken here, so that nobody else comes in before the waiter goes on.
+          resolve(open(evict))
+        }
+        queue.add(go)
+        signal.addEventListener('abort', onAbort, { once: true })
+      })
     },
   }
 }

@@ -34,7 +34,11 @@ export interface WorkerHandlerOptions {
    * then a Worker that doesn't react to the end of that time is ended as well.
    */
   readonly busyTimeout?: number
-  /** Instances at once; further requests queue. Default 64. */
+  /**
+   * Guests at once; further requests queue. Default 64. A guest that waits for its client, for more of
+   * the request's body or until it reads on, does not count; there are as many again of those, and for
+   * one more the one that waits for the longest is ended, with 408 if it has no response yet.
+   */
   readonly concurrency?: number
   /** Bytes that one request may take in all. Default 512 MiB. */
   readonly maxMemory?: number

@@ -3,23 +3,25 @@ import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
 import type { LegacyRequest, LegacyResponse } from '../../spin/outbound-http.ts'
-import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
+import {
+  hasNoBody,
+  isStatus,
+  wholeBody,
+  type Answer,
+  type Execution,
+  type Executor,
+} from '../execution.ts'
 import { appendHeader } from '../headers.ts'
-import { readWhole } from './wasi-http.ts'
 
 /** The methods that the old interface knows; others are answered with 405. */
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS']
 
 /** A request as the old interface has it; `undefined` for a method it doesn't know. */
-export async function legacyRequest({
-  request,
-  headers,
-  signal,
-  budget,
-}: Execution): Promise<LegacyRequest | undefined> {
+export function legacyRequest(execution: Execution): LegacyRequest | undefined {
+  const { request, headers, budget } = execution
   if (!METHODS.includes(request.method)) return undefined
   const { pathname, search } = new URL(request.url)
-  const body = await readWhole(request, signal)
+  const body = wholeBody(execution)
   budget.charge(body.length)
   return { method: request.method.toLowerCase(), uri: pathname + search, headers, params: [], body }
 }
@@ -50,9 +52,10 @@ export const METHOD_NOT_ALLOWED = (): Answer => ({
 export function createInboundExecutor(compiled: CompiledComponent, name: string): Executor {
   return {
     kind: 'inbound-http',
+    buffers: () => true,
     async execute(execution) {
       const { imports, jspi, budget, signal, assertInTime, request } = execution
-      const legacy = await legacyRequest(execution)
+      const legacy = legacyRequest(execution)
       if (legacy === undefined) return METHOD_NOT_ALLOWED()
       const options = { imports, jspi, budget, assertInTime }
       const instance = await raceAbort(instantiateComponent(compiled, options), signal)

@@ -121,7 +121,11 @@ export function createLegacyExecutor(module: WebAssembly.Module): Executor {
       `it is a core module without "${HANDLER}": neither a component nor of an interface that Spin has had`,
     )
   }
-  return { kind: 'inbound-http', execute: (execution) => execute(module, execution) }
+  return {
+    kind: 'inbound-http',
+    buffers: () => true,
+    execute: (execution) => execute(module, execution),
+  }
 }
 
 async function execute(
@@ -129,7 +133,7 @@ async function execute(
   execution: Execution,
 ): ReturnType<Executor['execute']> {
   const { env, files, stdout, stderr, jspi, budget, request, signal, assertInTime } = execution
-  const legacy = await legacyRequest(execution)
+  const legacy = legacyRequest(execution)
   if (legacy === undefined) return METHOD_NOT_ALLOWED()
   const preview1 = createPreview1({
     args: [],

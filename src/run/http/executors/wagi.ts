@@ -9,8 +9,7 @@ import { createCli, isExitSignal } from '../../wasi/cli.ts'
 import { createPreview1 } from '../../wasi/preview1.ts'
 import { createBytesInput, READY, type OutputStream } from '../../wasi/streams.ts'
 import { cgiResponse, wagiArguments, wagiEnvironment } from '../cgi.ts'
-import type { Answer, Execution, Executor } from '../execution.ts'
-import { readWhole } from './wasi-http.ts'
+import { wholeBody, type Answer, type Execution, type Executor } from '../execution.ts'
 
 // A program's output is held until it ends: its headers come first, and it may print anything.
 const MOST_OUTPUT = 64 * 1024 * 1024
@@ -59,7 +58,7 @@ async function executeProgram(
   run: (program: Program) => Promise<unknown>,
 ): Promise<Answer> {
   const { request, signal, budget } = execution
-  const stdin = await readWhole(request, signal)
+  const stdin = wholeBody(execution)
   budget.charge(stdin.length)
   const stdout = createCollector(budget)
   const env = [...new Map([...wagiEnvironment(execution, stdin.length), ...execution.env])]
@@ -89,6 +88,7 @@ export function createWagiModuleExecutor(module: WebAssembly.Module, argv: strin
     throw new SpindleError('ERR_UNSUPPORTED', 'it exports no "_start": it is no WAGI program')
   return {
     kind: 'wagi',
+    buffers: () => true,
     execute: (execution) =>
       executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
         const { files, stderr, jspi, budget, assertInTime } = execution
@@ -120,6 +120,7 @@ export function createWagiComponentExecutor(
 ): Executor {
   return {
     kind: 'wagi',
+    buffers: () => true,
     execute: (execution) =>
       executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
         const cli = createCli({

@@ -1,5 +1,5 @@
 import { raceAbort } from '../../../bytes/abort.ts'
-import { bodyOf } from '../../../bytes/request-body.ts'
+import { streamOf } from '../../../bytes/stream.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { Ledger } from '../../budget.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
@@ -19,7 +19,11 @@ import { toResponse } from './wasi-http.ts'
  * Each request has an instance of its own, as with 0.2: nothing of one request is there for the next.
  */
 export function createWasiHttp3Executor(compiled: CompiledComponent, name: string): Executor {
-  return { kind: 'wasi-http', execute: (execution) => execute(compiled, name, execution) }
+  return {
+    kind: 'wasi-http',
+    buffers: () => false,
+    execute: (execution) => execute(compiled, name, execution),
+  }
 }
 
 async function execute(
@@ -61,7 +65,7 @@ async function execute(
   }
 }
 
-function incoming({ request, host, headers, budget }: Execution): Request3 {
+function incoming({ request, host, headers, body, budget }: Execution): Request3 {
   const url = new URL(request.url)
   return {
     method: variantOfMethod(request.method),
@@ -71,7 +75,7 @@ function incoming({ request, host, headers, budget }: Execution): Request3 {
     headers: fieldsOf(headers),
     options: undefined,
     sent: () => {},
-    ...incomingBody(bodyOf(request), budget),
+    ...incomingBody(body instanceof Uint8Array ? streamOf(body) : body, budget),
   }
 }
 

@@ -1,6 +1,4 @@
 import { raceAbort } from '../../../bytes/abort.ts'
-import { bodyOf } from '../../../bytes/request-body.ts'
-import { readBounded } from '../../../bytes/stream.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
@@ -16,33 +14,20 @@ import type { Result } from '../../wasi/result.ts'
 import { createBytesInput, createWebInput, type InputStream } from '../../wasi/streams.ts'
 import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
 
-// Without JSPI a guest can't wait for its body, so it is read before; above this it is refused.
-const MOST_HELD = 64 * 1024 * 1024
-
-async function bodyInput({ request, jspi, budget, signal }: Execution): Promise<() => InputStream> {
-  const body = bodyOf(request)
-  if (body === null) return () => createBytesInput(new Uint8Array())
-  if (jspi) return () => createWebInput(body, budget)
-  const bytes = await readBody(body, signal)
+function bodyInput({ body, budget }: Execution): () => InputStream {
+  if (body !== null && !(body instanceof Uint8Array)) return () => createWebInput(body, budget)
+  const bytes = body ?? new Uint8Array()
   budget.charge(bytes.length)
   return () => createBytesInput(bytes)
 }
 
-/** A request's body in full, for guests that can't wait for it or take it whole anyway. */
-export function readWhole(request: Request, signal: AbortSignal): Promise<Uint8Array> {
-  return readBody(bodyOf(request) ?? new Uint8Array(), signal)
-}
-
-function readBody(
-  body: ReadableStream<Uint8Array> | Uint8Array,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  return readBounded(body, MOST_HELD, 'the request body', signal)
-}
-
 /** `wasi:http/incoming-handler`, of 0.2.x and the two drafts: `name` is the export. */
 export function createWasiHttpExecutor(compiled: CompiledComponent, name: string): Executor {
-  return { kind: 'wasi-http', execute: (execution) => execute(compiled, name, execution) }
+  return {
+    kind: 'wasi-http',
+    buffers: (jspi) => !jspi,
+    execute: (execution) => execute(compiled, name, execution),
+  }
 }
 
 async function execute(
@@ -59,7 +44,7 @@ async function execute(
     path: `${url.pathname}${url.search}`,
     headers: fieldsOf(execution.headers),
     consumed: false,
-    body: { taken: false, open: await bodyInput(execution) },
+    body: { taken: false, open: bodyInput(execution) },
   }
   const options = { imports, jspi, budget, assertInTime }
   const instance = await raceAbort(instantiateComponent(compiled, options), signal)
