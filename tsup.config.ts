@@ -46,8 +46,6 @@ const library: Options = {
     'worker-loader': 'src/run/workerd/index.ts',
   },
   dts: true,
-  // The other build's folder is cleaned by that build.
-  clean: ['!bin/**'],
 }
 
 // The commands are a build of their own. Node 20 opens all chunks of a program at once: the many
@@ -57,10 +55,8 @@ const commands: Options = {
   entry: {
     'app-worker': 'src/node/app-worker.ts',
     'bindle-server': 'src/node/cli/bindle-server.ts',
-    spindle: 'src/node/cli/main.ts',
+    cli: 'src/node/cli/main.ts',
   },
-  outDir: 'dist/bin',
-  clean: true,
 }
 
 export default defineConfig([library, commands])

@@ -137,7 +137,7 @@ async function served(folder, work) {
   const server = spawn(
     ...limited(
       process.execPath,
-      [join(here, '..', 'dist', 'bin', 'bindle-server.js'), ...args],
+      [join(here, '..', 'dist', 'bindle-server.js'), ...args],
       OPEN_FILES,
     ),
     {

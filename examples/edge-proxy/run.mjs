@@ -31,7 +31,7 @@ await sign(reference, await createKeySigner(privateKey))
 async function buildBound() {
   const folder = mkdtempSync(join(tmpdir(), 'spindle-edge-'))
   try {
-    const cli = join(root, 'dist', 'bin', 'spindle.js')
+    const cli = join(root, 'dist', 'cli.js')
     const args = [cli, 'build-worker', app, '-o', join(folder, 'app')]
     const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
     if (status !== 0) throw new Error(stderr)

@@ -15,9 +15,9 @@ describe.skipIf(notBuilt !== undefined)('the tarball', () => {
       expected.add(target.default.slice(2)).add(target.types.slice(2))
     }
     // The thread that `spindle up` starts: a file of its own that nobody imports.
-    expected.add('dist/bin/app-worker.js')
+    expected.add('dist/app-worker.js')
     for (const path of Object.values(manifest.bin ?? {})) expected.add(path.replace(/^\.\//, ''))
-    const shared = /^dist\/(?:bin\/)?(?:chunk|[a-z0-9-]+)-[A-Z0-9a-z_-]{8}\.(?:js|d\.ts)$/
+    const shared = /^dist\/(?:chunk|[a-z0-9-]+)-[A-Z0-9a-z_-]{8}\.(?:js|d\.ts)$/
     const files = installed.files.filter((path) => expected.has(path) || !shared.test(path))
     expect(files.toSorted()).toEqual([...expected].toSorted())
   })
@@ -56,7 +56,7 @@ describe.skipIf(notBuilt !== undefined)('the tarball', () => {
     copyFileSync(join(root, 'test/guests/sqlite.wasm'), join(folder, 'sqlite.wasm'))
     const rows = { name: 'rows', source: 'sqlite.wasm', more: 'sqlite_databases = ["default"]' }
     writeFileSync(join(folder, 'spin.toml'), manifestOf(rows))
-    const bin = join(installed.directory, 'node_modules', manifest.name, 'dist/bin/spindle.js')
+    const bin = join(installed.directory, 'node_modules', manifest.name, 'dist/cli.js')
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [bin, 'up', '-f', folder, '--listen', '127.0.0.1:0'],

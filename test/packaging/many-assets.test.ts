@@ -27,7 +27,7 @@ const limited = (program: string, ...args: string[]): [string, string[]] => [
   'sh',
   [
     ...['-c', `ulimit -n ${OPEN_FILES}; exec "$@"`, 'sh'],
-    ...[process.execPath, join(root, 'dist/bin', program), ...args],
+    ...[process.execPath, join(root, 'dist', program), ...args],
   ],
 ]
 
@@ -44,7 +44,7 @@ describe.skipIf(notBuilt !== undefined || process.platform === 'win32')(
     let server: ReturnType<typeof spawn>
     let url = ''
     const run = async (...args: string[]): Promise<Record<string, unknown>> => {
-      const { stdout } = await promisify(execFile)(...limited('spindle.js', ...args, '--json'), {
+      const { stdout } = await promisify(execFile)(...limited('cli.js', ...args, '--json'), {
         env: { ...env, BINDLE_URL: url },
       })
       return JSON.parse(stdout) as Record<string, unknown>

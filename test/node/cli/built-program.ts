@@ -39,7 +39,7 @@ export async function buildProgram(version = '9.9.9'): Promise<BuiltProgram> {
   const names = [...Object.values(bin).map((path) => basename(path, '.js')), 'app-worker']
   await build({
     entryPoints: Object.fromEntries(names.map((name) => [name, entries.get(name) ?? name])),
-    outdir: join(folder, 'dist', 'bin'),
+    outdir: join(folder, 'dist'),
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -57,5 +57,5 @@ export async function buildProgram(version = '9.9.9'): Promise<BuiltProgram> {
     chmodSync(join(folder, path), 0o755)
     symlinkSync(join(folder, path), join(folder, 'bin', name))
   }
-  return { folder, main: join(folder, 'dist', 'bin', 'spindle.js') }
+  return { folder, main: join(folder, 'dist', 'cli.js') }
 }
