@@ -1,6 +1,7 @@
 // A process that may have few files open at once: a container or a service with a low limit.
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -35,6 +36,19 @@ const limited = (program: string, ...args: string[]): [string, string[]] => [
     ...[process.execPath, join(root, program), ...args],
   ],
 ]
+
+/**
+ * The status of an answer, 0 where the connection was refused. Not by `fetch`: that of Node 20 forgets
+ * some requests whose connection is reset.
+ */
+function statusOf(url: string): Promise<number> {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false }, (response) => {
+      response.resume().on('close', () => resolve(response.statusCode ?? 0))
+    })
+    request.on('error', () => resolve(0))
+  })
+}
 
 describe.skipIf(notBuilt !== undefined || process.platform === 'win32')(
   `with ${OPEN_FILES} file descriptors`,
@@ -129,16 +143,10 @@ describe.skipIf(notBuilt !== undefined || process.platform === 'win32')(
         '--quiet',
       )
       const answers = await Promise.all(
-        Array.from({ length: 100 }, async () =>
-          fetch(`${url}/hello/you`).then(
-            async (response) => (await response.text(), response.status),
-            // A connection that can't be taken is refused, and the others are answered.
-            () => 0,
-          ),
-        ),
+        Array.from({ length: 100 }, () => statusOf(`${url}/hello/you`)),
       )
       expect(answers.filter((status) => status === 200).length).toBeGreaterThanOrEqual(8)
-      expect((await fetch(`${url}/hello/you`)).status).toBe(200)
+      expect(await statusOf(`${url}/hello/you`)).toBe(200)
     }, 60_000)
   },
 )
