@@ -162,21 +162,23 @@ function parseExemption(entry: string): Exemption | undefined {
     if (version === 0 || Number(prefix) > (version === 6 ? 128 : 32)) return undefined
     const list = new BlockList()
     list.addSubnet(address, Number(prefix), version === 6 ? 'ipv6' : 'ipv4')
-    return (host) => includes(list, host)
+    // The list would take an IPv4 address for its form in IPv6.
+    return (host) => (isIP(host) === 6 || version === 4) && includes(list, host)
   }
   const [, name = '', portOfEntry] =
-    isIP(entry) === 6 ? [entry, entry] : (/^(.*?)(?::(\d{1,5}))?$/.exec(entry) ?? [])
+    isIP(entry) === 6 ? [entry, entry] : (/^(.*?)(?::(\d{0,5}))?$/.exec(entry) ?? [])
   const host = name.replace(/^\[|\]$|\.$/g, '')
   const version = isIP(host)
   if (version !== 0) {
     const list = new BlockList()
     list.addAddress(host, version === 6 ? 'ipv6' : 'ipv4')
-    return (other, port) => includes(list, other) && (portOfEntry ?? port) === port
+    return (other, port) => includes(list, other) && (portOfEntry || port) === port
   }
   const bare = host.replace(/^\*?\./, '')
   const domain = domainToASCII(bare) || bare
-  if (domain === '') return undefined
+  // What is no host name, such as a URL, is not made one.
+  if (domain === '' || /[/?#@:\\]/.test(bare)) return undefined
   return (other, port) =>
     (other.endsWith(`.${domain}`) || (other === domain && bare === host)) &&
-    (portOfEntry ?? port) === port
+    (portOfEntry || port) === port
 }

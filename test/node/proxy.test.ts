@@ -82,6 +82,7 @@ describe('NO_PROXY', () => {
     ['https://a.example', 'x b.example a.example'],
     ['https://a.example:8443', 'a.example:8443'],
     ['https://a.example', 'a.example:443'],
+    ['https://a.example', 'a.example:'],
     ['http://a.example', 'a.example:80'],
     ['http://10.1.2.3', '10.1.2.3'],
     ['http://10.1.2.3:5000', '10.1.2.3:5000'],
@@ -110,6 +111,9 @@ describe('NO_PROXY', () => {
     ['https://10.1.2.3.example', '10.0.0.0/8'],
     ['http://[2001:db9::1]', '2001:db8::/32'],
     ['https://a.example', ''],
+    ['https://a.example', 'a.example/'],
+    ['https://a.example', 'https://a.example'],
+    ['http://10.1.2.3', '::/0'],
     ['https://a.example', ',:8080,/8,.'],
   ])('%s is not exempt by %j', (url, noProxy) => {
     expect(isProxied(url, noProxy)).toBe(true)

@@ -21,6 +21,7 @@ export interface LocalFlags {
   readonly build?: boolean
   readonly profile?: string
   readonly cacheDir?: string
+  readonly maxFiles?: number
 }
 
 /** Reads an application from a folder, building it first when asked to. */
@@ -50,6 +51,7 @@ export async function loadLocalApp(
       createCacheWarning(root, output),
     ),
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
+    ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
   })
   // What runs it would only say that it can't be compiled.
   await assertWasm(app, io.signal)

@@ -216,6 +216,23 @@ describe('registry push', () => {
     expect(plain.stderr).not.toMatch(/\u001b\[\d*m/)
   })
 
+  it('bounds the files that the manifest names by --max-files, and those only', async () => {
+    const session = createSession(createRegistry().fetch)
+    const app = writeApp(session, {})
+    for (const name of ['a', 'b', 'c', 'd']) {
+      writeFileSync(join(app, 'static', name), name)
+      writeFileSync(join(app, name), name)
+    }
+    const manifest = readFileSync(join(app, 'spin.toml'), 'utf8')
+    const push = ['registry', 'push', '-f', app, '--max-files', '3', REF]
+    writeFileSync(join(app, 'spin.toml'), manifest.replace(/^files = .*$/m, 'files = ["static/a"]'))
+    expect(await session.run(...push)).toMatchObject({ code: 0 })
+    writeFileSync(join(app, 'spin.toml'), manifest.replace(/^files = .*$/m, 'files = ["static/*"]'))
+    const { code, stderr } = await session.run(...push)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/more than 3 files[^]*--max-files/)
+  })
+
   it('uses downloaded components from the cache when they are still what the manifest says', async () => {
     const wasm = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])
     const digest = '93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476'

@@ -4,6 +4,7 @@ import { push } from '../../../verbs/push.ts'
 import { pairOption, countOption, referenceArgument, sizeOption, timeOption } from '../arguments.ts'
 import { findManifest } from '../find-manifest.ts'
 import type { CliIo } from '../io.ts'
+import { maxFilesOption } from '../limit-flags.ts'
 import { loadLocalApp, type LocalFlags } from '../local-app.ts'
 import { createOutput } from '../output.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
@@ -52,6 +53,7 @@ export function addPushCommand(registry: Command, io: CliIo): void {
       '--cache-dir <folder>',
       "keep components that are downloaded here (default: Spin's cache)",
     )
+    .addOption(maxFilesOption())
     .option('--created <time>', 'time to note in the manifest (default: none)', timeOption)
     .option('--archive', 'one archive per component in place of one layer per file')
     .option(
