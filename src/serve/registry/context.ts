@@ -1,5 +1,6 @@
 import type { CreateHasher } from '../../types.ts'
 import type { Storage } from '../storage/port.ts'
+import type { UploadLedger } from './upload-ledger.ts'
 
 /** What every endpoint works with. */
 export interface RegistryContext {
@@ -9,6 +10,7 @@ export interface RegistryContext {
   readonly maxManifestBytes: number
   /** In milliseconds. */
   readonly uploadTtl: number
+  readonly uploads: UploadLedger
   readonly allowSparse: boolean
   /** Whether every client may read everything, so that a blob may be mounted from wherever it is. */
   readonly open: boolean

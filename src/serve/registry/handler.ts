@@ -25,6 +25,14 @@ import { answerRefusal, Refusal } from './refusal.ts'
 import { isRepositoryName, parseRoute } from './route.ts'
 import type { Route } from './route.ts'
 import { listCatalog, listTags } from './tags.ts'
+import {
+  createUploadLedger,
+  MAX_REPOSITORY_UPLOAD_BYTES,
+  MAX_REPOSITORY_UPLOADS,
+  MAX_UPLOAD_BYTES,
+  MAX_UPLOADS,
+} from './upload-ledger.ts'
+import type { UploadLimits } from './upload-ledger.ts'
 import { sweepUploads, UPLOAD_TTL } from './upload-session.ts'
 import { appendUpload, cancelUpload, describeUpload, finishUpload, startUpload } from './uploads.ts'
 
@@ -55,6 +63,14 @@ export interface RegistryHandlerOptions extends HostNameOptions {
   maxManifestBytes?: number
   /** Milliseconds after which an upload that nobody continues is removed. Default one day. */
   uploadTtl?: number
+  /** Most uploads open at once; one more is answered with 429. Default 1000. */
+  maxUploads?: number
+  /** Of one repository. Default 500. */
+  maxRepositoryUploads?: number
+  /** Most bytes of all uploads that are not finished; more is answered with 429. Default 64 GiB. */
+  maxUploadBytes?: number
+  /** Of one repository. Default 32 GiB. */
+  maxRepositoryUploadBytes?: number
   /** Takes manifests that refer to what isn't in the repository. Default false. */
   allowSparse?: boolean
   /** Streaming hasher for blobs above 1 MiB. Default: portable, a tenth as fast as a native one. */
@@ -88,10 +104,31 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
     hook && ((request, scope) => whenFree(async () => hook(request, scope)))
   if (cors !== undefined) assertOrigins(cors)
   const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
+  const storage = options.storage ?? createMemoryStorage()
+  const uploads: UploadLimits = {
+    maxUploads: limit('maxUploads', options.maxUploads, MAX_UPLOADS),
+    maxRepositoryUploads: limit(
+      'maxRepositoryUploads',
+      options.maxRepositoryUploads,
+      MAX_REPOSITORY_UPLOADS,
+    ),
+    maxUploadBytes: limit('maxUploadBytes', options.maxUploadBytes, MAX_UPLOAD_BYTES),
+    maxRepositoryUploadBytes: limit(
+      'maxRepositoryUploadBytes',
+      options.maxRepositoryUploadBytes,
+      MAX_REPOSITORY_UPLOAD_BYTES,
+    ),
+  }
   const context: RegistryContext = {
-    storage: options.storage ?? createMemoryStorage(),
+    storage,
+    uploads: createUploadLedger(storage, uploads),
     createHasher: options.createHasher ?? createStreamingHasher,
-    maxBlobBytes: limit('maxBlobBytes', options.maxBlobBytes, MAX_BLOB_BYTES),
+    // What would never fit among the uploads is too large at once.
+    maxBlobBytes: Math.min(
+      limit('maxBlobBytes', options.maxBlobBytes, MAX_BLOB_BYTES),
+      uploads.maxUploadBytes,
+      uploads.maxRepositoryUploadBytes,
+    ),
     maxManifestBytes: limit('maxManifestBytes', options.maxManifestBytes, MANIFEST_BYTES),
     uploadTtl: limit('uploadTtl', options.uploadTtl, UPLOAD_TTL),
     allowSparse: options.allowSparse ?? false,

@@ -100,8 +100,14 @@ export async function readPromised(
   return bytes
 }
 
-/** A request's body; what cuts it off becomes the client's fault, not the server's. */
-export function openBody(request: Request): ReadableStream<Uint8Array> {
+/**
+ * A request's body; what cuts it off becomes the client's fault, not the server's.
+ * @param meter Counts the bytes as they come; what it throws ends the body.
+ */
+export function openBody(
+  request: Request,
+  meter?: (bytes: number) => void,
+): ReadableStream<Uint8Array> {
   const body = bodyOf(request)
   if (body === null) return streamOf(new Uint8Array(0))
   const reader = body.getReader()
@@ -110,9 +116,14 @@ export function openBody(request: Request): ReadableStream<Uint8Array> {
       async pull(controller) {
         try {
           const { done, value } = await reader.read()
-          if (done) controller.close()
-          else controller.enqueue(value)
+          if (done) return controller.close()
+          meter?.(value.length)
+          controller.enqueue(value)
         } catch (cause) {
+          if (cause instanceof Refusal) {
+            void reader.cancel(cause).catch(() => {})
+            return controller.error(cause)
+          }
           controller.error(
             new Refusal(
               400,

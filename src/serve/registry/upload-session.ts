@@ -1,4 +1,6 @@
 import { randomId } from '../../bytes/random-id.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts'
 import { listAll } from '../storage/port.ts'
 import type { Storage } from '../storage/port.ts'
 import type { RegistryContext } from './context.ts'
@@ -8,17 +10,22 @@ import { Refusal } from './refusal.ts'
 /**
  * An upload that is open.
  *
- * Its state is nothing but the keys of its parts, named by the offset where they begin and put only
- * if absent: of two chunks for one place exactly one is kept, on whichever machine they arrive.
+ * Its parts are named by the offset where they begin and put only if absent: of two chunks for one
+ * place exactly one is kept, on whichever machine they arrive. How far it has come stands in one
+ * value, which is written by compare-and-set after each part, so that a chunk costs the same however
+ * many came before it. A part that was kept and not counted, as its writer died, is counted by
+ * whoever looks next.
  */
 export interface UploadSession {
   readonly id: string
   readonly repository: string
   readonly prefix: string
-  /** In order and without gaps. */
-  readonly parts: readonly { readonly key: string; readonly size: number }[]
   /** Bytes so far; where the next chunk must begin. */
   readonly offset: number
+  /** Chunks so far. */
+  readonly parts: number
+  /** Of the value that says so. */
+  readonly etag: string
 }
 
 /** An upload that nobody touches for a day is given up. */
@@ -27,17 +34,38 @@ export const UPLOAD_TTL: number = 24 * 60 * 60 * 1000
 /** As many as S3 joins into one object. Chunks of 5 MiB make 50 GB that way. */
 export const MAX_PARTS = 10_000
 
-const EMPTY: Uint8Array = new Uint8Array(0)
+const SESSION = 'session'
 const PART = 'part/'
 /** As many digits as the largest safe integer has, so that keys sort as numbers do. */
 const OFFSET_DIGITS = 16
+/** Of the value that says how far an upload has come: two numbers. */
+const STATE_BYTES = 64
 
-export function partKey(session: UploadSession): string {
-  return `${session.prefix}${PART}${String(session.offset).padStart(OFFSET_DIGITS, '0')}`
+export function partKey({ prefix, offset }: Pick<UploadSession, 'prefix' | 'offset'>): string {
+  return `${prefix}${PART}${String(offset).padStart(OFFSET_DIGITS, '0')}`
 }
 
 export function firstDigestKey(session: UploadSession): string {
   return `${session.prefix}digest`
+}
+
+export function sessionKey(prefix: string): string {
+  return `${prefix}${SESSION}`
+}
+
+/** What a key of an upload says; `undefined` for any other. */
+export function parseUploadKey(key: string):
+  | {
+      readonly id: string
+      readonly repository: string
+      readonly prefix: string
+      readonly isPart: boolean
+    }
+  | undefined {
+  const match = /^(uploads\/([^/]+)\/(.+?)\/_)(session$|digest$|part\/)/.exec(key)
+  if (match === null) return undefined
+  const [, prefix = '', id = '', repository = '', kind] = match
+  return { id, repository, prefix, isPart: kind === PART }
 }
 
 export async function openSession(
@@ -46,39 +74,87 @@ export async function openSession(
 ): Promise<UploadSession> {
   const id = randomId()
   const prefix = uploadPrefix(id, repository)
-  await storage.put(`${prefix}session`, EMPTY, { ifAbsent: true })
-  return { id, repository, prefix, parts: [], offset: 0 }
+  const put = await storage.put(sessionKey(prefix), formatState(0, 0), { ifAbsent: true })
+  if (!put.stored) throw new Error('two uploads got the same id')
+  return { id, repository, prefix, offset: 0, parts: 0, etag: put.etag }
 }
 
 /** @throws `BLOB_UPLOAD_UNKNOWN` when it was never opened here, is done, cancelled or too old. */
 export async function readSession(
-  { storage, uploadTtl }: RegistryContext,
+  { storage, uploadTtl }: Pick<RegistryContext, 'storage' | 'uploadTtl'>,
   repository: string,
   id: string,
 ): Promise<UploadSession> {
   const prefix = uploadPrefix(id, repository)
-  const parts: { key: string; size: number }[] = []
-  let offset = 0
-  let open = false
-  let touched = 0
-  for await (const { key, size, modified } of listAll(storage, prefix)) {
-    touched = Math.max(touched, modified)
-    if (key === `${prefix}session`) open = true
-    if (!key.startsWith(PART, prefix.length)) continue
-    // A part beyond a gap belongs to a chunk that lost its place; it is swept with the session.
-    if (Number(key.slice(prefix.length + PART.length)) !== offset) continue
-    parts.push({ key, size })
-    offset += size
+  for (;;) {
+    const value = await storage.get(sessionKey(prefix))
+    if (value === undefined) throw unknownUpload()
+    const state = parseState(await readBounded(value.body, STATE_BYTES, 'the state of an upload'))
+    if (Date.now() - value.modified > uploadTtl) throw unknownUpload()
+    const session = { id, repository, prefix, ...state, etag: value.etag }
+    const next = await storage.head(partKey(session))
+    // An empty part is about to be removed.
+    if (next === undefined || next.size === 0) return session
+    await countPart(storage, session, next.size)
   }
-  if (!open || Date.now() - touched > uploadTtl) throw unknownUpload()
-  return { id, repository, prefix, parts, offset }
 }
 
-export async function closeSession(storage: Storage, session: UploadSession): Promise<void> {
-  // The marker goes first: from then on nobody adds to it.
-  await storage.delete(`${session.prefix}session`)
-  if (session.parts.length === 0) return
-  for await (const { key } of listAll(storage, session.prefix)) await storage.delete(key)
+/**
+ * Counts a part that was kept.
+ * @returns false when the upload is another meanwhile: somebody else has counted it, or ended it.
+ */
+export async function countPart(
+  storage: Storage,
+  { prefix, offset, parts, etag }: UploadSession,
+  size: number,
+): Promise<boolean> {
+  const state = formatState(offset + size, parts + 1)
+  return (await storage.put(sessionKey(prefix), state, { ifMatch: etag })).stored
+}
+
+/** How far an upload has come, as far as it is counted; `undefined` when there is none. */
+export async function offsetOf(storage: Storage, prefix: string): Promise<number | undefined> {
+  const value = await storage.get(sessionKey(prefix))
+  if (value === undefined) return undefined
+  return parseState(await readBounded(value.body, STATE_BYTES, 'the state of an upload')).offset
+}
+
+/** Keys of all parts, in order. @throws `BLOB_UPLOAD_UNKNOWN` when one is missing. */
+export async function listParts(
+  storage: Storage,
+  { prefix, offset }: UploadSession,
+): Promise<readonly string[]> {
+  const keys: string[] = []
+  let end = 0
+  for await (const { key, size } of listAll(storage, `${prefix}${PART}`)) {
+    // What is not counted belongs to a chunk that lost its place; it is swept with the session.
+    if (end >= offset) break
+    if (key !== partKey({ prefix, offset: end })) throw unknownUpload()
+    keys.push(key)
+    end += size
+  }
+  if (end !== offset) throw unknownUpload()
+  return keys
+}
+
+export async function closeSession(
+  storage: Storage,
+  { prefix, hasParts }: { readonly prefix: string; readonly hasParts: boolean },
+): Promise<void> {
+  // The state goes first: from then on nobody adds to it.
+  await storage.delete(sessionKey(prefix))
+  if (!hasParts) return
+  for await (const { key } of listAll(storage, prefix)) await storage.delete(key)
+}
+
+function formatState(offset: number, parts: number): Uint8Array {
+  return encodeUtf8(`${offset} ${parts}`)
+}
+
+/** Before versions that count, it was empty: then all is counted anew. */
+function parseState(bytes: Uint8Array): { readonly offset: number; readonly parts: number } {
+  const [, offset, parts] = /^(\d{1,16}) (\d{1,8})$/.exec(decodeUtf8(bytes) ?? '') ?? []
+  return { offset: Number(offset ?? 0), parts: Number(parts ?? 0) }
 }
 
 interface SweepOptions {

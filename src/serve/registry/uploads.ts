@@ -12,13 +12,16 @@ import { Refusal } from './refusal.ts'
 import { checkDigest, isRepositoryName } from './route.ts'
 import {
   closeSession,
+  countPart,
   firstDigestKey,
+  listParts,
   MAX_PARTS,
   openSession,
   partKey,
   readSession,
   unknownUpload,
 } from './upload-session.ts'
+import type { Meter } from './upload-ledger.ts'
 import type { UploadSession } from './upload-session.ts'
 
 /** end-4a, 4b, 4c and 11: `POST /v2/<name>/blobs/uploads/`. `mayRead` says whether a blob may be taken from a repository. */
@@ -40,7 +43,11 @@ export async function startUpload(
   if (digest !== null && mount === null) {
     const checked = checkDigest(digest)
     refuseTooLarge(context, 0, request)
-    await receiveBlob(context, repository, checked, openBody(request), announcedSize(request))
+    const size = announcedSize(request)
+    await context.uploads.takeIn({ repository }, size, async (meter) => {
+      await receiveBlob(context, repository, checked, openBody(request, meter), size)
+      return {}
+    })
     return answerPushedBlob(repository, checked)
   }
   const algorithm = query.get('digest-algorithm')
@@ -51,7 +58,8 @@ export async function startUpload(
       detail: { algorithm: algorithm.slice(0, 100) },
     })
   }
-  return answerSession(202, await openSession(context, repository))
+  const session = await context.uploads.open(repository, () => openSession(context, repository))
+  return answerSession(202, session)
 }
 
 async function mountBlob(
@@ -80,11 +88,10 @@ export async function appendUpload(
   repository: string,
   id: string,
 ): Promise<Response> {
-  const { storage } = context
   const session = await readSession(context, repository, id)
   const range = chunkRange(request, session)
   refuseTooLarge(context, session.offset, request)
-  if (session.parts.length >= MAX_PARTS) {
+  if (session.parts >= MAX_PARTS) {
     throw new Refusal(400, {
       code: 'BLOB_UPLOAD_INVALID',
       message: `more than ${MAX_PARTS} chunks: send larger ones`,
@@ -92,9 +99,24 @@ export async function appendUpload(
   }
   const size = range === undefined ? announcedSize(request) : range.last - range.first + 1
   if (size === 0) return answerSession(202, session)
+  const { kept } = await context.uploads.takeIn(session, size, (meter) =>
+    keepPart(context, request, session, size, meter),
+  )
+  return answerSession(202, { ...session, offset: session.offset + kept })
+}
+
+/** Keeps a chunk, and counts it. */
+async function keepPart(
+  context: RegistryContext,
+  request: Request,
+  session: UploadSession,
+  size: number | undefined,
+  meter: Meter,
+): Promise<{ readonly kept: number }> {
+  const { storage } = context
   // A first chunk is often the whole; its digest is worth having only where it saves a second reading.
   const hashed = session.offset === 0 && canMove(storage)
-  const intake = createIntake(openBody(request), {
+  const intake = createIntake(openBody(request, meter), {
     ...(hashed && { hash: { algorithm: 'sha256', hasher: context.createHasher('sha256') } }),
     maxBytes: size ?? context.maxBlobBytes - session.offset,
   })
@@ -103,17 +125,31 @@ export async function appendUpload(
       ifAbsent: true,
       ...(size !== undefined && { size }),
     })
+    const { repository, id } = session
     // Another chunk was first. The client asks for the state, or reads it here.
     if (!stored) throw outOfOrder(await readSession(context, repository, id))
     const came = await intake.settle()
     // An empty part would hold the place of the next one.
     if (came.size === 0) await storage.delete(partKey(session))
-    else if (came.digest !== undefined)
-      await storage.put(firstDigestKey(session), encodeUtf8(`${came.size} ${came.digest}`))
-    return answerSession(202, { ...session, offset: session.offset + came.size })
+    else {
+      if (came.digest !== undefined)
+        await storage.put(firstDigestKey(session), encodeUtf8(`${came.size} ${came.digest}`))
+      if (!(await countPart(storage, session, came.size))) await assertOpen(context, session)
+    }
+    return { kept: came.size }
   } catch (error) {
     intake.abandon(error)
     throw wrongLength(error)
+  }
+}
+
+/** A part that somebody else has counted is as good as counted; of an upload that is ended, none stays. */
+async function assertOpen(context: RegistryContext, session: UploadSession): Promise<void> {
+  try {
+    await readSession(context, session.repository, session.id)
+  } catch (error) {
+    await context.storage.delete(partKey(session))
+    throw error
   }
 }
 
@@ -132,28 +168,37 @@ export async function finishUpload(
   if (size === 0 && (await wasHashed(context, session, digest))) {
     await moveWhole(context, session, digest)
   } else {
-    const parts = session.parts.map(({ key }) => async () => {
+    const keys = session.parts === 0 ? [] : await listParts(context.storage, session)
+    const parts = keys.map((key) => async () => {
       const part = await context.storage.get(key)
       if (part === undefined) throw unknownUpload()
       return part.body
     })
     try {
-      await receiveBlob(
-        context,
-        repository,
-        digest,
-        joinStreams([...parts, async () => openBody(request)]),
-        size === undefined ? undefined : session.offset + size,
-      )
+      await context.uploads.takeIn(session, size, async (meter) => {
+        await receiveBlob(
+          context,
+          repository,
+          digest,
+          joinStreams([...parts, async () => openBody(request, meter)]),
+          size === undefined ? undefined : session.offset + size,
+        )
+        return {}
+      })
     } catch (error) {
       // What was sent fits no digest the client knows: nothing can be added that would mend it.
       if (error instanceof Refusal && error.entries[0]?.code === 'DIGEST_INVALID')
-        await closeSession(context.storage, session)
+        await close(context, session)
       throw wrongLength(error)
     }
   }
-  await closeSession(context.storage, session)
+  await close(context, session)
   return answerPushedBlob(repository, digest)
+}
+
+async function close({ storage, uploads }: RegistryContext, session: UploadSession): Promise<void> {
+  await closeSession(storage, { prefix: session.prefix, hasParts: session.parts > 0 })
+  uploads.closed(session.id)
 }
 
 /** One chunk that was the whole was hashed when it came: it need not be read again. */
@@ -162,7 +207,7 @@ async function wasHashed(
   session: UploadSession,
   digest: Digest,
 ): Promise<boolean> {
-  if (session.parts.length !== 1 || !canMove(storage)) return false
+  if (session.parts !== 1 || !canMove(storage)) return false
   const known = await storage.get(firstDigestKey(session))
   return (
     known !== undefined &&
@@ -184,7 +229,7 @@ async function moveWhole(
     return stored || (await storage.head(key)) !== undefined
   })
   if (kept) return
-  await closeSession(storage, session)
+  await close(context, session)
   throw unknownUpload()
 }
 
@@ -203,15 +248,17 @@ export async function cancelUpload(
   repository: string,
   id: string,
 ): Promise<Response> {
-  await closeSession(context.storage, await readSession(context, repository, id))
+  await close(context, await readSession(context, repository, id))
   return answerEmpty(204)
 }
 
-function answerSession(status: number, session: UploadSession): Response {
+type SessionPlace = Pick<UploadSession, 'id' | 'repository' | 'offset'>
+
+function answerSession(status: number, session: SessionPlace): Response {
   return answerEmpty(status, sessionHeaders(session))
 }
 
-function sessionHeaders({ id, repository, offset }: UploadSession): Record<string, string> {
+function sessionHeaders({ id, repository, offset }: SessionPlace): Record<string, string> {
   // `0-0` before the first byte too: that is what clients know from other registries.
   return {
     Location: `/v2/${repository}/blobs/uploads/${id}`,

@@ -40,6 +40,8 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
   // Listing needs order, a Map has none; sorted again only after keys came or went.
   let sorted: string[] | undefined
   let used = 0
+  /** Bytes of bodies that are coming in: together with what is kept they must fit. */
+  let incoming = 0
   // Tells a value from an equal one put later: deleting and putting again is a change.
   let version = 0
 
@@ -89,7 +91,12 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
         await cancelBody(body)
         return { stored: false }
       }
-      const bytes = await collect(body, size, maxBytes - used)
+      let counted = 0
+      const bytes = await collect(body, size, (more) => {
+        if (used + incoming + more > maxBytes) throw full(maxBytes)
+        incoming += more
+        counted += more
+      }).finally(() => (incoming -= counted))
       // Asked again: others may have written while the bytes came in. From here on nothing waits.
       if (!holds()) return { stored: false }
       const before = values.get(key)
@@ -144,10 +151,11 @@ function firstAfter(keys: readonly string[], prefix: string, after: string): num
   return low
 }
 
+/** All bytes of a body, each counted as it comes. */
 async function collect(
   body: StorageBody,
   size: number | undefined,
-  room: number,
+  count: (bytes: number) => void,
 ): Promise<Uint8Array> {
   // Copied: what the caller does to its array afterwards must not change what is stored.
   if (body instanceof Uint8Array) return body.slice()
@@ -157,7 +165,7 @@ async function collect(
   for await (const chunk of chunksOf(openStream(body))) {
     seen += chunk.length
     if (seen > (expected ?? seen)) throw wrongSize(expected!, `more than ${expected}`)
-    if (seen > room) throw full(room)
+    count(chunk.length)
     chunks.push(chunk)
   }
   if (expected !== undefined && seen !== expected) throw wrongSize(expected, seen)

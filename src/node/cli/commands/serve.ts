@@ -2,10 +2,11 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { createBasicAuthorizer } from '../../../serve/basic.ts'
 import { createRegistryHandler } from '../../../serve/registry/handler.ts'
+import { MAX_UPLOADS } from '../../../serve/registry/upload-ledger.ts'
 import { createMemoryStorage } from '../../../serve/storage/memory.ts'
 import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
-import { type Address, addressOption } from '../arguments.ts'
+import { type Address, addressOption, countOption, sizeOption } from '../arguments.ts'
 import { type CliIo, UsageError } from '../io.ts'
 import { addListenOptions, type ListenFlags } from '../listen-flags.ts'
 import { createOutput } from '../output.ts'
@@ -26,6 +27,8 @@ interface ServeFlags extends AccessFlags, ListenFlags {
   readonly unauthenticated?: boolean
   readonly tlsCert?: string
   readonly tlsKey?: string
+  readonly maxUploads?: number
+  readonly maxUploadSize?: number
   readonly readOnly?: boolean
   readonly json?: boolean
 }
@@ -59,6 +62,16 @@ export function addServeCommand(program: Command, io: CliIo): void {
     .option('--htpasswd-file <file>', 'users who may pull, push and delete, from "htpasswd -B"')
     .option('--unauthenticated', 'let everyone pull, push and delete, on any address')
   addListenOptions(addAccessOptions(serve))
+    .option(
+      '--max-uploads <count>',
+      `most uploads open at once, half of them in one repository (default: ${MAX_UPLOADS})`,
+      countOption,
+    )
+    .option(
+      '--max-upload-size <bytes>',
+      'most bytes of all uploads that are not finished, half of them in one repository (default: 64GiB)',
+      sizeOption,
+    )
     .option('--read-only', 'refuse every push and deletion')
     .option('--json', 'answer with JSON on stdout: { url }')
     .addHelpText('after', EXAMPLE)
@@ -87,6 +100,14 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     onError: (error) => output.warn(error instanceof Error ? error.message : String(error)),
     ...(authenticate !== undefined && { authorize: createBasicAuthorizer({ authenticate }) }),
     ...(flags.cors !== undefined && { cors: { origins: flags.cors } }),
+    ...(flags.maxUploads !== undefined && {
+      maxUploads: flags.maxUploads,
+      maxRepositoryUploads: Math.ceil(flags.maxUploads / 2),
+    }),
+    ...(flags.maxUploadSize !== undefined && {
+      maxUploadBytes: flags.maxUploadSize,
+      maxRepositoryUploadBytes: Math.ceil(flags.maxUploadSize / 2),
+    }),
   })
   const place = { ...address, tls, allowedHosts: flags.allowHost, limits: flags }
   await serveUntilStopped(handler, place, io, (url) => {
