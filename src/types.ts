@@ -232,7 +232,10 @@ export interface RemoteOptions extends OperationOptions, TransportOptions {
   transport?: Transport
   /** Blobs in flight at once. Default 8; in pages 6, as browsers send no more to one host. */
   concurrency?: number
-  /** Milliseconds that a download may bring nothing before it is taken up anew. Default 60000; `false` for any. */
+  /**
+   * Milliseconds of waiting in which a download must bring 1 KiB for each second, else it is resumed on a
+   * new connection. Default 60000; `false` for no limit.
+   */
   idleTimeout?: number | false
 }
 

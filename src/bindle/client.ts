@@ -2,13 +2,14 @@ import { isSpindleError, ResponseError, SpindleError } from '../errors.ts'
 import { discard } from '../http/discard.ts'
 import { createTransport } from '../http/transport.ts'
 import { streamFrom } from '../bytes/generate.ts'
-import { chunksOf, verifyStream } from '../bytes/stream.ts'
+import { verifyStream } from '../bytes/stream.ts'
 import type { BodySource, OperationOptions, Transport, TransportOptions } from '../types.ts'
 import { baseOf, idPath, parcelPath } from './address.ts'
 import { createAsker } from './ask.ts'
 import type { BindleCredentials } from './credentials.ts'
 import { reader, required, tables } from './fields.ts'
 import type { BindleId } from './id.ts'
+import { createTimedReader, IDLE_TIMEOUT, type TimedReader } from '../http/timed-reader.ts'
 import { parseBindleId } from './id.ts'
 import { formatInvoice, type Invoice, type Label, readInvoice, readLabel } from './invoice.ts'
 import { type Keyring, readKeyring } from './keyring.ts'
@@ -18,6 +19,11 @@ export interface BindleClientOptions extends Omit<TransportOptions, 'credentials
   credentials?: BindleCredentials
   /** Reuse a transport. Together with any option that makes one it is a `TypeError`. */
   transport?: Transport
+  /**
+   * Milliseconds of waiting in which a parcel must bring 1 KiB for each second. Default 60000; `false`
+   * for no limit.
+   */
+  idleTimeout?: number | false
   /** Most keys of an answer. Default 200 000, of TOML 160 000: an invoice of some 11 000 parcels. */
   maxKeys?: number | undefined
 }
@@ -91,7 +97,7 @@ export function createBindleClient(
   options: BindleClientOptions = {},
 ): BindleClient {
   const base = baseOf(server)
-  const { credentials, transport: given, maxKeys, ...forTransport } = options
+  const { credentials, transport: given, maxKeys, idleTimeout, ...forTransport } = options
   if (given !== undefined && Object.values(forTransport).some((value) => value !== undefined)) {
     throw new TypeError('"transport" can\'t be given together with options that make one')
   }
@@ -128,7 +134,13 @@ export function createBindleClient(
       const what = `the parcel ${label.sha256} of ${id}`
       const response = await open('GET', parcelPath(id, label), what, { operation, accept: '*/*' })
       return verifyStream(
-        streamFrom(unbroken(response.body ?? new Blob().stream(), what, operation.signal)),
+        streamFrom(
+          parcelChunks(
+            createTimedReader(response, idleTimeout ?? IDLE_TIMEOUT, what, operation.signal),
+            what,
+            operation.signal,
+          ),
+        ),
         { mediaType: label.mediaType, digest: `sha256:${label.sha256}`, size: label.size },
         operation.createHasher,
       )
@@ -234,16 +246,20 @@ function assertNamed({ bindle: { name, version } }: Invoice, id: string | Bindle
 }
 
 /** What breaks a body has no words of its own for where that was. */
-async function* unbroken(
-  body: ReadableStream<Uint8Array>,
+async function* parcelChunks(
+  reader: TimedReader,
   what: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   try {
-    yield* chunksOf(body, signal)
+    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next())
+      yield chunk
   } catch (cause) {
     signal?.throwIfAborted()
+    if (cause instanceof SpindleError) throw cause
     throw new SpindleError('ERR_NETWORK', `${what} broke off; try again`, { cause })
+  } finally {
+    reader.end()
   }
 }
 

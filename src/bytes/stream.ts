@@ -1,4 +1,4 @@
-import { SpindleError } from '../errors.ts'
+import { type Remedy, SpindleError } from '../errors.ts'
 import type { BodySource, ChunkReader, CreateHasher, Descriptor, Digest, Hasher } from '../types.ts'
 import { whenAborted } from './abort.ts'
 import { algorithmOf, createPortableHasher, digestBy, formatDigest } from './digest.ts'
@@ -148,6 +148,7 @@ export async function readBounded(
   limit: number,
   what: string,
   signal?: AbortSignal,
+  remedy?: Remedy,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (body instanceof Uint8Array && body.length <= limit) return body as Uint8Array<ArrayBuffer>
   const chunks: Uint8Array[] = []
@@ -155,7 +156,11 @@ export async function readBounded(
   for await (const chunk of chunksOf(openStream(body), signal)) {
     size += chunk.length
     if (size > limit)
-      throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} is longer than ${limit} bytes`)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `${what} is longer than ${limit} bytes`,
+        remedy && { remedy },
+      )
     chunks.push(chunk)
   }
   return concat(chunks, size)

@@ -1,4 +1,4 @@
-import { SpindleError } from '../errors.ts'
+import { type Remedy, SpindleError } from '../errors.ts'
 import { readBounded } from '../bytes/stream.ts'
 import type { Transport, TransportRequest } from '../types.ts'
 import { inTime } from './in-time.ts'
@@ -19,6 +19,7 @@ export async function readWhole(
   what: string,
   signal?: AbortSignal,
   announced: number = limit,
+  remedy?: Remedy,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const deadline = {
     milliseconds: LEAST_TIME + announced / SLOWEST,
@@ -26,7 +27,9 @@ export async function readWhole(
   }
   const body = response.body ?? new Uint8Array()
   try {
-    return await inTime({ signal, deadline }, (both) => readBounded(body, limit, what, both))
+    return await inTime({ signal, deadline }, (both) =>
+      readBounded(body, limit, what, both, remedy),
+    )
   } catch (cause) {
     signal?.throwIfAborted()
     if (cause instanceof SpindleError) throw cause

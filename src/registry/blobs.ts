@@ -1,9 +1,9 @@
 import { SpindleError } from '../errors.ts'
-import { whenAborted } from '../bytes/abort.ts'
 import { contentCodings } from '../http/content-coding.ts'
 import { chunksOf, concat, readVerified, verifyStream } from '../bytes/stream.ts'
 import { discard } from '../http/discard.ts'
-import type { ChunkReader, Descriptor, DirectResponse, OperationOptions } from '../types.ts'
+import { createTimedReader, type TimedReader } from '../http/timed-reader.ts'
+import type { ChunkReader, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import { sendHead } from './head.ts'
 import { isNotFound } from './manifests.ts'
@@ -92,7 +92,7 @@ async function download(
 ): Promise<ChunkReader> {
   const { signal } = options
   let response = await openAt(context, target, options)
-  let part = readInTime(response, context, target, 0, signal)
+  let part = readFrom(response, context, target, 0, signal)
   let at = 0
   let before = 0
   let attempt = 0
@@ -117,7 +117,7 @@ async function download(
       // A strong tag only: with a weak one the registry must send all of it again.
       ...(isRest && etag?.startsWith('"') && { 'if-range': etag }),
     })
-    part = readInTime(response, context, target, at, signal)
+    part = readFrom(response, context, target, at, signal)
     before = at
     if (isLeft) part.end()
   }
@@ -149,58 +149,22 @@ async function download(
   }
 }
 
-interface Part {
-  /** The next chunk, or nothing after the last. */
-  readonly next: () => Promise<Uint8Array | undefined>
-  readonly end: () => void
-}
-
-/** What an answer has from a place on, as long as it comes; the time that the reader takes does not count. */
-function readInTime(
+/** What an answer has from a place on. */
+function readFrom(
   response: Response,
   { idleTimeout }: RepositoryContext,
   target: Descriptor,
   from: number,
   signal: AbortSignal | undefined,
-): Part {
-  const reader =
-    (response as DirectResponse).reader?.() ?? (response.body ?? new Blob().stream()).getReader()
-  let late: SpindleError | undefined
-  const limit = idleTimeout === false ? Infinity : idleTimeout
-  // One timer that looks whether anything came, not one for each of thousands of chunks.
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let waitingSince: number | undefined
+): TimedReader {
+  const what = `the download of ${target.digest}`
+  const { next, end } = createTimedReader(response, idleTimeout, what, signal)
   let skip: number | undefined
-  const watch = (milliseconds: number): void => {
-    timer = setTimeout(() => {
-      timer = undefined
-      if (waitingSince === undefined) return
-      const left = waitingSince + limit - Date.now()
-      if (left > 0) return watch(left)
-      late = new SpindleError(
-        'ERR_TIMEOUT',
-        `the download of ${target.digest} stood still for ${limit} ms`,
-        { remedy: { option: 'idleTimeout', advice: 'try again, or raise %' } },
-      )
-      end()
-    }, milliseconds)
-  }
-  const end = (): void => {
-    clearTimeout(timer)
-    stopWaiting()
-    void reader.cancel().catch(() => {})
-  }
-  const stopWaiting = whenAborted(signal, end)
   return {
     async next() {
-      signal?.throwIfAborted()
       skip ??= skipOf(response, from, target)
-      waitingSince = Date.now()
-      if (timer === undefined && limit !== Infinity) watch(limit)
-      const { done, value } = await reader.read()
-      waitingSince = undefined
-      if (late !== undefined) throw late
-      if (done) return undefined
+      const value = await next()
+      if (value === undefined) return undefined
       const rest = value.subarray(Math.min(skip, value.length))
       skip -= value.length - rest.length
       return rest

@@ -1,3 +1,4 @@
+import { IDLE_TIMEOUT } from '../http/timed-reader.ts'
 import { createTransport } from '../http/transport.ts'
 import { apiHostOf } from '../oci/reference.ts'
 import type {
@@ -41,9 +42,6 @@ export interface RepositoryOptions extends RemoteOptions {
   /** Bytes per upload request. Default: whole blobs, which is faster and which all registries take. */
   chunkSize?: number
 }
-
-/** Longer than registries take to fetch a cold blob from their storage. */
-const IDLE_TIMEOUT = 60_000
 
 const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
   'credentials',

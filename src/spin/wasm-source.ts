@@ -1,5 +1,5 @@
 import { digestOf } from '../bytes/digest.ts'
-import { ResponseError, SpindleError } from '../errors.ts'
+import { type Remedy, ResponseError, SpindleError } from '../errors.ts'
 import { bodyLength, unknownCoding } from '../http/content-coding.ts'
 import { discard } from '../http/discard.ts'
 import { fetchInTime } from '../http/in-time.ts'
@@ -8,7 +8,12 @@ import type { Content, FetchLike } from '../types.ts'
 import { findWasmProblem } from './wasm-format.ts'
 
 /** Longest Wasm to download, in bytes: components with a language's whole runtime have some 20 MB. */
-export const WASM_BYTES: number = 256 * 1024 * 1024
+const WASM_BYTES: number = 256 * 1024 * 1024
+/** What gets a longer one. */
+export const WASM_REMEDY: Remedy = {
+  option: 'maxWasmBytes',
+  advice: 'raise % if you trust the source',
+}
 /** Milliseconds, as a transport waits for headers. */
 const TIME_TO_ANSWER = 30_000
 
@@ -115,7 +120,7 @@ async function readResponse(
   }
   const announced = bodyLength(response) || limit
   const size = Math.min(announced, limit)
-  return readWhole(response, limit, `${who}: ${shown}`, signal, size)
+  return readWhole(response, limit, `${who}: ${shown}`, signal, size, WASM_REMEDY)
 }
 
 /** Gets a package through the caller's resolver. */

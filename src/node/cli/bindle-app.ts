@@ -5,6 +5,7 @@ import { appToBindle } from '../../spin/to-bindle.ts'
 import { createNodeHasher } from '../hasher.ts'
 import { findManifest } from './find-manifest.ts'
 import type { CliIo } from './io.ts'
+import { addSizeOptions } from './limit-flags.ts'
 import { loadLocalApp, type LocalFlags } from './local-app.ts'
 import type { Output } from './output.ts'
 import { withProgress } from './progress.ts'
@@ -17,7 +18,7 @@ export interface BindleAppFlags extends LocalFlags {
 }
 
 export function addBindleAppOptions(command: Command): Command {
-  return command
+  command
     .option('-f, --file <path>', 'the application: its manifest, or the folder with a spin.toml')
     .addOption(new Option('--from <path>', 'the same').hideHelp())
     .option(
@@ -31,6 +32,7 @@ export function addBindleAppOptions(command: Command): Command {
       '--cache-dir <folder>',
       "keep components that are downloaded here (default: Spin's cache)",
     )
+  return addSizeOptions(command, 'the available memory')
 }
 
 function buildInfoOption(text: string): string {

@@ -72,7 +72,7 @@ export async function bindleClient(
   const credentials = await credentialsOf(flags, url, io)
   return createBindleClient(url, {
     onWarning: ({ host, message }) => output.warn(`${host} says: ${message}`),
-    timeout: timeLimits(flags).timeout,
+    ...timeLimits(flags),
     ...(credentials === undefined ? {} : { credentials }),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
     ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { digestOf, isDigest } from '../../bytes/digest.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import type { AppManifest } from '../../spin/app-manifest.ts'
-import { WASM_BYTES } from '../../spin/wasm-source.ts'
+import { WASM_REMEDY } from '../../spin/wasm-source.ts'
 import type { FetchLike } from '../../types.ts'
 import { readFileBounded, writeFileAtomic } from '../bounded-file.ts'
 
@@ -10,6 +10,7 @@ import { readFileBounded, writeFileAtomic } from '../bounded-file.ts'
  * A `fetch` that keeps the components a manifest names by URL and digest under `registry/wasm`, as
  * Spin does, and gives them from there when they are still what the manifest says.
  *
+ * @param maxBytes Longest component.
  * @param onFailure Called when one can't be kept; what it throws ends the request.
  */
 export function createDownloadCache(
@@ -18,6 +19,7 @@ export function createDownloadCache(
   fetch: FetchLike,
   platform: string,
   onFailure: (error: unknown) => void,
+  maxBytes: number,
 ): FetchLike {
   const digests = new Map<string, string>()
   for (const { source } of Object.values(manifest.component ?? {})) {
@@ -34,12 +36,18 @@ export function createDownloadCache(
       'wasm',
       platform === 'win32' ? digest.replace(':', '_') : digest,
     )
-    const kept = await readFileBounded(path, WASM_BYTES).catch(() => undefined)
+    const kept = await readFileBounded(path, maxBytes).catch(() => undefined)
     if (kept !== undefined && (await digestOf(kept)) === digest)
       return new Response(kept as Uint8Array<ArrayBuffer>)
     const response = await fetch(request)
     if (!response.ok || response.body === null) return response
-    const bytes = await readBounded(response.body, WASM_BYTES, 'the component', request.signal)
+    const bytes = await readBounded(
+      response.body,
+      maxBytes,
+      'the component',
+      request.signal,
+      WASM_REMEDY,
+    )
     if ((await digestOf(bytes)) === digest)
       await writeFileAtomic(path, bytes, 0o644).catch(onFailure)
     return new Response(bytes)

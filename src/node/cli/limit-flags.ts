@@ -16,6 +16,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   maxKeys: ['--max-keys'],
   maxManifests: ['--max-manifests'],
   maxMemory: ['--max-memory'],
+  maxWasmBytes: ['--max-size'],
   maxReferrers: ['--max-referrers'],
   timeout: ['--response-timeout'],
 }

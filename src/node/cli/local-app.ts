@@ -13,11 +13,12 @@ import { createCacheWarning } from './cache.ts'
 import { createDownloadCache } from './download-cache.ts'
 import type { ManifestPlace } from './find-manifest.ts'
 import type { CliIo } from './io.ts'
+import { memoryLimit, type SizeFlags } from './limit-flags.ts'
 import type { Output } from './output.ts'
 import { cacheRoot } from './remote.ts'
 
 /** Flags of every command that takes an application from a folder. */
-export interface LocalFlags {
+export interface LocalFlags extends SizeFlags {
   readonly build?: boolean
   readonly profile?: string
   readonly cacheDir?: string
@@ -40,7 +41,11 @@ export async function loadLocalApp(
   const root = cacheRoot(io, flags.cacheDir)
   const directory = await realFolder(place.directory)
   const { top, prefix } = topOf(directory, outsideSources(manifest))
+  const maxWasmBytes = memoryLimit(flags)
   const app = await loadApp(openOwnDirectory(top, directory), {
+    maxWasmBytes,
+    ...(flags.maxSize === undefined ? {} : { maxBytes: flags.maxSize }),
+    ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
     manifestPath: prefix + place.name,
     signal: io.signal,
     fetch: createDownloadCache(
@@ -49,6 +54,7 @@ export async function loadLocalApp(
       fetch,
       io.platform,
       createCacheWarning(root, output),
+      maxWasmBytes,
     ),
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
     ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),

@@ -17,7 +17,7 @@ import {
   idArgument,
 } from '../bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
-import { addSizeOptions, type SizeFlags } from '../limit-flags.ts'
+import type { SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
 import { openStandalone, writeStandalone } from '../standalone-place.ts'
@@ -45,7 +45,7 @@ export function addBindlePushCommand(bindle: Command, io: CliIo): void {
   addBindleAppOptions(push)
     .option('-p, --path <folder>', 'where the standalone bindle is (default: this folder)')
     .option('-d, --staging-dir <folder>', 'keep the standalone bindle here')
-  addSignOptions(addBindleServerOptions(addSizeOptions(push, 'the available memory')))
+  addSignOptions(addBindleServerOptions(push))
     .option('--concurrency <count>', 'parcels in flight at once (default: 6)', countOption)
     .addHelpText('after', EXAMPLE)
     .action((id: BindleId | undefined, flags: PushFlags) => runPush(id, flags, io))

@@ -6,6 +6,7 @@ import { findManifest } from '../find-manifest.ts'
 import type { CliIo } from '../io.ts'
 import { maxFilesOption } from '../limit-flags.ts'
 import { loadLocalApp, type LocalFlags } from '../local-app.ts'
+import { addSizeOptions } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
 import { type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
@@ -28,7 +29,7 @@ Example:
   $ spindle registry push --build --annotation org.opencontainers.image.source=https://github.com/ann/hello ghcr.io/ann/hello:1.0.0`
 
 export function addPushCommand(registry: Command, io: CliIo): void {
-  registry
+  const command = registry
     .command('push')
     .description('pack an application and push it to a registry')
     .argument('<reference>', 'where to, as in ghcr.io/ann/hello:1.0.0', referenceArgument)
@@ -63,6 +64,7 @@ export function addPushCommand(registry: Command, io: CliIo): void {
     )
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--json', 'answer with JSON on stdout')
+  addSizeOptions(command, 'no limit; a component: the available memory')
     .addHelpText('after', EXAMPLE)
     .action((reference: Reference, flags: PushFlags) => runPush(reference, flags, io))
 }
