@@ -68,7 +68,7 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
   const budget = { left: GLOB_STEPS }
   const root = manifestPath.slice(0, manifestPath.lastIndexOf('/') + 1)
   const picked = isFolder
-    ? await pickFiles(opened, wantedPaths(manifest, root, budget), options, signal)
+    ? await pickFiles(opened, wantedPaths(manifest, root, budget), options, signal, budget)
     : undefined
   const tree: FileTree =
     picked === undefined

@@ -2,12 +2,15 @@ import { mapBounded } from '../bytes/concurrency.ts'
 import { quotePath } from '../bytes/path.ts'
 import { SpindleError } from '../errors.ts'
 import type { Content } from '../types.ts'
+import { GLOB_STEPS, type GlobBudget, spend } from './glob-pattern.ts'
 import type { SourceEntry, SourceFolder } from './sources/source-folder.ts'
 import { MAX_APP_FILES, type TreeLimits } from './tree-builder.ts'
 import type { WantedPath, WantedSegment } from './wanted-files.ts'
 
 /** Entries looked at side by side; in Node each takes a file handle or a thread. */
 const CONCURRENCY = 16
+/** What it costs to try one pattern on one name, in steps of a match. */
+const STEPS_PER_PATTERN = 16
 /** Longest path in UTF-16 units: no file system has longer ones, but a loop of links. */
 const MAX_PATH_LENGTH = 4096
 
@@ -35,6 +38,7 @@ export async function pickFiles(
   wanted: readonly WantedPath[],
   limits: TreeLimits,
   signal?: AbortSignal,
+  budget: GlobBudget = { left: GLOB_STEPS },
 ): Promise<PickedFiles> {
   const { maxFiles = MAX_APP_FILES, maxBytes = Infinity } = limits
   const files = new Map<string, Content>()
@@ -60,9 +64,11 @@ export async function pickFiles(
         `a path is longer than ${MAX_PATH_LENGTH} characters, at ${quotePath(prefix)}: is there a loop of links?`,
       )
     if (++visited > maxFiles) throw tooMuch(`has more than ${maxFiles} folders`, 'maxFiles')
-    const nextOf = createStepper(states)
-    const names = isWhole || nextOf.isOpen ? await folder.names() : nextOf.names
-    const chosen = [...new Set(names)].filter((name) => isWhole || nextOf(name).length > 0)
+    const nextOf = createStepper(states, budget)
+    const listed = isWhole || nextOf.isOpen ? await folder.names() : []
+    const chosen = [...new Set([...listed, ...nextOf.names])].filter(
+      (name) => isWhole || nextOf(name).length > 0,
+    )
     const found = await mapBounded(
       chosen,
       CONCURRENCY,
@@ -122,7 +128,10 @@ function isDone({ segments }: WantedPath, at: number): boolean {
 }
 
 /** Finds the states that a name leads to, from the ones of its folder. */
-function createStepper(states: readonly State[]): {
+function createStepper(
+  states: readonly State[],
+  budget: GlobBudget,
+): {
   (name: string): readonly State[]
   /** Whether names that nobody knows beforehand lead further. */
   readonly isOpen: boolean
@@ -146,13 +155,25 @@ function createStepper(states: readonly State[]): {
       if (!isAny) break
     }
   }
-  const step = (name: string): readonly State[] => [
-    ...(named.get(name) ?? []),
-    ...open
-      .filter(({ segment }) => segment.type !== 'pattern' || segment.matches(name))
-      .map(({ state }) => state),
-  ]
+  const step = (name: string): readonly State[] => {
+    const reached = [...(named.get(name) ?? [])]
+    spend(budget, STEPS_PER_PATTERN * (1 + open.length))
+    for (const { segment, state } of open)
+      if (segment.type !== 'pattern' || segment.matches(name)) reached.push(state)
+    return unique(reached)
+  }
   return Object.assign(step, { isOpen: open.length > 0, names: named.keys() })
+}
+
+/** Without what is there twice: several `**` would reach one state in ever more ways. */
+function unique(states: readonly State[]): readonly State[] {
+  if (states.length < 2) return states
+  const seen = new Map<WantedPath, Set<number>>()
+  return states.filter(({ want, at }) => {
+    const places = seen.get(want) ?? new Set()
+    seen.set(want, places)
+    return places.size !== places.add(at).size
+  })
 }
 
 function tooMuch(problem: string, option: string): SpindleError {

@@ -125,6 +125,7 @@ describe('only what a manifest names is looked at', () => {
       [
         'find static',
         'find static/**',
+        'find static/b.css',
         'list static/',
         'find static/a.txt',
         'find static/css',
