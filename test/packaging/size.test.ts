@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { BUDGETS, bundle, formatSizes, measureSizes, UNBUDGETED } from './bundle.mjs'
 import { manifest, notBuilt, subpaths } from './installed.ts'
 
-/** Servers, the linker, TOML and Node. A message may name a handler, in parentheses. */
+/** Servers, the linker, TOML and Node. A message may name a handler, in parentheses, and WebAssembly. */
 const APART =
-  /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly|Suspending|TomlError|node:/
+  /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly\.|Suspending|TomlError|node:/
 
 /** What a subpath must not reach, by names that survive bundling. */
 const BLEED: ReadonlyArray<{
@@ -15,7 +15,7 @@ const BLEED: ReadonlyArray<{
   {
     code: `export * from 'spindle/reference'`,
     needs: ['./reference'],
-    never: /smol-toml|TomlError|fflate|inflate|WebAssembly|fetch\(/,
+    never: /smol-toml|TomlError|fflate|inflate|WebAssembly\.|fetch\(/,
   },
   {
     code: `export * from 'spindle/push'; export * from 'spindle/pull'`,
@@ -28,14 +28,14 @@ const BLEED: ReadonlyArray<{
   {
     code: `export * from 'spindle/resolve'`,
     needs: ['./resolve'],
-    never: /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly|TomlError|inflate|node:/,
+    never: /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly\.|TomlError|inflate|node:/,
   },
   { code: `export * from 'spindle/sign'`, needs: ['./sign'], never: APART },
   { code: `export * from 'spindle/verify'`, needs: ['./verify'], never: APART },
   {
     code: `export * from 'spindle/bindle'`,
     needs: ['./bindle'],
-    never: /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly|Suspending|node:/,
+    never: /create(?:Registry|Bindle|Relay|App)Handler(?!\))|WebAssembly\.|Suspending|node:/,
   },
   {
     code: `export { push, pull } from 'spindle'`,
