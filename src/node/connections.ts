@@ -15,6 +15,9 @@ const MIN_CONNECTIONS = 8
 /** Requests on one connection that have no answer yet. Benchmarks send 16, browsers one. */
 const MAX_PIPELINED = 16
 
+/** Milliseconds that a connection may be idle before it is dropped for another: its request may be on the way. */
+const MIN_IDLE = 100
+
 /** Milliseconds that a client may be behind before its connection is dropped for another. */
 const MAX_PATIENCE = 5000
 
@@ -54,6 +57,8 @@ interface Connection {
   moved: Count
   /** Bytes wait for the client to read on. */
   isBlocked: boolean
+  /** Since when it has no request. */
+  idleSince: number
 }
 
 /** Looks after the connections of one server: slow clients are cut, idle ones make room. */
@@ -85,13 +90,16 @@ export function createConnections(limits: ConnectionLimits): Connections {
 
   const end = (connection: Connection, exchange: Exchange): void => {
     connection.exchanges.delete(exchange)
-    if (connection.exchanges.size === 0 && !connection.socket.destroyed) idle.add(connection)
+    if (connection.exchanges.size > 0 || connection.socket.destroyed) return
+    connection.idleSince = Date.now()
+    idle.add(connection)
   }
 
   /** Drops the connection that is missed least. `false` when all of them are at work. */
   const makeRoom = (): boolean => {
     const [longest] = idle
-    const dropped = longest ?? slowest(all.values(), patience)
+    const isIdle = longest !== undefined && Date.now() - longest.idleSince >= MIN_IDLE
+    const dropped = isIdle ? longest : slowest(all.values(), patience)
     if (dropped === undefined) return false
     dropped.socket.destroy()
     forget(keyOf(dropped.socket), dropped)
@@ -146,6 +154,7 @@ export function createConnections(limits: ConnectionLimits): Connections {
         received: { at: 0, bytes: 0 },
         moved: { at: 0, bytes: 0 },
         isBlocked: false,
+        idleSince: Date.now(),
       }
       all.set(key, connection)
       idle.add(connection)

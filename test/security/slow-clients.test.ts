@@ -162,11 +162,22 @@ describe('more connections than the server takes', () => {
     // It has the latest answer: the second is idle for longer.
     first?.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
     while (first?.received().includes('hello') === false) await later(10)
+    await later(200)
     const next = await client(url)
     await second?.closed
     next.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
     while (!next.received().includes('hello')) await later(10)
     expect([first, third].map((one) => one?.socket.closed)).toEqual([false, false])
+  })
+
+  it('end none that has just come, as its request is on the way', async () => {
+    const url = await start(hello, { maxConnections: 3 })
+    const answers = Array.from({ length: 20 }, async () =>
+      fetch(url).then(async (response) => [response.status, await response.text()]),
+    )
+    const statuses = (await Promise.all(answers)).map(([status]) => status)
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(3)
+    expect(new Set(statuses)).toEqual(new Set([200, 503]))
   })
 
   it('end the slowest client where none is idle', async () => {

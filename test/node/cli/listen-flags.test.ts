@@ -51,6 +51,7 @@ describe.each(SERVERS)('%s', (...command) => {
   it('keeps connections by --max-connections', async () => {
     const server = await start(createSession(), ...command, '--max-connections', '2')
     const clients = [await rawClient(server.url), await rawClient(server.url)]
+    await new Promise((resolve) => setTimeout(resolve, 200))
     const next = await rawClient(server.url)
     expect(await clients[0]?.closed).toBe('')
     for (const { socket } of [...clients, next]) socket.destroy()
