@@ -242,7 +242,7 @@ describe('an update of the trusted root', () => {
     const file = { ...timestamp(9), x: 0 }
     const text = JSON.stringify({ signatures: [], signed: file }).replace('"x":0', `"x":${deep}`)
     files.set('timestamp.json', encodeUtf8(text))
-    await expect(update()).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+    await expect(update()).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' })
   })
 
   it.each([
