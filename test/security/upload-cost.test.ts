@@ -127,19 +127,19 @@ describe('a chunk that was kept and not counted, as the server died', () => {
 describe('a chunk that comes while its upload is cancelled', () => {
   it('leaves nothing', async () => {
     const inner = createMemoryStorage()
-    let cancel: (() => Promise<unknown>) | undefined
+    const during: { cancel?: () => Promise<unknown> } = {}
     const storage: Storage = {
       ...inner,
       async put(key, body, options) {
         const result = await inner.put(key, body, options)
-        if (key.includes('/_part/')) await cancel?.()
+        if (key.includes('/_part/')) await during.cancel?.()
         return result
       },
     }
     const client = createClient({ storage })
     const open = await client.send('POST', '/v2/a/blobs/uploads/')
     const location = open.headers.get('Location')!
-    cancel = () =>
+    during.cancel = () =>
       inner.delete(`${location.replace('/v2/a/blobs/uploads/', 'uploads/')}/a/_session`)
     expect((await client.send('PATCH', location, { body: 'hello' })).status).toBe(404)
     expect((await inner.list('uploads/')).entries.filter(({ key }) => /part/.test(key))).toEqual([])

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { availableMemory } from 'node:process'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { Remedy } from '../../errors.ts'
 import { countOption, sizeOption } from './arguments.ts'
 
@@ -41,14 +41,11 @@ export function addSizeOptions(command: Command, what: string): Command {
       `most bytes of an application, unpacked (default: ${what})`,
       sizeOption,
     )
-    .addOption(maxFilesOption())
-}
-
-export function maxFilesOption(): Option {
-  return new Option(
-    '--max-files <count>',
-    'most files of an application or archive (default: 200000)',
-  ).argParser(countOption)
+    .option(
+      '--max-files <count>',
+      'most files of an application or archive (default: 200000)',
+      countOption,
+    )
 }
 
 /**

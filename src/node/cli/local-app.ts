@@ -22,7 +22,6 @@ export interface LocalFlags extends SizeFlags {
   readonly build?: boolean
   readonly profile?: string
   readonly cacheDir?: string
-  readonly maxFiles?: number
 }
 
 /** Reads an application from a folder, building it first when asked to. */
@@ -57,7 +56,6 @@ export async function loadLocalApp(
       maxWasmBytes,
     ),
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
-    ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
   })
   // What runs it would only say that it can't be compiled.
   await assertWasm(app, io.signal)

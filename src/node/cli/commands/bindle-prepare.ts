@@ -5,7 +5,6 @@ import { signInvoice } from '../../../bindle/signature.ts'
 import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../bindle-app.ts'
 import { addSignOptions, type SignFlags, signerOf } from '../bindle-files.ts'
 import type { CliIo } from '../io.ts'
-import { maxFilesOption } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { writeStandalone } from '../standalone-place.ts'
 import { quoteArgument } from '../text.ts'
@@ -30,7 +29,6 @@ export function addPrepareCommand(bindle: Command, io: CliIo): void {
     .requiredOption('-d, --staging-dir <folder>', 'where to')
     .option('--tarball', 'one file in place of a folder')
   addSignOptions(addBindleAppOptions(prepare))
-    .addOption(maxFilesOption())
     .option('--json', 'answer with JSON on stdout')
     .addHelpText('after', EXAMPLE)
     .action((flags: PrepareFlags) => runPrepare(flags, io))

@@ -4,7 +4,6 @@ import { push } from '../../../verbs/push.ts'
 import { pairOption, countOption, referenceArgument, sizeOption, timeOption } from '../arguments.ts'
 import { findManifest } from '../find-manifest.ts'
 import type { CliIo } from '../io.ts'
-import { maxFilesOption } from '../limit-flags.ts'
 import { loadLocalApp, type LocalFlags } from '../local-app.ts'
 import { addSizeOptions } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
@@ -54,7 +53,6 @@ export function addPushCommand(registry: Command, io: CliIo): void {
       '--cache-dir <folder>',
       "keep components that are downloaded here (default: Spin's cache)",
     )
-    .addOption(maxFilesOption())
     .option('--created <time>', 'time to note in the manifest (default: none)', timeOption)
     .option('--archive', 'one archive per component in place of one layer per file')
     .option(
