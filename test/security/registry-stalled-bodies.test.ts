@@ -71,7 +71,9 @@ describe('a body that comes drop by drop is left', () => {
 
   it('when it is an error, of which the status is told', async () => {
     const { body, left } = drip()
-    const registry = openHostile(() => new Response(body, { status: 400 }))
+    const registry = openHostile(
+      ({ method }) => new Response(method === 'HEAD' ? null : body, { status: 400 }),
+    )
     const { minutes, error } = await failureOf(registry.resolve('v1'))
     expect(error).toMatchObject({ status: 400 })
     expect(minutes).toBeLessThan(0.2)
