@@ -5,7 +5,7 @@
  * whole registry can't be used from a page. Here a preflight is answered before anything else.
  *
  * CORS only decides what a page may read. A browser sends a simple POST of any page without a
- * preflight, so requests that write are checked by {@link isForeignPage} too.
+ * preflight, so requests that write are checked too.
  */
 export interface CorsOptions {
   /**

@@ -28,11 +28,12 @@ export interface LoadedRule {
  * anything through; `SignatureInvalid` `TRUST_ROOT_INVALID`; as `loadPublicKey` for its keys.
  */
 export async function loadPolicy(policy: Policy): Promise<LoadedPolicy> {
-  return load(checkPolicy(policy, 'library'))
+  // Awaited, here and below: workerd reports what is refused at once as a rejection that nobody handles.
+  return await load(checkPolicy(policy, 'library'))
 }
 
 async function load(policy: CheckedPolicy): Promise<LoadedPolicy> {
-  if (policy.kind === 'key') return loadKeyRule(policy.values as unknown as KeyPolicy)
+  if (policy.kind === 'key') return await loadKeyRule(policy.values as unknown as KeyPolicy)
   if (policy.kind === 'identity')
     return loadIdentityRule(policy.values as unknown as IdentityPolicy)
   const rules: LoadedPolicy[] = []

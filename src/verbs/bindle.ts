@@ -20,6 +20,7 @@ export {
   type Conditions,
   type Group,
   type Invoice,
+  type InvoiceLimits,
   type InvoiceRole,
   type InvoiceSignature,
   type Label,

@@ -11,13 +11,13 @@ export interface SourceFolder {
   find(name: string): Promise<SourceEntry | undefined>
 }
 
-interface SourceFile {
+export interface SourceFile {
   readonly kind: 'file'
   open(): Promise<Content>
 }
 
 /** A link that leads out of the application. */
-interface SourceExit {
+export interface SourceExit {
   readonly kind: 'exit'
   /** Fails with the reason when it is read. */
   readonly refused: Content
