@@ -109,13 +109,20 @@ export function createBodyPipe({
   )
   const space = (): number | undefined =>
     state === 'open' ? Math.max(0, (buffered ? MAX_HELD : 0) + HIGH_WATER - queued) : undefined
+  /** The last chunk takes no more: only what is used of it stays in the queue. */
+  const sealTail = (): void => {
+    if (tail === undefined) return
+    queue[queue.length - 1] = tail.bytes.slice(0, tail.used)
+    count(tail.used - GATHERED)
+    tail = undefined
+  }
   const add = (bytes: Uint8Array): void => {
     if (tail !== undefined && bytes.length <= tail.bytes.length - tail.used) {
       tail.bytes.set(bytes, tail.used)
       tail.used += bytes.length
       return
     }
-    tail = undefined
+    sealTail()
     if (bytes.length < SMALL && pull === undefined) {
       count(GATHERED + CHUNK_BYTES)
       tail = { bytes: new Uint8Array(GATHERED), used: bytes.length }
