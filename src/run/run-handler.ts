@@ -106,12 +106,11 @@ export async function createRunHandler(
     const clientAddress = (isOutside && options.clientAddress?.(request)) || UNKNOWN_ADDRESS
     const host = isOutside ? clientHost(request) : new URL(request.url).host
     const facts = { match, base: run.base, clientAddress, host }
-    const deadline = createDeadline(
-      request.signal,
-      // A guest that keeps others waiting can be ended, whatever its own time.
-      options.timeout ?? (isOutside ? Infinity : undefined),
-      isOutside ? options.waited?.(request) : 0,
-    )
+    const deadline = createDeadline(request.signal, options.timeout, {
+      waited: isOutside ? options.waited?.(request) : 0,
+      // Only what has a place can lose it.
+      canAbort: isOutside,
+    })
     const budget = origin?.budget.nested() ?? createBudget(maxMemory)
     const lines = log.request(budget, jspi)
     let place: Place | undefined

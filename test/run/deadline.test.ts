@@ -56,7 +56,7 @@ describe('the time that a response has to begin', () => {
   })
 
   it('has begun when the request arrived', () => {
-    const { signal } = createDeadline(new AbortController().signal, 50, 40)
+    const { signal } = createDeadline(new AbortController().signal, 50, { waited: 40 })
     vi.advanceTimersByTime(9)
     expect(signal.aborted).toBe(false)
     vi.advanceTimersByTime(1)
@@ -70,6 +70,19 @@ describe('the time that a response has to begin', () => {
     expect(assertInTime).toThrow('no response within 50 ms')
     expect(signal.aborted).toBe(true)
     vi.restoreAllMocks()
+  })
+
+  it('can be ended for another reason, without a time too', () => {
+    const { signal, abort, assertInTime } = createDeadline(
+      new AbortController().signal,
+      undefined,
+      { canAbort: true },
+    )
+    expect(vi.getTimerCount()).toBe(0)
+    assertInTime()
+    abort(new Error('others wait'))
+    expect(assertInTime).toThrow('others wait')
+    expect(signal.aborted).toBe(true)
   })
 
   it("is the request's own signal where there is none", () => {

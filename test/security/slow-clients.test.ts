@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { listen, type Listener, type ListenOptions } from '../../src/node/listen.ts'
 import { drip, rawClient, statusOf, type RawClient } from '../node/raw-client.ts'
@@ -24,6 +26,10 @@ async function client(url: string): Promise<RawClient> {
   clients.push(made)
   return made
 }
+
+const file = (name: string): string =>
+  readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8')
+const tls = { cert: file('cert.pem'), key: file('key.pem') }
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const hello = async (): Promise<Response> => new Response('hello')
@@ -57,9 +63,6 @@ describe('a client that sends its head a byte at a time', () => {
   })
 
   it('is cut in its TLS handshake', async () => {
-    const file = (name: string): string =>
-      readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8')
-    const tls = { cert: file('cert.pem'), key: file('key.pem') }
     const url = await start(hello, { headersTimeout: 200, tls })
     const slow = await client(url)
     slow.write('\x16\x03\x01')
@@ -89,6 +92,27 @@ describe('a client that sends its body too slowly', () => {
     slow.write('POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n')
     drip(slow, '1\r\nx\r\n', 20)
     expect(statusOf(await slow.closed)).toBe(408)
+  })
+
+  it('is cut over TLS, and a fast one is not', async () => {
+    const url = await start(readAll, { ...limits, tls })
+    const { port } = new URL(url)
+    const open = async (): Promise<TLSSocket> => {
+      const socket = connectTls({ port: Number(port), rejectUnauthorized: false })
+      await once(socket, 'secureConnect')
+      socket.write(POST)
+      return socket
+    }
+    const slow = await open()
+    const timer = setInterval(() => slow.writable && slow.write('x'), 20)
+    slow.resume().on('error', () => {})
+    await once(slow, 'close')
+    clearInterval(timer)
+    const fast = await open()
+    fast.write('x'.repeat(100_000))
+    const [answer] = (await once(fast, 'data')) as [Buffer]
+    expect(statusOf(answer.toString())).toBe(200)
+    fast.destroy()
   })
 
   it('is cut after its answer, when nobody reads the rest', async () => {

@@ -9,7 +9,7 @@ interface Deadline {
    * to the engine only, no timer fires.
    */
   assertInTime(): void
-  /** Ends the request for another reason, where it has a timeout. */
+  /** Ends the request for another reason, if it can be ended. */
   abort(reason: unknown): void
   /** The response has begun, or never will. */
   met(): void
@@ -17,19 +17,25 @@ interface Deadline {
   end(): void
 }
 
+interface DeadlineOptions {
+  /** Milliseconds since the request arrived: it may have waited for this thread. Default: none. */
+  readonly waited?: number | undefined
+  /** Whether `abort` is called, too. Default: no, and without a timeout there is nothing to do. */
+  readonly canAbort?: boolean
+}
+
 /**
  * The time that a response has to begin, from the arrival of its request on.
  *
- * @param timeout Milliseconds.
- * @param waited Milliseconds since the request arrived: it may have waited for this thread.
+ * @param timeout Milliseconds. `undefined` for any time.
  */
 export function createDeadline(
   requested: AbortSignal,
   timeout: number | undefined,
-  waited = 0,
+  { waited = 0, canAbort = false }: DeadlineOptions = {},
 ): Deadline {
-  // Most have none, and a signal of our own would be a good part of what a small request costs.
-  if (timeout === undefined)
+  // A signal of our own would be a good part of what a small request costs.
+  if (timeout === undefined && !canAbort)
     return {
       signal: requested,
       assertInTime: () => requested.throwIfAborted(),
@@ -41,10 +47,11 @@ export function createDeadline(
   const onAbort = (): void => abort.abort(requested.reason)
   requested.addEventListener('abort', onAbort, { once: true })
   if (requested.aborted) onAbort()
-  const left = Math.max(0, timeout - waited)
+  const left = timeout === undefined ? Infinity : Math.max(0, timeout - waited)
   const expire = (): void =>
     abort.abort(new SpindleError('ERR_TIMEOUT', `no response within ${timeout} ms`))
-  const timer = setTimeout(expire, Math.min(left, LONGEST_TIMER))
+  const timer =
+    timeout === undefined ? undefined : setTimeout(expire, Math.min(left, LONGEST_TIMER))
   let over = performance.now() + left
   return {
     signal: abort.signal,
