@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { hasJspi } from '../../src/run/component/jspi.ts'
 
 /** What is said of a guest that has to wait where it can't: the engines that could. */
-export const CANT_WAIT = /JSPI.*Chromium 137, Node\.js 26/
+export const CANT_WAIT = /JSPI.*Node\.js 24, Chromium 137, Firefox 153, Deno, Bun/
 
 interface Asked {
   readonly get: (path: string) => Promise<Response>

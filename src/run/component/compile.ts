@@ -2,9 +2,11 @@ import { SpindleError } from '../../errors.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
 import type { ComponentDependency } from './dependency.ts'
+import { missingFeature } from './engine-features.ts'
 import { meterModule } from './meter-module.ts'
 import type { ComponentDef, CoreModule } from './model.ts'
 import { parsePlaceholder } from './placeholder.ts'
+import { readModule } from './read-module.ts'
 
 /** A component whose core modules the engine has compiled. Instances are cheap from here. */
 export interface CompiledComponent {
@@ -49,7 +51,10 @@ export function coreModules(component: ComponentDef): CoreModule[] {
   })
 }
 
-/** Rejects with `ERR_CONTENT_INVALID` for bytes that are no valid module. */
+/**
+ * Rejects with `ERR_CONTENT_INVALID` for bytes that are no valid module, and with `ERR_UNSUPPORTED` for
+ * a module that other engines compile: the message names them.
+ */
 export async function compileCore(
   bytes: Uint8Array,
   { compile, maxMemory }: CompileOptions = {},
@@ -78,6 +83,8 @@ export async function compileCore(
       error instanceof WebAssembly.CompileError &&
       !/disallowed|Content Security Policy/i.test(message)
     ) {
+      const missing = missingFeature(bytes, readModule(bytes, maxMemory ?? Infinity))
+      if (missing !== undefined) throw missing
       throw new SpindleError('ERR_CONTENT_INVALID', `a core module is invalid: ${message}`, {
         cause: error,
       })

@@ -5,6 +5,8 @@ export const RETURN_CALL = 0x12
 export const MEMORY_GROW = 0x40
 export const REF_FUNC = 0xd2
 const END = 0x0b
+/** Stands for every relaxed vector instruction: their codes begin with it. */
+export const RELAXED = 0x100
 
 /** Called for each instruction that names a function or grows a memory; its operand lies at `at` to `end`. */
 export type Visit = (opcode: number, index: number, at: number, end: number) => void
@@ -227,7 +229,7 @@ function skipNumeric(cursor: Cursor): void {
 }
 
 /** Opcodes after 0xfd, relaxed ones too. */
-function skipVector(cursor: Cursor): void {
+function skipVector(cursor: Cursor): number {
   const at = cursor.at
   const code = takeU32(cursor)
   if (code > 0x113) unknown('vector instruction', code, at)
@@ -239,6 +241,7 @@ function skipVector(cursor: Cursor): void {
     skipMemoryOperand(cursor)
     skipBytes(cursor, 1)
   } else if (code >= 21 && code <= 34) skipBytes(cursor, 1)
+  return code
 }
 
 function skipAtomic(cursor: Cursor): void {
@@ -301,7 +304,7 @@ function step(cursor: Cursor, visit: Visit): number {
       skipNumeric(cursor)
       break
     case 'vector':
-      skipVector(cursor)
+      if (skipVector(cursor) >= RELAXED) return RELAXED
       break
     case 'atomic':
       skipAtomic(cursor)
@@ -322,7 +325,21 @@ export function walkBody(cursor: Cursor, visit: Visit): void {
   while (cursor.at < cursor.end) step(cursor, visit)
 }
 
-/** The same for a constant expression: it has no blocks, so that its first `end` is its last. */
-export function walkConstant(cursor: Cursor, visit: Visit): void {
-  while (step(cursor, visit) !== END);
+/** The opcode of the next instruction, which is skipped; {@link RELAXED} for those. */
+export function skipInstruction(cursor: Cursor): number {
+  return step(cursor, () => {})
+}
+
+/** Arithmetic in constant expressions: i32.add, i32.sub, i32.mul, and the same of i64. */
+const EXTENDED: ReadonlySet<number> = new Set([0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e])
+
+/**
+ * The same for a constant expression: it has no blocks, so that its first `end` is its last. Gives
+ * whether it is an extended one.
+ */
+export function walkConstant(cursor: Cursor, visit: Visit): boolean {
+  let isExtended = false
+  for (let opcode = step(cursor, visit); opcode !== END; opcode = step(cursor, visit))
+    isExtended ||= EXTENDED.has(opcode)
+  return isExtended
 }

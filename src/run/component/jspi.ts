@@ -37,7 +37,7 @@ export function waitsWithoutJspi(name: string): SpindleError {
   return new SpindleError(
     'ERR_UNSUPPORTED',
     `the component must wait in "${name}", which this JavaScript engine can't do: it has no JavaScript Promise ` +
-      'Integration (JSPI). Chromium 137, Node.js 26, Cloudflare Workers and newer have it',
+      'Integration (JSPI). Node.js 24, Chromium 137, Firefox 153, Deno, Bun, Cloudflare Workers and newer have it',
   )
 }
 

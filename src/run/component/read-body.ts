@@ -73,6 +73,14 @@ function isOfInterest(
   return false
 }
 
+/** Locals come before instructions: how many of each type. */
+export function skipLocals(body: Cursor): void {
+  each(body, () => {
+    takeU32(body)
+    takeValueType(body)
+  })
+}
+
 /** One function: its instructions are read only where they may be of interest. */
 export function readBody(cursor: Cursor, first: number, memories: number): Body {
   const start = cursor.at
@@ -85,11 +93,7 @@ export function readBody(cursor: Cursor, first: number, memories: number): Body 
   const body: Cursor = { bytes, at, end }
   const firsts: FirstFunction[] = []
   const growths: Growth[] = []
-  // Locals: how many of each type.
-  each(body, () => {
-    takeU32(body)
-    takeValueType(body)
-  })
+  skipLocals(body)
   walkBody(body, (opcode, index, from, to) => {
     if (opcode === MEMORY_GROW) growths.push({ at: from - 1, end: to, memory: index })
     else if (index === first) firsts.push({ at: from, end: to })

@@ -64,6 +64,8 @@ export interface ModuleLayout {
   readonly memories: readonly number[]
   /** Whether it has exceptions of its own. */
   readonly throws: boolean
+  /** Whether a constant expression of it has arithmetic. */
+  readonly extendsConstants: boolean
   /** Lowered limits. */
   readonly limits: readonly Edit[]
   /** Outside of code. */
@@ -150,6 +152,7 @@ export function readModule(bytes: Uint8Array, maxBytes: number): ModuleLayout {
   /** Bytes of the parameters of each type. */
   const payloads: number[] = []
   let importedFunctions = 0
+  let extendsConstants = false
 
   const noteFirst: Visit = (opcode, index, at, end) => {
     if (opcode !== MEMORY_GROW && index === importedFunctions) firsts.push({ at, end })
@@ -158,7 +161,9 @@ export function readModule(bytes: Uint8Array, maxBytes: number): ModuleLayout {
     const { at } = cursor
     noteFirst(REF_FUNC, takeU32(cursor), at, cursor.at)
   }
-  const constant = (cursor: Cursor): void => walkConstant(cursor, noteFirst)
+  const constant = (cursor: Cursor): void => {
+    if (walkConstant(cursor, noteFirst)) extendsConstants = true
+  }
 
   const memory = (cursor: Cursor, own: boolean): void => {
     const { at } = cursor
@@ -295,7 +300,14 @@ export function readModule(bytes: Uint8Array, maxBytes: number): ModuleLayout {
       each(cursor, () => bodies.push(readBody(cursor, importedFunctions, memories.length)))
     },
     [SECTION.data]: (cursor) => {
-      parts.dataSegments = takeU32(cursor)
+      parts.dataSegments = each(cursor, () => {
+        const { at } = cursor
+        const flags = takeU32(cursor)
+        if (flags > 2) unknown('data segment', flags, at)
+        if (flags === 2) takeU32(cursor)
+        if (flags !== 1) constant(cursor)
+        skipBytes(cursor, takeU32(cursor))
+      })
     },
   }
 
@@ -328,6 +340,7 @@ export function readModule(bytes: Uint8Array, maxBytes: number): ModuleLayout {
     importedTables,
     memories,
     throws,
+    extendsConstants,
     limits,
     firsts,
     bodies,

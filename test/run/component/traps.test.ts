@@ -122,7 +122,7 @@ describe('what a component may not do', () => {
     const app = await start(CALLS_OUT, { f: async () => {} })
     await expect(app.call(['g'])).rejects.toMatchObject({
       code: 'ERR_UNSUPPORTED',
-      message: expect.stringMatching(/Chromium 137, Node\.js 26/),
+      message: expect.stringMatching(/Node\.js 24, Chromium 137, Firefox 153/),
     })
   })
 })
