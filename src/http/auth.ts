@@ -3,7 +3,7 @@ import { ResponseError, SpindleError } from '../errors.ts'
 import type { AuthScope, CredentialSource, Credentials } from '../types.ts'
 import { type Challenge, isAnswerable, parseChallenges } from './challenge.ts'
 import { discard } from './discard.ts'
-import { coversScopes, formatScope, mergeScopes, namedScopes } from './scope.ts'
+import { coversScopes, formatScope, mergeScopes, namedScopes, pushOnly } from './scope.ts'
 import { fetchToken, formatBasic, type SendChecked, type Token } from './token.ts'
 
 /** What every registry has: its challenge says how to log in. */
@@ -64,7 +64,10 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
   const schemes = new Map<string, Scheme>()
   /** What `/v2/` asks for, by origin. */
   const bases = new Map<string, Promise<string | undefined>>()
-  /** Scopes that a registry wanted beyond those that were meant, by those that were meant. */
+  /**
+   * Scopes to ask for in place of those that were meant, by those: more, where the registry wants
+   * more; fewer, where the token service grants no more.
+   */
   const wanted = new Map<string, readonly string[]>()
   const cache = new Map<string, CachedToken>()
   const keychain = createKeychain(source)
@@ -116,16 +119,32 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
     asked.catch(() => bases.delete(origin.origin))
     return asked
   }
-  const bearer = (
+  /** @param meant What the request itself needs, by which larger or smaller scopes are remembered. */
+  const bearer = async (
     origin: URL,
     scheme: { realm: string; service: string | undefined },
-    scopes: readonly string[],
+    { meant, scopes }: { meant: readonly string[]; scopes: readonly string[] },
     credentials: Credentials | undefined,
     signal?: AbortSignal,
-  ): Promise<string> | string =>
-    credentials !== undefined && 'token' in credentials
-      ? `Bearer ${credentials.token}`
-      : tokenFor(origin, scheme, scopes, credentials, signal)
+  ): Promise<string> => {
+    if (credentials !== undefined && 'token' in credentials) return `Bearer ${credentials.token}`
+    try {
+      return await tokenFor(origin, scheme, scopes, credentials, signal)
+    } catch (error) {
+      const fewer = pushOnly(scopes)
+      if (fewer === undefined || !isDenial(error)) throw error
+      // Credentials that may only push: a service may refuse the whole scope instead of a part.
+      const token = await tokenFor(origin, scheme, fewer, credentials, signal).catch(() => {
+        throw error
+      })
+      remember(origin, meant, fewer)
+      return token
+    }
+  }
+  const remember = (origin: URL, meant: readonly string[], scopes: readonly string[]): void => {
+    if (wanted.size >= MAX_TOKENS) wanted.clear()
+    wanted.set([origin.origin, ...meant].join(' '), scopes)
+  }
 
   return {
     async begin(origin, scopes, signal) {
@@ -134,13 +153,8 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       const credentials = await keychain.find(scopes, signal)
       if ('basic' in scheme) return basic(credentials)
       const meant = namedScopes(scopes)
-      return bearer(
-        origin,
-        scheme,
-        wanted.get([origin.origin, ...meant].join(' ')) ?? meant,
-        credentials,
-        signal,
-      )
+      const asked = wanted.get([origin.origin, ...meant].join(' ')) ?? meant
+      return bearer(origin, scheme, { meant, scopes: asked }, credentials, signal)
     },
     async challenge(url, scopes, { response, sent }, signal) {
       const { status } = response
@@ -175,9 +189,8 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       // What was asked for stands first: some services read only that.
       const asked = mergeScopes([...challengedScopes(asBearer), ...meant])
       schemes.set(origin.origin, scheme)
-      if (wanted.size >= MAX_TOKENS) wanted.clear()
-      if (!coversScopes(meant, asked)) wanted.set([origin.origin, ...meant].join(' '), asked)
-      const header = await bearer(origin, scheme, asked, credentials, signal)
+      if (!coversScopes(meant, asked)) remember(origin, meant, asked)
+      const header = await bearer(origin, scheme, { meant, scopes: asked }, credentials, signal)
       return header === sent ? undefined : header
     },
     held: keychain.held,
@@ -203,6 +216,11 @@ async function fetchBaseChallenge(send: SendChecked, origin: URL): Promise<strin
     if (error instanceof ResponseError) return undefined
     throw error
   }
+}
+
+/** Whether a token service may have refused for the scope. 401 is also that of a wrong password. */
+function isDenial(error: unknown): boolean {
+  return error instanceof ResponseError && [400, 401, 403].includes(error.status)
 }
 
 function challengedScopes({ parameters }: Challenge): string[] {

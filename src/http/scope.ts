@@ -36,6 +36,18 @@ export function mergeScopes(scopes: Iterable<string>): string[] {
   return [...merged, ...opaque]
 }
 
+/** Merged scopes without `pull` where `push` is asked for too; `undefined` if that changes none. */
+export function pushOnly(scopes: readonly string[]): string[] | undefined {
+  const fewer = scopes.map((scope) => {
+    const last = scope.lastIndexOf(':') + 1
+    const actions = scope.slice(last).split(',')
+    return actions.includes('push')
+      ? scope.slice(0, last) + actions.filter((action) => action !== 'pull').join(',')
+      : scope
+  })
+  return fewer.some((scope, at) => scope !== scopes[at]) ? fewer : undefined
+}
+
 /** Whether a token for `granted` is good for `wanted`. Both merged. */
 export function coversScopes(granted: readonly string[], wanted: readonly string[]): boolean {
   return wanted.every((scope) => {

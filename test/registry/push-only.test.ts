@@ -3,7 +3,7 @@ import { createPushOnlyPersona } from '../../mocks/personas/push-only.ts'
 import { createRepository } from '../../src/registry/repository.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import type { FetchLike } from '../../src/types.ts'
+import type { FetchHandler, FetchLike } from '../../src/types.ts'
 import { copy } from '../../src/verbs/copy.ts'
 import { blobOf, collect, manifestOf, pushArtifact } from './artifacts.ts'
 
@@ -99,6 +99,51 @@ describe('credentials that may push and not read', () => {
       status: 403,
       method: 'GET',
     })
+  })
+})
+
+describe.each([400, 401, 403])('a token service that answers %i to a scope with pull', (status) => {
+  /** Grants `push` alone; every other scope is refused as a whole. */
+  const behindService = (registry: FetchHandler, password = 'good') => {
+    const scopes: string[] = []
+    const fetch: FetchLike = async (request) => {
+      const url = new URL(request.url)
+      const login = request.headers.get('authorization')
+      if (url.host === 'auth.test') {
+        const asked = url.searchParams.getAll('scope')
+        scopes.push(asked.join(' '))
+        const isGranted = login === `Basic ${btoa(`robot:${password}`)}`
+        return isGranted && asked.every((scope) => scope === 'repository:t/a:push')
+          ? Response.json({ token: 'push' })
+          : new Response(null, { status })
+      }
+      if (login === 'Bearer push') return registry.fetch(request)
+      const challenge = 'Bearer realm="https://auth.test/token",service="s"'
+      return new Response(null, { status: 401, headers: { 'www-authenticate': challenge } })
+    }
+    return { fetch, scopes }
+  }
+  const credentials = () => ({ username: 'robot', password: 'good' })
+
+  it('does not stop a push, and is asked for pull and push together once', async () => {
+    const registry = createRegistryHandler()
+    const { store, root } = await createSource()
+    const { fetch, scopes } = behindService(registry)
+    // One after another: what is asked side by side can't be known from before.
+    await copy({ store, ref: '1' }, REF, { fetch, retry: false, credentials, concurrency: 1 })
+    const reader = createRepository(REF, { fetch: registry.fetch })
+    expect(await reader.resolve('1')).toEqual(root.descriptor)
+    expect(scopes.filter((scope) => scope.endsWith('pull,push'))).toHaveLength(1)
+    expect(scopes.filter((scope) => scope === 'repository:t/a:push')).toHaveLength(1)
+  })
+
+  it('stops a push with a wrong password, which is tried without pull once for a push', async () => {
+    const { store } = await createSource()
+    const { fetch, scopes } = behindService(createRegistryHandler(), 'other')
+    await expect(
+      copy({ store, ref: '1' }, REF, { fetch, retry: false, credentials, concurrency: 1 }),
+    ).rejects.toMatchObject({ status })
+    expect(scopes.filter((scope) => scope.endsWith(':push'))).toHaveLength(1)
   })
 })
 
