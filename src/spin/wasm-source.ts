@@ -15,7 +15,7 @@ export const WASM_REMEDY: Remedy = {
   advice: 'raise % if you trust the source',
 }
 /** Milliseconds, as a transport waits for headers. */
-const TIME_TO_ANSWER = 30_000
+const DEFAULT_TIMEOUT = 30_000
 
 /** A component in a package registry. */
 export interface WasmPackage {
@@ -40,6 +40,8 @@ export interface WasmSourceOptions {
   resolvePackage?: PackageResolver
   /** Longest Wasm to download in bytes. Default 268435456 (256 MiB). */
   maxWasmBytes?: number
+  /** Milliseconds for a server to answer with headers. Default 30000; `false` for any. */
+  timeout?: number | false
   signal?: AbortSignal
 }
 
@@ -53,16 +55,21 @@ export async function fetchWasm(
   who: string,
   options: WasmSourceOptions,
 ): Promise<Uint8Array> {
-  const { signal, maxWasmBytes = WASM_BYTES } = options
+  const { signal, maxWasmBytes = WASM_BYTES, timeout = DEFAULT_TIMEOUT } = options
   const fetch: FetchLike = options.fetch ?? ((request) => globalThis.fetch(request))
   // Query strings are how signed URLs carry their secret.
   const place = new URL(url)
   const shown = `${place.origin}${place.pathname}`
-  const deadline = {
-    milliseconds: TIME_TO_ANSWER,
-    error: () =>
-      new SpindleError('ERR_TIMEOUT', `${who}: ${shown} was not answered in time; try again`),
-  }
+  const deadline =
+    timeout === false
+      ? undefined
+      : {
+          milliseconds: timeout,
+          error: () =>
+            new SpindleError('ERR_TIMEOUT', `${who}: ${shown} was not answered in time`, {
+              remedy: { option: 'timeout', advice: 'raise % if the server is slow' },
+            }),
+        }
   const bytes = await fetchInTime(fetch, place, { signal, deadline }).then(
     (response) => readResponse(response, shown, who, maxWasmBytes, signal),
     (cause: unknown) => {

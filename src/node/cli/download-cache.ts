@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { digestOf, isDigest } from '../../bytes/digest.ts'
+import { streamFrom } from '../../bytes/generate.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import type { AppManifest } from '../../spin/app-manifest.ts'
 import { WASM_REMEDY } from '../../spin/wasm-source.ts'
@@ -41,15 +42,16 @@ export function createDownloadCache(
       return new Response(kept as Uint8Array<ArrayBuffer>)
     const response = await fetch(request)
     if (!response.ok || response.body === null) return response
-    const bytes = await readBounded(
-      response.body,
-      maxBytes,
-      'the component',
-      request.signal,
-      WASM_REMEDY,
-    )
-    if ((await digestOf(bytes)) === digest)
-      await writeFileAtomic(path, bytes, 0o644).catch(onFailure)
-    return new Response(bytes)
+    const { body } = response
+    // Read when the caller reads it: the time to answer ends with the headers.
+    const keep = async function* (): AsyncGenerator<Uint8Array> {
+      const { signal } = request
+      const bytes = await readBounded(body, maxBytes, 'the component', signal, WASM_REMEDY)
+      if ((await digestOf(bytes)) === digest)
+        await writeFileAtomic(path, bytes, 0o644).catch(onFailure)
+      yield bytes
+    }
+    const { headers } = response
+    return new Response(streamFrom(keep()), { headers })
   }
 }

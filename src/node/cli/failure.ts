@@ -2,6 +2,7 @@ import { type Command, CommanderError } from 'commander'
 import { adviceOf, isSpindleError, ResponseError, type SpindleError } from '../../errors.ts'
 import { ProxyError } from '../proxy.ts'
 import { serverArgument } from './arguments.ts'
+import { spaceHint } from './disk-space.ts'
 import { type CliIo, CommandError, Interrupted, UsageError } from './io.ts'
 import { flagFor } from './limit-flags.ts'
 import { paintFor, printableBlock } from './text.ts'
@@ -69,6 +70,8 @@ function causesOf(error: unknown): string[] {
 
 /** What to do at a shell; the message itself says what is true everywhere. */
 function hintFor(error: unknown, command: Command | undefined): string | undefined {
+  const space = firstOf(error, (one) => spaceHint(one, command))
+  if (space !== undefined) return space
   const found = withCode(error)
   if (found === undefined) return undefined
   const { remedy } = found
@@ -102,8 +105,14 @@ function isOfBindle(url: string): boolean {
 }
 
 function withCode(error: unknown): SpindleError | undefined {
+  return firstOf(error, (one) => (isSpindleError(one) ? one : undefined))
+}
+
+/** What an error or the first of its causes gives. */
+function firstOf<T>(error: unknown, read: (one: Error) => T | undefined): T | undefined {
   for (let current = error, depth = 0; depth < MAX_CAUSES && current instanceof Error; depth++) {
-    if (isSpindleError(current)) return current
+    const found = read(current)
+    if (found !== undefined) return found
     current = current.cause
   }
   return undefined

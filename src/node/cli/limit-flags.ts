@@ -1,12 +1,12 @@
-import { statfs } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
 import { availableMemory } from 'node:process'
 import type { Command } from 'commander'
 import type { Remedy } from '../../errors.ts'
 import { countOption, sizeOption } from './arguments.ts'
+import { UsageError } from './io.ts'
 
 /** The flags that stand for options of the library at a shell, the most fitting one first. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
+  cacheDir: ['--cache-dir'],
   chunkSize: ['--chunk-size'],
   concurrency: ['--concurrency'],
   idleTimeout: ['--response-timeout'],
@@ -18,6 +18,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   maxMemory: ['--max-memory'],
   maxWasmBytes: ['--max-size'],
   maxReferrers: ['--max-referrers'],
+  output: ['--output', '--export', '--oci-layout'],
   timeout: ['--response-timeout'],
 }
 
@@ -49,24 +50,21 @@ export function addSizeOptions(command: Command, what: string): Command {
 }
 
 /**
- * Bytes that an application may have where it is written to disk: what is free in the fullest of the
- * folders.
+ * Refuses flags that change nothing of what a command was given: who gives a limit relies on it.
+ * @param what The command was given, as in "a .wasm file".
  */
-export async function diskLimit(flags: SizeFlags, folders: readonly string[]): Promise<number> {
-  if (flags.maxSize !== undefined) return flags.maxSize
-  return Math.min(...(await Promise.all(folders.map(freeSpace))))
+export function refuseIdleFlags<T>(
+  flags: T,
+  names: readonly (keyof T & string)[],
+  what: string,
+): void {
+  const idle = names.find((name) => flags[name] !== undefined)
+  if (idle === undefined) return
+  const flag = `--${idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  throw new UsageError(`${flag} has no effect on ${what}: leave it out`)
 }
 
 /** Bytes that an application may have where it is held in memory. */
 export function memoryLimit(flags: SizeFlags): number {
   return flags.maxSize ?? availableMemory()
-}
-
-/** In bytes, where a folder is or will be made. */
-async function freeSpace(folder: string): Promise<number> {
-  for (let at = resolve(folder); ; at = dirname(at)) {
-    const found = await statfs(at).catch(() => undefined)
-    if (found !== undefined) return found.bavail * found.bsize
-    if (dirname(at) === at) return Infinity
-  }
 }

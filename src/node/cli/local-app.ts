@@ -15,10 +15,10 @@ import type { ManifestPlace } from './find-manifest.ts'
 import type { CliIo } from './io.ts'
 import { memoryLimit, type SizeFlags } from './limit-flags.ts'
 import type { Output } from './output.ts'
-import { cacheRoot } from './remote.ts'
+import { cacheRoot, type ServerFlags, timeLimits } from './remote.ts'
 
 /** Flags of every command that takes an application from a folder. */
-export interface LocalFlags extends SizeFlags {
+export interface LocalFlags extends SizeFlags, ServerFlags {
   readonly build?: boolean
   readonly profile?: string
   readonly cacheDir?: string
@@ -47,6 +47,7 @@ export async function loadLocalApp(
     ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
     manifestPath: prefix + place.name,
     signal: io.signal,
+    timeout: timeLimits(flags).timeout,
     fetch: createDownloadCache(
       root,
       manifest,

@@ -8,7 +8,7 @@ import { type AppPlace, loadWasmApp } from './app-source.ts'
 import { type BindleServerFlags, bindleClient } from './bindle-remote.ts'
 import { openOptionalCache } from './cache.ts'
 import { type CliIo, UsageError } from './io.ts'
-import { memoryLimit, type SizeFlags } from './limit-flags.ts'
+import { memoryLimit, refuseIdleFlags, type SizeFlags } from './limit-flags.ts'
 import { loadLocalApp, type LocalFlags } from './local-app.ts'
 import type { Output } from './output.ts'
 import type { PolicyFlags } from './policy-flags.ts'
@@ -20,6 +20,17 @@ import { readVerifier } from './verifier.ts'
 export interface OpenFlags
   extends RemoteFlags, LocalFlags, PolicyFlags, BindleServerFlags, SizeFlags {}
 
+/** What a source is called, and the flags that have no effect on it. */
+const IDLE: Readonly<Record<AppPlace['kind'], readonly [string, readonly (keyof OpenFlags)[]]>> = {
+  folder: ['a local application', ['concurrency', 'maxKeys']],
+  wasm: [
+    'a .wasm file',
+    ['build', 'cacheDir', 'concurrency', 'maxFiles', 'maxKeys', 'profile', 'responseTimeout'],
+  ],
+  registry: ['an artifact of a registry', ['build', 'profile']],
+  bindle: ['a bindle', ['build', 'cacheDir', 'concurrency', 'profile']],
+}
+
 /** Loads or pulls an application, under a policy if there is one. */
 export async function openApp(
   place: AppPlace,
@@ -27,6 +38,8 @@ export async function openApp(
   io: CliIo,
   output: Output,
 ): Promise<App | PulledApp> {
+  const [what, idle] = IDLE[place.kind]
+  refuseIdleFlags(flags, idle, what)
   const verify = await readVerifier(flags, io, output)
   if (verify !== undefined && place.kind !== 'registry')
     throw new UsageError(

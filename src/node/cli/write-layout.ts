@@ -31,7 +31,7 @@ export async function writeLayout(
   app: PulledApp,
   path: string,
   tag: string,
-  options: OperationOptions,
+  options: OperationOptions & { readonly concurrency?: number },
 ): Promise<void> {
   const from = { store: app.store, ref: app.descriptor.digest }
   if (!isTar(path)) {

@@ -7,8 +7,12 @@ import { beforeAll, expect, it, onTestFinished } from 'vitest'
 import { createBindleClient } from '../../../src/bindle/client.ts'
 import { pushStandalone } from '../../../src/bindle/push-standalone.ts'
 import { digestOf } from '../../../src/bytes/digest.ts'
+import { listen } from '../../../src/node/listen.ts'
+import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import { bindleOf, NO_RETRY } from '../../bindle/small-bindle.ts'
 import { buildProgram } from './built-program.ts'
+import { createSession } from './session.ts'
+import { REF, writeApp } from './small-app.ts'
 
 // The real servers, in processes that the system lets write no file of more than a megabyte.
 let folder: string
@@ -19,11 +23,12 @@ beforeAll(async () => {
   program = built.main
 })
 
+const LIMITED = 'ulimit -f 1000 && exec "$0" "$@"'
+
 async function serve(...args: string[]): Promise<{ url: string; stderr: () => string }> {
-  const limited = 'ulimit -f 1000 && exec "$0" "$@"'
   const child = spawn(
     'bash',
-    ['-c', limited, process.execPath, program, ...args, '--address', '127.0.0.1:0', '--json'],
+    ['-c', LIMITED, process.execPath, program, ...args, '--address', '127.0.0.1:0', '--json'],
     { env: { PATH: process.env['PATH'], HOME: folder }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let stderr = ''
@@ -41,6 +46,19 @@ async function serve(...args: string[]): Promise<{ url: string; stderr: () => st
   ])) as [Buffer]
   const { url } = JSON.parse(first.toString()) as { url: string }
   return { url, stderr: () => stderr }
+}
+
+/** A command with the same limit, to its end. */
+async function run(...args: string[]): Promise<{ code: number | null; stderr: string }> {
+  const child = spawn('bash', ['-c', LIMITED, process.execPath, program, ...args], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], HOME: folder },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stderr }
 }
 
 const LARGE = new Uint8Array(3_000_000).fill(7)
@@ -74,4 +92,28 @@ it('a Bindle server without room says so, and keeps nothing of it', async () => 
   })
   expect(stderr()).toContain(`no room for it in ${place}`)
   expect(readdirSync(join(place, '.spindle', 'temporary'))).toEqual([])
+})
+
+it('a pull without room says what to do about it, and leaves nothing', async () => {
+  const registry = createRegistryHandler()
+  const session = createSession((request) => registry.fetch(request))
+  const files = { 'static/large.bin': LARGE }
+  expect(await session.run('registry', 'push', '-f', writeApp(session, files), REF)).toMatchObject({
+    code: 0,
+  })
+  const { url, close } = await listen(registry, { host: '127.0.0.1', port: 0 })
+  onTestFinished(close)
+  for (const [flags, places] of [
+    [['-o', 'pulled'], '--output or --oci-layout or --cache-dir'],
+    [['--oci-layout', 'layout'], '--output or --oci-layout or --cache-dir'],
+    [[], '--output or --oci-layout or --cache-dir'],
+  ] as const) {
+    const { code, stderr } = await run('registry', 'pull', `${url}/team/hello:1`, ...flags)
+    expect(code).toBe(1)
+    expect(stderr).toContain(
+      `hint: free some space, or name a folder on a disk that has some with ${places}`,
+    )
+    expect(stderr).not.toContain('--max-size')
+  }
+  expect(readdirSync(folder)).not.toContain('pulled')
 })

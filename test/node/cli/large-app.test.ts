@@ -89,6 +89,49 @@ describe('an application larger than the library holds by default', () => {
   })
 })
 
+describe('an application larger than the disk', () => {
+  const size = 2 ** 52
+  /** The registry with one layer that says to be that large. */
+  const createSessionOf = async (): Promise<Session> => {
+    const { fetch } = createRegistry()
+    const small = createSession(fetch)
+    await push(small, { 'static/a.bin': noise(1000) })
+    return createSession(async (request) => {
+      if (!request.url.includes('/manifests/')) return fetch(request)
+      const tagged = new URL('1', request.url)
+      const response = await fetch(new Request(tagged, { method: request.method }))
+      const manifest = (await (await fetch(new Request(tagged))).json()) as {
+        layers: { size: number }[]
+      }
+      for (const layer of manifest.layers) if (layer.size === 1000) layer.size = size
+      const body = JSON.stringify(manifest)
+      const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`
+      const type = response.headers.get('content-type') as string
+      const headers = { 'content-type': type, 'docker-content-digest': digest }
+      return new Response(request.method === 'HEAD' ? null : body, { headers })
+    })
+  }
+
+  it.each([
+    ['--cache-dir', []],
+    ['--output', ['--oci-layout', 'layout']],
+  ])('is refused with advice about space and %s, not --max-size', async (flag, flags) => {
+    const session = await createSessionOf()
+    const run = await session.run('registry', 'pull', REF, ...flags)
+    expect(run).toMatchObject({ code: 1 })
+    expect(run.stderr).toContain('which is all the free space at')
+    expect(run.stderr).toContain(`name a folder on a disk that has more with ${flag}`)
+    expect(run.stderr).not.toContain('--max-size')
+  })
+
+  it('is refused by --max-size where that is given', async () => {
+    const session = await createSessionOf()
+    const run = await session.run('registry', 'pull', REF, '--max-size', '1GiB')
+    expect(run).toMatchObject({ code: 1 })
+    expect(run.stderr).toContain('hint: raise --max-size')
+  })
+})
+
 it('fetches a large layer again that is damaged in the cache', async () => {
   const session = createSession(createRegistry().fetch)
   const content = noise(2 * MIB)

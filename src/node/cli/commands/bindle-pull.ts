@@ -2,7 +2,9 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { BindleId } from '../../../bindle/id.ts'
 import { openBindle } from '../../../bindle/open-bindle.ts'
+import type { Invoice } from '../../../bindle/invoice.ts'
 import { verifyInvoice } from '../../../bindle/signature.ts'
+import { SpindleError } from '../../../errors.ts'
 import { openContents } from '../../../spin/open-contents.ts'
 import type { OperationOptions } from '../../../types.ts'
 import { pullBindle } from '../../../verbs/pull-bindle.ts'
@@ -14,8 +16,9 @@ import {
   type BindleServerFlags,
   idArgument,
 } from '../bindle-remote.ts'
+import { withinDisk } from '../disk-space.ts'
 import { type CliIo, UsageError } from '../io.ts'
-import { addSizeOptions, diskLimit, type SizeFlags } from '../limit-flags.ts'
+import { addSizeOptions, refuseIdleFlags, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { withProgress } from '../progress.ts'
 import { withScratchStore } from '../scratch-store.ts'
@@ -57,11 +60,14 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
   const output = createOutput(io, flags)
   if ((flags.output === undefined) === (flags.export === undefined))
     throw new UsageError('say where to: --output FOLDER for the application, or --export FOLDER')
+  if (flags.export !== undefined)
+    refuseIdleFlags(flags, ['maxFiles'], '--export, which unpacks nothing')
   const directory = resolve(io.cwd, flags.output ?? flags.export ?? '.')
   // Before anything is fetched.
   if (flags.output !== undefined) await assertVacant(directory)
   const client = await bindleClient(flags, io, output)
   const verify = await verificationOf(flags, io)
+  const places = [{ folder: directory, option: 'output' as const }]
   let written: WrittenFolder | undefined
   await withProgress(io, 'Pulling', async (onProgress) => {
     const options: OperationOptions = {
@@ -72,21 +78,23 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
     if (flags.export === undefined) {
       const app = await pullBindle(
         { client, id },
-        verify === undefined ? options : { ...options, verify },
-      )
-      const maxBytes = await diskLimit(flags, [directory])
-      await withScratchStore(directory, io.platform, async (store) => {
-        const contents = await openContents(app, store, {
+        {
           ...options,
-          maxBytes,
-          maxFiles: flags.maxFiles,
-        })
+          ...(verify === undefined ? {} : { verify }),
+          ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
+        },
+      )
+      await withScratchStore(directory, io.platform, async (store) => {
+        const contents = await withinDisk(flags, places, (maxBytes) =>
+          openContents(app, store, { ...options, maxBytes, maxFiles: flags.maxFiles }),
+        )
         written = await writeApp(app, contents, directory, io.platform, options)
       })
       return
     }
     const bindle = await openBindle(client, id, options)
     if (verify !== undefined) await verifyInvoice(bindle.invoice, verify.keyring, verify)
+    await withinDisk(flags, places, async (maxBytes) => assertParcelsFit(bindle.invoice, maxBytes))
     await writeStandalone(bindle, directory, flags.tarball === true ? 'tarball' : 'folder', options)
   })
   output.line(`pulled: ${id}`)
@@ -95,4 +103,13 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
       `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
     )
   output.json({ id: String(id), directory, ...written })
+}
+
+/** Refuses parcels that are more than a limit together, before any is fetched. */
+function assertParcelsFit({ parcel = [] }: Invoice, maxBytes: number): void {
+  const sizes = new Map(parcel.map(({ label }) => [label.sha256, label.size]))
+  if ([...sizes.values()].reduce((sum, size) => sum + size, 0) <= maxBytes) return
+  throw new SpindleError('ERR_LIMIT_EXCEEDED', `the bindle has more than ${maxBytes} bytes`, {
+    remedy: { option: 'maxBytes', advice: 'raise % if you trust the source' },
+  })
 }

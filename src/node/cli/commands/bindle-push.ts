@@ -17,7 +17,7 @@ import {
   idArgument,
 } from '../bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
-import type { SizeFlags } from '../limit-flags.ts'
+import { refuseIdleFlags, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
 import { openStandalone, writeStandalone } from '../standalone-place.ts'
@@ -57,6 +57,8 @@ async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): P
     throw new UsageError('--path is where a standalone bindle is: say which, as in hello/1.0.0')
   if (id !== undefined && (flags.file ?? flags.from) !== undefined)
     throw new UsageError('give the ID of a standalone bindle, or an application with --file')
+  if (id !== undefined)
+    refuseIdleFlags(flags, ['build', 'buildinfo', 'cacheDir', 'profile'], 'a standalone bindle')
   const client = await bindleClient(flags, io, output)
   const made =
     id === undefined

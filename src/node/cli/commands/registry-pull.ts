@@ -10,8 +10,9 @@ import { pull } from '../../../verbs/pull.ts'
 import { createNodeHasher } from '../../hasher.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
 import { openCache } from '../cache.ts'
+import { type DiskPlace, withinDisk } from '../disk-space.ts'
 import { type CliIo, UsageError } from '../io.ts'
-import { addSizeOptions, diskLimit, memoryLimit, type SizeFlags } from '../limit-flags.ts'
+import { addSizeOptions, memoryLimit, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { withProgress } from '../progress.ts'
@@ -90,7 +91,12 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
   const root = cacheRoot(io, flags.cacheDir)
   const kept = await openCache(root, io, output)
   const scratch = directory ?? join(tmpdir(), 'spindle')
-  const place = kept === undefined ? scratch : root
+  const places: readonly DiskPlace[] = [
+    ...(kept === undefined ? [] : [{ folder: root, option: 'cacheDir' } as const]),
+    ...(kept === undefined || directory !== undefined
+      ? [{ folder: scratch, option: 'output' } as const]
+      : []),
+  ]
   const pullWith = async (
     cache: Store,
     onProgress: OperationOptions['onProgress'],
@@ -105,18 +111,27 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
     if (verify !== undefined) output.note(`Verified ${app.descriptor.digest}`)
     if (layout !== undefined) {
       const inMemory = layout.endsWith('.tar')
-      assertFits(app, inMemory ? memoryLimit(flags) : await diskLimit(flags, [layout]))
-      await writeLayout(app, layout, reference.tag ?? 'latest', operation)
+      if (inMemory) assertFits(app, memoryLimit(flags))
+      else
+        await withinDisk(flags, [{ folder: layout, option: 'output' }], async (maxBytes) =>
+          assertFits(app, maxBytes),
+        )
+      await writeLayout(app, layout, reference.tag ?? 'latest', {
+        ...operation,
+        ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+      })
       return app
     }
-    const contents = await openContents(app, cache, {
-      ...operation,
-      createHasher: createNodeHasher,
-      origin: store,
-      maxBytes: await diskLimit(flags, [place, ...(directory === undefined ? [] : [directory])]),
-      maxFiles: flags.maxFiles,
-      concurrency: flags.concurrency,
-    })
+    const contents = await withinDisk(flags, places, (maxBytes) =>
+      openContents(app, cache, {
+        ...operation,
+        createHasher: createNodeHasher,
+        origin: store,
+        maxBytes,
+        maxFiles: flags.maxFiles,
+        concurrency: flags.concurrency,
+      }),
+    )
     if (directory !== undefined)
       written = await writeApp(app, contents, directory, io.platform, operation)
     return app

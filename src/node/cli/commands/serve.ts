@@ -8,6 +8,7 @@ import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
 import { type Address, addressOption, countOption, sizeOption } from '../arguments.ts'
 import { type CliIo, UsageError } from '../io.ts'
+import { refuseIdleFlags } from '../limit-flags.ts'
 import { addListenOptions, type ListenFlags } from '../listen-flags.ts'
 import { createOutput } from '../output.ts'
 import {
@@ -80,6 +81,8 @@ export function addServeCommand(program: Command, io: CliIo): void {
 
 async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
+  if (flags.readOnly === true)
+    refuseIdleFlags(flags, ['maxUploads', 'maxUploadSize'], '--read-only, which takes no uploads')
   const address = flags.address ?? DEFAULT_ADDRESS
   const path = (given: string | undefined): string | undefined =>
     given === undefined ? undefined : resolve(io.cwd, given)
