@@ -1,7 +1,7 @@
 import { escapeUnseen } from './visible.ts'
 
 /** Longest path in UTF-16 units: above what any file system takes, below what fills memory. */
-const PATH_LENGTH: number = 4096
+export const MAX_PATH_LENGTH: number = 4096
 
 /** A path that may be kept, or the reason why it may not, to be said after the path. */
 type PathResult = { readonly path: string } | { readonly problem: string }
@@ -12,7 +12,7 @@ type PathResult = { readonly path: string } | { readonly problem: string }
  * machines: `..`, absolute paths, drive letters, `\`, control characters, lone surrogates.
  */
 export function normalizePath(input: string): PathResult {
-  if (input.length > PATH_LENGTH) return { problem: `is longer than ${PATH_LENGTH} characters` }
+  if (input.length > MAX_PATH_LENGTH) return { problem: `is longer than ${MAX_PATH_LENGTH} characters` }
   if (input.includes('\\')) return { problem: 'has a backslash; use "/" between folders' }
   if (/\p{Cc}/u.test(input)) return { problem: 'has a control character; rename the file' }
   if (/\p{Surrogate}/u.test(input)) return { problem: 'is not valid Unicode; rename the file' }

@@ -3,7 +3,7 @@ import { SpindleError } from '../errors.ts'
 import type { Content } from '../types.ts'
 import { crc32 } from './crc32.ts'
 import { piecesOf, streamFrom } from './generate.ts'
-import { normalizePath, quotePath } from './path.ts'
+import { MAX_PATH_LENGTH, normalizePath, quotePath } from './path.ts'
 import { type SliceableContent, sliceableOf } from './sliceable.ts'
 import { chunksOf, readExactly } from './stream.ts'
 import { decodeUtf8, decodeUtf8Lossy } from './text.ts'
@@ -26,6 +26,13 @@ const STALL = 128 * 1024
 const END_SIZE = 22
 const LOCAL_SIZE = 30
 
+/** What a zip has under a path. */
+export interface ZipMember {
+  readonly content: Content
+  /** Why it can't be taken: its name, a link, encryption. */
+  readonly problem?: SpindleError
+}
+
 interface Entry {
   readonly name: Uint8Array
   readonly path: string
@@ -34,29 +41,60 @@ interface Entry {
   readonly packed: number
   readonly size: number
   readonly start: number
+  readonly problem: SpindleError | undefined
   /** Where the next thing in the file begins. */
   limit: number
 }
 
 /**
- * A zip's files by normalized path; each is unpacked, and checked against its size and CRC, only
- * when its stream is read.
+ * A zip's files by normalized path, all of which have to be good. See `listZip`.
  *
- * Written for archives of strangers: only what all zip readers read alike is accepted. Refused are
- * encrypted entries, links, paths out of the archive, duplicates, overlaps, sizes that can't be
- * true, and data before, between or after that no entry owns up to.
- *
- * Rejects with `ERR_CONTENT_INVALID`, `ERR_LIMIT_EXCEEDED`, or `ERR_UNSUPPORTED` for zip64,
- * encryption and compression methods but stored and deflate.
- * @see PKWARE APPNOTE 6.3.10, 4.3
+ * Rejects with `ERR_CONTENT_INVALID`, `ERR_LIMIT_EXCEEDED`, or `ERR_UNSUPPORTED`.
  */
 export async function readZip(
   source: SliceableContent | Uint8Array,
   limits: ZipLimits = {},
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, Content>> {
+  const { maxBytes = DEFAULT_MAX_BYTES } = limits
+  const members = await listZip(source, limits, signal)
+  let total = 0
+  const files = new Map<string, Content>()
+  for (const [path, { content, problem }] of members) {
+    if (problem !== undefined) throw problem
+    total += content.size
+    if (total > maxBytes) throw zipTooLarge(maxBytes)
+    files.set(path, content)
+  }
+  return files
+}
+
+export function zipTooLarge(maxBytes: number): SpindleError {
+  return new SpindleError('ERR_LIMIT_EXCEEDED', `the zip unpacks to more than ${maxBytes} bytes`, {
+    remedy: { option: 'maxBytes', advice: 'leave files out, or raise %' },
+  })
+}
+
+/**
+ * What a zip has, by path; each file is unpacked, and checked against its size and CRC, only when its
+ * stream is read. Paths are normalized, but for those with a `problem`.
+ *
+ * Written for archives of strangers: only what all zip readers read alike is accepted. A zip is refused
+ * for paths out of it, duplicates, overlaps, sizes that can't be true, and data before, between or after
+ * that no entry owns up to. Encrypted entries, links, and names that can't be taken are refused where
+ * they are used: a link in `node_modules` does not concern the application.
+ *
+ * Rejects with `ERR_CONTENT_INVALID`, `ERR_LIMIT_EXCEEDED`, or `ERR_UNSUPPORTED` for zip64. A problem is
+ * `ERR_CONTENT_INVALID`, or `ERR_UNSUPPORTED` for encryption and compression methods but stored and
+ * deflate.
+ * @see PKWARE APPNOTE 6.3.10, 4.3
+ */
+export async function listZip(
+  source: SliceableContent | Uint8Array,
+  { maxEntries = DEFAULT_MAX_ENTRIES }: Pick<ZipLimits, 'maxEntries'> = {},
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, ZipMember>> {
   const zip = source instanceof Uint8Array ? sliceableOf(source) : source
-  const { maxBytes = DEFAULT_MAX_BYTES, maxEntries = DEFAULT_MAX_ENTRIES } = limits
   const end = await readEnd(zip, signal)
   if (end.count > maxEntries)
     throw new SpindleError(
@@ -65,20 +103,15 @@ export async function readZip(
       { remedy: { option: 'maxFiles', advice: 'leave files out, or raise %' } },
     )
   const directory = await read(zip, end.start, end.start + end.size, signal)
-  const entries = parseDirectory(directory, end)
-  let total = 0
-  const files = new Map<string, Content>()
-  for (const entry of entries) {
-    total += entry.size
-    if (total > maxBytes)
-      throw new SpindleError(
-        'ERR_LIMIT_EXCEEDED',
-        `the zip unpacks to more than ${maxBytes} bytes`,
-        { remedy: { option: 'maxBytes', advice: 'leave files out, or raise %' } },
-      )
-    files.set(entry.path, { size: entry.size, stream: () => streamFrom(unpack(zip, entry)) })
+  const members = new Map<string, ZipMember>()
+  for (const entry of parseDirectory(directory, end)) {
+    const { path, problem, size } = entry
+    const content = { size, stream: () => streamFrom(unpack(zip, entry)) }
+    // Of two under one path, the one that can't be taken counts.
+    if (problem !== undefined) members.set(path, { content, problem })
+    else if (!members.has(path)) members.set(path, { content })
   }
-  return files
+  return members
 }
 
 function read(
@@ -153,44 +186,52 @@ function parseDirectory(bytes: Uint8Array, end: End): Entry[] {
         'ERR_UNSUPPORTED',
         `${shown} in the zip is a zip64 entry, which is not read: give a folder`,
       )
-    if ((flags & 0x2041) !== 0)
-      throw new SpindleError(
-        'ERR_UNSUPPORTED',
-        `${shown} in the zip is encrypted: zip it without a password`,
-      )
-    if (method !== 0 && method !== 8)
-      throw new SpindleError(
-        'ERR_UNSUPPORTED',
-        `${shown} in the zip is compressed by method ${method}: use deflate`,
-      )
     const kind = (view.getUint32(at + 38, true) >>> 28) & 0xf
-    if (kind === 0xa) throw broken(`${shown} is a link; put the file itself there`)
-    if (kind !== 0 && kind !== 8 && kind !== 4)
-      throw broken(`${shown} is neither a file nor a folder`)
-    const text = decodeUtf8(name)
-    if (text === undefined)
-      throw broken(`the name ${shown} is not UTF-8; zip it with a tool that writes UTF-8 names`)
-    const result = normalizePath(text)
-    if ('problem' in result) throw broken(`the path ${shown} ${result.problem}`)
-    if (method === 0 ? packed !== size : size > packed * DEFLATE_MAX_RATIO)
+    const text = decodeUtf8Lossy(name)
+    const { path, problem } = pathOf(name, text, shown)
+    const isEncrypted = (flags & 0x2041) !== 0
+    const refusal =
+      problem ??
+      (isEncrypted
+        ? new SpindleError(
+            'ERR_UNSUPPORTED',
+            `${shown} in the zip is encrypted: zip it without a password`,
+          )
+        : method !== 0 && method !== 8
+          ? new SpindleError(
+              'ERR_UNSUPPORTED',
+              `${shown} in the zip is compressed by method ${method}: use deflate`,
+            )
+          : kind === 0xa
+            ? broken(`${shown} is a link; put the file itself there`)
+            : kind !== 0 && kind !== 8 && kind !== 4
+              ? broken(`${shown} is neither a file nor a folder`)
+              : undefined)
+    if (
+      !isEncrypted &&
+      (method === 0 ? packed !== size : method === 8 && size > packed * DEFLATE_MAX_RATIO)
+    )
       throw broken(`the size of ${shown} can't be true`)
     const place = { start, least: start + LOCAL_SIZE + nameLength + packed }
-    if (text.endsWith('/')) {
+    if (text.endsWith('/') && refusal === undefined) {
       if (size !== 0) throw broken(`the folder ${shown} has contents`)
       all.push(place)
     } else {
-      if (paths.has(result.path)) throw broken(`${shown} occurs twice`)
-      paths.add(result.path)
+      if (refusal === undefined) {
+        if (paths.has(path)) throw broken(`${shown} occurs twice`)
+        paths.add(path)
+      }
       all.push({
         ...place,
         entry: {
           name,
-          path: result.path,
+          path,
           method,
           crc: view.getUint32(at + 16, true),
           packed,
           size,
           start,
+          problem: refusal,
           limit: 0,
         },
       })
@@ -206,6 +247,35 @@ function parseDirectory(bytes: Uint8Array, end: End): Entry[] {
     limit = start
   }
   return entries
+}
+
+/** What leads out of the archive, however its separators are read, or fits no file system. */
+const ESCAPES = /(?:^|[\\/])\.\.(?:[\\/]|$)|^[\\/]|^[A-Za-z]:[\\/]/
+
+/**
+ * Where an entry stands; with a problem, where it would stand.
+ * @throws `ERR_CONTENT_INVALID` for a path that no honest zip has.
+ */
+function pathOf(
+  name: Uint8Array,
+  text: string,
+  shown: string,
+): { readonly path: string; readonly problem?: SpindleError } {
+  const result = normalizePath(text)
+  const path = text
+    .split('/')
+    .filter((segment) => segment !== '' && segment !== '.')
+    .join('/')
+  const isLong = text.length > MAX_PATH_LENGTH
+  if ('problem' in result && (path === '' || isLong || ESCAPES.test(text)))
+    throw broken(`the path ${shown} ${result.problem}`)
+  if (decodeUtf8(name) === undefined) {
+    const advice = 'zip it with a tool that writes UTF-8 names'
+    return { path, problem: broken(`the name ${shown} is not UTF-8; ${advice}`) }
+  }
+  return 'problem' in result
+    ? { path, problem: broken(`the path ${shown} ${result.problem}`) }
+    : result
 }
 
 async function* unpack(zip: SliceableContent, entry: Entry): AsyncGenerator<Uint8Array> {

@@ -41,7 +41,8 @@ export function filesBelow(files: AppFiles, folder: string): readonly string[] {
   return files.paths.slice(start, end)
 }
 
-function firstFrom(paths: readonly string[], text: string): number {
+/** Index of the first of sorted paths that is not before a text. */
+export function firstFrom(paths: readonly string[], text: string): number {
   let low = 0
   let high = paths.length
   while (low < high) {

@@ -5,7 +5,7 @@ import { type DropData, openDrop } from './sources/drop.ts'
 import { openFileList, type UploadedFile } from './sources/files.ts'
 import { type FileRecord, isContent, readEntries } from './sources/record.ts'
 import { isSourceFolder, type SourceFolder } from './sources/source-folder.ts'
-import { readZipSource } from './sources/zip.ts'
+import { openZip } from './sources/zip.ts'
 import { pickFiles } from './pick-files.ts'
 import { createTreeBuilder, type TreeLimits } from './tree-builder.ts'
 import { exactly } from './wanted-files.ts'
@@ -45,8 +45,8 @@ export interface ReadAppSourceOptions {
  * ```
  *
  * Rejects with `ERR_APP_INVALID` for a path that leads out of the tree or occurs twice,
- * `ERR_LIMIT_EXCEEDED`, `ERR_FILE_MISSING` for what can't be read, and `ERR_CONTENT_INVALID` for a
- * zip that lies or that holds links or encrypted entries.
+ * `ERR_LIMIT_EXCEEDED`, `ERR_FILE_MISSING` for what can't be read, and `ERR_CONTENT_INVALID` or
+ * `ERR_UNSUPPORTED` for a zip that lies, or that holds links or encrypted entries.
  */
 export async function readAppSource(
   source: AppSource,
@@ -76,20 +76,19 @@ export async function openAppSource(
       '"source" must be files: a map or record of paths, File objects, a drop, a directory handle or a zip; in Node use openDirectory for a path',
     )
   }
-  if (source instanceof Uint8Array || isSliceable(source))
-    return readZipSource(source, limits, signal)
+  if (source instanceof Uint8Array || isSliceable(source)) return openZip(source, limits, signal)
   if (isSourceFolder(source)) return source
   if (isDirectoryHandle(source)) return openDirectoryHandle(source, signal)
   if (isDrop(source)) {
     const { folder, only } = openDrop(source)
     const file = await only?.()
-    return isZipFile(file) ? readZipSource(file, limits, signal) : folder
+    return isZipFile(file) ? openZip(file, limits, signal) : folder
   }
   if (isMap(source)) return readEntries(source, limits)
   if (Symbol.iterator in source) {
     const files = [...(source as Iterable<UploadedFile>)]
     const only = files.length === 1 ? files[0] : undefined
-    return isZipFile(only) ? readZipSource(only, limits, signal) : openFileList(files)
+    return isZipFile(only) ? openZip(only, limits, signal) : openFileList(files)
   }
   return readEntries(Object.entries(source), limits)
 }

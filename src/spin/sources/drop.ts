@@ -45,10 +45,6 @@ export function openDrop(drop: DropData): {
       'nothing was dropped that is a file or a folder; hand event.dataTransfer over inside the drop handler, before any await',
     )
   }
-  const isTwice = ({ name }: Entry, at: number): boolean =>
-    entries.findIndex((entry) => entry.name === name) < at
-  const again = entries.find(isTwice)
-  if (again !== undefined) throw twice(again.name)
   const isAlone = another === undefined
   return {
     folder:
@@ -61,8 +57,16 @@ export function openDrop(drop: DropData): {
 
 function folderOf(read: () => Promise<readonly Entry[]>, prefix: string): SourceFolder {
   let listed: Promise<ReadonlyMap<string, Entry>> | undefined
+  const again = new Set<string>()
   const list = (): Promise<ReadonlyMap<string, Entry>> =>
-    (listed ??= read().then((entries) => new Map(entries.map((entry) => [entry.name, entry]))))
+    (listed ??= read().then((entries) => {
+      const byName = new Map<string, Entry>()
+      for (const entry of entries) {
+        if (byName.has(entry.name)) again.add(entry.name)
+        byName.set(entry.name, entry)
+      }
+      return byName
+    }))
   return {
     kind: 'folder',
     names: async () => [...(await list()).keys()],
@@ -70,6 +74,7 @@ function folderOf(read: () => Promise<readonly Entry[]>, prefix: string): Source
       const entry = (await list()).get(name)
       if (entry === undefined) return undefined
       const path = prefix + name
+      if (again.has(name)) throw twice(path)
       return entry.isFile
         ? { kind: 'file', open: () => fileOf(entry as FileEntry, path) }
         : folderOf(() => readAll(entry as DirectoryEntry, path), `${path}/`)

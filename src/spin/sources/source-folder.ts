@@ -32,7 +32,7 @@ export function isSourceFolder(value: object): value is SourceFolder {
   return 'kind' in value && value.kind === 'folder' && 'names' in value && 'find' in value
 }
 
-/** Files by path as a folder. Paths are kept as they are: bad ones are told when they are used. */
+/** Files by path as a folder. Paths are kept as they are: bad ones, and those that occur twice, are told when they are used. */
 export function folderOfFiles(files: Iterable<readonly [string, Content]>): SourceFolder {
   interface Node {
     readonly folders: Map<string, Node>
@@ -40,6 +40,7 @@ export function folderOfFiles(files: Iterable<readonly [string, Content]>): Sour
   }
   const createNode = (): Node => ({ folders: new Map(), files: new Map() })
   const top = createNode()
+  const again = new Set<Content>()
   for (const [path, content] of files) {
     const segments = path.split('/')
     const name = segments.pop() as string
@@ -49,20 +50,21 @@ export function folderOfFiles(files: Iterable<readonly [string, Content]>): Sour
       node.folders.set(segment, next)
       node = next
     }
-    if (node.files.has(name)) throw twice(path)
+    if (node.files.has(name)) again.add(content)
     node.files.set(name, content)
   }
-  const open = (node: Node): SourceFolder => ({
+  const open = (node: Node, prefix: string): SourceFolder => ({
     kind: 'folder',
     names: async () => [...node.folders.keys(), ...node.files.keys()],
     async find(name) {
       const folder = node.folders.get(name)
-      if (folder !== undefined) return open(folder)
+      if (folder !== undefined) return open(folder, `${prefix}${name}/`)
       const file = node.files.get(name)
+      if (file !== undefined && again.has(file)) throw twice(prefix + name)
       return file === undefined ? undefined : { kind: 'file', open: async () => file }
     },
   })
-  return open(top)
+  return open(top, '')
 }
 
 export function twice(path: string): AppInvalid {
