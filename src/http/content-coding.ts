@@ -1,18 +1,43 @@
 import { SpindleError } from '../errors.ts'
 
-/** Codings that some `fetch` removes; `x-gzip` is an old name. @see RFC 9110, 8.4.1 */
-const KNOWN: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br', 'zstd'])
+/** Codings that every `fetch` removes; `x-gzip` is an old name. @see RFC 9110, 8.4.1 */
+const REMOVED: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br'])
+/** Codings that some `fetch` removes. */
+const KNOWN: ReadonlySet<string> = new Set([...REMOVED, 'zstd'])
+
+/**
+ * What servers write for no coding. `aws-chunked` is how an object came to its store: stores like S3
+ * keep the name and give the object without it.
+ */
+const NONE: ReadonlySet<string> = new Set([
+  '',
+  'identity',
+  'none',
+  'binary',
+  'utf-8',
+  'aws-chunked',
+])
+
+/** The first bytes of a body in a coding. @see RFC 1952, 2.3.1; RFC 8878, 3.1.1 */
+const MAGIC: Readonly<Record<string, readonly number[]>> = {
+  gzip: [0x1f, 0x8b],
+  'x-gzip': [0x1f, 0x8b],
+  zstd: [0x28, 0xb5, 0x2f, 0xfd],
+}
 
 /**
  * The codings of a response's body, in the order in which they were applied. `fetch` removes them
  * from the body but not from the header. None is ever asked for: proxies on the way add them.
  */
-export function contentCodings({ headers }: Pick<Response, 'headers'>): readonly string[] {
+export function contentCodings(response: Pick<Response, 'headers'>): readonly string[] {
+  return namesOf(response).filter((coding) => !NONE.has(coding))
+}
+
+function namesOf({ headers }: Pick<Response, 'headers'>): readonly string[] {
   return (headers.get('content-encoding') ?? '')
     .toLowerCase()
     .split(',')
     .map((coding) => coding.trim())
-    .filter((coding) => coding !== '' && coding !== 'identity')
 }
 
 /** The length of a body as `fetch` hands it on, where `Content-Length` tells: it counts coded bytes. */
@@ -30,6 +55,37 @@ export function unknownCoding(
 ): SpindleError | undefined {
   const unknown = contentCodings(response).find((coding) => !KNOWN.has(coding))
   return unknown === undefined ? undefined : codingError(unknown, what)
+}
+
+/**
+ * A response whose body fails if it is still coded: a `fetch` that does not know one of the codings,
+ * as Node's does not know zstd, removes none.
+ *
+ * @param what Names it in messages.
+ */
+export function withoutCoding(response: Response, what: string): Response {
+  const outermost = contentCodings(response).at(-1)
+  const magic = MAGIC[outermost ?? '']
+  const isRemoved = namesOf(response).every((coding) => REMOVED.has(coding))
+  if (outermost === undefined || magic === undefined || isRemoved || response.body === null)
+    return response
+  let start: number[] | undefined = []
+  const check = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      if (start !== undefined) {
+        start.push(...chunk.subarray(0, magic.length - start.length))
+        if (magic.every((byte, at) => byte === start![at])) throw codingError(outermost, what)
+        if (start.length === magic.length) start = undefined
+      }
+      controller.enqueue(chunk)
+    },
+  })
+  const checked = new Response(response.body.pipeThrough(check), response)
+  const { redirected, url } = response
+  return Object.defineProperties(checked, {
+    redirected: { value: redirected },
+    url: { value: url },
+  })
 }
 
 export function codingError(coding: string, what: string): SpindleError {

@@ -9,7 +9,7 @@ import type {
 } from '../types.ts'
 import { createAuth } from './auth.ts'
 import { isReplayable, type OpenBody, openBody } from './body.ts'
-import { unknownCoding } from './content-coding.ts'
+import { unknownCoding, withoutCoding } from './content-coding.ts'
 import { discard } from './discard.ts'
 import { fetchInTime } from './in-time.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
@@ -148,11 +148,10 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       if (broken !== undefined) throw broken.error
       if (opened?.size !== undefined) request.onUpload?.(opened.size)
       // A client of Node's says so when the body is read.
-      const unknown =
-        direct === undefined && response.ok && method !== 'HEAD'
-          ? unknownCoding(response, `${method} ${redactUrl(url)}`)
-          : undefined
-      if (unknown === undefined) return response
+      if (direct !== undefined || !response.ok || method === 'HEAD') return response
+      const what = `${method} ${redactUrl(url)}`
+      const unknown = unknownCoding(response, what)
+      if (unknown === undefined) return withoutCoding(response, what)
       discard(response)
       throw unknown
     } catch (error) {

@@ -4,6 +4,7 @@ import { chunksOf } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 import { codingError } from '../http/content-coding.ts'
 import type { ChunkReader } from '../types.ts'
+import { codeOf } from './system-error.ts'
 
 /** As many as curl takes: each multiplies what a few bytes can unpack to. */
 const MAX_CODINGS = 5
@@ -25,6 +26,7 @@ export function decodeBody(
 ): ChunkReader {
   let broken: { readonly error: unknown } | undefined
   let isLeft = false
+  let hasBegun = false
   const received = chunksOf({
     async read() {
       try {
@@ -42,11 +44,18 @@ export function decodeBody(
       try {
         const next = await decoded.next()
         if (next.done === true || isLeft) return { done: true, value: undefined }
+        hasBegun = true
         // Decoders cut several pieces out of one array, and the reader may detach what it gets.
         return { done: false, value: new Uint8Array(next.value) }
       } catch (cause) {
         if (isLeft) return { done: true, value: undefined }
         if (broken !== undefined) throw broken.error
+        if (!hasBegun && isMalformed(cause))
+          throw new SpindleError(
+            'ERR_CONTENT_INVALID',
+            `${what} is not in the content coding ${codings.map((name) => JSON.stringify(name)).join(', ')} that its server names: have the server, or the proxy before it, send it without`,
+            { cause },
+          )
         throw cause instanceof SpindleError ? cause : new TypeError('terminated', { cause })
       }
     },
@@ -57,6 +66,11 @@ export function decodeBody(
       void decoded.return(undefined).catch(() => {})
     },
   }
+}
+
+/** A decoder's complaint about what it got, other than that it ends too early: that is a broken transfer. */
+function isMalformed(error: unknown): boolean {
+  return /^(?:Z_DATA_ERROR|ERR_.*FORMAT|ERR_PADDING|ZSTD_error)/.test(String(codeOf(error)))
 }
 
 async function* decode(

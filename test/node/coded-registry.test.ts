@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { readVerified } from '../../src/bytes/stream.ts'
@@ -13,6 +13,22 @@ import { push } from '../../src/verbs/push.ts'
 import type { FetchLike } from '../../src/types.ts'
 import { loadApp } from '../../src/spin/load-app.ts'
 import { manifestOf } from '../fixtures/manifest.ts'
+
+const { gzipSync } = zlib
+
+/** A zstd frame of blocks that are not compressed. @see RFC 8878, 3.1.1 */
+function zstdOf(bytes: Buffer): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(bytes.length)
+  const blocks: Buffer[] = []
+  for (let at = 0; at === 0 || at < bytes.length; at += 100_000) {
+    const piece = bytes.subarray(at, at + 100_000)
+    const head = Buffer.alloc(3)
+    head.writeUIntLE((piece.length << 3) | (at + 100_000 >= bytes.length ? 1 : 0), 0, 3)
+    blocks.push(head, piece)
+  }
+  return Buffer.concat([Buffer.of(0x28, 0xb5, 0x2f, 0xfd, 0xa0), size, ...blocks])
+}
 
 const closers: (() => void)[] = []
 afterEach(() => {
@@ -119,6 +135,36 @@ describe.each<[string, FetchLike]>([
       code: 'ERR_UNSUPPORTED',
       message: expect.stringContaining('content coding "rot13"'),
     })
+  })
+
+  it.each(['none', 'binary', 'utf-8', 'aws-chunked', 'AWS-Chunked, identity'])(
+    'in no coding under the name of %s is pulled',
+    async (coding) => {
+      const { host } = await start((bytes) => bytes, coding)
+      const { digest } = (await push(app, `${host}/t/a:1`, { fetch })).descriptor
+      const pulled = await pull(`${host}/t/a:1`, { fetch })
+      expect(pulled.descriptor.digest).toBe(digest)
+      expect(await pulled.component('main')).toEqual(wasm)
+    },
+  )
+
+  it.each([
+    ['zstd', zstdOf],
+    ['zstd, gzip', (bytes: Buffer) => gzipSync(zstdOf(bytes))],
+    ['gzip, zstd', (bytes: Buffer) => zstdOf(gzipSync(bytes))],
+  ])('in %s is pulled where it can be removed, else an error names it', async (coding, code) => {
+    const { host } = await start(code, coding)
+    const { digest } = (await push(app, `${host}/t/a:1`, { fetch })).descriptor
+    const pulled = pull(`${host}/t/a:1`, { fetch }).then(async (found) => {
+      expect(await found.component('main')).toEqual(wasm)
+      return found.descriptor.digest
+    })
+    if ('createZstdDecompress' in zlib) expect(await pulled).toBe(digest)
+    else
+      await expect(pulled).rejects.toMatchObject({
+        code: 'ERR_UNSUPPORTED',
+        message: expect.stringMatching(/content coding "(?:zstd|gzip)"/) as string,
+      })
   })
 
   it('and which is not what it was is refused', async () => {
