@@ -141,7 +141,7 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
       throw new Refusal(403, { code: 'DENIED', message: refusedPage(request) })
     if (tokenEndpoint !== undefined && url.pathname === tokenEndpoint.path)
       return mutable(await whenFree(() => tokenEndpoint.fetch(request)))
-    const route = parseRoute(url.pathname)
+    const route = parseRoute(url.pathname, request.method)
     if (route === undefined)
       throw new Refusal(404, {
         code: 'UNSUPPORTED',

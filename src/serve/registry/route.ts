@@ -34,10 +34,10 @@ export function isTag(value: string): boolean {
 }
 
 /**
- * Reads the raw path. Nothing is decoded but `%3A`, which some clients write for the colon of a
+ * Reads the raw path for a request's method. Nothing is decoded but `%3A`, which some clients write for the colon of a
  * digest: whatever else is encoded fits no grammar, so no spelling of `../` gets through.
  */
-export function parseRoute(pathname: string): Route | undefined {
+export function parseRoute(pathname: string, method: string): Route | undefined {
   const path = pathname.replaceAll(/%3a/gi, ':')
   if (path === '/v2' || path === '/v2/') return { kind: 'ping' }
   if (path === '/v2/_catalog') return { kind: 'catalog' }
@@ -53,7 +53,7 @@ export function parseRoute(pathname: string): Route | undefined {
   if (tags !== undefined) return { kind: 'tags', repository: checkName(repository) }
   checkName(repository)
   if (kind === 'manifests')
-    return { kind: 'manifest', repository, reference: parseManifestReference(last) }
+    return { kind: 'manifest', repository, reference: parseManifestReference(last, method) }
   if (kind === 'referrers') return { kind: 'referrers', repository, digest: checkDigest(last) }
   if (kind === 'blobs') return { kind: 'blob', repository, digest: checkDigest(last) }
   if (last === '') return { kind: 'uploads', repository }
@@ -84,11 +84,13 @@ function checkName(name: string): string {
   })
 }
 
-function parseManifestReference(value: string): ManifestReference {
+/** Nothing can be stored under another name, so a read finds none: @see end-3 of the specification. */
+function parseManifestReference(value: string, method: string): ManifestReference {
   if (isTag(value)) return { tag: value }
   if (value.includes(':')) return { digest: checkDigest(value) }
-  throw new Refusal(400, {
-    code: 'MANIFEST_INVALID',
+  const isRead = method === 'GET' || method === 'HEAD'
+  throw new Refusal(isRead ? 404 : 400, {
+    code: isRead ? 'MANIFEST_UNKNOWN' : 'MANIFEST_INVALID',
     message: 'neither a tag nor a digest: tags have letters, digits, . _ and -, up to 128',
     detail: { reference: value.slice(0, 300) },
   })
