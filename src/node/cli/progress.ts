@@ -16,6 +16,8 @@ interface TransferSummary {
   /** Blobs that went over the wire, and their bytes. */
   readonly sent: number
   readonly sentBytes: number
+  /** Blobs that the registry took from another of its repositories. */
+  readonly mounted: number
 }
 
 interface Progress {
@@ -45,10 +47,13 @@ export async function withProgress<T>(
 }
 
 /** What went over the wire, and what didn't have to. */
-export function describeTransfer({ blobs, sent, sentBytes }: TransferSummary): string {
-  const skipped = blobs - sent
-  const there = skipped > 0 ? `, ${skipped} already there` : ''
-  return `${formatCount(sent, 'blob')} (${formatSize(sentBytes)}) sent${there}`
+export function describeTransfer({ blobs, sent, sentBytes, mounted }: TransferSummary): string {
+  const skipped = blobs - sent - mounted
+  const others = [
+    ...(mounted > 0 ? [`, ${mounted} mounted`] : []),
+    ...(skipped > 0 ? [`, ${skipped} already there`] : []),
+  ]
+  return `${formatCount(sent, 'blob')} (${formatSize(sentBytes)}) sent${others.join('')}`
 }
 
 async function createProgress(io: CliIo, word: string): Promise<Progress> {
@@ -85,11 +90,13 @@ async function createProgress(io: CliIo, word: string): Promise<Progress> {
     },
     end: () => {
       draw.end()
-      const sent = [...blobs.values()].filter((blob) => blob.status === 'done')
+      const ended = (status: string) => [...blobs.values()].filter((blob) => blob.status === status)
+      const sent = ended('done')
       return {
         blobs: Math.max(planned.blobs, blobs.size),
         sent: sent.length,
         sentBytes: sent.reduce((sum, blob) => sum + blob.size, 0),
+        mounted: ended('mounted').length,
       }
     },
   }

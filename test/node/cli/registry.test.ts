@@ -17,6 +17,8 @@ describe('registry copy, tags and manifest', () => {
     )
     expect(copied).toMatchObject({ code: 0 })
     expect(copied.stdout).toContain(`Copied with digest ${digest}\n`)
+    // Within one registry it takes them from its other repository.
+    expect(copied.stderr).toMatch(/0 blobs \(0 B\) sent, \d+ mounted\n/)
     await session.run('registry', 'copy', REF, 'localhost:5000/mirror/hello:10')
     expect(await session.run('registry', 'tags', 'localhost:5000/mirror/hello')).toEqual({
       code: 0,
