@@ -12,6 +12,7 @@ import {
 } from './connections.ts'
 import { MAX_HEADERS, type Refusal, refusalOf, UNSUPPORTED_METHOD } from './request-check.ts'
 import { readOnWhenRefused } from './refused-body.ts'
+import { sendResponse } from './send-response.ts'
 
 /** Milliseconds that answers in progress are given to end before their connections are cut. */
 const CLOSE_GRACE = 5000
@@ -104,13 +105,12 @@ export async function listen(
   assertLimits({ maxHeaderSize, bodyRateWindow, maxConnections }, 1)
   assertLimits({ headersTimeout, minBodyRate, sendTimeout }, 0)
   let isAnswered = createHostCheck(allowedHosts ?? [])
-  const { toNodeHandler } = await import('srvx/node')
+  const { NodeRequest } = await import('srvx/node')
   const answer = async (request: Request): Promise<Response> => {
     if (!URL.canParse(request.url)) return textAnswer(400, 'the Host header is no host name')
     const url = new URL(request.url)
     return isAnswered(url) ? handler.fetch(request) : textAnswer(421, refusedHost(url))
   }
-  const handle = toNodeHandler(answer) as (...args: Parameters<RequestListener>) => unknown
   const connections = createConnections({
     maxConnections,
     minBodyRate,
@@ -135,7 +135,9 @@ export async function listen(
     }
     readOnWhenRefused(request, response)
     // Not awaited by Node: a client that leaves in the middle must not end the process.
-    Promise.resolve(handle(request, response)).catch(() => response.destroy())
+    answer(new NodeRequest({ req: request, res: response }))
+      .then((answered) => sendResponse(response, answered))
+      .catch(() => (response.headersSent ? response.destroy() : response.writeHead(500).end()))
   }
   const limits = {
     // A layer of gigabytes over a slow line takes longer than the five minutes that Node gives a whole

@@ -17,6 +17,9 @@ export function readOnWhenRefused(request: IncomingMessage, response: ServerResp
     const timer = setTimeout(() => socket.destroy(), LINGER)
     for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer))
   }
+  // Node may go on to hand out what it has of a body whose reader has heard of its end: that throws.
+  for (const event of ['aborted', 'close'])
+    request.once(event, () => request.removeAllListeners('data'))
   // Of a body that nobody began to read, Node reads on whatever comes.
   response.once('finish', () => {
     if (!request.readableDidRead) cut()
@@ -32,4 +35,12 @@ export function readOnWhenRefused(request: IncomingMessage, response: ServerResp
     else response.once('finish', cut)
     return request
   }
+}
+
+/** Ends a body for whoever reads it, and throws away what still comes of it. */
+export function breakBody(request: IncomingMessage): void {
+  for (const event of ['data', 'end']) request.removeAllListeners(event)
+  request.on('error', () => {})
+  request.emit('error', new Error('the answer to the request broke off'))
+  request.resume()
 }

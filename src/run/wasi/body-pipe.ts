@@ -16,7 +16,9 @@ const GATHERED = 4096
 export interface BodyPipe {
   readonly stream: ReadableStream<Uint8Array>
   readonly output: OutputStream
-  /** Ends the body as failed: the reader sees `reason`. */
+  /** Its guest failed: the reader gets what was written until then, and `reason` after that. */
+  breakOff(reason: unknown): void
+  /** Nobody waits for it any more: the reader sees `reason` at once. */
   fail(reason: unknown): void
 }
 
@@ -33,6 +35,8 @@ export function createBodyPipe({
 }): BodyPipe {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   let state: 'open' | 'closing' | 'done' = 'open'
+  /** What ends it, once all that was written is read. */
+  let failure: { readonly reason: unknown } | undefined
   let queue: Array<Uint8Array | undefined> = []
   /** Of the queue, what has been read. */
   let read = 0
@@ -75,15 +79,19 @@ export function createBodyPipe({
     count(-(chunk.length + CHUNK_BYTES))
     return part
   }
+  const endReading = (): void => {
+    if (failure === undefined) controller?.close()
+    else controller?.error(failure.reason)
+    finish()
+  }
   /** Gives the reader what it waits for, if that is there. */
   const flow = (): void => {
     if (pull === undefined || state === 'done') return
     const chunk = next()
     if (chunk !== undefined) controller?.enqueue(chunk)
-    if (queue.length === 0 && state === 'closing') {
-      controller?.close()
-      return finish()
-    }
+    // An error would take from the reader what it was just given: it waits for the next time.
+    const isTaken = chunk === undefined || failure === undefined
+    if (queue.length === 0 && state === 'closing' && isTaken) return endReading()
     if (chunk === undefined) return
     pull()
     pull = undefined
@@ -151,9 +159,16 @@ export function createBodyPipe({
         if (state !== 'open') return
         state = 'closing'
         if (queue.length > 0) return flow()
-        controller?.close()
-        finish()
+        endReading()
       },
+    },
+    breakOff(reason) {
+      if (state !== 'open') return
+      state = 'closing'
+      failure = { reason }
+      wakeWriter()
+      if (queue.length > 0) return flow()
+      endReading()
     },
     fail(reason) {
       // What the guest has ended is whole, whatever becomes of the guest.

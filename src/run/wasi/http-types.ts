@@ -312,7 +312,7 @@ export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): Hos
     },
     '[resource-drop]outgoing-body': (outgoing: OutgoingBody) => {
       if (!outgoing.finished)
-        outgoing.pipe.fail(new Error('the component dropped the body before its end'))
+        outgoing.pipe.breakOff(new Error('the component dropped the body before its end'))
     },
     '[method]future-incoming-response.subscribe': (future: FutureResponse) => future.pollable,
     '[method]future-incoming-response.get': (future: FutureResponse) => {

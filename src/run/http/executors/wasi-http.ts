@@ -76,7 +76,7 @@ async function execute(
       .then(
         () => reject(new SpindleError('ERR_TRAP', 'the component returned without a response')),
         (error: unknown) => {
-          fail(error)
+          outgoing?.body?.pipe.breakOff(error)
           reject(error)
           return isSuccess(error) ? undefined : error
         },
