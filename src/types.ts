@@ -233,10 +233,15 @@ export interface RemoteOptions extends OperationOptions, TransportOptions {
   /** Blobs in flight at once. Default 8; in pages 6, as browsers send no more to one host. */
   concurrency?: number
   /**
-   * Milliseconds of waiting in which a download must bring 1 KiB for each second, else it is resumed on a
-   * new connection. Default 60000; `false` for no limit.
+   * Milliseconds of waiting in which a download must bring its share of `minRate`, else it is resumed on
+   * a new connection. Default 60000; `false` for no limit, `minRate` included.
    */
   idleTimeout?: number | false
+  /**
+   * Bytes per second that a download must bring. Default 1024; `false` or 0: any byte in `idleTimeout`
+   * is enough.
+   */
+  minRate?: number | false
 }
 
 /** Where content can be read by descriptor, and names looked up. */

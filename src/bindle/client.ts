@@ -9,7 +9,7 @@ import { createAsker } from './ask.ts'
 import type { BindleCredentials } from './credentials.ts'
 import { reader, required, tables } from './fields.ts'
 import type { BindleId } from './id.ts'
-import { createTimedReader, IDLE_TIMEOUT, type TimedReader } from '../http/timed-reader.ts'
+import { createTimedReader, paceLimitsOf, type TimedReader } from '../http/timed-reader.ts'
 import { parseBindleId } from './id.ts'
 import { formatInvoice, type Invoice, type Label, readInvoice, readLabel } from './invoice.ts'
 import { type Keyring, readKeyring } from './keyring.ts'
@@ -20,10 +20,15 @@ export interface BindleClientOptions extends Omit<TransportOptions, 'credentials
   /** Reuse a transport. Together with any option that makes one it is a `TypeError`. */
   transport?: Transport
   /**
-   * Milliseconds of waiting in which a parcel must bring 1 KiB for each second. Default 60000; `false`
-   * for no limit.
+   * Milliseconds of waiting in which a parcel must bring its share of `minRate`. Default 60000; `false`
+   * for no limit, `minRate` included.
    */
   idleTimeout?: number | false
+  /**
+   * Bytes per second that a parcel must bring. Default 1024; `false` or 0: any byte in `idleTimeout` is
+   * enough.
+   */
+  minRate?: number | false
   /** Most keys of an answer. Default 200 000, of TOML 160 000: an invoice of some 11 000 parcels. */
   maxKeys?: number | undefined
 }
@@ -97,10 +102,11 @@ export function createBindleClient(
   options: BindleClientOptions = {},
 ): BindleClient {
   const base = baseOf(server)
-  const { credentials, transport: given, maxKeys, idleTimeout, ...forTransport } = options
+  const { credentials, transport: given, maxKeys, idleTimeout, minRate, ...forTransport } = options
   if (given !== undefined && Object.values(forTransport).some((value) => value !== undefined)) {
     throw new TypeError('"transport" can\'t be given together with options that make one')
   }
+  const pace = paceLimitsOf({ idleTimeout, minRate })
   const transport = given ?? createTransport(forTransport)
 
   const { send, open, ask } = createAsker(base, transport, credentials, maxKeys)
@@ -136,7 +142,7 @@ export function createBindleClient(
       return verifyStream(
         streamFrom(
           parcelChunks(
-            createTimedReader(response, idleTimeout ?? IDLE_TIMEOUT, what, operation.signal),
+            createTimedReader(response, pace, what, operation.signal),
             what,
             operation.signal,
           ),

@@ -1,9 +1,9 @@
 import { whenAborted } from '../bytes/abort.ts'
 import { SpindleError } from '../errors.ts'
-import type { DirectResponse } from '../types.ts'
+import type { ChunkReader, DirectResponse } from '../types.ts'
 
 /**
- * The slowest download that is waited for, in bytes a second. Real lines bring more; a server that sends
+ * The slowest body that is waited for, in bytes per second. Real lines bring more; a peer that sends
  * a byte now and then would be read for ever.
  */
 export const MIN_RATE = 1024
@@ -13,6 +13,34 @@ export const MIN_RATE = 1024
  * registries take to fetch a cold blob from their storage.
  */
 export const IDLE_TIMEOUT = 60_000
+
+/** How slowly a body may come. */
+export interface PaceLimits {
+  /** Milliseconds; `false` for no limit, `minRate` included. */
+  readonly idleTimeout: number | false
+  /** Bytes per second; `false` or 0: any byte in `idleTimeout` is enough. */
+  readonly minRate: number | false
+  /** What the caller's options are called, for messages. Default: as here. */
+  readonly names?: { readonly idleTimeout: string; readonly minRate: string }
+}
+
+/**
+ * The limits that options give, with their defaults.
+ * @throws TypeError for an option that is no such limit.
+ */
+export function paceLimitsOf({
+  idleTimeout = IDLE_TIMEOUT,
+  minRate = MIN_RATE,
+}: {
+  readonly idleTimeout?: number | false | undefined
+  readonly minRate?: number | false | undefined
+}): PaceLimits {
+  if (idleTimeout !== false && !(typeof idleTimeout === 'number' && idleTimeout > 0))
+    throw new TypeError(`"idleTimeout" must be milliseconds or false, not ${idleTimeout}`)
+  if (minRate !== false && !(typeof minRate === 'number' && minRate >= 0 && minRate < Infinity))
+    throw new TypeError(`"minRate" must be bytes per second or false, not ${minRate}`)
+  return { idleTimeout, minRate }
+}
 
 /** A body's chunks, one read after another. */
 export interface TimedReader {
@@ -27,21 +55,30 @@ export interface TimedReader {
 
 /**
  * Reads an answer's body as long as it comes: in each `idleTimeout` spent waiting for the server it must
- * bring as many bytes as {@link MIN_RATE} makes. The time that the reader takes does not count.
+ * bring as many bytes as `minRate` makes. The time that the reader takes does not count.
  *
- * @param idleTimeout Milliseconds, or `false` for no limit.
  * @param what Names the body in messages, as in `the download of sha256:…`.
  */
 export function createTimedReader(
   response: Response,
-  idleTimeout: number | false,
+  limits: PaceLimits,
   what: string,
   signal: AbortSignal | undefined,
 ): TimedReader {
   const reader =
     (response as DirectResponse).reader?.() ?? (response.body ?? new Blob().stream()).getReader()
+  return timeReads(reader, limits, what, signal)
+}
+
+/** As {@link createTimedReader}, for the reader of any body. */
+export function timeReads(
+  reader: ChunkReader,
+  { idleTimeout, minRate, names }: PaceLimits,
+  what: string,
+  signal?: AbortSignal,
+): TimedReader {
   const limit = idleTimeout === false ? Infinity : idleTimeout
-  const share = Math.max(1, (MIN_RATE * limit) / 1000)
+  const share = Math.max(1, ((minRate || 0) * limit) / 1000)
   let late: SpindleError | undefined
   // One timer that looks how much came, not one for each of thousands of chunks.
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -55,13 +92,19 @@ export function createTimedReader(
       if (waitingSince === undefined) return
       const left = waitingSince + limit - waited - Date.now()
       if (left > 0) return watch(left)
-      late = new SpindleError(
-        'ERR_TIMEOUT',
+      late =
         came === 0
-          ? `${what} stood still for ${limit} ms`
-          : `${what} brought ${came} bytes in ${limit} ms, less than ${MIN_RATE} a second`,
-        { remedy: { option: 'idleTimeout', advice: 'try again, or raise %' } },
-      )
+          ? new SpindleError('ERR_TIMEOUT', `${what} stood still for ${limit} ms`, {
+              remedy: {
+                option: names?.idleTimeout ?? 'idleTimeout',
+                advice: 'try again, or raise %',
+              },
+            })
+          : new SpindleError(
+              'ERR_TIMEOUT',
+              `${what} brought ${came} bytes in ${limit} ms, less than ${minRate} per second`,
+              { remedy: { option: names?.minRate ?? 'minRate', advice: 'try again, or lower %' } },
+            )
       end()
     }, milliseconds)
   }
@@ -76,7 +119,10 @@ export function createTimedReader(
       signal?.throwIfAborted()
       const since = (waitingSince = Date.now())
       if (timer === undefined && limit !== Infinity) watch(limit - waited)
-      const { done, value } = await reader.read()
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        // What was given up may end in any way.
+        throw late ?? error
+      })
       waitingSince = undefined
       if (late !== undefined) throw late
       if (done) return undefined

@@ -152,13 +152,13 @@ async function download(
 /** What an answer has from a place on. */
 function readFrom(
   response: Response,
-  { idleTimeout }: RepositoryContext,
+  { pace }: RepositoryContext,
   target: Descriptor,
   from: number,
   signal: AbortSignal | undefined,
 ): TimedReader {
   const what = `the download of ${target.digest}`
-  const { next, end } = createTimedReader(response, idleTimeout, what, signal)
+  const { next, end } = createTimedReader(response, pace, what, signal)
   let skip: number | undefined
   return {
     async next() {

@@ -1,4 +1,4 @@
-import { IDLE_TIMEOUT } from '../http/timed-reader.ts'
+import { type PaceLimits, paceLimitsOf } from '../http/timed-reader.ts'
 import { createTransport } from '../http/transport.ts'
 import { apiHostOf } from '../oci/reference.ts'
 import type {
@@ -21,8 +21,8 @@ export interface RepositoryContext {
   /** Bytes per upload request; absent: whole blobs. */
   readonly chunkSize?: number
   readonly createHasher?: CreateHasher | undefined
-  /** Milliseconds; see `RemoteOptions`. */
-  readonly idleTimeout: number | false
+  /** How slowly downloads may come; see `RemoteOptions`. */
+  readonly pace: PaceLimits
   /** Upload sessions that a declined mount has left open, for the push that follows. */
   readonly sessions: Map<Digest, UploadSession>
   readonly scope: (...actions: AuthScope['actions']) => AuthScope
@@ -54,9 +54,8 @@ const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
 
 /** Opens a repository for the functions of this room. Nothing is asked of the registry yet. */
 export function createContext(reference: Reference, options: RepositoryOptions): RepositoryContext {
-  const { chunkSize, createHasher, idleTimeout = IDLE_TIMEOUT, signal } = options
-  if (idleTimeout !== false && !(idleTimeout > 0))
-    throw new TypeError(`"idleTimeout" must be milliseconds or false, not ${idleTimeout}`)
+  const { chunkSize, createHasher, signal } = options
+  const pace = paceLimitsOf(options)
   if (chunkSize !== undefined && !(Number.isSafeInteger(chunkSize) && chunkSize > 0))
     throw new TypeError(`"chunkSize" must be a whole number of bytes above 0, not ${chunkSize}`)
   const given = TRANSPORT_OPTIONS.filter((name) => options[name] !== undefined)
@@ -82,7 +81,7 @@ export function createContext(reference: Reference, options: RepositoryOptions):
     },
     ...(chunkSize !== undefined && { chunkSize }),
     createHasher,
-    idleTimeout,
+    pace,
     sessions: new Map(),
     scope: (...actions) => ({ registry, repository, actions }),
     with: <T extends OperationOptions>(own: T | undefined): T => ({

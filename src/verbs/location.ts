@@ -55,6 +55,7 @@ export const REMOTE_OPTIONS: Readonly<Record<keyof RemoteOptions, true>> = {
   fetch: true,
   idleTimeout: true,
   insecure: true,
+  minRate: true,
   onProgress: true,
   onWarning: true,
   retry: true,

@@ -18,6 +18,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   maxMemory: ['--max-memory'],
   maxWasmBytes: ['--max-size'],
   maxReferrers: ['--max-referrers'],
+  minRate: ['--min-rate'],
   output: ['--output', '--export', '--oci-layout'],
   timeout: ['--response-timeout'],
 }

@@ -6,7 +6,7 @@ import { createNodeKeychain } from '../keychain.ts'
 import type { Keychain, Reference, RemoteOptions } from '../../types.ts'
 import { type Command, Option } from 'commander'
 import { join, resolve } from 'node:path'
-import { countOption, timeLimitOption } from './arguments.ts'
+import { countOption, sizeOption, timeLimitOption } from './arguments.ts'
 import type { CliIo } from './io.ts'
 import type { Output } from './output.ts'
 import { isOn, switchOption } from './switch-option.ts'
@@ -21,6 +21,8 @@ const RESPONSE_TIMEOUT = 5 * 60_000
 export interface ServerFlags {
   /** Milliseconds; `false` for no limit. */
   readonly responseTimeout?: number | false
+  /** Bytes per second; 0 for none. */
+  readonly minRate?: number
 }
 
 /** Flags of every command that talks to a registry. */
@@ -52,12 +54,16 @@ export function remoteOptions(
 }
 
 /** How long a server may take, for the library's clients. */
-export function timeLimits({ responseTimeout }: ServerFlags): {
+export function timeLimits({ responseTimeout, minRate }: ServerFlags): {
   readonly timeout: number | false
   readonly idleTimeout?: number | false
+  readonly minRate?: number
 } {
-  if (responseTimeout === undefined) return { timeout: RESPONSE_TIMEOUT }
-  return { timeout: responseTimeout, idleTimeout: responseTimeout }
+  return {
+    timeout: responseTimeout ?? RESPONSE_TIMEOUT,
+    ...(responseTimeout !== undefined && { idleTimeout: responseTimeout }),
+    ...(minRate !== undefined && { minRate }),
+  }
 }
 
 export function responseTimeoutOption(): Option {
@@ -65,6 +71,14 @@ export function responseTimeoutOption(): Option {
     '--response-timeout <seconds>',
     'longest wait for a server to answer, or to go on with a download; 0 for no limit (default: 300, and 60)',
   ).argParser(timeLimitOption)
+}
+
+/** Of commands that download blobs or parcels. */
+export function minRateOption(): Option {
+  return new Option(
+    '--min-rate <bytes>',
+    'bytes per second that a download must bring, as in 512 or 10KiB; 0 for none (default: 1024)',
+  ).argParser((text: string) => (text === '0' ? 0 : sizeOption(text)))
 }
 
 /** For what lists files: a locked application, or an invoice. */
@@ -86,6 +100,7 @@ export function addInsecureOptions(command: Command): Command {
   command
     .option('-k, --insecure', 'talk to the registry over plain http')
     .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
   for (const alias of aliases)
     command.addOption(switchOption(alias, "cosign's name for --insecure").hideHelp())
   return command.hook('preAction', () => {

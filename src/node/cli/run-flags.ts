@@ -4,7 +4,7 @@ import { addressOption, countOption, pairOption, sizeOption, timeLimitOption } f
 import { addListenOptions } from './listen-flags.ts'
 import { addSizeOptions } from './limit-flags.ts'
 import { addPolicyOptions } from './policy-flags.ts'
-import { maxKeysOption, responseTimeoutOption } from './remote.ts'
+import { maxKeysOption, minRateOption, responseTimeoutOption } from './remote.ts'
 import { addAllowHostOption } from './server-access.ts'
 
 /** Bytes of a request's line and headers. As Spin, by hyper's buffer of 8 KiB and 100 pages. */
@@ -61,6 +61,7 @@ export function addRunOptions(command: Command): Command {
       "send components' own requests through HTTP_PROXY, HTTPS_PROXY and ALL_PROXY too",
     )
     .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .addOption(maxKeysOption('a locked application or invoice'))

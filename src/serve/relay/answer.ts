@@ -1,5 +1,6 @@
 import { bodyLength } from '../../http/content-coding.ts'
 import { discard } from '../../http/discard.ts'
+import type { PaceLimits } from '../../http/timed-reader.ts'
 import { Refusal } from '../registry/refusal.ts'
 import { passBody } from './body.ts'
 import { clientHeaders } from './headers.ts'
@@ -9,7 +10,7 @@ import { unknownRealm } from './token.ts'
 
 interface AnswerContext extends RewriteContext {
   readonly maxBytes: number
-  readonly idle: number
+  readonly pace: PaceLimits
   /** Of a request by `ns`, as mirrors are asked. */
   readonly namespace?: string
 }
@@ -69,6 +70,6 @@ async function rewrite(
     discard(response)
     return new Response(null, { status, headers })
   }
-  const { maxBytes, idle } = context
-  return new Response(passBody(response.body, { maxBytes, idle, length }), { status, headers })
+  const { maxBytes, pace } = context
+  return new Response(passBody(response.body, { maxBytes, pace, length }), { status, headers })
 }

@@ -1,4 +1,5 @@
 import { SpindleError } from '../../errors.ts'
+import { type PaceLimits, timeReads } from '../../http/timed-reader.ts'
 
 interface FixedLengthStreamConstructor {
   new (length: number): {
@@ -15,8 +16,8 @@ export const hasFixedLength: boolean = FixedLengthStream !== undefined
 interface PassOptions {
   /** Most bytes. */
   readonly maxBytes: number
-  /** Milliseconds without a byte after which the body is given up. */
-  readonly idle: number
+  /** How slowly it may come. */
+  readonly pace: PaceLimits
   /** In bytes, if it was announced. */
   readonly length: number | undefined
   /** Told what broke it: the true cause when whoever reads it only says that it broke. */
@@ -26,21 +27,23 @@ interface PassOptions {
 /**
  * Hands a body on, chunk by chunk, without ever holding it.
  *
- * It errors when it is longer than it may be or was said to be, or nothing comes any more; what it
+ * It errors when it is longer than it may be or was announced, or comes too slowly; what it
  * is read from is cancelled then, and when its reader leaves.
  */
 export function passBody(
   source: ReadableStream<Uint8Array>,
-  { maxBytes, idle, length, onFailure }: PassOptions,
+  { maxBytes, pace, length, onFailure }: PassOptions,
 ): ReadableStream<Uint8Array> {
   const reader = source.getReader()
+  const { next, end } = timeReads(reader, pace, 'a relayed body')
   let seen = 0
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
-          const { done, value } = await within(reader.read(), idle)
-          if (done) {
+          const value = await next()
+          if (value === undefined) {
+            end()
             if (length !== undefined && seen !== length)
               throw wrong(`${seen} of ${length} bytes came`)
             controller.close()
@@ -52,11 +55,11 @@ export function passBody(
           controller.enqueue(value)
         } catch (error) {
           onFailure?.(error)
-          void reader.cancel(error).catch(() => {})
+          end()
           controller.error(error)
         }
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel: end,
     },
     { highWaterMark: 0 },
   )
@@ -85,19 +88,4 @@ async function feed(
 
 function wrong(why: string): SpindleError {
   return new SpindleError('ERR_LIMIT_EXCEEDED', `a relayed body was given up: ${why}`)
-}
-
-async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new SpindleError('ERR_TIMEOUT', 'a relayed body stood still for too long')),
-      milliseconds,
-    )
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -1,6 +1,7 @@
 import { bodyOf } from '../../bytes/request-body.ts'
 import { discard } from '../../http/discard.ts'
 import { createSecrets } from '../../http/secrets.ts'
+import { IDLE_TIMEOUT, MIN_RATE, type PaceLimits } from '../../http/timed-reader.ts'
 import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.ts'
 import { createHostCheck, refusedHost } from '../host-names.ts'
 import type { HostNameOptions } from '../host-names.ts'
@@ -28,7 +29,6 @@ export const RELAY_BODY_BYTES: number = 5 * 1024 ** 3
 /** Requests of one user in a minute: an app of 2000 files pushed at once stays below it. */
 export const RELAY_REQUESTS_PER_MINUTE = 6000
 const TIMEOUT = 30_000
-const IDLE = 60_000
 
 export interface RelayLimits {
   /** Most bytes of one body, up or down. Default 5 GiB. */
@@ -39,8 +39,10 @@ export interface RelayLimits {
   readonly keyOf?: (request: Request) => string
   /** Milliseconds that a registry has to begin its answer. Default 30000, plus time for an upload's bytes. */
   readonly timeout?: number
-  /** Milliseconds without a byte after which a body is given up. Default 60000. */
+  /** Milliseconds of waiting in which a body must bring its share of `minRate`, up or down. Default 60000. */
   readonly idle?: number
+  /** Bytes per second that a body must bring, up or down. Default 1024; 0: any byte in `idle` is enough. */
+  readonly minRate?: number
 }
 
 /** Asked with what a request wants; the repository is empty for the ping at `/v2/` and for tokens. */
@@ -110,7 +112,8 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
   const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
   const sealer = createSealer(options.secret)
   const maxBytes = positive('bodyBytes', limits.bodyBytes, RELAY_BODY_BYTES)
-  const idle = positive('idle', limits.idle, IDLE)
+  const idle = positive('idle', limits.idle, IDLE_TIMEOUT)
+  const pace = relayPace(idle, limits.minRate)
   const count = createRateLimit(
     positive('requestsPerMinute', limits.requestsPerMinute, RELAY_REQUESTS_PER_MINUTE),
   )
@@ -169,7 +172,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
         ? undefined
         : passBody(incoming, {
             maxBytes,
-            idle,
+            pace,
             length,
             onFailure: (error) => (broken = { error }),
           })
@@ -236,7 +239,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
       sealer,
       from: sent.url,
       maxBytes,
-      idle,
+      pace,
       ...(namespace !== null && { namespace: host }),
     })
   }
@@ -303,6 +306,14 @@ function find(
   const route = parseRelayRoute(rest.slice(host.length))
   if (route === undefined) throw unknownPath()
   return { registry, host, route }
+}
+
+/** How slowly a body may come, either way. @throws TypeError */
+function relayPace(idleTimeout: number, minRate: number = MIN_RATE): PaceLimits {
+  if (!(minRate >= 0 && minRate < Infinity))
+    throw new TypeError(`"limits.minRate" must be bytes per second, not ${minRate}`)
+  const names = { idleTimeout: 'limits.idle', minRate: 'limits.minRate' }
+  return { idleTimeout, minRate, names }
 }
 
 function positive(name: string, value: number | undefined, fallback: number): number {

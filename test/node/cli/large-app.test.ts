@@ -160,6 +160,28 @@ it('names --response-timeout when a registry does not answer in time', async () 
   expect(run.stderr).toContain('hint: raise --response-timeout if the server is slow')
 })
 
+it('takes --min-rate, and names it when a download is slower', async () => {
+  const registry = createRegistry()
+  const session = createSession(registry.fetch)
+  await push(session, { 'static/a.bin': noise(100_000) })
+  const slow = createSession(async (request) => {
+    const response = await registry.fetch(request)
+    if (request.method !== 'GET' || !request.url.includes('/blobs/')) return response
+    // The first byte and no other, each time that it is asked.
+    const body = new ReadableStream({ start: (controller) => controller.enqueue(Uint8Array.of(0)) })
+    return new Response(body, { headers: response.headers })
+  })
+  const flags = ['--response-timeout', '0.3', '--concurrency', '1', '--cache-dir', 'none']
+  const run = await slow.run('registry', 'pull', '--min-rate', '10KiB', ...flags, REF)
+  expect(run).toMatchObject({ code: 1 })
+  expect(run.stderr).toMatch(/ERR_TIMEOUT.*less than 10240 per second/)
+  expect(run.stderr).toContain('lower --min-rate')
+  const none = await slow.run('registry', 'pull', '--min-rate', '0', ...flags, REF)
+  expect(none.stderr).not.toContain('--min-rate')
+  const wrong = await slow.run('registry', 'pull', '--min-rate', 'fast', REF)
+  expect(wrong).toMatchObject({ code: 2 })
+})
+
 describe('a copy', () => {
   const other = REF.replace('hello', 'other')
 

@@ -15,7 +15,7 @@ import { type CliIo, UsageError } from '../io.ts'
 import { addSizeOptions, type SizeFlags } from '../limit-flags.ts'
 import { createOutput, type Output } from '../output.ts'
 import { withProgress } from '../progress.ts'
-import { remoteOptions } from '../remote.ts'
+import { minRateOption, remoteOptions } from '../remote.ts'
 import { openStandalone } from '../standalone-place.ts'
 
 interface MigrateFlags extends BindleServerFlags, VerifyFlags, SizeFlags {
@@ -50,6 +50,7 @@ export function addMigrateCommand(bindle: Command, io: CliIo): void {
       pairOption,
     )
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .addOption(minRateOption())
   addVerifyOptions(addBindleServerOptions(addSizeOptions(migrate, 'the available memory')))
     .addHelpText('after', EXAMPLE)
     .action((id: string, to: Reference, flags: MigrateFlags) => runMigrate(id, to, flags, io))

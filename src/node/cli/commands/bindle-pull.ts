@@ -21,6 +21,7 @@ import { type CliIo, UsageError } from '../io.ts'
 import { addSizeOptions, refuseIdleFlags, type SizeFlags } from '../limit-flags.ts'
 import { createOutput } from '../output.ts'
 import { withProgress } from '../progress.ts'
+import { minRateOption } from '../remote.ts'
 import { withScratchStore } from '../scratch-store.ts'
 import { writeStandalone } from '../standalone-place.ts'
 import { formatCount, formatSize } from '../text.ts'
@@ -51,6 +52,7 @@ export function addBindlePullCommand(bindle: Command, io: CliIo): void {
     .option('-o, --output <folder>', 'write the application into a new folder')
     .option('-e, --export <folder>', 'write a standalone bindle into a folder')
     .option('--tarball', 'with --export, one file in place of a folder')
+    .addOption(minRateOption())
   addVerifyOptions(addBindleServerOptions(addSizeOptions(pull, 'the free space on disk')))
     .addHelpText('after', EXAMPLE)
     .action((id: BindleId, flags: PullFlags) => runPull(id, flags, io))

@@ -8,7 +8,7 @@ import type { CliIo } from '../io.ts'
 import { addSizeOptions } from '../limit-flags.ts'
 import { type OpenFlags, openApp } from '../open-app.ts'
 import { createOutput } from '../output.ts'
-import { maxKeysOption, responseTimeoutOption } from '../remote.ts'
+import { maxKeysOption, minRateOption, responseTimeoutOption } from '../remote.ts'
 import { addPolicyOptions } from '../policy-flags.ts'
 import { formatCount, formatSize } from '../text.ts'
 import { assertVacant } from '../write-folder.ts'
@@ -41,6 +41,7 @@ export function addBuildWorkerCommand(program: Command, io: CliIo): void {
     )
     .option('-k, --insecure', 'talk to the registry over plain http')
     .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .addOption(maxKeysOption('a locked application'))

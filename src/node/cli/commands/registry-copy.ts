@@ -6,7 +6,7 @@ import { type CliIo, UsageError } from '../io.ts'
 import { createOutput } from '../output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../policy-flags.ts'
 import { describeTransfer, withProgress } from '../progress.ts'
-import { type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
+import { minRateOption, type RemoteFlags, remoteOptions, responseTimeoutOption } from '../remote.ts'
 import { readVerifier } from '../verifier.ts'
 
 interface CopyFlags extends RemoteFlags, PolicyFlags {
@@ -31,6 +31,7 @@ export function addCopyCommand(registry: Command, io: CliIo): void {
     .option('--referrers', 'copy signatures and all else that refers to it too')
     .option('-k, --insecure', 'talk to both registries over plain http')
     .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .option('--max-manifests <count>', 'most manifests of an artifact (default: 1000)', countOption)
     .option('--max-referrers <count>', 'most referrers (default: 10000)', countOption)

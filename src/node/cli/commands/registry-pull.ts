@@ -19,6 +19,7 @@ import { withProgress } from '../progress.ts'
 import {
   cacheRoot,
   maxKeysOption,
+  minRateOption,
   type RemoteFlags,
   remoteOptions,
   responseTimeoutOption,
@@ -63,6 +64,7 @@ export function addPullCommand(registry: Command, io: CliIo): void {
     )
     .option('-k, --insecure', 'talk to the registry over plain http')
     .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
     .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
     .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
     .addOption(maxKeysOption('a locked application'))
