@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import type initSqlJs from 'sql.js'
+import type { Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import { SpindleError } from '../errors.ts'
 import type { AppHandlerOptions } from '../run/app-handler.ts'
-import { createSqlJsDatabase } from '../run/spin/sql-js.ts'
+import { createSqliteWasm } from '../run/spin/sqlite-wasm.ts'
+import type { SqliteDatabase } from '../run/spin/sqlite.ts'
 import { createFileKeyValue } from './file-key-value.ts'
 import { createFileSqlite } from './file-sqlite.ts'
 import { createNodeFetch } from './fetch.ts'
@@ -14,9 +15,14 @@ export interface AppState {
   readonly folder: string | undefined
   /** Whether a component has a database: what they take is not loaded for others. */
   readonly sqlite: boolean
+  /** Bytes that SQLite may take in all. */
+  readonly maxMemory?: number
   /** Proxies for its outbound requests. Default: none. */
   readonly proxy?: ProxySettings
 }
+
+/** The last version that Node 20 can load. */
+const PACKAGE = '@sqlite.org/sqlite-wasm@3.50.4-build1'
 
 /** Where Spin has it too, without a configuration of its own: other labels have no store. */
 const LABEL = 'default'
@@ -34,27 +40,31 @@ export function sqliteFile(folder: string): string {
 export async function openAppState({
   folder,
   sqlite,
+  maxMemory,
   proxy,
 }: AppState): Promise<Pick<AppHandlerOptions, 'fetch' | 'keyValue' | 'sqlite'>> {
   return {
     ...(folder !== undefined && {
       keyValue: ofDefault(() => createFileKeyValue(keyValueFolder(folder))),
     }),
-    ...(sqlite && { sqlite: await openSqlite(folder) }),
+    ...(sqlite && {
+      sqlite: await openSqlite(folder, maxMemory === undefined ? {} : { maxMemory }),
+    }),
     ...(proxy !== undefined && { fetch: createNodeFetch({ proxy }) }),
   }
 }
 
 async function openSqlite(
   folder: string | undefined,
+  limits: { readonly maxMemory?: number },
 ): Promise<NonNullable<AppHandlerOptions['sqlite']>> {
-  const init = await loadSqlJs()
-  const { Database } = await init()
-  return ofDefault(() =>
+  const sqlite = await loadSqlite()
+  const connect = ofDefault(() =>
     folder === undefined
-      ? createSqlJsDatabase(new Database())
-      : createFileSqlite(sqliteFile(folder), Database),
+      ? createSqliteWasm(sqlite, limits)
+      : createFileSqlite(sqliteFile(folder), sqlite, limits),
   )
+  return (label): SqliteDatabase | undefined => connect(label)?.()
 }
 
 function ofDefault<T>(open: () => T): (label: string) => T | undefined {
@@ -62,15 +72,19 @@ function ofDefault<T>(open: () => T): (label: string) => T | undefined {
   return (label) => (label === LABEL ? (opened ??= open()) : undefined)
 }
 
-/** Rejects with `ERR_UNSUPPORTED` where it is not installed: it takes 30 MB, and few applications ask for it. */
-export async function loadSqlJs(): Promise<typeof initSqlJs> {
+/** Rejects with `ERR_UNSUPPORTED` where it is not installed: few applications ask for it. */
+export async function loadSqlite(): Promise<Sqlite3Static> {
+  let init
   try {
-    return (await import('sql.js')).default
+    init = (await import('@sqlite.org/sqlite-wasm')).default
   } catch (cause) {
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'a component uses SQLite, which sql.js brings along: npm install sql.js',
+      `a component uses SQLite, which comes in a package of its own: npm install ${PACKAGE}`,
       { cause },
     )
   }
+  // What it prints repeats what its errors say.
+  const silent = { print: () => {}, printErr: () => {} }
+  return init(silent as unknown as Parameters<typeof init>[0])
 }

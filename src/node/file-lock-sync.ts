@@ -1,37 +1,46 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { heldTooLong } from './file-lock.ts'
 import { createLockWatch, formatOwner } from './lock-rule.ts'
 import { codeOf } from './system-error.ts'
 
-/** Milliseconds to wait for a lock at most: longer than one that a crash left is waited for. */
-const LOCK_WAIT = 15_000
 /** Milliseconds between two tries. */
 const PAUSE = 2
 
 const clock = new Int32Array(new SharedArrayBuffer(4))
 
-/** Like `withFileLock`, for guests that do not wait: it blocks the thread. The folder must exist. */
-export function withFileLockSync<T>(path: string, work: () => T): T {
-  const owner = formatOwner()
-  acquire(path, owner)
-  try {
-    return work()
-  } finally {
-    // Not if it was taken over meanwhile: then it is somebody else's.
-    if (read(path) === owner) rmSync(path, { force: true })
-  }
+/** A lock file for work that can't wait for Promises: waiting for it blocks the thread. */
+export interface FileLockSync {
+  /** False when somebody else has it, after a wait. The folder must exist. */
+  acquire(): boolean
+  /** Whether it is still ours: one that is too old is taken over, see `createLockWatch`. */
+  isHeld(): boolean
+  release(): void
+  /** It is not used any more. */
+  close?(): void
 }
 
-function acquire(path: string, owner: string): void {
-  const until = performance.now() + LOCK_WAIT
-  const isStale = createLockWatch(path)
-  while (!create(path, owner)) {
-    const other = read(path)
-    if (other !== undefined && isStale(other)) takeOver(path, other)
-    else if (performance.now() > until) throw heldTooLong(path)
-    else Atomics.wait(clock, 0, 0, PAUSE)
+/** @param wait Milliseconds to wait for another owner. */
+export function createFileLockSync(path: string, wait: number): FileLockSync {
+  const owner = formatOwner()
+  const isHeld = (): boolean => read(path) === owner
+  return {
+    acquire() {
+      const until = performance.now() + wait
+      const isStale = createLockWatch(path)
+      while (!create(path, owner)) {
+        const other = read(path)
+        if (other !== undefined && isStale(other)) takeOver(path, other)
+        else if (performance.now() > until) return false
+        else Atomics.wait(clock, 0, 0, PAUSE)
+      }
+      return true
+    },
+    isHeld,
+    release() {
+      // Not if it was taken over meanwhile: then it is somebody else's.
+      if (isHeld()) rmSync(path, { force: true })
+    },
   }
 }
 

@@ -117,7 +117,7 @@ function readNow(path: string): string | undefined {
   }
 }
 
-export function heldTooLong(path: string): SpindleError {
+function heldTooLong(path: string): SpindleError {
   return new SpindleError(
     'ERR_TIMEOUT',
     `the lock ${path} is held for too long: see which process holds it, then remove the file`,

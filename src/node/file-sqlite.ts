@@ -1,108 +1,71 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, constants, mkdirSync, openSync, readSync, realpathSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { SpindleError } from '../errors.ts'
-import { createSqlJsDatabase, type SqlJsDatabase } from '../run/spin/sql-js.ts'
+import { createSqliteWasm } from '../run/spin/sqlite-wasm.ts'
 import type { SqliteDatabase } from '../run/spin/sqlite.ts'
-import { writeFileAtomicSync } from './bounded-file.ts'
-import { withFileLockSync } from './file-lock-sync.ts'
+import { allowFile, type SqliteWasmFiles } from './sqlite-files.ts'
 import { isMissing } from './system-error.ts'
 
-/** What is used of a `Database` of sql.js to keep it. */
-export interface SqlJsFile extends SqlJsDatabase {
-  export(): Uint8Array
-  close(): void
-}
-
-/** Changes with every row that is written and with what a database says of itself. */
-const MARK =
-  'SELECT total_changes(), schema_version, user_version FROM pragma_schema_version, pragma_user_version'
+/** Where a file says how it is read: 2 for a write-ahead log. https://sqlite.org/fileformat.html */
+const READ_VERSION = 19
+const WRITE_AHEAD = 2
 
 /**
- * A SQLite database in a file, by [sql.js](https://sql.js.org): as it is WebAssembly, no statement of
- * a component reaches another file, and one that never ends can be ended with its thread. What is
- * committed is in the file before the component goes on; the file is replaced whole, so it is for
- * databases that are small.
+ * Opens a SQLite database in a file, by [SQLite's own WebAssembly build](https://sqlite.org/wasm): no
+ * statement of a component reaches another file, and one that never ends can be ended with its thread.
+ * Each call of the function that it gives is a new connection.
  *
- * Exported from `spindle/node`. The file is SQLite's own, for `sqlite3` too. Several processes may use
- * it by this function: each statement sees what others have written. A transaction during which
- * another has written is undone where it would be committed, with `ERR_CONFLICT`.
+ * Exported from `spindle/node`. The file and its journal are SQLite's own, so that Spin and `sqlite3`
+ * can go on with them. Where Node has `node:sqlite` (22.13 and newer) they can be used at the same time
+ * as well: this function takes SQLite's locks. On older ones it takes a lock file, which only Spindle
+ * heeds. A database that waits for somebody else's transaction answers `database is locked` after 5 s.
  *
  * @example Keep what components put into their database
- * import initSqlJs from 'sql.js'
+ * import initSqlite from '@sqlite.org/sqlite-wasm'
  *
- * const { Database } = await initSqlJs()
- * const database = createFileSqlite('./state/sqlite_db.db', Database)
- * createAppHandler(app, { sqlite: (label) => (label === 'default' ? database : undefined) })
+ * const connect = createFileSqlite('./state/sqlite_db.db', await initSqlite())
+ * createAppHandler(app, { sqlite: (label) => (label === 'default' ? connect() : undefined) })
+ *
+ * Throws `ERR_UNSUPPORTED` for a database with a write-ahead log, which takes memory that processes share.
  */
 export function createFileSqlite(
   path: string,
-  Database: new (bytes?: Uint8Array) => SqlJsFile,
-): SqliteDatabase {
-  mkdirSync(dirname(path), { recursive: true })
-  let version: string | undefined
-  let file: SqlJsFile
-  let database: SqliteDatabase
-  let kept: string
-
-  const mark = (): string => JSON.stringify(database.execute(MARK, []), textOf)
-  const load = (): void => {
-    version = versionOf(path)
-    file = new Database(version === undefined ? undefined : readFileSync(path))
-    database = createSqlJsDatabase(file)
-    kept = mark()
-  }
-  const keep = (): void => {
-    const now = mark()
-    if (now === kept) return
-    let bytes
-    try {
-      bytes = file.export()
-    } catch (error) {
-      // Not committed yet: the statement that ends the transaction has it kept.
-      if (error instanceof Error && error.message.includes('active write transaction')) return
-      throw error
-    }
-    if (versionOf(path) !== version) {
-      reload()
-      throw new SpindleError(
-        'ERR_CONFLICT',
-        'another process has changed the database during this transaction: begin it again',
-      )
-    }
-    writeFileAtomicSync(path, bytes, 0o600)
-    kept = now
-    version = versionOf(path)
-  }
-
-  const reload = (): void => {
-    file.close()
-    load()
-  }
-
-  load()
-  return {
-    execute: (statement, parameters) =>
-      withFileLockSync(`${path}.lock`, () => {
-        if (versionOf(path) !== version && mark() === kept) reload()
-        try {
-          return database.execute(statement, parameters)
-        } finally {
-          keep()
-        }
-      }),
-  }
+  sqlite: SqliteWasmFiles,
+  options: { readonly maxMemory?: number } = {},
+): () => SqliteDatabase {
+  const folder = dirname(resolve(path))
+  mkdirSync(folder, { recursive: true })
+  const file = realPath(resolve(path))
+  assertJournal(file)
+  return createSqliteWasm(sqlite, { ...options, file, vfs: allowFile(sqlite, file) })
 }
 
-function textOf(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value
-}
-
-function versionOf(path: string): string | undefined {
+/** A journal lies beside the file itself, not beside a link to it. */
+function realPath(path: string): string {
   try {
-    const { ino, size, mtimeNs } = statSync(path, { bigint: true })
-    return [ino, size, mtimeNs].join()
+    return realpathSync(path)
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (!isMissing(error)) throw error
+    return resolve(realpathSync(dirname(path)), path.slice(dirname(path).length + 1))
+  }
+}
+
+function assertJournal(path: string): void {
+  const head = Buffer.alloc(READ_VERSION + 1)
+  let file: number
+  try {
+    file = openSync(path, constants.O_RDONLY)
+  } catch (error) {
+    if (isMissing(error)) return
     throw error
   }
+  try {
+    if (readSync(file, head) < head.length || head[READ_VERSION] !== WRITE_AHEAD) return
+  } finally {
+    closeSync(file)
+  }
+  throw new SpindleError(
+    'ERR_UNSUPPORTED',
+    `${path} has a write-ahead log, which is not supported: sqlite3 FILE "PRAGMA journal_mode = DELETE"`,
+  )
 }

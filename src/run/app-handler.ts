@@ -19,7 +19,7 @@ export interface AppHandlerOptions {
   readonly fetch?: FetchLike
   /** The store of a label. Default: one in memory for `default`, none for others. */
   readonly keyValue?: (label: string) => KeyValueStore | undefined
-  /** The SQLite database of a label, as `createSqlJsDatabase` makes them. Default: none, and a call is refused. */
+  /** The SQLite database of a label, as `createSqliteWasm` opens them. Default: none, and a call is refused. */
   readonly sqlite?: OpenSqlite
   /** Interfaces of your own, such as `fermyon:spin/redis@2.0.0`; with or without the version. They win over built-in ones. */
   readonly interfaces?: Readonly<Record<string, HostInterface>>

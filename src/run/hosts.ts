@@ -31,6 +31,10 @@ export interface HostOptions {
   readonly sqlite: OpenSqlite | undefined
   /** Rejects with `ERR_POLICY_REJECTED` what the component may not reach. */
   readonly send: FetchLike
+  /** Throws once the request's time is over. */
+  readonly assertInTime: () => void
+  /** Called with what is to be done when the guest has ended. */
+  readonly atEnd: (work: () => void) => void
   /** Whether guests can wait; without it their output is held for them. */
   readonly jspi: boolean
   /** The user's own, by full name or without version: they win. */
@@ -103,7 +107,17 @@ export function createHosts(options: HostOptions): HostImports {
     ...createKeyValueHosts(component.keyValueStores, options.keyValue, budget),
     // Without any database a call is refused by name, as those of interfaces that are only linked.
     ...(options.sqlite !== undefined &&
-      createSqliteHosts(component.sqliteDatabases, options.sqlite)),
+      createSqliteHosts(component.sqliteDatabases, options.sqlite, {
+        atEnd: options.atEnd,
+        limits: {
+          assertInTime: options.assertInTime,
+          charge: (bytes) => budget.charge(bytes),
+          release: (bytes) => budget.release(bytes),
+          get free() {
+            return budget.limit - budget.held
+          },
+        },
+      })),
     'fermyon:spin/http': createLegacyHttp(send, budget),
   }))
   const drafts: Readonly<Record<string, () => HostInterface>> = {

@@ -88,6 +88,8 @@ export async function createRunHandler(
       component,
       files: undefined,
       sendFor: () => nowhere,
+      assertInTime: nowhere,
+      atEnd: () => {},
       cli: { args: [], stdin: nowhere, stdout: nowhere, stderr: nowhere },
     }),
   }))
@@ -114,8 +116,10 @@ export async function createRunHandler(
     const budget = origin?.budget.nested() ?? createBudget(maxMemory)
     const lines = log.request(budget, jspi)
     let place: Place | undefined
+    const atEnd: Array<() => void> = []
     const end = (): void => {
       deadline.end()
+      for (const work of atEnd) work()
       const settle = (): void => {
         budget.end()
         place?.release()
@@ -169,6 +173,8 @@ export async function createRunHandler(
         component,
         files,
         sendFor,
+        assertInTime: deadline.assertInTime,
+        atEnd: (work) => void atEnd.push(work),
         cli: { args: [], stdin, stdout, stderr },
       })
       const { response, finished, held } = await executor.execute({

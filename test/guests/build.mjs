@@ -76,6 +76,12 @@ try {
   await encode('draft', compile('draft', BARE), readFileSync(here('draft.wit'), 'utf8'))
   await component('hostile', 'export wasi:http/incoming-handler@0.2.0;')
   await component('sqlite', 'import fermyon:spin/sqlite@2.0.0; export fermyon:spin/inbound-http;')
+  const sqlite3 = readFileSync(here('sql.wit'), 'utf8')
+  await encode(
+    'sql',
+    compile('sql', BARE),
+    `${witOf(`import spin:sqlite/sqlite@3.1.0; export fermyon:spin/inbound-http;`)}\n${sqlite3}`,
+  )
   await component('inbound', 'export fermyon:spin/inbound-http;')
   await component(
     'command',

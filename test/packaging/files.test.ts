@@ -63,7 +63,7 @@ describe.skipIf(notBuilt !== undefined)('the tarball', () => {
       { encoding: 'utf8', timeout: 20_000 },
     )
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
-    expect(stderr).toMatch(/^error\[ERR_UNSUPPORTED\]: .*npm install sql\.js/)
+    expect(stderr).toMatch(/^error\[ERR_UNSUPPORTED\]: .*npm install @sqlite\.org/)
   })
 
   it('has bins that say how to use them', () => {

@@ -1,9 +1,9 @@
-import initSqlJs from 'sql.js'
 import { describe, expect, it } from 'vitest'
 import { hasJspi } from '../../src/run/component/jspi.ts'
-import { createAppHandler, createSqlJsDatabase, type LogLine } from '../../src/run/index.ts'
+import { createAppHandler, createSqliteWasm, type LogLine } from '../../src/run/index.ts'
 import { executorApp, executorCases } from './executor-cases.ts'
 import { bytesOfFile } from './fixtures.ts'
+import { sqlite } from './sqlite-engine.ts'
 import { expectNoWaiting } from './waiting.ts'
 
 // In a page they run in page.test.ts, in workerd in worker-loader.test.ts.
@@ -13,14 +13,13 @@ describe(`in ${runtime}`, () => {
   it.each(executorCases.map((one) => [one.name, one] as const))(
     '%s',
     async (_, { guest, path, answer, refused }) => {
-      const { Database } = await initSqlJs()
-      const database = createSqlJsDatabase(new Database())
+      const connect = createSqliteWasm(sqlite)
       const log: LogLine[] = []
       const handler = await createAppHandler(
         executorApp(guest, bytesOfFile(`test/guests/${guest}.wasm`)),
         {
           fetch: async ({ url }) => new Response(`got ${url}`),
-          sqlite: () => database,
+          sqlite: connect,
           onLog: (line) => log.push(line),
         },
       )

@@ -1,8 +1,8 @@
-import initSqlJs from 'sql.js'
 import { describe, expect, it } from 'vitest'
-import { createSqlJsDatabase, type AppHandlerOptions } from '../../src/run/index.ts'
+import { createSqliteWasm, type AppHandlerOptions } from '../../src/run/index.ts'
 import type { FixtureComponent } from './fixtures.ts'
 import { FILES, guest, run, type Running } from './guests.ts'
+import { sqlite } from './sqlite-engine.ts'
 import { expectNoWaiting, itWaits } from './waiting.ts'
 
 describe('a component of a draft of wasi:http', () => {
@@ -86,15 +86,14 @@ describe('a core module of Spin 0.x and 1.x', () => {
   )
 
   it('asks the databases that it may, and is told what goes wrong', async () => {
-    const { Database } = await initSqlJs()
-    const database = createSqlJsDatabase(new Database())
+    const connect = createSqliteWasm(sqlite)
     const app = await run(
       { wasm: guest('legacy'), metadata: { databases: ['default', 'gone'] } },
-      { sqlite: (label) => (label === 'default' ? database : undefined) },
+      { sqlite: (label) => (label === 'default' ? connect() : undefined) },
     )
     // 2: invalid-connection, as it was closed.
     expect(await app.text('/sqlite/default')).toBe(
-      `i,r,t,b,n,5000|real 150|x'y|blob|null|error 4 near "selct": syntax errorerror 2 `,
+      `i,r,t,b,n,5000|real 150|x'y|blob|null|error 4 near "selct": syntax error in selct at offset 0error 2 `,
     )
     expect(await app.text('/sqlite/gone')).toBe('open error 0')
     expect(await app.text('/sqlite/other')).toBe('open error 1')

@@ -14,20 +14,20 @@ const POLICY =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'"
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
+const SQLITE = 'node_modules/@sqlite.org/sqlite-wasm/sqlite-wasm/jswasm/sqlite3.wasm'
 const HANDLER = `
-  import initSqlJs from 'sql.js'
-  import { createAppHandler, createSqlJsDatabase } from '../../src/run/index.ts'
+  import initSqlite from '@sqlite.org/sqlite-wasm'
+  import { createAppHandler, createSqliteWasm } from '../../src/run/index.ts'
   import { executorApp } from './executor-cases.ts'
   import { helloAround } from './hello-app.ts'
   const load = async (name) => new Uint8Array(await (await fetch('/' + name + '.wasm')).arrayBuffer())
   const start = async (name = 'hello') => {
     const bytes = await load(name)
     if (name !== 'hello' && name !== 'javascript') {
-      const { Database } = await initSqlJs({ wasmBinary: await load('sql') })
-      const database = createSqlJsDatabase(new Database())
+      const connect = createSqliteWasm(await initSqlite({ wasmBinary: await load('sqlite3') }))
       return createAppHandler(executorApp(name, bytes), {
         fetch: async ({ url }) => new Response('got ' + url),
-        sqlite: () => database,
+        sqlite: connect,
       })
     }
     const get = async () => {
@@ -148,7 +148,7 @@ describe.skipIf(executablePath === undefined)('in a page whose policy forbids ev
     }
     const guests = new Map([
       ['/hello.wasm', bytesOfFile('examples/hello/hello.wasm')],
-      ['/sql.wasm', bytesOfFile('node_modules/sql.js/dist/sql-wasm-browser.wasm')],
+      ['/sqlite3.wasm', bytesOfFile(SQLITE)],
       ...executorCases.map(
         ({ guest }) => [`/${guest}.wasm`, bytesOfFile(`test/guests/${guest}.wasm`)] as const,
       ),

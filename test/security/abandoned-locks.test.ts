@@ -13,13 +13,11 @@ import {
 } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import initSqlJs from 'sql.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createFileSqlite } from '../../src/node/file-sqlite.ts'
+import { createFileLockSync } from '../../src/node/file-lock-sync.ts'
 import { createFileStorage } from '../../src/node/file-storage.ts'
 import { createLockWatch, formatOwner, LOCK_AGE } from '../../src/node/lock-rule.ts'
 
-const SQL = await initSqlJs()
 const AN_HOUR = 60 * 60 * 1000
 
 function createFolder(): string {
@@ -59,11 +57,14 @@ const KINDS = [
   {
     kind: 'a SQLite file',
     open: (folder: string) => {
-      const path = join(folder, 'data.db')
-      const database = createFileSqlite(path, SQL.Database)
+      const path = join(folder, 'data.db.lock')
+      const lock = createFileLockSync(path, 2 * LOCK_AGE)
       return {
-        lock: `${path}.lock`,
-        work: async () => void database.execute('create table if not exists t (a)', []),
+        lock: path,
+        work: async () => {
+          expect(lock.acquire()).toBe(true)
+          lock.release()
+        },
       }
     },
   },

@@ -6,7 +6,7 @@ import { createWorkerHandler, type WorkerLike } from '../../run/worker/worker-ha
 import type { App } from '../../spin/app.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { FetchHandler } from '../../types.ts'
-import { type AppState, loadSqlJs, openAppState } from '../app-state.ts'
+import { type AppState, loadSqlite, openAppState } from '../app-state.ts'
 import { startAppThread } from '../app-thread.ts'
 import { clientAddress } from '../client-address.ts'
 import { readProxyEnvironment } from '../proxy.ts'
@@ -141,7 +141,7 @@ async function startApp(
   const { worker: script } = io
   if (script !== undefined) {
     // What is missing is said here: a thread could only end.
-    if (state.sqlite) await loadSqlJs()
+    if (state.sqlite) await loadSqlite()
     const worker = (): WorkerLike => startAppThread(script, state)
     const handler = await createWorkerHandler(app, { ...options, worker })
     return { ...handler, lines }
@@ -160,6 +160,7 @@ function stateOf(run: RunApp, place: AppPlace, flags: RunFlags, io: CliIo): AppS
   return {
     folder: folder === '' ? undefined : resolve(io.cwd, folder),
     sqlite: [...run.components.values()].some((one) => one.sqliteDatabases.length > 0),
+    ...(flags.maxMemory === undefined ? {} : { maxMemory: flags.maxMemory }),
     ...(flags.outboundProxy === true && { proxy: readProxyEnvironment(io.env) }),
   }
 }

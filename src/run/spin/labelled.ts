@@ -47,17 +47,18 @@ interface Numbered<T> {
   ) => (id: number, ...rest: Rest) => Answer
 }
 
-// As Spin has it. A guest that never closes would fill the host's memory beside its own.
-const MOST_OPEN = 256
+/** As Spin has it. A guest that never closes would fill the host's memory beside its own. */
+export const MOST_OPEN = 256
 
 /**
  * The way before resources; `invalid` is the interface's word for a number that is none, `full` what
- * it says when too many are open.
+ * it says when too many are open. `onClose` is called for each that the guest closes.
  */
 export function numbered<T>(
   open: (label: string) => Result<T>,
   invalid: string,
   full: { readonly tag: string; readonly val?: string },
+  onClose: (opened: T) => void = () => {},
 ): Numbered<T> {
   const all = new Map<number, T>()
   let last = 0
@@ -70,7 +71,10 @@ export function numbered<T>(
         all.set(++last, opened.val as T)
         return ok(last)
       },
-      close: (id: number) => void all.delete(id),
+      close: (id: number) => {
+        const opened = all.get(id)
+        if (all.delete(id)) onClose(opened as T)
+      },
     },
     using:
       (action) =>
