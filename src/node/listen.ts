@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { withWire } from '../http/wire.ts'
 import { createHostCheck, type HostNameOptions, refusedHost } from '../serve/host-names.ts'
 import type { FetchHandler } from '../types.ts'
 import {
@@ -11,6 +12,7 @@ import {
   rejectOn,
 } from './connections.ts'
 import { MAX_HEADERS, type Refusal, refusalOf, UNSUPPORTED_METHOD } from './request-check.ts'
+import { wireOfRequest } from './receive-request.ts'
 import { readOnWhenRefused } from './refused-body.ts'
 import { sendResponse } from './send-response.ts'
 
@@ -135,7 +137,7 @@ export async function listen(
     }
     readOnWhenRefused(request, response)
     // Not awaited by Node: a client that leaves in the middle must not end the process.
-    answer(new NodeRequest({ req: request, res: response }))
+    answer(withWire(new NodeRequest({ req: request, res: response }), wireOfRequest(request)))
       .then((answered) => sendResponse(response, answered))
       .catch(() => (response.headersSent ? response.destroy() : response.writeHead(500).end()))
   }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { chunksOf } from '../bytes/stream.ts'
+import { exactHeaders, type HeaderPairs, wireOf } from '../http/wire.ts'
 import { breakBody, LINGER } from './refused-body.ts'
 
 /** Statuses whose answers have no body, and say nothing of its length. */
@@ -15,7 +16,7 @@ export async function sendResponse(target: ServerResponse, response: Response): 
   const { status, body } = response
   const headers: string[] = []
   let length: number | undefined
-  for (const [name, value] of response.headers) {
+  for (const [name, value] of exactHeaders(response)) {
     headers.push(name, value)
     if (name === 'content-length') length = Number(value)
   }
@@ -37,6 +38,7 @@ export async function sendResponse(target: ServerResponse, response: Response): 
       sent += chunk.length
       if (!target.write(chunk)) await drained(target)
     }
+    sendTrailers(target, wireOf(response)?.trailers?.() ?? [])
     await end(target)
   } catch {
     if (sent === length) await end(target)
@@ -53,6 +55,13 @@ function drained(target: ServerResponse): Promise<void> {
     if (target.destroyed) resolve()
     else target.on('drain', done).on('close', done)
   })
+}
+
+/** Only to who says that it takes them: others may take them for a next answer. */
+function sendTrailers(target: ServerResponse, trailers: HeaderPairs): void {
+  const isTaken = /(?:^|,)[\t ]*trailers[\t ]*(?:,|;|$)/i.test(String(target.req.headers.te ?? ''))
+  if (trailers.length > 0 && isTaken)
+    target.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]))
 }
 
 /** Throws when the body is shorter than it was said to be. */

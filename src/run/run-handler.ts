@@ -17,6 +17,7 @@ import { allowedHosts, createOutbound } from './http/outbound.ts'
 import { createReceiver } from './http/receive-body.ts'
 import { RefusedRequest, slowClient } from './http/refused-request.ts'
 import { createRouter, type RouteMatch } from './http/router.ts'
+import { requestTarget } from './http/target.ts'
 import { describeUnreached } from './http/unreached.ts'
 import { createImports } from './imports.ts'
 import { createLogs } from './logs.ts'
@@ -223,16 +224,16 @@ export async function createRunHandler(
     if (target?.kind !== 'component') {
       throw new SpindleError('ERR_NOT_FOUND', `no trigger starts a component "${id}"`)
     }
-    const { pathname } = new URL(request.url)
+    const { path } = requestTarget(request)
     const route = { effective: '/...', raw: '/...', target: undefined, tokens: [] }
-    return answer(id, request, { route, params: new Map(), pathInfo: pathname }, target.executor)
+    return answer(id, request, { route, params: new Map(), pathInfo: path }, target.executor)
   }
 
   const fetch = async (request: Request): Promise<Response> => {
-    const { pathname } = new URL(request.url)
-    const builtIn = builtInResponse(pathname, run)
+    const { path } = requestTarget(request)
+    const builtIn = builtInResponse(path, run)
     if (builtIn !== undefined) return builtIn
-    const match = router.match(pathname)
+    const match = router.match(path)
     if (match === undefined) return new Response(null, { status: 404 })
     const { target } = match.route
     if (target.kind === 'static') return target.response()

@@ -74,6 +74,7 @@ try {
   await component('proxy', proxy)
   await november('proxy', proxy)
   await encode('draft', compile('draft', BARE), readFileSync(here('draft.wit'), 'utf8'))
+  await encode('values', compile('values', BARE), readFileSync(here('values.wit'), 'utf8'))
   await component('hostile', 'export wasi:http/incoming-handler@0.2.0;')
   await component('sqlite', 'import fermyon:spin/sqlite@2.0.0; export fermyon:spin/inbound-http;')
   const sqlite3 = readFileSync(here('sql.wit'), 'utf8')

@@ -1,6 +1,9 @@
 import { SpindleError } from '../../errors.ts'
-import { hasNoBody, isStatus, type Execution } from './execution.ts'
-import { appendHeader, fullUrl } from './headers.ts'
+import type { HeaderPairs } from '../../http/wire.ts'
+import type { Execution } from './execution.ts'
+import { fullUrl, givenHeader } from './headers.ts'
+import { makeResponse } from './make-response.ts'
+import { requestTarget } from './target.ts'
 
 const NOT_PASSED: ReadonlySet<string> = new Set([
   'HTTP_AUTHORIZATION',
@@ -28,7 +31,7 @@ export function wagiEnvironment(
     ['X_FULL_URL', fullUrl(request, host)],
     ['GATEWAY_INTERFACE', 'CGI/1.1'],
     ['X_MATCHED_ROUTE', match.route.effective],
-    ['QUERY_STRING', url.search.slice(1)],
+    ['QUERY_STRING', requestTarget(request).query],
     ['REMOTE_ADDR', clientHost],
     ['REMOTE_HOST', clientHost],
     ['REMOTE_USER', ''],
@@ -46,7 +49,11 @@ export function wagiEnvironment(
     // It would stand for the header with `-` in its place, which a proxy in front may vouch for.
     if (header.includes('_')) continue
     const variable = `HTTP_${header.toUpperCase().replaceAll('-', '_')}`
-    if (!NOT_PASSED.has(variable)) env.set(variable, value)
+    if (NOT_PASSED.has(variable)) continue
+    // Of a repeated one, RFC 3875 4.1.18 asks for a single value.
+    const before = env.get(variable)
+    const separator = header === 'cookie' ? '; ' : ', '
+    env.set(variable, before === undefined ? value : `${before}${separator}${value}`)
   }
   env.set('X_BASE_PATH', base)
   env.set('X_RAW_COMPONENT_ROUTE', raw)
@@ -67,12 +74,12 @@ function decodePath(path: string): string {
 
 /** Arguments by the trigger's template. */
 export function wagiArguments(template: string, { request }: Execution): readonly string[] {
-  const { pathname, search } = new URL(request.url)
+  const { path, query } = requestTarget(request)
   return (
     template
       // Functions, so that a `$` in the query stays what it is.
-      .replaceAll('${SCRIPT_NAME}', () => pathname)
-      .replaceAll('${ARGS}', () => search.slice(1).replaceAll('&', ' '))
+      .replaceAll('${SCRIPT_NAME}', () => path)
+      .replaceAll('${ARGS}', () => query.replaceAll('&', ' '))
       .split(' ')
       .filter((argument, i) => i === 0 || argument !== '')
   )
@@ -84,7 +91,7 @@ export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
   const end = headerEnd(output)
   if (end === undefined)
     throw new SpindleError('ERR_TRAP', 'the program printed no blank line after its headers')
-  const headers = new Headers()
+  const headers = new Map<string, HeaderPairs[number]>()
   let status = 200
   let hasStatus = false
   let sufficient = false
@@ -103,15 +110,18 @@ export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
     }
     if (name === 'location' || name === 'content-type') sufficient = true
     if (name === 'location' && !hasStatus) status = 302
+    const header = givenHeader(name, value)
     headers.delete(name)
-    appendHeader(headers, name, value)
+    if (header !== undefined) headers.set(name, header)
   }
   if (!sufficient)
     throw new SpindleError('ERR_TRAP', 'the program printed no content-type, status or location')
-  if (!isStatus(status))
-    throw new SpindleError('ERR_TRAP', `the program answered with the status ${status}`)
-  const body = isHead || hasNoBody(status) ? null : (output.slice(end) as Uint8Array<ArrayBuffer>)
-  return new Response(body, { status, headers })
+  return makeResponse({
+    status,
+    headers: [...headers.values()],
+    body: output.slice(end),
+    isHead,
+  })
 }
 
 /** After the first empty line; carriage returns don't count. */

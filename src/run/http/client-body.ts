@@ -1,3 +1,4 @@
+import { withBody } from '../../http/wire.ts'
 import type { Place } from './limiter.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -28,7 +29,7 @@ export function awaitedBody(
 
 /** A response whose guest waits, in the same way, until its client takes more of the body. */
 export function takenResponse(response: Response, place: Place): Response {
-  const { body, status, headers } = response
+  const { body } = response
   if (body === null) return response
   const reader = body.getReader()
   // Until its client asks for the first bytes.
@@ -55,5 +56,5 @@ export function takenResponse(response: Response, place: Place): Response {
     },
     { highWaterMark: 0 },
   )
-  return new Response(taken, { status, headers })
+  return withBody(response, taken)
 }

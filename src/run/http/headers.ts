@@ -1,6 +1,8 @@
 import { SpindleError } from '../../errors.ts'
-import { fieldProblem, isForbiddenField, latin1 } from '../wasi/fields.ts'
+import { exactHeaders, type HeaderPairs } from '../../http/wire.ts'
+import { binary, fieldProblem, isForbiddenField, latin1 } from '../wasi/fields.ts'
 import type { RouteMatch } from './router.ts'
+import { requestTarget } from './target.ts'
 
 interface RequestFacts {
   readonly match: RouteMatch<unknown>
@@ -33,8 +35,7 @@ export function clientHost(request: Request): string {
 }
 
 export function fullUrl(request: Request, host: string): string {
-  const url = new URL(request.url)
-  return `${url.protocol}//${host}${url.pathname}${url.search}`
+  return `${new URL(request.url).protocol}//${host}${requestTarget(request).whole}`
 }
 
 const PATH_MATCH = 'spin-path-match-'
@@ -86,16 +87,17 @@ export function componentHeaders(
   request: Request,
   facts: RequestFacts,
 ): ReadonlyArray<readonly [string, string]> {
-  const given = [...request.headers].filter(([name]) => isSendersOwn(name))
+  const given = exactHeaders(request).filter(([name]) => isSendersOwn(name))
   // A page's request hides its host; a component may count on it.
   return [['host', facts.host], ...given, ...spinHeaders(request, facts)]
 }
 
 const LONGEST_QUOTED = 100
 
-/** Adds a header that a component gave as text; those of the connection are the host's and left out. */
-export function appendHeader(headers: Headers, name: string, value: string): void {
-  const problem = fieldProblem(name, latin1(value))
+/** A header that a component gave as text, as its bytes. Those of the connection are the host's: `undefined`. */
+export function givenHeader(name: string, value: string): HeaderPairs[number] | undefined {
+  const bytes = latin1(value)
+  const problem = fieldProblem(name, bytes)
   if (problem === 'invalid-syntax') {
     throw new SpindleError(
       'ERR_TRAP',
@@ -103,5 +105,5 @@ export function appendHeader(headers: Headers, name: string, value: string): voi
       `the component answered with an invalid header ${JSON.stringify(name.slice(0, LONGEST_QUOTED))}`,
     )
   }
-  if (problem === undefined) headers.append(name, value)
+  return problem === undefined ? [name, binary(bytes)] : undefined
 }

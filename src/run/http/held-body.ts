@@ -1,3 +1,4 @@
+import { withBody } from '../../http/wire.ts'
 import type { Ledger } from '../budget.ts'
 
 /**
@@ -28,6 +29,5 @@ export function holdBody(response: Response, bytes: number, ledger: Ledger): Res
     },
     { highWaterMark: 0 },
   )
-  const { status, headers } = response
-  return new Response(body, { status, headers })
+  return withBody(response, body)
 }

@@ -1,4 +1,5 @@
 import { encodeUtf8 } from '../../bytes/text.ts'
+import type { HeaderPairs } from '../../http/wire.ts'
 import type { Ledger } from '../budget.ts'
 import type { HostInterface } from '../component/items.ts'
 import { err, ok, type Result } from './result.ts'
@@ -95,15 +96,13 @@ export function latin1(text: string): Uint8Array {
 }
 
 /** What belongs to the connection stays out: a guest may pass on what it got. */
-export function headersOf(fields: Fields): Headers {
-  const headers = new Headers()
-  for (const [name, value] of fields.entries) {
-    if (!isForbiddenField(name)) headers.append(name, binary(value))
-  }
-  return headers
+export function pairsOfFields({ entries }: Pick<Fields, 'entries'>): HeaderPairs {
+  return entries
+    .filter(([name]) => !isForbiddenField(name))
+    .map(([name, value]) => [name, binary(value)] as const)
 }
 
-function binary(value: Uint8Array): string {
+export function binary(value: Uint8Array): string {
   let text = ''
   for (const byte of value) text += String.fromCharCode(byte)
   return text

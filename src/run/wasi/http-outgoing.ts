@@ -5,7 +5,7 @@ import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
 import { LONGEST_TIMER } from '../longest-timer.ts'
 import type { Ledger } from '../budget.ts'
-import { chargeFields, fieldsOf, headersOf } from './fields.ts'
+import { chargeFields, fieldsOf, pairsOfFields } from './fields.ts'
 import {
   methodOfVariant,
   releaseRequest,
@@ -49,6 +49,7 @@ function incomingResponse(response: Response, ledger: Ledger): IncomingResponse 
     consumed: false,
     body: {
       taken: false,
+      trailers: () => undefined,
       open: () =>
         body === null
           ? createBytesInput(new Uint8Array())
@@ -155,7 +156,7 @@ export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): H
     ledger.charge(SENDING_BYTES)
     const sending = sendRequest(send, url, {
       method: methodOfVariant(request.method),
-      headers: headersOf(request.headers),
+      headers: new Headers(pairsOfFields(request.headers) as [string, string][]),
       body: request.body?.pipe.stream,
       firstByte: options?.firstByte,
     })

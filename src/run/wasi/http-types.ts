@@ -1,6 +1,15 @@
 import type { HostInterface } from '../component/items.ts'
+import type { HeaderPairs } from '../../http/wire.ts'
 import type { Ledger } from '../budget.ts'
-import { copyFields, createFieldsFunctions, releaseFields, type Fields } from './fields.ts'
+import {
+  chargeFields,
+  copyFields,
+  createFieldsFunctions,
+  fieldsOf,
+  pairsOfFields,
+  releaseFields,
+  type Fields,
+} from './fields.ts'
 import { err, ok, type Result } from './result.ts'
 import type { BodyPipe } from './body-pipe.ts'
 import { READY, type InputStream, type Pollable } from './streams.ts'
@@ -20,6 +29,8 @@ export interface Variant {
 interface IncomingBody {
   open: () => InputStream
   taken: boolean
+  /** Called once it has ended. */
+  readonly trailers: () => HeaderPairs | undefined
 }
 
 export interface IncomingRequest {
@@ -44,6 +55,8 @@ export interface OutgoingBody {
   readonly pipe: BodyPipe
   taken: boolean
   finished: boolean
+  /** What the guest sends after it. */
+  trailers?: HeaderPairs
 }
 
 export interface OutgoingRequest {
@@ -72,6 +85,11 @@ export interface FutureResponse {
   outcome: Result<IncomingResponse, HttpError> | undefined
   taken: boolean
   readonly abort: () => void
+}
+
+interface FutureTrailers {
+  readonly trailers: HeaderPairs | undefined
+  taken: boolean
 }
 
 export interface RequestOptions {
@@ -276,16 +294,16 @@ export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): Hos
       return ok(incoming.open())
     },
     '[resource-drop]incoming-body': leave,
-    // What `fetch` gives has no trailers.
-    '[static]incoming-body.finish': (incoming: IncomingBody) => {
+    '[static]incoming-body.finish': (incoming: IncomingBody): FutureTrailers => {
       leave(incoming)
-      return { taken: false }
+      return { trailers: incoming.trailers(), taken: false }
     },
     '[method]future-trailers.subscribe': () => READY,
-    '[method]future-trailers.get': (future: { taken: boolean }) => {
+    '[method]future-trailers.get': (future: FutureTrailers) => {
       if (future.taken) return err()
       future.taken = true
-      return ok(ok(undefined))
+      const { trailers } = future
+      return ok(ok(trailers === undefined ? undefined : chargeFields(ledger, fieldsOf(trailers))))
     },
     '[constructor]outgoing-response': (headers: Fields): OutgoingResponse => ({
       headers,
@@ -306,8 +324,10 @@ export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): Hos
       return ok({ ...outgoing.pipe.output, close() {} })
     },
     '[static]outgoing-body.finish': (outgoing: OutgoingBody, trailers?: Fields) => {
-      // `fetch` carries none.
-      if (trailers !== undefined) releaseFields(ledger, trailers)
+      if (trailers !== undefined) {
+        outgoing.trailers = pairsOfFields(trailers)
+        releaseFields(ledger, trailers)
+      }
       return finish(outgoing)
     },
     '[resource-drop]outgoing-body': (outgoing: OutgoingBody) => {

@@ -1,8 +1,9 @@
+import type { HeaderPairs } from '../../http/wire.ts'
 import type { FetchLike } from '../../types.ts'
 import { createHostFuture, readFuture } from '../component/host-transfer.ts'
 import type { HostInterface, Stoppable } from '../component/items.ts'
 import type { Ledger } from '../budget.ts'
-import { chargeFields, fieldsOf, headersOf, releaseFields } from '../wasi/fields.ts'
+import { chargeFields, fieldsOf, pairsOfFields, releaseFields } from '../wasi/fields.ts'
 import { SENDING_BYTES, sendRequest, urlOf } from '../wasi/http-outgoing.ts'
 import { methodOfVariant, releaseRequest, type HttpError } from '../wasi/http-types.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
@@ -10,31 +11,41 @@ import { createWebInput } from '../wasi/streams.ts'
 import type { BodyOutcome, Message, Request3, Response3 } from './http-types.ts'
 import { streamOf, webStreamOf } from './transfers.ts'
 
-/** A body of ours for a guest, and how it ends. Trailers don't come through `fetch`. */
+interface IncomingOptions {
+  /** Bytes paid for the connection. */
+  readonly overhead?: number
+  /** Called once the body has ended. */
+  readonly trailers: () => HeaderPairs | undefined
+}
+
+/** A body of ours for a guest, and how it ends. */
 export function incomingBody(
   body: ReadableStream<Uint8Array> | null,
   ledger: Ledger,
-  overhead = 0,
+  { overhead = 0, trailers: given }: IncomingOptions,
 ): Pick<Message, 'contents' | 'trailers'> {
   if (body === null) return { contents: undefined, trailers: createHostFuture(ok(undefined)) }
-  const [contents, trailers] = streamOf(createWebInput(body, ledger, overhead), (failure) =>
-    failure === undefined ? ok(undefined) : err({ tag: 'connection-terminated' }),
-  )
+  const [contents, trailers] = streamOf(createWebInput(body, ledger, overhead), (failure) => {
+    if (failure !== undefined) return err({ tag: 'connection-terminated' })
+    const pairs = given()
+    return ok(pairs === undefined ? undefined : chargeFields(ledger, fieldsOf(pairs)))
+  })
   return { contents, trailers }
 }
 
-/**
- * A guest's body for us. It fails when the guest says that it broke off; trailers are read, so that
- * the guest is not left waiting, and go nowhere.
- */
+/** A guest's body for us. It fails when the guest says that it broke off. */
 export function outgoingBody(
   message: Message,
   ledger: Ledger,
+  onTrailers: (trailers: HeaderPairs) => void,
 ): ReadableStream<Uint8Array> | undefined {
   const end = async (): Promise<void> => {
     const outcome = (await readFuture(message.trailers)) as BodyOutcome | undefined
     if (outcome?.tag !== 'err') {
-      if (outcome?.val !== undefined) releaseFields(ledger, outcome.val)
+      if (outcome?.val !== undefined) {
+        onTrailers(pairsOfFields(outcome.val))
+        releaseFields(ledger, outcome.val)
+      }
       return message.sent({ tag: 'ok' })
     }
     message.sent(err(outcome.val))
@@ -57,8 +68,8 @@ export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
     ledger.charge(SENDING_BYTES)
     const sending = sendRequest(send, url, {
       method: methodOfVariant(request.method),
-      headers: headersOf(request.headers),
-      body: outgoingBody(request, ledger),
+      headers: new Headers(pairsOfFields(request.headers) as [string, string][]),
+      body: outgoingBody(request, ledger, () => {}),
       firstByte: request.options?.firstByteTimeout,
     })
     if (sending === undefined) {
@@ -78,7 +89,7 @@ export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
         status,
         headers: chargeFields(ledger, fieldsOf(headers)),
         sent: () => {},
-        ...incomingBody(body, ledger, SENDING_BYTES),
+        ...incomingBody(body, ledger, { overhead: SENDING_BYTES, trailers: () => undefined }),
       }) as Result<Response3, HttpError>
     })
     return Object.assign(answer, { stop: sending.abort })

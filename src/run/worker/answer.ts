@@ -1,4 +1,5 @@
 import { bodyFor } from '../../bytes/request-body.ts'
+import { exactHeaders, withWire } from '../../http/wire.ts'
 import { createBodies } from './bodies.ts'
 import type { AnswerMessage, AskMessage } from './messages.ts'
 
@@ -13,23 +14,30 @@ export function createAnswerer(
   const aborts = new Map<number, AbortController>()
 
   const answer = async (head: RequestHead): Promise<void> => {
-    const { id, method, url, headers, hasBody } = head
+    const { id, method, url, target, headers, hasBody } = head
     // Before the guest has its turn: what has not begun may be given to another thread.
     post({ type: 'begun', id })
     const abort = new AbortController()
     aborts.set(id, abort)
     try {
-      const sent = hasBody ? await bodyFor(bodies.receive(id)) : null
+      const received = hasBody ? bodies.receive(id) : undefined
+      const sent = received === undefined ? null : await bodyFor(received.body)
       const request = new Request(url, {
         method,
         headers: headers as [string, string][],
         signal: abort.signal,
         ...(sent !== null && { body: sent, duplex: 'half' }),
       } as RequestInit)
+      withWire(request, {
+        headers,
+        ...(target !== undefined && { target }),
+        trailers: received?.trailers,
+      })
       const response = await fetch(request, head)
       const { body, status } = response
-      if (body !== null) bodies.send(id, body)
-      post({ type: 'response', id, status, headers: [...response.headers], hasBody: body !== null })
+      if (body !== null) bodies.send(id, response, body)
+      const sentHeaders = exactHeaders(response)
+      post({ type: 'response', id, status, headers: sentHeaders, hasBody: body !== null })
     } catch (error) {
       post({ type: 'failed', id, message: error instanceof Error ? error.message : String(error) })
     } finally {

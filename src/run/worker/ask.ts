@@ -1,4 +1,5 @@
 import { bodyOf } from '../../bytes/request-body.ts'
+import { exactHeaders, wireOf, withWire } from '../../http/wire.ts'
 import { createBodies } from './bodies.ts'
 import type { AnswerMessage, AskMessage } from './messages.ts'
 
@@ -79,13 +80,14 @@ export function createAsker(
       request.signal.addEventListener('abort', onAbort, { once: true })
       pending.set(id, { asked, begun: false, onAbort })
       const body = bodyOf(request)
-      if (body !== null) bodies.send(id, body)
+      if (body !== null) bodies.send(id, request, body)
       post({
         type: 'request',
         id,
         method: request.method,
         url: request.url,
-        headers: [...request.headers],
+        target: wireOf(request)?.target,
+        headers: exactHeaders(request),
         hasBody: body !== null,
         address,
         arrived,
@@ -104,10 +106,12 @@ export function createAsker(
           stopping.delete(id)
           // A client that has left takes no body.
           if (entry === undefined) return void (hasBody && post({ type: 'cancel', id }))
-          const body = hasBody ? bodies.receive(id) : null
-          return entry.asked.resolve(
-            new Response(body, { status, headers: headers as [string, string][] }),
-          )
+          const received = hasBody ? bodies.receive(id) : undefined
+          const response = new Response((received?.body ?? null) as Response['body'], {
+            status,
+            headers: headers as [string, string][],
+          })
+          return entry.asked.resolve(withWire(response, { headers, trailers: received?.trailers }))
         }
         case 'failed': {
           const entry = take(message.id)

@@ -1,11 +1,18 @@
+import { type HeaderPairs, wireOf } from '../../http/wire.ts'
 import type { BodyMessage } from './messages.ts'
+
+interface Outgoing {
+  readonly reader: ReadableStreamDefaultReader<Uint8Array>
+  /** Whose body it is: that knows its trailers. */
+  readonly message: Request | Response
+}
 
 /** Both ends of the bodies that cross between two ends. */
 export interface Bodies {
   /** Gives this side's body away: sends it as it is asked for. */
-  send(id: number, body: ReadableStream<Uint8Array>): void
+  send(id: number, message: Request | Response, body: ReadableStream<Uint8Array>): void
   /** The other side's body. */
-  receive(id: number): ReadableStream<Uint8Array>
+  receive(id: number): Received
   handle(message: BodyMessage): void
   /** Whether a body is under way. */
   isBusy(): boolean
@@ -13,34 +20,46 @@ export interface Bodies {
   close(reason: Error): void
 }
 
+interface Incoming {
+  controller?: ReadableStreamDefaultController<Uint8Array>
+  trailers?: HeaderPairs
+}
+
+interface Received {
+  readonly body: ReadableStream<Uint8Array>
+  /** What came after it, once it has ended. */
+  readonly trailers: () => HeaderPairs | undefined
+}
+
 export function createBodies(post: (message: BodyMessage) => void): Bodies {
-  const outgoing = new Map<number, ReadableStreamDefaultReader<Uint8Array>>()
-  const incoming = new Map<number, ReadableStreamDefaultController<Uint8Array>>()
+  const outgoing = new Map<number, Outgoing>()
+  const incoming = new Map<number, Incoming>()
   const waiting = new Map<number, () => void>()
   const settle = (id: number): void => {
     waiting.get(id)?.()
     waiting.delete(id)
   }
-  const forward = async (
-    id: number,
-    reader: ReadableStreamDefaultReader<Uint8Array>,
-  ): Promise<void> => {
+  const forward = async (id: number, { reader, message }: Outgoing): Promise<void> => {
     try {
       const { done, value } = await reader.read()
       if (!done) return post({ type: 'chunk', id, bytes: value })
       outgoing.delete(id)
-      post({ type: 'end', id })
+      post({ type: 'end', id, trailers: wireOf(message)?.trailers?.() })
     } catch (error) {
       outgoing.delete(id)
       post({ type: 'break', id, message: error instanceof Error ? error.message : String(error) })
     }
   }
   return {
-    send: (id, body) => void outgoing.set(id, body.getReader()),
-    receive: (id) =>
-      new ReadableStream<Uint8Array>(
+    send: (id, message, body) => void outgoing.set(id, { reader: body.getReader(), message }),
+    receive(id) {
+      const entry: Incoming = {}
+      const body = new ReadableStream<Uint8Array>(
         {
-          start: (controller) => void incoming.set(id, controller),
+          start(controller) {
+            entry.controller = controller
+            incoming.set(id, entry)
+          },
           pull: () =>
             new Promise<void>((resolve) => {
               waiting.set(id, resolve)
@@ -53,36 +72,40 @@ export function createBodies(post: (message: BodyMessage) => void): Bodies {
           },
         },
         { highWaterMark: 0 },
-      ),
+      )
+      return { body, trailers: () => entry.trailers }
+    },
     handle(message) {
       const { id } = message
-      const reader = outgoing.get(id)
-      const controller = incoming.get(id)
+      const sent = outgoing.get(id)
+      const entry = incoming.get(id)
       switch (message.type) {
         case 'pull':
-          if (reader !== undefined) void forward(id, reader)
+          if (sent !== undefined) void forward(id, sent)
           return
         case 'cancel':
           outgoing.delete(id)
-          reader?.cancel().catch(() => {})
+          sent?.reader.cancel().catch(() => {})
           return
         case 'chunk':
-          controller?.enqueue(message.bytes)
+          entry?.controller?.enqueue(message.bytes)
           break
         case 'end':
           incoming.delete(id)
-          controller?.close()
+          if (entry !== undefined && message.trailers !== undefined)
+            entry.trailers = message.trailers
+          entry?.controller?.close()
           break
         case 'break':
           incoming.delete(id)
-          controller?.error(new Error(message.message))
+          entry?.controller?.error(new Error(message.message))
       }
       settle(id)
     },
     isBusy: () => incoming.size + outgoing.size > 0,
     close(reason) {
-      for (const controller of incoming.values()) controller.error(reason)
-      for (const reader of outgoing.values()) reader.cancel(reason).catch(() => {})
+      for (const { controller } of incoming.values()) controller?.error(reason)
+      for (const { reader } of outgoing.values()) reader.cancel(reason).catch(() => {})
       for (const id of [...waiting.keys()]) settle(id)
       incoming.clear()
       outgoing.clear()

@@ -1,3 +1,4 @@
+import type { HeaderPairs } from '../../http/wire.ts'
 import type { AppHandlerOptions } from '../app-handler.ts'
 import type { AppSnapshot } from '../app-snapshot.ts'
 import type { LogLine } from '../logs.ts'
@@ -6,7 +7,7 @@ import type { LogLine } from '../logs.ts'
 
 interface Head {
   readonly id: number
-  readonly headers: readonly (readonly [string, string])[]
+  readonly headers: HeaderPairs
   readonly hasBody: boolean
 }
 
@@ -16,6 +17,8 @@ export type AskMessage =
       readonly type: 'request'
       readonly method: string
       readonly url: string
+      /** Path and query as they were received, where that is known. */
+      readonly target: string | undefined
       readonly address: string
       /** When it arrived, as milliseconds since 1970: both ends have one clock. */
       readonly arrived: number
@@ -57,5 +60,5 @@ export type BodyMessage =
   | { readonly type: 'pull'; readonly id: number }
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: 'chunk'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly type: 'end'; readonly id: number }
+  | { readonly type: 'end'; readonly id: number; readonly trailers: HeaderPairs | undefined }
   | { readonly type: 'break'; readonly id: number; readonly message: string }

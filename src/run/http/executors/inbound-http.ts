@@ -1,17 +1,11 @@
 import { raceAbort } from '../../../bytes/abort.ts'
-import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
 import type { LegacyRequest, LegacyResponse } from '../../spin/outbound-http.ts'
-import {
-  hasNoBody,
-  isStatus,
-  wholeBody,
-  type Answer,
-  type Execution,
-  type Executor,
-} from '../execution.ts'
-import { appendHeader } from '../headers.ts'
+import { wholeBody, type Answer, type Execution, type Executor } from '../execution.ts'
+import { givenHeader } from '../headers.ts'
+import { makeResponse } from '../make-response.ts'
+import { requestTarget } from '../target.ts'
 
 /** The methods that the old interface knows; others are answered with 405. */
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS']
@@ -20,10 +14,15 @@ const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS']
 export function legacyRequest(execution: Execution): LegacyRequest | undefined {
   const { request, headers, budget } = execution
   if (!METHODS.includes(request.method)) return undefined
-  const { pathname, search } = new URL(request.url)
   const body = wholeBody(execution)
   budget.charge(body.length)
-  return { method: request.method.toLowerCase(), uri: pathname + search, headers, params: [], body }
+  return {
+    method: request.method.toLowerCase(),
+    uri: requestTarget(request).whole,
+    headers,
+    params: [],
+    body,
+  }
 }
 
 export function methodIndex(method: string): number {
@@ -34,13 +33,15 @@ export function legacyResponse(
   { status, headers, body }: LegacyResponse,
   isHead: boolean,
 ): Response {
-  if (!isStatus(status))
-    throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
-  const made = new Headers()
-  for (const [name, value] of headers ?? []) appendHeader(made, name, value)
-  const bytes =
-    isHead || hasNoBody(status) ? null : ((body ?? null) as Uint8Array<ArrayBuffer> | null)
-  return new Response(bytes, { status, headers: made })
+  return makeResponse({
+    status,
+    headers: (headers ?? []).flatMap(([name, value]) => {
+      const header = givenHeader(name, value)
+      return header === undefined ? [] : [header]
+    }),
+    body: body ?? null,
+    isHead,
+  })
 }
 
 export const METHOD_NOT_ALLOWED = (): Answer => ({

@@ -1,17 +1,19 @@
 import { raceAbort } from '../../../bytes/abort.ts'
 import { streamOf } from '../../../bytes/stream.ts'
 import { SpindleError } from '../../../errors.ts'
+import { type HeaderPairs, wireOf } from '../../../http/wire.ts'
 import type { Ledger } from '../../budget.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
-import { fieldsOf } from '../../wasi/fields.ts'
+import { fieldsOf, pairsOfFields } from '../../wasi/fields.ts'
 import { variantOfMethod, type HttpError } from '../../wasi/http-types.ts'
 import { isSuccess } from '../../wasi/cli.ts'
 import type { Result } from '../../wasi/result.ts'
 import { incomingBody, outgoingBody } from '../../wasi3/http-client.ts'
 import type { Request3, Response3 } from '../../wasi3/http-types.ts'
 import type { Answer, Execution, Executor } from '../execution.ts'
-import { toResponse } from './wasi-http.ts'
+import { makeResponse } from '../make-response.ts'
+import { requestTarget } from '../target.ts'
 
 /**
  * `wasi:http/handler`, of 0.3.x and the draft that Spin links: `name` is the export.
@@ -71,11 +73,13 @@ function incoming({ request, host, headers, body, budget }: Execution): Request3
     method: variantOfMethod(request.method),
     scheme: { tag: url.protocol === 'https:' ? 'HTTPS' : 'HTTP' },
     authority: host,
-    path: `${url.pathname}${url.search}`,
+    path: requestTarget(request).whole,
     headers: fieldsOf(headers),
     options: undefined,
     sent: () => {},
-    ...incomingBody(body instanceof Uint8Array ? streamOf(body) : body, budget),
+    ...incomingBody(body instanceof Uint8Array ? streamOf(body) : body, budget, {
+      trailers: () => wireOf(request)?.trailers?.(),
+    }),
   }
 }
 
@@ -91,5 +95,12 @@ function responseOf(
     )
   }
   const response = result.val as Response3
-  return toResponse(response.status, response.headers, outgoingBody(response, ledger), isHead)
+  let trailers: HeaderPairs | undefined
+  return makeResponse({
+    status: response.status,
+    headers: pairsOfFields(response.headers),
+    body: outgoingBody(response, ledger, (given) => (trailers = given)) ?? null,
+    trailers: () => trailers,
+    isHead,
+  })
 }

@@ -1,8 +1,9 @@
 import { raceAbort } from '../../../bytes/abort.ts'
 import { SpindleError } from '../../../errors.ts'
+import { wireOf } from '../../../http/wire.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
-import { fieldsOf, headersOf, type Fields } from '../../wasi/fields.ts'
+import { fieldsOf, pairsOfFields } from '../../wasi/fields.ts'
 import {
   variantOfMethod,
   type HttpError,
@@ -12,7 +13,9 @@ import {
 import { isSuccess } from '../../wasi/cli.ts'
 import type { Result } from '../../wasi/result.ts'
 import { createBytesInput, createWebInput, type InputStream } from '../../wasi/streams.ts'
-import { hasNoBody, isStatus, type Answer, type Execution, type Executor } from '../execution.ts'
+import type { Answer, Execution, Executor } from '../execution.ts'
+import { makeResponse } from '../make-response.ts'
+import { requestTarget } from '../target.ts'
 
 function bodyInput({ body, budget }: Execution): () => InputStream {
   if (body !== null && !(body instanceof Uint8Array)) return () => createWebInput(body, budget)
@@ -41,10 +44,15 @@ async function execute(
     method: variantOfMethod(request.method),
     scheme: { tag: url.protocol === 'https:' ? 'HTTPS' : 'HTTP' },
     authority: host,
-    path: `${url.pathname}${url.search}`,
-    headers: fieldsOf(execution.headers),
+    path: requestTarget(request).whole,
+    // The authority says it: Wasmtime keeps what belongs to the connection from these guests.
+    headers: fieldsOf(execution.headers.filter(([name]) => name !== 'host')),
     consumed: false,
-    body: { taken: false, open: bodyInput(execution) },
+    body: {
+      taken: false,
+      open: bodyInput(execution),
+      trailers: () => wireOf(request)?.trailers?.(),
+    },
   }
   const options = { imports, jspi, budget, assertInTime }
   const instance = await raceAbort(instantiateComponent(compiled, options), signal)
@@ -98,23 +106,11 @@ function responseOf(result: Result<OutgoingResponse, HttpError>, isHead: boolean
     )
   }
   const { status, headers, body } = result.val as OutgoingResponse
-  return toResponse(status, headers, body?.pipe.stream, isHead)
-}
-
-/** What a component answers, as far as `Response` can carry it. */
-export function toResponse(
-  status: number,
-  headers: Fields,
-  body: ReadableStream<Uint8Array> | undefined,
-  isHead: boolean,
-): Response {
-  if (!isStatus(status))
-    throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
-  const bare = isHead || hasNoBody(status)
-  // Read and thrown away: a guest that writes a body for HEAD is not to see it refused.
-  if (bare) void body?.pipeTo(new WritableStream()).catch(() => {})
-  return new Response(
-    bare || body === undefined ? null : (body as ReadableStream<Uint8Array<ArrayBuffer>>),
-    { status, headers: headersOf(headers) },
-  )
+  return makeResponse({
+    status,
+    headers: pairsOfFields(headers),
+    body: body?.pipe.stream ?? null,
+    trailers: () => body?.trailers,
+    isHead,
+  })
 }
