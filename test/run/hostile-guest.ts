@@ -102,3 +102,39 @@ export async function attack(wasm: Uint8Array, options: AppHandlerOptions = {}):
 /** What the log says of a request beyond its budget: the limit, and how to raise it. */
 export const BEYOND =
   /more than the limit of \d+ bytes of memory.*maxMemory.*--max-memory.*ERR_LIMIT_EXCEEDED/
+
+/** The same with WASI 0.3: `imports` are core imports, as bindings name them; `handle` is called once. */
+export async function hostileGuest3({
+  imports,
+  pages = 2,
+  code,
+}: {
+  readonly imports: readonly string[]
+  readonly pages?: number
+  /** With locals `$i $j $r $s` and `$l` of 64 bits; at its end the guest has exited without a response. */
+  readonly code: string
+}): Promise<Uint8Array> {
+  const handle = '[async-lift]wasi:http/handler@0.3.0#handle'
+  const core = await parse(`(module ${imports.map((text) => `(import ${text})`).join('\n')}
+    (memory (export "memory") ${pages})
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+    (func (export "${handle}") (param $in i32) (result i32)
+      (local $i i32) (local $j i32) (local $r i32) (local $s i32) (local $l i64) ${code} (i32.const 0))
+    (func (export "[callback]${handle}") (param i32 i32 i32) (result i32) (i32.const 0)))`)
+  const world = `package test:guest; world guest { ${[
+    'wasi:http/types@0.3.0',
+    'wasi:http/client@0.3.0',
+    'wasi:cli/stdout@0.3.0',
+    'wasi:clocks/monotonic-clock@0.3.0',
+    'spin:key-value/key-value@3.0.0',
+  ]
+    .map((name) => `import ${name};`)
+    .join(' ')} export wasi:http/handler@0.3.0; }`
+  const interfaces = new TextDecoder().decode(bytesOfFile('test/guests/interfaces-3.wit'))
+  const binary = await componentEmbed({
+    binary: core,
+    witSource: `${world}\n${interfaces}`,
+    stringEncoding: 'utf8',
+  })
+  return componentNew(binary, [])
+}

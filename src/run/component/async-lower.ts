@@ -26,6 +26,9 @@ import { standStill } from './jspi.ts'
 
 const STATE = { starting: 0, started: 1, returned: 2, neverStarted: 3, cancelled: 4 } as const
 
+// What a call takes that its caller doesn't stand still for, beside its handle: a timer for one.
+const SUBTASK_BYTES = 2048
+
 /** A call that its caller doesn't stand still for. */
 interface Subtask extends Waitable {
   readonly kind: 'subtask'
@@ -106,6 +109,7 @@ function start(
     return STATE.returned
   }
   if (func.outside === true) whileOutside(store, value)
+  store.budget.charge(SUBTASK_BYTES)
   index = instance.handles.add(subtask)
   value.then(finish).catch((error: unknown) => void poison(store, error))
   return subtask.state | (index << 4)
@@ -154,4 +158,5 @@ export function dropSubtask(instance: Instance, index: number): void {
   if (!subtask.told) trap('a subtask is dropped whose outcome nobody has taken')
   join(subtask, undefined)
   instance.handles.remove(index)
+  instance.store.budget.release(SUBTASK_BYTES)
 }

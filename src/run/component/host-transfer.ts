@@ -106,10 +106,15 @@ export function createHostFuture(value: unknown): Readable {
   }
 }
 
-/** The next items of a guest's stream, up to `max`; `undefined` at its end. */
+/**
+ * The next items of a guest's stream, up to `max`; `undefined` at its end. `onItems` is called while the
+ * guest still writes them: many streams may have theirs before any Promise resolves. What it throws ends
+ * the guest.
+ */
 export function readItems(
   readable: Readable,
   max: number,
+  onItems: (items: ArrayLike<unknown>) => void = () => {},
 ): Promise<ArrayLike<unknown> | undefined> {
   return new Promise((resolve, reject) => {
     let got: ArrayLike<unknown> = []
@@ -118,6 +123,7 @@ export function readItems(
       progress: 0,
       take: () => [],
       put(items: ArrayLike<unknown>) {
+        onItems(items)
         got = items
         buffer.progress += items.length
       },
@@ -134,8 +140,11 @@ export function readItems(
   })
 }
 
-/** What a guest writes into its future; `undefined` when it never will. */
-export async function readFuture(readable: Readable): Promise<unknown> {
-  const items = await readItems(readable, 1)
+/** What a guest writes into its future; `undefined` when it never will. `onValue` is called as `onItems` is. */
+export async function readFuture(
+  readable: Readable,
+  onValue: (value: unknown) => void = () => {},
+): Promise<unknown> {
+  const items = await readItems(readable, 1, (given) => onValue(given[0]))
   return items?.[0]
 }

@@ -1,3 +1,4 @@
+import type { Ledger } from '../budget.ts'
 import { createHostFuture } from '../component/host-transfer.ts'
 import type { HostInterface } from '../component/items.ts'
 import type { Readable } from '../component/transfer.ts'
@@ -6,19 +7,34 @@ import { ok } from '../wasi/result.ts'
 import { whenReady, type OutputStream } from '../wasi/streams.ts'
 import { drain, streamOf } from './transfers.ts'
 
+// What printing by one stream takes until that ends, however little comes: a decoder for one.
+const PRINTING_BYTES = 4096
+
 /** `wasi:cli` 0.3: streams instead of handles to read and write. */
-export function createCli3(options: CliOptions): Readonly<Record<string, HostInterface>> {
+export function createCli3(
+  options: CliOptions,
+  ledger: Ledger,
+): Readonly<Record<string, HostInterface>> {
   const older = createCli(options)
   const environment = older['wasi:cli/environment'] as HostInterface
   const output = (open: () => OutputStream): HostInterface => ({
     functions: {
       'write-via-stream': (data: Readable) => {
+        ledger.charge(PRINTING_BYTES)
         const stream = open()
         // Lines that have come are logged even when the guest ends in a trap.
-        const written = drain(data, (bytes) =>
-          whenReady(stream.pollable, () => stream.write(bytes)),
-        ).finally(() => stream.close())
-        return createHostFuture(written.then(() => ok()))
+        const written = drain(
+          data,
+          (bytes) => whenReady(stream.pollable, () => stream.write(bytes)),
+          ledger,
+        ).finally(() => {
+          ledger.release(PRINTING_BYTES)
+          stream.close()
+        })
+        const outcome = written.then(() => ok())
+        // A guest that traps breaks off, and mostly has not asked how it went.
+        outcome.catch(() => {})
+        return createHostFuture(outcome)
       },
     },
   })

@@ -28,7 +28,7 @@ export function createHosts3({
   send,
 }: Hosts3Options): Readonly<Record<string, HostInterface>> {
   return {
-    ...createCli3(cli),
+    ...createCli3(cli, budget),
     ...clocks3,
     ...createFilesystem3(files),
     'wasi:random/random': random,

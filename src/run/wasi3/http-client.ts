@@ -1,6 +1,6 @@
 import type { HeaderPairs } from '../../http/wire.ts'
 import type { FetchLike } from '../../types.ts'
-import { createHostFuture, readFuture } from '../component/host-transfer.ts'
+import { createHostFuture } from '../component/host-transfer.ts'
 import type { HostInterface, Stoppable } from '../component/items.ts'
 import type { Ledger } from '../budget.ts'
 import { chargeFields, fieldsOf, pairsOfFields, releaseFields } from '../wasi/fields.ts'
@@ -8,7 +8,13 @@ import { SENDING_BYTES, sendRequest, urlOf } from '../wasi/http-outgoing.ts'
 import { methodOfVariant, releaseRequest, type HttpError } from '../wasi/http-types.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { createWebInput } from '../wasi/streams.ts'
-import type { BodyOutcome, Message, Request3, Response3 } from './http-types.ts'
+import {
+  readOutcome,
+  type BodyOutcome,
+  type Message,
+  type Request3,
+  type Response3,
+} from './http-types.ts'
 import { streamOf, webStreamOf } from './transfers.ts'
 
 interface IncomingOptions {
@@ -40,7 +46,7 @@ export function outgoingBody(
   onTrailers: (trailers: HeaderPairs) => void,
 ): ReadableStream<Uint8Array> | undefined {
   const end = async (): Promise<void> => {
-    const outcome = (await readFuture(message.trailers)) as BodyOutcome | undefined
+    const outcome = (await readOutcome(ledger, message.trailers)) as BodyOutcome | undefined
     if (outcome?.tag !== 'err') {
       if (outcome?.val !== undefined) {
         onTrailers(pairsOfFields(outcome.val))
@@ -51,7 +57,7 @@ export function outgoingBody(
     message.sent(err(outcome.val))
     throw new Error(`the component broke its body off: ${outcome.val?.tag ?? 'unknown error'}`)
   }
-  if (message.contents !== undefined) return webStreamOf(message.contents, end)
+  if (message.contents !== undefined) return webStreamOf(message.contents, end, ledger)
   void end().catch(() => {})
   return undefined
 }

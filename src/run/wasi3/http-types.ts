@@ -76,6 +76,24 @@ function made<T extends Message>(
   return [message, createHostFuture(result)]
 }
 
+/** Characters in what an error carries: texts within records. */
+function charactersOf(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 0
+  return Object.values(value).reduce<number>((sum, part) => sum + charactersOf(part), 0)
+}
+
+/**
+ * What a guest says of how a message went. A text in it is as long as the guest likes and held until
+ * somebody asks for it: it is charged for the rest of the request.
+ */
+export function readOutcome(ledger: Ledger, outcome: Readable): Promise<unknown> {
+  return readFuture(outcome, (value) => {
+    const { tag, val } = value as Result<unknown, HttpError>
+    if (tag === 'err') ledger.charge(2 * charactersOf(val))
+  })
+}
+
 function consume(
   ledger: Ledger,
   message: Message,
@@ -83,7 +101,7 @@ function consume(
 ): readonly [Readable, Readable] {
   releaseFields(ledger, message.headers)
   // How the guest fares with it goes back to who made it.
-  void readFuture(result).then(
+  void readOutcome(ledger, result).then(
     (value) => message.sent((value ?? OK) as Result<undefined, HttpError>),
     () => {},
   )

@@ -1,5 +1,6 @@
 import type { HostSource } from '../component/host-transfer.ts'
 import { createHostFuture, createHostStream, readItems } from '../component/host-transfer.ts'
+import type { Ledger } from '../budget.ts'
 import type { Readable } from '../component/transfer.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { READY, type InputStream } from '../wasi/streams.ts'
@@ -65,15 +66,27 @@ export function streamOfItems(
   return [stream, createHostFuture(outcome)]
 }
 
+/** The next bytes of a guest's, paid for by `ledger` until they are handed on. */
+async function readBytes(readable: Readable, ledger: Ledger): Promise<Uint8Array | undefined> {
+  let held = 0
+  const bytes = await readItems(readable, CHUNK, ({ length }) => {
+    ledger.charge(length)
+    held += length
+  })
+  ledger.release(held)
+  return bytes as Uint8Array | undefined
+}
+
 /** What a guest writes, as a web stream with back pressure: the guest is asked when the reader asks. */
 export function webStreamOf(
   readable: Readable,
   onEnd: () => Promise<void>,
+  ledger: Ledger,
 ): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const bytes = (await readItems(readable, CHUNK)) as Uint8Array | undefined
+        const bytes = await readBytes(readable, ledger)
         if (bytes === undefined) {
           await onEnd()
           controller.close()
@@ -89,9 +102,10 @@ export function webStreamOf(
 export async function drain(
   readable: Readable,
   take: (bytes: Uint8Array) => void | Promise<void>,
+  ledger: Ledger,
 ): Promise<void> {
   for (;;) {
-    const bytes = (await readItems(readable, CHUNK)) as Uint8Array | undefined
+    const bytes = await readBytes(readable, ledger)
     if (bytes === undefined) return
     await take(bytes)
   }
