@@ -1,5 +1,6 @@
 import { SpindleError } from '../../errors.ts'
 import type { HeaderPairs } from '../../http/wire.ts'
+import { MAX_FIELD_BYTES } from '../wasi/fields.ts'
 import type { Execution } from './execution.ts'
 import { fullUrl, givenHeader } from './headers.ts'
 import { makeResponse } from './make-response.ts'
@@ -72,9 +73,21 @@ function decodePath(path: string): string {
   }
 }
 
-/** Arguments by the trigger's template. */
+// A template may name the query over and over: longer than any URL that servers accept.
+const MAX_ARGUMENT_CHARACTERS = 256 * 1024
+
+/** Arguments by the trigger's template. Throws `ERR_LIMIT_EXCEEDED` before they are made. */
 export function wagiArguments(template: string, { request }: Execution): readonly string[] {
   const { path, query } = requestTarget(request)
+  const length =
+    template.length +
+    (template.split('${SCRIPT_NAME}').length - 1) * path.length +
+    (template.split('${ARGS}').length - 1) * query.length
+  if (length > MAX_ARGUMENT_CHARACTERS)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the arguments of the program are longer than ${MAX_ARGUMENT_CHARACTERS} characters: shorten "argv" of its trigger`,
+    )
   return (
     template
       // Functions, so that a `$` in the query stays what it is.
@@ -89,6 +102,11 @@ export function wagiArguments(template: string, { request }: Execution): readonl
 export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
   if (output.length === 0) throw new SpindleError('ERR_TRAP', 'the program printed nothing')
   const end = headerEnd(output)
+  if (end === undefined && output.length > MAX_FIELD_BYTES)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the program printed more than ${MAX_FIELD_BYTES} bytes of headers`,
+    )
   if (end === undefined)
     throw new SpindleError('ERR_TRAP', 'the program printed no blank line after its headers')
   const headers = new Map<string, HeaderPairs[number]>()
@@ -124,10 +142,10 @@ export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
   })
 }
 
-/** After the first empty line; carriage returns don't count. */
+/** After the first empty line, if headers may be so long; carriage returns don't count. */
 function headerEnd(output: Uint8Array): number | undefined {
   let atLineStart = true
-  for (let i = 0; i < output.length; i++) {
+  for (let i = 0; i < Math.min(output.length, MAX_FIELD_BYTES); i++) {
     const byte = output[i]
     if (byte === 13) continue
     if (byte === 10 && atLineStart) return i + 1

@@ -3,7 +3,7 @@ import { isSpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 import type { Ledger } from '../budget.ts'
 import type { HostInterface } from '../component/items.ts'
-import { isForbiddenField } from '../wasi/fields.ts'
+import { fitsMessage, isForbiddenField } from '../wasi/fields.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { FREE } from '../wasi/streams.ts'
 import { SELF_ORIGIN, SENDING_BYTES } from '../wasi/http-outgoing.ts'
@@ -41,6 +41,7 @@ export async function sendLegacy(
 ): Promise<Result<LegacyResponse, string>> {
   const url = urlOf(request.uri)
   if (url === undefined) return err('invalid-url')
+  if (!fitsMessage(request.headers)) return err('request-error')
   const method = request.method.toUpperCase()
   let held = SENDING_BYTES
   ledger.charge(held)

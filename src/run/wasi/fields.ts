@@ -52,13 +52,16 @@ const FORBIDDEN: ReadonlySet<string> = new Set([
 ])
 
 // A message with more is a mistake or an attack on whoever reads it, and on the host that holds it.
-const MOST_FIELDS = 10_000
+export const MAX_FIELDS = 10_000
 // As Wasmtime has it, names and values together.
-const MOST_BYTES = 128 * 1024
+export const MAX_FIELD_BYTES: number = 128 * 1024
 
-function fits(entries: Fields['entries']): boolean {
+/** Whether one message may have so many fields, as text or as bytes. */
+export function fitsMessage(
+  entries: ReadonlyArray<readonly [name: string, value: ArrayLike<unknown>]>,
+): boolean {
   const bytes = entries.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
-  return entries.length <= MOST_FIELDS && bytes <= MOST_BYTES
+  return entries.length <= MAX_FIELDS && bytes <= MAX_FIELD_BYTES
 }
 
 /** Whether a field belongs to the connection: it is not passed from one message to another. */
@@ -129,7 +132,7 @@ function change(
   const kept = keep ? fields.entries : fields.entries.filter((entry) => !is(name)(entry))
   const added = values.map((value) => [name, value] as const)
   const entries = [...kept, ...added]
-  if (values.length > 0 && !fits(entries)) return err({ tag: 'invalid-syntax' })
+  if (values.length > 0 && !fitsMessage(entries)) return err({ tag: 'invalid-syntax' })
   if (keep) {
     const bytes = bytesOfFields({ entries: added })
     ledger.charge(bytes)

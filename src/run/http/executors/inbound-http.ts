@@ -1,6 +1,8 @@
 import { raceAbort } from '../../../bytes/abort.ts'
+import { SpindleError } from '../../../errors.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
+import { fitsMessage, MAX_FIELD_BYTES, MAX_FIELDS } from '../../wasi/fields.ts'
 import type { LegacyRequest, LegacyResponse } from '../../spin/outbound-http.ts'
 import { wholeBody, type Answer, type Execution, type Executor } from '../execution.ts'
 import { givenHeader } from '../headers.ts'
@@ -33,6 +35,11 @@ export function legacyResponse(
   { status, headers, body }: LegacyResponse,
   isHead: boolean,
 ): Response {
+  if (!fitsMessage(headers ?? []))
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `the component answered with more than ${MAX_FIELDS} headers or ${MAX_FIELD_BYTES} bytes of them`,
+    )
   return makeResponse({
     status,
     headers: (headers ?? []).flatMap(([name, value]) => {
