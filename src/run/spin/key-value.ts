@@ -39,11 +39,34 @@ const exists = (store: KeyValueStore, key: string): Answer =>
     () => store.get(key),
     (value) => value !== undefined,
   )
-const keys = (store: KeyValueStore): Answer =>
+
+/** All names of a store, `held` while a guest is given them: as many as it likes may be in it. */
+const keys = (store: KeyValueStore, ledger: Ledger, hand = withdraw): Answer =>
   trying(
     () => store.keys(),
-    (value) => [...(value as Iterable<string>)],
+    (value) => {
+      let bytes = 0
+      const names: string[] = []
+      try {
+        for (const name of value as Iterable<string>) {
+          const more = NAME_BYTES + 2 * name.length
+          ledger.charge(more)
+          bytes += more
+          names.push(name)
+        }
+      } catch (error) {
+        ledger.release(bytes)
+        throw error
+      }
+      return hand(names, () => ledger.release(bytes))
+    },
   )
+
+/** For who is given names at once, and pays for them as they pass. */
+function withdraw(names: readonly string[], release: () => void): unknown {
+  release()
+  return names
+}
 
 /** `allowed` are the labels that the component's manifest lists; `ledger` pays for what is held of values. */
 export function createKeyValueHosts(
@@ -58,22 +81,20 @@ export function createKeyValueHosts(
     '[method]store.set': set,
     '[method]store.delete': remove,
     '[method]store.exists': exists,
-    '[method]store.get-keys': keys,
+    '[method]store.get-keys': (store: KeyValueStore) => keys(store, ledger),
   })
   return {
     'fermyon:spin/key-value@2.0.0': spin,
     'spin:key-value/key-value@3.0.0': waitsAll({
       ...spin.functions,
       '[method]store.get-keys': async (store: KeyValueStore) => {
-        const found = await keys(store)
-        if (found.tag === 'err') return streamOfItems([], found)
-        const names = found.val as readonly string[]
-        const bytes = names.reduce((sum, name) => sum + NAME_BYTES + 2 * name.length, 0)
-        ledger.charge(bytes)
-        return streamOfItems(names, ok(), () => ledger.release(bytes))
+        const found = await keys(store, ledger, (names, release) =>
+          streamOfItems(names, ok(), release),
+        )
+        return found.tag === 'ok' ? found.val : streamOfItems([], found)
       },
     }),
-    'fermyon:spin/key-value': createNumbered(open),
+    'fermyon:spin/key-value': createNumbered(open, ledger),
     'wasi:keyvalue/store@0.2.0-draft2': waitsAll({
       open,
       '[method]bucket.get': get,
@@ -81,10 +102,10 @@ export function createKeyValueHosts(
       '[method]bucket.delete': remove,
       '[method]bucket.exists': exists,
       '[method]bucket.list-keys': (store: KeyValueStore) =>
-        trying(
-          () => store.keys(),
-          (value) => ({ keys: [...(value as Iterable<string>)], cursor: undefined }),
-        ),
+        keys(store, ledger, (names, release) => {
+          release()
+          return { keys: names, cursor: undefined }
+        }),
     }),
     'wasi:keyvalue/batch@0.2.0-draft2': waitsAll({
       'get-many': (store: KeyValueStore, names: readonly string[]) =>
@@ -137,7 +158,10 @@ function inTurn<T>(
 }
 
 /** The interface before resources: stores are numbers, and absence is an error. */
-function createNumbered(open: (label: string) => Result<KeyValueStore>): HostInterface {
+function createNumbered(
+  open: (label: string) => Result<KeyValueStore>,
+  ledger: Ledger,
+): HostInterface {
   const { functions, using } = numbered(open, 'invalid-store', { tag: 'store-table-full' })
   const legacy = (given: unknown): Result => {
     const result = given as Result
@@ -156,7 +180,7 @@ function createNumbered(open: (label: string) => Result<KeyValueStore>): HostInt
     set: old(set),
     delete: old(remove),
     exists: old(exists),
-    'get-keys': old(keys),
+    'get-keys': old((store) => keys(store, ledger)),
   })
 }
 
@@ -206,10 +230,14 @@ function createAtomics(ledger: Ledger): HostInterface {
           return chain(store.set(key, encode(next)), () => next)
         }),
       ),
-    '[static]cas.new': (store: KeyValueStore, key: string) => {
-      const cas: Cas = { store, key }
-      return chain(current(cas), (result) => ((result as Result).tag === 'ok' ? ok(cas) : result))
-    },
+    // What holds a key must not hold one that could be of no value.
+    '[static]cas.new': (store: KeyValueStore, key: string) =>
+      checked(key, () => {
+        const cas: Cas = { store, key }
+        return chain(current(cas), (result) =>
+          (result as Result).tag === 'ok' ? ok(cas) : result,
+        ) as Answer
+      }),
     '[method]cas.current': current,
     '[resource-drop]cas': (cas: Cas) => void keep(cas, undefined),
     // Takes the resource away: what it has seen is held until then.
