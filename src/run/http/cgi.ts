@@ -76,26 +76,25 @@ function decodePath(path: string): string {
 // A template may name the query over and over: longer than any URL that servers accept.
 const MAX_ARGUMENT_CHARACTERS = 256 * 1024
 
+const PLACEHOLDER = /\$\{(SCRIPT_NAME|ARGS)\}/g
+
 /** Arguments by the trigger's template. Throws `ERR_LIMIT_EXCEEDED` before they are made. */
 export function wagiArguments(template: string, { request }: Execution): readonly string[] {
   const { path, query } = requestTarget(request)
-  const length =
-    template.length +
-    (template.split('${SCRIPT_NAME}').length - 1) * path.length +
-    (template.split('${ARGS}').length - 1) * query.length
+  const values = { SCRIPT_NAME: path, ARGS: query.replaceAll('&', ' ') }
+  const valueOf = (name: string): string => values[name as keyof typeof values]
+  let length = template.length
+  // In one go: a path may look like a placeholder.
+  for (const [, name = ''] of template.matchAll(PLACEHOLDER)) length += valueOf(name).length
   if (length > MAX_ARGUMENT_CHARACTERS)
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
       `the arguments of the program are longer than ${MAX_ARGUMENT_CHARACTERS} characters: shorten "argv" of its trigger`,
     )
-  return (
-    template
-      // Functions, so that a `$` in the query stays what it is.
-      .replaceAll('${SCRIPT_NAME}', () => path)
-      .replaceAll('${ARGS}', () => query.replaceAll('&', ' '))
-      .split(' ')
-      .filter((argument, i) => i === 0 || argument !== '')
-  )
+  return template
+    .replace(PLACEHOLDER, (_, name: string) => valueOf(name))
+    .split(' ')
+    .filter((argument, i) => i === 0 || argument !== '')
 }
 
 /** What a WAGI program printed, as a response. Throws `ERR_TRAP` when it isn't one. */

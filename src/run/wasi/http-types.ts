@@ -324,10 +324,8 @@ export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): Hos
       return ok({ ...outgoing.pipe.output, close() {} })
     },
     '[static]outgoing-body.finish': (outgoing: OutgoingBody, trailers?: Fields) => {
-      if (trailers !== undefined) {
-        outgoing.trailers = pairsOfFields(trailers)
-        releaseFields(ledger, trailers)
-      }
+      // They stay charged: nobody says when they have been sent.
+      if (trailers !== undefined) outgoing.trailers = pairsOfFields(trailers)
       return finish(outgoing)
     },
     '[resource-drop]outgoing-body': (outgoing: OutgoingBody) => {

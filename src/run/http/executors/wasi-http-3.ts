@@ -5,7 +5,7 @@ import { type HeaderPairs, wireOf } from '../../../http/wire.ts'
 import type { Ledger } from '../../budget.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
-import { fieldsOf, pairsOfFields } from '../../wasi/fields.ts'
+import { chargeFields, fieldsOf, pairsOfFields } from '../../wasi/fields.ts'
 import { variantOfMethod, type HttpError } from '../../wasi/http-types.ts'
 import { isSuccess } from '../../wasi/cli.ts'
 import type { Result } from '../../wasi/result.ts'
@@ -74,7 +74,7 @@ function incoming({ request, host, headers, body, budget }: Execution): Request3
     scheme: { tag: url.protocol === 'https:' ? 'HTTPS' : 'HTTP' },
     authority: host,
     path: requestTarget(request).whole,
-    headers: fieldsOf(headers),
+    headers: chargeFields(budget, fieldsOf(headers)),
     options: undefined,
     sent: () => {},
     ...incomingBody(body instanceof Uint8Array ? streamOf(body) : body, budget, {

@@ -3,7 +3,7 @@ import { SpindleError } from '../../../errors.ts'
 import { wireOf } from '../../../http/wire.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
-import { fieldsOf, pairsOfFields } from '../../wasi/fields.ts'
+import { chargeFields, fieldsOf, pairsOfFields } from '../../wasi/fields.ts'
 import {
   variantOfMethod,
   type HttpError,
@@ -46,7 +46,7 @@ async function execute(
     authority: host,
     path: requestTarget(request).whole,
     // The authority says it: Wasmtime keeps what belongs to the connection from these guests.
-    headers: fieldsOf(execution.headers.filter(([name]) => name !== 'host')),
+    headers: chargeFields(budget, fieldsOf(execution.headers.filter(([name]) => name !== 'host'))),
     consumed: false,
     body: {
       taken: false,
