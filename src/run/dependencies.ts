@@ -4,6 +4,7 @@ import type { ComponentDependency } from './component/dependency.ts'
 import type { ComponentDef } from './component/model.ts'
 import { parseComponent, wasmKind } from './component/parse.ts'
 import type { RunComponent } from './run-app.ts'
+import { exportForImport, fillsImport } from '../spin/import-names.ts'
 
 /** A component that stands in for imports of another, and what of that one's grants it shares. */
 export interface RunDependency {
@@ -38,55 +39,6 @@ export function sharesFiles(dependency: RunDependency): boolean {
   return inherits(dependency, 'files')
 }
 
-interface InterfaceName {
-  readonly package: string
-  readonly interface: string | undefined
-  readonly version: string | undefined
-}
-
-function parseName(text: string): InterfaceName {
-  const [path = '', version] = text.split('@', 2)
-  const [name = '', within] = path.split('/', 2)
-  return { package: name, interface: within, version }
-}
-
-/** Versions that may stand in for each other: up to the first number that isn't zero. */
-function track(version: string | undefined): string | undefined {
-  return version === undefined ? undefined : /^(?:0\.)*[0-9]+/.exec(version)?.[0]
-}
-
-/** Whether a dependency of this name is meant for an import. */
-function fills(dependency: string, importName: string): boolean {
-  const wanted = parseName(dependency)
-  const given = parseName(importName)
-  return (
-    wanted.package === given.package &&
-    (wanted.interface === undefined || wanted.interface === given.interface) &&
-    (wanted.version === undefined || wanted.version === given.version)
-  )
-}
-
-/** The export for an import: by its name, or by one whose version may stand in for the import's. */
-function exportFor(
-  importName: string,
-  exports: readonly string[],
-  given: string | undefined,
-): string | undefined {
-  if (given !== undefined) return exports.find((name) => name === given)
-  const wanted = parseName(importName)
-  return (
-    exports.find((name) => name === importName) ??
-    exports.find((name) => {
-      const found = parseName(name)
-      return (
-        found.package === wanted.package &&
-        found.interface === wanted.interface &&
-        track(found.version) === track(wanted.version)
-      )
-    })
-  )
-}
-
 export function namesOf(component: ComponentDef, kind: 'import' | 'export'): string[] {
   return component.definitions.flatMap((definition) =>
     definition.kind === kind ? [definition.name] : [],
@@ -109,13 +61,13 @@ export async function loadDependency(
   }
   const parsed = parseComponent(wasm)
   const exports = namesOf(parsed, 'export')
-  const wanted = namesOf(component, 'import').filter((candidate) => fills(name, candidate))
+  const wanted = namesOf(component, 'import').filter((candidate) => fillsImport(name, candidate))
   if (wanted.length === 0) {
     throw new SpindleError('ERR_APP_INVALID', `it has no import for its dependency "${name}"`)
   }
   const filled = new Map<string, string>()
   for (const importName of wanted) {
-    const found = exportFor(importName, exports, given)
+    const found = exportForImport(importName, exports, given)
     if (found === undefined) {
       throw new SpindleError(
         'ERR_APP_INVALID',

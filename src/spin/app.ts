@@ -10,8 +10,9 @@ import type { PackedApp, PackOptions } from './pack.ts'
 
 export interface PackableOptions extends PackOptions {
   /**
-   * Pack components with their `dependencies` beside them, to be composed by the host: Spin from
-   * 3.0 on does that. Default false: they are refused, as nothing here composes them.
+   * Pack components with their `dependencies` beside them, to be composed by the host: this library
+   * and Spin 3.0 and later do that. Default false: each becomes one component with all that it
+   * depends on, as `spin registry push` does it, and every host can run it.
    */
   uncomposed?: boolean
 }

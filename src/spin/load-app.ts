@@ -14,6 +14,7 @@ import { MANIFEST_LENGTH, readAppManifest } from './manifest.ts'
 import { type PickedFiles, pickFiles } from './pick-files.ts'
 import { isSourceFolder, type SourceFolder } from './sources/source-folder.ts'
 import { exactly, type WantedPath, wantedPaths } from './wanted-files.ts'
+import { composeLock } from './compose/compose-lock.ts'
 import { createManifestSpots, keySpot, type ManifestSpots } from './manifest-spots.ts'
 import { normalizeManifest } from './normalize.ts'
 import { packApp } from './pack.ts'
@@ -91,26 +92,15 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
     ...(profile === undefined ? {} : { profile }),
     warnings,
     async pack(options = {}) {
-      if (options.uncomposed !== true) assertComposed(this)
       await assertWasm(this, options.signal)
-      return packApp(await lockApp(this, options), options)
+      const lock = await lockApp(this, options)
+      return packApp(
+        options.uncomposed === true ? lock : await composeLock(lock, options.signal),
+        options,
+      )
     },
   }
   return app
-}
-
-function assertComposed({ components, triggers }: App): void {
-  const around = triggers.flatMap(({ table: { component }, dependencies }) =>
-    dependencies.size > 0 && typeof component === 'string' ? [component] : [],
-  )
-  const open = components.filter(
-    ({ id, dependencies }) => dependencies.size > 0 || around.includes(id),
-  )
-  if (open.length === 0) return
-  throw new SpindleError(
-    'ERR_UNSUPPORTED',
-    `${open.map(({ id }) => `component ${JSON.stringify(id)}`).join(', ')} has dependencies, which are not composed here: compose it beforehand (wac plug) and drop them from the manifest, or push it with "uncomposed" (--compose=false) for hosts that compose: this library and Spin 3.0 and later`,
-  )
 }
 
 /** The manifests that a folder may have: the one that is named, or those that are looked for. */

@@ -31,7 +31,7 @@ export interface PushResult {
  *   credentials: { username, password }, signal, onProgress: render,
  * })
  * ```
- * @throws `ERR_UNSUPPORTED` for components with dependencies, `ERR_UNAUTHORIZED`, `ERR_NETWORK`,
+ * @throws `ERR_APP_INVALID` and `ERR_UNSUPPORTED` for dependencies that can't be composed, `ERR_UNAUTHORIZED`, `ERR_NETWORK`,
  * `ERR_RESPONSE`, `ERR_DIGEST_MISMATCH` when a file
  * changed while it was sent; an unfinished push is taken up again by the next one.
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push Distribution Spec, Push}

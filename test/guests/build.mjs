@@ -113,6 +113,11 @@ try {
     compile('plain', `${BARE} -DPLAIN ${flags}`.trim(), here('async.c'))
   await newer('async-plain', withoutSpin(''), plain)
   await newer('stackful-plain', withoutSpin('-DSTACKFUL'), plain)
+  await newer(
+    'middleware',
+    compile('middleware', BARE),
+    'import wasi:http/handler@0.3.0; export wasi:http/handler@0.3.0;',
+  )
   await encode('services', compile('services', BARE), readFileSync(here('services.wit'), 'utf8'))
   await encode('types', compile('types', BARE), readFileSync(here('types.wit'), 'utf8'))
   const strings = readFileSync(here('strings.wit'), 'utf8')

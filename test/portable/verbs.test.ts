@@ -198,7 +198,7 @@ describe('an application', () => {
     ).toBe('User-agent: *')
   })
 
-  it('with dependencies is refused unless told otherwise', async () => {
+  it('with dependencies that can’t be composed is refused unless told otherwise', async () => {
     const app = await loadApp(
       files({
         'spin.toml': `${MANIFEST}[component.web.dependencies]\n"a:b/c" = { path = "dep.wasm" }\n`,

@@ -109,7 +109,7 @@ describe('registry push', () => {
     expect(stderr).toContain(message)
   })
 
-  it('refuses what is yet to be composed, unless the host shall do it', async () => {
+  it('refuses what can’t be composed, unless the host shall do it', async () => {
     const session = createSession(createRegistry().fetch)
     const app = writeApp(session)
     const manifest = readFileSync(join(app, 'spin.toml'), 'utf8')

@@ -41,7 +41,7 @@ export function addPushCommand(registry: Command, io: CliIo): void {
     .addOption(
       new Option(
         '--compose <boolean>',
-        'false: push components with their dependencies beside them, for hosts that compose (default: refuse them)',
+        'compose components with their dependencies; false: push them side by side, for hosts that compose (default: true)',
       ).choices(['true', 'false']),
     )
     .option(
@@ -81,7 +81,6 @@ async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promi
         ? {}
         : { annotations: Object.fromEntries(flags.annotation) }),
       ...(flags.created === undefined ? {} : { created: flags.created }),
-      // Spin's own `--compose` is on unless told otherwise; what has nothing to compose is pushed either way.
       uncomposed: flags.compose === 'false',
       ...(flags.archive === undefined ? {} : { archive: flags.archive }),
       ...(flags.chunkSize === undefined ? {} : { chunkSize: flags.chunkSize }),
