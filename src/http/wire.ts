@@ -1,3 +1,5 @@
+import { bodyOf } from '../bytes/request-body.ts'
+
 /** Headers in their order, repeated ones apart. Each character of a value is one byte. */
 export type HeaderPairs = ReadonlyArray<readonly [name: string, value: string]>
 
@@ -8,6 +10,10 @@ export interface Wire {
   readonly target?: string
   /** Those that came after the body, once it has ended. */
   readonly trailers?: (() => HeaderPairs | undefined) | undefined
+  /** Takes the body of a request whose method has none for `Request`. Once. */
+  readonly takeBody?: () => ReadableStream<Uint8Array>
+  /** Of a request: milliseconds to connect in, and between two pieces of the response. */
+  readonly timeouts?: { readonly connect?: number | undefined; readonly idle?: number | undefined }
 }
 
 const wires = new WeakMap<Request | Response, Wire>()
@@ -20,6 +26,11 @@ export function withWire<T extends Request | Response>(message: T, wire: Wire | 
 
 export function wireOf(message: Request | Response): Wire | undefined {
   return wires.get(message)
+}
+
+/** A request's body, where `Request` can't carry it too. */
+export function takeRequestBody(request: Request): ReadableStream<Uint8Array> | null {
+  return wires.get(request)?.takeBody?.() ?? bodyOf(request)
 }
 
 /** The same response with another body. */

@@ -6,7 +6,7 @@ import { createSqliteWasm } from '../run/spin/sqlite-wasm.ts'
 import type { SqliteDatabase } from '../run/spin/sqlite.ts'
 import { createFileKeyValue } from './file-key-value.ts'
 import { createFileSqlite } from './file-sqlite.ts'
-import { createNodeFetch } from './fetch.ts'
+import { createOutboundFetch } from './outbound-fetch.ts'
 import type { ProxySettings } from './proxy.ts'
 
 /** What an application run by the command keeps, where, and how it reaches the network: can be sent to its thread. */
@@ -42,7 +42,9 @@ export async function openAppState({
   sqlite,
   maxMemory,
   proxy,
-}: AppState): Promise<Pick<AppHandlerOptions, 'fetch' | 'keyValue' | 'sqlite'>> {
+}: AppState): Promise<
+  Pick<AppHandlerOptions, 'keyValue' | 'sqlite'> & Required<Pick<AppHandlerOptions, 'fetch'>>
+> {
   return {
     ...(folder !== undefined && {
       keyValue: ofDefault(() => createFileKeyValue(keyValueFolder(folder))),
@@ -50,7 +52,7 @@ export async function openAppState({
     ...(sqlite && {
       sqlite: await openSqlite(folder, maxMemory === undefined ? {} : { maxMemory }),
     }),
-    ...(proxy !== undefined && { fetch: createNodeFetch({ proxy }) }),
+    fetch: createOutboundFetch(proxy === undefined ? {} : { proxy }),
   }
 }
 

@@ -61,7 +61,7 @@ function codingsOf(headers: [string, string][]): readonly string[] {
 
 type Read = Awaited<ReturnType<ChunkReader['read']>>
 
-function readerOf(
+export function readerOf(
   message: IncomingMessage,
   size: number,
   signal: AbortSignal | undefined,

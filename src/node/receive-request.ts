@@ -6,7 +6,10 @@ export function wireOfRequest(request: IncomingMessage): Wire {
   return {
     target: targetOf(request.url ?? '/'),
     headers: pairsOf(request.rawHeaders),
-    trailers: () => (request.rawTrailers.length === 0 ? undefined : pairsOf(request.rawTrailers).map(([name, value]) => [name.toLowerCase(), value] as const)),
+    trailers: () =>
+      request.rawTrailers.length === 0
+        ? undefined
+        : pairsOf(request.rawTrailers).map(([name, value]) => [name.toLowerCase(), value] as const),
   }
 }
 

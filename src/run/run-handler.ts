@@ -1,5 +1,5 @@
-import { bodyOf } from '../bytes/request-body.ts'
 import { isSpindleError, SpindleError } from '../errors.ts'
+import { takeRequestBody } from '../http/wire.ts'
 import type { FetchHandler, FetchLike } from '../types.ts'
 import type { AppHandlerOptions } from './app-handler.ts'
 // Before the others: a Worker's script and what carries it then lie close enough to compress as one.
@@ -27,11 +27,14 @@ import { createVariables } from './spin/variables.ts'
 import { targetOf, type Target } from './target.ts'
 import { UNKNOWN_ADDRESS } from './unknown-address.ts'
 import { isExitSignal } from './wasi/cli.ts'
+import { describeFailure } from './wasi/http-errors.ts'
 import { createBytesInput } from './wasi/streams.ts'
 
 const DEFAULT_CONCURRENCY = 64
 // Components that call each other in a ring would otherwise go on until memory ends.
 const MOST_HOPS = 16
+// Of the requests of one guest, how many that fail are logged: it may try without end.
+const MOST_FAILURES = 10
 
 interface RunOptions extends Omit<AppHandlerOptions, 'verify'> {
   /** Milliseconds that a request has waited before it came here. Default: none. */
@@ -146,7 +149,7 @@ export async function createRunHandler(
       } finally {
         received?.release()
       }
-      const sent = received === undefined ? bodyOf(request) : null
+      const sent = received === undefined ? takeRequestBody(request) : null
       const inside =
         (next: (request: Request) => Promise<Response>) =>
         (request: Request): Promise<Response> => {
@@ -158,9 +161,25 @@ export async function createRunHandler(
           origins.set(request, { depth: depth + 1, first, budget })
           return next(request)
         }
+      let failures = 0
+      /** A guest is told of which kind a failure is: who runs it may need to know more. */
+      const reported: FetchLike = async (request) => {
+        try {
+          return await outside(request)
+        } catch (error) {
+          // A request that its guest gave up has not failed.
+          const { aborted, reason } = request.signal
+          if (!(aborted && error === reason && !isTimeout(reason)) && failures++ < MOST_FAILURES)
+            log.host(
+              id,
+              `${request.method} ${new URL(request.url).origin} failed: ${describeFailure(error)}`,
+            )
+          throw error
+        }
+      }
       const sendFor = (one: RunComponent): FetchLike =>
         createOutbound(one.allowedHosts.length === 0 ? [] : (hosts.get(id) ?? []), one, {
-          fetch: outside,
+          fetch: reported,
           self: inside(fetch),
           component: (wanted, request) => inside((request) => chained(wanted, request))(request),
         })
@@ -240,6 +259,10 @@ export async function createRunHandler(
     return answer(target.id, request, match, target.executor)
   }
   return { fetch }
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === 'TimeoutError'
 }
 
 interface Origin {

@@ -148,8 +148,8 @@ async function startApp(
   }
   const handler = await createAppHandler(app, {
     ...options,
-    ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
     ...(await openAppState(state)),
+    ...(io.fetch === undefined || state.proxy !== undefined ? {} : { fetch: io.fetch }),
   })
   return { ...handler, lines, close: () => Promise.resolve() }
 }

@@ -1,6 +1,6 @@
-import { bodyOf } from '../../bytes/request-body.ts'
 import { chunksOf, concat } from '../../bytes/stream.ts'
 import { whenAborted } from '../../bytes/abort.ts'
+import { takeRequestBody } from '../../http/wire.ts'
 import { RefusedRequest, slowClient } from './refused-request.ts'
 
 /** Bytes of one body: it is held in full, here and in the guest. */
@@ -29,7 +29,7 @@ export function createReceiver(limit: number): Receiver {
 
   return {
     async receive(request, signal) {
-      const body = bodyOf(request)
+      const body = takeRequestBody(request)
       if (body === null) return { bytes: new Uint8Array(), release() {} }
       const abort = new AbortController()
       const stopWaiting = whenAborted(signal, () => abort.abort(signal.reason))

@@ -1,12 +1,14 @@
 import { readBounded } from '../../bytes/stream.ts'
 import { isSpindleError } from '../../errors.ts'
+import { withWire } from '../../http/wire.ts'
 import type { FetchLike } from '../../types.ts'
 import type { Ledger } from '../budget.ts'
 import type { HostInterface } from '../component/items.ts'
-import { fitsMessage, isForbiddenField } from '../wasi/fields.ts'
+import { binary, fitsMessage, isForbiddenField, latin1 } from '../wasi/fields.ts'
+import { isPath } from '../wasi/http-types.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { FREE } from '../wasi/streams.ts'
-import { SELF_ORIGIN, SENDING_BYTES } from '../wasi/http-outgoing.ts'
+import { responseHeaders, SELF_ORIGIN, SENDING_BYTES, targetOf } from '../wasi/http-outgoing.ts'
 
 /** `fermyon:spin/http-types`, as records. Bodies are whole. */
 export interface LegacyRequest {
@@ -33,6 +35,12 @@ function urlOf(uri: string): URL | undefined {
   }
 }
 
+/** Path and query as they stand in an address, where they are such. */
+function targetIn(uri: string): string | undefined {
+  const path = uri.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '')
+  return isPath(path) ? targetOf({ path }) : undefined
+}
+
 /** Sends one request of the interface before wasi:http; what goes wrong is a word of `http-error`. */
 export async function sendLegacy(
   send: FetchLike,
@@ -53,16 +61,28 @@ export async function sendLegacy(
     },
   })
   try {
-    const sends = request.body !== undefined && method !== 'GET' && method !== 'HEAD'
+    const { body: given } = request
+    const sends = given !== undefined && method !== 'GET' && method !== 'HEAD'
+    // `Host` is that of the URL, which is the one that was allowed.
+    const headers = request.headers
+      .filter(([name]) => !isForbiddenField(name) && !/^(?:expect|content-length)$/i.test(name))
+      .map(([name, value]) => [name, binary(latin1(value))] as [string, string])
+    if (sends) headers.push(['content-length', String(given.length)])
+    const made = new Request(url, {
+      method,
+      headers,
+      redirect: 'manual',
+      ...(sends && { body: given as Uint8Array<ArrayBuffer> }),
+    })
     const response = await send(
-      new Request(url, {
-        method,
-        // `Host` is that of the URL, which is the one that was allowed.
-        headers: request.headers
-          .filter(([name]) => !isForbiddenField(name))
-          .map(([name, value]) => [name, value] as [string, string]),
-        redirect: 'manual',
-        ...(sends && { body: request.body as Uint8Array<ArrayBuffer> }),
+      withWire(made, {
+        headers,
+        target: targetIn(request.uri) ?? url.pathname + url.search,
+        ...(given !== undefined &&
+          !sends &&
+          given.length > 0 && {
+            takeBody: () => new Blob([given as Uint8Array<ArrayBuffer>]).stream(),
+          }),
       }),
     )
     const body = await readBounded(
@@ -70,7 +90,7 @@ export async function sendLegacy(
       MOST_BODY,
       'the response to a component',
     )
-    return ok({ status: response.status, headers: [...response.headers], body }) as Result<
+    return ok({ status: response.status, headers: responseHeaders(response), body }) as Result<
       LegacyResponse,
       string
     >

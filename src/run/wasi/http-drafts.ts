@@ -1,10 +1,10 @@
 import type { HostInterface } from '../component/items.ts'
 import type { Ledger } from '../budget.ts'
 import { copyFields, type Fields } from './fields.ts'
+import type { HttpError } from './http-errors.ts'
 import {
   chargeRequest,
   type FutureResponse,
-  type HttpError,
   type IncomingRequest,
   type OutgoingRequest,
   type OutgoingResponse,

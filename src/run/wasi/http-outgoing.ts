@@ -1,16 +1,16 @@
 import { takesStreams } from '../../bytes/request-body.ts'
 import { readBounded } from '../../bytes/stream.ts'
-import { isSpindleError } from '../../errors.ts'
+import { exactHeaders, type HeaderPairs, type Wire, wireOf, withWire } from '../../http/wire.ts'
 import type { FetchLike } from '../../types.ts'
 import type { HostInterface } from '../component/items.ts'
 import { LONGEST_TIMER } from '../longest-timer.ts'
 import type { Ledger } from '../budget.ts'
-import { chargeFields, fieldsOf, pairsOfFields } from './fields.ts'
+import { chargeFields, fieldsOf, isForbiddenField, pairsOfFields } from './fields.ts'
+import { type HttpError, httpErrorOf } from './http-errors.ts'
 import {
   methodOfVariant,
   releaseRequest,
   type FutureResponse,
-  type HttpError,
   type IncomingResponse,
   type OutgoingRequest,
   type RequestOptions,
@@ -30,7 +30,7 @@ export function urlOf(
       : request.scheme?.tag === 'other'
         ? request.scheme.val
         : 'https'
-  const origin = request.authority === undefined ? SELF_ORIGIN : `${scheme}://${request.authority}`
+  const origin = (request.authority ?? '') === '' ? SELF_ORIGIN : `${scheme}://${request.authority}`
   const path = request.path ?? '/'
   try {
     return new URL(path.startsWith('/') ? `${origin}${path}` : `${origin}/${path}`)
@@ -39,32 +39,29 @@ export function urlOf(
   }
 }
 
+/** Path and query as a guest has them, for a request line: without a fragment. */
+export function targetOf({ path }: Pick<OutgoingRequest, 'path'>): string {
+  const [target = ''] = (path ?? '/').split('#', 1)
+  return target.startsWith('/') ? target : `/${target}`
+}
+
 function incomingResponse(response: Response, ledger: Ledger): IncomingResponse {
   const { body } = response
   // As long as its body may still come it has a connection.
   if (body !== null) ledger.charge(SENDING_BYTES)
   return {
     status: response.status,
-    headers: chargeFields(ledger, fieldsOf(response.headers)),
+    headers: chargeFields(ledger, fieldsOf(responseHeaders(response))),
     consumed: false,
     body: {
       taken: false,
-      trailers: () => undefined,
+      trailers: () => wireOf(response)?.trailers?.(),
       open: () =>
         body === null
           ? createBytesInput(new Uint8Array())
           : createWebInput(body, ledger, SENDING_BYTES),
     },
   }
-}
-
-function errorOf(error: unknown): HttpError {
-  if (isSpindleError(error) && error.code === 'ERR_POLICY_REJECTED')
-    return { tag: 'HTTP-request-denied' }
-  if (error instanceof DOMException && error.name === 'TimeoutError')
-    return { tag: 'HTTP-response-timeout' }
-  // What a network failure says may name internal hosts; the guest learns only that there was one.
-  return { tag: 'destination-unavailable' }
 }
 
 // What a request takes on its way, its connection included.
@@ -75,10 +72,37 @@ const MOST_WHOLE = 64 * 1024 * 1024
 
 interface SentRequest {
   readonly method: string
-  readonly headers: Headers
+  readonly headers: Iterable<readonly [name: string, value: string]>
+  /** Path and query as the guest has them. */
+  readonly target?: string | undefined
   readonly body: ReadableStream<Uint8Array> | undefined
+  readonly trailers?: () => HeaderPairs | undefined
   /** Nanoseconds until the response begins. */
   readonly firstByte: bigint | undefined
+  /** Nanoseconds until there is a connection. */
+  readonly connect?: bigint | undefined
+  /** Nanoseconds between two pieces of the response. */
+  readonly betweenBytes?: bigint | undefined
+}
+
+function milliseconds(nanoseconds: bigint | undefined): number | undefined {
+  if (nanoseconds === undefined) return undefined
+  return Math.max(1, Math.min(Number(nanoseconds / 1_000_000n), LONGEST_TIMER))
+}
+
+/** Reads a body that nobody has use for. */
+function drop(body: ReadableStream<Uint8Array> | undefined): void {
+  if (body?.locked === false) void body.pipeTo(new WritableStream()).catch(() => {})
+}
+
+/** What the guest gets: `fetch` removes codings, but not what says that they are there. */
+export function responseHeaders(response: Response): HeaderPairs {
+  const headers = exactHeaders(response).filter(([name]) => !isForbiddenField(name))
+  // Of the network, and not made by somebody here who knows what is in it.
+  const isDecoded = response.url !== '' && wireOf(response) === undefined
+  return isDecoded && response.headers.has('content-encoding')
+    ? headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
+    : headers
 }
 
 interface Sending {
@@ -87,11 +111,10 @@ interface Sending {
 }
 
 /** Sends a guest's request; `undefined` when `fetch` can't carry it. Redirects are the guest's to follow. */
-export function sendRequest(
-  send: FetchLike,
-  url: URL,
-  { method, headers, body, firstByte }: SentRequest,
-): Sending | undefined {
+export function sendRequest(send: FetchLike, url: URL, sent: SentRequest): Sending | undefined {
+  const { method, body, firstByte } = sent
+  // Whether an answer is awaited before the rest of a body is nothing that two hops can agree on.
+  const headers = [...sent.headers].filter(([name]) => name.toLowerCase() !== 'expect')
   const abort = new AbortController()
   const sends = body !== undefined && method !== 'GET' && method !== 'HEAD'
   const whole = sends && !takesStreams()
@@ -99,7 +122,7 @@ export function sendRequest(
   try {
     made = new Request(url, {
       method,
-      headers,
+      headers: headers as [string, string][],
       redirect: 'manual',
       signal: abort.signal,
       ...(sends && !whole && { body, duplex: 'half' }),
@@ -107,21 +130,33 @@ export function sendRequest(
   } catch {
     return undefined
   }
-  // A guest that opens a body for GET must still be able to write it out.
-  if (body !== undefined && !sends) void body.cancel()
+  let isTaken = false
+  const wire: Wire = {
+    headers,
+    ...(sent.target !== undefined && { target: sent.target }),
+    trailers: sent.trailers,
+    ...(body !== undefined &&
+      !sends && {
+        takeBody() {
+          isTaken = true
+          return body
+        },
+      }),
+    timeouts: { connect: milliseconds(sent.connect), idle: milliseconds(sent.betweenBytes) },
+  }
   const timer =
     firstByte === undefined
       ? undefined
       : setTimeout(
           () => abort.abort(new DOMException('no response in time', 'TimeoutError')),
-          Math.min(Number(firstByte / 1_000_000n), LONGEST_TIMER),
+          milliseconds(firstByte),
         )
-  const sent = whole
+  const answered = whole
     ? readBounded(body, MOST_WHOLE, 'the body of a request', abort.signal).then((bytes) =>
-        send(new Request(made, { body: bytes })),
+        send(withWire(new Request(made, { body: bytes }), wire)),
       )
-    : send(made)
-  const settled = sent
+    : send(withWire(made, wire))
+  const settled = answered
     .then((response): Result<Response, HttpError> => {
       if (response.type === 'opaqueredirect') {
         return err({
@@ -133,10 +168,14 @@ export function sendRequest(
     })
     .catch((error: unknown) => {
       // Whatever of its body was not sent is held for nobody.
-      void body?.cancel().catch(() => {})
-      return err(errorOf(error))
+      if (body?.locked === false) void body.cancel().catch(() => {})
+      return err(httpErrorOf(error))
     })
-    .finally(() => clearTimeout(timer))
+    .finally(() => {
+      clearTimeout(timer)
+      // A guest that opens a body for GET must be able to write it out.
+      if (!sends && !isTaken) drop(body)
+    })
   return { settled, abort: () => abort.abort() }
 }
 
@@ -156,9 +195,13 @@ export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): H
     ledger.charge(SENDING_BYTES)
     const sending = sendRequest(send, url, {
       method: methodOfVariant(request.method),
-      headers: new Headers(pairsOfFields(request.headers) as [string, string][]),
+      headers: pairsOfFields(request.headers),
+      target: targetOf(request),
       body: request.body?.pipe.stream,
+      trailers: () => request.body?.trailers,
       firstByte: options?.firstByte,
+      connect: options?.connect,
+      betweenBytes: options?.betweenBytes,
     })
     if (sending === undefined) {
       ledger.release(SENDING_BYTES)

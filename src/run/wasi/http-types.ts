@@ -10,16 +10,11 @@ import {
   releaseFields,
   type Fields,
 } from './fields.ts'
+import type { HttpError } from './http-errors.ts'
 import { err, ok, type Result } from './result.ts'
 import type { BodyPipe } from './body-pipe.ts'
 import { READY, type InputStream, type Pollable } from './streams.ts'
 import type { IoError } from './io.ts'
-
-/** `wasi:http`'s `error-code`. */
-export interface HttpError {
-  readonly tag: string
-  readonly val?: unknown
-}
 
 export interface Variant {
   readonly tag: string
@@ -124,7 +119,8 @@ export function isScheme(scheme: Variant | undefined): boolean {
 }
 
 export function isAuthority(authority: string | undefined): boolean {
-  return authority === undefined || /^[^\s/?#@\\]+$/.test(authority)
+  // Empty for the application itself.
+  return authority === undefined || /^[^\s/?#@\\]*$/.test(authority)
 }
 
 function openBody(holder: { body: OutgoingBody | undefined }, createPipe: () => BodyPipe): Result {

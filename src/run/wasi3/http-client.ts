@@ -1,11 +1,18 @@
-import type { HeaderPairs } from '../../http/wire.ts'
+import { type HeaderPairs, wireOf } from '../../http/wire.ts'
 import type { FetchLike } from '../../types.ts'
 import { createHostFuture } from '../component/host-transfer.ts'
 import type { HostInterface, Stoppable } from '../component/items.ts'
 import type { Ledger } from '../budget.ts'
 import { chargeFields, fieldsOf, pairsOfFields, releaseFields } from '../wasi/fields.ts'
-import { SENDING_BYTES, sendRequest, urlOf } from '../wasi/http-outgoing.ts'
-import { methodOfVariant, releaseRequest, type HttpError } from '../wasi/http-types.ts'
+import {
+  responseHeaders,
+  SENDING_BYTES,
+  sendRequest,
+  targetOf,
+  urlOf,
+} from '../wasi/http-outgoing.ts'
+import type { HttpError } from '../wasi/http-errors.ts'
+import { methodOfVariant, releaseRequest } from '../wasi/http-types.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { createWebInput } from '../wasi/streams.ts'
 import {
@@ -72,11 +79,16 @@ export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
     }
     if (url === undefined) return refuse('HTTP-request-URI-invalid')
     ledger.charge(SENDING_BYTES)
+    let trailers: HeaderPairs | undefined
     const sending = sendRequest(send, url, {
       method: methodOfVariant(request.method),
-      headers: new Headers(pairsOfFields(request.headers) as [string, string][]),
-      body: outgoingBody(request, ledger, () => {}),
+      headers: pairsOfFields(request.headers),
+      target: targetOf(request),
+      body: outgoingBody(request, ledger, (given) => (trailers = given)),
+      trailers: () => trailers,
       firstByte: request.options?.firstByteTimeout,
+      connect: request.options?.connectTimeout,
+      betweenBytes: request.options?.betweenBytesTimeout,
     })
     if (sending === undefined) {
       ledger.release(SENDING_BYTES)
@@ -89,13 +101,17 @@ export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
         request.sent(result)
         return result
       }
-      const { status, headers, body } = result.val as Response
+      const response = result.val as Response
+      const { status, body } = response
       if (body !== null) ledger.charge(SENDING_BYTES)
       return ok({
         status,
-        headers: chargeFields(ledger, fieldsOf(headers)),
+        headers: chargeFields(ledger, fieldsOf(responseHeaders(response))),
         sent: () => {},
-        ...incomingBody(body, ledger, { overhead: SENDING_BYTES, trailers: () => undefined }),
+        ...incomingBody(body, ledger, {
+          overhead: SENDING_BYTES,
+          trailers: () => wireOf(response)?.trailers?.(),
+        }),
       }) as Result<Response3, HttpError>
     })
     return Object.assign(answer, { stop: sending.abort })

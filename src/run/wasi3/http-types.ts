@@ -3,6 +3,7 @@ import { createHostFuture, readFuture } from '../component/host-transfer.ts'
 import type { Readable } from '../component/transfer.ts'
 import type { Ledger } from '../budget.ts'
 import { copyFields, createFieldsFunctions, releaseFields, type Fields } from '../wasi/fields.ts'
+import type { HttpError } from '../wasi/http-errors.ts'
 import {
   chargeRequest,
   isAuthority,
@@ -10,7 +11,6 @@ import {
   isPath,
   isScheme,
   releaseRequest,
-  type HttpError,
   type Variant,
 } from '../wasi/http-types.ts'
 import { err, ok, type Result } from '../wasi/result.ts'

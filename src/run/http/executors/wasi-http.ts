@@ -4,9 +4,9 @@ import { wireOf } from '../../../http/wire.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
 import { chargeFields, fieldsOf, pairsOfFields } from '../../wasi/fields.ts'
+import type { HttpError } from '../../wasi/http-errors.ts'
 import {
   variantOfMethod,
-  type HttpError,
   type IncomingRequest,
   type OutgoingResponse,
 } from '../../wasi/http-types.ts'
