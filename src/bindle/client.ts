@@ -1,7 +1,6 @@
 import { isSpindleError, ResponseError, SpindleError } from '../errors.ts'
 import { discard } from '../http/discard.ts'
 import { createTransport } from '../http/transport.ts'
-import { streamFrom } from '../bytes/generate.ts'
 import { verifyStream } from '../bytes/stream.ts'
 import type { BodySource, OperationOptions, Transport, TransportOptions } from '../types.ts'
 import { baseOf, idPath, parcelPath } from './address.ts'
@@ -9,7 +8,7 @@ import { createAsker } from './ask.ts'
 import type { BindleCredentials } from './credentials.ts'
 import { reader, required, tables } from './fields.ts'
 import type { BindleId } from './id.ts'
-import { createTimedReader, paceLimitsOf, type TimedReader } from '../http/timed-reader.ts'
+import { paceLimitsOf, streamInTime } from '../http/timed-reader.ts'
 import { parseBindleId } from './id.ts'
 import { formatInvoice, type Invoice, type Label, readInvoice, readLabel } from './invoice.ts'
 import { type Keyring, readKeyring } from './keyring.ts'
@@ -140,13 +139,7 @@ export function createBindleClient(
       const what = `the parcel ${label.sha256} of ${id}`
       const response = await open('GET', parcelPath(id, label), what, { operation, accept: '*/*' })
       return verifyStream(
-        streamFrom(
-          parcelChunks(
-            createTimedReader(response, pace, what, operation.signal),
-            what,
-            operation.signal,
-          ),
-        ),
+        streamInTime(response, pace, what, operation.signal),
         { mediaType: label.mediaType, digest: `sha256:${label.sha256}`, size: label.size },
         operation.createHasher,
       )
@@ -249,24 +242,6 @@ function assertNamed({ bindle: { name, version } }: Invoice, id: string | Bindle
       'ERR_CONTENT_INVALID',
       `asked for ${asked.name}/${asked.version}, the server answers with ${JSON.stringify(`${name}/${version}`)}`,
     )
-}
-
-/** What breaks a body has no words of its own for where that was. */
-async function* parcelChunks(
-  reader: TimedReader,
-  what: string,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next())
-      yield chunk
-  } catch (cause) {
-    signal?.throwIfAborted()
-    if (cause instanceof SpindleError) throw cause
-    throw new SpindleError('ERR_NETWORK', `${what} broke off; try again`, { cause })
-  } finally {
-    reader.end()
-  }
 }
 
 /** Servers repeat a label for each entry of the invoice. */

@@ -42,6 +42,12 @@ const TOKEN_BYTES = 128 * 1024
 /** @see RFC 8628, 3.5 */
 const INTERVAL = 5
 const SLOWER = 5
+/**
+ * Seconds that a login is waited for in all, and between two questions, whatever the server says: no
+ * provider's codes last longer, and a server must not hold a login for ever.
+ */
+const MAX_LIFETIME = 1800
+const MAX_INTERVAL = 60
 /** Renewed so long before it ends, in seconds. */
 const EARLY = 60
 
@@ -78,7 +84,7 @@ export async function loginBindle(
   const deviceCode = required(fields, 'device_code', text)
   const clientId = required(fields, 'client_id', text)
   const tokenUrl = assertTokenUrl(required(fields, 'token_url', text))
-  const expiresIn = required(fields, 'expires_in', integer)
+  const expiresIn = Math.min(required(fields, 'expires_in', integer), MAX_LIFETIME)
   let interval = optional(fields, 'interval', integer).interval ?? INTERVAL
   const { verification_uri_complete: completeUrl } = optional(
     fields,
@@ -91,9 +97,13 @@ export async function loginBindle(
     expiresIn,
     ...(completeUrl === undefined ? {} : { completeUrl }),
   })
-  for (let waited = 0; waited < expiresIn;) {
-    await pause(interval, signal)
-    waited += Math.max(interval, 1)
+  // By the clock too: each question takes its time.
+  const ends = Date.now() + expiresIn * 1000
+  for (let waited = 0; waited < expiresIn && Date.now() < ends;) {
+    // Below a second, the questions would flood the provider.
+    const seconds = Math.min(Math.max(interval, 1), MAX_INTERVAL)
+    await pause(seconds, signal)
+    waited += seconds
     const answer = await askTokens(
       transport,
       tokenUrl,

@@ -1,4 +1,5 @@
 import { whenAborted } from '../bytes/abort.ts'
+import { LONGEST_TIMER } from '../bytes/longest-timer.ts'
 import { SpindleError } from '../errors.ts'
 import type { ChunkReader, DirectResponse } from '../types.ts'
 
@@ -87,26 +88,31 @@ export function timeReads(
   let waited = 0
   let came = 0
   const watch = (milliseconds: number): void => {
-    timer = setTimeout(() => {
-      timer = undefined
-      if (waitingSince === undefined) return
-      const left = waitingSince + limit - waited - Date.now()
-      if (left > 0) return watch(left)
-      late =
-        came === 0
-          ? new SpindleError('ERR_TIMEOUT', `${what} stood still for ${limit} ms`, {
-              remedy: {
-                option: names?.idleTimeout ?? 'idleTimeout',
-                advice: 'try again, or raise %',
-              },
-            })
-          : new SpindleError(
-              'ERR_TIMEOUT',
-              `${what} brought ${came} bytes in ${limit} ms, less than ${minRate} per second`,
-              { remedy: { option: names?.minRate ?? 'minRate', advice: 'try again, or lower %' } },
-            )
-      end()
-    }, milliseconds)
+    timer = setTimeout(
+      () => {
+        timer = undefined
+        if (waitingSince === undefined) return
+        const left = waitingSince + limit - waited - Date.now()
+        if (left > 0) return watch(left)
+        late =
+          came === 0
+            ? new SpindleError('ERR_TIMEOUT', `${what} stood still for ${limit} ms`, {
+                remedy: {
+                  option: names?.idleTimeout ?? 'idleTimeout',
+                  advice: 'try again, or raise %',
+                },
+              })
+            : new SpindleError(
+                'ERR_TIMEOUT',
+                `${what} brought ${came} bytes in ${limit} ms, less than ${minRate} per second`,
+                {
+                  remedy: { option: names?.minRate ?? 'minRate', advice: 'try again, or lower %' },
+                },
+              )
+        end()
+      },
+      Math.min(milliseconds, LONGEST_TIMER),
+    )
   }
   const end = (): void => {
     clearTimeout(timer)
@@ -133,4 +139,36 @@ export function timeReads(
     },
     end,
   }
+}
+
+/**
+ * An answer's body as a stream, read as {@link createTimedReader} does. It errors with `ERR_NETWORK`
+ * where the connection breaks; cancelled, read or not, it lets the connection go.
+ */
+export function streamInTime(
+  response: Response,
+  limits: PaceLimits,
+  what: string,
+  signal?: AbortSignal,
+): ReadableStream<Uint8Array> {
+  const { next, end } = createTimedReader(response, limits, what, signal)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const chunk = await next()
+          if (chunk !== undefined) return controller.enqueue(chunk)
+          end()
+          controller.close()
+        } catch (cause) {
+          end()
+          signal?.throwIfAborted()
+          if (cause instanceof SpindleError) throw cause
+          throw new SpindleError('ERR_NETWORK', `${what} broke off; try again`, { cause })
+        }
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  )
 }

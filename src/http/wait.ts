@@ -1,4 +1,5 @@
 import { raceAbort } from '../bytes/abort.ts'
+import { LONGEST_TIMER } from '../bytes/longest-timer.ts'
 
 /** Resolves after some milliseconds, or rejects with the signal's reason. */
 export async function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
@@ -6,7 +7,7 @@ export async function wait(milliseconds: number, signal?: AbortSignal): Promise<
   try {
     await raceAbort(
       new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, milliseconds)
+        timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER))
       }),
       signal,
     )

@@ -62,14 +62,30 @@ function isLostSession(error: unknown): boolean {
   )
 }
 
+/** Chunks that a registry may split one blob into: as many parts as S3 takes of one object. */
+const MAX_CHUNKS = 10_000
+/** Largest chunk that a registry may ask for, as each is buffered. Above the 5 MiB that S3 asks for. */
+const MAX_LEAST_CHUNK = 64 * 1024 * 1024
+
 function chunkSizeFor(
   { chunkSize }: RepositoryContext,
-  { minLength, maxLength }: UploadSession,
-  { size }: Descriptor,
+  { location, minLength, maxLength }: UploadSession,
+  { digest, size }: Descriptor,
 ): number | undefined {
   const wished = chunkSize ?? (size > maxLength ? maxLength : undefined)
   if (wished === undefined) return undefined
+  if (wished < minLength && minLength > MAX_LEAST_CHUNK && size > minLength)
+    throw new SpindleError(
+      'ERR_LIMIT_EXCEEDED',
+      `${location.host} wants chunks of at least ${minLength} bytes, more than ${MAX_LEAST_CHUNK}: leave out "chunkSize"`,
+    )
   const chunk = Math.min(Math.max(wished, minLength), maxLength)
+  if (chunk < wished || chunkSize === undefined)
+    if (size > chunk * MAX_CHUNKS)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `${location.host} takes at most ${maxLength} bytes per chunk, so ${digest} would take more than ${MAX_CHUNKS} requests: push smaller blobs, or ask its operator for larger chunks`,
+      )
   return size > chunk ? chunk : undefined
 }
 
@@ -94,12 +110,15 @@ async function takeSession(
 
 function readSession(response: Response, url: URL): UploadSession {
   discard(response)
-  const length = (name: string): number => Number(response.headers.get(name) ?? NaN)
-  const max = length('oci-chunk-max-length')
+  /** Whole numbers only: a fraction of a byte can't be sent. */
+  const length = (name: string): number | undefined => {
+    const text = response.headers.get(name)?.trim() ?? ''
+    return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined
+  }
   return {
     location: resolveLocation(response.headers.get('location'), url),
-    minLength: length('oci-chunk-min-length') || 1,
-    maxLength: max > 0 ? max : Infinity,
+    minLength: length('oci-chunk-min-length') ?? 1,
+    maxLength: length('oci-chunk-max-length') ?? Infinity,
   }
 }
 
