@@ -1,10 +1,13 @@
 import { AwsClient } from 'aws4fetch'
-import { readBounded } from '../../bytes/stream.ts'
+import { LONGEST_TIMER } from '../../bytes/longest-timer.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
 import { redactText } from '../../http/redact.ts'
-import { SpindleError } from '../../errors.ts'
+import { isSpindleError, SpindleError } from '../../errors.ts'
 import { discard } from '../../http/discard.ts'
+import { inTime } from '../../http/in-time.ts'
 import { isTransientStatus } from '../../http/retry.ts'
+import { paceLimitsOf, streamInTime } from '../../http/timed-reader.ts'
+import { readWhole } from '../../http/whole.ts'
 import type { FetchLike } from '../../types.ts'
 import { cancelBody } from './body.ts'
 import { checkPrefix, readPieces, startingWith } from './pieces.ts'
@@ -18,6 +21,9 @@ const XML_BYTES = 4 * 1024 * 1024
 const ATTEMPTS = 4
 /** Milliseconds before the second attempt; doubled for each one after. */
 const DELAY = 100
+const TIMEOUT = 30_000
+/** The slowest upload that is waited for, in bytes per millisecond: 32 KiB per second. */
+const SLOWEST_UPLOAD = 32
 
 export interface S3StorageOptions {
   /** Of the service, without the bucket: `https://s3.eu-central-1.amazonaws.com`. */
@@ -33,6 +39,15 @@ export interface S3StorageOptions {
   prefix?: string
   /** Default: the global `fetch`. */
   fetch?: FetchLike
+  /**
+   * Milliseconds for the service to begin an answer, plus time for the bytes that are sent. Default 30000;
+   * `false` for no limit.
+   */
+  timeout?: number | false
+  /** Milliseconds of waiting in which an object must bring its share of `minRate`. Default 60000; `false` for no limit. */
+  idleTimeout?: number | false
+  /** Bytes per second that an object must bring. Default 1024; `false` or 0: any byte in `idleTimeout` is enough. */
+  minRate?: number | false
 }
 
 /**
@@ -52,7 +67,10 @@ export interface S3StorageOptions {
 export function createS3Storage(options: S3StorageOptions): Storage {
   const { fetch: send = (request: Request) => fetch(request), region = 'auto' } = options
   const prefix = checkPrefix(options.prefix ?? '')
-  const { accessKeyId, secretAccessKey, sessionToken } = options
+  const { accessKeyId, secretAccessKey, sessionToken, timeout = TIMEOUT } = options
+  if (timeout !== false && !(timeout > 0))
+    throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)
+  const pace = paceLimitsOf(options)
   const client = new AwsClient({
     accessKeyId,
     secretAccessKey,
@@ -78,20 +96,31 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     // A condition that was met by a first attempt, whose answer was lost, would fail at the second.
     const once =
       init.headers?.['if-none-match'] !== undefined || init.headers?.['if-match'] !== undefined
+    const deadline = timeout !== false && {
+      milliseconds: Math.min(timeout + (init.body?.length ?? 0) / SLOWEST_UPLOAD, LONGEST_TIMER),
+      error: () =>
+        new SpindleError('ERR_TIMEOUT', `the bucket ${options.bucket} did not answer in time`, {
+          remedy: { option: 'timeout', advice: 'raise % if the service is slow' },
+        }),
+    }
     for (let attempt = 1; ; attempt++) {
-      const signed = await client.sign(url, {
-        method,
-        ...(init.headers !== undefined && { headers: init.headers }),
-        ...(init.body !== undefined && { body: init.body as Uint8Array<ArrayBuffer> }),
-        // Keys are encoded here already, as S3 wants them.
-        aws: { singleEncode: true, allHeaders: false },
-      })
-      const response = await send(signed).catch((cause: unknown) => {
-        if (once || attempt >= ATTEMPTS)
-          throw new SpindleError('ERR_NETWORK', `the bucket ${options.bucket} can't be reached`, {
-            cause,
-          })
-        return undefined
+      const response = await inTime(deadline ? { deadline } : {}, async (signal) =>
+        send(
+          await client.sign(url, {
+            method,
+            signal,
+            ...(init.headers !== undefined && { headers: init.headers }),
+            ...(init.body !== undefined && { body: init.body as Uint8Array<ArrayBuffer> }),
+            // Keys are encoded here already, as S3 wants them.
+            aws: { singleEncode: true, allHeaders: false },
+          }),
+        ),
+      ).catch((cause: unknown) => {
+        if (!once && attempt < ATTEMPTS) return undefined
+        if (isSpindleError(cause) && cause.code === 'ERR_TIMEOUT') throw cause
+        throw new SpindleError('ERR_NETWORK', `the bucket ${options.bucket} can't be reached`, {
+          cause,
+        })
       })
       const busy =
         response === undefined ||
@@ -204,7 +233,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       const size = Number(total ?? response.headers.get('content-length') ?? 0)
       return {
         ...headOf(key, response, size),
-        body: response.body ?? new Blob().stream(),
+        body: streamInTime(response, pace, `the object ${key}`),
       }
     },
 
@@ -281,7 +310,5 @@ function encodeName(name: string): string {
 }
 
 async function readText(response: Response): Promise<string> {
-  return decodeUtf8Lossy(
-    await readBounded(response.body ?? new Uint8Array(), XML_BYTES, 'an answer of the bucket'),
-  )
+  return decodeUtf8Lossy(await readWhole(response, XML_BYTES, 'an answer of the bucket'))
 }
