@@ -1,3 +1,6 @@
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { rollup } from 'rollup'
 import { defineConfig, type Options } from 'tsup'
 import { workerScriptDefine } from './test/lanes/worker-script.mjs'
 
@@ -46,6 +49,42 @@ const library: Options = {
     'worker-loader': 'src/run/workerd/index.ts',
   },
   dts: true,
+  onSuccess: () => mergeChunks(Object.keys(library.entry ?? {})),
+}
+
+/**
+ * Bytes below which a chunk is merged with others. The main entry point loads 35 files then in place of
+ * 61. Larger ones would make small subpaths load and bundle more that they do not need.
+ */
+const MIN_CHUNK_SIZE = 3000
+
+/**
+ * Merges the small chunks of the library. esbuild makes one for every set of subpaths that share a
+ * module, and Node 20 opens all files of a program at once: they took more file descriptors than a
+ * process may have.
+ */
+async function mergeChunks(entries: readonly string[]): Promise<void> {
+  const built = await rollup({
+    input: Object.fromEntries(entries.map((name) => [name, join('dist', `${name}.js`)])),
+    external: (id) => !/^[./]/.test(id),
+    // No module of the library has side effects, as package.json says too.
+    treeshake: { moduleSideEffects: false },
+    logLevel: 'silent',
+  })
+  const { output } = await built.generate({
+    chunkFileNames: 'chunk-[hash].js',
+    experimentalMinChunkSize: MIN_CHUNK_SIZE,
+    hoistTransitiveImports: false,
+    minifyInternalExports: false,
+  })
+  const before = new Set(built.watchFiles)
+  await built.close()
+  for (const file of output)
+    if (file.type === 'chunk') await writeFile(join('dist', file.fileName), file.code)
+  const after = new Set(output.map(({ fileName }) => fileName))
+  for (const name of await readdir('dist'))
+    if (before.has(join(process.cwd(), 'dist', name)) && !after.has(name))
+      await rm(join('dist', name))
 }
 
 // The commands are a build of their own. Node 20 opens all chunks of a program at once: the many

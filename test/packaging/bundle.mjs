@@ -45,7 +45,7 @@ export const BUDGETS = [
   {
     name: './bindle, a client',
     code: `export { createBindleClient } from 'spindle/bindle'`,
-    kB: 29,
+    kB: 31,
   },
   {
     name: './sign',

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
-import { manifest, notBuilt, root } from './installed.ts'
+import { manifest, notBuilt, root, subpaths } from './installed.ts'
 
 /** Node itself takes some twenty. */
 const OPEN_FILES = 64
@@ -90,6 +90,14 @@ describe.skipIf(notBuilt !== undefined || process.platform === 'win32')(
     it.each(Object.entries(manifest.bin ?? {}))('%s starts', async (_, program) => {
       const { stdout } = await promisify(execFile)(...limited(program, '--version'))
       expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    })
+
+    it.each(subpaths)('%s is imported', async (subpath) => {
+      const code = `await import(${JSON.stringify(join('spindle', subpath))})`
+      const node = [process.execPath, '--input-type=module', '-e', code]
+      const shell = ['-c', `ulimit -n ${OPEN_FILES}; exec "$@"`, 'sh']
+      const { stderr } = await promisify(execFile)('sh', [...shell, ...node], { cwd: root })
+      expect(stderr).toBe('')
     })
 
     it('an application of many files goes to a registry and comes back, signed and verified', async () => {
