@@ -6,6 +6,9 @@ import { locate } from './location.ts'
 /**
  * Looks up what a tag or digest names, without reading it.
  *
+ * Of a registry, media type and size, and the digest of a tag, are as its answer to HEAD says: not proven
+ * before the manifest is read. `pull`, `copy` and `verify` read it, and reject where it does not match.
+ *
  * Exported from the main entry point and from `spindle/resolve`.
  *
  * @example Pin a tag
