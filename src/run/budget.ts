@@ -29,7 +29,7 @@ export interface Budget extends Ledger {
   readonly wasRefused: boolean
   /** Called when a charge is too much, wherever that is seen. */
   onExceeded: ((error: SpindleError) => void) | undefined
-  /** For bodies, which whoever sent the request may still read when the guest has ended. */
+  /** For bodies, which whoever sent the request may still read when the guest has ended: `end` keeps them. */
   readonly bodies: Ledger
   nested(): Budget
   /** Nothing but bodies is held any more. */
@@ -66,6 +66,15 @@ function create(limit: number, total: { held: number }, parent?: Account): Budge
       own -= bytes
     },
   }
+  /** Of the first request, bodies outlast its guest; of others, until the first one has ended. */
+  const bodies: Account = parent ?? {
+    take(bytes) {
+      if (total.held + bytes > limit) return false
+      total.held += bytes
+      return true
+    },
+    give: (bytes) => void (total.held -= bytes),
+  }
   const ledger = ({ take, give }: Account): Ledger => ({
     charge(bytes) {
       if (take(bytes)) return
@@ -77,7 +86,7 @@ function create(limit: number, total: { held: number }, parent?: Account): Budge
   })
   const budget: Budget = {
     ...ledger(account),
-    bodies: ledger(parent ?? account),
+    bodies: ledger(bodies),
     limit,
     get held() {
       return total.held

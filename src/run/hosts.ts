@@ -101,6 +101,11 @@ export function createHosts(options: HostOptions): HostImports {
     'wasi:filesystem': once(() => createFilesystem(options.files)),
     'wasi:sockets': () => sockets,
   }
+  const ended = once(() => {
+    const abort = new AbortController()
+    options.atEnd(() => abort.abort())
+    return abort.signal
+  })
   const wasi3 = once(() => createHosts3(options))
   const spin = once((): Interfaces => ({
     ...createVariableHosts(component, options.variables),
@@ -118,7 +123,7 @@ export function createHosts(options: HostOptions): HostImports {
           },
         },
       })),
-    'fermyon:spin/http': createLegacyHttp(send, budget),
+    'fermyon:spin/http': createLegacyHttp(send, budget, ended),
   }))
   const drafts: Readonly<Record<string, () => HostInterface>> = {
     'wasi:http/types@0.2.0-rc-2023-10-18': () => draft20231018(types(), budget),

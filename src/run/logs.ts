@@ -1,6 +1,6 @@
 import type { Ledger } from './budget.ts'
 import { isPromise } from './component/runtime.ts'
-import { createLineOutput, type OutputStream, type Pollable } from './wasi/streams.ts'
+import { createLineOutput, FREE, type OutputStream, type Pollable } from './wasi/streams.ts'
 
 /** One line of an application's log. */
 export interface LogLine {
@@ -18,6 +18,8 @@ export interface LogLine {
 export type OnLog = (line: LogLine) => unknown
 
 interface RequestLogs {
+  /** As `Logs.host`, and counted among the lines of the request. */
+  host(component: string, text: string): void
   stream(component: string, stream: 'stdout' | 'stderr'): OutputStream
   /** Resolves when all lines of the request are written; `undefined` when they are. */
   drained(): Promise<unknown> | undefined
@@ -31,14 +33,21 @@ export interface Logs {
 
 // What a request may have on its way to a slow log before its guest must wait.
 const MAX_PENDING = 256 * 1024
+// More of one line of the host's says nothing: it may quote names of a guest's.
+const MAX_HOST_LINE = 8 * 1024
 // What a line takes beside its text while it waits: a message to another thread, for one.
 const LINE_BYTES = 512
 
 export function createLogs(onLog: OnLog | undefined): Logs {
   return {
     request: (ledger, waits) => createRequestLogs(onLog, ledger, waits),
-    host: (component, text) => void onLog?.({ component, stream: 'host', text }),
+    host: (component, text) => void onLog?.(hostLine(component, text)),
   }
+}
+
+function hostLine(component: string, text: string): LogLine {
+  const isLong = text.length > MAX_HOST_LINE
+  return { component, stream: 'host', text: isLong ? `${text.slice(0, MAX_HOST_LINE)}…` : text }
 }
 
 function createRequestLogs(onLog: OnLog | undefined, ledger: Ledger, waits: boolean): RequestLogs {
@@ -52,19 +61,19 @@ function createRequestLogs(onLog: OnLog | undefined, ledger: Ledger, waits: bool
     }
     return change.promise
   }
-  const settled = (bytes: number): void => {
+  const settled = (bytes: number, payer: Ledger): void => {
     pending -= bytes
-    ledger.release(bytes)
+    payer.release(bytes)
     change?.resolve()
     change = undefined
   }
-  const hand = (line: LogLine): void => {
+  const hand = (line: LogLine, payer = ledger): void => {
     const written = onLog?.(line)
     if (!isPromise(written)) return
     const bytes = LINE_BYTES + 2 * line.text.length
     pending += bytes
-    void written.catch(() => {}).then(() => settled(bytes))
-    ledger.charge(bytes)
+    void written.catch(() => {}).then(() => settled(bytes, payer))
+    payer.charge(bytes)
   }
   // A guest that can't wait goes on, and is charged for what has not been written.
   const pollable: Pollable = { ready: () => !waits || pending < MAX_PENDING, wait: nextChange }
@@ -78,6 +87,8 @@ function createRequestLogs(onLog: OnLog | undefined, ledger: Ledger, waits: bool
         pollable,
         ledger,
       }),
+    // What a guest ended with is said whatever it has left of its budget.
+    host: (component, text) => hand(hostLine(component, text), FREE),
     drained: () => (pending === 0 ? undefined : drain()),
   }
 }

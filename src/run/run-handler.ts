@@ -1,14 +1,15 @@
+import { whenAborted } from '../bytes/abort.ts'
 import { isSpindleError, SpindleError } from '../errors.ts'
 import { takeRequestBody } from '../http/wire.ts'
 import type { FetchHandler, FetchLike } from '../types.ts'
 import type { AppHandlerOptions } from './app-handler.ts'
 // Before the others: a Worker's script and what carries it then lie close enough to compress as one.
 import { loadRuntimes, runtimeKey, type Runtime } from './runtimes.ts'
-import { createBudget, explainEnd, MAX_MEMORY, type Budget } from './budget.ts'
+import { createBudget, explainEnd, MAX_MEMORY } from './budget.ts'
 import type { ExecutorConfig } from './component-runtime.ts'
 import { hasJspi } from './component/jspi.ts'
 import { builtInResponse } from './http/built-in.ts'
-import { awaitedBody, takenResponse } from './http/client-body.ts'
+import { awaitedBody, takeResponse, type TakenResponse } from './http/client-body.ts'
 import { createDeadline } from './http/deadline.ts'
 import { clientHost, componentHeaders } from './http/headers.ts'
 import { holdBody } from './http/held-body.ts'
@@ -16,6 +17,7 @@ import { createLimiter, type Place } from './http/limiter.ts'
 import { allowedHosts, createOutbound } from './http/outbound.ts'
 import { createReceiver } from './http/receive-body.ts'
 import { RefusedRequest, slowClient } from './http/refused-request.ts'
+import { createRequestTree, type Origin } from './http/request-tree.ts'
 import { createRouter, type RouteMatch } from './http/router.ts'
 import { requestTarget } from './http/target.ts'
 import { describeUnreached } from './http/unreached.ts'
@@ -35,6 +37,10 @@ const DEFAULT_CONCURRENCY = 64
 const MOST_HOPS = 16
 // Of the requests of one guest, how many that fail are logged: it may try without end.
 const MOST_FAILURES = 10
+// Bytes of a response that may wait for their client when its guest has gone and others have its place.
+const MAX_UNREAD = 256 * 1024
+
+const LEFT = new SpindleError('ERR_TRAP', 'the component that sent the request has ended')
 
 interface RunOptions extends Omit<AppHandlerOptions, 'verify'> {
   /** Milliseconds that a request has waited before it came here. Default: none. */
@@ -114,19 +120,31 @@ export async function createRunHandler(
     const facts = { match, base: run.base, clientAddress, host }
     const deadline = createDeadline(request.signal, options.timeout, {
       waited: isOutside ? options.waited?.(request) : 0,
-      // Only what has a place can lose it.
-      canAbort: isOutside,
+      canAbort: true,
     })
     const budget = origin?.budget.nested() ?? createBudget(maxMemory)
     const lines = log.request(budget, jspi)
+    const tree = origin?.tree ?? createRequestTree()
+    const leave = tree.begin()
     let place: Place | undefined
+    let taken: TakenResponse | undefined
+    let answered = 0
     const atEnd: Array<() => void> = []
+    const waiting = new Set<() => void>()
+    const stop = (): void => deadline.abort(origin?.signal.reason ?? LEFT)
+    const stopWaiting = whenAborted(origin?.signal, stop)
+    origin?.waiting.add(stop)
+    if (origin?.signal.aborted === true) stop()
     const end = (): void => {
       deadline.end()
-      for (const work of atEnd) work()
+      stopWaiting()
+      origin?.waiting.delete(stop)
+      for (const work of [...waiting, ...atEnd]) work()
       const settle = (): void => {
         budget.end()
-        place?.release()
+        // A long body that the client has not read yet is held as well.
+        if (taken !== undefined && answered + budget.held > MAX_UNREAD) void taken.done.then(leave)
+        else leave()
       }
       // Lines that nobody has written yet are the host's memory, too.
       const drained = lines.drained()
@@ -136,16 +154,18 @@ export async function createRunHandler(
     const logFailure = (error: unknown): void => {
       const reason = explainEnd(budget, error, reasonOf(error)) ?? error
       const { pathname } = new URL(request.url)
-      log.host(id, `${request.method} ${pathname} failed: ${reasonOf(reason)}`)
+      lines.host(id, `${request.method} ${pathname} failed: ${reasonOf(reason)}`)
     }
     try {
       const received = executor.buffers(jspi)
-        ? await receiver.receive(request, deadline.signal)
+        ? await receiver.receive(request, deadline.signal, isOutside ? undefined : budget)
         : undefined
       try {
         // Only what comes from outside queues: a component that waits for another must not wait for its own place.
         if (isOutside)
-          place = await limiter.acquire(deadline.signal, () => deadline.abort(slowClient()))
+          tree.place = place = await limiter.acquire(deadline.signal, () =>
+            deadline.abort(slowClient()),
+          )
       } finally {
         received?.release()
       }
@@ -158,7 +178,8 @@ export async function createRunHandler(
               'ERR_LIMIT_EXCEEDED',
               `components call each other more than ${MOST_HOPS} deep`,
             )
-          origins.set(request, { depth: depth + 1, first, budget })
+          const { signal } = deadline
+          origins.set(request, { depth: depth + 1, first, budget, tree, signal, waiting })
           return next(request)
         }
       let failures = 0
@@ -170,7 +191,7 @@ export async function createRunHandler(
           // A request that its guest gave up has not failed.
           const { aborted, reason } = request.signal
           if (!(aborted && error === reason && !isTimeout(reason)) && failures++ < MOST_FAILURES)
-            log.host(
+            lines.host(
               id,
               `${request.method} ${new URL(request.url).origin} failed: ${describeFailure(error)}`,
             )
@@ -216,17 +237,27 @@ export async function createRunHandler(
         signal: deadline.signal,
         assertInTime: deadline.assertInTime,
       })
-      void finished.then((failure) => {
-        if (failure !== undefined) logFailure(failure)
-        end()
-      })
+      origin?.waiting.delete(stop)
+      void finished
+        .then((failure) => {
+          if (failure !== undefined) logFailure(failure)
+        })
+        .finally(end)
       options.waitUntil?.(finished, first)
-      if (held === undefined) return place === undefined ? response : takenResponse(response, place)
-      return isOutside ? response : holdBody(response, held, budget.bodies)
+      if (place === undefined)
+        return held === undefined ? response : holdBody(response, held, budget.bodies)
+      if (held !== undefined && held <= MAX_UNREAD) return response
+      answered = held ?? 0
+      taken = takeResponse(response, place, deadline.signal)
+      return taken.response
     } catch (error) {
-      end()
-      if (request.signal.aborted) throw request.signal.reason
-      logFailure(error)
+      const hasLeft = request.signal.aborted
+      try {
+        if (!hasLeft) logFailure(error)
+      } finally {
+        end()
+      }
+      if (hasLeft) throw request.signal.reason
       return new Response(null, { status: error instanceof RefusedRequest ? error.status : 500 })
     } finally {
       deadline.met()
@@ -263,12 +294,6 @@ export async function createRunHandler(
 
 function isTimeout(reason: unknown): boolean {
   return reason instanceof DOMException && reason.name === 'TimeoutError'
-}
-
-interface Origin {
-  readonly depth: number
-  readonly first: Request
-  readonly budget: Budget
 }
 
 /** For the log only: a response never says why it failed. */

@@ -16,6 +16,7 @@ const IMPORTS = {
   requestBody: `"${HTTP}" "[method]outgoing-request.body" (func $requestBody (param i32 i32))`,
   path: `"${HTTP}" "[method]outgoing-request.set-path-with-query" (func $path (param i32 i32 i32 i32) (result i32))`,
   bodyStream: `"${HTTP}" "[method]outgoing-body.write" (func $bodyStream (param i32 i32))`,
+  finish: `"${HTTP}" "[static]outgoing-body.finish" (func $finish (param i32 i32 i32 i32))`,
   options: `"${HTTP}" "[constructor]request-options" (func $options (result i32))`,
   write: `"wasi:io/streams@0.2.0" "[method]output-stream.write" (func $write (param i32 i32 i32 i32))`,
   check: `"wasi:io/streams@0.2.0" "[method]output-stream.check-write" (func $check (param i32 i32))`,

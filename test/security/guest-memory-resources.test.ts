@@ -39,6 +39,19 @@ const ATTACKS: ReadonlyArray<readonly [what: string, guest: HostileGuest]> = [
       code: times(100_000, '(call $responseBody (call $response (call $fields)) (i32.const 0))'),
     },
   ],
+  [
+    'trailers of bodies that are never sent',
+    {
+      uses: ['fields', 'response', 'responseBody', 'finish', 'append'],
+      code: `${FILL(2)} ${NAME} ${times(
+        2000,
+        `(local.set $s (call $fields))
+         (call $append (local.get $s) (i32.const 512) (i32.const 1) (i32.const 1024) (i32.const 60000) (i32.const 0))
+         (call $responseBody (call $response (call $fields)) (i32.const 0))
+         (call $finish (i32.load (i32.const 4)) (i32.const 1) (local.get $s) (i32.const 0))`,
+      )}`,
+    },
+  ],
   ['fields', { uses: ['fields'], code: times(1_000_000, '(drop (call $fields))') }],
   [
     'fields that are full',

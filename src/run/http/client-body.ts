@@ -1,3 +1,4 @@
+import { whenAborted } from '../../bytes/abort.ts'
 import { withBody } from '../../http/wire.ts'
 import type { Place } from './limiter.ts'
 
@@ -27,10 +28,19 @@ export function awaitedBody(
   )
 }
 
-/** A response whose guest waits, in the same way, until its client takes more of the body. */
-export function takenResponse(response: Response, place: Place): Response {
+export interface TakenResponse {
+  readonly response: Response
+  /** Resolves when the client has the body, or wants no more of it. */
+  readonly done: Promise<void>
+}
+
+/**
+ * A response whose guest waits, in the same way, until its client takes more of the body. When
+ * `signal` aborts it is cut off: its place is another's.
+ */
+export function takeResponse(response: Response, place: Place, signal: AbortSignal): TakenResponse {
   const { body } = response
-  if (body === null) return response
+  if (body === null) return { response, done: Promise.resolve() }
   const reader = body.getReader()
   // Until its client asks for the first bytes.
   place.wait()
@@ -39,22 +49,48 @@ export function takenResponse(response: Response, place: Place): Response {
     if (waits) place.resume()
     waits = false
   }
+  let finish = (): void => {}
+  const done = new Promise<void>((resolve) => (finish = resolve))
+  let stopWaiting = (): void => {}
+  const end = (): void => {
+    stopWaiting()
+    finish()
+  }
   const taken = new ReadableStream<Bytes>(
     {
+      start(controller) {
+        const cut = (): void => {
+          end()
+          controller.error(signal.reason)
+          void reader.cancel(signal.reason).catch(() => {})
+        }
+        stopWaiting = whenAborted(signal, cut)
+      },
       async pull(controller) {
         resume()
-        const { done, value } = await reader.read()
-        if (done) return controller.close()
-        controller.enqueue(value)
-        place.wait()
-        waits = true
+        try {
+          const { done: isOver, value } = await reader.read()
+          if (signal.aborted) return
+          if (!isOver) {
+            controller.enqueue(value)
+            place.wait()
+            waits = true
+            return
+          }
+          controller.close()
+        } catch (error) {
+          end()
+          throw error
+        }
+        end()
       },
       cancel(reason) {
         resume()
+        end()
         return reader.cancel(reason)
       },
     },
     { highWaterMark: 0 },
   )
-  return withBody(response, taken)
+  return { response: withBody(response, taken), done }
 }

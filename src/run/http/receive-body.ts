@@ -1,6 +1,7 @@
 import { chunksOf, concat } from '../../bytes/stream.ts'
 import { whenAborted } from '../../bytes/abort.ts'
 import { takeRequestBody } from '../../http/wire.ts'
+import type { Ledger } from '../budget.ts'
 import { RefusedRequest, slowClient } from './refused-request.ts'
 
 /** Bytes of one body: it is held in full, here and in the guest. */
@@ -16,9 +17,10 @@ interface Received {
 interface Receiver {
   /**
    * Rejects with a `RefusedRequest` for a body that is too long, and for the slowest when all together
-   * are; with `signal.reason` when aborted.
+   * are; with `signal.reason` when aborted. What a component sends to another is paid by `ledger` alone:
+   * it ends nobody else's.
    */
-  receive(request: Request, signal: AbortSignal): Promise<Received>
+  receive(request: Request, signal: AbortSignal, ledger?: Ledger): Promise<Received>
 }
 
 /** @param limit Bytes of all bodies that come in or wait for a place. */
@@ -28,7 +30,7 @@ export function createReceiver(limit: number): Receiver {
   const incoming = new Set<() => void>()
 
   return {
-    async receive(request, signal) {
+    async receive(request, signal, ledger) {
       const body = takeRequestBody(request)
       if (body === null) return { bytes: new Uint8Array(), release() {} }
       const abort = new AbortController()
@@ -36,7 +38,8 @@ export function createReceiver(limit: number): Receiver {
       if (signal.aborted) abort.abort(signal.reason)
       let size = 0
       const release = (): void => {
-        held -= size
+        if (ledger === undefined) held -= size
+        else ledger.release(size)
         size = 0
       }
       const evict = (): void => {
@@ -44,11 +47,12 @@ export function createReceiver(limit: number): Receiver {
         release()
         abort.abort(slowClient())
       }
-      incoming.add(evict)
+      if (ledger === undefined) incoming.add(evict)
       try {
         const chunks: Uint8Array[] = []
         for await (const chunk of chunksOf(body, abort.signal)) {
-          held += chunk.length
+          if (ledger === undefined) held += chunk.length
+          else ledger.charge(chunk.length)
           size += chunk.length
           if (size > MAX_BODY)
             throw new RefusedRequest(
@@ -56,6 +60,8 @@ export function createReceiver(limit: number): Receiver {
               'ERR_LIMIT_EXCEEDED',
               `the request body is longer than ${MAX_BODY} bytes`,
             )
+          chunks.push(chunk)
+          if (ledger !== undefined) continue
           for (const slowest of incoming) {
             if (held <= limit || slowest === evict) break
             slowest()
@@ -66,7 +72,6 @@ export function createReceiver(limit: number): Receiver {
               'ERR_LIMIT_EXCEEDED',
               `request bodies that wait for their components take more than ${limit} bytes: raise that by the option "maxMemory", at a shell by --max-memory`,
             )
-          chunks.push(chunk)
         }
         return { bytes: concat(chunks, size), release }
       } catch (error) {

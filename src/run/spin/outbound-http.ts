@@ -46,6 +46,7 @@ export async function sendLegacy(
   send: FetchLike,
   request: LegacyRequest,
   ledger: Ledger = FREE,
+  signal?: AbortSignal,
 ): Promise<Result<LegacyResponse, string>> {
   const url = urlOf(request.uri)
   if (url === undefined) return err('invalid-url')
@@ -72,6 +73,7 @@ export async function sendLegacy(
       method,
       headers,
       redirect: 'manual',
+      ...(signal !== undefined && { signal }),
       ...(sends && { body: given as Uint8Array<ArrayBuffer> }),
     })
     const response = await send(
@@ -89,6 +91,7 @@ export async function sendLegacy(
       response.body?.pipeThrough(counter) ?? new Uint8Array(),
       MOST_BODY,
       'the response to a component',
+      signal,
     )
     return ok({ status: response.status, headers: responseHeaders(response), body }) as Result<
       LegacyResponse,
@@ -105,9 +108,16 @@ export async function sendLegacy(
   }
 }
 
-export function createLegacyHttp(send: FetchLike, ledger: Ledger): HostInterface {
+/** `signal` aborts when nobody waits for a response any more. */
+export function createLegacyHttp(
+  send: FetchLike,
+  ledger: Ledger,
+  signal: () => AbortSignal,
+): HostInterface {
   return {
-    functions: { 'send-request': (request: LegacyRequest) => sendLegacy(send, request, ledger) },
+    functions: {
+      'send-request': (request: LegacyRequest) => sendLegacy(send, request, ledger, signal()),
+    },
     waits: new Set(['send-request']),
   }
 }

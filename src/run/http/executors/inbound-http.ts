@@ -1,8 +1,9 @@
 import { raceAbort } from '../../../bytes/abort.ts'
 import { SpindleError } from '../../../errors.ts'
+import type { HeaderPairs } from '../../../http/wire.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
-import { fitsMessage, MAX_FIELD_BYTES, MAX_FIELDS } from '../../wasi/fields.ts'
+import { MAX_FIELD_BYTES, MAX_FIELDS } from '../../wasi/fields.ts'
 import type { LegacyRequest, LegacyResponse } from '../../spin/outbound-http.ts'
 import { wholeBody, type Answer, type Execution, type Executor } from '../execution.ts'
 import { givenHeader } from '../headers.ts'
@@ -31,21 +32,28 @@ export function methodIndex(method: string): number {
   return METHODS.indexOf(method.toUpperCase())
 }
 
+/** Checked one by one, so that no more of them are made than a message may have. */
+function givenHeaders(headers: NonNullable<LegacyResponse['headers']>): HeaderPairs {
+  let bytes = 0
+  return headers.flatMap(([name, value], i) => {
+    const header = givenHeader(name, value)
+    bytes += name.length + value.length
+    if (i >= MAX_FIELDS || bytes > MAX_FIELD_BYTES)
+      throw new SpindleError(
+        'ERR_LIMIT_EXCEEDED',
+        `the component answered with more than ${MAX_FIELDS} headers or ${MAX_FIELD_BYTES} bytes of them`,
+      )
+    return header === undefined ? [] : [header]
+  })
+}
+
 export function legacyResponse(
   { status, headers, body }: LegacyResponse,
   isHead: boolean,
 ): Response {
-  if (!fitsMessage(headers ?? []))
-    throw new SpindleError(
-      'ERR_LIMIT_EXCEEDED',
-      `the component answered with more than ${MAX_FIELDS} headers or ${MAX_FIELD_BYTES} bytes of them`,
-    )
   return makeResponse({
     status,
-    headers: (headers ?? []).flatMap(([name, value]) => {
-      const header = givenHeader(name, value)
-      return header === undefined ? [] : [header]
-    }),
+    headers: givenHeaders(headers ?? []),
     body: body ?? null,
     isHead,
   })

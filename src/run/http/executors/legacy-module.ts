@@ -65,7 +65,7 @@ const HTTP_ERRORS = [
 ]
 const METHOD_NAMES = ['get', 'post', 'put', 'delete', 'patch', 'head', 'options']
 
-function httpHost(access: Access, { send, budget }: Execution): HostInterface {
+function httpHost(access: Access, { send, budget, signal }: Execution): HostInterface {
   const request = async (
     method: number,
     uri: number,
@@ -89,6 +89,7 @@ function httpHost(access: Access, { send, budget }: Execution): HostInterface {
         body: hasBody === 0 ? undefined : access.copy(body, bodyLength),
       },
       budget,
+      signal,
     )
     access.settle()
     if (result.tag === 'err') {
