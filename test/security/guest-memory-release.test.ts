@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { createAppHandler } from '../../src/run/index.ts'
+import { createBodyPipe } from '../../src/run/wasi/body-pipe.ts'
 import { pulledApp } from '../run/fixtures.ts'
 import { hostileGuest, MiB, times } from '../run/hostile-guest.ts'
 
@@ -19,6 +20,14 @@ async function settled(): Promise<NodeJS.MemoryUsage> {
   }
   return process.memoryUsage()
 }
+
+it('keeps no more of what a guest passes on than it passes on', async () => {
+  const { stream, output } = createBodyPipe({ buffered: true })
+  const received = new Uint8Array(64 * 1024)
+  output.write(received.subarray(0, 2048))
+  const { value } = await stream.getReader().read()
+  expect([value?.length, value?.buffer.byteLength]).toEqual([2048, 2048])
+})
 
 it(
   'leaves nothing behind of fifty requests that end beyond their budget',

@@ -138,7 +138,8 @@ export function createBodyPipe({
       queue.push(tail.bytes)
     } else {
       count(bytes.length + CHUNK_BYTES)
-      queue.push(bytes)
+      // Part of something larger would keep all of that.
+      queue.push(bytes.length < bytes.buffer.byteLength ? bytes.slice() : bytes)
     }
   }
   return {
