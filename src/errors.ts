@@ -91,7 +91,7 @@ export class ResponseError extends SpindleError {
       details?: readonly ResponseDetail[]
       retryAfter?: number
     },
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; remedy?: Remedy },
   ) {
     super(code, message, options)
     this.status = response.status

@@ -1,4 +1,4 @@
-import { ResponseError, type ErrorCode, type ResponseDetail } from '../errors.ts'
+import { ResponseError, type ErrorCode, type Remedy, type ResponseDetail } from '../errors.ts'
 import { chunksOf, concat } from '../bytes/stream.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { decodeUtf8Lossy, encodeUtf8 } from '../bytes/text.ts'
@@ -28,8 +28,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   403: 'these credentials may not do that here; ask for the right, or check that the repository exists',
   404: 'check the name; what is private is answered so too',
   405: 'the server does not offer this, or not for this content',
-  413: 'it is too large for the server or a proxy before it; raise their limit, or set "chunkSize"',
-  429: 'too many requests; wait, or lower "concurrency"',
+  413: 'it is too large for the server or a proxy before it',
+  429: 'too many requests',
   501: 'the server does not offer this',
   505: 'the server does not speak this version of HTTP; a proxy on the way may be the cause',
   507: "the server's disk is full; its operator has to free space",
@@ -39,6 +39,12 @@ const ADVICE: Readonly<Record<string, string>> = {
   MANIFEST_INVALID: 'the registry may not allow these media types (GitLab and Quay keep a list)',
   MANIFEST_BLOB_UNKNOWN: 'a blob it lists is missing; push again',
   TOOMANYREQUESTS: 'too many requests; wait, or log in for a higher limit',
+}
+
+/** What to do about some of them. */
+const REMEDIES: Readonly<Record<number, Remedy>> = {
+  413: { option: 'chunkSize', advice: 'raise their limit, or set %' },
+  429: { option: 'concurrency', advice: 'wait, or lower %' },
 }
 
 /** What a server said, as it may be shown: at most so many characters. */
@@ -70,6 +76,7 @@ export async function responseError(
   const { status } = response
   const known = details.find(({ code }) => Object.hasOwn(ADVICE, code))?.code
   const advice = hint ?? ADVICE[known ?? status] ?? ADVICE[Math.floor(status / 100)]
+  const remedy = advice === ADVICE[status] ? REMEDIES[status] : undefined
   const said =
     details.length > 0
       ? details.map(({ code, message }) => (message ? `${code} (${message})` : code)).join(', ')
@@ -86,6 +93,7 @@ export async function responseError(
       details,
       ...(retryAfter !== undefined && { retryAfter }),
     },
+    remedy && { remedy },
   )
 }
 

@@ -72,7 +72,8 @@ export async function readDirectory(
     if (files.length > maxFiles) {
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
-        `"${directory}" has more than ${maxFiles} files: leave folders out, or raise "maxFiles"`,
+        `"${directory}" has more than ${maxFiles} files`,
+        { remedy: { option: 'maxFiles', advice: 'leave folders out, or raise %' } },
       )
     }
   }

@@ -22,10 +22,19 @@ export interface OpenFlags
 
 /** What a source is called, and the flags that have no effect on it. */
 const IDLE: Readonly<Record<AppPlace['kind'], readonly [string, readonly (keyof OpenFlags)[]]>> = {
-  folder: ['a local application', ['concurrency', 'maxKeys']],
+  folder: ['a local application', ['concurrency', 'maxKeys', 'minRate']],
   wasm: [
     'a .wasm file',
-    ['build', 'cacheDir', 'concurrency', 'maxFiles', 'maxKeys', 'profile', 'responseTimeout'],
+    [
+      'build',
+      'cacheDir',
+      'concurrency',
+      'maxFiles',
+      'maxKeys',
+      'minRate',
+      'profile',
+      'responseTimeout',
+    ],
   ],
   registry: ['an artifact of a registry', ['build', 'profile']],
   bindle: ['a bindle', ['build', 'cacheDir', 'concurrency', 'profile']],

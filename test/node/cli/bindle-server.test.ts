@@ -75,6 +75,15 @@ describe('bindle-server', () => {
     expect(readFileSync(keys, 'utf8')).toBe(made)
   })
 
+  it('takes no parcel longer than --max-parcel-size', async () => {
+    const args = ['--directory', 'kept', '--unauthenticated', '--max-parcel-size', '10']
+    await served(createSession(), args, async (url) => {
+      const push = async (text: string): Promise<unknown> =>
+        pushStandalone(createBindleClient(url, NO_RETRY), await bindleOf(['one', text]))
+      await expect(push('0123456789a')).rejects.toMatchObject({ status: 413 })
+    })
+  })
+
   it('takes its settings from the variables of the reference server', async () => {
     const session = createSession()
     const ann = await generateSecretKey('Ann', ['creator'])

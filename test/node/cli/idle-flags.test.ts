@@ -11,6 +11,8 @@ describe('a flag without effect on what a command was given is refused', () => {
     ['--response-timeout', ['up', wasm, '--response-timeout', '5']],
     ['--profile', ['up', wasm, '--profile', 'debug']],
     ['--max-keys', ['up', 'app', '--max-keys', '5']],
+    ['--min-rate', ['up', 'app', '--min-rate', '5']],
+    ['--min-rate', ['up', wasm, '--min-rate', '5']],
     ['--concurrency', ['up', 'app', '--concurrency', '5']],
     ['--build', ['up', REF, '--build']],
     ['--concurrency', ['up', '-b', 'a/1.0.0', '--concurrency', '5']],
@@ -22,6 +24,9 @@ describe('a flag without effect on what a command was given is refused', () => {
     ['--profile', ['bindle', 'push', 'a/1.0.0', '--profile', 'debug']],
     ['--max-uploads', ['serve', '--read-only', '--max-uploads', '5']],
     ['--max-upload-size', ['serve', '--read-only', '--max-upload-size', '5']],
+    ['--max-blob-size', ['serve', '--read-only', '--max-blob-size', '5']],
+    ['--max-manifest-size', ['serve', '--read-only', '--max-manifest-size', '5']],
+    ['--max-parcel-size', ['bindle-server', '--read-only', '--max-parcel-size', '5']],
   ])('%s: %j', async (flag, args) => {
     const session = createSession(() => {
       throw new Error('nothing is asked')

@@ -205,3 +205,21 @@ describe('a copy', () => {
     expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('--referrers') as string })
   })
 })
+
+describe('a refusal for what was sent', () => {
+  it.each([
+    [413, ['--archive'], 'raise their limit, or set --chunk-size'],
+    [429, [], 'wait, or lower --concurrency'],
+  ])('of %i names the flag', async (status, flags, hint) => {
+    const { fetch } = createRegistry()
+    const session = createSession((request) =>
+      request.method === 'PUT' || request.method === 'PATCH'
+        ? Promise.resolve(new Response(null, { status, headers: { 'retry-after': '3600' } }))
+        : fetch(request),
+    )
+    const run = await session.run('registry', 'push', '-f', writeApp(session), ...flags, REF)
+    expect(run).toMatchObject({ code: 1 })
+    expect(run.stderr).toContain(`hint: ${hint}`)
+    expect(run.stderr).not.toMatch(/"chunkSize"|"concurrency"/)
+  })
+})

@@ -59,6 +59,24 @@ it('serves a registry until it is stopped, and ends well', async () => {
   expect(run).toMatchObject({ code: 0, stderr: '' })
 })
 
+it('takes no blob or manifest longer than its flags say', async () => {
+  await served(['--max-blob-size', '10', '--max-manifest-size', '20'], async (url) => {
+    const digest = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
+      `sha256:${Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex')}`
+    const pushed = async (size: number): Promise<number> => {
+      const body = new Uint8Array(size)
+      const place = `${url}/v2/a/blobs/uploads/?digest=${await digest(body)}`
+      return (await fetch(place, { method: 'POST', body })).status
+    }
+    expect([await pushed(10), await pushed(11)]).toEqual([201, 413])
+    const type = 'application/vnd.oci.image.manifest.v1+json'
+    const manifest = { method: 'PUT', headers: { 'content-type': type } }
+    const put = async (body: string): Promise<number> =>
+      (await fetch(`${url}/v2/a/manifests/1`, { ...manifest, body })).status
+    expect([await put('{}'), await put('{"a":"0123456789012"}')]).toEqual([400, 413])
+  })
+})
+
 it('says where it serves, and warns when others may write', async () => {
   const stop = new AbortController()
   const run = await createSession().runWith(

@@ -14,7 +14,7 @@ import { createBindleHandler } from '../../../serve/bindle/handler.ts'
 import { dataFolder, nonEmpty } from '../../environment.ts'
 import { createFileStorage } from '../../file-storage.ts'
 import { createNodeHasher } from '../../hasher.ts'
-import { type Address, addressOption, countOption, variableOf } from '../arguments.ts'
+import { type Address, addressOption, countOption, sizeOption, variableOf } from '../arguments.ts'
 import {
   readKeyringFile,
   readSecretsFile,
@@ -23,6 +23,7 @@ import {
 } from '../bindle-files.ts'
 import { bindleFolder } from '../bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../io.ts'
+import { refuseIdleFlags } from '../limit-flags.ts'
 import { addListenOptions, type ListenFlags } from '../listen-flags.ts'
 import { createOutput, type Output } from '../output.ts'
 import { type AccessFlags, addAccessOptions, readLogins, warnOfAccess } from '../server-access.ts'
@@ -41,6 +42,7 @@ interface ServerFlags extends AccessFlags, ListenFlags {
   readonly htpasswdFile?: string
   readonly unauthenticated?: boolean
   readonly maxInvoiceKeys?: number
+  readonly maxParcelSize?: number
   readonly readOnly?: boolean
   readonly json?: boolean
 }
@@ -93,6 +95,7 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
       `most keys of an invoice, some 14 for each parcel (default: ${MAX_TOML_KEYS})`,
       countOption,
     )
+    .option('--max-parcel-size <bytes>', 'longest parcel that is taken (default: 1GiB)', sizeOption)
   addListenOptions(addAccessOptions(server))
     .option('--read-only', 'refuse every push and yank')
     .option('--json', 'answer with JSON on stdout: { url }')
@@ -102,6 +105,8 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
 
 async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
+  if (flags.readOnly === true)
+    refuseIdleFlags(flags, ['maxParcelSize'], '--read-only, which takes no parcels')
   const address =
     flags.address ?? variableOf(io, 'BINDLE_IP_ADDRESS_PORT', addressOption) ?? DEFAULT_ADDRESS
   const path = (given: string | undefined, name: string): string | undefined => {
@@ -139,6 +144,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
       : { keyring: await keyringOf(resolve(io.cwd, flags.keyring)) }),
     ...(strategy === undefined ? {} : { strategy }),
     ...(flags.maxInvoiceKeys === undefined ? {} : { maxInvoiceKeys: flags.maxInvoiceKeys }),
+    ...(flags.maxParcelSize === undefined ? {} : { maxParcelBytes: flags.maxParcelSize }),
     ...(authenticate === undefined ? {} : { authorize: authorizeBindleBasic(authenticate) }),
     ...(flags.cors === undefined ? {} : { cors: { origins: flags.cors } }),
   })

@@ -28,6 +28,8 @@ interface ServeFlags extends AccessFlags, ListenFlags {
   readonly unauthenticated?: boolean
   readonly tlsCert?: string
   readonly tlsKey?: string
+  readonly maxBlobSize?: number
+  readonly maxManifestSize?: number
   readonly maxUploads?: number
   readonly maxUploadSize?: number
   readonly readOnly?: boolean
@@ -73,6 +75,12 @@ export function addServeCommand(program: Command, io: CliIo): void {
       'most bytes of all uploads that are not finished, half of them in one repository (default: 64GiB)',
       sizeOption,
     )
+    .option('--max-blob-size <bytes>', 'longest blob that is taken (default: 16GiB)', sizeOption)
+    .option(
+      '--max-manifest-size <bytes>',
+      'longest manifest that is taken (default: 4MiB, more than most clients read)',
+      sizeOption,
+    )
     .option('--read-only', 'refuse every push and deletion')
     .option('--json', 'answer with JSON on stdout: { url }')
     .addHelpText('after', EXAMPLE)
@@ -82,7 +90,11 @@ export function addServeCommand(program: Command, io: CliIo): void {
 async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
   if (flags.readOnly === true)
-    refuseIdleFlags(flags, ['maxUploads', 'maxUploadSize'], '--read-only, which takes no uploads')
+    refuseIdleFlags(
+      flags,
+      ['maxBlobSize', 'maxManifestSize', 'maxUploads', 'maxUploadSize'],
+      '--read-only, which takes no uploads',
+    )
   const address = flags.address ?? DEFAULT_ADDRESS
   const path = (given: string | undefined): string | undefined =>
     given === undefined ? undefined : resolve(io.cwd, given)
@@ -103,6 +115,8 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     onError: (error) => output.warn(error instanceof Error ? error.message : String(error)),
     ...(authenticate !== undefined && { authorize: createBasicAuthorizer({ authenticate }) }),
     ...(flags.cors !== undefined && { cors: { origins: flags.cors } }),
+    ...(flags.maxBlobSize !== undefined && { maxBlobBytes: flags.maxBlobSize }),
+    ...(flags.maxManifestSize !== undefined && { maxManifestBytes: flags.maxManifestSize }),
     ...(flags.maxUploads !== undefined && {
       maxUploads: flags.maxUploads,
       maxRepositoryUploads: Math.ceil(flags.maxUploads / 2),
