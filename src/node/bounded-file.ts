@@ -96,11 +96,6 @@ export async function writeThrough(
   }
 }
 
-/** The same at once, in a folder that is there, for guests that don't wait. */
-export function writeFileAtomicSync(path: string, bytes: Uint8Array, mode: number): void {
-  writeThroughSync(`${path}.${randomBytes(6).toString('hex')}.tmp`, path, bytes, mode)
-}
-
 /** As `writeThrough`, at once and in a folder that is there. */
 export function writeThroughSync(
   temporary: string,

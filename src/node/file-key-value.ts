@@ -1,60 +1,86 @@
-import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { concat } from '../bytes/stream.ts'
-import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
 import type { KeyValueStore } from '../run/spin/key-value-store.ts'
-import { writeFileAtomicSync } from './bounded-file.ts'
-import { isMissing } from './system-error.ts'
+import type { SqliteDatabase, SqliteResult, SqliteValue } from '../run/spin/sqlite.ts'
+import { createFileSqlite } from './file-sqlite.ts'
+import type { SqliteWasmFiles } from './sqlite-files.ts'
 
-/** Before the key in each file: its length in bytes. */
-const HEAD = 4
-const NAME = /^[0-9a-f]{64}$/
+/** As Spin makes it, which keeps the stores of one file apart by their labels. */
+const TABLE = `CREATE TABLE IF NOT EXISTS spin_key_value (
+  store TEXT NOT NULL,
+  key   TEXT NOT NULL,
+  value BLOB NOT NULL,
+
+  PRIMARY KEY (store, key)
+)`
+
+const text = (val: string): SqliteValue => ({ tag: 'text', val })
 
 /**
- * A key-value store in a folder, one file for each value. It answers at once, so that guests need
+ * A key-value store in a file of Spin's own format, a SQLite database: each can go on with what the
+ * other has stored, at the same time as `createFileSqlite` says. It answers at once, so that guests need
  * not wait for it, and a value appears whole or not at all.
  *
- * Exported from `spindle/node`. Give each label and application a folder of its own.
+ * Exported from `spindle/node`.
  *
  * @example Keep what an application stores
- * createAppHandler(app, { keyValue: (label) => createFileKeyValue(`./state/${label}`) })
+ * import initSqlite from '@sqlite.org/sqlite-wasm'
+ *
+ * const sqlite = await initSqlite()
+ * const store = createFileKeyValue('.spin/sqlite_key_value.db', sqlite)
+ * createAppHandler(app, { keyValue: (label) => (label === 'default' ? store : undefined) })
+ *
+ * `store` is the label that values are kept under in the file. Default: `default`.
  */
-export function createFileKeyValue(folder: string): KeyValueStore {
-  mkdirSync(folder, { recursive: true })
-  // A key may hold anything and be longer than a file's name.
-  const pathOf = (key: string): string =>
-    join(folder, createHash('sha256').update(key).digest('hex'))
-  const read = (path: string): { key: string; value: Uint8Array } | undefined => {
-    let bytes: Buffer
-    try {
-      bytes = readFileSync(path)
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
+export function createFileKeyValue(
+  path: string,
+  sqlite: SqliteWasmFiles,
+  options: { readonly store?: string; readonly maxMemory?: number } = {},
+): KeyValueStore {
+  const { store = 'default', ...limits } = options
+  const connect = createFileSqlite(path, sqlite, limits)
+  let opened: SqliteDatabase | undefined
+  const run = (statement: string, ...parameters: SqliteValue[]): SqliteResult['rows'] => {
+    if (opened === undefined) {
+      const database = connect()
+      void database.execute(TABLE, [])
+      opened = database
     }
-    const end = bytes.length < HEAD ? Infinity : HEAD + bytes.readUInt32LE()
-    const key = end > bytes.length ? undefined : decodeUtf8(bytes.subarray(HEAD, end))
-    if (key === undefined)
-      throw new SpindleError(
-        'ERR_CONTENT_INVALID',
-        `${path} is no value of a key-value store: put back a copy of it, or remove it`,
-      )
-    return { key, value: new Uint8Array(bytes.subarray(end)) }
+    return (opened.execute(statement, parameters) as SqliteResult).rows
   }
   return {
-    get: (key) => read(pathOf(key))?.value,
-    set(key, value) {
-      const name = encodeUtf8(key)
-      const head = new Uint8Array(HEAD)
-      new DataView(head.buffer).setUint32(0, name.length, true)
-      writeFileAtomicSync(pathOf(key), concat([head, name, value]), 0o600)
+    get(key) {
+      const statement = 'SELECT value FROM spin_key_value WHERE store = ? AND key = ?'
+      const value = run(statement, text(store), text(key))[0]?.[0]
+      if (value === undefined) return undefined
+      if (value.tag !== 'blob')
+        throw new SpindleError(
+          'ERR_CONTENT_INVALID',
+          `${path}: the value of ${JSON.stringify(key)} is no blob: set or delete it`,
+        )
+      return value.val
     },
-    delete: (key) => rmSync(pathOf(key), { force: true }),
-    keys: () =>
-      readdirSync(folder)
-        .filter((name) => NAME.test(name))
-        .flatMap((name) => read(join(folder, name))?.key ?? []),
+    set(key, value) {
+      const statement = `INSERT INTO spin_key_value (store, key, value) VALUES (?, ?, ?)
+        ON CONFLICT (store, key) DO UPDATE SET value = excluded.value`
+      run(statement, text(store), text(key), { tag: 'blob', val: value })
+    },
+    delete(key) {
+      run('DELETE FROM spin_key_value WHERE store = ? AND key = ?', text(store), text(key))
+    },
+    keys() {
+      const rows = run('SELECT key FROM spin_key_value WHERE store = ?', text(store))
+      return rows.flatMap(([key]) => (key?.tag === 'text' ? [key.val] : []))
+    },
+    together(work) {
+      run('BEGIN IMMEDIATE')
+      try {
+        const result = work()
+        run('COMMIT')
+        return result
+      } catch (error) {
+        run('ROLLBACK')
+        throw error
+      }
+    },
   }
 }

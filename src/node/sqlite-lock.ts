@@ -8,8 +8,8 @@ const NOT_A_DATABASE = 26
 /** Milliseconds to wait for another process, as Spin's build of SQLite does. */
 const LOCK_WAIT = 5000
 interface NativeDatabase {
-  exec(text: string): void
-  close(): void
+  readonly exec: (text: string) => void
+  readonly close: () => void
 }
 interface NativeSqlite {
   readonly DatabaseSync: new (path: string) => NativeDatabase

@@ -18,6 +18,8 @@ export interface RunApp {
   readonly base: string
   readonly variables: ReadonlyMap<string, { readonly default?: string | undefined }>
   readonly triggers: readonly RunTrigger[]
+  /** Triggers that nothing runs here: of other types. */
+  readonly otherTriggers: ReadonlyArray<{ readonly id: string; readonly type: string }>
   readonly components: ReadonlyMap<string, RunComponent>
 }
 
@@ -105,6 +107,9 @@ function fromPulled(app: PulledApp): RunApp {
     triggers: locked.triggers
       .filter((trigger) => trigger.trigger_type === 'http')
       .map((trigger) => ({ id: trigger.id, config: object(trigger.trigger_config) })),
+    otherTriggers: locked.triggers
+      .filter((trigger) => trigger.trigger_type !== 'http')
+      .map(({ id, trigger_type: type }) => ({ id, type })),
     components: new Map(
       locked.components.map((component) => [component.id, pulledComponent(app, component)]),
     ),
@@ -157,6 +162,9 @@ function fromApp(app: App): RunApp {
         const component = typeof table.component === 'string' ? { component: table.component } : {}
         return { id, config: { ...table.config, ...component } }
       }),
+    otherTriggers: app.triggers
+      .filter(({ type }) => type !== 'http')
+      .map(({ id, type }) => ({ id, type })),
     components: new Map(
       app.components.map((component) => [component.id, localComponent(component)]),
     ),

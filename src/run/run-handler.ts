@@ -64,6 +64,8 @@ export async function createRunHandler(
     }),
   )
   for (const line of describeUnreached(router)) log.host('', line)
+  for (const { id, type } of run.otherTriggers)
+    log.host('', `the trigger "${id}" is not run: its type is "${type}", and only "http" is`)
 
   const jspi = options.jspi ?? hasJspi()
   const maxMemory = options.maxMemory ?? MAX_MEMORY

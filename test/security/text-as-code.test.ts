@@ -556,7 +556,11 @@ const PLACES: readonly Place[] = [
     outcome: 'one line behind its name, unseen characters as escapes',
     async check(text) {
       const { io, err } = terminal()
-      const logs = await createComponentLogs(io, { quiet: false, folder: undefined })
+      const logs = await createComponentLogs(io, {
+        follow: undefined,
+        folder: undefined,
+        truncate: false,
+      })
       logs.onLog({ component: `c${text}`, stream: 'stdout', text })
       logs.onLog({ component: `c${text}`, stream: 'host', text })
       expectHarmless(err(), /^(?:c|warning: c)/)

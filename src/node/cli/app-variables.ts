@@ -6,6 +6,7 @@ import { parseTomlDocument } from '../../spin/toml.ts'
 import { readFileBounded } from '../bounded-file.ts'
 import { parseDotEnv } from './dot-env.ts'
 import { CommandError, type CliIo } from './io.ts'
+import type { VariableProvider } from './runtime-config.ts'
 import { readTextFile } from './text-file.ts'
 
 /** `KEY=VALUE`, `KEY=@FILE`, `@FILE.json` or `@FILE.toml`, kept as typed: files are read later. */
@@ -15,20 +16,24 @@ export function variableOption(text: string, before: readonly string[] = []): re
   return [...before, text]
 }
 
-const PREFIX = 'SPIN_VARIABLE_'
+/** Spin's own provider, after all that are configured. */
+const PREFIX = 'SPIN_VARIABLE'
 
 /**
- * Values of an application's variables, as Spin finds them: those given, the last one first, then
- * `SPIN_VARIABLE_NAME` in the environment, then in `.env` beside a manifest. Like Spin, it reads
- * `.env` only for declared variables that have no value yet.
+ * Values of an application's variables, as Spin finds them: those given, the last one first, then of
+ * the providers of a runtime configuration, then `SPIN_VARIABLE_NAME` in the environment, then in `.env`
+ * beside a manifest. Like Spin, it reads `.env` only for declared variables that have no value yet.
  */
 export async function readVariables(
   given: readonly string[],
-  declared: Iterable<string>,
-  folder: string | undefined,
+  declared: readonly string[],
+  {
+    providers,
+    folder,
+  }: { readonly providers: readonly VariableProvider[]; readonly folder: string | undefined },
   io: CliIo,
 ): Promise<Readonly<Record<string, string>>> {
-  const values = new Map(variablesIn(Object.entries(io.env)))
+  const values = new Map<string, string>()
   for (const text of given) {
     if (text.startsWith('@')) {
       for (const [name, value] of await readFileOf(resolve(io.cwd, text.slice(1))))
@@ -44,19 +49,42 @@ export async function readVariables(
         : value,
     )
   }
-  if (folder !== undefined && [...declared].some((name) => !values.has(name))) {
-    for (const [name, value] of variablesIn(await readDotEnv(join(folder, '.env'), io)))
-      if (!values.has(name)) values.set(name, value)
+  const standard: VariableProvider = {
+    type: 'env',
+    prefix: PREFIX,
+    dotenv: folder === undefined ? undefined : join(folder, '.env'),
+  }
+  for (const provider of [...providers, standard]) {
+    const missing = declared.filter((name) => !values.has(name))
+    for (const [name, value] of await valuesOf(provider, missing, io)) values.set(name, value)
   }
   return Object.fromEntries(values)
 }
 
-function variablesIn(env: Iterable<readonly [string, string | undefined]>): [string, string][] {
-  const found: [string, string][] = []
-  for (const [name, value] of env)
-    if (name.startsWith(PREFIX) && value !== undefined)
-      found.push([name.slice(PREFIX.length).toLowerCase(), value])
-  return found
+async function valuesOf(
+  provider: VariableProvider,
+  wanted: readonly string[],
+  io: CliIo,
+): Promise<Array<readonly [name: string, value: string]>> {
+  const find = (
+    names: readonly string[],
+    valueOf: (name: string) => string | undefined,
+  ): Array<readonly [string, string]> =>
+    names.flatMap((name) => {
+      const value = valueOf(name)
+      return value === undefined ? [] : [[name, value] as const]
+    })
+  if (provider.type === 'static') {
+    const { values } = provider
+    return find(wanted, (name) => (Object.hasOwn(values, name) ? values[name] : undefined))
+  }
+  const { prefix, dotenv } = provider
+  const keyOf = (name: string): string => `${prefix}_${name.toUpperCase()}`
+  const found = find(wanted, (name) => io.env[keyOf(name)])
+  const rest = wanted.filter((name) => io.env[keyOf(name)] === undefined)
+  if (dotenv === undefined || rest.length === 0) return found
+  const file = await readDotEnv(dotenv, io)
+  return [...found, ...find(rest, (name) => file.get(keyOf(name)))]
 }
 
 /**

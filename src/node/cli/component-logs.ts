@@ -1,32 +1,58 @@
-import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LogLine } from '../../run/logs.ts'
-import type { CliIo, TextOutput } from './io.ts'
-import { paintFor, printableLine } from './text.ts'
+import { isMissing } from '../system-error.ts'
+import { type CliIo, CommandError, hasColor, type TextOutput } from './io.ts'
+import { colouredLine, paintFor, printableLine, withoutColours } from './text.ts'
 
-interface ComponentLogs {
+/** Bytes of a component's id in a file's name, of which systems allow 255. */
+const MAX_NAME = 240
+
+export interface ComponentLogs {
   readonly onLog: (line: LogLine) => void | Promise<void>
   close(): Promise<void>
 }
 
+export interface LogFolder {
+  readonly path: string
+  /** Made at once, and an error when it can't be; otherwise with the first line, and a warning. */
+  readonly isGiven: boolean
+}
+
+interface LogOptions {
+  /** Components whose lines are shown. Default: all. */
+  readonly follow: readonly string[] | undefined
+  readonly folder: LogFolder | undefined
+  /** Whether files of earlier runs are emptied first. */
+  readonly truncate: boolean
+}
+
 /**
- * Shows what components print on stderr, each line after its component's name, and keeps it in
- * `ID_stdout.txt` and `ID_stderr.txt` below a folder, as Spin does. What went wrong around a component
- * is shown even when they are silenced.
+ * Shows what components print on stderr, each line after its component's name and with its colours
+ * where the terminal has some, and keeps it in `ID_stdout.txt` and `ID_stderr.txt` below a folder, as
+ * Spin does. What went wrong around a component is shown even when they are silenced.
  */
 export async function createComponentLogs(
   io: CliIo,
-  options: { readonly quiet: boolean; readonly folder: string | undefined },
+  { follow, folder, truncate }: LogOptions,
 ): Promise<ComponentLogs> {
-  const { quiet, folder } = options
   const paint = paintFor(io.stderr, io.env)
+  const line = hasColor(io.stderr, io.env)
+    ? colouredLine
+    : (text: string) => printableLine(withoutColours(text))
   const files = new Map<string, WriteStream>()
-  if (folder !== undefined) await mkdir(folder, { recursive: true })
-  const keep = (name: string, text: string): void | Promise<void> => {
+  if (folder?.isGiven === true) await makeFolder(folder.path)
+  if (folder !== undefined && truncate) await emptyFiles(folder.path)
+  const keep = ({ path }: LogFolder, name: string, text: string): void | Promise<void> => {
     let file = files.get(name)
     if (file === undefined) {
-      file = createWriteStream(join(folder ?? '', name), { flags: 'a' })
+      try {
+        mkdirSync(path, { recursive: true })
+      } catch {
+        // The file says so.
+      }
+      file = createWriteStream(join(path, name), { flags: 'a' })
       file.on('error', (error) =>
         io.stderr.write(`${paint('yellow', 'warning:')} ${printableLine(error.message)}\n`),
       )
@@ -40,17 +66,14 @@ export async function createComponentLogs(
         const who = component === '' ? '' : `${component}: `
         return written(io.stderr, `${paint('yellow', 'warning:')} ${printableLine(who + text)}\n`)
       }
-      // An id from a registry may be anything; in a file's name only what is one everywhere.
       const kept =
         folder === undefined
           ? undefined
-          : keep(`${component.replace(/[^A-Za-z0-9_-]/g, '_')}_${stream}.txt`, text)
-      const shown = quiet
-        ? undefined
-        : written(
-            io.stderr,
-            `${paint('dim', `${printableLine(component)}:`)} ${printableLine(text)}\n`,
-          )
+          : keep(folder, `${fileName(component)}_${stream}.txt`, text)
+      const shown =
+        follow === undefined || follow.includes(component)
+          ? written(io.stderr, `${paint('dim', `${printableLine(component)}:`)} ${line(text)}\n`)
+          : undefined
       return kept === undefined ? shown : Promise.all([kept, shown]).then(() => {})
     },
     close: async () => {
@@ -59,6 +82,40 @@ export async function createComponentLogs(
       )
     },
   }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (cause) {
+    throw new CommandError(`components' logs can't be kept in ${folder}`, {
+      cause,
+      hint: 'give another folder by --log-dir, or "" for none',
+    })
+  }
+}
+
+async function emptyFiles(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return []
+    throw error
+  })
+  for (const name of names)
+    if (/std(?:out|err)\.txt$/.test(name)) await writeFile(join(folder, name), '')
+}
+
+/** As Spin names the file of a component whose id may be anything: without what is no name somewhere. */
+function fileName(id: string): string {
+  const name = id
+    .replace(/[/?<>\\:*|"\p{Cc}]/gu, '')
+    .replace(/^\.+$/, '')
+    .replace(/^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?$/i, '')
+    .replace(/[. ]+$/, '')
+
+  return Buffer.from(name)
+    .subarray(0, MAX_NAME)
+    .toString()
+    .replace(/\ufffd+$/, '')
 }
 
 /** Streams that are full, and when they no longer are: one listener for all that wait. */

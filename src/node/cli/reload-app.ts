@@ -8,22 +8,20 @@ import { loadLocalApp, type LocalFlags } from './local-app.ts'
 import type { Output } from './output.ts'
 import { watchFolder } from './watch-folder.ts'
 
-/** What it is loaded with, and where the running one writes. */
-interface ReloadFlags extends LocalFlags {
-  readonly stateDir?: string
-  readonly logDir?: string
-}
-
 export interface Reloader {
   /** Resolves once nothing is started any more. */
   close(): Promise<void>
 }
 
-/** Starts an application anew when its files have changed; what doesn't load leaves the old one running. */
+/**
+ * Starts an application anew when its files have changed; what doesn't load leaves the old one running.
+ * @param own Folders that the running one writes to.
+ */
 export function createReloader(
   { place }: Extract<AppPlace, { kind: 'folder' }>,
   first: App,
-  flags: ReloadFlags,
+  flags: LocalFlags,
+  own: readonly string[],
   io: CliIo,
   output: Output,
   swap: (app: App) => Promise<void>,
@@ -49,9 +47,6 @@ export function createReloader(
   const change = (): void => void (work = work.then(reload))
   const failed = (error: Error): void =>
     output.warn(`changes are not seen, this folder can't be watched: ${error.message}`)
-  const own = [flags.stateDir, flags.logDir]
-    .filter((given) => given !== undefined && given !== '')
-    .map((given) => resolve(io.cwd, given as string))
   const watchers = [place.directory, ...outsideFolders(first, place.directory)].map((folder) =>
     watchFolder(folder, own, change, failed),
   )

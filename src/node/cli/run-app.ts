@@ -1,30 +1,41 @@
-import { join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
 import { SpindleError } from '../../errors.ts'
 import { createAppHandler } from '../../run/app-handler.ts'
-import { type RunApp, runAppOf } from '../../run/run-app.ts'
+import type { OnLog } from '../../run/logs.ts'
+import { runAppOf } from '../../run/run-app.ts'
 import { createWorkerHandler, type WorkerLike } from '../../run/worker/worker-handler.ts'
 import type { App } from '../../spin/app.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
 import type { FetchHandler } from '../../types.ts'
-import { type AppState, loadSqlite, openAppState } from '../app-state.ts'
+import { type AppState, type FirstState, openAppState } from '../app-state.ts'
 import { startAppThread } from '../app-thread.ts'
 import { clientAddress } from '../client-address.ts'
 import { readProxyEnvironment } from '../proxy.ts'
 import type { AppPlace } from './app-source.ts'
 import { readVariables, undeclaredVariables } from './app-variables.ts'
 import { type Address, addressOption, sizeOption, variableOf } from './arguments.ts'
-import { createComponentLogs } from './component-logs.ts'
-import { CommandError, type CliIo } from './io.ts'
+import { type ComponentLogs, createComponentLogs, type LogFolder } from './component-logs.ts'
+import { CommandError, type CliIo, UsageError } from './io.ts'
 import type { ListenFlags } from './listen-flags.ts'
 import { type OpenFlags, openApp } from './open-app.ts'
 import { createOutput } from './output.ts'
 import { createReloader, type Reloader } from './reload-app.ts'
 import { DEFAULT_TIMEOUT, MAX_HEADER_SIZE } from './run-flags.ts'
+import { readRuntimeConfig, type RuntimeConfig } from './runtime-config.ts'
 import { serveUntilStopped } from './serve-until-stopped.ts'
-import { componentIds, describeRoutes, describeState, narrowApp } from './start-up.ts'
+import { componentIds, describeRoutes, narrowApp } from './start-up.ts'
+import {
+  describeState,
+  readFirstState,
+  stateFiles,
+  type StateFlags,
+  storeInFiles,
+} from './state-flags.ts'
 
 /** Flags of `up` and `registry run`. */
-export interface RunFlags extends OpenFlags, ListenFlags {
+export interface RunFlags extends OpenFlags, ListenFlags, StateFlags {
+  readonly runtimeConfigFile?: string
   /** Bytes. */
   readonly http1MaxBufSize?: number
   readonly listen?: Address
@@ -33,17 +44,30 @@ export interface RunFlags extends OpenFlags, ListenFlags {
   readonly variable?: readonly string[]
   readonly componentId?: readonly string[]
   readonly quiet?: boolean
-  readonly logDir?: string
+  readonly follow?: readonly string[]
   /** Empty for none. */
-  readonly stateDir?: string
+  readonly logDir?: string
+  readonly truncateLogs?: boolean
   /** Bytes. */
   readonly maxMemory?: number
+  /** Bytes. */
+  readonly maxInstanceMemory?: number
   /** Milliseconds; `false` for no limit. */
   readonly timeout?: number | false
   readonly outboundProxy?: boolean
 }
 
+interface StartOptions {
+  readonly config: RuntimeConfig
+  /** `undefined` for memory. */
+  readonly stateDir: string | undefined
+  readonly first: FirstState
+  readonly onLog: OnLog
+}
+
 interface Running extends FetchHandler {
+  /** What is stored in memory before each start. */
+  readonly first: FirstState
   readonly lines: (url: string) => string[]
   close(): Promise<void>
 }
@@ -65,16 +89,34 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
       variableOf(io, 'SPIN_HTTP1_MAX_BUF_SIZE', sizeOption) ??
       MAX_HEADER_SIZE,
   }
-  const logs = await createComponentLogs(io, {
-    quiet: flags.quiet ?? false,
-    folder: flags.logDir === undefined ? undefined : resolve(io.cwd, flags.logDir),
-  })
-  const start = (app: App | PulledApp): Promise<Running> =>
-    startApp(app, place, flags, io, logs.onLog)
+  const config = await readRuntimeConfig(flags.runtimeConfigFile, io)
+  const stateDir = stateFolder(place, flags, config, io)
+  const logDir = logFolder(stateDir, flags, config, io)
+  if (flags.truncateLogs === true && logDir === undefined)
+    throw new UsageError('--truncate-logs has no effect without a folder of logs: give --log-dir')
+  if (stateDir !== undefined && existsSync(join(stateDir, 'key-value')))
+    output.warn(
+      `${join(stateDir, 'key-value')} holds values of an earlier version, which are not read: remove the folder`,
+    )
+  let first = await readFirstState(flags, io)
+  let logs: ComponentLogs | undefined
   let running: Running | undefined
   let reloader: Reloader | undefined
   try {
     const app = await openApp(place, flags, io, output)
+    assertComponents(app, flags.follow ?? [], '--follow')
+    logs = await createComponentLogs(io, {
+      follow: flags.quiet === true ? [] : flags.follow,
+      folder: logDir,
+      truncate: flags.truncateLogs ?? false,
+    })
+    const { onLog } = logs
+    const start = async (wanted: App | PulledApp): Promise<Running> => {
+      const next = await startApp(wanted, place, flags, io, { config, stateDir, first, onLog })
+      // What is in files is not stored again when the application is started anew.
+      first = next.first
+      return next
+    }
     undeclaredVariables(flags.variable ?? [], runAppOf(app).variables).forEach(output.warn)
     let current = (running = await start(app))
     const handler: FetchHandler = { fetch: (request) => current.fetch(request) }
@@ -84,10 +126,16 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
       io,
       (url) => {
         const announce = (): void => current.lines(url).forEach(output.line)
+        if (config.summary !== undefined) output.note(config.summary)
+        if (logDir?.isGiven === true)
+          output.note(
+            `Logging component stdio to ${JSON.stringify(relative(io.cwd, logDir.path) || '.')}`,
+          )
         announce()
         output.json({ url })
         if (place.kind !== 'folder') return
-        reloader = createReloader(place, app as App, flags, io, output, async (changed) => {
+        const own = [stateDir, logDir?.path].filter((folder) => folder !== undefined)
+        reloader = createReloader(place, app as App, flags, own, io, output, async (changed) => {
           const next = await start(changed)
           const before = current
           current = running = next
@@ -100,7 +148,7 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
     // A thread that is left would keep the process alive.
     await reloader?.close()
     await running?.close()
-    await logs.close()
+    await logs?.close()
   }
 }
 
@@ -109,14 +157,9 @@ async function startApp(
   place: AppPlace,
   flags: RunFlags,
   io: CliIo,
-  onLog: Awaited<ReturnType<typeof createComponentLogs>>['onLog'],
+  { config, stateDir, first, onLog }: StartOptions,
 ): Promise<Running> {
-  const known = componentIds(whole)
-  const missing = flags.componentId?.find((id) => !known.includes(id))
-  if (missing !== undefined)
-    throw new CommandError(
-      `the application has no component "${missing}"; it has ${known.join(', ')}`,
-    )
+  assertComponents(whole, flags.componentId ?? [], '--component-id')
   const app = narrowApp(
     whole,
     flags.componentId === undefined ? undefined : new Set(flags.componentId),
@@ -124,45 +167,88 @@ async function startApp(
   )
   const folder = place.kind === 'folder' ? place.place.directory : undefined
   const run = runAppOf(app)
+  const types = [...new Set(run.otherTriggers.map(({ type }) => type))]
+  const others = types.length === 0 ? '' : `; its triggers are of type ${types.join(', ')}`
   if (run.triggers.length === 0)
-    throw new SpindleError('ERR_UNSUPPORTED', 'the application has no http trigger to serve')
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      `the application has no http trigger to serve${others}`,
+    )
+  const maxMemory =
+    flags.maxMemory ??
+    flags.maxInstanceMemory ??
+    variableOf(io, 'SPIN_MAX_INSTANCE_MEMORY', sizeOption) ??
+    config.maxMemory
+  const { providers } = config
   const options = {
-    variables: await readVariables(flags.variable ?? [], run.variables.keys(), folder, io),
+    variables: await readVariables(
+      flags.variable ?? [],
+      [...run.variables.keys()],
+      { providers, folder },
+      io,
+    ),
     onLog,
     clientAddress: addressOfClient,
     ...(flags.timeout === false ? {} : { timeout: flags.timeout ?? DEFAULT_TIMEOUT }),
-    ...(flags.maxMemory === undefined ? {} : { maxMemory: flags.maxMemory }),
+    ...(maxMemory === undefined ? {} : { maxMemory }),
   }
-  const state = stateOf(run, place, flags, io)
+  const files = stateFiles(run, first, stateDir, config)
+  const rest = await storeInFiles(files, first)
+  const state: AppState = {
+    ...files,
+    first: rest,
+    ...(maxMemory === undefined ? {} : { maxMemory }),
+    ...(flags.outboundProxy === true && { proxy: readProxyEnvironment(io.env) }),
+  }
   const lines = (url: string): string[] => [
-    ...describeState(run, state, io.cwd),
+    ...describeState(state, io.cwd),
     ...describeRoutes(app, run, url),
   ]
   const { worker: script } = io
   if (script !== undefined) {
-    // What is missing is said here: a thread could only end.
-    if (state.sqlite) await loadSqlite()
     const worker = (): WorkerLike => startAppThread(script, state)
     const handler = await createWorkerHandler(app, { ...options, worker })
-    return { ...handler, lines }
+    return { ...handler, lines, first: rest }
   }
   const handler = await createAppHandler(app, {
     ...options,
     ...(await openAppState(state)),
     ...(io.fetch === undefined || state.proxy !== undefined ? {} : { fetch: io.fetch }),
   })
-  return { ...handler, lines, close: () => Promise.resolve() }
+  return { ...handler, lines, first: rest, close: () => Promise.resolve() }
 }
 
-function stateOf(run: RunApp, place: AppPlace, flags: RunFlags, io: CliIo): AppState {
+function assertComponents(app: App | PulledApp, ids: readonly string[], flag: string): void {
+  const known = componentIds(app)
+  const missing = ids.find((id) => !known.includes(id))
+  if (missing !== undefined)
+    throw new CommandError(
+      `the application has no component "${missing}" (${flag}); it has ${known.join(', ')}`,
+    )
+}
+
+/** Where Spin has them, too: below the folder of state. `undefined` for none. */
+function logFolder(
+  stateDir: string | undefined,
+  flags: RunFlags,
+  config: RuntimeConfig,
+  io: CliIo,
+): LogFolder | undefined {
+  const given = flags.logDir ?? io.env['SPIN_LOG_DIR'] ?? config.logDir
+  const folder = given ?? (stateDir === undefined ? '' : join(stateDir, 'logs'))
+  return folder === '' ? undefined : { path: resolve(io.cwd, folder), isGiven: given !== undefined }
+}
+
+/** `undefined` for memory. */
+function stateFolder(
+  place: AppPlace,
+  flags: RunFlags,
+  config: RuntimeConfig,
+  io: CliIo,
+): string | undefined {
   const ofApp = place.kind === 'folder' ? join(place.place.directory, DEFAULT_STATE) : ''
-  const folder = flags.stateDir ?? ofApp
-  return {
-    folder: folder === '' ? undefined : resolve(io.cwd, folder),
-    sqlite: [...run.components.values()].some((one) => one.sqliteDatabases.length > 0),
-    ...(flags.maxMemory === undefined ? {} : { maxMemory: flags.maxMemory }),
-    ...(flags.outboundProxy === true && { proxy: readProxyEnvironment(io.env) }),
-  }
+  const folder = flags.stateDir ?? config.stateDir ?? ofApp
+  return folder === '' ? undefined : resolve(io.cwd, folder)
 }
 
 /** As guests get it: `HOST:PORT`. */

@@ -16,6 +16,11 @@ export const MAX_HEADER_SIZE: number = 8192 + 100 * 4096
  */
 export const DEFAULT_TIMEOUT = 60_000
 
+const oneMore = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  text,
+]
+
 /** Flags of `up` and `registry run`; their names are Spin's where it has them. */
 export function addRunOptions(command: Command): Command {
   command
@@ -37,7 +42,7 @@ export function addRunOptions(command: Command): Command {
     .option(
       '-c, --component-id <id>',
       'run this component only; can be given more than once',
-      (id: string, before: readonly string[] = []) => [...before, id],
+      oneMore,
     )
     .option(
       '--timeout <seconds>',
@@ -49,8 +54,31 @@ export function addRunOptions(command: Command): Command {
       'most memory that a request may take, as in 256MiB (default: 512MiB)',
       sizeOption,
     )
-    .option('--quiet', "don't show what components print")
-    .option('--log-dir <folder>', 'keep what components print in files')
+    .addOption(new Option('-q, --quiet', "don't show what components print").conflicts('follow'))
+    .option(
+      '--follow <id>',
+      'show only what this component prints; can be given more than once',
+      oneMore,
+    )
+    .option(
+      '-L, --log-dir <folder>',
+      'where what components print is kept; "" for nowhere (default: SPIN_LOG_DIR, else logs in the state folder)',
+    )
+    .option('--truncate-logs', 'empty the log files first')
+    .option(
+      '--runtime-config-file <file>',
+      "Spin's runtime configuration: variables, stores and databases (default: RUNTIME_CONFIG_FILE)",
+    )
+    .option(
+      '--key-value <key=value>',
+      'store a value in the default key-value store first; can be given more than once',
+      pairOption,
+    )
+    .option(
+      '--sqlite <statement>',
+      'run SQL on the default database first; also @FILE, and @FILE:LABEL for another database; can be given more than once',
+      oneMore,
+    )
     .option(
       '--state-dir <folder>',
       'where key-value and SQLite data is kept; "" for memory (default: .spin beside a local manifest, else memory)',
@@ -68,6 +96,11 @@ export function addRunOptions(command: Command): Command {
     .option('--json', 'answer with JSON on stdout: { url }')
   command.addOption(
     new Option('--http1-max-buf-size <bytes>', "Spin's name of --max-header-size")
+      .argParser(sizeOption)
+      .hideHelp(),
+  )
+  command.addOption(
+    new Option('--max-instance-memory <bytes>', "Spin's name of --max-memory")
       .argParser(sizeOption)
       .hideHelp(),
   )

@@ -1,10 +1,8 @@
-import { relative } from 'node:path'
 import { effectiveRoute } from '../../run/http/router.ts'
 import { isJsonObject } from '../../bytes/json.ts'
 import { isPulledApp, type RunApp } from '../../run/run-app.ts'
 import type { App } from '../../spin/app.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
-import { type AppState, keyValueFolder, sqliteFile } from '../app-state.ts'
 
 /** What `spin up` says when it listens: one line per route, the component's description under it. */
 export function describeRoutes(app: App | PulledApp, run: RunApp, url: string): string[] {
@@ -35,19 +33,6 @@ function descriptionsOf(app: App | PulledApp): ReadonlyMap<string, string> {
       note(id, isJsonObject(metadata) ? metadata['description'] : undefined)
   }
   return found
-}
-
-/** Where what components store will be, as Spin says it. */
-export function describeState(run: RunApp, { folder, sqlite }: AppState, cwd: string): string[] {
-  if (folder === undefined) return []
-  const place = (path: string): string => JSON.stringify(relative(cwd, path))
-  const components = [...run.components.values()]
-  return [
-    ...(components.some((one) => one.keyValueStores.includes('default'))
-      ? [`Storing default key-value data to ${place(keyValueFolder(folder))}.`]
-      : []),
-    ...(sqlite ? [`Storing default SQLite data to ${place(sqliteFile(folder))}.`] : []),
-  ]
 }
 
 /** Only some components, with the triggers that start them, and more environment for all. */

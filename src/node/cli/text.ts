@@ -16,6 +16,22 @@ export function printableLine(text: string): string {
   return text.split('\t').map(escapeUnseen).join('\t')
 }
 
+const ESCAPE = '\u001b'
+/** Select Graphic Rendition: what sets colours and weight of the text that follows, and nothing else. */
+const COLOURS = new RegExp(`${ESCAPE}\\[[\\d;:]*m`, 'g')
+
+/** Like `printableLine`, with the colours that are in the text, up to its end. */
+export function colouredLine(text: string): string {
+  const colours = text.match(COLOURS)
+  if (colours === null) return printableLine(text)
+  const parts = text.split(COLOURS).map(printableLine)
+  return `${parts.map((part, i) => part + (colours[i] ?? '')).join('')}${ESCAPE}[0m`
+}
+
+export function withoutColours(text: string): string {
+  return text.replace(COLOURS, '')
+}
+
 /** Untrusted text after a label: further lines are indented, so that none looks like a line of ours. */
 export function printableBlock(text: string): string {
   return text.split('\n').map(printableLine).join('\n  ')

@@ -11,6 +11,11 @@ export interface KeyValueStore {
   set(key: string, value: Uint8Array): void | Promise<void>
   delete(key: string): void | Promise<void>
   keys(): Iterable<string> | Promise<Iterable<string>>
+  /**
+   * Does several things of which others see all or none, and what failed undoes the rest; for stores
+   * that answer at once. Default: one after the other.
+   */
+  together?<T>(work: () => T): T
 }
 
 // What a store in memory holds in all: a guest must not fill the host's.

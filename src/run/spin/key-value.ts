@@ -129,12 +129,18 @@ export function createKeyValueHosts(
           (values) => names.map((name, i) => [name, (values as unknown[])[i]]),
         ),
       'set-many': (store: KeyValueStore, pairs: ReadonlyArray<readonly [string, Uint8Array]>) =>
-        trying(() => inTurn(pairs, ([name, value]) => store.set(name, value))),
+        trying(() =>
+          together(store, () => inTurn(pairs, ([name, value]) => store.set(name, value))),
+        ),
       'delete-many': (store: KeyValueStore, names: readonly string[]) =>
-        trying(() => inTurn(names, (name) => store.delete(name))),
+        trying(() => together(store, () => inTurn(names, (name) => store.delete(name)))),
     }),
     'wasi:keyvalue/atomics@0.2.0-draft2': createAtomics(ledger),
   }
+}
+
+function together(store: KeyValueStore, work: () => unknown): unknown {
+  return store.together === undefined ? work() : store.together(work)
 }
 
 /** One after the other; a Promise only when an answer is one. */
@@ -225,10 +231,12 @@ function createAtomics(ledger: Ledger): HostInterface {
   return waitsAll({
     increment: (store: KeyValueStore, key: string, delta: bigint) =>
       trying(() =>
-        chain(store.get(key), (value) => {
-          const next = BigInt.asIntN(64, decode(value as Uint8Array | undefined) + delta)
-          return chain(store.set(key, encode(next)), () => next)
-        }),
+        together(store, () =>
+          chain(store.get(key), (value) => {
+            const next = BigInt.asIntN(64, decode(value as Uint8Array | undefined) + delta)
+            return chain(store.set(key, encode(next)), () => next)
+          }),
+        ),
       ),
     // What holds a key must not hold one that could be of no value.
     '[static]cas.new': (store: KeyValueStore, key: string) =>
@@ -241,25 +249,32 @@ function createAtomics(ledger: Ledger): HostInterface {
     '[method]cas.current': current,
     '[resource-drop]cas': (cas: Cas) => void keep(cas, undefined),
     // Takes the resource away: what it has seen is held until then.
-    swap: (cas: Cas, value: Uint8Array) =>
-      chain(
-        trying(() => cas.store.get(cas.key)),
-        (read) => {
-          const result = read as Result
-          const { seen } = cas
-          keep(cas, undefined)
-          if (result.tag === 'err') return storeError(result)
-          if (!same(result.val as Uint8Array | undefined, seen)) {
-            return err({
-              tag: 'cas-failed',
-              val: keep({ store: cas.store, key: cas.key }, result.val as Uint8Array | undefined),
-            })
-          }
-          return chain(
-            trying(() => cas.store.set(cas.key, value)),
-            (written) => storeError(written as Result),
-          )
-        },
-      ),
+    swap: (cas: Cas, value: Uint8Array) => {
+      const exchange = (): unknown =>
+        chain(
+          trying(() => cas.store.get(cas.key)),
+          (read) => {
+            const result = read as Result
+            const { seen } = cas
+            keep(cas, undefined)
+            if (result.tag === 'err') return storeError(result)
+            if (!same(result.val as Uint8Array | undefined, seen)) {
+              return err({
+                tag: 'cas-failed',
+                val: keep({ store: cas.store, key: cas.key }, result.val as Uint8Array | undefined),
+              })
+            }
+            return chain(
+              trying(() => cas.store.set(cas.key, value)),
+              (written) => storeError(written as Result),
+            )
+          },
+        )
+      try {
+        return together(cas.store, exchange)
+      } catch (error) {
+        return storeError(failed(error))
+      }
+    },
   })
 }

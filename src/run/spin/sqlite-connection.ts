@@ -1,5 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts'
+import { decodeUtf8, decodeUtf8Lossy, encodeUtf8 } from '../../bytes/text.ts'
 import { rowBytes } from './sqlite-rows.ts'
 import type { SqliteCursor, SqliteDatabase, SqliteLimits, SqliteValue } from './sqlite.ts'
 
@@ -189,7 +189,8 @@ export function openConnection(
   const copyIn = (bytes: Uint8Array): Pointer => {
     let at
     try {
-      at = wasm.alloc(bytes.length)
+      // An address even for nothing: without one it is null.
+      at = wasm.alloc(Math.max(1, bytes.length))
     } catch {
       throw new Error('out of memory')
     }
@@ -206,9 +207,8 @@ export function openConnection(
       case 'real':
         return capi.sqlite3_bind_double(statement, index, value.val)
     }
-    // An address even of nothing: without one it is null.
     const bytes = value.tag === 'text' ? encodeUtf8(value.val) : value.val
-    const at = copyIn(bytes.length === 0 ? new Uint8Array(1) : bytes)
+    const at = copyIn(bytes)
     try {
       return value.tag === 'text'
         ? capi.sqlite3_bind_text(statement, index, at, bytes.length, TRANSIENT)
@@ -217,21 +217,27 @@ export function openConnection(
       wasm.dealloc(at)
     }
   }
+  /** The first statement of what is at an address, and where the next one begins; 0 for a comment. */
+  const prepareAt = (at: Pointer, length: number): readonly [statement: Pointer, next: Pointer] => {
+    const prepared = capi.sqlite3_prepare_v2(database, at, length, scratch, scratch + 4)
+    if (prepared !== OK) {
+      const offset = (prepared & 0xff) === ERROR ? capi.sqlite3_error_offset(database) : -1
+      if (offset < 0) throw failed()
+      const text = decodeUtf8Lossy(wasm.heap8u().slice(at, at + length))
+      throw new Error(`${message()} in ${text} at offset ${offset}`)
+    }
+    return [wasm.peekPtr(scratch), wasm.peekPtr(scratch + 4)]
+  }
   const prepare = (text: string): Pointer => {
     const bytes = encodeUtf8(text)
-    const at = copyIn(bytes.length === 0 ? new Uint8Array(1) : bytes)
+    const at = copyIn(bytes)
     try {
-      const prepared = capi.sqlite3_prepare_v2(database, at, bytes.length, scratch, 0)
-      if (prepared !== OK) {
-        const offset = (prepared & 0xff) === ERROR ? capi.sqlite3_error_offset(database) : -1
-        throw offset < 0 ? failed() : new Error(`${message()} in ${text} at offset ${offset}`)
-      }
+      const [statement] = prepareAt(at, bytes.length)
+      if (statement === 0) throw new Error('there is no statement')
+      return statement
     } finally {
       wasm.dealloc(at)
     }
-    const statement = wasm.peekPtr(scratch)
-    if (statement === 0) throw new Error('there is no statement')
-    return statement
   }
   const bytesAt = (statement: Pointer, index: number): Uint8Array => {
     const at = capi.sqlite3_column_blob(statement, index)
@@ -333,6 +339,32 @@ export function openConnection(
       } finally {
         cursor.close()
         limits.release(bytes)
+      }
+    },
+    executeAll(text, limits = FREE) {
+      // SQLite copies text that doesn't end in a zero, for each statement the whole rest.
+      const bytes = encodeUtf8(`${text}\0`)
+      const start = copyIn(bytes)
+      const end = start + bytes.length
+      try {
+        for (let at = start; at < end - 1;) {
+          const [statement, next] = within(limits, () => prepareAt(at, end - at))
+          if (next === at) throw new Error('there is a zero character between the statements')
+          at = next
+          if (statement === 0) continue
+          try {
+            within(limits, () => {
+              let stepped
+              do stepped = capi.sqlite3_step(statement)
+              while (stepped === ROW)
+              if (stepped !== DONE) throw failed()
+            })
+          } finally {
+            capi.sqlite3_finalize(statement)
+          }
+        }
+      } finally {
+        wasm.dealloc(start)
       }
     },
     counters: () => ({

@@ -58,6 +58,8 @@ export interface SqliteDatabase {
   ): SqliteResult | Promise<SqliteResult>
   /** Like `execute`, for a guest that takes one row after the other. Default: by `execute`. */
   query?(statement: string, parameters: readonly SqliteValue[], limits?: SqliteLimits): SqliteCursor
+  /** Runs all statements of a text, for whoever sets a database up. Components never do. */
+  executeAll?(text: string, limits?: SqliteLimits): void
   /** What SQLite keeps of the connection. Default: by `SELECT changes()` and `SELECT last_insert_rowid()`. */
   counters?(): SqliteCounters
   /** Called when the component is done with it. Leave it out where several share a connection. */

@@ -21,7 +21,7 @@ route = "/default"
 component = "rows"
 [component.keys]
 source = "proxy.wasm"
-key_value_stores = ["default", "other"]
+key_value_stores = ["default"]
 [component.rows]
 source = "sqlite.wasm"
 sqlite_databases = ["default"]

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
@@ -35,7 +36,7 @@ describe('what components store', () => {
       'count 1',
       '1',
       [
-        'Storing default key-value data to "app/.spin/key-value/default".',
+        'Storing default key-value data to "app/.spin/sqlite_key_value.db".',
         'Storing default SQLite data to "app/.spin/sqlite_db.db".',
       ],
     ])
@@ -67,10 +68,37 @@ describe('what components store', () => {
     expect((await count(session, ...kept)).slice(0, 2)).toEqual(['count 2', '2'])
   })
 
-  it('has no store for labels but the default one', async () => {
+  it.each([
+    [
+      'key_value_stores = ["default"]',
+      'key_value_stores = ["default", "other"]',
+      'unknown key_value_stores label "other" for component "keys"',
+    ],
+    [
+      'sqlite_databases = ["default"]',
+      'sqlite_databases = ["more"]',
+      "- Component rows uses database 'more'",
+    ],
+  ])(
+    'fails at the start where nothing is behind a label, as Spin (%s → %s)',
+    async (from, to, message) => {
+      const session = createSession()
+      const app = writeCounters(session)
+      const manifest = readFileSync(join(app, 'spin.toml'), 'utf8')
+      session.write('app/spin.toml', manifest.replace(from, to))
+      const { code, stderr } = await session.run('up', '-f', app)
+      expect(code).toBe(1)
+      expect(stderr).toContain(message)
+    },
+  )
+
+  it('is told of values that an earlier version has left', async () => {
     const session = createSession()
-    const up = await start(session, 'up', '-f', writeCounters(session))
-    expect(await textOf(`${up.url}/kv/other`)).toBe('error 1\n')
-    await up.stop()
+    const app = writeCounters(session)
+    session.write('app/.spin/key-value/default/x', '')
+    const up = await start(session, 'up', '-f', app)
+    expect((await up.stop()).stderr).toMatch(
+      /holds values of an earlier version, which are not read/,
+    )
   })
 })
