@@ -2,7 +2,9 @@ import { SpindleError } from '../errors.ts'
 import { compileComponent, compileCore, type CompileOptions } from './component/compile.ts'
 import type { ComponentDependency } from './component/dependency.ts'
 import type { HostImports } from './component/host.ts'
-import { parseComponent, wasmKind } from './component/parse.ts'
+import { exportNamesOf, importsOf } from './component/typed-module/externs.ts'
+import { wasmKind } from './component/parse.ts'
+import { parseWasm } from './component/parse-wasm.ts'
 import type { ComponentDef } from './component/model.ts'
 import { loadDependency, type RunDependency } from './dependencies.ts'
 import { createInboundExecutor } from './http/executors/inbound-http.ts'
@@ -39,36 +41,38 @@ export async function loadExecutor(
   options: LoadOptions,
 ): Promise<Executor> {
   try {
-    switch (wasmKind(wasm)) {
-      case 'component': {
-        const component = parseComponent(wasm)
-        const name = handlerOf(component, config)
-        const dependencies = await Promise.all(
-          options.dependencies.map((one) => loadDependency(component, one, options)),
-        )
-        checkImports(component, dependencies, options.imports)
-        const compiled = { ...(await compileComponent(component, options)), dependencies }
-        if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
-        if (name === INBOUND) return createInboundExecutor(compiled, name)
-        return WASI_HTTP_3.test(name)
-          ? createWasiHttp3Executor(compiled, name)
-          : createWasiHttpExecutor(compiled, name)
-      }
-      case 'module': {
-        if (options.dependencies.length > 0)
-          throw new SpindleError('ERR_UNSUPPORTED', 'it has dependencies, but is no component')
-        const module = await compileCore(wasm, options)
-        return config.type === 'wagi'
-          ? createWagiModuleExecutor(module, config.argv)
-          : createLegacyExecutor(module)
-      }
-      default:
-        throw new SpindleError('ERR_CONTENT_INVALID', 'its source is no WebAssembly')
-    }
+    const component = parseWasm(wasm)
+    if (component !== undefined) return await loadComponent(component, config, options)
+    if (wasmKind(wasm) !== 'module')
+      throw new SpindleError('ERR_CONTENT_INVALID', 'its source is no WebAssembly')
+    if (options.dependencies.length > 0)
+      throw new SpindleError('ERR_UNSUPPORTED', 'it has dependencies, but is no component')
+    const module = await compileCore(wasm, options)
+    return config.type === 'wagi'
+      ? createWagiModuleExecutor(module, config.argv)
+      : createLegacyExecutor(module)
   } catch (error) {
     if (!(error instanceof SpindleError)) throw error
     throw new SpindleError(error.code, `component "${id}": ${error.message}`, { cause: error })
   }
+}
+
+async function loadComponent(
+  component: ComponentDef,
+  config: ExecutorConfig,
+  options: LoadOptions,
+): Promise<Executor> {
+  const name = handlerOf(component, config)
+  const dependencies = await Promise.all(
+    options.dependencies.map((one) => loadDependency(component, one, options)),
+  )
+  checkImports(component, dependencies, options.imports)
+  const compiled = { ...(await compileComponent(component, options)), dependencies }
+  if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
+  if (name === INBOUND) return createInboundExecutor(compiled, name)
+  return WASI_HTTP_3.test(name)
+    ? createWasiHttp3Executor(compiled, name)
+    : createWasiHttpExecutor(compiled, name)
 }
 
 function checkImports(
@@ -76,13 +80,9 @@ function checkImports(
   dependencies: readonly ComponentDependency[],
   imports: HostImports,
 ): void {
-  const unknownTo = ({ definitions }: ComponentDef, dependency?: string): string[] =>
-    definitions.flatMap((definition) =>
-      definition.kind === 'import' &&
-      definition.type.kind === 'instance' &&
-      imports(definition.name, dependency) === undefined
-        ? [definition.name]
-        : [],
+  const unknownTo = (importer: ComponentDef, dependency?: string): string[] =>
+    importsOf(importer).flatMap(({ name, kind }) =>
+      kind === 'instance' && imports(name, dependency) === undefined ? [name] : [],
     )
   const filled = new Set(dependencies.flatMap((dependency) => [...dependency.filled.keys()]))
   const unknown = [
@@ -97,9 +97,7 @@ function checkImports(
 }
 
 function handlerOf(component: ComponentDef, config: ExecutorConfig): string {
-  const names = component.definitions.flatMap((definition) =>
-    definition.kind === 'export' ? [definition.name] : [],
-  )
+  const names = exportNamesOf(component)
   const wanted =
     config.type === 'wagi'
       ? names.filter((name) => WASI_CLI.test(name))

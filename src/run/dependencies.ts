@@ -2,7 +2,8 @@ import { SpindleError } from '../errors.ts'
 import { compileComponent, type CompileOptions } from './component/compile.ts'
 import type { ComponentDependency } from './component/dependency.ts'
 import type { ComponentDef } from './component/model.ts'
-import { parseComponent, wasmKind } from './component/parse.ts'
+import { exportNamesOf, importsOf } from './component/typed-module/externs.ts'
+import { parseWasm } from './component/parse-wasm.ts'
 import type { RunComponent } from './run-app.ts'
 import { exportForImport, fillsImport } from '../spin/import-names.ts'
 
@@ -39,12 +40,6 @@ export function sharesFiles(dependency: RunDependency): boolean {
   return inherits(dependency, 'files')
 }
 
-export function namesOf(component: ComponentDef, kind: 'import' | 'export'): string[] {
-  return component.definitions.flatMap((definition) =>
-    definition.kind === kind ? [definition.name] : [],
-  )
-}
-
 /**
  * Reads and compiles what a component depends on, and finds which of its imports each fills.
  * Rejects with `ERR_APP_INVALID` when one fills none, or lacks the export.
@@ -56,12 +51,13 @@ export async function loadDependency(
 ): Promise<ComponentDependency> {
   const { name, export: given } = dependency
   const wasm = await dependency.wasm()
-  if (wasmKind(wasm) !== 'component') {
+  const parsed = parseWasm(wasm)
+  if (parsed === undefined)
     throw new SpindleError('ERR_UNSUPPORTED', `its dependency "${name}" is no component`)
-  }
-  const parsed = parseComponent(wasm)
-  const exports = namesOf(parsed, 'export')
-  const wanted = namesOf(component, 'import').filter((candidate) => fillsImport(name, candidate))
+  const exports = exportNamesOf(parsed)
+  const wanted = importsOf(component)
+    .map((extern) => extern.name)
+    .filter((candidate) => fillsImport(name, candidate))
   if (wanted.length === 0) {
     throw new SpindleError('ERR_APP_INVALID', `it has no import for its dependency "${name}"`)
   }

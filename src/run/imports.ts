@@ -1,10 +1,11 @@
 import type { FetchLike } from '../types.ts'
-import type { HostImports } from './component/host.ts'
+import type { CoreHost, HostImports } from './component/host.ts'
 import { asDependency, sharesFiles } from './dependencies.ts'
 import { createHosts, type HostOptions } from './hosts.ts'
 import type { RunComponent } from './run-app.ts'
 import type { CliOptions } from './wasi/cli.ts'
 import type { DirectoryNode } from './wasi/file-system.ts'
+import { createPreview1 } from './wasi/preview1.ts'
 
 interface ImportsOptions extends Omit<HostOptions, 'send' | 'cli'> {
   /** Sends what the component may reach: itself, or what a dependency shares of it. */
@@ -12,8 +13,14 @@ interface ImportsOptions extends Omit<HostOptions, 'send' | 'cli'> {
   readonly cli: Omit<CliOptions, 'env'>
 }
 
-/** The same for a component and for all that it depends on, each with what is its own. */
-export function createImports({ sendFor, cli, ...options }: ImportsOptions): HostImports {
+/** What a component and all that it depends on are linked with, each with what is its own. */
+interface ComponentHosts {
+  readonly imports: HostImports
+  /** For one core module, which is the component's or that of a dependency. */
+  readonly preview1: (dependency?: string) => CoreHost
+}
+
+export function createImports({ sendFor, cli, ...options }: ImportsOptions): ComponentHosts {
   const hostsFor = (component: RunComponent, files: DirectoryNode | undefined): HostImports =>
     createHosts({
       ...options,
@@ -30,6 +37,21 @@ export function createImports({ sendFor, cli, ...options }: ImportsOptions): Hos
       hostsFor(asDependency(component, dependency), sharesFiles(dependency) ? files : undefined),
     ]),
   )
-  return (name, dependency) =>
-    dependency === undefined ? own(name) : others.get(dependency)?.(name)
+  const { stdin, stdout, stderr } = cli
+  return {
+    imports: (name, dependency) =>
+      dependency === undefined ? own(name) : others.get(dependency)?.(name),
+    preview1(name) {
+      const dependency = component.dependencies.find((one) => one.name === name)
+      const { env } = dependency === undefined ? component : asDependency(component, dependency)
+      return createPreview1({
+        args: [],
+        env: Object.entries(env),
+        stdin: stdin(),
+        stdout: stdout(),
+        stderr: stderr(),
+        files: dependency === undefined || sharesFiles(dependency) ? files : undefined,
+      })
+    },
+  }
 }

@@ -94,7 +94,7 @@ export async function createRunHandler(
     compile: options.compile,
     maxMemory,
     dependencies: component.dependencies,
-    imports: createImports({
+    ...createImports({
       ...shared,
       budget: createBudget(maxMemory),
       component,
@@ -210,7 +210,7 @@ export async function createRunHandler(
       const stdout = () => lines.stream(id, 'stdout')
       const stderr = () => lines.stream(id, 'stderr')
       const stdin = () => createBytesInput(new Uint8Array())
-      const imports = createImports({
+      const linked = createImports({
         ...shared,
         budget,
         component,
@@ -228,7 +228,7 @@ export async function createRunHandler(
         host,
         jspi,
         budget,
-        imports,
+        ...linked,
         files,
         env,
         stdout,

@@ -30,13 +30,20 @@ async function encode(name, core, witSource, stringEncoding = 'utf8') {
   write(name, await componentNew(binary, []))
 }
 
+/** The core module of a component, with the section that says its world. */
+async function embed(name, core, witSource) {
+  write(name, await componentEmbed({ binary: core, witSource }))
+}
+
 const witOf = (world) =>
   `package test:guest; world guest { ${world} }\n${readFileSync(here('interfaces.wit'), 'utf8')}`
 
+const newerWit = (world) =>
+  `package test:guest; world guest { ${world} }\n${readFileSync(here('interfaces-3.wit'), 'utf8')}`
+
 /** The newer interfaces, which are in a file of their own: the packages differ in their versions only. */
 function newer(name, core, world) {
-  const packages = readFileSync(here('interfaces-3.wit'), 'utf8')
-  return encode(name, core, `package test:guest; world guest { ${world} }\n${packages}`)
+  return encode(name, core, newerWit(world))
 }
 
 function component(name, world) {
@@ -44,11 +51,13 @@ function component(name, world) {
 }
 
 /** The same guest as it was in the draft of 10 November 2023, which has all that it uses. */
-function november(name, world) {
+async function november(name, world) {
   const date = (text) => text.replaceAll('@0.2.0', '@0.2.0-rc-2023-11-10')
   const source = join(folder, `${name}-draft.c`)
   writeFileSync(source, date(readFileSync(here(`${name}.c`), 'utf8')))
-  return encode(`${name}-draft`, compile(`${name}-draft`, BARE, source), date(witOf(world)))
+  const core = compile(`${name}-draft`, BARE, source)
+  await encode(`${name}-draft`, core, date(witOf(world)))
+  await embed(`${name}-draft-core`, core, date(witOf(world)))
 }
 
 function write(name, bytes) {
@@ -72,6 +81,7 @@ try {
     import fermyon:spin/variables@2.0.0; import fermyon:spin/key-value@2.0.0;
     import fermyon:spin/sqlite@2.0.0; export wasi:http/incoming-handler@0.2.0;`
   await component('proxy', proxy)
+  await embed('proxy-core', compile('proxy', BARE), witOf(proxy))
   await november('proxy', proxy)
   await encode('draft', compile('draft', BARE), readFileSync(here('draft.wit'), 'utf8'))
   await encode('values', compile('values', BARE), readFileSync(here('values.wit'), 'utf8'))
@@ -84,6 +94,7 @@ try {
     `${witOf(`import spin:sqlite/sqlite@3.1.0; export fermyon:spin/inbound-http;`)}\n${sqlite3}`,
   )
   await component('inbound', 'export fermyon:spin/inbound-http;')
+  await embed('inbound-core', compile('inbound', BARE), witOf('export fermyon:spin/inbound-http;'))
   await component(
     'command',
     `import wasi:cli/environment@0.2.0; import wasi:cli/stdin@0.2.0; import wasi:cli/stdout@0.2.0;
@@ -108,6 +119,7 @@ try {
   const service = `${plain}
     import spin:variables/variables@3.0.0; import spin:key-value/key-value@3.0.0;`
   await newer('async', compile('async', BARE), service)
+  await embed('async-core', compile('async', BARE), newerWit(service))
   await newer('stackful', compile('stackful', `${BARE} -DSTACKFUL`, here('async.c')), service)
   const withoutSpin = (flags) =>
     compile('plain', `${BARE} -DPLAIN ${flags}`.trim(), here('async.c'))
@@ -126,6 +138,13 @@ try {
   await encode('strings-latin1', latin, strings, 'compact-utf16')
   write('legacy', compile('legacy', BARE))
   write('wagi', compile('wagi', WASI))
+  await embed(
+    'mixed',
+    compile('mixed', `${WASI} -mexec-model=reactor`),
+    witOf(`import wasi:http/types@0.2.0; import fermyon:spin/variables@2.0.0;
+      import fermyon:spin/key-value@2.0.0; export wasi:http/incoming-handler@0.2.0;`),
+  )
+  await embed('program', compile('program', WASI), witOf('import fermyon:spin/variables@2.0.0;'))
   embedExample()
 } finally {
   rmSync(folder, { recursive: true })

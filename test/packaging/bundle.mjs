@@ -80,14 +80,14 @@ export const BUDGETS = [
   { name: './cosign-key', code: `export * from 'spindle/cosign-key'`, kB: 15 },
   { name: './tuf', code: `export * from 'spindle/tuf'`, kB: 15 },
   { name: './keyless', code: `export * from 'spindle/keyless'`, kB: 27 },
-  { name: './run', code: `export * from 'spindle/run'`, kB: 68 },
+  { name: './run', code: `export * from 'spindle/run'`, kB: 84 },
   {
     // Without routes, executors and the manifest, with WASI 0.3 and what meters memory.
     name: './run, linker and hosts',
     code: `export * from './src/run/component/instantiate.ts'; export * from './src/run/component/compile.ts'; export * from './src/run/component/parse.ts'; export * from './src/run/hosts.ts'`,
-    kB: 44,
+    kB: 56,
   },
-  { name: './run-worker', code: `export * from 'spindle/run-worker'`, kB: 70 },
+  { name: './run-worker', code: `export * from 'spindle/run-worker'`, kB: 84 },
   {
     // Half of it is the script that it gives to the Workers that it makes.
     name: './worker-loader',

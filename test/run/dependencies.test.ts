@@ -8,8 +8,10 @@ import { lockApp } from '../../src/spin/lock.ts'
 import type { LockedDependency } from '../../src/spin/locked-app.ts'
 import type { PulledApp } from '../../src/spin/pulled-app.ts'
 import { bytesOfFile, pulledApp } from './fixtures.ts'
+import { coreOf, witOf } from './typed-modules.ts'
 
 const guest = (name: string): Uint8Array => bytesOfFile(`test/guests/${name}.wasm`)
+const COMPOSED = new TextDecoder().decode(bytesOfFile('test/guests/composed.wit'))
 const source = {
   content_type: 'application/wasm',
   digest: `sha256:${'0'.repeat(64)}`,
@@ -67,6 +69,25 @@ describe('a component that depends on another', () => {
     ['its variables', { Some: ['variables'] }, 'Hello, /you\nenv mounts 0 variable Mr X'],
   ] as const)('shares %s with it', async (_, inherit, text) => {
     expect(await answer(app({ 'test:words': inherit === undefined ? {} : { inherit } }))).toBe(text)
+  })
+
+  it.each([
+    ['the one is', true, false],
+    ['the other is', false, true],
+    ['both are', true, true],
+  ])('asks it where %s a core module that carries its world', async (_, first, second) => {
+    const wit = (world: string): string => `${witOf(world)}\n${COMPOSED}`
+    const asker = await coreOf(
+      guest('asker'),
+      wit('import test:words/words@1.2.0; export fermyon:spin/inbound-http;'),
+    )
+    const words = await coreOf(
+      guest('words'),
+      wit(`import wasi:cli/environment@0.2.0; import wasi:filesystem/preopens@0.2.0;
+        import fermyon:spin/variables@2.0.0; export test:words/words@1.2.0;`),
+    )
+    const given = { inherit: 'All', wasm: second ? words : guest('words') } as const
+    expect(await answer(app({ 'test:words': given }, first ? asker : guest('asker')))).toBe(ALL)
   })
 
   it('goes to another thread or Worker with it', async () => {

@@ -62,6 +62,20 @@ export const executorCases: readonly ExecutorCase[] = [
     answer: "c,i,r,t,b,n,1|5000|real 150|x'y|blob|null|",
     refused: ['workerd'],
   },
+  { name: 'core module of Spin 2.0 to 3.6', guest: 'mixed', path: '/kv', answer: 'value' },
+  {
+    name: 'core module of Spin 2.0 to 3.6, waiting',
+    guest: 'mixed',
+    path: '/sleep',
+    answer: 'slept 0',
+    refused: WITHOUT_JSPI,
+  },
+  {
+    name: 'core module of `wasi:http` 0.3',
+    guest: 'async-core',
+    path: '/slow',
+    answer: TICKS,
+  },
   { name: 'module of Spin 0.x and 1.x', guest: 'legacy', path: '/kv', answer: 'after default' },
   {
     name: 'module of Spin 0.x and 1.x, waiting',

@@ -1,9 +1,9 @@
 import { cancelTask, returnFromTask, takeCancellation } from './async-lift.ts'
 import { cancelSubtask, dropSubtask } from './async-lower.ts'
-import { beginCall, fromCore, fromCoreAnywhere } from './canon.ts'
+import { beginCall, fromCore, fromCoreAnywhere, type CanonContext } from './canon.ts'
 import { mayWait, standStill } from './jspi.ts'
 import { assertRange, views, type Call } from './memory.ts'
-import type { AsyncBuiltin } from './model.ts'
+import type { AsyncBuiltin, CanonOptions } from './model.ts'
 import {
   changed,
   nextTurn,
@@ -11,9 +11,9 @@ import {
   until,
   type CoreFunction,
   type CoreValue,
+  type Instance,
   type Task,
 } from './runtime.ts'
-import { canonContext, type Spaces } from './spaces.ts'
 import {
   cancelCopy,
   copy,
@@ -51,9 +51,16 @@ function transferType(of: 'stream' | 'future', index: number, scope: Scope): () 
     })
 }
 
+/** Where a built-in stands: its instance, what its indices of types mean, and its canonical options. */
+export interface BuiltinPlace {
+  readonly instance: Instance
+  readonly scope: Scope
+  readonly context: (options: CanonOptions) => CanonContext
+}
+
 /** A core function for one of the built-ins of what waits. */
-export function asyncBuiltin(builtin: AsyncBuiltin, spaces: Spaces): CoreFunction {
-  const { instance, scope } = spaces
+export function asyncBuiltin(builtin: AsyncBuiltin, place: BuiltinPlace): CoreFunction {
+  const { instance, scope } = place
   const { store, handles } = instance
   const name = 'of' in builtin ? `${builtin.of}.${builtin.op}` : builtin.op
   const define = (run: (...values: number[]) => unknown): CoreFunction =>
@@ -84,7 +91,7 @@ export function asyncBuiltin(builtin: AsyncBuiltin, spaces: Spaces): CoreFunctio
     case 'context.set':
       return anywhere((value) => void (task().storage[builtin.slot as 0 | 1] = value))
     case 'task.return': {
-      const context = canonContext(builtin.options, spaces)
+      const context = place.context(builtin.options)
       const { result } = builtin
       return define((...values) =>
         returnFromTask(
@@ -125,7 +132,7 @@ export function asyncBuiltin(builtin: AsyncBuiltin, spaces: Spaces): CoreFunctio
       )
     case 'waitable-set.poll':
     case 'waitable-set.wait': {
-      const call = memoryCall(builtin.memory, spaces)
+      const call = memoryCall(builtin.memory, place)
       const waits = builtin.op === 'waitable-set.wait'
       const ask = define((index, pointer) => {
         const set = setAt(instance, index)
@@ -153,7 +160,7 @@ export function asyncBuiltin(builtin: AsyncBuiltin, spaces: Spaces): CoreFunctio
     case 'read':
     case 'write': {
       const type = transferType(builtin.of, builtin.type, scope)
-      const context = canonContext(builtin.options, spaces)
+      const context = place.context(builtin.options)
       const side = builtin.op === 'read' ? 'readable end' : 'writable end'
       const begin = define((index, pointer, length = 1) =>
         copy(context, type(), side, index, pointer >>> 0, length >>> 0),
@@ -176,17 +183,14 @@ export function asyncBuiltin(builtin: AsyncBuiltin, spaces: Spaces): CoreFunctio
   }
 }
 
-function memoryCall(memory: number, spaces: Spaces): () => Call {
-  const context = canonContext(
-    {
-      encoding: 'utf8',
-      memory,
-      realloc: undefined,
-      postReturn: undefined,
-      async: false,
-      callback: undefined,
-    },
-    spaces,
-  )
+function memoryCall(memory: number, { context: resolve }: BuiltinPlace): () => Call {
+  const context = resolve({
+    encoding: 'utf8',
+    memory,
+    realloc: undefined,
+    postReturn: undefined,
+    async: false,
+    callback: undefined,
+  })
   return () => beginCall(context)
 }

@@ -29,6 +29,8 @@ export interface Codec {
   readonly borrows: boolean
   /** Whether there is any handle of a resource in it: resources are another type in each instance. */
   readonly handles: boolean
+  /** Whether there is a string or list anywhere in it, whose content lies in memory. */
+  readonly pointers: boolean
   readonly kind: string
   readonly size: number
   readonly align: number
@@ -45,7 +47,7 @@ export interface Codec {
   readonly lower: (call: Call, value: unknown, out: CoreValue[]) => void
 }
 
-export type CodecBody = Omit<Codec, 'id' | 'borrows' | 'handles'>
+export type CodecBody = Omit<Codec, 'id' | 'borrows' | 'handles' | 'pointers'>
 
 export const MAX_FLAT_PARAMS = 16
 export const MAX_FLAT_ASYNC_PARAMS = 4

@@ -47,6 +47,7 @@ export async function compileComponent(
 export function coreModules(component: ComponentDef): CoreModule[] {
   return component.definitions.flatMap((definition) => {
     if (definition.kind === 'core module') return [definition]
+    if (definition.kind === 'typed module') return [definition.module]
     return definition.kind === 'component' ? coreModules(definition.component) : []
   })
 }

@@ -11,15 +11,35 @@ import { at, createScope, invalid, isAsync, spend, type Scope, type TypeEntry } 
  */
 export type HostImports = (name: string, dependency?: string) => HostInterface | undefined
 
-function hostResource(host: HostInterface, name: string): ResourceType {
+/** Resource types of the host by interface and name: an interface may be imported more than once. */
+export type HostResources = Map<string, ResourceType>
+
+/** Functions over raw core values, for one core module whose memory they read and write. */
+export interface CoreHost {
+  readonly host: HostInterface
+  /** Before the first call: the module's memory. */
+  attach(memory: WebAssembly.Memory): void
+}
+
+function hostResource(
+  host: HostInterface,
+  module: string,
+  name: string,
+  resources: HostResources,
+): ResourceType {
+  const key = `${module}#${name}`
+  const known = resources.get(key)
+  if (known !== undefined) return known
   const drop = Object.hasOwn(host.functions, `[resource-drop]${name}`)
     ? host.functions[`[resource-drop]${name}`]
     : undefined
-  return {
+  const made: ResourceType = {
     kind: 'resource',
     name,
     ...(drop !== undefined && { drop: drop as (representation: unknown) => unknown }),
   }
+  resources.set(key, made)
+  return made
 }
 
 function hostFunction(host: HostInterface, module: string, name: string, type: TypeEntry): Item {
@@ -59,6 +79,7 @@ export function importFromHost(
   type: ExternType,
   scope: Scope,
   imports: HostImports,
+  resources: HostResources = new Map(),
 ): Item {
   switch (type.kind) {
     case 'instance': {
@@ -67,7 +88,7 @@ export function importFromHost(
       const entry = at(scope.types, type.index, 'type')
       if (entry.kind === 'resource' || entry.def.kind !== 'instance')
         return invalid(`type ${type.index} is no instance type`)
-      return hostInstance(host, name, entry.def.declarations, entry.scope)
+      return hostInstance(host, name, entry.def.declarations, entry.scope, resources)
     }
     case 'func': {
       // A bare function is in no interface: the host has those under the empty name.
@@ -78,7 +99,10 @@ export function importFromHost(
     case 'type':
       if (type.equals !== undefined)
         return { kind: 'type', type: at(scope.types, type.equals, 'type') }
-      return { kind: 'type', type: hostResource(imports('') ?? { functions: {} }, name) }
+      return {
+        kind: 'type',
+        type: hostResource(imports('') ?? { functions: {} }, '', name, resources),
+      }
     default:
       throw new SpindleError(
         'ERR_UNSUPPORTED',
@@ -99,6 +123,7 @@ function hostInstance(
   module: string,
   declarations: readonly Declaration[],
   outer: Scope,
+  resources: HostResources,
 ): InstanceItem {
   spend(outer.codecs, declarations.length)
   const scope = createScope(outer, outer.codecs)
@@ -111,7 +136,9 @@ function hostInstance(
     const { name, type } = declaration
     if (type.kind === 'type') {
       const entry =
-        type.equals === undefined ? hostResource(host, name) : at(scope.types, type.equals, 'type')
+        type.equals === undefined
+          ? hostResource(host, module, name, resources)
+          : at(scope.types, type.equals, 'type')
       scope.types.push(entry)
       exports.set(name, { kind: 'type', type: entry })
     } else if (type.kind === 'func') {

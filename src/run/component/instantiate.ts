@@ -3,7 +3,7 @@ import { createBudget, type Budget } from '../budget.ts'
 import { abandonSubtask } from './async-lower.ts'
 import type { CompiledComponent } from './compile.ts'
 import { createStore } from './handles.ts'
-import type { HostImports } from './host.ts'
+import type { CoreHost, HostImports } from './host.ts'
 import { expect, exportOf, type Item } from './items.ts'
 import { hasJspi } from './jspi.ts'
 import { link } from './link.ts'
@@ -16,6 +16,8 @@ interface InstantiateOptions {
   readonly imports: HostImports
   /** Default: whether the engine has JSPI. `false` makes all calls synchronous. */
   readonly jspi?: boolean
+  /** `wasi_snapshot_preview1` of the component, or of a dependency of it, for one core module. Default: none. */
+  readonly preview1?: (dependency?: string) => CoreHost
   /** What all of it may take. Default: as much as a request may where nothing else is said. */
   readonly budget?: Budget
   /** Throws once there is no time left: asked between its parts, and at each call of the guest's. */
@@ -73,12 +75,14 @@ export async function instantiateComponent(
     { component, modules }: CompiledComponent,
     imports: HostImports,
     filled: ReadonlyMap<string, Item>,
+    dependency?: string,
   ): Promise<Map<string, Item>> =>
     link({ component, scope: createScope(undefined, codecs) }, undefined, {
       store,
       modules,
       imports,
       filled,
+      preview1: () => options.preview1?.(dependency),
       fits: common.fits,
       made,
     })
@@ -88,6 +92,7 @@ export async function instantiateComponent(
       dependency.compiled,
       (name) => options.imports(name, dependency.name),
       new Map(),
+      dependency.name,
     )
     for (const [importName, exportName] of dependency.filled)
       filled.set(importName, exportOf({ kind: 'instance', exports: given }, exportName))

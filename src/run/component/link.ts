@@ -5,10 +5,12 @@ import { lowerAsync } from './async-lower.ts'
 import { lift, lower } from './canon.ts'
 import type { CompiledComponent } from './compile.ts'
 import { createInstance } from './handles.ts'
-import { importFromHost, type HostImports } from './host.ts'
+import { importFromHost, type CoreHost, type HostImports, type HostResources } from './host.ts'
+import { importsOf } from './typed-module/externs.ts'
 import type { Item } from './items.ts'
 import { assertFits } from './match.ts'
-import type { Definition } from './model.ts'
+import { linkModule } from './typed-module/link-module.ts'
+import type { Definition, ExternType, TypedModule } from './model.ts'
 import { chargeInstance } from './charge-instance.ts'
 import { resourceDrop, resourceNew, resourceRep } from './resource-builtins.ts'
 import { assertAlive, poison, type CoreFunction, type Store } from './runtime.ts'
@@ -32,6 +34,7 @@ import {
   signatureOf,
   spend,
   type ComponentClosure,
+  type Scope,
 } from './types.ts'
 
 interface Linking {
@@ -41,6 +44,8 @@ interface Linking {
   /** Imports that dependencies fill. */
   readonly filled: ReadonlyMap<string, Item>
   readonly fits: boolean
+  /** `wasi_snapshot_preview1` for one core module. */
+  readonly preview1: () => CoreHost | undefined
   /** Instances made so far; nested components can multiply. */
   readonly made: { count: number }
 }
@@ -108,6 +113,8 @@ function define(
     case 'core module':
       scope.modules.push(linking.modules.get(d) ?? invalid('a core module was not compiled'))
       return
+    case 'typed module':
+      return linkTyped(d, spaces, linking)
     case 'core instantiate':
       return instantiateCore(d, spaces, linking)
     case 'core exports':
@@ -153,7 +160,13 @@ function define(
       return
     }
     case 'async builtin':
-      core.func.push(asyncBuiltin(d.builtin, spaces))
+      core.func.push(
+        asyncBuiltin(d.builtin, {
+          instance,
+          scope,
+          context: (options) => canonContext(options, spaces),
+        }),
+      )
       return
     case 'resource.new':
       core.func.push(resourceNew(instance, ownResource(spaces, d.type)))
@@ -170,13 +183,9 @@ function define(
       return started instanceof Promise ? started.then(() => {}) : undefined
     }
     case 'import': {
-      // Around the outermost component there is the host, and what fills imports in its stead.
-      const given = args === undefined ? linking.filled.get(d.name) : args.get(d.name)
-      if (given === undefined && args !== undefined)
+      if (args !== undefined && !args.has(d.name))
         invalid(`a component is instantiated without its import "${d.name}"`)
-      if (given !== undefined && !linking.fits)
-        assertFits(given, d.type, scope, `import "${d.name}"`)
-      push(spaces, given ?? importFromHost(d.name, d.type, scope, linking.imports))
+      push(spaces, importOne(d.name, d.type, scope, args, linking))
       return
     }
     case 'export': {
@@ -188,6 +197,21 @@ function define(
       return
     }
   }
+}
+
+/** Around the outermost component there is the host, and what fills imports in its stead. */
+function importOne(
+  name: string,
+  type: ExternType,
+  scope: Scope,
+  args: ReadonlyMap<string, Item> | undefined,
+  { filled, fits, imports }: Linking,
+  resources?: HostResources,
+): Item {
+  const given = (args ?? filled).get(name)
+  if (given === undefined) return importFromHost(name, type, scope, imports, resources)
+  if (!fits) assertFits(given, type, scope, `import "${name}"`)
+  return given
 }
 
 function bag<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {
@@ -205,11 +229,39 @@ async function instantiateCore(
   const imports = bag(
     d.args.map(([name, index]) => [name, at(spaces.coreInstances, index, 'core instance')]),
   )
+  spaces.coreInstances.push(await instantiateModule(store, module, imports))
+}
+
+/** A core module that carries its worlds is all that its component has. */
+async function linkTyped(d: TypedModule, spaces: Spaces, linking: Linking): Promise<void> {
+  const { scope, instance, exports } = spaces
+  const module = linking.modules.get(d.module) ?? invalid('a core module was not compiled')
+  const used = new Set(importsOf({ definitions: [d] }).map(({ name }) => name))
+  const resources: HostResources = new Map()
+  // What the module doesn't use may be unknown to the host.
+  const imports: HostImports = (name) =>
+    linking.imports(name) ?? (used.has(name) ? undefined : { functions: {} })
+  const lifted = await linkModule(d, {
+    instance,
+    scope,
+    importItem: (name, type, within) =>
+      importOne(name, type, within, undefined, { ...linking, imports }, resources),
+    preview1: linking.preview1,
+    instantiate: (given) => instantiateModule(linking.store, module, given),
+  })
+  for (const [name, item] of lifted) exports.set(name, item)
+}
+
+async function instantiateModule(
+  store: Store,
+  module: WebAssembly.Module,
+  imports: Record<string, Readonly<Record<string, unknown>>>,
+): Promise<Readonly<Record<string, unknown>>> {
   try {
     chargeInstance(store, module, imports)
     const { exports } = await WebAssembly.instantiate(module, imports as WebAssembly.Imports)
     assertAlive(store)
-    spaces.coreInstances.push(exports)
+    return exports
   } catch (error) {
     if (isSpindleError(store.failure)) throw store.failure
     if (error instanceof WebAssembly.LinkError || error instanceof TypeError) {

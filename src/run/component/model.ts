@@ -5,6 +5,9 @@
  * @see WebAssembly component model, `design/mvp/Binary.md`
  */
 
+import type { CoreInterface } from './typed-module/core-interface.ts'
+import type { World } from './typed-module/read-world.ts'
+
 export type Primitive =
   | 'bool'
   | 's8'
@@ -152,8 +155,18 @@ export interface CoreModule {
   readonly bytes: Uint8Array
 }
 
+/** A core module with what its imports and exports mean. */
+export interface TypedModule {
+  readonly kind: 'typed module'
+  readonly module: CoreModule
+  readonly core: CoreInterface
+  readonly worlds: readonly World[]
+}
+
 export type Definition = (
   | CoreModule
+  /** Not of a binary: a core module that is bound by the worlds that it carries. */
+  | TypedModule
   | {
       readonly kind: 'core instantiate'
       readonly module: number

@@ -46,7 +46,12 @@ export function parseComponent(
   return readComponent(createReader(bytes), 0)
 }
 
-function readComponent(r: Reader, depth: number): ComponentDef {
+/** Reads a component from its first byte to the reader's end; `onCustom` sees its own custom sections. */
+export function readComponent(
+  r: Reader,
+  depth: number,
+  onCustom: (name: string, content: Reader) => void = () => {},
+): ComponentDef {
   if (depth > MAX_DEPTH) r.fail('components are nested too deep')
   const head = r.bytes(8)
   const kind = wasmKind(head)
@@ -57,6 +62,10 @@ function readComponent(r: Reader, depth: number): ComponentDef {
     const id = r.byte()
     const size = r.u32()
     const section = r.slice(size)
+    if (id === 0) {
+      onCustom(section.name(), section)
+      continue
+    }
     readSection(id, section, definitions, depth)
     if (!section.done) section.fail(`section ${id} has bytes left over`)
   }
@@ -72,10 +81,6 @@ function readSection(id: number, r: Reader, into: Definition[], depth: number): 
   }
   const rest = (): Uint8Array => r.bytes(r.size())
   switch (id) {
-    case 0:
-      r.name()
-      rest()
-      return
     case 1: {
       const offset = r.offset
       const bytes = rest()

@@ -15,10 +15,10 @@ export function formatPlaceholder(digest: Digest): Uint8Array {
   return concat([Uint8Array.from(head), name, content])
 }
 
-/** The digest of the module that stands elsewhere; `undefined` for real modules. */
+/** The digest of the module that stands elsewhere; `undefined` for real modules. What follows is not looked at. */
 export function parsePlaceholder(bytes: Uint8Array): Digest | undefined {
   const start = 11 + NAME.length
-  if (bytes.length > 200 || decodeUtf8(bytes.subarray(11, start)) !== NAME) return undefined
-  const digest = decodeUtf8(bytes.subarray(start))
+  if (bytes[8] !== 0 || decodeUtf8(bytes.subarray(11, start)) !== NAME) return undefined
+  const digest = decodeUtf8(bytes.subarray(start, 10 + (bytes[9] ?? 0)))
   return isDigest(digest) ? digest : undefined
 }

@@ -80,7 +80,7 @@ const KIND = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const
 // What one exception carries: C++ and `longjmp` have a pointer. Each slot of a stack may hold one.
 const MAX_TAG_BYTES = 16
 
-function takeName(cursor: Cursor): string {
+export function takeName(cursor: Cursor): string {
   const length = takeU32(cursor)
   const { at } = cursor
   skipBytes(cursor, length)

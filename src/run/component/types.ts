@@ -106,7 +106,9 @@ function intern(
   const borrows = body.kind === 'borrow' || parts.some((part) => part?.borrows === true)
   const handles =
     body.kind === 'borrow' || body.kind === 'own' || parts.some((part) => part?.handles === true)
-  const codec: Codec = { ...body, id: ++codecCount, borrows, handles }
+  const pointers =
+    body.kind === 'string' || body.kind === 'list' || parts.some((part) => part?.pointers === true)
+  const codec: Codec = { ...body, id: ++codecCount, borrows, handles, pointers }
   ;(handles ? table.own : table.common).set(key, codec)
   return codec
 }

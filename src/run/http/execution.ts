@@ -1,6 +1,6 @@
 import type { FetchLike } from '../../types.ts'
 import type { Budget } from '../budget.ts'
-import type { HostImports } from '../component/host.ts'
+import type { CoreHost, HostImports } from '../component/host.ts'
 import type { DirectoryNode } from '../wasi/file-system.ts'
 import type { OutputStream } from '../wasi/streams.ts'
 import type { RouteMatch } from './router.ts'
@@ -26,6 +26,8 @@ export interface Execution {
   /** Throws the signal's reason, also where no timer fires: see `createDeadline`. */
   readonly assertInTime: () => void
   readonly imports: HostImports
+  /** `wasi_snapshot_preview1` for one core module, of the component or of a dependency of it. */
+  readonly preview1: (dependency?: string) => CoreHost
   /** For executors that don't go through `imports`. */
   readonly files: DirectoryNode | undefined
   readonly env: ReadonlyArray<readonly [string, string]>

@@ -2,6 +2,11 @@ import { concat } from '../../bytes/stream.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
 import { coreModules } from '../component/compile.ts'
+import {
+  eachSection,
+  isInterfaceSection,
+  readCoreInterface,
+} from '../component/typed-module/core-interface.ts'
 import { meterModule } from '../component/meter-module.ts'
 import { formatPlaceholder } from '../component/placeholder.ts'
 import { parseComponent, wasmKind } from '../component/parse.ts'
@@ -31,7 +36,7 @@ const COMPONENT = 4
  * // deploy each of `modules` as a .wasm module, then, in the Worker:
  * await createAppHandler(app, { compile: async (_, digest) => bound[digest] })
  *
- * A core module has no skeleton: it is its own only module. Rejects as parsing does, with
+ * A core module is its own only module; its skeleton keeps what says how it is linked. Rejects as parsing does, with
  * `ERR_CONTENT_INVALID` or `ERR_UNSUPPORTED`, and with `ERR_LIMIT_EXCEEDED` for a module whose memory
  * begins with more than `maxMemory` bytes.
  */
@@ -53,7 +58,19 @@ export async function splitComponent(
   // In the order of the file, as they were hashed.
   const order = [...digests.values()][Symbol.iterator]()
   const next = (): Uint8Array => formatPlaceholder(order.next().value as Digest)
-  return { skeleton: wasmKind(bytes) === 'module' ? next() : emptied(bytes, next), modules }
+  const skeleton =
+    wasmKind(bytes) === 'module' ? concat([next(), ...interfaceOf(bytes)]) : emptied(bytes, next)
+  return { skeleton, modules }
+}
+
+/** The sections by which a core module is linked, where it carries its worlds. */
+function interfaceOf(module: Uint8Array): Uint8Array[] {
+  if (readCoreInterface(module).worlds.length === 0) return []
+  const kept: Uint8Array[] = []
+  eachSection(module, (id, start, content) => {
+    if (isInterfaceSection(id, content)) kept.push(module.subarray(start, content.end))
+  })
+  return kept
 }
 
 /** The component with all core modules replaced. Its form was checked before. */

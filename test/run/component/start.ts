@@ -5,7 +5,7 @@ import {
   type ComponentInstance,
 } from '../../../src/run/component/instantiate.ts'
 import type { HostInterface } from '../../../src/run/component/items.ts'
-import { parseComponent } from '../../../src/run/component/parse.ts'
+import { parseWasm } from '../../../src/run/component/parse-wasm.ts'
 
 /** An instance of a component, by its text; whatever it imports has the same functions. */
 export async function start(
@@ -16,12 +16,14 @@ export async function start(
   return startBinary(await parse(wat), functions, jspi)
 }
 
-/** The same for a component that is built. */
+/** The same for a component that is built, or a core module that carries its world. */
 export async function startBinary(
   component: Uint8Array,
   functions: HostInterface['functions'] = {},
   jspi = false,
 ): Promise<ComponentInstance> {
-  const compiled = await compileComponent(parseComponent(component))
+  const parsed = parseWasm(component)
+  if (parsed === undefined) throw new Error('no component')
+  const compiled = await compileComponent(parsed)
   return instantiateComponent(compiled, { jspi, imports: () => ({ functions }) })
 }

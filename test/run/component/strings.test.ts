@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { ComponentInstance } from '../../../src/run/component/instantiate.ts'
 import { bytesOfFile } from '../fixtures.ts'
+import { coreOf } from '../typed-modules.ts'
 import { findWasmtime } from '../wasmtime-program.ts'
 import { startBinary } from './start.ts'
 import { throughJco } from './through-jco.ts'
@@ -19,8 +20,12 @@ const host: Functions = {
   choose: (texts) => (texts as string[]).find((text) => text.includes('!')),
 }
 
-function instantiate(guest: string): Promise<ComponentInstance> {
-  return startBinary(bytesOfFile(`test/guests/${guest}.wasm`), host)
+async function instantiate(guest: string, core = false): Promise<ComponentInstance> {
+  const component = bytesOfFile(`test/guests/${guest}.wasm`)
+  if (!core) return startBinary(component, host)
+  const wit = new TextDecoder().decode(bytesOfFile('test/guests/strings.wit'))
+  const encoding = guest === 'strings-utf16' ? 'utf16' : 'compact-utf16'
+  return startBinary(await coreOf(component, wit, encoding), host)
 }
 
 const TEXTS = ['', 'abc', 'é\u00ff', 'a\ufeff', '\u0000', 'ж', 'aж', '😀', 'ß😀', '€uro']
@@ -54,12 +59,14 @@ const plain = (value: unknown): unknown =>
 const unitsOf = (text: string): number[] => Array.from(text.split(''), (unit) => unit.charCodeAt(0))
 
 describe.each([
-  ['UTF-16', 'strings-utf16'],
-  ['Latin-1 or UTF-16', 'strings-latin1'],
-])('a guest with strings in %s', (_, guest) => {
+  ['UTF-16', 'strings-utf16', false],
+  ['Latin-1 or UTF-16', 'strings-latin1', false],
+  ['UTF-16, as a core module', 'strings-utf16', true],
+  ['Latin-1 or UTF-16, as a core module', 'strings-latin1', true],
+])('a guest with strings in %s', (_, guest, core) => {
   let ours: ComponentInstance
   beforeAll(async () => {
-    ours = await instantiate(guest)
+    ours = await instantiate(guest, core)
   })
   const call = async (name: string, argument: unknown): Promise<unknown> =>
     plain(await ours.call([INTERFACE, name], argument))
@@ -83,7 +90,7 @@ describe.each([
   })
 
   it('traps when it gives half a character', async () => {
-    const fresh = await instantiate(guest)
+    const fresh = await instantiate(guest, core)
     await expect(fresh.call([INTERFACE, 'from-units'], [0x61, 0xd83d])).rejects.toMatchObject({
       code: 'ERR_TRAP',
       message: expect.stringContaining('not utf-16le'),

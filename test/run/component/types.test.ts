@@ -4,12 +4,14 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { ComponentInstance } from '../../../src/run/component/instantiate.ts'
 import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
 import { bytesOfFile } from '../fixtures.ts'
+import { coreOf } from '../typed-modules.ts'
 import { startBinary } from './start.ts'
 import { throughJco } from './through-jco.ts'
 
 type Functions = Readonly<Record<string, (...args: unknown[]) => unknown>>
 
 const wasm = bytesOfFile('test/guests/types.wasm')
+const WIT = new TextDecoder().decode(bytesOfFile('test/guests/types.wit'))
 const INTERFACE = 'test:types/types'
 
 /** As both write them: without types of arrays, and what is absent left out. */
@@ -126,50 +128,55 @@ const CASES: ReadonlyArray<readonly [name: string, args: readonly unknown[], res
   ],
 ]
 
-describe('a C compiler agrees with the linker and jco about', () => {
-  let ours: ComponentInstance
-  let theirs: Functions
-  beforeAll(async () => {
-    theirs = (await throughJco<{ readonly types: Functions }>(wasm, {})).types
-    ours = await startBinary(wasm)
-  })
+describe.each(['component', 'core module'])(
+  'a C compiler agrees with the linker of a %s, and jco, about',
+  (kind) => {
+    let ours: ComponentInstance
+    let theirs: Functions
+    const instantiate = async (): Promise<ComponentInstance> =>
+      startBinary(kind === 'component' ? wasm : await coreOf(wasm, WIT))
+    beforeAll(async () => {
+      theirs = (await throughJco<{ readonly types: Functions }>(wasm, {})).types
+      ours = await instantiate()
+    })
 
-  const titled = CASES.map((one) => [one[0], JSON.stringify(plain(one[1])), one] as const)
-  it.each(titled)('%s of %s', async (_name, _args, [name, args, result]) => {
-    expect(plain(await ours.call([INTERFACE, name], ...args))).toEqual(plain(result))
-    expect(plain(theirs[camel(name)]?.(...args))).toEqual(plain(result))
-  })
+    const titled = CASES.map((one) => [one[0], JSON.stringify(plain(one[1])), one] as const)
+    it.each(titled)('%s of %s', async (_name, _args, [name, args, result]) => {
+      expect(plain(await ours.call([INTERFACE, name], ...args))).toEqual(plain(result))
+      expect(plain(theirs[camel(name)]?.(...args))).toEqual(plain(result))
+    })
 
-  it('resources: made, lent, given away and dropped', async () => {
-    const call = (name: string, ...args: unknown[]): Promise<unknown> =>
-      ours.call([INTERFACE, name], ...args)
-    const one = (await call('[constructor]counter', 1)) as GuestResource
-    const two = (await call('[constructor]counter', 2)) as GuestResource
-    expect(await call('[method]counter.add', one, 40)).toBe(41)
-    const both = (await call('[static]counter.merge', one, two)) as GuestResource
-    expect(await call('peek', both)).toBe(43)
-    expect(await call('alive')).toBe(1)
-  })
+    it('resources: made, lent, given away and dropped', async () => {
+      const call = (name: string, ...args: unknown[]): Promise<unknown> =>
+        ours.call([INTERFACE, name], ...args)
+      const one = (await call('[constructor]counter', 1)) as GuestResource
+      const two = (await call('[constructor]counter', 2)) as GuestResource
+      expect(await call('[method]counter.add', one, 40)).toBe(41)
+      const both = (await call('[static]counter.merge', one, two)) as GuestResource
+      expect(await call('peek', both)).toBe(43)
+      expect(await call('alive')).toBe(1)
+    })
 
-  it.each<[string, (ours: ComponentInstance, gone: GuestResource) => unknown]>([
-    ['lent', (ours, gone) => ours.call([INTERFACE, 'peek'], gone)],
-    ['given away', (ours, gone) => ours.call([INTERFACE, '[static]counter.merge'], gone, gone)],
-    ['dropped', (_, gone) => dropResource(gone)],
-  ])('a resource that is gone: it can not be %s again', async (_, use) => {
-    const fresh = await startBinary(wasm)
-    const make = (): Promise<unknown> => fresh.call([INTERFACE, '[constructor]counter'], 1)
-    const gone = (await make()) as GuestResource
-    await fresh.call([INTERFACE, '[static]counter.merge'], gone, await make())
-    await expect((async () => use(fresh, gone))()).rejects.toThrow(
-      'that it has given away or dropped',
-    )
-  })
+    it.each<[string, (ours: ComponentInstance, gone: GuestResource) => unknown]>([
+      ['lent', (ours, gone) => ours.call([INTERFACE, 'peek'], gone)],
+      ['given away', (ours, gone) => ours.call([INTERFACE, '[static]counter.merge'], gone, gone)],
+      ['dropped', (_, gone) => dropResource(gone)],
+    ])('a resource that is gone: it can not be %s again', async (_, use) => {
+      const fresh = await instantiate()
+      const make = (): Promise<unknown> => fresh.call([INTERFACE, '[constructor]counter'], 1)
+      const gone = (await make()) as GuestResource
+      await fresh.call([INTERFACE, '[static]counter.merge'], gone, await make())
+      await expect((async () => use(fresh, gone))()).rejects.toThrow(
+        'that it has given away or dropped',
+      )
+    })
 
-  it('the end of what a resource stands for', async () => {
-    const fresh = await startBinary(wasm)
-    const made = (await fresh.call([INTERFACE, '[constructor]counter'], 1)) as GuestResource
-    expect(await fresh.call([INTERFACE, 'alive'])).toBe(1)
-    dropResource(made)
-    expect(await fresh.call([INTERFACE, 'alive'])).toBe(0)
-  })
-})
+    it('the end of what a resource stands for', async () => {
+      const fresh = await instantiate()
+      const made = (await fresh.call([INTERFACE, '[constructor]counter'], 1)) as GuestResource
+      expect(await fresh.call([INTERFACE, 'alive'])).toBe(1)
+      dropResource(made)
+      expect(await fresh.call([INTERFACE, 'alive'])).toBe(0)
+    })
+  },
+)

@@ -70,10 +70,10 @@ export function createInboundExecutor(compiled: CompiledComponent, name: string)
     kind: 'inbound-http',
     buffers: () => true,
     async execute(execution) {
-      const { imports, jspi, budget, signal, assertInTime, request } = execution
+      const { imports, preview1, jspi, budget, signal, assertInTime, request } = execution
       const legacy = legacyRequest(execution)
       if (legacy === undefined) return METHOD_NOT_ALLOWED()
-      const options = { imports, jspi, budget, assertInTime }
+      const options = { imports, preview1, jspi, budget, assertInTime }
       const instance = await raceAbort(instantiateComponent(compiled, options), signal)
       try {
         const answered = instance.call([name, 'handle-request'], legacy)

@@ -119,7 +119,7 @@ export function createLegacyExecutor(module: WebAssembly.Module): Executor {
   if (!moduleExports(module).has(HANDLER)) {
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      `it is a core module without "${HANDLER}": neither a component nor of an interface that Spin has had`,
+      `it is a core module without "${HANDLER}" and without a "component-type" section: neither a component nor of an interface that Spin has had`,
     )
   }
   return {

@@ -2,7 +2,7 @@ import { raceAbort } from '../../../bytes/abort.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { Ledger } from '../../budget.ts'
 import type { CompiledComponent } from '../../component/compile.ts'
-import type { HostImports } from '../../component/host.ts'
+import type { CoreHost, HostImports } from '../../component/host.ts'
 import { instantiateComponent } from '../../component/instantiate.ts'
 import { instantiateModule, moduleExports } from '../../core-module.ts'
 import { createCli, isExitSignal } from '../../wasi/cli.ts'
@@ -82,6 +82,15 @@ async function executeProgram(
   }
 }
 
+/** `wasi_snapshot_preview1` of a program. */
+function createProgramHost(
+  { files, stderr }: Execution,
+  { args, env, stdin, stdout }: Program,
+): CoreHost {
+  const input = createBytesInput(stdin)
+  return createPreview1({ args, env, stdin: input, stdout, stderr: stderr(), files })
+}
+
 /** A core module with `_start`, as Spin before 3.2 pushed WAGI programs. */
 export function createWagiModuleExecutor(module: WebAssembly.Module, argv: string): Executor {
   if (!moduleExports(module).has('_start'))
@@ -90,16 +99,9 @@ export function createWagiModuleExecutor(module: WebAssembly.Module, argv: strin
     kind: 'wagi',
     buffers: () => true,
     execute: (execution) =>
-      executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
-        const { files, stderr, jspi, budget, assertInTime } = execution
-        const preview1 = createPreview1({
-          args,
-          env,
-          stdin: createBytesInput(stdin),
-          stdout,
-          stderr: stderr(),
-          files,
-        })
+      executeProgram(execution, argv, async (program) => {
+        const { jspi, budget, assertInTime } = execution
+        const preview1 = createProgramHost(execution, program)
         const instance = await instantiateModule(module, {
           hosts: { wasi_snapshot_preview1: preview1.host, wasi_unstable: preview1.host },
           jspi,
@@ -122,7 +124,8 @@ export function createWagiComponentExecutor(
     kind: 'wagi',
     buffers: () => true,
     execute: (execution) =>
-      executeProgram(execution, argv, async ({ args, env, stdin, stdout }) => {
+      executeProgram(execution, argv, async (program) => {
+        const { args, env, stdin, stdout } = program
         const cli = createCli({
           args,
           env,
@@ -138,7 +141,11 @@ export function createWagiComponentExecutor(
             : execution.imports(wanted)
         }
         const { jspi, budget, assertInTime } = execution
-        const options = { imports, jspi, budget, assertInTime }
+        const preview1 = (dependency?: string): CoreHost =>
+          dependency === undefined
+            ? createProgramHost(execution, program)
+            : execution.preview1(dependency)
+        const options = { imports, preview1, jspi, budget, assertInTime }
         const instance = await instantiateComponent(compiled, options)
         try {
           return await instance.call([name, 'run'])

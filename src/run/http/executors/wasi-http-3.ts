@@ -34,8 +34,8 @@ async function execute(
   name: string,
   execution: Execution,
 ): Promise<Answer> {
-  const { request, imports, jspi, budget, signal, assertInTime } = execution
-  const options = { imports, jspi, budget, assertInTime }
+  const { request, imports, preview1, jspi, budget, signal, assertInTime } = execution
+  const options = { imports, preview1, jspi, budget, assertInTime }
   const instance = await raceAbort(instantiateComponent(compiled, options), signal)
   let finish = (_?: unknown): void => {}
   const finished = new Promise<unknown>((resolve) => (finish = resolve))

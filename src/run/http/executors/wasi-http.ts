@@ -38,7 +38,7 @@ async function execute(
   name: string,
   execution: Execution,
 ): Promise<Answer> {
-  const { request, host, imports, jspi, budget, signal, assertInTime } = execution
+  const { request, host, imports, preview1, jspi, budget, signal, assertInTime } = execution
   const url = new URL(request.url)
   const incoming: IncomingRequest = {
     method: variantOfMethod(request.method),
@@ -54,7 +54,7 @@ async function execute(
       trailers: () => wireOf(request)?.trailers?.(),
     },
   }
-  const options = { imports, jspi, budget, assertInTime }
+  const options = { imports, preview1, jspi, budget, assertInTime }
   const instance = await raceAbort(instantiateComponent(compiled, options), signal)
   let outgoing: OutgoingResponse | undefined
   const fail = (error: unknown): void => outgoing?.body?.pipe.fail(error)
