@@ -2,6 +2,7 @@ import { SpindleError } from '../errors.ts'
 import { compileComponent, compileCore, type CompileOptions } from './component/compile.ts'
 import type { ComponentDependency } from './component/dependency.ts'
 import type { HostImports } from './component/host.ts'
+import type { HostInterface } from './component/items.ts'
 import { exportNamesOf, importsOf } from './component/typed-module/externs.ts'
 import { wasmKind } from './component/parse.ts'
 import { parseWasm } from './component/parse-wasm.ts'
@@ -12,6 +13,7 @@ import { createLegacyExecutor } from './http/executors/legacy-module.ts'
 import { createWagiComponentExecutor, createWagiModuleExecutor } from './http/executors/wagi.ts'
 import { createWasiHttpExecutor } from './http/executors/wasi-http.ts'
 import { createWasiHttp3Executor } from './http/executors/wasi-http-3.ts'
+import { supplyAdvice } from './unsupplied.ts'
 import type { Executor } from './http/execution.ts'
 
 /** What a trigger says about how its component is called. */
@@ -21,6 +23,8 @@ export type ExecutorConfig =
 export interface LoadOptions extends CompileOptions {
   /** What the component will be given: an import that nobody has is refused before any request. */
   readonly imports: HostImports
+  /** Called with each interface that is linked although nobody supplies it. */
+  readonly onUnsupplied: (name: string) => void
   /** What fills imports of the component. */
   readonly dependencies: readonly RunDependency[]
 }
@@ -66,7 +70,7 @@ async function loadComponent(
   const dependencies = await Promise.all(
     options.dependencies.map((one) => loadDependency(component, one, options)),
   )
-  checkImports(component, dependencies, options.imports)
+  checkImports(component, dependencies, options)
   const compiled = { ...(await compileComponent(component, options)), dependencies }
   if (config.type === 'wagi') return createWagiComponentExecutor(compiled, name, config.argv)
   if (name === INBOUND) return createInboundExecutor(compiled, name)
@@ -78,22 +82,29 @@ async function loadComponent(
 function checkImports(
   component: ComponentDef,
   dependencies: readonly ComponentDependency[],
-  imports: HostImports,
+  { imports, onUnsupplied }: LoadOptions,
 ): void {
-  const unknownTo = (importer: ComponentDef, dependency?: string): string[] =>
-    importsOf(importer).flatMap(({ name, kind }) =>
-      kind === 'instance' && imports(name, dependency) === undefined ? [name] : [],
-    )
   const filled = new Set(dependencies.flatMap((dependency) => [...dependency.filled.keys()]))
+  const unknownTo = (importer: ComponentDef, dependency?: string): string[] =>
+    importsOf(importer).flatMap(({ name, kind }) => {
+      if (kind !== 'instance' || (dependency === undefined && filled.has(name))) return []
+      const host = imports(name, dependency)
+      if (host !== undefined && isEmpty(host)) onUnsupplied(name)
+      return host === undefined ? [name] : []
+    })
   const unknown = [
-    ...unknownTo(component).filter((name) => !filled.has(name)),
+    ...unknownTo(component),
     ...dependencies.flatMap(({ name, compiled }) => unknownTo(compiled.component, name)),
   ]
   if (unknown.length > 0)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      `it imports what this host doesn't know: ${unknown.join(', ')}`,
+      `it imports what this host doesn't know: ${unknown.join(', ')}; ${supplyAdvice(unknown[0] ?? '')}`,
     )
+}
+
+function isEmpty({ functions }: HostInterface): boolean {
+  return Object.keys(functions).length === 0
 }
 
 function handlerOf(component: ComponentDef, config: ExecutorConfig): string {

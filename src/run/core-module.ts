@@ -1,3 +1,4 @@
+import { supplyAdvice } from './unsupplied.ts'
 import { SpindleError } from '../errors.ts'
 import type { Budget } from './budget.ts'
 import { chargeInstance } from './component/charge-instance.ts'
@@ -102,7 +103,7 @@ function bind(
       if (fn === undefined)
         throw new SpindleError(
           'ERR_UNSUPPORTED',
-          `the module calls "${from}"."${name}", which this host doesn't have`,
+          `the module calls "${from}"."${name}", which this host doesn't have: ${supplyAdvice(from)}`,
         )
       const value = (fn as unknown as CoreFunction)(...args)
       if (value instanceof Promise && !store.jspi) throw waitsWithoutJspi(name)

@@ -28,6 +28,7 @@ import { createMemoryKeyValue } from './spin/key-value-store.ts'
 import { createVariables } from './spin/variables.ts'
 import { targetOf, type Target } from './target.ts'
 import { UNKNOWN_ADDRESS } from './unknown-address.ts'
+import { describeUnsupplied } from './unsupplied.ts'
 import { isExitSignal } from './wasi/cli.ts'
 import { describeFailure } from './wasi/http-errors.ts'
 import { createBytesInput } from './wasi/streams.ts'
@@ -94,6 +95,10 @@ export async function createRunHandler(
     compile: options.compile,
     maxMemory,
     dependencies: component.dependencies,
+    onUnsupplied(name) {
+      const line = describeUnsupplied(component, name)
+      if (line !== undefined) log.host(component.id, line)
+    },
     ...createImports({
       ...shared,
       budget: createBudget(maxMemory),

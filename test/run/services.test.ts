@@ -61,8 +61,42 @@ describe('a service that no host brings along', () => {
     expect(answer).toBe('500 ')
     expect(log).toHaveLength(1)
     expect(log[0]).toContain(name)
+    expect(log[0]).toContain('supply it by the option "interfaces"')
     expect(log[0]).toContain('ERR_UNSUPPORTED')
   })
+
+  it.each([
+    ['fermyon:spin/redis@2.0.0', { allowed_outbound_hosts: ['redis://localhost:6379'] }],
+    ['spin:mysql/mysql@3.0.0', { allowed_outbound_hosts: ['mysql://localhost'] }],
+    ['spin:postgres/postgres@4.2.0', { allowed_outbound_hosts: ['postgres://localhost'] }],
+    ['spin:mqtt/mqtt@3.0.0', { allowed_outbound_hosts: ['mqtt://localhost:1883'] }],
+    ['fermyon:spin/llm@2.0.0', { ai_models: ['llama2-chat'] }],
+  ])(
+    'is named at the start, with who asks for it and what supplies it: %s',
+    async (name, metadata) => {
+      const start = async (
+        interfaces: AppHandlerOptions['interfaces'] = {},
+      ): Promise<LogLine[]> => {
+        const log: LogLine[] = []
+        const app = pulledApp(
+          { guest: { wasm: bytesOfFile('test/guests/services.wasm'), metadata } },
+          [{ route: '/...', component: 'guest' }],
+        )
+        await createAppHandler(app, { interfaces, onLog: (line) => log.push(line) })
+        return log
+      }
+      expect(await start()).toContainEqual({
+        component: 'guest',
+        stream: 'host',
+        text: `imports "${name}", which nothing supplies: a call of it fails; supply it by the option "interfaces"`,
+      })
+      const [base = ''] = name.split('@', 1)
+      const port = { functions: { '[static]connection.open': () => undefined } }
+      expect(
+        (await start({ [base]: port })).filter(({ text }) => text.includes(`"${name}"`)),
+      ).toEqual([])
+    },
+  )
 
   it.each(SERVICES)('can be supplied: %s', async (path, name) => {
     const asked: unknown[][] = []

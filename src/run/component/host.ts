@@ -1,4 +1,5 @@
 import { SpindleError } from '../../errors.ts'
+import { supplyAdvice } from '../unsupplied.ts'
 import { isPromise, type ResourceType } from './runtime.ts'
 import type { HostInterface, InstanceItem, Item, Stoppable } from './items.ts'
 import { declareType } from './match.ts'
@@ -56,7 +57,7 @@ function hostFunction(host: HostInterface, module: string, name: string, type: T
         ? () => {
             throw new SpindleError(
               'ERR_UNSUPPORTED',
-              `the component calls "${label}", which this host doesn't have`,
+              `the component calls "${label}", which this host doesn't have: ${supplyAdvice(label)}`,
             )
           }
         : (args, _, control) => {
@@ -114,7 +115,7 @@ export function importFromHost(
 function unknownImport(name: string): SpindleError {
   return new SpindleError(
     'ERR_UNSUPPORTED',
-    `the component imports "${name}", which this host doesn't know`,
+    `the component imports "${name}", which this host doesn't know: ${supplyAdvice(name)}`,
   )
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
+import { bytesOfFile } from '../../run/fixtures.ts'
 import { start, textOf } from './running.ts'
 import { createSession } from './session.ts'
 
@@ -201,5 +202,32 @@ source = "hello.wasm"
     const up = await start(session, 'up', '-f', hello, '-c', 'hello', '-e', 'A=b', '--quiet')
     expect((await fetch(`${up.url}/`)).status).toBe(200)
     await up.stop()
+  })
+
+  it('names triggers that it does not run, and runs the others', async () => {
+    const session = createSession()
+    session.write('app/hello.wasm', bytesOfFile('examples/hello/hello.wasm'))
+    const manifest = `spin_manifest_version = 2
+[application]
+name = "two"
+version = "1.0.0"
+[[trigger.redis]]
+id = "queue"
+channel = "messages"
+component = "hello"
+[component.hello]
+source = "hello.wasm"
+variables = { greeting = "Hello" }
+`
+    session.write('app/spin.toml', manifest)
+    const alone = await session.run('up', '-f', 'app', '--listen', '127.0.0.1:0')
+    expect(alone.code).toBe(1)
+    expect(alone.stderr).toContain('no http trigger to serve; its triggers are of type redis')
+    const http = '[[trigger.http]]\nroute = "/hello/:name"\ncomponent = "hello"\n'
+    session.write('app/spin.toml', manifest.replace('[component', `${http}[component`))
+    const up = await start(session, 'up', '-f', 'app')
+    expect(await textOf(`${up.url}/hello/Ann`)).toContain('Hello, Ann')
+    const { stderr } = await up.stop()
+    expect(stderr).toContain('the trigger "queue" is not run: its type is "redis"')
   })
 })
