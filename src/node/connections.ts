@@ -1,7 +1,9 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Refusal } from './request-check.ts'
 import { openFileLimit } from './descriptors.ts'
+import { isClosed, isComplete, MAX_STREAMS, resetStream, streamOf } from './http2-server.ts'
 
 /**
  * Connections of a server at once. Each costs some 20 KiB, and while a request's head comes in as
@@ -39,6 +41,12 @@ interface ConnectionLimits {
 interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  /** Bytes that came of its body, or on the connection that it has for itself. */
+  readonly bytes: () => number
+  /** Bytes received, when the client was last behind with none. */
+  received: Count
+  /** Of HTTP/2: when the client last took some of the answer, as milliseconds. */
+  taken: number
 }
 
 interface Count {
@@ -49,10 +57,8 @@ interface Count {
 
 interface Connection {
   readonly socket: Socket
-  /** In order. Only the last one's body can still be coming in. */
+  /** In order. Of HTTP/1, only the last one's body can still be coming in. */
   readonly exchanges: Set<Exchange>
-  /** Bytes received, when the client was last behind with none. */
-  received: Count
   /** Bytes received and sent, when the client was last behind with neither. */
   moved: Count
   /** Bytes wait for the client to read on. */
@@ -106,24 +112,35 @@ export function createConnections(limits: ConnectionLimits): Connections {
     return true
   }
 
-  const look = (connection: Connection, now: number): void => {
-    const last = lastOf(connection)
-    if (last === undefined) return
-    const { request, response } = last
-    if (response.closed && request.complete) return end(connection, last)
-    const { socket } = request
-    const received = { at: now, bytes: socket.bytesRead }
-    if (!isAwaited(request)) connection.received = received
-    else if (now - connection.received.at >= bodyRateWindow) {
-      if (rateBetween(connection.received, received) < minBodyRate)
-        return cut(connection, {
+  const lookAt = (connection: Connection, exchange: Exchange, now: number): void => {
+    const { request, response } = exchange
+    if (isClosed(response) && isComplete(request)) return end(connection, exchange)
+    const stream = streamOf(response)
+    if (stream !== undefined) {
+      // Its client gives it no more room, whatever comes and goes on the connection.
+      if (stream.writableLength === 0) exchange.taken = now
+      else if (sendTimeout > 0 && now - exchange.taken >= sendTimeout)
+        return resetStream(stream, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    }
+    const received = { at: now, bytes: exchange.bytes() }
+    if (!isAwaited(request)) exchange.received = received
+    else if (now - exchange.received.at >= bodyRateWindow) {
+      if (rateBetween(exchange.received, received) < minBodyRate)
+        return cut(connection, exchange, {
           status: 408,
           message: `the request body came in at less than ${minBodyRate} bytes per second`,
         })
-      connection.received = received
+      exchange.received = received
     }
+  }
+
+  const look = (connection: Connection, now: number): void => {
+    for (const exchange of connection.exchanges) lookAt(connection, exchange, now)
+    const last = lastOf(connection)
+    if (last === undefined || connection.socket.destroyed) return
+    const { socket } = last.request
     const isBlocked = socket.writableLength > 0
-    if ((!isBlocked && !isAwaited(request)) || now - connection.moved.at >= bodyRateWindow)
+    if ((!isBlocked && !isAnyAwaited(connection)) || now - connection.moved.at >= bodyRateWindow)
       connection.moved = { at: now, bytes: movedBy(socket) }
     if (isBlocked === connection.isBlocked) return
     connection.isBlocked = isBlocked
@@ -151,7 +168,6 @@ export function createConnections(limits: ConnectionLimits): Connections {
       const connection: Connection = {
         socket,
         exchanges: new Set(),
-        received: { at: 0, bytes: 0 },
         moved: { at: 0, bytes: 0 },
         isBlocked: false,
         idleSince: Date.now(),
@@ -162,19 +178,29 @@ export function createConnections(limits: ConnectionLimits): Connections {
     },
     begin(request, response) {
       const connection = all.get(keyOf(request.socket))
-      if (connection === undefined || connection.exchanges.size >= MAX_PIPELINED) {
+      const stream = streamOf(response)
+      const most = stream === undefined ? MAX_PIPELINED : MAX_STREAMS
+      if (connection === undefined || connection.exchanges.size >= most) {
         request.socket.destroy()
         return false
       }
-      const exchange = { request, response }
-      connection.exchanges.add(exchange)
       const at = Date.now()
-      connection.received = { at, bytes: request.socket.bytesRead }
+      const { socket } = request
+      const bytes = stream === undefined ? () => socket.bytesRead : countOf(stream)
+      const exchange: Exchange = {
+        request,
+        response,
+        bytes,
+        received: { at, bytes: bytes() },
+        taken: at,
+      }
+      if (stream !== undefined) response.on('drain', () => (exchange.taken = Date.now()))
+      connection.exchanges.add(exchange)
       connection.moved = { at, bytes: movedBy(request.socket) }
       idle.delete(connection)
       response.once('close', () => {
         // What it hasn't sent of its body is still waited for.
-        if (request.complete) end(connection, exchange)
+        if (isComplete(request)) end(connection, exchange)
       })
       return true
     },
@@ -196,7 +222,7 @@ function lastOf({ exchanges }: Connection): Exchange | undefined {
 /** Whether a client can send more of its body: nobody holds it up. */
 function isAwaited(request: IncomingMessage): boolean {
   return (
-    !request.complete &&
+    !isComplete(request) &&
     !request.destroyed &&
     request.readableLength < request.readableHighWaterMark
   )
@@ -218,20 +244,45 @@ function slowest(connections: Iterable<Connection>, patience: number): Connectio
     const last = lastOf(connection)
     if (last === undefined || now - connection.moved.at < patience) continue
     const { socket } = last.request
-    if (!isAwaited(last.request) && socket.writableLength === 0) continue
+    if (!isAnyAwaited(connection) && socket.writableLength === 0) continue
     const rate = rateBetween(connection.moved, { at: now, bytes: movedBy(socket) })
     if (found === undefined || rate < found.rate) found = { connection, rate }
   }
   return found?.connection
 }
 
-function cut(connection: Connection, refusal: Refusal): void {
-  const { exchanges } = connection
-  const last = lastOf(connection)
-  if (last === undefined) return
-  const { socket } = last.request
-  if (exchanges.size > 1 || last.response.headersSent) socket.destroy()
+function cut({ exchanges }: Connection, { request, response }: Exchange, refusal: Refusal): void {
+  const stream = streamOf(response)
+  if (stream !== undefined) {
+    if (response.headersSent) return resetStream(stream, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    const { connection: _, ...headers } = lowerCase(refusalHeaders(refusal.message))
+    response.writeHead(refusal.status, headers).end(`${refusal.message}\n`)
+    return
+  }
+  const { socket } = request
+  if (exchanges.size > 1 || response.headersSent) socket.destroy()
   else rejectOn(socket, refusal)
+}
+
+function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  )
+}
+
+/** Counts the bytes of a stream's body from here on. */
+function countOf(stream: ServerHttp2Stream): () => number {
+  let bytes = 0
+  const push = stream.push.bind(stream)
+  stream.push = (chunk: Uint8Array | null, ...rest: []) => {
+    bytes += chunk?.length ?? 0
+    return push(chunk, ...rest)
+  }
+  return () => bytes
+}
+
+function isAnyAwaited({ exchanges }: Connection): boolean {
+  return [...exchanges].some(({ request }) => isAwaited(request))
 }
 
 /** Answers on a bare connection, and ends it. */

@@ -1,6 +1,7 @@
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { withWire } from '../http/wire.ts'
 import { createHostCheck, type HostNameOptions, refusedHost } from '../serve/host-names.ts'
 import type { FetchHandler } from '../types.ts'
@@ -11,6 +12,12 @@ import {
   refusalHeaders,
   rejectOn,
 } from './connections.ts'
+import {
+  createHttp2Connections,
+  type Http2Connections,
+  readPreface,
+  streamOf,
+} from './http2-server.ts'
 import { MAX_HEADERS, type Refusal, refusalOf, UNSUPPORTED_METHOD } from './request-check.ts'
 import { wireOfRequest } from './receive-request.ts'
 import { readOnWhenRefused } from './refused-body.ts'
@@ -61,6 +68,11 @@ export interface ListenOptions extends HostNameOptions {
    * files that the process may open.
    */
   maxConnections?: number
+  /**
+   * Answers HTTP/2 too: to clients that begin with it, and with `tls` to those that choose it. Then a
+   * connection on which no request comes in `headersTimeout` is ended. Default: HTTP/1 only.
+   */
+  http2?: boolean
 }
 
 export interface Listener {
@@ -103,6 +115,7 @@ export async function listen(
     bodyRateWindow = BODY_RATE_WINDOW,
     sendTimeout = SEND_TIMEOUT,
     maxConnections = await defaultMaxConnections(),
+    http2 = false,
   } = options
   assertLimits({ maxHeaderSize, bodyRateWindow, maxConnections }, 1)
   assertLimits({ headersTimeout, minBodyRate, sendTimeout }, 0)
@@ -127,15 +140,22 @@ export async function listen(
       if (closing !== undefined) setImmediate(() => server.closeIdleConnections())
     })
     if (!connections.begin(request, response)) return
+    const isHttp2 = streamOf(request) !== undefined
     // A guest's answer that is longer than it says would pass for the next one.
-    response.strictContentLength = true
-    const refusal = refusalOf(request)
+    if (!isHttp2) response.strictContentLength = true
+    const refusal =
+      isHttp2 && sizeOfHeaders(request) > maxHeaderSize
+        ? headerOverflow(maxHeaderSize)
+        : refusalOf(request)
     if (refusal !== undefined) {
       const { status, message, headers = {} } = refusal
-      response.writeHead(status, { ...headers, ...refusalHeaders(message) }).end(`${message}\n`)
+      const { Connection, ...always } = refusalHeaders(message)
+      response
+        .writeHead(status, { ...headers, ...always, ...(!isHttp2 && { Connection }) })
+        .end(`${message}\n`)
       return
     }
-    readOnWhenRefused(request, response)
+    if (!isHttp2) readOnWhenRefused(request, response)
     // Not awaited by Node: a client that leaves in the middle must not end the process.
     answer(withWire(new NodeRequest({ req: request, res: response }), wireOfRequest(request)))
       .then((answered) => sendResponse(response, answered))
@@ -154,12 +174,29 @@ export async function listen(
     tls === undefined
       ? createServer(limits, onRequest)
       : createSecureServer(
-          { ...limits, handshakeTimeout: headersTimeout || IDLE_TIMEOUT, ...tls },
+          {
+            ...limits,
+            handshakeTimeout: headersTimeout || IDLE_TIMEOUT,
+            ...(http2 && { ALPNProtocols: ['h2', 'http/1.1'] }),
+            ...tls,
+          },
           onRequest,
         )
   server.setTimeout(IDLE_TIMEOUT)
   server.maxHeadersCount = MAX_HEADERS
-  server.on('connection', (socket: Socket) =>
+  const sessions = http2
+    ? createHttp2Connections(onRequest, { maxHeaderSize, idleTimeout: headersTimeout })
+    : undefined
+  if (sessions !== undefined)
+    chooseProtocol(server, sessions, headersTimeout, (socket) => {
+      const refusal = refusalFor(
+        { code: 'ERR_HTTP_REQUEST_TIMEOUT' },
+        maxHeaderSize,
+        headersTimeout,
+      )
+      rejectOn(socket, refusal as Refusal)
+    })
+  server.prependListener('connection', (socket: Socket) =>
     connections.open(socket, (refusal) => {
       // Before its handshake, nothing can be said on a TLS connection.
       if (tls === undefined) rejectOn(socket, refusal)
@@ -190,7 +227,10 @@ export async function listen(
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`,
-    close: () => (closing ??= close(server, connections)),
+    close: () => {
+      sessions?.close()
+      return (closing ??= close(server, connections))
+    },
   }
 }
 
@@ -215,6 +255,29 @@ function assertLimits(limits: Readonly<Record<string, number>>, least: number): 
   }
 }
 
+/** Hands connections of HTTP/2 on, before the server takes them for HTTP/1. */
+function chooseProtocol(
+  server: ReturnType<typeof createServer>,
+  sessions: Http2Connections,
+  timeout: number,
+  late: (socket: Socket) => void,
+): void {
+  const isTls = server.listenerCount('secureConnection') > 0
+  const event = isTls ? 'secureConnection' : 'connection'
+  const others = server.listeners(event) as Array<(this: unknown, socket: Socket) => void>
+  server.removeAllListeners(event)
+  server.on(event, (socket: Socket) => {
+    const isOther = (): void => {
+      for (const listener of others) listener.call(server, socket)
+    }
+    const isHttp2 = (): void => sessions.take(socket)
+    if (isTls) return (socket as TLSSocket).alpnProtocol === 'h2' ? isHttp2() : isOther()
+    // Who left no room for it is gone.
+    if (!socket.destroyed)
+      readPreface(socket, timeout, { isHttp2, isOther, late: () => late(socket) })
+  })
+}
+
 function close(server: ReturnType<typeof createServer>, connections: Connections): Promise<void> {
   return new Promise((resolve, reject) => {
     const cut = setTimeout(() => connections.close(), CLOSE_GRACE)
@@ -228,18 +291,27 @@ function close(server: ReturnType<typeof createServer>, connections: Connections
   })
 }
 
+/** HTTP/1 ends such a request while it comes in; Node holds HTTP/2's to no size. */
+function sizeOfHeaders({ rawHeaders }: IncomingMessage): number {
+  return rawHeaders.reduce((sum, text) => sum + text.length, 0)
+}
+
+function headerOverflow(maxHeaderSize: number): Refusal {
+  return {
+    status: 431,
+    message: `the request's line and headers are longer than ${maxHeaderSize} bytes; the server's option maxHeaderSize, or its flag --max-header-size, lets more in`,
+  }
+}
+
 /** What is answered to what could not be read as a request; `undefined` where nobody could read it. */
 function refusalFor(
-  { code, rawPacket }: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
+  { code, rawPacket }: { readonly code?: string | undefined; readonly rawPacket?: Buffer },
   maxHeaderSize: number,
   headersTimeout: number,
 ): Refusal | undefined {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return {
-        status: 431,
-        message: `the request's line and headers are longer than ${maxHeaderSize} bytes; the server's option maxHeaderSize, or its flag --max-header-size, lets more in`,
-      }
+      return headerOverflow(maxHeaderSize)
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return {
         status: 408,

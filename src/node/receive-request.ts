@@ -5,7 +5,8 @@ import { pairsOf, type Wire } from '../http/wire.ts'
 export function wireOfRequest(request: IncomingMessage): Wire {
   return {
     target: targetOf(request.url ?? '/'),
-    headers: pairsOf(request.rawHeaders),
+    // Those of HTTP/2 that begin with a colon are no headers.
+    headers: pairsOf(request.rawHeaders).filter(([name]) => !name.startsWith(':')),
     trailers: () =>
       request.rawTrailers.length === 0
         ? undefined

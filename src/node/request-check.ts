@@ -35,7 +35,11 @@ export function refusalOf(request: IncomingMessage): Refusal | undefined {
     return { status: 431, message: `the request has more than ${MAX_HEADERS} headers` }
   const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && isHost(rawHeaders[i - 1]))
   if (hosts.length > 1) return bad('the request has more than one Host header')
-  const [host] = hosts
+  // Of HTTP/2, which need not have the header.
+  const authority = request.headers[':authority'] as string | undefined
+  const host = hosts[0] ?? authority
+  if (authority !== undefined && authority.toLowerCase() !== host?.toLowerCase())
+    return bad('the authority and the Host header differ')
   // HTTP/1.0 needs none. Node refuses HTTP/1.1 without one.
   if (host !== undefined && !HOST.test(host)) return bad('the Host header is not a host')
   if (url.startsWith('/') || (url === '*' && method === 'OPTIONS')) return undefined

@@ -11,6 +11,7 @@ import type { FetchHandler } from '../../types.ts'
 import { type AppState, type FirstState, openAppState } from '../app-state.ts'
 import { startAppThread } from '../app-thread.ts'
 import { clientAddress } from '../client-address.ts'
+import { nonEmpty } from '../environment.ts'
 import { readProxyEnvironment } from '../proxy.ts'
 import type { AppPlace } from './app-source.ts'
 import { readVariables, undeclaredVariables } from './app-variables.ts'
@@ -32,6 +33,7 @@ import {
   type StateFlags,
   storeInFiles,
 } from './state-flags.ts'
+import { readTls } from './tls-files.ts'
 
 /** Flags of `up` and `registry run`. */
 export interface RunFlags extends OpenFlags, ListenFlags, StateFlags {
@@ -39,6 +41,8 @@ export interface RunFlags extends OpenFlags, ListenFlags, StateFlags {
   /** Bytes. */
   readonly http1MaxBufSize?: number
   readonly listen?: Address
+  readonly tlsCert?: string
+  readonly tlsKey?: string
   readonly allowHost?: readonly string[]
   readonly env?: ReadonlyMap<string, string>
   readonly variable?: readonly string[]
@@ -89,6 +93,14 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
       variableOf(io, 'SPIN_HTTP1_MAX_BUF_SIZE', sizeOption) ??
       MAX_HEADER_SIZE,
   }
+  const path = (given: string | undefined, name: string): string | undefined => {
+    const text = given ?? nonEmpty(io.env[name])
+    return text === undefined ? undefined : resolve(io.cwd, text)
+  }
+  const tls = await readTls(
+    path(flags.tlsCert, 'SPIN_TLS_CERT'),
+    path(flags.tlsKey, 'SPIN_TLS_KEY'),
+  )
   const config = await readRuntimeConfig(flags.runtimeConfigFile, io)
   const stateDir = stateFolder(place, flags, config, io)
   const logDir = logFolder(stateDir, flags, config, io)
@@ -122,7 +134,7 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
     const handler: FetchHandler = { fetch: (request) => current.fetch(request) }
     await serveUntilStopped(
       handler,
-      { ...address, allowedHosts: flags.allowHost, limits, flag: '--listen' },
+      { ...address, tls, http2: true, allowedHosts: flags.allowHost, limits, flag: '--listen' },
       io,
       (url) => {
         const announce = (): void => current.lines(url).forEach(output.line)

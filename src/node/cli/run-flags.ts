@@ -30,6 +30,11 @@ export function addRunOptions(command: Command): Command {
       addressOption,
     )
     .option(
+      '--tls-cert <file>',
+      'serve https with this certificate, in PEM (default: SPIN_TLS_CERT)',
+    )
+    .option('--tls-key <file>', 'the key of the certificate, in PEM (default: SPIN_TLS_KEY)')
+    .option(
       '-e, --env <key=value>',
       "set in every component's environment; can be given more than once",
       pairOption,

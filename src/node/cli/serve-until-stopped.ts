@@ -10,6 +10,8 @@ interface ServePlace extends Address {
   readonly allowedHosts?: readonly string[] | undefined
   /** Default: those of `listen`. */
   readonly limits?: ListenFlags
+  /** See `listen`. */
+  readonly http2?: boolean
   /** The flag that names another address. Default `--address`. */
   readonly flag?: string
 }
@@ -17,7 +19,7 @@ interface ServePlace extends Address {
 /** Listens, says so, and serves until the user wants to stop. */
 export async function serveUntilStopped(
   handler: FetchHandler,
-  { host, port, tls, allowedHosts, limits = {}, flag = '--address' }: ServePlace,
+  { host, port, tls, allowedHosts, limits = {}, http2 = false, flag = '--address' }: ServePlace,
   io: CliIo,
   onListening: (url: string) => void,
 ): Promise<void> {
@@ -25,6 +27,7 @@ export async function serveUntilStopped(
     host,
     port,
     ...listenLimits(limits),
+    http2,
     ...(tls === undefined ? {} : { tls }),
     ...(allowedHosts === undefined ? {} : { allowedHosts }),
   }).catch((cause: unknown) => {
