@@ -1,7 +1,12 @@
 import { isSpindleError, SpindleError } from '../errors.ts'
+import { createSlots, type Slots } from './slots.ts'
 
 /** Bytes that all of one request may take, where nothing else is said. */
 export const MAX_MEMORY: number = 512 * 1024 * 1024
+
+// What stores and databases of the caller's give is in memory before it can be charged: at once, so many
+// values of one request. As many as requests run at once by default.
+const MAX_HOST_CALLS = 64
 
 /** Counts what somebody holds. */
 export interface Ledger {
@@ -31,6 +36,8 @@ export interface Budget extends Ledger {
   onExceeded: ((error: SpindleError) => void) | undefined
   /** For bodies, which whoever sent the request may still read when the guest has ended: `end` keeps them. */
   readonly bodies: Ledger
+  /** Calls of stores, databases and own interfaces of the host that have not been answered. */
+  readonly calls: Slots
   nested(): Budget
   /** Nothing but bodies is held any more. */
   end(): void
@@ -39,7 +46,7 @@ export interface Budget extends Ledger {
 export function createBudget(limit: number = MAX_MEMORY): Budget {
   if (!Number.isSafeInteger(limit) || limit < 1)
     throw new TypeError(`"maxMemory" must be a positive number of bytes, not ${limit}`)
-  return create(limit, { held: 0 })
+  return create(limit, { held: 0 }, createSlots(MAX_HOST_CALLS))
 }
 
 /** Takes false for an answer when it is too much. */
@@ -48,7 +55,7 @@ interface Account {
   give(bytes: number): void
 }
 
-function create(limit: number, total: { held: number }, parent?: Account): Budget {
+function create(limit: number, total: { held: number }, calls: Slots, parent?: Account): Budget {
   let own = 0
   let isOver = false
   let wasRefused = false
@@ -87,6 +94,7 @@ function create(limit: number, total: { held: number }, parent?: Account): Budge
   const budget: Budget = {
     ...ledger(account),
     bodies: ledger(bodies),
+    calls,
     limit,
     get held() {
       return total.held
@@ -100,7 +108,7 @@ function create(limit: number, total: { held: number }, parent?: Account): Budge
       wasRefused ||= !taken
       return taken
     },
-    nested: () => create(limit, total, account),
+    nested: () => create(limit, total, calls, account),
     end() {
       isOver = true
       total.held -= own

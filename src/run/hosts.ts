@@ -135,7 +135,7 @@ export function createHosts(options: HostOptions): HostImports {
   return (name) => {
     const [base = '', version] = name.split('@', 2)
     const given = own(options.interfaces, name) ?? own(options.interfaces, base)
-    if (given !== undefined) return given
+    if (given !== undefined) return { ...given, inTurn: true }
     const draft = own(drafts, name)
     if (draft !== undefined) return draft()
     const wanted = wasiVersion(version)

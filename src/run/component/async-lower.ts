@@ -1,4 +1,5 @@
 import { beginCall, fromCore, loadAt, storeAt, type CanonContext } from './canon.ts'
+import { bytesOf, callInTurn } from './host-call.ts'
 import { CANCELLED, type CallControl, type FuncItem } from './items.ts'
 import { settleCharges, type Call } from './memory.ts'
 import { settleLends } from './resource.ts'
@@ -71,6 +72,7 @@ function start(
     awaited: false,
   }
   let index = 0
+  let arrivedBytes = 0
   const tell = (): void => {
     if (index === 0) return
     announce(store, subtask, () => {
@@ -92,6 +94,8 @@ function start(
   const finish = (value: unknown): void => {
     // Cancelled before, or the guest is gone: nobody takes what it comes to now.
     if (subtask.state > STATE.started || store.failure !== undefined) return
+    store.budget.release(arrivedBytes)
+    arrivedBytes = 0
     if (value === CANCELLED) {
       subtask.state = subtask.state === STATE.starting ? STATE.neverStarted : STATE.cancelled
     } else {
@@ -102,7 +106,16 @@ function start(
     settleCharges(call)
     tell()
   }
-  const value = func.call(args, signature, subtask.control)
+  const arrive = (value: unknown): unknown => {
+    if (value !== CANCELLED && subtask.state <= STATE.started && store.failure === undefined) {
+      const bytes = bytesOf(value)
+      store.budget.charge(bytes)
+      arrivedBytes = bytes
+    }
+    return value
+  }
+  const begin = (): unknown => func.call(args, signature, subtask.control)
+  const value = func.inTurn === true ? callInTurn(store, begin, subtask.control) : begin()
   if (!isPromise(value)) {
     finish(value)
     deliver()
@@ -111,7 +124,9 @@ function start(
   if (func.outside === true) whileOutside(store, value)
   store.budget.charge(SUBTASK_BYTES)
   index = instance.handles.add(subtask)
-  value.then(finish).catch((error: unknown) => void poison(store, error))
+  // All that arrive together are charged before the first of them is taken.
+  const arrived = func.inTurn === true && result?.handles === false ? value.then(arrive) : value
+  arrived.then(finish).catch((error: unknown) => void poison(store, error))
   return subtask.state | (index << 4)
 }
 

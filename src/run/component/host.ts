@@ -1,7 +1,7 @@
 import { SpindleError } from '../../errors.ts'
 import { supplyAdvice } from '../unsupplied.ts'
 import { isPromise, type ResourceType } from './runtime.ts'
-import type { HostInterface, InstanceItem, Item, Stoppable } from './items.ts'
+import type { HostInterface, InstanceItem, Item, LinkedInterface, Stoppable } from './items.ts'
 import { declareType } from './match.ts'
 import type { Declaration, ExternType } from './model.ts'
 import { at, createScope, invalid, isAsync, spend, type Scope, type TypeEntry } from './types.ts'
@@ -10,7 +10,7 @@ import { at, createScope, invalid, isAsync, spend, type Scope, type TypeEntry } 
  * Finds what the host has under an import's full name, such as `wasi:http/types@0.2.3`. With the
  * name of a dependency: what it has for that one.
  */
-export type HostImports = (name: string, dependency?: string) => HostInterface | undefined
+export type HostImports = (name: string, dependency?: string) => LinkedInterface | undefined
 
 /** Resource types of the host by interface and name: an interface may be imported more than once. */
 export type HostResources = Map<string, ResourceType>
@@ -23,7 +23,7 @@ export interface CoreHost {
 }
 
 function hostResource(
-  host: HostInterface,
+  host: LinkedInterface,
   module: string,
   name: string,
   resources: HostResources,
@@ -43,7 +43,7 @@ function hostResource(
   return made
 }
 
-function hostFunction(host: HostInterface, module: string, name: string, type: TypeEntry): Item {
+function hostFunction(host: LinkedInterface, module: string, name: string, type: TypeEntry): Item {
   const label = module === '' ? name : `${module}#${name}`
   const fn = Object.hasOwn(host.functions, name) ? host.functions[name] : undefined
   return {
@@ -52,6 +52,7 @@ function hostFunction(host: HostInterface, module: string, name: string, type: T
     name: label,
     waits: host.waits?.has(name) === true || isAsync(type),
     outside: true,
+    ...(host.inTurn === true && { inTurn: true }),
     call:
       fn === undefined
         ? () => {
@@ -120,7 +121,7 @@ function unknownImport(name: string): SpindleError {
 }
 
 function hostInstance(
-  host: HostInterface,
+  host: LinkedInterface,
   module: string,
   declarations: readonly Declaration[],
   outer: Scope,

@@ -14,6 +14,12 @@ export interface HostInterface {
   readonly waits?: ReadonlySet<string>
 }
 
+/** An interface as it is linked. */
+export interface LinkedInterface extends HostInterface {
+  /** Asynchronous calls wait for their turn: what they give may be large, and nobody has paid for it. */
+  readonly inTurn?: boolean
+}
+
 export interface FuncItem {
   readonly kind: 'func'
   readonly type: TypeEntry
@@ -29,6 +35,8 @@ export interface FuncItem {
   readonly waits: boolean
   /** It is the host's: what it waits for is outside of the tree. */
   readonly outside?: boolean
+  /** Only so many of its calls are in flight. */
+  readonly inTurn?: boolean
 }
 
 /** What caller and callee tell each other while something waits. */

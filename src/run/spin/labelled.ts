@@ -1,4 +1,4 @@
-import type { HostInterface } from '../component/items.ts'
+import type { HostInterface, LinkedInterface } from '../component/items.ts'
 import { chain, isPromise } from '../component/runtime.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 
@@ -21,9 +21,9 @@ export function settle(
   }
 }
 
-/** An interface each of whose functions may have to wait. */
-export function waitsAll(functions: HostInterface['functions']): HostInterface {
-  return { functions, waits: new Set(Object.keys(functions)) }
+/** An interface each of whose functions may have to wait, for what may be large. */
+export function waitsAll(functions: HostInterface['functions']): LinkedInterface {
+  return { functions, waits: new Set(Object.keys(functions)), inTurn: true }
 }
 
 /** Opens what a manifest lists; `absent` is the interface's word for what nobody supplied. */
