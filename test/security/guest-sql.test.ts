@@ -90,6 +90,7 @@ describe.each(WAYS)('a statement by %s', (path) => {
     "vacuum into 'other.db'",
     'pragma hard_heap_limit = 1',
     'pragma soft_heap_limit = 1',
+    "pragma journal_mode = 'Wal'",
   ])('may not %s', async (statement) => {
     const folder = createFolder()
     const { ask } = await start({ sqlite: createFileSqlite(join(folder, 'data.db'), sqlite) })

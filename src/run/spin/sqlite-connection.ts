@@ -316,7 +316,11 @@ export function openConnection(
   limit.next()
   limit.close()
   capi.sqlite3_progress_handler(database, STEPS, stop, 0)
-  capi.sqlite3_set_authorizer(database, (_, action, first) => authorize(action, first), 0)
+  capi.sqlite3_set_authorizer(
+    database,
+    (_, action, first, second) => authorize(action, first, second),
+    0,
+  )
   return {
     query,
     execute(text, parameters, limits = FREE) {
@@ -381,11 +385,13 @@ const HOSTS_PRAGMAS: ReadonlySet<string> = new Set(['hard_heap_limit', 'soft_hea
 const IDLE_PRAGMAS: ReadonlySet<string> = new Set(['busy_timeout', 'temp_store'])
 
 /** What a statement may do. As in Spin, it may attach a new database in memory, but no file. */
-function authorize(action: number, first: string | 0): number {
+function authorize(action: number, first: string | 0, second: string | 0): number {
   // A name that is computed comes as none: it may be any.
   if (action === AUTH_ATTACH) return first === '' || first === ':memory:' ? OK : DENY
   if (action !== AUTH_PRAGMA || first === 0) return OK
   const pragma = first.toLowerCase()
   if (HOSTS_PRAGMAS.has(pragma)) return DENY
+  // It takes memory that processes share, without which nobody could open the file again.
+  if (pragma === 'journal_mode' && second !== 0 && second.toLowerCase() === 'wal') return DENY
   return IDLE_PRAGMAS.has(pragma) ? IGNORE : OK
 }
