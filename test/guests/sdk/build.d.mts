@@ -1,0 +1,1 @@
+export function findSdkGuests(): ReadonlyMap<string, string | undefined>

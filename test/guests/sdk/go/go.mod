@@ -1,0 +1,3 @@
+module wagi
+
+go 1.21
