@@ -86,7 +86,7 @@ export const sdkGuests: readonly SdkGuest[] = [
   { name: 'rust-6', cases: rust6 },
   { name: 'rust-6-component', cases: rust6 },
   { name: 'python-3', cases: [...python, { ...outbound, waits: true }] },
-  { name: 'python-4', cases: streamed },
+  { name: 'python-4', cases: streamed, extendedConstants: true },
   { name: 'python-5', cases: streamed, extendedConstants: true },
   {
     name: 'hono',
