@@ -32,18 +32,17 @@ const COMMON = `
   { variables: { who: { default: 'you' } } })
   const upstream = async (request) => new Response('up: ' + (await request.text()))`
 const PAGE = `${COMMON}
-  import initSqlJs from 'sql.js'
-  import { createAppHandler, createMemoryKeyValue, createSqlJsDatabase } from '../../src/run/index.ts'
+  import initSqlite from '@sqlite.org/sqlite-wasm'
+  import { createAppHandler, createMemoryKeyValue, createSqliteWasm } from '../../src/run/index.ts'
   const load = async (name) => new Uint8Array(await (await fetch('/' + name + '.wasm')).arrayBuffer())
   let handler
   globalThis.start = async (name, wagi) => {
-    const { Database } = await initSqlJs({ wasmBinary: await load('sql') })
-    const database = createSqlJsDatabase(new Database())
+    const connect = createSqliteWasm(await initSqlite({ wasmBinary: await load('sqlite3') }))
     const store = createMemoryKeyValue()
     handler = await createAppHandler(appOf(await load(name), wagi), {
       fetch: upstream,
       keyValue: () => store,
-      sqlite: () => database,
+      sqlite: connect,
     })
   }
   globalThis.ask = async (path, body) => {
@@ -120,8 +119,8 @@ describe.skipIf(executablePath === undefined)('guests of the public SDKs, run in
         response
           .setHeader('content-type', 'application/wasm')
           .end(
-            name === 'sql'
-              ? bytesOfFile('node_modules/sql.js/dist/sql-wasm-browser.wasm')
+            name === 'sqlite3'
+              ? bytesOfFile('node_modules/@sqlite.org/sqlite-wasm/sqlite-wasm/jswasm/sqlite3.wasm')
               : sdkGuest(name),
           )
     })
