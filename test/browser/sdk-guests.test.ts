@@ -160,7 +160,7 @@ describe('guests of the public SDKs, run in a Worker that a Worker loaded', () =
       dataBlobBindings: Object.fromEntries(guests.filter(([, wasm]) => wasm !== undefined)),
     } as MiniflareOptions)
     await worker.ready
-  })
+  }, 60_000) // It is handed 100 MB of guests.
   afterAll(() => worker.dispose())
 
   for (const guest of sdkGuests)
