@@ -32,6 +32,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
     /^(?:bytes\/(?:digest|streaming-hasher)|trust\/(?:cosign-key|verify-digest))\.ts$/,
   aws4fetch: /^serve\/storage\/s3\.ts$/,
   fflate: /^bytes\/(?:gzip|zip)\.ts$/,
+  fzstd: /^bytes\/zstd\.ts$/,
   mrmime: /^spin\/to-bindle\.ts$/,
   'smol-toml': /^bytes\/toml\.ts$/,
 }

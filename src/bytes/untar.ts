@@ -8,6 +8,8 @@ interface TarEntry {
   /** As it stands in the archive: it may lead anywhere, so never open it unchecked. */
   readonly path: string
   readonly kind: 'file' | 'directory' | 'link' | 'other'
+  /** Of a link: what it leads to, as it stands in the archive, and whether it is a symbolic one. */
+  readonly link: { readonly target: string; readonly isSymbolic: boolean } | undefined
   readonly size: number
   /** Where its bytes begin in the archive. */
   readonly offset: number
@@ -34,6 +36,7 @@ const MAX_META = 64 * 1024
 
 interface Meta {
   path?: string
+  linkPath?: string
   size?: number
 }
 
@@ -81,6 +84,7 @@ export async function* readTar(
           )
         const bytes = (await readFully(size + paddingOf(size))).subarray(0, size)
         if (type === 'L') meta.path = cString(bytes)
+        if (type === 'K') meta.linkPath = cString(bytes)
         if (type === 'x') {
           const records = parsePax(bytes)
           if (records === undefined) throw broken('an extended header is malformed')
@@ -119,6 +123,13 @@ export async function* readTar(
       yield {
         path: meta.path ?? headerPath(block),
         kind,
+        link:
+          kind === 'link'
+            ? {
+                target: meta.linkPath ?? cString(block.subarray(157, 257)),
+                isSymbolic: type === '2',
+              }
+            : undefined,
         size: length,
         offset,
         async bytes() {
@@ -198,6 +209,7 @@ function parsePax(bytes: Uint8Array): Meta | undefined {
     const key = decodeUtf8Lossy(record.subarray(0, equals))
     const value = decodeUtf8Lossy(record.subarray(equals + 1))
     if (key === 'path') meta.path = value
+    if (key === 'linkpath') meta.linkPath = value
     if (key === 'size') {
       if (!/^[0-9]{1,15}$/.test(value)) return undefined
       meta.size = Number(value)

@@ -9,3 +9,12 @@ export const DATA_LAYER_TYPE = 'application/vnd.wasm.content.layer.v1+data'
 export const ARCHIVE_LAYER_TYPE = 'application/vnd.wasm.content.bundle.v1.tar+gzip'
 /** A bare component or module, as wkg pushes it. Only read. */
 export const WASM_PACKAGE_TYPE = 'application/wasm'
+
+/** Configs of container images. */
+export const IMAGE_CONFIG_TYPES: ReadonlySet<string> = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+])
+/** Layers of container images, of OCI and of Docker: tar, packed or not. */
+export const IMAGE_LAYER_TYPE: RegExp =
+  /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+(?:gzip|zstd))?|docker\.image\.rootfs\.(?:diff|foreign\.diff)\.tar(?:\.(?:gzip|zstd))?)$/

@@ -63,7 +63,11 @@ export async function openContents(
   for (const { digest, inline } of app.locked.components.flatMap(refsOf)) {
     if (contents.has(digest) || missing.has(digest)) continue
     const layer = layers.get(digest)
-    if (inline !== undefined) {
+    const bytes = app.unpacked?.get(digest)
+    if (bytes !== undefined) {
+      budget(bytes.length)
+      contents.set(digest, { size: bytes.length, stream: () => streamOf(bytes) })
+    } else if (inline !== undefined) {
       const bytes = await decodeInline(inline, digest)
       budget(bytes.length)
       contents.set(digest, { size: bytes.length, stream: () => streamOf(bytes) })

@@ -20,6 +20,11 @@ export interface PulledApp {
   readonly signatures: readonly VerifiedSignature[]
   /** Where it was read from: copying `descriptor` out of it gives the same digest elsewhere. */
   readonly store: ReadStore
+  /**
+   * Contents by digest, where they are in memory already: those of a container image, which had to
+   * be unpacked to find its application. Absent for Spin's own artifacts.
+   */
+  readonly unpacked?: ReadonlyMap<Digest, Uint8Array>
   /** A component's Wasm, checked. Rejects with `ERR_NOT_FOUND` when there is no such component. */
   component(id: string, options?: OperationOptions): Promise<Uint8Array>
   /** The Wasm that fills an import of a component, by the name it has in the lock; as `component`. */
@@ -29,3 +34,16 @@ export interface PulledApp {
   /** All Wasm and files by digest, checked: with `locked` they are what `packApp` takes. */
   contents(options?: OperationOptions): Promise<ReadonlyMap<Digest, Uint8Array>>
 }
+
+/** Reads an application out of the layers of a container image: `readImage`. */
+export type ReadImage = (
+  layers: readonly Descriptor[],
+  store: ReadStore,
+  options: OperationOptions & {
+    readonly maxBytes?: number | undefined
+    readonly maxFiles?: number | undefined
+  },
+) => Promise<{
+  readonly locked: LockedApp
+  readonly contents: ReadonlyMap<Digest, Uint8Array>
+}>

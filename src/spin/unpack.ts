@@ -5,16 +5,22 @@ import { readVerified } from '../bytes/stream.ts'
 import { type Remedy, SpindleError } from '../errors.ts'
 import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
 import { paceOf } from '../store/pace.ts'
-import type { Descriptor, OperationOptions, PacedStore, ReadStore } from '../types.ts'
+import type { Descriptor, Digest, OperationOptions, PacedStore, ReadStore } from '../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
 import { lockBareWasm } from './bare-wasm.ts'
 import { parseLockedApp } from './parse-locked-app.ts'
 import type { ContentRef, LockedApp, LockedComponent, LockedDependency } from './locked-app.ts'
-import { LOCKED_APP_TYPE, WASM_LAYER_TYPE, WASM_PACKAGE_TYPE } from './media-types.ts'
-import type { PulledApp } from './pulled-app.ts'
+import {
+  IMAGE_CONFIG_TYPES,
+  IMAGE_LAYER_TYPE,
+  LOCKED_APP_TYPE,
+  WASM_LAYER_TYPE,
+  WASM_PACKAGE_TYPE,
+} from './media-types.ts'
+import type { PulledApp, ReadImage } from './pulled-app.ts'
 import { MAX_APP_BYTES } from './tree-builder.ts'
 
-export type { PulledApp } from './pulled-app.ts'
+export type { PulledApp, ReadImage } from './pulled-app.ts'
 
 export interface UnpackOptions extends OperationOptions {
   /** Most bytes that one call may unpack. Default 256 MiB. */
@@ -25,11 +31,17 @@ export interface UnpackOptions extends OperationOptions {
   concurrency?: number
   /** Most keys of the locked application. Default 200 000, which is some 50 000 files. */
   maxKeys?: number | undefined
+  /**
+   * Reads container images with a `/spin.toml`: `readImage`. Default: they are refused, as to read
+   * them takes all that reads a manifest.
+   */
+  readImage?: ReadImage
 }
 
 /**
  * Opens an application of any version of Spin, from 0.8 on: its manifest and lock are read and
- * checked, its contents when they are asked for. No byte is handed out before its digest fits.
+ * checked, its contents when they are asked for. With `readImage` also a container image, whose
+ * layers are read at once, as its application is in its files. No byte is handed out before its digest fits.
  *
  * Exported from the main entry point and `spindle/app`.
  *
@@ -40,7 +52,7 @@ export interface UnpackOptions extends OperationOptions {
  * ```
  *
  * Rejects with `ERR_CONTENT_INVALID` for what is no Spin application or a malformed one,
- * `ERR_DIGEST_MISMATCH`, `ERR_LIMIT_EXCEEDED`, and `ERR_UNSUPPORTED` for an application that
+ * `ERR_APP_INVALID` for the manifest in an image, `ERR_DIGEST_MISMATCH`, `ERR_LIMIT_EXCEEDED`, and `ERR_UNSUPPORTED` for an application that
  * says it needs more than is known here.
  */
 export async function unpackApp(
@@ -49,7 +61,8 @@ export async function unpackApp(
   options: UnpackOptions = {},
 ): Promise<PulledApp> {
   const { bytes, manifest } = await readManifest(descriptor, store, options)
-  const locked = await readLock(manifest, store, options)
+  const image = isImage(manifest) ? await openImage(manifest, store, options) : undefined
+  const locked = image?.locked ?? (await readLock(manifest, store, options))
   const components = new Map(locked.components.map((component) => [component.id, component]))
   const contents = createArtifactContents(store, manifest.layers)
 
@@ -57,6 +70,7 @@ export async function unpackApp(
     refs: Iterable<ContentRef>,
     call: OperationOptions = {},
   ): ReturnType<typeof contents.collect> => {
+    if (image !== undefined) return Promise.resolve(pickContents(refs, image.contents))
     const { maxBytes = MAX_APP_BYTES, maxFiles, concurrency = paceOf(store) } = options
     return contents.collect(refs, {
       signal: call.signal ?? options.signal,
@@ -89,6 +103,7 @@ export async function unpackApp(
     locked,
     signatures: [],
     store,
+    ...(image === undefined ? {} : { unpacked: image.contents }),
     async component(id, call) {
       const { source } = find(id)
       const found = await collect([source], call)
@@ -110,6 +125,36 @@ export async function unpackApp(
     },
     contents: (call) => collect(locked.components.flatMap(refsOf), call),
   }
+}
+
+/** Whether an artifact is a container image: a config of its type, and only layers of files. */
+function isImage({ config, layers }: ImageManifest): boolean {
+  return (
+    IMAGE_CONFIG_TYPES.has(config.mediaType) &&
+    layers.length > 0 &&
+    layers.every(({ mediaType }) => IMAGE_LAYER_TYPE.test(mediaType))
+  )
+}
+
+function openImage(
+  { layers }: ImageManifest,
+  store: ReadStore,
+  options: UnpackOptions,
+): ReturnType<ReadImage> {
+  if (options.readImage !== undefined) return options.readImage(layers, store, options)
+  throw new SpindleError(
+    'ERR_CONTENT_INVALID',
+    'this artifact is no Spin application: it is a container image; if it has a /spin.toml, read it with the option "readImage"',
+  )
+}
+
+function pickContents(
+  refs: Iterable<ContentRef>,
+  contents: ReadonlyMap<Digest, Uint8Array>,
+): Map<Digest, Uint8Array> {
+  return new Map(
+    Array.from(refs, ({ digest }) => [digest, contents.get(digest) as Uint8Array] as const),
+  )
 }
 
 function noDependency(id: string, name: string): never {
@@ -153,8 +198,11 @@ async function readManifest(
 
 // Spin's own client looks for the host's platform, so that no index of a Spin application works with it.
 function pickEntry(entries: readonly Descriptor[]): Descriptor {
-  const wasm = entries.filter((entry) => entry.platform?.architecture === 'wasm')
-  const [only] = wasm.length === 1 ? wasm : entries.length === 1 ? entries : []
+  const isWasm = ({ platform }: Descriptor): boolean => /^wasm/.test(platform?.architecture ?? '')
+  const wasm = entries.filter(isWasm)
+  // Beside each image BuildKit puts an attestation, for no platform at all.
+  const real = entries.filter(({ platform }) => platform?.architecture !== 'unknown')
+  const [only] = [wasm, entries, real].find((list) => list.length === 1) ?? []
   if (only !== undefined) return only
   const list = entries
     .slice(0, 20)

@@ -1,6 +1,7 @@
 import type { App } from '../../spin/app.ts'
 import type { PulledApp } from '../../spin/pulled-app.ts'
 import { assertFits } from '../../spin/artifact-contents.ts'
+import { readImage } from '../../spin/read-image.ts'
 import { pull } from '../../verbs/pull.ts'
 import { pullBindle } from '../../verbs/pull-bindle.ts'
 import { createNodeHasher } from '../hasher.ts'
@@ -73,6 +74,7 @@ export async function openApp(
           ...remoteOptions(io, output, flags, [reference]),
           onProgress,
           ...limits,
+          readImage,
           ...(cache === undefined ? {} : { cache }),
           ...(verify === undefined ? {} : { verify }),
         }),

@@ -6,6 +6,7 @@ import { openContents } from '../../../spin/open-contents.ts'
 import type { PulledApp } from '../../../spin/pulled-app.ts'
 import type { OperationOptions, Reference, Store } from '../../../types.ts'
 import { openSource } from '../../../verbs/location.ts'
+import { readImage } from '../../../spin/read-image.ts'
 import { pull } from '../../../verbs/pull.ts'
 import { createNodeHasher } from '../../hasher.ts'
 import { countOption, referenceArgument } from '../arguments.ts'
@@ -108,7 +109,16 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
     const { store, ref } = openSource(reference, remote)
     const app = await pull(
       { store, ref },
-      { ...remote, ...operation, cache, ...(verify === undefined ? {} : { verify }) },
+      {
+        ...remote,
+        ...operation,
+        cache,
+        readImage,
+        // Of images, which are unpacked in memory to find their application.
+        maxBytes: memoryLimit(flags),
+        ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
+        ...(verify === undefined ? {} : { verify }),
+      },
     )
     if (verify !== undefined) output.note(`Verified ${app.descriptor.digest}`)
     if (layout !== undefined) {
