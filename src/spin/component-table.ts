@@ -7,7 +7,7 @@ import type {
 } from './app-manifest.ts'
 import { dependencyNameProblem } from './dependencies.ts'
 import { readDependency } from './dependency-table.ts'
-import { kebabProblem, labelProblem, lowerSnakeProblem } from './ids.ts'
+import { labelProblem, lowerSnakeProblem } from './ids.ts'
 import {
   checked,
   listOf,
@@ -51,7 +51,6 @@ export const readBuild: Reader<ComponentBuild> = tableOf<ComponentBuild>(
 )
 
 export const readLabels: Reader<readonly string[]> = listOf(checked('invalid-label', labelProblem))
-export const readModels: Reader<readonly string[]> = listOf(checked('invalid-id', kebabProblem))
 
 const readTarget: Reader<TargetEnvironment> = (spot) => {
   if (typeof spot.value === 'string') return spot.value
@@ -85,7 +84,7 @@ export const readComponent: Reader<ComponentTable> = tableOf<ComponentTable>(
     allowed_outbound_hosts: readStrings,
     key_value_stores: readLabels,
     sqlite_databases: readLabels,
-    ai_models: readModels,
+    ai_models: readStrings,
     targets: readTargets,
     build: readBuild,
     tool: mapOf(readToolTable),

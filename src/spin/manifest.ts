@@ -1,3 +1,4 @@
+import { findNewerToml } from './newer-toml.ts'
 import { AppInvalid, type Finding } from '../errors.ts'
 import { decodeUtf8 } from '../bytes/text.ts'
 import type { AppManifest } from './app-manifest.ts'
@@ -104,6 +105,14 @@ export function readAppManifest(
     checkVariables(component, version === 1 ? 'config' : 'variables', manifest?.variables)
   }
   checkBase(root, version)
+  for (const { start, end, what } of findNewerToml(text)) {
+    const place = { ...root.place, valueStart: start, valueEnd: end }
+    report.warn(
+      { ...root, place },
+      'newer-toml',
+      `${what} is of TOML 1.1, and Spin reads TOML 1.0: it refuses this manifest`,
+    )
+  }
   report.warnings()
   if (manifest === undefined || version === undefined)
     throw new Error('a manifest that could not be read was not reported')

@@ -16,6 +16,8 @@ function findingsOf(text: string): readonly Finding[] {
   return []
 }
 
+const newer = (line: string): string =>
+  `spin_manifest_version = 2\napplication.name = "a"\n[application.tool.t]\n${line}\n[[trigger.http]]\nroute = "/"\ncomponent = "w"\n[component.w]\nsource = "w.wasm"\n`
 const messagesOf = (text: string) => findingsOf(text).map(({ message }) => message)
 const component = (table: string) => `${MINIMAL}[component.a]\nsource = "a.wasm"\n${table}\n`
 const http = (entry: string) =>
@@ -116,7 +118,6 @@ describe('a manifest', () => {
       "unmatched '{{' in template",
     ],
     ['a bad label', component('key_value_stores = ["b@d"]'), 'expected kebab-case or snake_case'],
-    ['a bad model', component('ai_models = ["a_b"]'), "words must be separated with '-', not '_'"],
     [
       'a source without its digest',
       component('').replace('"a.wasm"', '{ url = "https://a/b" }'),
@@ -265,9 +266,43 @@ describe('a manifest', () => {
     ])
   })
 
+  it.each([
+    ['x = { a = 1,\n b = 2 }', 'a new line in an inline table', 4],
+    ['x = { a = 1, }', 'a comma after the last entry of an inline table', 4],
+    ['x = "\\e[0m"', 'the escape \\e', 4],
+    ['x = """\na\\x41"""', 'the escape \\x41', 5],
+    ['x = 07:30', 'a time without seconds', 4],
+    ['x = 1979-05-27T07:32Z', 'a time without seconds', 4],
+  ])('says of TOML 1.1 that Spin refuses it: %s', (line, what, at) => {
+    const { warnings } = parseAppManifest(newer(line))
+    expect(warnings.map(({ code, message, line: row }) => [code, message, row])).toEqual([
+      [
+        'newer-toml',
+        `${what} is of TOML 1.1, and Spin reads TOML 1.0: it refuses this manifest`,
+        at,
+      ],
+    ])
+  })
+
+  it.each([
+    'x = { a = 1, b = [1,\n 2,\n] }',
+    'x = [\n { a = 1 },\n]',
+    "x = '\\e \\x41'",
+    'x = "\\\\e"',
+    'x = 1979-05-27T00:32:00-07:00',
+    'x = 07:30:00 # 07:30 { \\e',
+    'x = """{\n,}""""',
+  ])('warns of nothing that TOML 1.0 has: %s', (line) => {
+    expect(parseAppManifest(newer(line)).warnings).toEqual([])
+  })
+
+  it('names any model, as services call theirs', () => {
+    expect(messagesOf(component('ai_models = ["gpt-oss:20b", "Llama_3", "a/b"]'))).toEqual([])
+  })
+
   it('gives all findings in the order of their places', () => {
     const findings = findingsOf(
-      component('files = 1\nai_models = ["X_"]\n[variables]\nx = {}').replace(
+      component('files = 1\nkey_value_stores = ["X y"]\n[variables]\nx = {}').replace(
         'name = "app"',
         'name = 1',
       ),
@@ -275,7 +310,7 @@ describe('a manifest', () => {
     expect(findings.map(({ code, line }) => [code, line])).toEqual([
       ['wrong-type', 3],
       ['wrong-type', 7],
-      ['invalid-id', 8],
+      ['invalid-label', 8],
       ['variable-default', 10],
     ])
   })
