@@ -10,8 +10,9 @@ import type { Descriptor, FileTree, OperationOptions, ReadStore } from '../types
 
 /** Links followed on the way to one file; as Linux. */
 const MAX_LINKS = 40
-/** Longest path, and deepest: Linux ends at 4096 bytes, and no toolchain makes so many folders. */
+/** Longest path: Linux ends at 4096 bytes. */
 const MAX_PATH = 4096
+/** Folders in a path: no toolchain makes so many. */
 const MAX_DEPTH = 100
 
 const WHITEOUT = '.wh.'
@@ -24,6 +25,7 @@ interface ImageFilesOptions extends OperationOptions {
   readonly maxFiles?: number | undefined
 }
 
+/** As of an archive: no application has so many. */
 const MAX_FILES = 200_000
 
 type Node = Folder | { readonly kind: 'file'; readonly bytes: Uint8Array } | SymbolicLink

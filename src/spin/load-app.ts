@@ -10,11 +10,11 @@ import { assertWasm } from './assert-wasm.ts'
 import { resolveComponentFiles } from './component-files.ts'
 import { GLOB_STEPS, type GlobBudget } from './glob-pattern.ts'
 import { lockApp } from './lock.ts'
+import type { LockedComponent } from './locked-app.ts'
 import { MANIFEST_LENGTH, readAppManifest } from './manifest.ts'
 import { type PickedFiles, pickFiles } from './pick-files.ts'
 import { isSourceFolder, type SourceFolder } from './sources/source-folder.ts'
 import { exactly, type WantedPath, wantedPaths } from './wanted-files.ts'
-import { composeLock } from './compose/compose-lock.ts'
 import { createManifestSpots, keySpot, type ManifestSpots } from './manifest-spots.ts'
 import { normalizeManifest } from './normalize.ts'
 import { packApp } from './pack.ts'
@@ -94,13 +94,18 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
     async pack(options = {}) {
       await assertWasm(this, options.signal)
       const lock = await lockApp(this, options)
-      return packApp(
-        options.uncomposed === true ? lock : await composeLock(lock, options.signal),
-        options,
-      )
+      if (options.uncomposed === true || !lock.locked.components.some(hasDependencies))
+        return packApp(lock, options)
+      // Few applications need it, and a page need not fetch it before.
+      const { composeLock } = await import('./compose/compose-lock.ts')
+      return packApp(await composeLock(lock, options.signal), options)
     },
   }
   return app
+}
+
+function hasDependencies({ dependencies, trigger_dependencies: around }: LockedComponent): boolean {
+  return dependencies !== undefined || around !== undefined
 }
 
 /** The manifests that a folder may have: the one that is named, or those that are looked for. */
