@@ -15,8 +15,11 @@ export interface AppOutline extends Omit<RunApp, 'variables' | 'components'> {
 /** An application with all its bytes in hand, so that it can go to another thread or Worker. */
 export interface AppSnapshot {
   readonly outline: AppOutline
-  /** By the component's id, and of what it depends on by both names. */
-  readonly wasm: ReadonlyMap<string, Uint8Array>
+  /**
+   * By the component's id, and of what it depends on by both names. Whoever has compiled them may
+   * clear it.
+   */
+  readonly wasm: Map<string, Uint8Array>
   readonly files: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>
 }
 

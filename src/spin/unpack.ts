@@ -20,7 +20,7 @@ import {
 import type { PulledApp, ReadImage } from './pulled-app.ts'
 import { MAX_APP_BYTES } from './tree-builder.ts'
 
-export type { PulledApp, ReadImage } from './pulled-app.ts'
+export type { PulledApp } from './pulled-app.ts'
 
 export interface UnpackOptions extends OperationOptions {
   /** Most bytes that one call may unpack. Default 256 MiB. */

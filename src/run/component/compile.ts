@@ -32,14 +32,21 @@ export interface CompileOptions {
   readonly maxMemory?: number | undefined
 }
 
-/** Compiles all core modules of a component. */
+const COMPILED = new Uint8Array(0)
+
+/**
+ * Compiles all core modules of a component. Their bytes are let go: the engine has its own, and one
+ * part of the component's file would keep all of it in memory.
+ */
 export async function compileComponent(
   component: ComponentDef,
   options: CompileOptions = {},
 ): Promise<CompiledComponent> {
   const modules = new Map<CoreModule, WebAssembly.Module>()
-  for (const module of coreModules(component))
+  for (const module of coreModules(component)) {
     modules.set(module, await compileCore(module.bytes, options))
+    module.bytes = COMPILED
+  }
   return { component, modules }
 }
 

@@ -152,7 +152,8 @@ export type AsyncBuiltin =
 
 export interface CoreModule {
   readonly kind: 'core module'
-  readonly bytes: Uint8Array
+  /** A part of the component's file. None once the engine has compiled them. */
+  bytes: Uint8Array
 }
 
 /** A core module with what its imports and exports mean. */

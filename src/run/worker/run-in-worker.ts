@@ -45,6 +45,8 @@ export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): voi
         clientAddress: (request) => heads.get(request)?.address ?? UNKNOWN_ADDRESS,
         waited: (request) => Math.max(0, Date.now() - (heads.get(request)?.arrived ?? Infinity)),
       })
+      // Compiled by now, and this is a copy of what the other side has.
+      app.wasm.clear()
       answer = createAnswerer(post, (request, head) => {
         heads.set(request, head)
         return handler.fetch(request)
