@@ -27,5 +27,5 @@ int main(int argc, char **argv) {
   if (fgets(line, sizeof line, stdin)) printf("body %s\n", line);
   FILE *file = fopen("/a/b.txt", "r");
   if (file) printf("file %s\n", fgets(line, sizeof line, file));
-  return 0;
+  return fflush(stdout);
 }

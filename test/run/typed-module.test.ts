@@ -60,7 +60,7 @@ describe('a core module over wasi-libc', () => {
   it('has files, environment, clock and random numbers by preview1', async () => {
     const app = await start(wasm)
     expect(await app.text('/files')).toBe(
-      'read hello file\nentry b.txt\nwrite -1 Read-only file system\nup -1\n',
+      'read hello file\nentry .\nentry ..\nentry b.txt\nwrite -1 Read-only file system\nup -1\n',
     )
     expect(await app.text('/env')).toBe('test')
     expect(await app.text('/time')).toBe('1')

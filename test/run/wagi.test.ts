@@ -79,6 +79,8 @@ describe('what a WAGI program prints', () => {
     expect((await (await start()).text('/?files')).split('\n').slice(1)).toEqual([
       'stat 0 size 10',
       'read ello file',
+      'entry .',
+      'entry ..',
       'entry b.txt',
       ...['create', 'write', 'mkdir', 'unlink', 'rename'].map(
         (what) => `${what} -1 Read-only file system`,

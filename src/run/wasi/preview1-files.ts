@@ -1,7 +1,7 @@
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
 import type { HostInterface } from '../component/items.ts'
-import { sizeOf, walk, type Node, type PathError } from './file-system.ts'
+import { sizeOf, walk, type DirectoryNode, type Node, type PathError } from './file-system.ts'
 import {
   RIGHT_WRITE,
   typeOf,
@@ -25,6 +25,17 @@ const MOST_FILES = 4096
 const MAX_WRITE_BYTES = 1024 * 1024
 // More characters than a path may have, whatever they are.
 const MAX_PATH_BYTES = 4 * 4096
+
+/** With itself and its parent, as Wasmtime lists them: of the parent no number is known. */
+function entriesOf(
+  directory: DirectoryNode,
+): Array<readonly [name: string, node: Node, id: number]> {
+  return [
+    ['.', directory, directory.id],
+    ['..', directory, 0],
+    ...Array.from(directory.entries, ([name, node]) => [name, node, node.id] as const),
+  ]
+}
 
 /** `fd_…` and `path_…`, over `files`, which are those that are open from the start. */
 export function createFileFunctions(
@@ -130,12 +141,12 @@ export function createFileFunctions(
     const target = bytes(at, size)
     let used = 0
     let next = Number(cookie)
-    for (const [name, node] of [...file.node.entries].slice(next)) {
+    for (const [name, node, id] of entriesOf(file.node).slice(next)) {
       const encoded = encodeUtf8(name)
       const entry = new Uint8Array(24 + encoded.length)
       const view = new DataView(entry.buffer)
       view.setBigUint64(0, BigInt(++next), true)
-      view.setBigUint64(8, BigInt(node.id), true)
+      view.setBigUint64(8, BigInt(id), true)
       view.setUint32(16, encoded.length, true)
       view.setUint8(20, typeOf(node))
       entry.set(encoded, 24)
