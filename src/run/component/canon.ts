@@ -1,7 +1,7 @@
 import type { Codec } from './codec.ts'
 import { arrive, createEntry, during, mayWait, standStill } from './jspi.ts'
 import { signatureOf, type Signature, type TypeEntry } from './types.ts'
-import type { FuncItem } from './items.ts'
+import type { CallControl, FuncItem } from './items.ts'
 import { allocate, assertRange, settleCharges, type Call } from './memory.ts'
 import { settleLends } from './resource.ts'
 import {
@@ -102,15 +102,22 @@ function lowered(
     settleCharges(call)
     return out[0]
   }
-  const value = func.call(args, signature)
+  const control: CallControl | undefined = func.outside === true ? {} : undefined
+  const value = func.call(args, signature, control)
   if (!isPromise(value)) return finish(value)
   // If nobody can wait for it, its failure is no one's news.
   value.catch(() => {})
-  if (func.outside === true) whileOutside(store, value)
+  if (control !== undefined) {
+    whileOutside(store, value)
+    store.stoodFor.add(control)
+  }
   return standStill(store, func.name, () =>
-    value.then(finish).catch((error: unknown) => {
-      throw poison(store, error)
-    }),
+    value
+      .then(finish)
+      .catch((error: unknown) => {
+        throw poison(store, error)
+      })
+      .finally(() => control && store.stoodFor.delete(control)),
   )
 }
 

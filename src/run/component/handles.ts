@@ -84,6 +84,7 @@ export function createStore(
     tasks: 0,
     change: undefined,
     outside: 0,
+    stoodFor: new Set(),
     watched: false,
     hostCopies: () => copiesBeyond(instances.flatMap(({ handles }) => handles.all())),
   }

@@ -111,6 +111,7 @@ export async function instantiateComponent(
     idle: () => until(store, () => store.tasks === 0),
     dispose() {
       store.failure ??= disposed()
+      for (const { cancel } of store.stoodFor) cancel?.()
       for (const { handles } of store.instances) {
         for (const entry of handles.clear()) {
           // Guests' destructors don't run any more; the host's resources are set free.

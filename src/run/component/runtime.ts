@@ -2,6 +2,7 @@ import { isSpindleError, SpindleError } from '../../errors.ts'
 import { explainEnd, type Budget } from '../budget.ts'
 import type { CanonContext } from './canon.ts'
 import type { Codec } from './codec.ts'
+import type { CallControl } from './items.ts'
 
 export type CoreValue = number | bigint
 export type CoreFunction = (...args: CoreValue[]) => unknown
@@ -33,6 +34,8 @@ export interface Store {
   change: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
   /** What was begun outside of the tree, and will change something when it ends. */
   outside: number
+  /** Of the host's, what core code stands still for: it is given up when the tree ends. */
+  readonly stoodFor: Set<CallControl>
   /** Somebody is about to look whether all that wait do so in vain. */
   watched: boolean
   /** Whether the host has the other end of something that a guest reads or writes now. */

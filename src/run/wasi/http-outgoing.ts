@@ -111,7 +111,12 @@ interface Sending {
 }
 
 /** Sends a guest's request; `undefined` when `fetch` can't carry it. Redirects are the guest's to follow. */
-export function sendRequest(send: FetchLike, url: URL, sent: SentRequest): Sending | undefined {
+export function sendRequest(
+  send: FetchLike,
+  url: URL,
+  sent: SentRequest,
+  ledger: Ledger = FREE,
+): Sending | undefined {
   const { method, body, firstByte } = sent
   // Whether an answer is awaited before the rest of a body is nothing that two hops can agree on.
   const headers = [...sent.headers].filter(([name]) => name.toLowerCase() !== 'expect')
@@ -131,6 +136,16 @@ export function sendRequest(send: FetchLike, url: URL, sent: SentRequest): Sendi
     return undefined
   }
   let isTaken = false
+  let held = 0
+  /** Of a body in one piece: its chunks, then all of them in one, until it is sent. */
+  const counter = (): TransformStream<Uint8Array, Uint8Array> =>
+    new TransformStream({
+      transform(chunk, controller) {
+        ledger.charge(2 * chunk.length)
+        held += 2 * chunk.length
+        controller.enqueue(chunk)
+      },
+    })
   const wire: Wire = {
     headers,
     ...(sent.target !== undefined && { target: sent.target }),
@@ -152,9 +167,12 @@ export function sendRequest(send: FetchLike, url: URL, sent: SentRequest): Sendi
           milliseconds(firstByte),
         )
   const answered = whole
-    ? readBounded(body, MOST_WHOLE, 'the body of a request', abort.signal).then((bytes) =>
-        send(withWire(new Request(made, { body: bytes }), wire)),
-      )
+    ? readBounded(
+        body.pipeThrough(counter()),
+        MOST_WHOLE,
+        'the body of a request',
+        abort.signal,
+      ).then((bytes) => send(withWire(new Request(made, { body: bytes }), wire)))
     : send(withWire(made, wire))
   const settled = answered
     .then((response): Result<Response, HttpError> => {
@@ -173,6 +191,7 @@ export function sendRequest(send: FetchLike, url: URL, sent: SentRequest): Sendi
     })
     .finally(() => {
       clearTimeout(timer)
+      ledger.release(held)
       // A guest that opens a body for GET must be able to write it out.
       if (!sends && !isTaken) drop(body)
     })
@@ -193,16 +212,21 @@ export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): H
     }
     if (url === undefined) return refuse('HTTP-request-URI-invalid')
     ledger.charge(SENDING_BYTES)
-    const sending = sendRequest(send, url, {
-      method: methodOfVariant(request.method),
-      headers: pairsOfFields(request.headers),
-      target: targetOf(request),
-      body: request.body?.pipe.stream,
-      trailers: () => request.body?.trailers,
-      firstByte: options?.firstByte,
-      connect: options?.connect,
-      betweenBytes: options?.betweenBytes,
-    })
+    const sending = sendRequest(
+      send,
+      url,
+      {
+        method: methodOfVariant(request.method),
+        headers: pairsOfFields(request.headers),
+        target: targetOf(request),
+        body: request.body?.pipe.stream,
+        trailers: () => request.body?.trailers,
+        firstByte: options?.firstByte,
+        connect: options?.connect,
+        betweenBytes: options?.betweenBytes,
+      },
+      ledger,
+    )
     if (sending === undefined) {
       ledger.release(SENDING_BYTES)
       return refuse('HTTP-request-method-invalid')

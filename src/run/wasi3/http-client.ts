@@ -80,16 +80,21 @@ export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
     if (url === undefined) return refuse('HTTP-request-URI-invalid')
     ledger.charge(SENDING_BYTES)
     let trailers: HeaderPairs | undefined
-    const sending = sendRequest(send, url, {
-      method: methodOfVariant(request.method),
-      headers: pairsOfFields(request.headers),
-      target: targetOf(request),
-      body: outgoingBody(request, ledger, (given) => (trailers = given)),
-      trailers: () => trailers,
-      firstByte: request.options?.firstByteTimeout,
-      connect: request.options?.connectTimeout,
-      betweenBytes: request.options?.betweenBytesTimeout,
-    })
+    const sending = sendRequest(
+      send,
+      url,
+      {
+        method: methodOfVariant(request.method),
+        headers: pairsOfFields(request.headers),
+        target: targetOf(request),
+        body: outgoingBody(request, ledger, (given) => (trailers = given)),
+        trailers: () => trailers,
+        firstByte: request.options?.firstByteTimeout,
+        connect: request.options?.connectTimeout,
+        betweenBytes: request.options?.betweenBytesTimeout,
+      },
+      ledger,
+    )
     if (sending === undefined) {
       ledger.release(SENDING_BYTES)
       return refuse('HTTP-request-method-invalid')
