@@ -51,6 +51,7 @@ export function createImports({ sendFor, cli, ...options }: ImportsOptions): Com
         stdout: stdout(),
         stderr: stderr(),
         files: dependency === undefined || sharesFiles(dependency) ? files : undefined,
+        ledger: options.budget,
       })
     },
   }

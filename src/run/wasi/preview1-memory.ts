@@ -1,5 +1,7 @@
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
+import type { Ledger } from '../budget.ts'
+import { HELD } from '../component/codec.ts'
 
 /** Of the numbers of preview1: those that can come up here. */
 export const ERRNO = {
@@ -60,11 +62,22 @@ export function createGuestMemory(memory: () => WebAssembly.Memory | undefined):
   }
 }
 
-/** Arguments or environment: their sizes, and the strings themselves. */
-export function createStrings({ u32, bytes }: GuestMemory, list: readonly string[]) {
-  const encoded = list.map((item) => encodeUtf8(`${item}\0`))
+/** Arguments or environment: their sizes, and the strings themselves. Made when they are asked for. */
+export function createStrings(
+  { u32, bytes }: GuestMemory,
+  list: () => readonly string[],
+  ledger: Ledger,
+) {
+  let made: readonly Uint8Array[] | undefined
+  const strings = (): readonly Uint8Array[] =>
+    (made ??= list().map((item) => {
+      const string = encodeUtf8(`${item}\0`)
+      ledger.charge(HELD.bytes + string.length)
+      return string
+    }))
   return {
     sizes(count: number, size: number): number {
+      const encoded = strings()
       u32(count, encoded.length)
       u32(
         size,
@@ -74,7 +87,7 @@ export function createStrings({ u32, bytes }: GuestMemory, list: readonly string
     },
     get(pointers: number, at: number): number {
       let next = at >>> 0
-      encoded.forEach((item, i) => {
+      strings().forEach((item, i) => {
         u32((pointers >>> 0) + i * 4, next)
         bytes(next, item.length).set(item)
         next += item.length

@@ -1,3 +1,4 @@
+import type { Ledger } from '../budget.ts'
 import type { HostInterface } from '../component/items.ts'
 import type { ExitSignal } from './cli.ts'
 import { monotonicNow } from './clocks.ts'
@@ -7,7 +8,7 @@ import { createFileFunctions } from './preview1-files.ts'
 import { createGuestMemory, createStrings, ERRNO } from './preview1-memory.ts'
 import { createPoll } from './preview1-poll.ts'
 import { randomBytes } from './random.ts'
-import type { InputStream, OutputStream } from './streams.ts'
+import { FREE, type InputStream, type OutputStream } from './streams.ts'
 
 interface Preview1Options {
   readonly env: ReadonlyArray<readonly [string, string]>
@@ -17,6 +18,8 @@ interface Preview1Options {
   readonly stdout: OutputStream
   readonly stderr: OutputStream
   readonly files: DirectoryNode | undefined
+  /** Pays for arguments and environment as the program gets them. */
+  readonly ledger?: Ledger
 }
 
 /** `wasi_snapshot_preview1` for one core module. */
@@ -39,11 +42,13 @@ export function createPreview1(options: Preview1Options): Preview1 {
   ]
   const guest = createGuestMemory(() => memory)
   const { bytes, u64 } = guest
+  const { ledger = FREE } = options
 
-  const args = createStrings(guest, options.args)
+  const args = createStrings(guest, () => options.args, ledger)
   const env = createStrings(
     guest,
-    options.env.map(([name, value]) => `${name}=${value}`),
+    () => options.env.map(([name, value]) => `${name}=${value}`),
+    ledger,
   )
 
   const unsupported = (): number => ERRNO.notsup

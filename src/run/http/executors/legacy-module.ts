@@ -143,6 +143,7 @@ async function execute(
     stdin: createBytesInput(new Uint8Array()),
     stdout: stdout(),
     stderr: stderr(),
+    ledger: budget,
   })
   const late: { instance?: CoreModuleInstance } = {}
   const access = createMemoryAccess(() => late.instance as CoreModuleInstance, budget)

@@ -84,11 +84,19 @@ async function executeProgram(
 
 /** `wasi_snapshot_preview1` of a program. */
 function createProgramHost(
-  { files, stderr }: Execution,
+  { files, stderr, budget }: Execution,
   { args, env, stdin, stdout }: Program,
 ): CoreHost {
   const input = createBytesInput(stdin)
-  return createPreview1({ args, env, stdin: input, stdout, stderr: stderr(), files })
+  return createPreview1({
+    args,
+    env,
+    stdin: input,
+    stdout,
+    stderr: stderr(),
+    files,
+    ledger: budget,
+  })
 }
 
 /** A core module with `_start`, as Spin before 3.2 pushed WAGI programs. */
