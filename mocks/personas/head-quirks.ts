@@ -1,8 +1,12 @@
 import type { FetchHandler } from '../../src/types.ts'
 import { withHeaders } from './answers.ts'
 
-/** A status, another length than GET's, no digest, no type, or a connection that breaks. */
-export type HeadQuirk = number | 'length' | 'no-digest' | 'html' | 'cut'
+/**
+ * A status, another length or digest than GET's, no digest, no type, a redirect to itself, or a
+ * connection that breaks.
+ */
+export type HeadQuirk =
+  number | 'length' | 'empty' | 'no-digest' | 'other-digest' | 'html' | 'loop' | 'cut'
 
 /**
  * Answers HEAD worse than GET: Harbor with another length (oras-go #1176), ECR Public and Red Hat
@@ -27,6 +31,13 @@ export function createHeadQuirksPersona(
         return new Response(null, {
           headers: { 'content-type': 'text/html', 'content-length': '9' },
         })
+      if (quirk === 'empty') return new Response(null, { headers: { 'content-length': '0' } })
+      if (quirk === 'other-digest')
+        return new Response(null, {
+          headers: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` },
+        })
+      if (quirk === 'loop')
+        return new Response(null, { status: 302, headers: { location: pathname } })
       if (quirk === 'cut') throw new TypeError('fetch failed')
       const response = await registry.fetch(request)
       const length = Number(response.headers.get('content-length')) + 7

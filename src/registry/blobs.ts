@@ -1,5 +1,6 @@
 import { SpindleError } from '../errors.ts'
-import { contentCodings } from '../http/content-coding.ts'
+import { bodyLength, contentCodings } from '../http/content-coding.ts'
+import { algorithmOf, isDigest } from '../bytes/digest.ts'
 import { chunksOf, concat, readVerified, verifyStream } from '../bytes/stream.ts'
 import { discard } from '../http/discard.ts'
 import { createTimedReader, type TimedReader } from '../http/timed-reader.ts'
@@ -26,7 +27,8 @@ export async function hasBlob(
     scope: scope('pull'),
     signal,
   })
-  if (response !== undefined || status === 404) return response !== undefined
+  if (status === 404) return false
+  if (response !== undefined && describes(response, target)) return true
   try {
     // One byte tells as much.
     discard(await openAt(context, target, options, target.size > 0 ? { range: 'bytes=0-0' } : {}))
@@ -35,6 +37,13 @@ export async function hasBlob(
     if (isNotFound(error)) return false
     throw error
   }
+}
+
+/** Whether an answer to HEAD can be about a blob: a proxy's page or an empty answer is not. */
+function describes(response: Response, { digest, size }: Descriptor): boolean {
+  const named = response.headers.get('docker-content-digest')
+  const isOther = isDigest(named) && algorithmOf(named) === algorithmOf(digest) && named !== digest
+  return response.status === 200 && !isOther && (bodyLength(response) ?? size) === size
 }
 
 /**

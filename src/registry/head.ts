@@ -1,4 +1,4 @@
-import { ResponseError } from '../errors.ts'
+import { isSpindleError, ResponseError } from '../errors.ts'
 import type { Transport, TransportRequest } from '../types.ts'
 
 /**
@@ -20,6 +20,8 @@ export async function sendHead(
     const refused = error instanceof ResponseError ? error : undefined
     if (refused?.method === 'HEAD' && refused.status !== 429 && refused.retryAfter === undefined)
       return { status: refused.status }
+    // A redirect that is not followed, as of a loop.
+    if (refused === undefined && isSpindleError(error) && error.code === 'ERR_RESPONSE') return {}
     if (!(await transport.again(error, 1, { signal }))) throw error
     return {}
   }

@@ -39,9 +39,12 @@ function createCacheByDigest(): Store {
 
 const QUIRKS: HeadQuirk[] = [
   ...[400, 401, 403, 404, 405, 406, 410, 418, 500, 501, 502, 503, 505, 520],
+  204,
   'length',
+  'empty',
   'no-digest',
   'html',
+  'loop',
   'cut',
 ]
 
@@ -142,7 +145,10 @@ describe('HEAD', () => {
 })
 
 describe('a blob', () => {
-  it.each([400, 401, 403, 405, 500, 501, 'cut'] as const)(
+  const quirks: HeadQuirk[] = [400, 401, 403, 405, 500, 501, 'loop', 'cut']
+  /** Answers of success that are not about the blob. */
+  const others: HeadQuirk[] = [204, 'length', 'empty', 'other-digest', 'html']
+  it.each([...quirks, ...others])(
     'is looked for by GET where HEAD is answered badly (%s)',
     async (quirk) => {
       const persona = createHeadQuirksPersona(createRegistryHandler(), quirk, 'blobs')
