@@ -178,6 +178,10 @@ export function createConnections(limits: ConnectionLimits): Connections {
     },
     begin(request, response) {
       const connection = all.get(keyOf(request.socket))
+      // Those answered before their bodies had come in, and not looked at since.
+      for (const earlier of connection?.exchanges ?? [])
+        if (earlier.response.closed && earlier.request.complete)
+          connection?.exchanges.delete(earlier)
       const stream = streamOf(response)
       const most = stream === undefined ? MAX_PIPELINED : MAX_STREAMS
       if (connection === undefined || connection.exchanges.size >= most) {

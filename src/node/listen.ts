@@ -155,11 +155,16 @@ export async function listen(
         .end(`${message}\n`)
       return
     }
-    if (!isHttp2) readOnWhenRefused(request, response)
-    // Not awaited by Node: a client that leaves in the middle must not end the process.
-    answer(withWire(new NodeRequest({ req: request, res: response }), wireOfRequest(request)))
-      .then((answered) => sendResponse(response, answered))
-      .catch(() => (response.headersSent ? response.destroy() : response.writeHead(500).end()))
+    const respond = (): void => {
+      if (!isHttp2) readOnWhenRefused(request, response)
+      // Not awaited by Node: a client that leaves in the middle must not end the process.
+      answer(withWire(new NodeRequest({ req: request, res: response }), wireOfRequest(request)))
+        .then((answered) => sendResponse(response, answered))
+        .catch(() => (response.headersSent ? response.destroy() : response.writeHead(500).end()))
+    }
+    // An answer that is not its connection's turn yet would be held in memory, however long it is.
+    if (!isHttp2 && response.socket === null) response.once('socket', respond)
+    else respond()
   }
   const limits = {
     // A layer of gigabytes over a slow line takes longer than the five minutes that Node gives a whole

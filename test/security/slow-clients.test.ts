@@ -258,4 +258,34 @@ describe('a client that asks before it has an answer', () => {
     await one.closed
     expect(handled).toBeLessThanOrEqual(16)
   })
+
+  it('has one answer at a time made for it, as it may read none of them', async () => {
+    let under = 0
+    let most = 0
+    const url = await start(async () => {
+      most = Math.max(most, ++under)
+      await later(5)
+      under--
+      return new Response('hello')
+    })
+    const one = await client(url)
+    one.write(asks.repeat(16))
+    while (one.received().split('hello').length < 17) await later(10)
+    expect(most).toBe(1)
+  })
+})
+
+describe('a client that is answered before its body has come in', () => {
+  it('may go on to ask', async () => {
+    const url = await start(hello)
+    const one = await client(url)
+    for (let asked = 1; asked <= 40; asked++) {
+      one.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n')
+      while (one.received().split('hello').length <= asked) {
+        expect(one.socket.closed).toBe(false)
+        await later(1)
+      }
+      one.write('x')
+    }
+  })
 })
