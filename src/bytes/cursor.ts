@@ -1,5 +1,5 @@
 import type { SliceableContent } from './sliceable.ts'
-import { concat, readExactly } from './stream.ts'
+import { createCollector, readExactly } from './stream.ts'
 
 /** Reads forward in pieces of a wanted size. */
 export interface ByteCursor {
@@ -32,16 +32,16 @@ export function cursorOver(chunks: AsyncGenerator<Uint8Array>): ByteCursor {
       return position
     },
     async read(size) {
-      const parts: Uint8Array[] = []
+      const parts = createCollector()
       let left = size
       while (left > 0) {
         const part = await take(left)
         if (part === undefined) break
-        parts.push(part)
+        parts.add(part)
         left -= part.length
       }
       // A copy: a view would keep the whole chunk that it lies in.
-      return concat(parts)
+      return parts.take()
     },
     async skip(size) {
       let left = size

@@ -151,19 +151,59 @@ export async function readBounded(
   remedy?: Remedy,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (body instanceof Uint8Array && body.length <= limit) return body as Uint8Array<ArrayBuffer>
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const collector = createCollector()
   for await (const chunk of chunksOf(openStream(body), signal)) {
-    size += chunk.length
-    if (size > limit)
+    collector.add(chunk)
+    if (collector.size > limit)
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
         `${what} is longer than ${limit} bytes`,
         remedy && { remedy },
       )
-    chunks.push(chunk)
   }
-  return concat(chunks, size)
+  return collector.take()
+}
+
+/** Chunks that are joined at a time. */
+const JOINED = 256
+
+/** Bytes that come in chunks and are needed as one array. */
+interface Collector {
+  /** Bytes so far. */
+  readonly size: number
+  add(chunk: Uint8Array): void
+  /** All bytes; the collector is empty afterwards. */
+  take(): Uint8Array<ArrayBuffer>
+}
+
+/**
+ * Joins chunks as they come: whoever sends decides how small they are, and an array for each single
+ * byte takes more than two hundred.
+ */
+export function createCollector(): Collector {
+  let joined: Uint8Array[] = []
+  let recent: Uint8Array[] = []
+  let size = 0
+  return {
+    get size() {
+      return size
+    },
+    add(chunk) {
+      if (chunk.length === 0) return
+      size += chunk.length
+      recent.push(chunk)
+      if (recent.length < JOINED) return
+      joined.push(concat(recent))
+      recent = []
+    },
+    take() {
+      const bytes = concat([...joined, ...recent], size)
+      joined = []
+      recent = []
+      size = 0
+      return bytes
+    },
+  }
 }
 
 export function concat(

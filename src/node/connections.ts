@@ -180,7 +180,7 @@ export function createConnections(limits: ConnectionLimits): Connections {
       const connection = all.get(keyOf(request.socket))
       // Those answered before their bodies had come in, and not looked at since.
       for (const earlier of connection?.exchanges ?? [])
-        if (earlier.response.closed && earlier.request.complete)
+        if (isClosed(earlier.response) && isComplete(earlier.request))
           connection?.exchanges.delete(earlier)
       const stream = streamOf(response)
       const most = stream === undefined ? MAX_PIPELINED : MAX_STREAMS

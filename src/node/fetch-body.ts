@@ -1,5 +1,5 @@
 import type { ClientRequest } from 'node:http'
-import { concat, openStream, sizeOf } from '../bytes/stream.ts'
+import { createCollector, openStream, sizeOf } from '../bytes/stream.ts'
 import { inTime } from '../http/in-time.ts'
 import type { BodySource, DirectInit } from '../types.ts'
 import type { Exchange } from './fetch-answer.ts'
@@ -37,15 +37,13 @@ async function readAhead(
   announced: number | undefined,
   size: number | undefined,
 ): Promise<OutgoingBody> {
-  const begun: Uint8Array[] = []
-  let length = 0
-  while (length <= WHOLE_BYTES && (announced === undefined || announced <= WHOLE_BYTES)) {
+  const begun = createCollector()
+  while (begun.size <= WHOLE_BYTES && (announced === undefined || announced <= WHOLE_BYTES)) {
     const { done, value } = await rest.read()
-    if (done) return whole(begun.length === 1 ? begun[0]! : concat(begun, length), announced)
-    begun.push(value)
-    length += value.length
+    if (done) return whole(begun.take(), announced)
+    begun.add(value)
   }
-  return { begun, rest, size }
+  return { begun: [begun.take()], rest, size }
 }
 
 function whole(bytes: Uint8Array, announced: number | undefined): OutgoingBody {

@@ -1,7 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { bodyLength, contentCodings } from '../http/content-coding.ts'
 import { algorithmOf, isDigest } from '../bytes/digest.ts'
-import { chunksOf, concat, readVerified, verifyStream } from '../bytes/stream.ts'
+import { chunksOf, createCollector, readVerified, verifyStream } from '../bytes/stream.ts'
 import { discard } from '../http/discard.ts'
 import { createTimedReader, type TimedReader } from '../http/timed-reader.ts'
 import type { ChunkReader, Descriptor, OperationOptions } from '../types.ts'
@@ -65,11 +65,9 @@ export async function readBlob(
   target: Descriptor,
   options: OperationOptions,
 ): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of chunksOf(await download(context, target, options))) chunks.push(chunk)
-  // Mostly all has come at once.
-  const bytes = chunks.length === 1 ? chunks[0]! : concat(chunks)
-  return readVerified(bytes, target, options.signal, options.createHasher)
+  const collector = createCollector()
+  for await (const chunk of chunksOf(await download(context, target, options))) collector.add(chunk)
+  return readVerified(collector.take(), target, options.signal, options.createHasher)
 }
 
 async function openAt(

@@ -1,5 +1,5 @@
 import { ResponseError, SpindleError } from '../errors.ts'
-import { chunksOf, concat, openStream } from '../bytes/stream.ts'
+import { chunksOf, createCollector, openStream } from '../bytes/stream.ts'
 import { wrongSize } from '../http/body.ts'
 import { discard } from '../http/discard.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
@@ -83,21 +83,16 @@ async function* regroup(
   size: number,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  let parts: Uint8Array[] = []
-  let held = 0
+  const held = createCollector()
   for await (const chunk of chunksOf(openStream(body), signal)) {
     for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + size - held)
-      parts.push(part)
-      held += part.length
+      const part = chunk.subarray(at, at + size - held.size)
+      held.add(part)
       at += part.length
-      if (held < size) continue
-      yield concat(parts, held)
-      parts = []
-      held = 0
+      if (held.size === size) yield held.take()
     }
   }
-  if (held > 0) yield concat(parts, held)
+  if (held.size > 0) yield held.take()
 }
 
 interface Kept {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { isLoopback } from '../../http/realm.ts'
 import type { Authenticate } from '../../serve/basic.ts'
 import { MAX_BCRYPT_COST, readHtpasswd } from '../htpasswd.ts'
-import { type Address, costOption, hostNameOption, originOption } from './arguments.ts'
+import { type Address, costOption, hostNameOption, originOption, sizeOption } from './arguments.ts'
 import { UsageError } from './io.ts'
 import type { Output } from './output.ts'
 
@@ -11,6 +11,8 @@ export interface AccessFlags {
   readonly htpasswdMaxCost?: number
   readonly cors?: readonly string[]
   readonly allowHost?: readonly string[]
+  /** Bytes. */
+  readonly maxBufferedSize?: number
 }
 
 export function addAccessOptions(command: Command): Command {
@@ -24,6 +26,11 @@ export function addAccessOptions(command: Command): Command {
       '--cors <origin>',
       'origin of pages that may use the server, as https://app.example; can be given more than once (default: none)',
       originOption,
+    )
+    .option(
+      '--max-buffered-size <bytes>',
+      'most bytes of all manifests or invoices that come in at once; above it the slowest is refused (default: 256MiB)',
+      sizeOption,
     )
   return addAllowHostOption(command)
 }

@@ -1,4 +1,4 @@
-import { chunksOf, concat } from '../../bytes/stream.ts'
+import { chunksOf, createCollector } from '../../bytes/stream.ts'
 import { whenAborted } from '../../bytes/abort.ts'
 import { takeRequestBody } from '../../http/wire.ts'
 import type { Ledger } from '../budget.ts'
@@ -49,7 +49,7 @@ export function createReceiver(limit: number): Receiver {
       }
       if (ledger === undefined) incoming.add(evict)
       try {
-        const chunks: Uint8Array[] = []
+        const collector = createCollector()
         for await (const chunk of chunksOf(body, abort.signal)) {
           if (ledger === undefined) held += chunk.length
           else ledger.charge(chunk.length)
@@ -60,7 +60,7 @@ export function createReceiver(limit: number): Receiver {
               'ERR_LIMIT_EXCEEDED',
               `the request body is longer than ${MAX_BODY} bytes`,
             )
-          chunks.push(chunk)
+          collector.add(chunk)
           if (ledger !== undefined) continue
           for (const slowest of incoming) {
             if (held <= limit || slowest === evict) break
@@ -73,7 +73,7 @@ export function createReceiver(limit: number): Receiver {
               `request bodies that wait for their components take more than ${limit} bytes: raise that by the option "maxMemory", at a shell by --max-memory`,
             )
         }
-        return { bytes: concat(chunks, size), release }
+        return { bytes: collector.take(), release }
       } catch (error) {
         release()
         throw error

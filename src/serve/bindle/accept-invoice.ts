@@ -16,7 +16,7 @@ import {
 } from '../../bindle/keyring.ts'
 import { signInvoice, type VerificationStrategy, verifyInvoice } from '../../bindle/signature.ts'
 import { documentBytes } from '../../bytes/document-limits.ts'
-import { readBounded } from '../../bytes/stream.ts'
+import { createBodyRoom, MAX_BUFFERED_BYTES, type ReceivedBody } from '../../http/body-room.ts'
 import { BindleProblem } from './answer.ts'
 import { invoiceFormat } from './media-type.ts'
 
@@ -33,13 +33,14 @@ export interface AcceptOptions {
   maxInvoiceKeys?: number
 }
 
-/** Reads, checks and counter-signs a posted invoice, in the reference server's order. */
+/** Parses, checks and counter-signs a posted invoice, in the reference server's order. */
 export async function acceptInvoice(
-  request: Request,
+  posted: PostedInvoice,
   options: AcceptOptions,
 ): Promise<{ id: BindleId; invoice: Invoice; bytes: Uint8Array }> {
-  const limits = { maxKeys: options.maxInvoiceKeys, option: 'maxInvoiceKeys' }
-  const { invoice, format } = await readPosted(request, limits)
+  const limits = limitsOf(options)
+  const format = posted.format
+  const invoice = asProblem(() => parseInvoice(posted.bytes, 'invoice', format, limits))
   await checkSignatures(invoice, options)
   const signed =
     options.hostKey === undefined ? invoice : await counterSign(invoice, options.hostKey)
@@ -73,17 +74,49 @@ function asStored(bytes: Uint8Array, limits: InvoiceLimits): Invoice {
   return asProblem(() => parseInvoice(bytes, 'invoice', 'toml', limits))
 }
 
-async function readPosted(
-  request: Request,
-  limits: InvoiceLimits,
-): Promise<{ invoice: Invoice; format: 'toml' | 'json' }> {
-  const format = invoiceFormat(request)
-  const most = documentBytes(limits.maxKeys)
-  const announced = Number(request.headers.get('content-length') ?? 0)
-  if (announced > most) throw new BindleProblem(413, `the invoice is longer than ${most} bytes`)
-  const body = bodyOf(request) ?? new Uint8Array()
-  const bytes = await readBounded(body, most, 'the invoice').catch(refuse)
-  return { invoice: asProblem(() => parseInvoice(bytes, 'invoice', format, limits)), format }
+function limitsOf({ maxInvoiceKeys }: AcceptOptions): InvoiceLimits {
+  return { maxKeys: maxInvoiceKeys, option: 'maxInvoiceKeys' }
+}
+
+/** An invoice as it came. */
+export interface PostedInvoice extends ReceivedBody {
+  readonly format: 'toml' | 'json'
+}
+
+/** Receives invoices, which are held in full until they are accepted. */
+export function createInvoiceReceiver(
+  options: AcceptOptions & { readonly maxBufferedBytes?: number },
+): (request: Request) => Promise<PostedInvoice> {
+  const longest = documentBytes(options.maxInvoiceKeys)
+  const { maxBufferedBytes = Math.max(MAX_BUFFERED_BYTES, longest) } = options
+  if (!Number.isSafeInteger(maxBufferedBytes) || maxBufferedBytes < 1)
+    throw new TypeError(`"maxBufferedBytes" must be a whole number from 1 on`)
+  const most = Math.min(longest, maxBufferedBytes)
+  const long = (): BindleProblem =>
+    new BindleProblem(413, `the invoice is longer than ${most} bytes`)
+  const room = createBodyRoom(maxBufferedBytes, {
+    slow: () =>
+      new BindleProblem(429, 'the invoice came in too slowly while others waited: try again'),
+    full: () =>
+      new BindleProblem(
+        429,
+        'too many invoices come in at once: try again in a moment ("maxBufferedBytes", --max-buffered-size at a shell)',
+      ),
+    long,
+  })
+  return async (request) => {
+    const format = invoiceFormat(request)
+    if (Number(request.headers.get('content-length') ?? 0) > most) throw long()
+    const body = bodyOf(request)
+    if (body === null) return { bytes: new Uint8Array(), release() {}, format }
+    try {
+      return { ...(await room.receive(body, most)), format }
+    } catch (error) {
+      throw error instanceof BindleProblem
+        ? error
+        : new BindleProblem(400, 'the invoice ended early')
+    }
+  }
 }
 
 function asProblem<T>(work: () => T): T {
@@ -95,8 +128,7 @@ function asProblem<T>(work: () => T): T {
   }
 }
 
-function refuse(error: unknown): never {
-  if (!(error instanceof SpindleError)) throw new BindleProblem(400, 'the invoice ended early')
+function refuse(error: SpindleError): never {
   if (error.code === 'ERR_LIMIT_EXCEEDED') throw new BindleProblem(413, error.message)
   throw new BindleProblem(400, `Request body toml deserialize error: ${error.message}`)
 }

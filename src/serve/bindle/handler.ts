@@ -17,7 +17,12 @@ import { createHostCheck, type HostNameOptions, refusedHost } from '../host-name
 import { answerBytes } from '../registry/answer.ts'
 import { createMemoryStorage } from '../storage/memory.ts'
 import type { Storage } from '../storage/port.ts'
-import { type AcceptOptions, acceptInvoice } from './accept-invoice.ts'
+import {
+  type AcceptOptions,
+  acceptInvoice,
+  createInvoiceReceiver,
+  type PostedInvoice,
+} from './accept-invoice.ts'
 import { BindleProblem, documentAnswer, errorAnswer, textAnswer } from './answer.ts'
 import { assertAuthorized, type BindleAccess, type BindleAuthorize } from './authorize.ts'
 import { assertParcelType } from './media-type.ts'
@@ -39,6 +44,11 @@ export interface BindleHandlerOptions extends AcceptOptions, HostNameOptions {
   readOnly?: boolean
   /** Longest parcel that is taken, in bytes. Default 1 GiB. */
   maxParcelBytes?: number
+  /**
+   * Most bytes of all invoices that come in at once, as they are held in memory; above it the
+   * slowest is answered with 429. Default 256 MiB.
+   */
+  maxBufferedBytes?: number
   /** Starts a device login; answered at `login`. @see RFC 8628, 3.2 */
   login?: (provider: string) => Promise<BindleLogin>
   createHasher?: CreateHasher | undefined
@@ -85,6 +95,7 @@ export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHa
     throw new TypeError('"strategy" and "honourRoles" are about a "keyring": give one')
   const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
   const shelf = createShelf(storage, options.createHasher)
+  const receive = createInvoiceReceiver(options)
 
   const answer = async (request: Request, url: URL): Promise<Response> => {
     try {
@@ -95,7 +106,7 @@ export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHa
       if (target.kind === 'health')
         return documentAnswer(asJson(request), 200, { status: 'OK', version: '0.9.1' })
       await assertAuthorized(request, accessOf(request, target), authorize)
-      return await dispatch(request, url, target, shelf, options)
+      return await dispatch(request, url, target, shelf, receive, options)
     } catch (error) {
       if (error instanceof BindleProblem) return errorAnswer(request, error.status, error.message)
       options.onError?.(error, request)
@@ -144,6 +155,7 @@ async function dispatch(
   url: URL,
   target: BindleTarget,
   shelf: BindleShelf,
+  receive: ReturnType<typeof createInvoiceReceiver>,
   options: BindleHandlerOptions,
 ): Promise<Response> {
   if (options.readOnly === true && !isRead(request))
@@ -163,7 +175,14 @@ async function dispatch(
     case 'login':
       return login(request, url, options)
     case 'invoices':
-      if (request.method === 'POST') return create(request, shelf, options)
+      if (request.method === 'POST') {
+        const posted = await receive(request)
+        try {
+          return await create(request, shelf, posted, options)
+        } finally {
+          posted.release()
+        }
+      }
       throw new BindleProblem(
         400,
         isRead(request) ? 'invalid ID given' : 'Invalid URL. Missing Bindle ID and/or parcel SHA',
@@ -189,9 +208,10 @@ function assertUsable<T extends { readonly yanked?: boolean }>(invoice: T): T {
 async function create(
   request: Request,
   shelf: BindleShelf,
+  posted: PostedInvoice,
   options: BindleHandlerOptions,
 ): Promise<Response> {
-  const { id, invoice: accepted, bytes } = await acceptInvoice(request, options)
+  const { id, invoice: accepted, bytes } = await acceptInvoice(posted, options)
   await assertAuthorized(request, { action: 'push', id: String(id) }, options.authorize)
   await shelf.create(id, bytes)
   const missing = await shelf.missing(accepted)

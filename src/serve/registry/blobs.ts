@@ -5,7 +5,7 @@ import { listAll } from '../storage/port.ts'
 import { answerBytes, answerEmpty } from './answer.ts'
 import type { Call, RegistryContext } from './context.ts'
 import { holdGeneration, readGeneration } from './generation.ts'
-import { createIntake, readPromised, SMALL_BYTES } from './intake.ts'
+import { createIntake, receivePromised, SMALL_BYTES } from './intake.ts'
 import { blobGenerationKey, blobKey, linkKey } from './keys.ts'
 import { matchesEtag, parseRange } from './range.ts'
 import { Refusal } from './refusal.ts'
@@ -114,7 +114,7 @@ export async function receiveBlob(
   source: ReadableStream<Uint8Array>,
   size?: number,
 ): Promise<void> {
-  const { storage, maxBlobBytes } = context
+  const { storage, bodies, maxBlobBytes } = context
   if (size === undefined || size > SMALL_BYTES) {
     const kept = await keepBlob(context, repository, digest, async (key) => {
       await receiveStream(context, key, digest, source, size)
@@ -123,13 +123,19 @@ export async function receiveBlob(
     if (!kept) throw collected()
     return
   }
-  const bytes = await readPromised(source, digest, Math.min(SMALL_BYTES, maxBlobBytes))
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const kept = await keepBlob(context, repository, digest, async (key) => {
-      if ((await storage.head(key)) === undefined) await storage.put(key, bytes, { ifAbsent: true })
-      return true
-    })
-    if (kept) return
+  const most = Math.min(SMALL_BYTES, maxBlobBytes)
+  const { bytes, release } = await receivePromised(bodies, source, digest, most)
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const kept = await keepBlob(context, repository, digest, async (key) => {
+        if ((await storage.head(key)) === undefined)
+          await storage.put(key, bytes, { ifAbsent: true })
+        return true
+      })
+      if (kept) return
+    }
+  } finally {
+    release()
   }
   throw collected()
 }

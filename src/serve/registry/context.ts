@@ -1,3 +1,4 @@
+import type { BodyRoom } from '../../http/body-room.ts'
 import type { CreateHasher } from '../../types.ts'
 import type { Storage } from '../storage/port.ts'
 import type { UploadLedger } from './upload-ledger.ts'
@@ -11,6 +12,8 @@ export interface RegistryContext {
   /** In milliseconds. */
   readonly uploadTtl: number
   readonly uploads: UploadLedger
+  /** For manifests and small blobs, which are held in full. */
+  readonly bodies: BodyRoom
   readonly allowSparse: boolean
   /** Whether every client may read everything, so that a blob may be mounted from wherever it is. */
   readonly open: boolean

@@ -1,4 +1,5 @@
 import { createStreamingHasher } from '../../bytes/streaming-hasher.ts'
+import { createBodyRoom, MAX_BUFFERED_BYTES } from '../../http/body-room.ts'
 import { MANIFEST_BYTES } from '../../oci/manifest.ts'
 import type { AuthScope, CreateHasher, FetchHandler } from '../../types.ts'
 import { formatChallenge, isBusy, mergeChallenges } from '../authorize.ts'
@@ -19,6 +20,7 @@ import type { Storage } from '../storage/port.ts'
 import { answerJson } from './answer.ts'
 import { deleteBlob, pullBlob } from './blobs.ts'
 import type { Call, RegistryContext } from './context.ts'
+import { BODY_REFUSALS } from './intake.ts'
 import { deleteManifest, pullManifest, pushManifest } from './manifests.ts'
 import { listReferrers } from './referrers.ts'
 import { answerRefusal, Refusal } from './refusal.ts'
@@ -71,6 +73,11 @@ export interface RegistryHandlerOptions extends HostNameOptions {
   maxUploadBytes?: number
   /** Of one repository. Default 32 GiB. */
   maxRepositoryUploadBytes?: number
+  /**
+   * Most bytes of all manifests and small blobs that come in at once, as they are held in memory;
+   * above it the slowest is answered with 429. Default 256 MiB.
+   */
+  maxBufferedBytes?: number
   /** Takes manifests that refer to what isn't in the repository. Default false. */
   allowSparse?: boolean
   /** Streaming hasher for blobs above 1 MiB. Default: portable, a tenth as fast as a native one. */
@@ -119,6 +126,12 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
       MAX_REPOSITORY_UPLOAD_BYTES,
     ),
   }
+  const longest = limit('maxManifestBytes', options.maxManifestBytes, MANIFEST_BYTES)
+  const maxBufferedBytes = limit(
+    'maxBufferedBytes',
+    options.maxBufferedBytes,
+    Math.max(MAX_BUFFERED_BYTES, longest),
+  )
   const context: RegistryContext = {
     storage,
     uploads: createUploadLedger(storage, uploads),
@@ -129,7 +142,9 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
       uploads.maxUploadBytes,
       uploads.maxRepositoryUploadBytes,
     ),
-    maxManifestBytes: limit('maxManifestBytes', options.maxManifestBytes, MANIFEST_BYTES),
+    // What would never fit among the bodies is too large at once.
+    maxManifestBytes: Math.min(longest, maxBufferedBytes),
+    bodies: createBodyRoom(maxBufferedBytes, BODY_REFUSALS),
     uploadTtl: limit('uploadTtl', options.uploadTtl, UPLOAD_TTL),
     allowSparse: options.allowSparse ?? false,
     open: authorize === undefined,

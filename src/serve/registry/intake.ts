@@ -1,9 +1,9 @@
 import { bodyOf } from '../../bytes/request-body.ts'
 import { algorithmOf, digestOf, formatDigest } from '../../bytes/digest.ts'
-import { readBounded, streamOf } from '../../bytes/stream.ts'
+import { streamOf } from '../../bytes/stream.ts'
+import type { BodyRoom, ReceivedBody } from '../../http/body-room.ts'
 import type { Digest, DigestAlgorithm, Hasher } from '../../types.ts'
 import { Refusal } from './refusal.ts'
-import { SpindleError } from '../../errors.ts'
 
 /** Up to this size a body of known length is read at once and hashed natively; above it, streamed. */
 export const SMALL_BYTES: number = 1024 * 1024
@@ -83,21 +83,20 @@ export function createIntake(source: ReadableStream<Uint8Array>, options: Intake
 }
 
 /** A body of a known, small size, checked. */
-export async function readPromised(
+export async function receivePromised(
+  bodies: BodyRoom,
   source: ReadableStream<Uint8Array>,
   promised: Digest,
   maxBytes: number,
-): Promise<Uint8Array> {
-  let bytes: Uint8Array
+): Promise<ReceivedBody> {
+  const received = await bodies.receive(source, maxBytes)
   try {
-    bytes = await readBounded(source, maxBytes, 'the body')
+    checkPromise(await digestOf(received.bytes, algorithmOf(promised)), promised)
+    return received
   } catch (error) {
-    throw error instanceof SpindleError && error.code === 'ERR_LIMIT_EXCEEDED'
-      ? tooLarge(error)
-      : error
+    received.release()
+    throw error
   }
-  checkPromise(await digestOf(bytes, algorithmOf(promised)), promised)
-  return bytes
 }
 
 /**
@@ -191,3 +190,17 @@ export function tooLarge(cause?: unknown): Refusal {
     { cause },
   )
 }
+
+function noRoom(message: string): Refusal {
+  return new Refusal(429, { code: 'TOOMANYREQUESTS', message }, { headers: { 'Retry-After': '1' } })
+}
+
+/** What clients are told whose bodies are not held. */
+export const BODY_REFUSALS = {
+  slow: (): Refusal => noRoom('the body came in too slowly while others waited: try again'),
+  full: (): Refusal =>
+    noRoom(
+      'too many bodies come in at once: try again in a moment ("maxBufferedBytes", --max-buffered-size at a shell)',
+    ),
+  long: (): Refusal => tooLarge(),
+} as const

@@ -1,7 +1,5 @@
 import { algorithmOf, digestOf } from '../../bytes/digest.ts'
 import { mapBounded } from '../../bytes/concurrency.ts'
-import { readBounded } from '../../bytes/stream.ts'
-import { SpindleError } from '../../errors.ts'
 import type { Digest } from '../../types.ts'
 import { listAll } from '../storage/port.ts'
 import { answerEmpty } from './answer.ts'
@@ -70,9 +68,26 @@ export async function pushManifest(
   repository: string,
   reference: ManifestReference,
 ): Promise<Response> {
-  const { storage } = context
   const tags = tagsToSet(url, reference)
-  const bytes = await readManifestBody(context, request)
+  const { bodies, maxManifestBytes } = context
+  if ((announcedSize(request) ?? 0) > maxManifestBytes) throw tooLarge()
+  const { bytes, release } = await bodies.receive(openBody(request), maxManifestBytes)
+  try {
+    return await acceptManifest(context, request, repository, reference, tags, bytes)
+  } finally {
+    release()
+  }
+}
+
+async function acceptManifest(
+  context: RegistryContext,
+  request: Request,
+  repository: string,
+  reference: ManifestReference,
+  tags: readonly string[],
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<Response> {
+  const { storage } = context
   const digest = await digestOf(
     bytes,
     'digest' in reference ? algorithmOf(reference.digest) : 'sha256',
@@ -136,20 +151,6 @@ export async function deleteManifest(
     for await (const { key } of listAll(storage, prefix)) await storage.delete(key)
   await removeTagsTo(storage, repository, digest)
   return answerEmpty(202)
-}
-
-async function readManifestBody(
-  { maxManifestBytes }: RegistryContext,
-  request: Request,
-): Promise<Uint8Array> {
-  if ((announcedSize(request) ?? 0) > maxManifestBytes) throw tooLarge()
-  try {
-    return await readBounded(openBody(request), maxManifestBytes, 'the manifest')
-  } catch (error) {
-    throw error instanceof SpindleError && error.code === 'ERR_LIMIT_EXCEEDED'
-      ? tooLarge(error)
-      : error
-  }
 }
 
 function tagsToSet(url: URL, reference: ManifestReference): readonly string[] {

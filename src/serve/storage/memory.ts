@@ -1,5 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import { chunksOf, concat, openStream, sizeOf, streamOf } from '../../bytes/stream.ts'
+import { chunksOf, createCollector, openStream, sizeOf, streamOf } from '../../bytes/stream.ts'
 import { cancelBody, wrongSize } from './body.ts'
 import { assertStorageKey, LIST_LIMIT } from './port.ts'
 import type { MovingStorage, PutResult, StorageBody, StoredHead, StoredInfo } from './port.ts'
@@ -160,16 +160,16 @@ async function collect(
   // Copied: what the caller does to its array afterwards must not change what is stored.
   if (body instanceof Uint8Array) return body.slice()
   const expected = sizeOf(body) ?? size
-  const chunks: Uint8Array[] = []
-  let seen = 0
+  const collector = createCollector()
   for await (const chunk of chunksOf(openStream(body))) {
-    seen += chunk.length
-    if (seen > (expected ?? seen)) throw wrongSize(expected!, `more than ${expected}`)
+    collector.add(chunk)
+    if (expected !== undefined && collector.size > expected)
+      throw wrongSize(expected, `more than ${expected}`)
     count(chunk.length)
-    chunks.push(chunk)
   }
-  if (expected !== undefined && seen !== expected) throw wrongSize(expected, seen)
-  return concat(chunks, seen)
+  if (expected !== undefined && collector.size !== expected)
+    throw wrongSize(expected, collector.size)
+  return collector.take()
 }
 
 function full(bytes: number): SpindleError {

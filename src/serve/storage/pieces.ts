@@ -1,4 +1,4 @@
-import { chunksOf, concat, openStream, sizeOf } from '../../bytes/stream.ts'
+import { chunksOf, createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
 import { wrongSize } from './body.ts'
 import type { StorageBody } from './port.ts'
 
@@ -20,22 +20,19 @@ export interface Pieces {
 export function readPieces(body: StorageBody, announced: number | undefined): Pieces {
   const size = sizeOf(body) ?? announced
   const chunks = chunksOf(openStream(body))
-  let held: Uint8Array[] = []
-  let heldBytes = 0
+  const held = createCollector()
   let total = 0
   let first = true
   let ended = false
 
   const take = (length: number): Uint8Array => {
-    const all = concat(held, heldBytes)
-    const rest = all.subarray(length)
-    held = rest.length === 0 ? [] : [rest]
-    heldBytes = rest.length
+    const all = held.take()
+    held.add(all.subarray(length))
     return all.subarray(0, length)
   }
   return {
     async next() {
-      while (!ended && heldBytes < PART_BYTES) {
+      while (!ended && held.size < PART_BYTES) {
         const { done, value } = await chunks.next()
         if (done === true) {
           ended = true
@@ -48,12 +45,11 @@ export function readPieces(body: StorageBody, announced: number | undefined): Pi
           throw wrongSize(size, `more than ${size}`)
         }
         // Whoever sends may use its array again.
-        held.push(value.slice())
-        heldBytes += value.length
+        held.add(value.slice())
       }
-      if (heldBytes === 0 && !first) return undefined
+      if (held.size === 0 && !first) return undefined
       first = false
-      return take(Math.min(heldBytes, PART_BYTES))
+      return take(Math.min(held.size, PART_BYTES))
     },
     cancel: async () => void (await chunks.return(undefined)),
   }

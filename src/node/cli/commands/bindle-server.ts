@@ -143,6 +143,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
       ? {}
       : { keyring: await keyringOf(resolve(io.cwd, flags.keyring)) }),
     ...(strategy === undefined ? {} : { strategy }),
+    ...(flags.maxBufferedSize === undefined ? {} : { maxBufferedBytes: flags.maxBufferedSize }),
     ...(flags.maxInvoiceKeys === undefined ? {} : { maxInvoiceKeys: flags.maxInvoiceKeys }),
     ...(flags.maxParcelSize === undefined ? {} : { maxParcelBytes: flags.maxParcelSize }),
     ...(authenticate === undefined ? {} : { authorize: authorizeBindleBasic(authenticate) }),

@@ -92,7 +92,7 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
   if (flags.readOnly === true)
     refuseIdleFlags(
       flags,
-      ['maxBlobSize', 'maxManifestSize', 'maxUploads', 'maxUploadSize'],
+      ['maxBlobSize', 'maxManifestSize', 'maxUploads', 'maxUploadSize', 'maxBufferedSize'],
       '--read-only, which takes no uploads',
     )
   const address = flags.address ?? DEFAULT_ADDRESS
@@ -117,6 +117,7 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     ...(flags.cors !== undefined && { cors: { origins: flags.cors } }),
     ...(flags.maxBlobSize !== undefined && { maxBlobBytes: flags.maxBlobSize }),
     ...(flags.maxManifestSize !== undefined && { maxManifestBytes: flags.maxManifestSize }),
+    ...(flags.maxBufferedSize !== undefined && { maxBufferedBytes: flags.maxBufferedSize }),
     ...(flags.maxUploads !== undefined && {
       maxUploads: flags.maxUploads,
       maxRepositoryUploads: Math.ceil(flags.maxUploads / 2),
