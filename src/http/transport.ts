@@ -66,9 +66,12 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
   const retry = createRetry(options.retry)
   /** Failures that were tried again as often as they may be: no caller begins over. */
   const exhausted = new WeakSet<object>()
-  const again: Again = async (error, count, how) =>
-    !exhausted.has(error as object) && (await retry(error, count, how))
   const secrets = createSecrets()
+  const again: Again = async (error, count, how) => {
+    // What broke a body has not been cleaned: it came after the answer's head.
+    secrets.redactError(error)
+    return !exhausted.has(error as object) && (await retry(error, count, how))
+  }
   const warn = createWarner(onWarning, secrets.redact)
   const limiters = new Map<string, Limiter>()
   const auth = createAuth((request, onRedirect) => send(request, onRedirect), options.credentials)

@@ -13,7 +13,7 @@ import {
   MANIFEST_TYPES,
 } from '../oci/manifest.ts'
 import { isTag } from '../oci/reference.ts'
-import type { BodySource, Descriptor, Digest, OperationOptions } from '../types.ts'
+import type { BodySource, Descriptor, Digest, OperationOptions, Transport } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import { sendHead } from './head.ts'
 import { assertKept } from './upload-put.ts'
@@ -124,19 +124,26 @@ export async function getManifest(
   const named = namedDigest(ref, response)
   const digest = await digestBy(createHasher, bytes, named && algorithmOf(named))
   if (isDigest(ref) && digest !== ref) throw wrongDigest(what, digest)
-  const mediaType = checkType(bytes, mediaTypeOf(response), what)
+  const mediaType = checkType(bytes, mediaTypeOf(response), what, transport)
   return { descriptor: expected ?? { mediaType, digest, size: bytes.length }, bytes }
 }
 
 /** Two readers must not take the same bytes for two things. */
-function checkType(bytes: Uint8Array, delivered: string, what: string): string {
+function checkType(
+  bytes: Uint8Array,
+  delivered: string,
+  what: string,
+  { redact = (text) => text }: Transport,
+): string {
   const document = parseLooseJson(bytes, what)
   assertNotSchema1(what, delivered, document)
   const said = isJsonObject(document) ? document['mediaType'] : undefined
   if (said === undefined || said === delivered) return delivered
   throw new SpindleError(
     'ERR_CONTENT_INVALID',
-    `${what} says that it is ${JSON.stringify(said)}, but was delivered as ${JSON.stringify(delivered)}`,
+    redact(
+      `${what} says that it is ${JSON.stringify(said)}, but was delivered as ${JSON.stringify(delivered)}`,
+    ),
   )
 }
 

@@ -8,6 +8,7 @@ import { parseToml } from '../../src/bytes/toml.ts'
 import { formatBase64 } from '../../src/bytes/base64.ts'
 import { parseJson } from '../../src/bytes/json.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
+import { SpindleError } from '../../src/errors.ts'
 import { createTransport } from '../../src/http/transport.ts'
 import { fetchIdentityToken } from '../../src/node/identity-token.ts'
 import { exchangeAzureToken } from '../../src/registry/azure-exchange.ts'
@@ -399,6 +400,50 @@ describe('a secret repeated', () => {
         expectNoSecret(stdout + stderr)
       }
     }
+  })
+})
+
+describe('content that repeats a secret', () => {
+  const IMAGE = 'application/vnd.oci.image.manifest.v1+json'
+  const open = (answer: (secret: string) => Response): ReturnType<typeof createRepository> =>
+    createRepository('registry.test/a', {
+      credentials: { username: USER, password: PASSWORD },
+      retry: false,
+      fetch: async (request) =>
+        request.headers.has('authorization')
+          ? answer(PASSWORD)
+          : new Response(null, { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } }),
+    })
+
+  it('in the type that a manifest gives itself', async () => {
+    const { resolve } = open((mediaType) =>
+      Response.json({ schemaVersion: 2, mediaType }, { headers: { 'content-type': IMAGE } }),
+    )
+    const error = await failure(resolve('v1'))
+    expect(error).toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+    expectNoSecret(textsOf(error))
+  })
+
+  it('in what breaks a body', async () => {
+    const { resolve, fetch } = open((secret) => {
+      const body = new ReadableStream({
+        pull: (controller) =>
+          controller.error(
+            new SpindleError('ERR_UNSUPPORTED', `it came in the content coding "${secret}"`, {
+              cause: new Error(secret),
+            }),
+          ),
+      })
+      return new Response(body, { headers: { 'content-type': IMAGE } })
+    })
+    const error = await failure(resolve('v1'))
+    expect(error).toMatchObject({ code: 'ERR_UNSUPPORTED' })
+    expectNoSecret(textsOf(error))
+    const blob = { mediaType: 'a/b', digest: `sha256:${'0'.repeat(64)}`, size: 3 } as const
+    const broken = await failure(
+      fetch(blob).then(async (stream) => new Response(stream as ReadableStream).text()),
+    )
+    expectNoSecret(textsOf(broken))
   })
 })
 
