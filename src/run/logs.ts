@@ -35,14 +35,51 @@ export interface Logs {
 const MAX_PENDING = 256 * 1024
 // More of one line of the host's says nothing: it may quote names of a guest's.
 const MAX_HOST_LINE = 8 * 1024
+// What the host may have on its way to a slow log, for all requests: more than one line of each that is
+// under way. Requests that are refused hold no place, so nothing else bounds how many lines they make.
+const MAX_HOST_PENDING = 2 * 1024 * 1024
 // What a line takes beside its text while it waits: a message to another thread, for one.
 const LINE_BYTES = 512
 
 export function createLogs(onLog: OnLog | undefined): Logs {
+  const host = createHostLines(onLog)
   return {
-    request: (ledger, waits) => createRequestLogs(onLog, ledger, waits),
-    host: (component, text) => void onLog?.(hostLine(component, text)),
+    request: (ledger, waits) => createRequestLogs(onLog, host, ledger, waits),
+    host: (component, text) => void host(component, text),
   }
+}
+
+/** Hands on a line of the host's; a Promise says when it is written. */
+type HostLines = (component: string, text: string) => Promise<unknown> | undefined
+
+function createHostLines(onLog: OnLog | undefined): HostLines {
+  let pending = 0
+  let omitted = 0
+  const hand = (component: string, text: string): Promise<unknown> | undefined => {
+    const line = hostLine(component, text)
+    const bytes = bytesOfLine(line)
+    if (pending > 0 && pending + bytes > MAX_HOST_PENDING) {
+      omitted++
+      return undefined
+    }
+    const written = onLog?.(line)
+    if (!isPromise(written)) return undefined
+    pending += bytes
+    return written
+      .catch(() => {})
+      .then(() => {
+        pending -= bytes
+        if (omitted === 0 || pending > MAX_HOST_PENDING / 2) return
+        const count = omitted
+        omitted = 0
+        void hand('', `the log is slow: ${count} lines about requests were left out`)
+      })
+  }
+  return hand
+}
+
+function bytesOfLine({ text }: LogLine): number {
+  return LINE_BYTES + 2 * text.length
 }
 
 function hostLine(component: string, text: string): LogLine {
@@ -50,7 +87,12 @@ function hostLine(component: string, text: string): LogLine {
   return { component, stream: 'host', text: isLong ? `${text.slice(0, MAX_HOST_LINE)}…` : text }
 }
 
-function createRequestLogs(onLog: OnLog | undefined, ledger: Ledger, waits: boolean): RequestLogs {
+function createRequestLogs(
+  onLog: OnLog | undefined,
+  hostLines: HostLines,
+  ledger: Ledger,
+  waits: boolean,
+): RequestLogs {
   let pending = 0
   let change: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
   const nextChange = (): Promise<void> => {
@@ -61,20 +103,20 @@ function createRequestLogs(onLog: OnLog | undefined, ledger: Ledger, waits: bool
     }
     return change.promise
   }
-  const settled = (bytes: number, payer: Ledger): void => {
-    pending -= bytes
-    payer.release(bytes)
-    change?.resolve()
-    change = undefined
-  }
-  const hand = (line: LogLine, payer = ledger): void => {
-    const written = onLog?.(line)
+  const hand = (written: unknown, bytes: number, payer: Ledger): void => {
     if (!isPromise(written)) return
-    const bytes = LINE_BYTES + 2 * line.text.length
     pending += bytes
-    void written.catch(() => {}).then(() => settled(bytes, payer))
+    void written
+      .catch(() => {})
+      .then(() => {
+        pending -= bytes
+        payer.release(bytes)
+        change?.resolve()
+        change = undefined
+      })
     payer.charge(bytes)
   }
+
   // A guest that can't wait goes on, and is charged for what has not been written.
   const pollable: Pollable = { ready: () => !waits || pending < MAX_PENDING, wait: nextChange }
   const drain = async (): Promise<void> => {
@@ -83,12 +125,15 @@ function createRequestLogs(onLog: OnLog | undefined, ledger: Ledger, waits: bool
   return {
     stream: (component, stream) =>
       createLineOutput({
-        line: (text) => hand({ component, stream, text }),
+        line: (text) => {
+          const line = { component, stream, text }
+          hand(onLog?.(line), bytesOfLine(line), ledger)
+        },
         pollable,
         ledger,
       }),
     // What a guest ended with is said whatever it has left of its budget.
-    host: (component, text) => hand(hostLine(component, text), FREE),
+    host: (component, text) => hand(hostLines(component, text), LINE_BYTES, FREE),
     drained: () => (pending === 0 ? undefined : drain()),
   }
 }

@@ -42,6 +42,18 @@ describe('lines that nobody has written yet', () => {
     expect(budget.held).toBe(0)
   })
 
+  it('are left out, and counted, where the host has too many about requests that hold no place', async () => {
+    const log = slowLog()
+    const logs = createLogs(log.onLog)
+    for (let i = 0; i < 100_000; i++) logs.host('guest', 'refused: too many requests')
+    expect(log.seen.length).toBeLessThan(5000)
+    const written = log.seen.length
+    log.writeAll()
+    await expect
+      .poll(() => log.seen.at(-1)?.text)
+      .toBe(`the log is slow: ${100_000 - written} lines about requests were left out`)
+  })
+
   it('keep the place of their request until they are written', async () => {
     const log = slowLog()
     const lines = createLogs(log.onLog).request(createBudget(), false)
