@@ -12,7 +12,8 @@ type PathResult = { readonly path: string } | { readonly problem: string }
  * machines: `..`, absolute paths, drive letters, `\`, control characters, lone surrogates.
  */
 export function normalizePath(input: string): PathResult {
-  if (input.length > MAX_PATH_LENGTH) return { problem: `is longer than ${MAX_PATH_LENGTH} characters` }
+  if (input.length > MAX_PATH_LENGTH)
+    return { problem: `is longer than ${MAX_PATH_LENGTH} characters` }
   if (input.includes('\\')) return { problem: 'has a backslash; use "/" between folders' }
   if (/\p{Cc}/u.test(input)) return { problem: 'has a control character; rename the file' }
   if (/\p{Surrogate}/u.test(input)) return { problem: 'is not valid Unicode; rename the file' }
