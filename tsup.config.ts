@@ -96,6 +96,10 @@ const commands: Options = {
     'bindle-server': 'src/node/cli/bindle-server.ts',
     cli: 'src/node/cli/main.ts',
   },
+  // A name of its own: a chunk that is the same in both builds goes when the library's are merged.
+  esbuildOptions: (options) => {
+    options.chunkNames = 'command-[hash]'
+  },
 }
 
 export default defineConfig([library, commands])
