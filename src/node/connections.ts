@@ -26,6 +26,9 @@ const MAX_PATIENCE = 5000
 /** Milliseconds between two looks at the connections. */
 const LOOK_EVERY = 1000
 
+/** Requests after which it is looked at once more what waits to be sent. */
+const REQUESTS_PER_LOOK = 16
+
 interface ConnectionLimits {
   readonly maxConnections: number
   /** Bytes per second; 0 for any. */
@@ -34,6 +37,8 @@ interface ConnectionLimits {
   readonly bodyRateWindow: number
   /** Milliseconds until a client reads on; 0 for any. */
   readonly sendTimeout: number
+  /** Bytes of answers that are ready and that clients have not taken, of all connections together. */
+  readonly maxUnsentBytes: number
   /** Milliseconds without a byte, for a client that owes none. */
   readonly idleTimeout: number
 }
@@ -83,7 +88,8 @@ export interface Connections {
 const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
 
 export function createConnections(limits: ConnectionLimits): Connections {
-  const { maxConnections, minBodyRate, bodyRateWindow, sendTimeout, idleTimeout } = limits
+  const { maxConnections, minBodyRate, bodyRateWindow, sendTimeout, maxUnsentBytes, idleTimeout } =
+    limits
   const patience = Math.min(MAX_PATIENCE, bodyRateWindow / 4)
   const all = new Map<string, Connection>()
   /** Those without a request, the longest idle first. */
@@ -148,8 +154,24 @@ export function createConnections(limits: ConnectionLimits): Connections {
     socket.setTimeout(isBlocked && sendTimeout > 0 ? sendTimeout : idleTimeout)
   }
 
+  /** Cuts the clients that have left most of their answers unread, while all leave too much. */
+  const boundUnsent = (): void => {
+    const waiting = [...all.values()]
+      .map((connection) => ({ connection, bytes: unsentOf(connection) }))
+      .filter(({ bytes }) => bytes > 0)
+    let total = waiting.reduce((sum, { bytes }) => sum + bytes, 0)
+    if (total <= maxUnsentBytes) return
+    for (const { connection, bytes } of waiting.toSorted((a, b) => b.bytes - a.bytes)) {
+      connection.socket.destroy()
+      total -= bytes
+      if (total <= maxUnsentBytes) return
+    }
+  }
+
+  let begun = 0
   const timer = setInterval(
     () => {
+      boundUnsent()
       const now = Date.now()
       for (const connection of all.values()) look(connection, now)
     },
@@ -177,6 +199,7 @@ export function createConnections(limits: ConnectionLimits): Connections {
       socket.once('close', () => forget(key, connection))
     },
     begin(request, response) {
+      if (++begun % REQUESTS_PER_LOOK === 0) boundUnsent()
       const connection = all.get(keyOf(request.socket))
       // Those answered before their bodies had come in, and not looked at since.
       for (const earlier of connection?.exchanges ?? [])
@@ -238,6 +261,15 @@ function rateBetween(from: Count, to: Count): number {
 
 function movedBy({ bytesRead, bytesWritten, writableLength }: Socket): number {
   return bytesRead + bytesWritten - writableLength
+}
+
+/** What is ready for a client, and lies in memory until it reads on. */
+function unsentOf(connection: Connection): number {
+  const { socket, exchanges } = connection
+  // That of a TLS connection is another socket than the one that was accepted.
+  let bytes = (lastOf(connection)?.request.socket ?? socket).writableLength
+  for (const { response } of exchanges) bytes += streamOf(response)?.writableLength ?? 0
+  return bytes
 }
 
 /** Of the clients that keep the server waiting, the slowest. */

@@ -44,6 +44,12 @@ const BODY_RATE_WINDOW = 30_000
 /** Milliseconds until a client reads on. As in nginx. */
 const SEND_TIMEOUT = 60_000
 
+/**
+ * Bytes of answers that wait for their clients, which a handler may have given whole: 16 of the largest
+ * that the servers here give. Those who read have next to none.
+ */
+const MAX_UNSENT_BYTES = 256 * 1024 * 1024
+
 /** `allowedHosts` defaults to those of loopback where it listens on loopback, else to any. */
 export interface ListenOptions extends HostNameOptions {
   /** Address to listen on. Default `127.0.0.1`: nobody outside the machine reaches it. */
@@ -62,6 +68,11 @@ export interface ListenOptions extends HostNameOptions {
   bodyRateWindow?: number
   /** Milliseconds until a client reads on. Default 60 000; 0 for five minutes. */
   sendTimeout?: number
+  /**
+   * Bytes of answers that are ready and that clients have not taken, of all connections together. Above
+   * it the connections with most of them are ended. Default 256 MiB.
+   */
+  maxUnsentBytes?: number
   /**
    * Connections at once. For one more, the longest idle is dropped, else the client that keeps the
    * server waiting most; where there is none, it is answered with 503. Default 1000, or half of the
@@ -114,10 +125,11 @@ export async function listen(
     minBodyRate = MIN_BODY_RATE,
     bodyRateWindow = BODY_RATE_WINDOW,
     sendTimeout = SEND_TIMEOUT,
+    maxUnsentBytes = MAX_UNSENT_BYTES,
     maxConnections = await defaultMaxConnections(),
     http2 = false,
   } = options
-  assertLimits({ maxHeaderSize, bodyRateWindow, maxConnections }, 1)
+  assertLimits({ maxHeaderSize, bodyRateWindow, maxConnections, maxUnsentBytes }, 1)
   assertLimits({ headersTimeout, minBodyRate, sendTimeout }, 0)
   let isAnswered = createHostCheck(allowedHosts ?? [])
   const { NodeRequest } = await import('srvx/node')
@@ -131,6 +143,7 @@ export async function listen(
     minBodyRate,
     bodyRateWindow,
     sendTimeout,
+    maxUnsentBytes,
     idleTimeout: IDLE_TIMEOUT,
   })
   let closing: Promise<void> | undefined

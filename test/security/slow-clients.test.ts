@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { listen, type Listener, type ListenOptions } from '../../src/node/listen.ts'
@@ -174,6 +175,37 @@ describe('a client that doesn’t read its answer', () => {
     slow.socket.pause()
     slow.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await expect.poll(() => cancelled).toBe(true)
+  })
+})
+
+describe('many clients that don’t read their answers', () => {
+  it.each([
+    ['over HTTP', undefined],
+    ['over TLS', tls],
+  ] as const)('have no more of them kept than the server has room for, %s', async (_, secure) => {
+    const large = new Uint8Array(4 * 1024 * 1024)
+    let cut = 0
+    const url = await start(async () => new Response(large), {
+      maxUnsentBytes: 32 * 1024 * 1024,
+      ...(secure !== undefined && { tls: secure }),
+    })
+    const greedy = Array.from({ length: 40 }, () => {
+      const port = Number(new URL(url).port)
+      const socket =
+        secure === undefined ? connect({ port }) : connectTls({ port, rejectUnauthorized: false })
+      socket.on('error', () => {}).on('close', () => cut++)
+      socket.on(secure === undefined ? 'connect' : 'secureConnect', () => {
+        socket.pause()
+        socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      })
+      return socket
+    })
+    // Ended ones notice when they read on.
+    await later(1500)
+    for (const socket of greedy) socket.resume()
+    await expect.poll(() => cut, { timeout: 10_000 }).toBeGreaterThanOrEqual(30)
+    expect(cut).toBeLessThan(40)
+    for (const socket of greedy) socket.destroy()
   })
 })
 
