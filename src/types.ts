@@ -91,6 +91,8 @@ export interface DirectInit {
   readonly redirect: 'follow' | 'manual' | 'error'
   /** When an answer's headers must have come, and what to reject with when they have not. */
   readonly deadline?: { readonly milliseconds: number; readonly error: () => Error } | undefined
+  /** Called with the `Authorization` that a proxy is sent, so that no message shows it. */
+  readonly onProxyAuthorization?: (value: string) => void
 }
 
 /** What Workers, Bun.serve, hono, msw and a Service Worker all accept. `fetch` needs no `this`. */

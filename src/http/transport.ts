@@ -67,6 +67,8 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
   /** Failures that were tried again as often as they may be: no caller begins over. */
   const exhausted = new WeakSet<object>()
   const secrets = createSecrets()
+  const onProxyAuthorization = (value: string): void =>
+    secrets.addRequest(new Headers({ authorization: value }))
   const again: Again = async (error, count, how) => {
     // What broke a body has not been cleaned: it came after the answer's head.
     secrets.redactError(error)
@@ -134,6 +136,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
         headers,
         signal,
         deadline,
+        ...(direct !== undefined && { onProxyAuthorization }),
         ...(straight && { window: null }),
         // What can't be looked at must not be followed with a secret in the body.
         redirect: straight

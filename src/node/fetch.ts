@@ -104,6 +104,8 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
       const { method, signal, deadline } = init
       signal?.throwIfAborted()
       const { send: sendBy, forwarder, isTunnel = false, ...route } = routeTo(url)
+      if (forwarder?.authorization !== undefined)
+        init.onProxyAuthorization?.(forwarder.authorization)
       const opening = isTunnel ? new AbortController() : undefined
       const sent = sendBy({
         ...route.options,

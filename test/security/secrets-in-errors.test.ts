@@ -1,7 +1,9 @@
 // A server, token service or log may repeat what it was sent, anywhere in its answer. Whoever reads an
 // error, warning or output of a command must not find a password or token in it.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBindleClient } from '../../src/bindle/client.ts'
 import { createOidcCredentials } from '../../src/bindle/oidc.ts'
 import { parseToml } from '../../src/bytes/toml.ts'
@@ -10,6 +12,7 @@ import { parseJson } from '../../src/bytes/json.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { SpindleError } from '../../src/errors.ts'
 import { createTransport } from '../../src/http/transport.ts'
+import { createNodeFetch } from '../../src/node/fetch.ts'
 import { fetchIdentityToken } from '../../src/node/identity-token.ts'
 import { exchangeAzureToken } from '../../src/registry/azure-exchange.ts'
 import { createRepository } from '../../src/registry/repository.ts'
@@ -370,6 +373,32 @@ describe('a secret repeated', () => {
     await transport.fetch({ url: 'https://registry.test/v2/', scope })
     const error = await failure(transport.fetch({ url: 'https://registry.test/v2/', scope }))
     expectNoSecret(textsOf(error))
+  })
+
+  it('by the proxy that reads requests: its own password', async () => {
+    const server = createServer((request, response) => {
+      const sent = request.headers['proxy-authorization'] ?? ''
+      const pair = Buffer.from(sent.slice('Basic '.length), 'base64').toString()
+      response.setHeader('warning', `299 - "${pair.replaceAll(/[^ -!#-~]/g, '')}"`)
+      response.writeHead(403, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ errors: [{ code: 'DENIED', message: `${sent} ${pair}` }] }))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const warnings: string[] = []
+    const transport = createTransport({
+      fetch: createNodeFetch({ proxy: `http://${USER}:plain-hunter22@127.0.0.1:${port}` }),
+      insecure: ['registry.test'],
+      onWarning: ({ message }) => warnings.push(message),
+    })
+    const error = await transport
+      .fetch({ method: 'GET', url: 'http://registry.test/v2/' })
+      .then(() => undefined)
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'ERR_UNAUTHORIZED' })
+    expect(textsOf(error)).not.toMatch(/hunter22|cm9ib3Q6/)
+    expect(warnings.join()).not.toContain('hunter22')
   })
 
   it('deep in a detail, or in thousands of lists, ends no process', async () => {
