@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import process from 'node:process'
 import * as zlib from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
@@ -95,10 +96,13 @@ const app = await loadApp({
   'page.html': '<p>page</p>'.repeat(1000),
 })
 
-describe.each<[string, FetchLike]>([
-  ['Node’s client', createNodeFetch()],
-  ['the global fetch', (request) => fetch(request)],
-])('by %s, what a proxy codes', (_, fetch) => {
+// Node 22 can decode zstd, but its global `fetch`, that of undici 6, does not.
+const zstdByFetch = Number(process.versions['undici']?.split('.')[0]) >= 7
+
+describe.each<[string, FetchLike, boolean]>([
+  ['Node’s client', createNodeFetch(), 'createZstdDecompress' in zlib],
+  ['the global fetch', (request) => fetch(request), zstdByFetch],
+])('by %s, what a proxy codes', (_, fetch, removesZstd) => {
   it('is pulled, and pushed a second time', async () => {
     const { host } = await start()
     const ref = `${host}/t/a:1`
@@ -159,7 +163,7 @@ describe.each<[string, FetchLike]>([
       expect(await found.component('main')).toEqual(wasm)
       return found.descriptor.digest
     })
-    if ('createZstdDecompress' in zlib) expect(await pulled).toBe(digest)
+    if (removesZstd) expect(await pulled).toBe(digest)
     else
       await expect(pulled).rejects.toMatchObject({
         code: 'ERR_UNSUPPORTED',
