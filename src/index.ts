@@ -9,36 +9,46 @@ export { isReference, parseReference, type ParseReferenceOptions } from './oci/r
 export { exchangeAzureToken, type AzureExchangeOptions } from './registry/azure-exchange.ts'
 export { createMirrorFetch, type Mirror, type MirrorFetchOptions } from './registry/mirror-fetch.ts'
 export { createRepository, type Repository, type RepositoryOptions } from './registry/repository.ts'
-export type * from './spin/app-manifest.ts'
-export { type AppSource, readAppSource, type ReadAppSourceOptions } from './spin/app-source.ts'
-export type * from './spin/app.ts'
-export { formatLockedApp } from './spin/format-locked-app.ts'
-export { loadApp, type LoadAppOptions } from './spin/load-app.ts'
-export { lockApp, type LockAppOptions } from './spin/lock.ts'
-export type * from './spin/locked-app.ts'
+export type * from './spin/manifest/app-manifest.ts'
+export {
+  type AppSource,
+  readAppSource,
+  type ReadAppSourceOptions,
+} from './spin/source/app-source.ts'
+export type * from './spin/source/app.ts'
+export { formatLockedApp } from './spin/lock/format-locked-app.ts'
+export { loadApp, type LoadAppOptions } from './spin/source/load-app.ts'
+export { lockApp, type LockAppOptions } from './spin/source/lock-app.ts'
+export type * from './spin/lock/locked-app.ts'
 export {
   parseAppManifest,
   type ParseAppManifestOptions,
   type ParseAppManifestResult,
-} from './spin/manifest.ts'
-export { normalizeManifest, type NormalizeOptions } from './spin/normalize.ts'
-export { INLINE_BYTES, MAX_LAYERS, packApp, type PackedApp, type PackOptions } from './spin/pack.ts'
-export { parseLockedApp } from './spin/parse-locked-app.ts'
-export type { PulledApp } from './spin/pulled-app.ts'
-export type { DirectoryHandle } from './spin/sources/directory-handle.ts'
-export type { DropData } from './spin/sources/drop.ts'
-export type { UploadedFile } from './spin/sources/files.ts'
-export type { FileRecord } from './spin/sources/record.ts'
-export { readImage } from './spin/read-image.ts'
-export type { ReadImage } from './spin/pulled-app.ts'
-export { unpackApp, type UnpackOptions } from './spin/unpack.ts'
-export type { PackageResolver, WasmPackage, WasmSourceOptions } from './spin/wasm-source.ts'
+} from './spin/manifest/manifest.ts'
+export { normalizeManifest, type NormalizeOptions } from './spin/manifest/normalize.ts'
+export {
+  INLINE_BYTES,
+  MAX_LAYERS,
+  packApp,
+  type PackedApp,
+  type PackOptions,
+} from './spin/artifact/pack.ts'
+export { parseLockedApp } from './spin/lock/parse-locked-app.ts'
+export type { PulledApp } from './spin/artifact/pulled-app.ts'
+export type { DirectoryHandle } from './spin/files/directory-handle.ts'
+export type { DropData } from './spin/files/drop.ts'
+export type { UploadedFile } from './spin/files/files.ts'
+export type { FileRecord } from './spin/files/record.ts'
+export { readImage } from './spin/source/read-image.ts'
+export type { ReadImage } from './spin/artifact/pulled-app.ts'
+export { unpackApp, type UnpackOptions } from './spin/artifact/unpack.ts'
+export type { PackageResolver, WasmPackage, WasmSourceOptions } from './spin/source/wasm-source.ts'
 export { type ContentKeeper, createContentCache } from './store/content-cache.ts'
 export { type LayoutArchive, readLayoutTar } from './store/layout-tar.ts'
 export { createLayoutStore, type LayoutFiles } from './store/layout.ts'
 export { createMemoryStore } from './store/memory.ts'
-export type { SubjectDigest } from './trust/hash.ts'
-export type { CertificateExtensions, CertificateIdentity } from './trust/identity.ts'
+export type { SubjectDigest } from './trust/keys/hash.ts'
+export type { CertificateExtensions, CertificateIdentity } from './trust/x509/identity.ts'
 export type {
   AllOfPolicy,
   AnyOfPolicy,
@@ -46,7 +56,7 @@ export type {
   KeyPolicy,
   Policy,
   SignatureFormat,
-} from './trust/policy.ts'
+} from './trust/policy/policy.ts'
 export {
   formatPrivateKey,
   formatPublicKey,
@@ -55,32 +65,32 @@ export {
   type Curve,
   type PrivateJwk,
   type WebKeyPair,
-} from './trust/private-key.ts'
+} from './trust/keys/private-key.ts'
 export type {
   DigestSignature,
   DigestVerifier,
   HashName,
   KeyInput,
   WebKey,
-} from './trust/public-key.ts'
+} from './trust/keys/public-key.ts'
 export type {
   CertifyingSigner,
   FreshSignature,
   SignResult,
   Testimony,
   Witness,
-} from './trust/sign-artifact.ts'
-export { createKeySigner, type Signer } from './trust/signer.ts'
-export type { StoredSignature } from './trust/stored-signatures.ts'
-export type { VerifyResult } from './trust/verify-artifact.ts'
-export type { InclusionProof, LogEntry, VerifiedLogEntry } from './trust/transparency-log.ts'
+} from './trust/cosign/sign-artifact.ts'
+export { createKeySigner, type Signer } from './trust/keys/signer.ts'
+export type { StoredSignature } from './trust/cosign/stored-signatures.ts'
+export type { VerifyResult } from './trust/cosign/verify-artifact.ts'
+export type { InclusionProof, LogEntry, VerifiedLogEntry } from './trust/log/transparency-log.ts'
 export {
   verifyBundle,
   type BundleSubject,
   type VerifiedBundle,
   type VerifyBundleOptions,
-} from './trust/verify-bundle.ts'
-export type { Proof, SignedBy, TrustedTime } from './trust/verify-signature.ts'
+} from './trust/bundle/verify-bundle.ts'
+export type { Proof, SignedBy, TrustedTime } from './trust/bundle/verify-signature.ts'
 export type * from './types.ts'
 export * from './verbs/bindle.ts'
 export { copy, type CopyOptions } from './verbs/copy.ts'

@@ -21,27 +21,28 @@ const FLOORS: Readonly<Record<string, number>> = {
   verbs: 7,
   'index.ts': 8,
   node: 8,
+  cli: 9,
 }
 
-/** The files through which a package comes in; `src/node` is Node's own house. */
+/** The files through which a package comes in; `src/node` and `src/cli` are Node's own. */
 const DOORS: Readonly<Record<string, RegExp>> = {
-  '@noble/ciphers': /^trust\/cosign-key\.ts$/,
-  '@noble/curves': /^trust\/verify-digest\.ts$/,
+  '@noble/ciphers': /^trust\/keys\/cosign-key\.ts$/,
+  '@noble/curves': /^trust\/keys\/verify-digest\.ts$/,
   '@noble/ed25519': /^bytes\/ed25519\.ts$/,
   '@noble/hashes':
-    /^(?:bytes\/(?:digest|streaming-hasher)|trust\/(?:cosign-key|verify-digest))\.ts$/,
+    /^(?:bytes\/(?:digest|streaming-hasher)|trust\/keys\/(?:cosign-key|verify-digest))\.ts$/,
   aws4fetch: /^serve\/storage\/s3\.ts$/,
   fflate: /^bytes\/(?:gzip|zip)\.ts$/,
   fzstd: /^bytes\/zstd\.ts$/,
-  mrmime: /^spin\/to-bindle\.ts$/,
+  mrmime: /^spin\/bindle\/to-bindle\.ts$/,
   'smol-toml': /^bytes\/toml\.ts$/,
 }
 
 /** The bounded reader; the version of this package; and a `Response` that has what all have. */
 const UNBOUNDED_JSON: ReadonlySet<string> = new Set([
   'bytes/json.ts',
-  'node/cli/version.ts',
-  'node/lazy-response.ts',
+  'cli/version.ts',
+  'node/fetch/lazy-response.ts',
 ])
 
 /** What only Node has. The compiler finds the names; this also finds them behind `globalThis`. */
@@ -88,6 +89,8 @@ function findFiles(): SourceFile[] {
 }
 
 const roomOf = (path: string): string => path.split('/', 1)[0] ?? path
+/** The rooms that run in Node only. */
+const isOfNode = (path: string): boolean => ['node', 'cli'].includes(roomOf(path))
 const packageOf = (specifier: string): string =>
   specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 const isRelative = (specifier: string): boolean => specifier.startsWith('.')
@@ -139,7 +142,7 @@ describe('the house', () => {
 
   it('lets packages in by their doors only', () => {
     const wrong = importsThat((file, specifier) => {
-      if (isRelative(specifier) || specifier.startsWith('node:') || roomOf(file.path) === 'node')
+      if (isRelative(specifier) || specifier.startsWith('node:') || isOfNode(file.path))
         return false
       return !DOORS[packageOf(specifier)]?.test(file.path)
     })
@@ -163,11 +166,9 @@ describe('the house', () => {
     )
   })
 
-  it('imports Node in src/node only', () => {
+  it('imports Node in src/node and src/cli only', () => {
     expect(
-      importsThat(
-        (file, specifier) => specifier.startsWith('node:') && roomOf(file.path) !== 'node',
-      ),
+      importsThat((file, specifier) => specifier.startsWith('node:') && !isOfNode(file.path)),
     ).toEqual([])
   })
 
@@ -185,10 +186,9 @@ describe('the house', () => {
     expect(calls).toEqual([])
   })
 
-  it('names what only Node has in src/node only', () => {
+  it('names what only Node has in src/node and src/cli only', () => {
     const names = nodesThat((node, file) => {
-      if (roomOf(file.path) === 'node' || !ts.isIdentifier(node) || !NODE_NAMES.has(node.text))
-        return false
+      if (isOfNode(file.path) || !ts.isIdentifier(node) || !NODE_NAMES.has(node.text)) return false
       return isGlobalName(node)
     })
     expect(names).toEqual([])

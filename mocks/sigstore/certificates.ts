@@ -13,7 +13,7 @@ import {
   formatDerOid,
 } from '../../src/bytes/der.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { formatEcdsaSignature } from '../../src/trust/ecdsa.ts'
+import { formatEcdsaSignature } from '../../src/trust/keys/ecdsa.ts'
 
 export const ECDSA = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const ECDSA_SHA256 = '1.2.840.10045.4.3.2'

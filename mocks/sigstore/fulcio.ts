@@ -3,7 +3,7 @@ import { parseBase64, parseBase64Url } from '../../src/bytes/base64.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../../src/bytes/json.ts'
 import { formatPem, parsePem } from '../../src/bytes/pem.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { parsePublicKey } from '../../src/trust/public-key.ts'
+import { parsePublicKey } from '../../src/trust/keys/public-key.ts'
 import { type CertificateLog, sctExtension } from './certificate-log.ts'
 import {
   altNames,

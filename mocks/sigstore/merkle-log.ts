@@ -3,7 +3,7 @@ import { formatBase64 } from '../../src/bytes/base64.ts'
 import { rawDigestOf } from '../../src/bytes/digest.ts'
 import { concat } from '../../src/bytes/stream.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { leafHash, nodeHash } from '../../src/trust/merkle.ts'
+import { leafHash, nodeHash } from '../../src/trust/log/merkle.ts'
 
 /** A power of two below `size`. */
 function split(size: number): number {

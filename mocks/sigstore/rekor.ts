@@ -11,9 +11,9 @@ import {
 import { formatPem, parsePem } from '../../src/bytes/pem.ts'
 import { concat } from '../../src/bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
-import { parseCertificate } from '../../src/trust/certificate.ts'
-import { preAuthEncoding } from '../../src/trust/dsse.ts'
-import { parsePublicKey } from '../../src/trust/public-key.ts'
+import { parseCertificate } from '../../src/trust/x509/certificate.ts'
+import { preAuthEncoding } from '../../src/trust/bundle/dsse.ts'
+import { parsePublicKey } from '../../src/trust/keys/public-key.ts'
 import { createKeyPair, signEcdsa } from './certificates.ts'
 import { createMerkleLog } from './merkle-log.ts'
 

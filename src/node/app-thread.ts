@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { WorkerLike } from '../run/worker/worker-handler.ts'
-import type { AppState } from './app-state.ts'
+import type { WorkerLike } from '../run/web-worker/worker-handler.ts'
+import type { AppState } from './state/app-state.ts'
 
 /** A thread of Node's as the Worker that `createWorkerHandler` asks for. `script` is the built `app-worker` file. */
 export function startAppThread(script: URL, state: AppState): WorkerLike {

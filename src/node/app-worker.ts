@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { runInWorker } from '../run/worker/run-in-worker.ts'
-import { type AppState, openAppState } from './app-state.ts'
+import { runInWorker } from '../run/web-worker/run-in-worker.ts'
+import { type AppState, openAppState } from './state/app-state.ts'
 
 /** The thread that an application runs in: started by `startAppThread` alone. */
 const port = parentPort

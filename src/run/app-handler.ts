@@ -1,14 +1,14 @@
-import type { App } from '../spin/app.ts'
-import type { PulledApp } from '../spin/pulled-app.ts'
+import type { App } from '../spin/source/app.ts'
+import type { PulledApp } from '../spin/artifact/pulled-app.ts'
 import { assertVerifyOption } from '../store/verify-option.ts'
 import type { FetchHandler, FetchLike, Verifier } from '../types.ts'
 import type { Compile } from './component/compile.ts'
-import type { HostInterface } from './component/items.ts'
-import type { OnLog } from './logs.ts'
-import { isPulledApp, runAppOf } from './run-app.ts'
+import type { HostInterface } from './component/abi/items.ts'
+import type { OnLog } from './host/logs.ts'
+import { isPulledApp, runAppOf } from './app/run-app.ts'
 import { createRunHandler } from './run-handler.ts'
-import type { KeyValueStore } from './spin/key-value-store.ts'
-import type { OpenSqlite } from './spin/sqlite.ts'
+import type { KeyValueStore } from './host/spin/key-value-store.ts'
+import type { OpenSqlite } from './host/spin/sqlite.ts'
 
 export interface AppHandlerOptions {
   /** Runs nothing that this refuses; for what was pulled, whose digest it is asked about. See `createVerifier`. */

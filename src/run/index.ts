@@ -1,11 +1,11 @@
 /** Running applications: exported as `spindle/run`. */
 export { createAppHandler, type AppHandlerOptions } from './app-handler.ts'
 export type { Compile } from './component/compile.ts'
-export type { HostFunction, HostInterface } from './component/items.ts'
-export type { LogLine, OnLog } from './logs.ts'
-export { createIndexedDbKeyValue } from './spin/indexed-db.ts'
-export { createMemoryKeyValue, type KeyValueStore } from './spin/key-value-store.ts'
-export type { SqliteWasm } from './spin/sqlite-connection.ts'
+export type { HostFunction, HostInterface } from './component/abi/items.ts'
+export type { LogLine, OnLog } from './host/logs.ts'
+export { createIndexedDbKeyValue } from './host/spin/indexed-db.ts'
+export { createMemoryKeyValue, type KeyValueStore } from './host/spin/key-value-store.ts'
+export type { SqliteWasm } from './host/spin/sqlite-connection.ts'
 export type {
   OpenSqlite,
   SqliteCounters,
@@ -14,7 +14,7 @@ export type {
   SqliteLimits,
   SqliteResult,
   SqliteValue,
-} from './spin/sqlite.ts'
-export { createSqliteWasm, type SqliteWasmOptions } from './spin/sqlite-wasm.ts'
+} from './host/spin/sqlite.ts'
+export { createSqliteWasm, type SqliteWasmOptions } from './host/spin/sqlite-wasm.ts'
 export { createStaticResponder } from './static-responder.ts'
-export { splitComponent, type SplitComponent } from './workerd/split-component.ts'
+export { splitComponent, type SplitComponent } from './worker-loader/split-component.ts'

@@ -1,8 +1,8 @@
-import type { App } from '../spin/app.ts'
-import type { PulledApp } from '../spin/pulled-app.ts'
+import type { App } from '../spin/source/app.ts'
+import type { PulledApp } from '../spin/artifact/pulled-app.ts'
 import { builtInResponse } from './http/built-in.ts'
 import { createRouter } from './http/router.ts'
-import { runAppOf } from './run-app.ts'
+import { runAppOf } from './app/run-app.ts'
 import { targetOf } from './target.ts'
 
 /**

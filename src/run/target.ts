@@ -2,7 +2,7 @@ import type { Json } from '../bytes/json.ts'
 import { SpindleError } from '../errors.ts'
 import type { ExecutorConfig } from './component-runtime.ts'
 import { staticResponse } from './http/built-in.ts'
-import type { RunApp, RunTrigger } from './run-app.ts'
+import type { RunApp, RunTrigger } from './app/run-app.ts'
 
 /** What a trigger answers with. */
 export type Target =

@@ -4,13 +4,13 @@ import type { JsonObject } from '../bytes/json.ts'
 import { readBounded } from '../bytes/stream.ts'
 import { decodeUtf8 } from '../bytes/text.ts'
 import type { AuthScope } from '../types.ts'
-import { formatChallenge, formatScope } from './authorize.ts'
-import type { Authorization, Authorize, Challenge } from './authorize.ts'
-import { authenticateHeader, permitUsers, userOf } from './basic.ts'
-import type { AccessRules } from './basic.ts'
+import { formatChallenge, formatScope } from './http/authorize.ts'
+import type { Authorization, Authorize, Challenge } from './http/authorize.ts'
+import { authenticateHeader, permitUsers, userOf } from './http/basic.ts'
+import type { AccessRules } from './http/basic.ts'
 import type { TokenEndpoint } from './registry/handler.ts'
 import { isRepositoryName } from './registry/route.ts'
-import { createTokenSigner } from './signed-token.ts'
+import { createTokenSigner } from './http/signed-token.ts'
 
 /** Seconds that a token lasts by default: long enough for a push, short enough to be lost. */
 const TOKEN_LIFETIME = 300

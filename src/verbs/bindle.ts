@@ -76,9 +76,9 @@ export {
   unpackStandalone,
 } from '../bindle/standalone.ts'
 export type { Ed25519Key } from '../bytes/ed25519.ts'
-export { contentBuildInfo } from '../spin/build-info.ts'
-export { bindleToLock } from '../spin/from-bindle.ts'
-export { appToBindle, type ToBindleOptions } from '../spin/to-bindle.ts'
+export { contentBuildInfo } from '../spin/source/build-info.ts'
+export { bindleToLock } from '../spin/bindle/from-bindle.ts'
+export { appToBindle, type ToBindleOptions } from '../spin/bindle/to-bindle.ts'
 export {
   migrateBindle,
   type MigrateBindleOptions,

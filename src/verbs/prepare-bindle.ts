@@ -1,6 +1,6 @@
 import { formatStandalone } from '../bindle/standalone.ts'
-import type { App } from '../spin/app.ts'
-import { appToBindle, type ToBindleOptions } from '../spin/to-bindle.ts'
+import type { App } from '../spin/source/app.ts'
+import { appToBindle, type ToBindleOptions } from '../spin/bindle/to-bindle.ts'
 import type { FileTree } from '../types.ts'
 
 /**

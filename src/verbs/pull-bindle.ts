@@ -7,9 +7,9 @@ import { verifyInvoice, type VerifyInvoiceOptions } from '../bindle/signature.ts
 import type { StandaloneBindle } from '../bindle/standalone.ts'
 import { openStream } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
-import { bindleToLock } from '../spin/from-bindle.ts'
-import { packApp, type PackedApp, type PackOptions } from '../spin/pack.ts'
-import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/unpack.ts'
+import { bindleToLock } from '../spin/bindle/from-bindle.ts'
+import { packApp, type PackedApp, type PackOptions } from '../spin/artifact/pack.ts'
+import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/artifact/unpack.ts'
 import type { Content, OperationOptions, TransferEvent } from '../types.ts'
 
 /** A server and the id there, or a standalone bindle in hand. */

@@ -1,4 +1,4 @@
-import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/unpack.ts'
+import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/artifact/unpack.ts'
 import { withCache } from '../store/cached.ts'
 import { assertVerifyOption } from '../store/verify-option.ts'
 import type { RemoteOptions, Source, Store, Verifier } from '../types.ts'

@@ -3,8 +3,8 @@ import type { Invoice } from '../bindle/invoice.ts'
 import { pushStandalone, type PushStandaloneOptions } from '../bindle/push-standalone.ts'
 import type { Ed25519Key } from '../bytes/ed25519.ts'
 import { signInvoice } from '../bindle/signature.ts'
-import type { App } from '../spin/app.ts'
-import { appToBindle, type ToBindleOptions } from '../spin/to-bindle.ts'
+import type { App } from '../spin/source/app.ts'
+import { appToBindle, type ToBindleOptions } from '../spin/bindle/to-bindle.ts'
 
 export interface PushBindleOptions extends PushStandaloneOptions, ToBindleOptions {
   /** Signs the invoice as its creator: servers from 0.9 on take no others. */

@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
-import type { Packable, PackableOptions } from '../spin/app.ts'
-import type { LockedApp } from '../spin/locked-app.ts'
+import type { Packable, PackableOptions } from '../spin/source/app.ts'
+import type { LockedApp } from '../spin/lock/locked-app.ts'
 import { copyGraph } from '../store/copy-graph.ts'
 import type { Descriptor, Location, RemoteOptions } from '../types.ts'
 import { openLocation } from './location.ts'

@@ -6,8 +6,8 @@ import {
   signArtifact,
   type SignArtifactOptions,
   type SignResult,
-} from '../trust/sign-artifact.ts'
-import type { Signer } from '../trust/signer.ts'
+} from '../trust/cosign/sign-artifact.ts'
+import type { Signer } from '../trust/keys/signer.ts'
 import type { Location, Reference, RemoteOptions } from '../types.ts'
 import { openLocation, optionsElsewhere, REMOTE_OPTIONS } from './location.ts'
 
@@ -19,16 +19,16 @@ export {
   importPrivateKey,
   type PrivateJwk,
   type WebKeyPair,
-} from '../trust/private-key.ts'
-export type { WebKey } from '../trust/public-key.ts'
+} from '../trust/keys/private-key.ts'
+export type { WebKey } from '../trust/keys/public-key.ts'
 export type {
   CertifyingSigner,
   FreshSignature,
   SignResult,
   Testimony,
   Witness,
-} from '../trust/sign-artifact.ts'
-export { createKeySigner, type Signer } from '../trust/signer.ts'
+} from '../trust/cosign/sign-artifact.ts'
+export { createKeySigner, type Signer } from '../trust/keys/signer.ts'
 
 export interface SignOptions extends RemoteOptions, SignArtifactOptions {
   /** Another place for the signatures, as cosign's `COSIGN_REPOSITORY` says. Default: beside the artifact. */

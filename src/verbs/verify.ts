@@ -1,12 +1,12 @@
 /** `spindle/verify`: who signed what. */
 import { assertKnownOptions } from '../bytes/known-names.ts'
-import { loadPolicy } from '../trust/load-policy.ts'
-import type { Policy } from '../trust/policy.ts'
-import { verifyArtifact, type VerifyResult } from '../trust/verify-artifact.ts'
+import { loadPolicy } from '../trust/policy/load-policy.ts'
+import type { Policy } from '../trust/policy/policy.ts'
+import { verifyArtifact, type VerifyResult } from '../trust/cosign/verify-artifact.ts'
 import type { RemoteOptions, Source, Verifier } from '../types.ts'
 import { openSource, optionsElsewhere, REMOTE_OPTIONS } from './location.ts'
 
-export type { CertificateExtensions, CertificateIdentity } from '../trust/identity.ts'
+export type { CertificateExtensions, CertificateIdentity } from '../trust/x509/identity.ts'
 export type {
   AllOfPolicy,
   AnyOfPolicy,
@@ -14,25 +14,25 @@ export type {
   KeyPolicy,
   Policy,
   SignatureFormat,
-} from '../trust/policy.ts'
-export type { SubjectDigest } from '../trust/hash.ts'
+} from '../trust/policy/policy.ts'
+export type { SubjectDigest } from '../trust/keys/hash.ts'
 export type {
   DigestSignature,
   DigestVerifier,
   HashName,
   KeyInput,
   WebKey,
-} from '../trust/public-key.ts'
-export type { StoredSignature } from '../trust/stored-signatures.ts'
-export type { InclusionProof, LogEntry, VerifiedLogEntry } from '../trust/transparency-log.ts'
-export type { VerifyResult } from '../trust/verify-artifact.ts'
+} from '../trust/keys/public-key.ts'
+export type { StoredSignature } from '../trust/cosign/stored-signatures.ts'
+export type { InclusionProof, LogEntry, VerifiedLogEntry } from '../trust/log/transparency-log.ts'
+export type { VerifyResult } from '../trust/cosign/verify-artifact.ts'
 export {
   type BundleSubject,
   type VerifiedBundle,
   verifyBundle,
   type VerifyBundleOptions,
-} from '../trust/verify-bundle.ts'
-export type { Proof, SignedBy, TrustedTime } from '../trust/verify-signature.ts'
+} from '../trust/bundle/verify-bundle.ts'
+export type { Proof, SignedBy, TrustedTime } from '../trust/bundle/verify-signature.ts'
 
 /** Where to look, and for what. */
 export interface VerifyOptions extends RemoteOptions {

@@ -1,5 +1,5 @@
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { push } from '../../src/verbs/push.ts'
 import { bytesOfFile } from '../run/fixtures.ts'

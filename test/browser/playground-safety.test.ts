@@ -1,6 +1,6 @@
 import type { FrameLocator, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createBasicAuthorizer } from '../../src/serve/basic.ts'
+import { createBasicAuthorizer } from '../../src/serve/http/basic.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { push } from '../../src/verbs/push.ts'
 import { createKeySigner, formatPublicKey, generateKeyPair, sign } from '../../src/verbs/sign.ts'

@@ -52,7 +52,7 @@ const PAGE = `${COMMON}
   }`
 const WORKER = `${COMMON}
   import { WorkerEntrypoint } from 'cloudflare:workers'
-  import { createWorkerHost, createWorkersKeyValue, toWorkerCode } from '../../src/run/workerd/index.ts'
+  import { createWorkerHost, createWorkersKeyValue, toWorkerCode } from '../../src/run/worker-loader/index.ts'
   export class AppHost extends WorkerEntrypoint {
     fetch(request) {
       const keyValue = () => createWorkersKeyValue(this.env.VALUES, { prefix: this.ctx.props.name + '/' })

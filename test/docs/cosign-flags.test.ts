@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ABSENT_FLAGS, IDLE_FLAGS } from '../../src/node/cli/cosign-flags.ts'
+import { ABSENT_FLAGS, IDLE_FLAGS } from '../../src/cli/sign/cosign-flags.ts'
 import { readDocument } from './blocks.ts'
 import { tableBelow } from './table.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
-import { lockApp } from '../../src/spin/lock.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
+import { lockApp } from '../../src/spin/source/lock-app.ts'
 import { readDocument } from './blocks.ts'
 import { tableBelow } from './table.ts'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { AppInvalid } from '../../src/errors.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
 import { readDocument } from './blocks.ts'
 import { tableBelow } from './table.ts'
 

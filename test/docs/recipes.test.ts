@@ -1,9 +1,13 @@
 import { release } from 'virtual:recipes/release.ts'
 import { expect, it } from 'vitest'
 import { fileURLToPath } from 'node:url'
-import { listen } from '../../src/node/listen.ts'
+import { listen } from '../../src/node/listen/listen.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
-import { formatPrivateKey, formatPublicKey, generateKeyPair } from '../../src/trust/private-key.ts'
+import {
+  formatPrivateKey,
+  formatPublicKey,
+  generateKeyPair,
+} from '../../src/trust/keys/private-key.ts'
 
 it('the recipe for a script pushes, signs, verifies and gives the digest', async () => {
   const server = await listen(createRegistryHandler())

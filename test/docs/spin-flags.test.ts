@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createProgram } from '../../src/node/cli/program.ts'
+import { createProgram } from '../../src/cli/program.ts'
 import { readDocument } from './blocks.ts'
 import { tableBelow } from './table.ts'
 

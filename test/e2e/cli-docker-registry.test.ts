@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createNodeKeychain } from '../../src/node/keychain.ts'
-import { createSession, type Session } from '../node/cli/session.ts'
+import { createNodeKeychain } from '../../src/node/credentials/keychain.ts'
+import { createSession, type Session } from '../cli/session.ts'
 import { missingRegistry, type RegistryProcess, startRegistry } from './docker-registry-process.ts'
 
 const hello = fileURLToPath(new URL('../../examples/hello', import.meta.url))

@@ -5,17 +5,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
-import type { CliIo } from '../../src/node/cli/io.ts'
-import { createProgram } from '../../src/node/cli/program.ts'
+import type { CliIo } from '../../src/cli/terminal/io.ts'
+import { createProgram } from '../../src/cli/program.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
-import { listen } from '../../src/node/listen.ts'
+import { listen } from '../../src/node/listen/listen.ts'
 import { createRepository } from '../../src/registry/repository.ts'
-import { exportCosignKey, importCosignKey } from '../../src/trust/cosign-key.ts'
-import { formatPublicKey, generateKeyPair, type WebKeyPair } from '../../src/trust/private-key.ts'
-import { createKeySigner } from '../../src/trust/signer.ts'
+import { exportCosignKey, importCosignKey } from '../../src/trust/keys/cosign-key.ts'
+import {
+  formatPublicKey,
+  generateKeyPair,
+  type WebKeyPair,
+} from '../../src/trust/keys/private-key.ts'
+import { createKeySigner } from '../../src/trust/keys/signer.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import { verify } from '../../src/verbs/verify.ts'
-import { createSession } from '../node/cli/session.ts'
+import { createSession } from '../cli/session.ts'
 import { createArtifact } from '../portable/trust-fixture.ts'
 import { missingRegistry, startRegistry } from './docker-registry-process.ts'
 

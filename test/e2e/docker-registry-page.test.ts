@@ -1,7 +1,7 @@
 import { build } from 'esbuild'
 import { chromium, type Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listen, type Listener } from '../../src/node/listen.ts'
+import { listen, type Listener } from '../../src/node/listen/listen.ts'
 import { blocksOf, readDocument } from '../docs/blocks.ts'
 import { CHROMIUM_FLAGS, findChromium } from '../lanes/chromium.mjs'
 import { missingRegistry, type RegistryProcess, startRegistry } from './docker-registry-process.ts'
@@ -12,7 +12,7 @@ if (missing !== undefined) console.log(`left out: docker-registry from a page, $
 
 /** What a page does: it pushes an application, and reads a file of it back. */
 const SCRIPT = `
-import { loadApp } from './src/spin/load-app.ts'
+import { loadApp } from './src/spin/source/load-app.ts'
 import { pull } from './src/verbs/pull.ts'
 import { push } from './src/verbs/push.ts'
 

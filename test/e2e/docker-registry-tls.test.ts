@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildProgram } from '../node/cli/built-program.ts'
+import { buildProgram } from '../cli/built-program.ts'
 import { address, createAuthority, issueIdentity } from '../node/tls-servers.ts'
 import { missingRegistry, type RegistryProcess, startRegistry } from './docker-registry-process.ts'
 

@@ -15,9 +15,9 @@ import {
   push,
   sign,
 } from '../../src/index.ts'
-import { listen } from '../../src/node/listen.ts'
+import { listen } from '../../src/node/listen/listen.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
-import { createSession } from '../node/cli/session.ts'
+import { createSession } from '../cli/session.ts'
 import { bytesOfFile } from '../run/fixtures.ts'
 import { missingRegistry, startRegistry } from './docker-registry-process.ts'
 

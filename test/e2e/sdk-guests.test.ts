@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
-import { buildProgram } from '../node/cli/built-program.ts'
+import { buildProgram } from '../cli/built-program.ts'
 import { itHasSdkGuest, sdkGuests, SDK_VARIABLE, UPSTREAM_ANSWER } from '../run/sdk-cases.ts'
 import { CANT_WAIT } from '../run/waiting.ts'
 

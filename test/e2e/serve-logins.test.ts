@@ -1,8 +1,8 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { createSession, type Session } from '../node/cli/session.ts'
-import { writeApp } from '../node/cli/small-app.ts'
+import { createSession, type Session } from '../cli/session.ts'
+import { writeApp } from '../cli/small-app.ts'
 
 function has(program: string, ...args: string[]): boolean {
   try {

@@ -7,7 +7,9 @@ import { build } from 'esbuild'
  */
 export async function workerScriptDefine() {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('../../src/run/workerd/worker-app.ts', import.meta.url))],
+    entryPoints: [
+      fileURLToPath(new URL('../../src/run/worker-loader/worker-app.ts', import.meta.url)),
+    ],
     bundle: true,
     format: 'esm',
     target: 'es2022',

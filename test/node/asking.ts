@@ -1,4 +1,4 @@
-import { createDockerKeychain } from '../../src/node/docker-keychain.ts'
+import { createDockerKeychain } from '../../src/node/credentials/docker-keychain.ts'
 import type { Credentials } from '../../src/types.ts'
 import type { Machine } from './machine.ts'
 

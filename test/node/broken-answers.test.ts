@@ -2,7 +2,7 @@
 // connection, whatever it still sends.
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { listen, type Listener } from '../../src/node/listen.ts'
+import { listen, type Listener } from '../../src/node/listen/listen.ts'
 import type { FetchHandler } from '../../src/types.ts'
 
 const open: Listener[] = []

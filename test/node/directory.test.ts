@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { forEachBounded } from '../../src/bytes/concurrency.ts'
 import { readBounded } from '../../src/bytes/stream.ts'
-import { readDirectory } from '../../src/node/directory.ts'
+import { readDirectory } from '../../src/node/files/directory.ts'
 import type { Content, FileTree } from '../../src/types.ts'
 
 const outside = mkdtempSync(join(tmpdir(), 'spindle-directory-'))

@@ -1,6 +1,9 @@
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { createDockerKeychain, createPodmanKeychain } from '../../src/node/docker-keychain.ts'
+import {
+  createDockerKeychain,
+  createPodmanKeychain,
+} from '../../src/node/credentials/docker-keychain.ts'
 import { ask, CONFIG, refusal } from './asking.ts'
 import { base64, createMachine } from './machine.ts'
 

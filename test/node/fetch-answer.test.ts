@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
-import { createNodeFetch } from '../../src/node/fetch.ts'
+import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import type { ChunkReader, DirectResponse } from '../../src/types.ts'
 import { codeOf, plain, serve, talk, until } from './fetch-servers.ts'
 

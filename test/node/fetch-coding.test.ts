@@ -1,6 +1,6 @@
 import * as zlib from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { createNodeFetch } from '../../src/node/fetch.ts'
+import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { serve, until } from './fetch-servers.ts'
 
 const fetch = createNodeFetch()

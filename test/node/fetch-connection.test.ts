@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
-import { createNodeFetch } from '../../src/node/fetch.ts'
+import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { codeOf, hangs, plain, serve, talk, until } from './fetch-servers.ts'
 
 const fetch = createNodeFetch()

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { createNodeFetch } from '../../src/node/fetch.ts'
+import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { codeOf, hangs, plain, serve, talk, textOf, until } from './fetch-servers.ts'
 import { type ProxyRules, startProxy } from './proxy-servers.ts'
 import { type Authority, createAuthority, dnsName, serveAs } from './tls-servers.ts'

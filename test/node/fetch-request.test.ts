@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createNodeFetch } from '../../src/node/fetch.ts'
+import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { codeOf, hangs, serve, streamed, textOf, until } from './fetch-servers.ts'
 
 const fetch = createNodeFetch()

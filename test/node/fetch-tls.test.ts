@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
-import { createNodeFetch } from '../../src/node/fetch.ts'
+import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { address, type Authority, createAuthority, serveAs } from './tls-servers.ts'
 
 async function read(url: URL, fetch: typeof globalThis.fetch | ReturnType<typeof createNodeFetch>) {
@@ -79,7 +79,7 @@ describe('a server with a certificate of an authority of one’s own', () => {
       await writeFile(pem, ours.pem)
       await build({
         stdin: {
-          contents: `import { createNodeFetch } from './src/node/fetch.ts'
+          contents: `import { createNodeFetch } from './src/node/fetch/fetch.ts'
             const [url, ca] = process.argv.slice(2)
             const answer = await createNodeFetch({ ca })(new Request(url))
             console.log(await answer.text())`,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { describeContent } from '../../src/bytes/describe.ts'
 import { readVerified } from '../../src/bytes/stream.ts'
-import { createFileCache } from '../../src/node/file-cache.ts'
+import { createFileCache } from '../../src/node/files/file-cache.ts'
 import { createMachine } from './machine.ts'
 
 const bytes = new TextEncoder().encode('content')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createFileStorage } from '../../src/node/file-storage.ts'
+import { createFileStorage } from '../../src/node/storage/file-storage.ts'
 import { describeStorage, textAt } from '../serve/storage/contract.ts'
 
 const folders: string[] = []
@@ -133,7 +133,7 @@ describe('a folder as a storage', () => {
   it('agrees between processes on who was first', { timeout: 20_000 }, async () => {
     const folder = await createFolder()
     const module = await build({
-      entryPoints: ['src/node/file-storage.ts'],
+      entryPoints: ['src/node/storage/file-storage.ts'],
       bundle: true,
       write: false,
       platform: 'node',

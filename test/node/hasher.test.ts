@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { digestOf, formatDigest } from '../../src/bytes/digest.ts'
-import { createNodeHasher } from '../../src/node/hasher.ts'
+import { createNodeHasher } from '../../src/node/files/hasher.ts'
 
 it('gives the digests that WebCrypto gives, however the bytes come', async () => {
   await fc.assert(

@@ -1,7 +1,7 @@
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { afterEach } from 'vitest'
-import { listen, type Listener, type ListenOptions } from '../../src/node/listen.ts'
+import { listen, type Listener, type ListenOptions } from '../../src/node/listen/listen.ts'
 import type { FetchHandler } from '../../src/types.ts'
 
 const listeners: Listener[] = []

@@ -155,7 +155,7 @@ it('a guest gets values as they were sent, and trailers go both ways', async () 
 
 it('close() ends connections once their requests are answered', async () => {
   let answer = (_: Response): void => {}
-  const { listen } = await import('../../src/node/listen.ts')
+  const { listen } = await import('../../src/node/listen/listen.ts')
   const listener = await listen(
     { fetch: () => new Promise((resolve) => (answer = resolve)) },
     { http2: true },

@@ -1,6 +1,6 @@
 import { chmodSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { fetchIdentityToken } from '../../src/node/identity-token.ts'
+import { fetchIdentityToken } from '../../src/node/credentials/identity-token.ts'
 import { createMachine } from './machine.ts'
 
 describe('the identity token of a CI job', () => {

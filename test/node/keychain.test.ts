@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createNodeKeychain } from '../../src/node/keychain.ts'
+import { createNodeKeychain } from '../../src/node/credentials/keychain.ts'
 import { CONFIG, refusal } from './asking.ts'
 import { base64, createMachine } from './machine.ts'
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createLoginFile } from '../../src/node/login-file.ts'
+import { createLoginFile } from '../../src/node/credentials/login-file.ts'
 import { base64, createMachine } from './machine.ts'
 
 const PATH = '.config/fermyon/registry-auth.json'

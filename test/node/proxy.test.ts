@@ -3,7 +3,7 @@ import {
   createProxySelector,
   type ProxySettings,
   readProxyEnvironment,
-} from '../../src/node/proxy.ts'
+} from '../../src/node/fetch/proxy.ts'
 
 const PROXY = 'http://proxy.example:3128'
 

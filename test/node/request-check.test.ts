@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { listen, type Listener, type ListenOptions } from '../../src/node/listen.ts'
+import { listen, type Listener, type ListenOptions } from '../../src/node/listen/listen.ts'
 import { rawClient, statusOf } from './raw-client.ts'
 
 const listeners: Listener[] = []

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSmallFiles, SMALL_BYTES, type SmallFiles } from '../../src/node/small-files.ts'
+import { createSmallFiles, SMALL_BYTES, type SmallFiles } from '../../src/node/files/small-files.ts'
 
 let folder = ''
 beforeAll(async () => {

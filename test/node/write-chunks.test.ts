@@ -2,7 +2,7 @@ import { type FileHandle, mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { writeChunks } from '../../src/node/write-chunks.ts'
+import { writeChunks } from '../../src/node/files/write-chunks.ts'
 
 let folder = ''
 beforeAll(async () => {

@@ -84,7 +84,7 @@ export const BUDGETS = [
   {
     // Without routes, executors and the manifest, with WASI 0.3 and what meters memory.
     name: './run, linker and hosts',
-    code: `export * from './src/run/component/instantiate.ts'; export * from './src/run/component/compile.ts'; export * from './src/run/component/parse.ts'; export * from './src/run/hosts.ts'`,
+    code: `export * from './src/run/component/instantiate.ts'; export * from './src/run/component/compile.ts'; export * from './src/run/component/binary/parse.ts'; export * from './src/run/host/hosts.ts'`,
     kB: 56,
   },
   { name: './run-worker', code: `export * from 'spindle/run-worker'`, kB: 84 },

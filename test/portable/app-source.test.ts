@@ -5,8 +5,8 @@ import {
   type AppSource,
   readAppSource,
   type ReadAppSourceOptions,
-} from '../../src/spin/app-source.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
+} from '../../src/spin/source/app-source.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
 import { zipOf } from '../fixtures/zip.ts'
 
 async function contentsOf(

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parseProtoBase64 } from '../../src/bytes/base64.ts'
 import { formatHex } from '../../src/bytes/hex.ts'
-import { verifyBundle } from '../../src/trust/verify-bundle.ts'
+import { verifyBundle } from '../../src/trust/bundle/verify-bundle.ts'
 import { type Json, type Keyless, signKeyless } from './trust-fixture.ts'
 
 /** What `protojson.Unmarshal` of google.golang.org/protobuf 1.36.6 makes of a text; `undefined` for an error. */

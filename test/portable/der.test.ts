@@ -20,9 +20,9 @@ import { parseHex } from '../../src/bytes/hex.ts'
 import { formatPem, parsePem } from '../../src/bytes/pem.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { SpindleError } from '../../src/errors.ts'
-import { parseCertificate } from '../../src/trust/certificate.ts'
-import { formatEcdsaSignature, parseEcdsaSignature } from '../../src/trust/ecdsa.ts'
-import { parsePublicKey } from '../../src/trust/public-key.ts'
+import { parseCertificate } from '../../src/trust/x509/certificate.ts'
+import { formatEcdsaSignature, parseEcdsaSignature } from '../../src/trust/keys/ecdsa.ts'
+import { parsePublicKey } from '../../src/trust/keys/public-key.ts'
 
 const hex = (text: string): Uint8Array => parseHex(text.replaceAll(' ', ''))!
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { formatBase64Url } from '../../src/bytes/base64.ts'
 import { rawDigestOf } from '../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { type DevicePrompt, requestIdentityToken } from '../../src/trust/device-flow.ts'
+import { type DevicePrompt, requestIdentityToken } from '../../src/trust/keyless/device-flow.ts'
 
 const ISSUER = 'https://oauth2.test/auth'
 

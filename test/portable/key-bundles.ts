@@ -1,9 +1,9 @@
 import { formatBase64 } from '../../src/bytes/base64.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { preAuthEncoding } from '../../src/trust/dsse.ts'
-import type { Policy } from '../../src/trust/policy.ts'
-import { formatPublicKey, generateKeyPair } from '../../src/trust/private-key.ts'
-import { createKeySigner, signChecked, type Signer } from '../../src/trust/signer.ts'
+import { preAuthEncoding } from '../../src/trust/bundle/dsse.ts'
+import type { Policy } from '../../src/trust/policy/policy.ts'
+import { formatPublicKey, generateKeyPair } from '../../src/trust/keys/private-key.ts'
+import { createKeySigner, signChecked, type Signer } from '../../src/trust/keys/signer.ts'
 import type { Digest } from '../../src/types.ts'
 import type { Json } from './trust-fixture.ts'
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { AppInvalid } from '../../src/errors.ts'
-import { formatLockedApp } from '../../src/spin/format-locked-app.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
-import { lockApp } from '../../src/spin/lock.ts'
-import { parseLockedApp } from '../../src/spin/parse-locked-app.ts'
+import { formatLockedApp } from '../../src/spin/lock/format-locked-app.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
+import { lockApp } from '../../src/spin/source/lock-app.ts'
+import { parseLockedApp } from '../../src/spin/lock/parse-locked-app.ts'
 
 const MANIFEST = `spin_manifest_version = 2
 

@@ -2,7 +2,7 @@
 import { beforeAll, describe, it } from 'vitest'
 import { formatBase64, parseBase64 } from '../../src/bytes/base64.ts'
 import { concat } from '../../src/bytes/stream.ts'
-import { verifyBundle } from '../../src/trust/verify-bundle.ts'
+import { verifyBundle } from '../../src/trust/bundle/verify-bundle.ts'
 import { entry, flip, refuse } from './edited-bundles.ts'
 import { type Json, type Keyless, signKeyless } from './trust-fixture.ts'
 

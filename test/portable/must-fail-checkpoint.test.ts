@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { WITNESS_LINE } from '../../mocks/sigstore/merkle-log.ts'
 import { formatBase64, parseBase64 } from '../../src/bytes/base64.ts'
-import { leafHash } from '../../src/trust/merkle.ts'
-import { verifyBundle } from '../../src/trust/verify-bundle.ts'
+import { leafHash } from '../../src/trust/log/merkle.ts'
+import { verifyBundle } from '../../src/trust/bundle/verify-bundle.ts'
 import { entry, flip, refuse } from './edited-bundles.ts'
 import { type Keyless, signKeyless } from './trust-fixture.ts'
 

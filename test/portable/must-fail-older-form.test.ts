@@ -4,16 +4,16 @@ import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigst
 import { parseManifest } from '../../src/oci/manifest.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { readContent } from '../../src/store/whole.ts'
-import { verifyLegacySignature } from '../../src/trust/legacy-signature.ts'
+import { verifyLegacySignature } from '../../src/trust/cosign/legacy-signature.ts'
 import {
   CERTIFICATE_KEY,
   LOG_KEY,
   SIGNATURE_KEY,
   TIMESTAMP_KEY,
-} from '../../src/trust/media-types.ts'
-import { type LoadedRule, loadPolicy } from '../../src/trust/load-policy.ts'
-import type { IdentityPolicy } from '../../src/trust/policy.ts'
-import type { VerifiedBundle } from '../../src/trust/verify-bundle.ts'
+} from '../../src/trust/wire/media-types.ts'
+import { type LoadedRule, loadPolicy } from '../../src/trust/policy/load-policy.ts'
+import type { IdentityPolicy } from '../../src/trust/policy/policy.ts'
+import type { VerifiedBundle } from '../../src/trust/bundle/verify-bundle.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import type { Descriptor } from '../../src/types.ts'
 import { createArtifact, IDENTITY, ISSUER, type Json, keylessSigner } from './trust-fixture.ts'

@@ -10,9 +10,9 @@ import { createSigstoreInstance, type SigstoreFlaws } from '../../mocks/sigstore
 import { digestOf } from '../../src/bytes/digest.ts'
 import { SpindleError } from '../../src/errors.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import { createKeylessSigner } from '../../src/trust/keyless.ts'
-import { formatPublicKey, generateKeyPair } from '../../src/trust/private-key.ts'
-import { createKeySigner, type Signer } from '../../src/trust/signer.ts'
+import { createKeylessSigner } from '../../src/trust/keyless/keyless.ts'
+import { formatPublicKey, generateKeyPair } from '../../src/trust/keys/private-key.ts'
+import { createKeySigner, type Signer } from '../../src/trust/keys/signer.ts'
 import { verify } from '../../src/verbs/verify.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import type { Descriptor } from '../../src/types.ts'
@@ -274,7 +274,7 @@ describe('signing', () => {
         return made
       },
     }
-    const { createWitness } = await import('../../src/trust/keyless.ts')
+    const { createWitness } = await import('../../src/trust/keyless/keyless.ts')
     const witness = createWitness({
       fetch: sigstore.fetch,
       services: sigstore.services,

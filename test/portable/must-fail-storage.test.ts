@@ -5,9 +5,13 @@ import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { SpindleError } from '../../src/errors.ts'
 import { EMPTY_DESCRIPTOR, IMAGE_INDEX, IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import type { Policy } from '../../src/trust/policy.ts'
-import { formatPublicKey, generateKeyPair, type WebKeyPair } from '../../src/trust/private-key.ts'
-import { createKeySigner, type Signer } from '../../src/trust/signer.ts'
+import type { Policy } from '../../src/trust/policy/policy.ts'
+import {
+  formatPublicKey,
+  generateKeyPair,
+  type WebKeyPair,
+} from '../../src/trust/keys/private-key.ts'
+import { createKeySigner, type Signer } from '../../src/trust/keys/signer.ts'
 import { createVerifier, verify } from '../../src/verbs/verify.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import type { Descriptor, ReadStore, ReferrerStore } from '../../src/types.ts'
@@ -256,9 +260,10 @@ describe('an artifact is refused', () => {
   })
 
   it('16: with a payload of another type', async () => {
-    const { SIMPLE_SIGNING_TYPE, SIGNATURE_KEY } = await import('../../src/trust/media-types.ts')
+    const { SIMPLE_SIGNING_TYPE, SIGNATURE_KEY } =
+      await import('../../src/trust/wire/media-types.ts')
     const { formatBase64 } = await import('../../src/bytes/base64.ts')
-    const { signChecked } = await import('../../src/trust/signer.ts')
+    const { signChecked } = await import('../../src/trust/keys/signer.ts')
     const payload = encodeUtf8(
       JSON.stringify({
         critical: {
@@ -336,8 +341,8 @@ describe('an artifact is refused', () => {
 
   it('38: with an attestation by the right signer', async () => {
     const { formatBase64 } = await import('../../src/bytes/base64.ts')
-    const { preAuthEncoding } = await import('../../src/trust/dsse.ts')
-    const { signChecked } = await import('../../src/trust/signer.ts')
+    const { preAuthEncoding } = await import('../../src/trust/bundle/dsse.ts')
+    const { signChecked } = await import('../../src/trust/keys/signer.ts')
     const payload = encodeUtf8(
       JSON.stringify({
         _type: 'https://in-toto.io/Statement/v1',

@@ -4,7 +4,7 @@ import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { createTimestampAuthority } from '../../mocks/sigstore/timestamp-authority.ts'
 import { formatBase64, parseBase64 } from '../../src/bytes/base64.ts'
 import { rawDigestOf } from '../../src/bytes/digest.ts'
-import { verifyBundle } from '../../src/trust/verify-bundle.ts'
+import { verifyBundle } from '../../src/trust/bundle/verify-bundle.ts'
 import { refuse } from './edited-bundles.ts'
 import { type Json, type Keyless, signKeyless } from './trust-fixture.ts'
 

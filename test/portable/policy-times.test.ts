@@ -1,6 +1,6 @@
 // Who has to vouch for the time of signing, by a policy's `time`.
 import { beforeAll, describe, expect, it } from 'vitest'
-import { verifyBundle, type VerifiedBundle } from '../../src/trust/verify-bundle.ts'
+import { verifyBundle, type VerifiedBundle } from '../../src/trust/bundle/verify-bundle.ts'
 import { type Json, type Keyless, signKeyless } from './trust-fixture.ts'
 
 const HOUR = 3_600_000

@@ -1,8 +1,8 @@
 import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import { createKeylessSigner, createWitness } from '../../src/trust/keyless.ts'
-import { formatPublicKey, generateKeyPair } from '../../src/trust/private-key.ts'
-import { createKeySigner } from '../../src/trust/signer.ts'
+import { createKeylessSigner, createWitness } from '../../src/trust/keyless/keyless.ts'
+import { formatPublicKey, generateKeyPair } from '../../src/trust/keys/private-key.ts'
+import { createKeySigner } from '../../src/trust/keys/signer.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import { createArtifact, IDENTITY, ISSUER, type Json, type MemoryStore } from './trust-fixture.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseSigningConfig } from '../../src/trust/signing-config.ts'
+import { parseSigningConfig } from '../../src/trust/keyless/signing-config.ts'
 import type { Json } from './trust-fixture.ts'
 
 const NOW = new Date('2026-08-01T00:00:00Z')

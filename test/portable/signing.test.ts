@@ -7,11 +7,15 @@ import { readVerified } from '../../src/bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
 import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import { createKeylessSigner, createWitness } from '../../src/trust/keyless.ts'
-import { formatPublicKey, generateKeyPair, type WebKeyPair } from '../../src/trust/private-key.ts'
-import { signArtifact } from '../../src/trust/sign-artifact.ts'
-import { createKeySigner } from '../../src/trust/signer.ts'
-import type { Policy } from '../../src/trust/policy.ts'
+import { createKeylessSigner, createWitness } from '../../src/trust/keyless/keyless.ts'
+import {
+  formatPublicKey,
+  generateKeyPair,
+  type WebKeyPair,
+} from '../../src/trust/keys/private-key.ts'
+import { signArtifact } from '../../src/trust/cosign/sign-artifact.ts'
+import { createKeySigner } from '../../src/trust/keys/signer.ts'
+import type { Policy } from '../../src/trust/policy/policy.ts'
 import { copy } from '../../src/verbs/copy.ts'
 import { createVerifier, verify } from '../../src/verbs/verify.ts'
 import { sign } from '../../src/verbs/sign.ts'

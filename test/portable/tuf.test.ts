@@ -4,8 +4,8 @@ import { digestOf } from '../../src/bytes/digest.ts'
 import { formatHex } from '../../src/bytes/hex.ts'
 import { formatPem } from '../../src/bytes/pem.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { publicGoodRoot } from '../../src/trust/trust-root.ts'
-import { type TufState, updateTrustedRoot } from '../../src/trust/tuf.ts'
+import { publicGoodRoot } from '../../src/trust/root/trust-root.ts'
+import { type TufState, updateTrustedRoot } from '../../src/trust/root/tuf.ts'
 
 type Json = any
 const now = new Date('2026-08-25T00:00:00Z')

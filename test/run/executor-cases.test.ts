@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hasJspi } from '../../src/run/component/jspi.ts'
+import { hasJspi } from '../../src/run/component/abi/jspi.ts'
 import { createAppHandler, createSqliteWasm, type LogLine } from '../../src/run/index.ts'
 import { executorApp, executorCases } from './executor-cases.ts'
 import { bytesOfFile } from './fixtures.ts'

@@ -1,4 +1,4 @@
-import type { PulledApp } from '../../src/spin/pulled-app.ts'
+import type { PulledApp } from '../../src/spin/artifact/pulled-app.ts'
 import type { Runtime } from '../portable/capabilities.ts'
 import { pulledApp, type FixtureComponent } from './pulled-app.ts'
 

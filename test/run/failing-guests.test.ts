@@ -1,9 +1,9 @@
 // Guests that fail after they have set their response: whoever asked gets its head and what was
 // written, and then learns that it broke off.
 import { describe, expect, it } from 'vitest'
-import { hasJspi } from '../../src/run/component/jspi.ts'
-import { createBodyPipe } from '../../src/run/wasi/body-pipe.ts'
-import { createPortHandler, answerPort } from '../../src/run/worker/port.ts'
+import { hasJspi } from '../../src/run/component/abi/jspi.ts'
+import { createBodyPipe } from '../../src/run/host/wasi/body-pipe.ts'
+import { createPortHandler, answerPort } from '../../src/run/web-worker/port.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { guest, run } from './guests.ts'
 

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import type { PulledApp } from '../../src/spin/pulled-app.ts'
+import type { PulledApp } from '../../src/spin/artifact/pulled-app.ts'
 import { pulledApp } from './pulled-app.ts'
 
 export { pulledApp, type FixtureComponent } from './pulled-app.ts'

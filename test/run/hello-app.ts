@@ -1,6 +1,6 @@
 import { parseBase64 } from '../../src/bytes/base64.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import type { PulledApp } from '../../src/spin/pulled-app.ts'
+import type { PulledApp } from '../../src/spin/artifact/pulled-app.ts'
 
 /** The example application around some bytes for its component; needs no files, for every runtime. */
 export function helloAround(component: string): PulledApp {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createAppHandler, type LogLine } from '../../src/run/index.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { bytesOfFile, helloApp } from './fixtures.ts'
 

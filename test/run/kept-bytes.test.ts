@@ -1,10 +1,10 @@
 // A component's file may have 20 MB. What is compiled of it is not kept a second time.
 import { describe, expect, it } from 'vitest'
-import { snapshotOf } from '../../src/run/app-snapshot.ts'
+import { snapshotOf } from '../../src/run/app/app-snapshot.ts'
 import { compileComponent, coreModules } from '../../src/run/component/compile.ts'
-import { parseComponent } from '../../src/run/component/parse.ts'
-import { runAppOf } from '../../src/run/run-app.ts'
-import { runInWorker } from '../../src/run/worker/run-in-worker.ts'
+import { parseComponent } from '../../src/run/component/binary/parse.ts'
+import { runAppOf } from '../../src/run/app/run-app.ts'
+import { runInWorker } from '../../src/run/web-worker/run-in-worker.ts'
 import { bytesOfFile, helloApp } from './fixtures.ts'
 
 describe('of a component that runs', () => {

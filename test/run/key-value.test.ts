@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createMemoryKeyValue, type KeyValueStore } from '../../src/run/index.ts'
-import { createKeyValueHosts } from '../../src/run/spin/key-value.ts'
+import { createKeyValueHosts } from '../../src/run/host/spin/key-value.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 

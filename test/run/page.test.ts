@@ -40,7 +40,7 @@ const HANDLER = `
   }`
 const SCRIPTS: Readonly<Record<string, string>> = {
   '/page.js': `${HANDLER}
-    import { answerPort, createWorkerHandler } from '../../src/run/worker/index.ts'
+    import { answerPort, createWorkerHandler } from '../../src/run/web-worker/index.ts'
     import { pulledApp } from './pulled-app.ts'
     globalThis.ask = async (path, name) => (await (await start(name)).fetch(new Request(location.origin + path))).text()
     globalThis.askWorker = (path, name) => new Promise((resolve) => {
@@ -102,10 +102,10 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   '/worker.js': `${HANDLER}
     onmessage = async ({ data: [path, name] }) => postMessage(await (await (await start(name)).fetch(new Request(location.origin + path))).text())`,
   '/app-worker.js': `
-    import { runInWorker } from '../../src/run/worker/index.ts'
+    import { runInWorker } from '../../src/run/web-worker/index.ts'
     runInWorker(self)`,
   '/sw.js': `${HANDLER}
-    import { createPortHandler } from '../../src/run/worker/index.ts'
+    import { createPortHandler } from '../../src/run/web-worker/index.ts'
     addEventListener('install', () => skipWaiting())
     addEventListener('activate', (event) => event.waitUntil(clients.claim()))
     const handlers = {}

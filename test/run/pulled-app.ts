@@ -1,6 +1,6 @@
 import type { Json } from '../../src/bytes/json.ts'
-import type { LockedComponent } from '../../src/spin/locked-app.ts'
-import type { PulledApp } from '../../src/spin/pulled-app.ts'
+import type { LockedComponent } from '../../src/spin/lock/locked-app.ts'
+import type { PulledApp } from '../../src/spin/artifact/pulled-app.ts'
 import type { FileTree } from '../../src/types.ts'
 
 export interface FixtureComponent extends Partial<Omit<LockedComponent, 'id' | 'source'>> {

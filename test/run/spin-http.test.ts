@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sendLegacy } from '../../src/run/spin/outbound-http.ts'
+import { sendLegacy } from '../../src/run/host/spin/outbound-http.ts'
 
 const request = { method: 'get', uri: 'http://up.example/', headers: [], params: [] }
 

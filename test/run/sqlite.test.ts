@@ -8,9 +8,9 @@ import {
   type SqliteResult,
   type SqliteValue,
 } from '../../src/run/index.ts'
-import { readItems } from '../../src/run/component/host-transfer.ts'
-import type { Readable } from '../../src/run/component/transfer.ts'
-import { createSqliteHosts } from '../../src/run/spin/sqlite.ts'
+import { readItems } from '../../src/run/component/async/host-transfer.ts'
+import type { Readable } from '../../src/run/component/abi/transfer.ts'
+import { createSqliteHosts } from '../../src/run/host/spin/sqlite.ts'
 import { bytesOfFile, pulledApp } from './fixtures.ts'
 import { sqlite } from './sqlite-engine.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { componentEmbed, parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { coreModules } from '../../src/run/component/compile.ts'
-import { parseComponent } from '../../src/run/component/parse.ts'
+import { parseComponent } from '../../src/run/component/binary/parse.ts'
 
 // Core modules with `component-type` sections, made by the tools that SDKs have, or as no tool makes them.
 

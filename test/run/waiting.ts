@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { hasJspi } from '../../src/run/component/jspi.ts'
+import { hasJspi } from '../../src/run/component/abi/jspi.ts'
 
 /** What is said of a guest that has to wait where it can't: the engines that could. */
 export const CANT_WAIT = /JSPI.*Node\.js 24, Chromium 137, Firefox 153, Deno, Bun/

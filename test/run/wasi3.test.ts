@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hasJspi } from '../../src/run/component/jspi.ts'
+import { hasJspi } from '../../src/run/component/abi/jspi.ts'
 import { createAppHandler, type AppHandlerOptions, type LogLine } from '../../src/run/index.ts'
 import { bytesOfFile, pulledApp } from './fixtures.ts'
 import { CANT_WAIT } from './waiting.ts'

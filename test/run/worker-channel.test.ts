@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { createAnswerer } from '../../src/run/worker/answer.ts'
-import { createAsker, type Asker } from '../../src/run/worker/ask.ts'
-import type { AskMessage } from '../../src/run/worker/messages.ts'
+import { createAnswerer } from '../../src/run/web-worker/answer.ts'
+import { createAsker, type Asker } from '../../src/run/web-worker/ask.ts'
+import type { AskMessage } from '../../src/run/web-worker/messages.ts'
 
 /** Both ends of a channel, in one thread. */
 function connect(handle: (request: Request) => Promise<Response>): Asker {

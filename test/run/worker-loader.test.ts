@@ -3,7 +3,7 @@ import { build } from 'esbuild'
 import { Miniflare, type MiniflareOptions } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LogLine } from '../../src/run/index.ts'
-import { toWorkerCode } from '../../src/run/workerd/index.ts'
+import { toWorkerCode } from '../../src/run/worker-loader/index.ts'
 import { workerScriptDefine } from '../lanes/worker-script.mjs'
 import { executorCases, executorComponent, executorTrigger } from './executor-cases.ts'
 import { bytesOfFile, pulledApp } from './fixtures.ts'
@@ -14,7 +14,7 @@ const GUESTS = ['hello', ...new Set(executorCases.map(({ guest }) => guest))]
 /** A parent as one deploys it: it loads the application that it is asked for, and is its host. */
 const PARENT = `
   import { WorkerEntrypoint } from 'cloudflare:workers'
-  import { createWorkerHost, createWorkersKeyValue, toWorkerCode } from '../../src/run/workerd/index.ts'
+  import { createWorkerHost, createWorkersKeyValue, toWorkerCode } from '../../src/run/worker-loader/index.ts'
   import { pulledApp } from './pulled-app.ts'
 
   const lines = []

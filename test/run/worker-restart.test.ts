@@ -1,5 +1,9 @@
 import { expect, it } from 'vitest'
-import { createWorkerHandler, runInWorker, type WorkerLike } from '../../src/run/worker/index.ts'
+import {
+  createWorkerHandler,
+  runInWorker,
+  type WorkerLike,
+} from '../../src/run/web-worker/index.ts'
 import { helloApp } from './fixtures.ts'
 
 interface TestWorker extends WorkerLike {

@@ -14,9 +14,9 @@ import {
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createFileLockSync } from '../../src/node/file-lock-sync.ts'
-import { createFileStorage } from '../../src/node/file-storage.ts'
-import { createLockWatch, formatOwner, LOCK_AGE } from '../../src/node/lock-rule.ts'
+import { createFileLockSync } from '../../src/node/files/file-lock-sync.ts'
+import { createFileStorage } from '../../src/node/storage/file-storage.ts'
+import { createLockWatch, formatOwner, LOCK_AGE } from '../../src/node/files/lock-rule.ts'
 
 const AN_HOUR = 60 * 60 * 1000
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { gunzip } from '../../src/bytes/gzip.ts'
 import { cursorOver } from '../../src/bytes/cursor.ts'
 import { readTar } from '../../src/bytes/untar.ts'
-import { unpackApp } from '../../src/spin/unpack.ts'
+import { unpackApp } from '../../src/spin/artifact/unpack.ts'
 import { buildArtifact, createArtifact, tarOf } from '../fixtures/artifact.ts'
 
 // A small archive unpacks to more than memory or patience holds.

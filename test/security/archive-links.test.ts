@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { unpackApp } from '../../src/spin/unpack.ts'
+import { unpackApp } from '../../src/spin/artifact/unpack.ts'
 import { buildArtifact, createArtifact, tarOf } from '../fixtures/artifact.ts'
 
 // A link, device or folder in an archive stands where a file's content is expected.

@@ -7,7 +7,7 @@ import { pushStandalone } from '../../src/bindle/push-standalone.ts'
 import { formatStandalone } from '../../src/bindle/standalone.ts'
 import { streamFrom } from '../../src/bytes/generate.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { writeDirectory } from '../../src/node/write-directory.ts'
+import { writeDirectory } from '../../src/node/files/write-directory.ts'
 import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
 import { between, bindleOf, clientOf } from '../bindle/small-bindle.ts'
 

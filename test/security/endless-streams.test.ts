@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readLayoutTar } from '../../src/store/layout-tar.ts'
-import { unpackApp } from '../../src/spin/unpack.ts'
+import { unpackApp } from '../../src/spin/artifact/unpack.ts'
 import type { Descriptor, ReadStore } from '../../src/types.ts'
 import { buildArtifact, createArtifact } from '../fixtures/artifact.ts'
 

@@ -1,7 +1,11 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createAppHandler, type AppHandlerOptions, type LogLine } from '../../src/run/index.ts'
-import { createWorkerHandler, runInWorker, type WorkerLike } from '../../src/run/worker/index.ts'
+import {
+  createWorkerHandler,
+  runInWorker,
+  type WorkerLike,
+} from '../../src/run/web-worker/index.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { pulledApp } from '../run/fixtures.ts'
 import { guest } from '../run/guests.ts'

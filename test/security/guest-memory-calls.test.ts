@@ -1,9 +1,9 @@
 // A guest of WASI 0.3 that asks a store for many values at once, each in memory before it can be charged.
 import { describe, expect, it } from 'vitest'
 import { createBudget } from '../../src/run/budget.ts'
-import { createStore } from '../../src/run/component/handles.ts'
-import { callInTurn } from '../../src/run/component/host-call.ts'
-import { CANCELLED, type CallControl } from '../../src/run/component/items.ts'
+import { createStore } from '../../src/run/component/abi/handles.ts'
+import { callInTurn } from '../../src/run/component/async/host-call.ts'
+import { CANCELLED, type CallControl } from '../../src/run/component/abi/items.ts'
 import type { AppHandlerOptions } from '../../src/run/index.ts'
 import { attack, BEYOND, hostileGuest3, MiB, times } from '../run/hostile-guest.ts'
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createBudget } from '../../src/run/budget.ts'
 import { compileComponent } from '../../src/run/component/compile.ts'
 import { instantiateComponent } from '../../src/run/component/instantiate.ts'
-import { parseComponent } from '../../src/run/component/parse.ts'
+import { parseComponent } from '../../src/run/component/binary/parse.ts'
 import { attack, BEYOND, hostileGuest, MiB } from '../run/hostile-guest.ts'
 
 const LIMIT = 64 * MiB

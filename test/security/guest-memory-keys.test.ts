@@ -1,10 +1,13 @@
 // A guest that makes its host hold keys: long ones, and the list of all that a store has.
 import { describe, expect, it } from 'vitest'
 import { createBudget } from '../../src/run/budget.ts'
-import type { HostInterface } from '../../src/run/component/items.ts'
-import { createMemoryKeyValue, type KeyValueStore } from '../../src/run/spin/key-value-store.ts'
-import { createKeyValueHosts } from '../../src/run/spin/key-value.ts'
-import type { Result } from '../../src/run/wasi/result.ts'
+import type { HostInterface } from '../../src/run/component/abi/items.ts'
+import {
+  createMemoryKeyValue,
+  type KeyValueStore,
+} from '../../src/run/host/spin/key-value-store.ts'
+import { createKeyValueHosts } from '../../src/run/host/spin/key-value.ts'
+import type { Result } from '../../src/run/host/wasi/result.ts'
 import { MiB } from '../run/hostile-guest.ts'
 
 type Call = (...args: readonly unknown[]) => Result

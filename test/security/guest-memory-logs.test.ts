@@ -1,6 +1,6 @@
 // A guest that prints faster than anybody writes it down.
 import { describe, expect, it } from 'vitest'
-import { createLogs, type LogLine } from '../../src/run/logs.ts'
+import { createLogs, type LogLine } from '../../src/run/host/logs.ts'
 import { createBudget } from '../../src/run/budget.ts'
 import { attack, BEYOND, hostileGuest, MiB, times } from '../run/hostile-guest.ts'
 

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { createAppHandler } from '../../src/run/index.ts'
-import { createBodyPipe } from '../../src/run/wasi/body-pipe.ts'
+import { createBodyPipe } from '../../src/run/host/wasi/body-pipe.ts'
 import { pulledApp } from '../run/fixtures.ts'
 import { hostileGuest, MiB, times } from '../run/hostile-guest.ts'
 

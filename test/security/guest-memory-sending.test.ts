@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createBudget } from '../../src/run/budget.ts'
 import { createAppHandler } from '../../src/run/index.ts'
-import { sendRequest } from '../../src/run/wasi/http-outgoing.ts'
+import { sendRequest } from '../../src/run/host/wasi/http-outgoing.ts'
 import { pulledApp } from '../run/fixtures.ts'
 import { hostileGuest3, MiB } from '../run/hostile-guest.ts'
 import { CANT_WAIT, itWaits } from '../run/waiting.ts'

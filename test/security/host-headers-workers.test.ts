@@ -6,8 +6,8 @@ import { build } from 'esbuild'
 import { Miniflare, type MiniflareOptions } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAppHandler } from '../../src/run/index.ts'
-import type { runAppOf } from '../../src/run/run-app.ts'
-import { MAIN_MODULE, type workerModules } from '../../src/run/workerd/worker-modules.ts'
+import type { runAppOf } from '../../src/run/app/run-app.ts'
+import { MAIN_MODULE, type workerModules } from '../../src/run/worker-loader/worker-modules.ts'
 import { workerScriptDefine } from '../lanes/worker-script.mjs'
 import { guest } from '../run/guests.ts'
 import { pulledApp } from '../run/pulled-app.ts'
@@ -156,8 +156,8 @@ async function bundledModules(): Promise<Record<string, Module>> {
   const define = await workerScriptDefine()
   const { outputFiles } = await build({
     stdin: {
-      contents: `export { workerModules } from '../../src/run/workerd/worker-modules.ts'
-        export { runAppOf } from '../../src/run/run-app.ts'`,
+      contents: `export { workerModules } from '../../src/run/worker-loader/worker-modules.ts'
+        export { runAppOf } from '../../src/run/app/run-app.ts'`,
       resolveDir: fileURLToPath(new URL('.', import.meta.url)),
       loader: 'ts',
     },

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createAppHandler, type AppHandlerOptions } from '../../src/run/index.ts'
-import { sendLegacy } from '../../src/run/spin/outbound-http.ts'
+import { sendLegacy } from '../../src/run/host/spin/outbound-http.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { asyncEcho, inboundEcho, legacyEcho } from '../run/header-guests.ts'
 import { pulledApp, type FixtureComponent } from '../run/fixtures.ts'

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { SpindleError } from '../../src/errors.ts'
-import { formatLockedApp } from '../../src/spin/format-locked-app.ts'
-import { parseLockedApp } from '../../src/spin/parse-locked-app.ts'
-import { unpackApp } from '../../src/spin/unpack.ts'
+import { formatLockedApp } from '../../src/spin/lock/format-locked-app.ts'
+import { parseLockedApp } from '../../src/spin/lock/parse-locked-app.ts'
+import { unpackApp } from '../../src/spin/artifact/unpack.ts'
 import { buildArtifact, createArtifact, type Form } from '../fixtures/artifact.ts'
 
 // A lock names files and components so that writing them out would leave the target folder, or

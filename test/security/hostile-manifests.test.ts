@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { AppInvalid, SpindleError } from '../../src/errors.ts'
-import { formatLockedApp } from '../../src/spin/format-locked-app.ts'
-import { compileGlob } from '../../src/spin/glob-pattern.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
-import { lockApp } from '../../src/spin/lock.ts'
-import { parseAppManifest } from '../../src/spin/manifest.ts'
-import { normalizeManifest } from '../../src/spin/normalize.ts'
+import { formatLockedApp } from '../../src/spin/lock/format-locked-app.ts'
+import { compileGlob } from '../../src/spin/files/glob-pattern.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
+import { lockApp } from '../../src/spin/source/lock-app.ts'
+import { parseAppManifest } from '../../src/spin/manifest/manifest.ts'
+import { normalizeManifest } from '../../src/spin/manifest/normalize.ts'
 
 // A manifest comes with a folder that somebody else made: it must cost little, and reach nothing.
 

@@ -1,6 +1,6 @@
 // Clients of HTTP/2 that send more than anybody needs.
 import { describe, expect, it } from 'vitest'
-import { MAX_RESETS, MAX_STREAMS } from '../../src/node/http2-server.ts'
+import { MAX_RESETS, MAX_STREAMS } from '../../src/node/listen/http2-server.ts'
 import { field, HEAD, http2Client, rawHttp2, startHttp2 } from '../node/http2-clients.ts'
 
 const hello = async (): Promise<Response> => new Response('hello')

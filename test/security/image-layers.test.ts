@@ -2,8 +2,8 @@
 // nothing is asked of a server that only its manifest names.
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, vi } from 'vitest'
-import { readImage } from '../../src/spin/read-image.ts'
-import { unpackApp, type UnpackOptions } from '../../src/spin/unpack.ts'
+import { readImage } from '../../src/spin/source/read-image.ts'
+import { unpackApp, type UnpackOptions } from '../../src/spin/artifact/unpack.ts'
 import { createArtifact } from '../fixtures/artifact.ts'
 import {
   buildImage,

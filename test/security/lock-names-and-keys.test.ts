@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { SpindleError } from '../../src/errors.ts'
-import { formatLockedApp } from '../../src/spin/format-locked-app.ts'
-import { parseLockedApp } from '../../src/spin/parse-locked-app.ts'
+import { formatLockedApp } from '../../src/spin/lock/format-locked-app.ts'
+import { parseLockedApp } from '../../src/spin/lock/parse-locked-app.ts'
 
 // A lock comes from a registry: its ids become folders, its paths files, its keys those of objects.
 

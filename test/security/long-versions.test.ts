@@ -6,7 +6,7 @@ import { compareVersions, parseRange, parseVersion, type Version } from '../../s
 import { formatToml } from '../../src/bytes/toml.ts'
 import { decodeUtf8Lossy } from '../../src/bytes/text.ts'
 import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
-import { parseAppManifest } from '../../src/spin/manifest.ts'
+import { parseAppManifest } from '../../src/spin/manifest/manifest.ts'
 import { migrateBindles } from '../../src/verbs/migrate-bindle.ts'
 import { between, bindleOf, clientOf, toml } from '../bindle/small-bindle.ts'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { loadApp } from '../../src/spin/load-app.ts'
-import type { SourceFolder } from '../../src/spin/sources/source-folder.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
+import type { SourceFolder } from '../../src/spin/files/source-folder.ts'
 import { manifestOf } from '../fixtures/manifest.ts'
 
 // The author of a manifest chooses patterns that a folder can be walked by in very many ways, or a

@@ -2,12 +2,16 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createRepository } from '../../src/registry/repository.ts'
-import { formatPrivateKey, formatPublicKey, generateKeyPair } from '../../src/trust/private-key.ts'
-import { createKeySigner } from '../../src/trust/signer.ts'
+import {
+  formatPrivateKey,
+  formatPublicKey,
+  generateKeyPair,
+} from '../../src/trust/keys/private-key.ts'
+import { createKeySigner } from '../../src/trust/keys/signer.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { sign } from '../../src/verbs/sign.ts'
 import { createArtifact, type Json } from '../portable/trust-fixture.ts'
-import { createSession, type Session } from '../node/cli/session.ts'
+import { createSession, type Session } from '../cli/session.ts'
 
 const REF = 'localhost:5000/team/hello:1'
 const IDENTITY = ['--certificate-identity', 'ann@example.org']

@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
-import { createNodeFetch } from '../../src/node/fetch.ts'
+import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { serve, talk, until } from '../node/fetch-servers.ts'
 import { startProxy } from '../node/proxy-servers.ts'
 import { type Authority, createAuthority, dnsName, serveAs } from '../node/tls-servers.ts'

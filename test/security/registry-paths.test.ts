@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createFileStorage } from '../../src/node/file-storage.ts'
-import { namesOfKey } from '../../src/node/storage-path.ts'
+import { createFileStorage } from '../../src/node/storage/file-storage.ts'
+import { namesOfKey } from '../../src/node/storage/storage-path.ts'
 import { createClient } from '../serve/registry/client.ts'
 
 // Names of repositories, tags and uploads come from clients and become paths of files.

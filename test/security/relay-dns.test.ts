@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { resolveHost } from '../../src/node/resolve-host.ts'
+import { resolveHost } from '../../src/node/fetch/resolve-host.ts'
 import { always, DIGEST, relayBefore } from '../serve/relay/relay.ts'
 
 const BLOB = `/registry.example/v2/a/blobs/${DIGEST}`

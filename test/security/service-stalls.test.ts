@@ -1,8 +1,8 @@
 // Services that sign, log and update: what they don't answer must end a call, whatever `fetch` it was given.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { requestIdentityToken } from '../../src/trust/device-flow.ts'
-import { publicGoodTufRoot } from '../../src/trust/trust-root.ts'
-import { updateTrustedRoot } from '../../src/trust/tuf.ts'
+import { requestIdentityToken } from '../../src/trust/keyless/device-flow.ts'
+import { publicGoodTufRoot } from '../../src/trust/root/trust-root.ts'
+import { updateTrustedRoot } from '../../src/trust/root/tuf.ts'
 import type { FetchLike } from '../../src/types.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))

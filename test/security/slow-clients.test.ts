@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
-import { listen, type Listener, type ListenOptions } from '../../src/node/listen.ts'
+import { listen, type Listener, type ListenOptions } from '../../src/node/listen/listen.ts'
 import { drip, rawClient, statusOf, type RawClient } from '../node/raw-client.ts'
 
 const listeners: Listener[] = []

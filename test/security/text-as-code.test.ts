@@ -26,27 +26,27 @@ import { escapeUnseen } from '../../src/bytes/visible.ts'
 import { SpindleError } from '../../src/errors.ts'
 import { parseChallenges } from '../../src/http/challenge.ts'
 import { redactText } from '../../src/http/redact.ts'
-import { createLoginFile } from '../../src/node/login-file.ts'
-import { createComponentLogs } from '../../src/node/cli/component-logs.ts'
-import { reportFailure } from '../../src/node/cli/failure.ts'
-import type { CliIo } from '../../src/node/cli/io.ts'
-import { createOutput } from '../../src/node/cli/output.ts'
-import { quoteArgument } from '../../src/node/cli/text.ts'
-import { writeApp } from '../../src/node/cli/write-app.ts'
-import { codeSpan, writeWorker } from '../../src/node/cli/write-worker.ts'
-import { runAppOf, type RunApp } from '../../src/run/run-app.ts'
-import { createVariables } from '../../src/run/spin/variables.ts'
-import { bindingsOf } from '../../src/run/workerd/bindings.ts'
-import { toWorkerCode } from '../../src/run/workerd/worker-code.ts'
-import { workerModules } from '../../src/run/workerd/worker-modules.ts'
+import { createLoginFile } from '../../src/node/credentials/login-file.ts'
+import { createComponentLogs } from '../../src/cli/up/component-logs.ts'
+import { reportFailure } from '../../src/cli/terminal/failure.ts'
+import type { CliIo } from '../../src/cli/terminal/io.ts'
+import { createOutput } from '../../src/cli/terminal/output.ts'
+import { quoteArgument } from '../../src/cli/terminal/text.ts'
+import { writeApp } from '../../src/cli/registry/write-app.ts'
+import { codeSpan, writeWorker } from '../../src/cli/up/write-worker.ts'
+import { runAppOf, type RunApp } from '../../src/run/app/run-app.ts'
+import { createVariables } from '../../src/run/host/spin/variables.ts'
+import { bindingsOf } from '../../src/run/worker-loader/bindings.ts'
+import { toWorkerCode } from '../../src/run/worker-loader/worker-code.ts'
+import { workerModules } from '../../src/run/worker-loader/worker-modules.ts'
 import { errorAnswer } from '../../src/serve/bindle/answer.ts'
-import { formatChallenge } from '../../src/serve/authorize.ts'
+import { formatChallenge } from '../../src/serve/http/authorize.ts'
 import { formatLink } from '../../src/serve/registry/paging.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { rewriteLink } from '../../src/serve/relay/rewrite.ts'
 import { formatCompletion } from '../../src/serve/storage/s3-xml.ts'
-import { formatBindleManifest, parseBindleManifest } from '../../src/spin/bindle-manifest.ts'
-import { formatPayload } from '../../src/trust/simple-signing.ts'
+import { formatBindleManifest, parseBindleManifest } from '../../src/spin/bindle/bindle-manifest.ts'
+import { formatPayload } from '../../src/trust/cosign/simple-signing.ts'
 import { createMachine } from '../node/machine.ts'
 import { bytesOfFile, pulledApp } from '../run/fixtures.ts'
 
@@ -200,7 +200,7 @@ interface Place {
 const PLACES: readonly Place[] = [
   {
     place: 'index.js, modules.js and spindle.js of a Worker',
-    writer: 'src/run/workerd/worker-modules.ts workerModules',
+    writer: 'src/run/worker-loader/worker-modules.ts workerModules',
     outcome: 'the code is the same for every application',
     runs: 12,
     async check(text) {
@@ -209,7 +209,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'app.bin of a Worker',
-    writer: 'src/run/workerd/worker-modules.ts workerModules',
+    writer: 'src/run/worker-loader/worker-modules.ts workerModules',
     outcome: 'JSON that gives the text back',
     runs: 12,
     async check(text) {
@@ -221,7 +221,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'wrangler.jsonc and README.md of a Worker',
-    writer: 'src/node/cli/write-worker.ts writeWorker',
+    writer: 'src/cli/up/write-worker.ts writeWorker',
     outcome: 'JSON with plain names; Markdown with the text in code spans only',
     shape: wellFormed,
     runs: 8,
@@ -265,7 +265,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'a code span of Markdown',
-    writer: 'src/node/cli/write-worker.ts codeSpan',
+    writer: 'src/cli/up/write-worker.ts codeSpan',
     outcome: 'one code span that shows the text',
     check(text) {
       const nodes = markdownOf(`before ${codeSpan(text)} after`)
@@ -279,7 +279,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'bindings of a Worker, in its configuration and advice',
-    writer: 'src/run/workerd/bindings.ts bindingsOf',
+    writer: 'src/run/worker-loader/bindings.ts bindingsOf',
     outcome: 'letters, digits and "_", or ERR_UNSUPPORTED',
     check(text) {
       const run = { components: new Map(), variables: new Map([[text, {}]]) } as unknown as RunApp
@@ -291,7 +291,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'locked.json of "registry pull --output"',
-    writer: 'src/node/cli/write-app.ts writeApp',
+    writer: 'src/cli/registry/write-app.ts writeApp',
     outcome: 'JSON that gives the text back; spin.toml is not written',
     shape: wellFormed,
     runs: 8,
@@ -325,7 +325,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'the manifest parcel of a bindle',
-    writer: 'src/spin/bindle-manifest.ts formatBindleManifest',
+    writer: 'src/spin/bindle/bindle-manifest.ts formatBindleManifest',
     outcome: 'TOML that gives the text back',
     shape: wellFormed,
     check(text) {
@@ -389,7 +389,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'an error answer of the registry',
-    writer: 'src/serve/registry/refusal.ts answerRefusal',
+    writer: 'src/serve/http/refusal.ts answerRefusal',
     outcome: 'JSON that no browser takes for a page',
     shape: wellFormed,
     async check(text) {
@@ -416,7 +416,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'a WWW-Authenticate header of registry, token service and relay',
-    writer: 'src/serve/authorize.ts formatChallenge',
+    writer: 'src/serve/http/authorize.ts formatChallenge',
     outcome: 'one challenge with the parameters it was given',
     check(text) {
       const header = formatChallenge({
@@ -474,7 +474,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'the payload of a legacy signature',
-    writer: 'src/trust/simple-signing.ts formatPayload',
+    writer: 'src/trust/cosign/simple-signing.ts formatPayload',
     outcome: 'JSON that gives the text back, without "<"',
     shape: wellFormed,
     check(text) {
@@ -490,7 +490,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'the login file',
-    writer: 'src/node/login-file.ts createLoginFile',
+    writer: 'src/node/credentials/login-file.ts createLoginFile',
     outcome: 'JSON that gives user and password back',
     shape: (text) => `u${withoutNul(text).replaceAll(':', '')}`,
     runs: 12,
@@ -504,7 +504,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'a line on stdout or stderr',
-    writer: 'src/node/cli/output.ts createOutput line, note',
+    writer: 'src/cli/terminal/output.ts createOutput line, note',
     outcome: 'one line, unseen characters as escapes',
     check(text) {
       const { io, out, err } = terminal()
@@ -517,7 +517,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'a warning, server messages and findings among them',
-    writer: 'src/node/cli/output.ts createOutput warn, warnOf',
+    writer: 'src/cli/terminal/output.ts createOutput warn, warnOf',
     outcome: 'further lines are indented, unseen characters are escapes',
     check(text) {
       const { io, err } = terminal()
@@ -529,7 +529,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'an answer in JSON on a terminal',
-    writer: 'src/node/cli/output.ts createOutput json',
+    writer: 'src/cli/terminal/output.ts createOutput json',
     outcome: 'JSON that gives the text back, unseen characters as escapes',
     check(text) {
       const { io, out } = terminal()
@@ -540,7 +540,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'an error with its causes and hint',
-    writer: 'src/node/cli/failure.ts reportFailure',
+    writer: 'src/cli/terminal/failure.ts reportFailure',
     outcome: 'further lines are indented, unseen characters are escapes',
     check(text) {
       const { io, err } = terminal()
@@ -552,7 +552,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'what a component prints, and is called',
-    writer: 'src/node/cli/component-logs.ts createComponentLogs',
+    writer: 'src/cli/up/component-logs.ts createComponentLogs',
     outcome: 'one line behind its name, unseen characters as escapes',
     async check(text) {
       const { io, err } = terminal()
@@ -568,7 +568,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'the command that "bindle prepare" shows, and others to copy',
-    writer: 'src/node/cli/text.ts quoteArgument',
+    writer: 'src/cli/terminal/text.ts quoteArgument',
     outcome: 'one argument for a shell',
     shape: withoutNul,
     runs: 30,
@@ -621,7 +621,7 @@ const PLACES: readonly Place[] = [
   },
   {
     place: 'the flag that an error about a missing variable names',
-    writer: 'src/run/spin/variables.ts createVariables',
+    writer: 'src/run/host/spin/variables.ts createVariables',
     outcome: 'only a name that a shell takes as one word stands behind the flag',
     check(text) {
       if (/^[a-z][a-z0-9_]*$/.test(text)) return
@@ -727,16 +727,16 @@ describe('the source', () => {
   it('writes to the terminal of the command line in these files only, all of them in the table above or without untrusted text', () => {
     expect(filesWith(/std(?:out|err)\.write\(/).filter((path) => path.startsWith('src'))).toEqual([
       // What a developer's own build command prints.
-      'src/node/cli/build-components.ts',
-      'src/node/cli/commands/registry-manifest.ts',
-      'src/node/cli/commands/verify.ts',
-      'src/node/cli/component-logs.ts',
-      'src/node/cli/failure.ts',
-      'src/node/cli/output.ts',
-      'src/node/cli/program.ts',
+      'src/cli/app/build-components.ts',
+      'src/cli/commands/registry/manifest.ts',
+      'src/cli/commands/verify.ts',
+      'src/cli/program.ts',
+      'src/cli/terminal/failure.ts',
+      'src/cli/terminal/output.ts',
       // Counts and sizes.
-      'src/node/cli/progress.ts',
-      'src/node/cli/prompt.ts',
+      'src/cli/terminal/progress.ts',
+      'src/cli/terminal/prompt.ts',
+      'src/cli/up/component-logs.ts',
     ])
   })
 
@@ -744,7 +744,7 @@ describe('the source', () => {
     expect(filesWith(/shell: (?!false)|\bexecSync\(|[^.]\bexec\(/)).toEqual([
       // npm, by a name of its own.
       'examples/built.mjs',
-      'src/node/cli/build-components.ts',
+      'src/cli/app/build-components.ts',
     ])
   })
 })

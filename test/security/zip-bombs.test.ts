@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { readZip } from '../../src/bytes/zip.ts'
-import { readAppSource } from '../../src/spin/app-source.ts'
+import { readAppSource } from '../../src/spin/source/app-source.ts'
 import { zipOf } from '../fixtures/zip.ts'
 
 // A small zip claims, or hides, more than memory holds.

@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { readAppSource } from '../../src/spin/app-source.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
+import { readAppSource } from '../../src/spin/source/app-source.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
 import { manifestOf } from '../fixtures/manifest.ts'
 import { type ZipEntry, zipOf } from '../fixtures/zip.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import type { ComponentFiles } from '../../src/spin/app-manifest.ts'
-import { createAppFiles } from '../../src/spin/app-files.ts'
-import { resolveComponentFiles } from '../../src/spin/component-files.ts'
+import type { ComponentFiles } from '../../src/spin/manifest/app-manifest.ts'
+import { createAppFiles } from '../../src/spin/files/app-files.ts'
+import { resolveComponentFiles } from '../../src/spin/source/component-files.ts'
 
 const PATHS = [
   'spin.toml',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compileGlob, type GlobMode } from '../../src/spin/glob-pattern.ts'
+import { compileGlob, type GlobMode } from '../../src/spin/files/glob-pattern.ts'
 
 function matches(pattern: string, path: string, mode: GlobMode): boolean {
   const matcher = compileGlob(pattern, mode)

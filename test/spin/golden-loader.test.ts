@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { AppInvalid } from '../../src/errors.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
-import { lockApp } from '../../src/spin/lock.ts'
-import { formatLockedApp } from '../../src/spin/format-locked-app.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
+import { lockApp } from '../../src/spin/source/lock-app.ts'
+import { formatLockedApp } from '../../src/spin/lock/format-locked-app.ts'
 
 const GOLDEN = new URL('../../../shared/vectors/spin/golden/loader/', import.meta.url)
 const HAS_GOLDEN = existsSync(GOLDEN)

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { parse } from 'smol-toml'
 import { describe, expect, it } from 'vitest'
 import { AppInvalid } from '../../src/errors.ts'
-import { parseAppManifest as parseStrictly } from '../../src/spin/manifest.ts'
-import { normalizeManifest } from '../../src/spin/normalize.ts'
-import type { AppManifest, ComponentTable } from '../../src/spin/app-manifest.ts'
+import { parseAppManifest as parseStrictly } from '../../src/spin/manifest/manifest.ts'
+import { normalizeManifest } from '../../src/spin/manifest/normalize.ts'
+import type { AppManifest, ComponentTable } from '../../src/spin/manifest/app-manifest.ts'
 
 const GOLDEN = new URL('../../../shared/vectors/spin/golden/manifest/', import.meta.url)
 const HAS_GOLDEN = existsSync(GOLDEN)

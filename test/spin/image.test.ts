@@ -1,9 +1,9 @@
 // Images FROM scratch with a /spin.toml, as Docker makes them and containerd-shim-spin runs them.
 import { describe, expect, it } from 'vitest'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import { openContents } from '../../src/spin/open-contents.ts'
-import { readImage } from '../../src/spin/read-image.ts'
-import { unpackApp } from '../../src/spin/unpack.ts'
+import { openContents } from '../../src/spin/artifact/open-contents.ts'
+import { readImage } from '../../src/spin/source/read-image.ts'
+import { unpackApp } from '../../src/spin/artifact/unpack.ts'
 import { copy } from '../../src/verbs/copy.ts'
 import { createArtifact } from '../fixtures/artifact.ts'
 import {

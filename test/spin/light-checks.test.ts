@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseDependencyName } from '../../src/spin/dependencies.ts'
-import { isDependencyName } from '../../src/spin/dependency-name.ts'
-import { requiresChaining } from '../../src/spin/lock.ts'
-import { isServiceChainingHost, readAllowedHost } from '../../src/spin/outbound-hosts.ts'
+import { parseDependencyName } from '../../src/spin/manifest/dependencies.ts'
+import { isDependencyName } from '../../src/spin/manifest/dependency-name.ts'
+import { requiresChaining } from '../../src/spin/source/lock-app.ts'
+import { isServiceChainingHost, readAllowedHost } from '../../src/spin/manifest/outbound-hosts.ts'
 
 // What locks and reads locks brings no reader of manifests along; its short checks say the same.
 

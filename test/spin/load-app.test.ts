@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { AppInvalid, ResponseError } from '../../src/errors.ts'
-import { loadApp, type LoadAppOptions } from '../../src/spin/load-app.ts'
+import { loadApp, type LoadAppOptions } from '../../src/spin/source/load-app.ts'
 
 const HEAD = 'spin_manifest_version = 2\n[application]\nname = "app"\n'
 const manifest = (rest: string) =>

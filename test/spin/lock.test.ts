@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { formatLockedApp } from '../../src/spin/format-locked-app.ts'
-import { loadApp } from '../../src/spin/load-app.ts'
-import { lockApp, type LockAppOptions } from '../../src/spin/lock.ts'
-import { parseLockedApp } from '../../src/spin/parse-locked-app.ts'
+import { formatLockedApp } from '../../src/spin/lock/format-locked-app.ts'
+import { loadApp } from '../../src/spin/source/load-app.ts'
+import { lockApp, type LockAppOptions } from '../../src/spin/source/lock-app.ts'
+import { parseLockedApp } from '../../src/spin/lock/parse-locked-app.ts'
 
 const BIG = 'x'.repeat(129)
 const lock = async (toml: string, options?: LockAppOptions) =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AppInvalid, type Finding } from '../../src/errors.ts'
-import { parseAppManifest } from '../../src/spin/manifest.ts'
+import { parseAppManifest } from '../../src/spin/manifest/manifest.ts'
 
 const HEAD = 'spin_manifest_version = 2\n[application]\nname = "app"\n'
 const MINIMAL = `${HEAD}[trigger]\n`

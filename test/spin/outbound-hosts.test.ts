@@ -5,8 +5,8 @@ import {
   expandServiceChaining,
   isServiceChainingHost,
   parseAllowedHost,
-} from '../../src/spin/outbound-hosts.ts'
-import { convertAllowedHttpHosts } from '../../src/spin/allowed-http-hosts.ts'
+} from '../../src/spin/manifest/outbound-hosts.ts'
+import { convertAllowedHttpHosts } from '../../src/spin/manifest/allowed-http-hosts.ts'
 
 const allows = (entry: string, url: string, scheme?: string) =>
   allowsUrl([parseAllowedHost(entry)], url, scheme)

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { formatLockedApp } from '../../src/spin/format-locked-app.ts'
-import type { LockedApp } from '../../src/spin/locked-app.ts'
-import { parseLockedApp } from '../../src/spin/parse-locked-app.ts'
+import { formatLockedApp } from '../../src/spin/lock/format-locked-app.ts'
+import type { LockedApp } from '../../src/spin/lock/locked-app.ts'
+import { parseLockedApp } from '../../src/spin/lock/parse-locked-app.ts'
 
 const DIGEST = `sha256:${'0'.repeat(64)}` as const
 const SOURCE = { content_type: 'application/wasm', digest: DIGEST }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { parse, stringify } from 'smol-toml'
 import { describe, expect, it } from 'vitest'
-import { findTomlPlaces, type TomlPlace } from '../../src/spin/toml-places.ts'
+import { findTomlPlaces, type TomlPlace } from '../../src/spin/manifest/toml-places.ts'
 
 /** Every path that a value has, and every one that has a place: they should be the same. */
 function pathsOf(value: unknown, path: string[] = []): string[] {

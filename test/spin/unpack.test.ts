@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { unpackApp } from '../../src/spin/unpack.ts'
+import { unpackApp } from '../../src/spin/artifact/unpack.ts'
 import {
   buildArtifact,
   CONFIG,

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { findWasmProblem } from '../../src/spin/wasm-format.ts'
+import { findWasmProblem } from '../../src/spin/source/wasm-format.ts'
 import type { Content } from '../../src/types.ts'
 import { bytesOfFile } from '../run/fixtures.ts'
 

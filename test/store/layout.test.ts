@@ -6,7 +6,7 @@ import { digestOf } from '../../src/bytes/digest.ts'
 import { formatCanonicalJson } from '../../src/bytes/json.ts'
 import { readBounded, readVerified } from '../../src/bytes/stream.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
-import { openLayoutDirectory } from '../../src/node/layout-directory.ts'
+import { openLayoutDirectory } from '../../src/node/files/layout-directory.ts'
 import { readLayoutTar } from '../../src/store/layout-tar.ts'
 import type { Descriptor, ReferrerStore, Store } from '../../src/types.ts'
 

@@ -3,16 +3,16 @@ import { describe, expect, it } from 'vitest'
 import { formatBase64 } from '../../src/bytes/base64.ts'
 import { formatPem, parsePem } from '../../src/bytes/pem.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
-import { exportCosignKey, importCosignKey } from '../../src/trust/cosign-key.ts'
+import { exportCosignKey, importCosignKey } from '../../src/trust/keys/cosign-key.ts'
 import {
   formatPrivateKey,
   formatPublicKey,
   generateKeyPair,
   importPrivateKey,
   publicKeyOfPrivate,
-} from '../../src/trust/private-key.ts'
-import { loadPublicKey, type WebKey } from '../../src/trust/public-key.ts'
-import { createKeySigner, signChecked } from '../../src/trust/signer.ts'
+} from '../../src/trust/keys/private-key.ts'
+import { loadPublicKey, type WebKey } from '../../src/trust/keys/public-key.ts'
+import { createKeySigner, signChecked } from '../../src/trust/keys/signer.ts'
 
 const bytes = encodeUtf8('what is signed')
 

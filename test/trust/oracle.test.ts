@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SpindleError } from '../../src/errors.ts'
-import { verifyBundle } from '../../src/trust/verify-bundle.ts'
+import { verifyBundle } from '../../src/trust/bundle/verify-bundle.ts'
 import { type Json, type Keyless, signKeyless } from '../portable/trust-fixture.ts'
 
 const require = createRequire(import.meta.url)

@@ -1,7 +1,7 @@
 // What is refused of a policy at run time is refused by the compiler too: `npm run typecheck` checks this file.
 import { describe, expect, it } from 'vitest'
-import type { Policy } from '../../src/trust/policy.ts'
-import { loadPolicy } from '../../src/trust/load-policy.ts'
+import type { Policy } from '../../src/trust/policy/policy.ts'
+import { loadPolicy } from '../../src/trust/policy/load-policy.ts'
 
 const key = { key: 'x', requireTransparencyLog: false } as const
 const person = { identity: 'a', issuer: 'b', trustedRoot: {} } as const

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { callService } from '../../src/trust/service-request.ts'
+import { callService } from '../../src/trust/wire/service-request.ts'
 
 describe('a service that sends elsewhere', () => {
   // As a page sees it, and as Node and Workers do.

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
-import { publicGoodRoot, publicGoodTufRoot } from '../../src/trust/trust-root.ts'
-import { assertSigned, parseTufDocument } from '../../src/trust/tuf-metadata.ts'
-import { parseTrustedRoot } from '../../src/trust/trusted-root.ts'
+import { publicGoodRoot, publicGoodTufRoot } from '../../src/trust/root/trust-root.ts'
+import { assertSigned, parseTufDocument } from '../../src/trust/root/tuf-metadata.ts'
+import { parseTrustedRoot } from '../../src/trust/root/trusted-root.ts'
 
 interface Seeds {
   readonly [url: string]: { readonly targets: { readonly [name: string]: string } }

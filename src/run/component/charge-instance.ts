@@ -1,6 +1,6 @@
-import { bytesOfInstance, costOf, PAGE } from './module-cost.ts'
-import { METER } from './meter-module.ts'
-import { THROWING_STACK_BYTES, type Store } from './runtime.ts'
+import { bytesOfInstance, costOf, PAGE } from './binary/module-cost.ts'
+import { METER } from './binary/meter-module.ts'
+import { THROWING_STACK_BYTES, type Store } from './abi/runtime.ts'
 
 type Imports = Record<string, Readonly<Record<string, unknown>>>
 

@@ -2,11 +2,11 @@ import { SpindleError } from '../../errors.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
 import type { ComponentDependency } from './dependency.ts'
-import { missingFeature } from './engine-features.ts'
-import { meterModule } from './meter-module.ts'
-import type { ComponentDef, CoreModule } from './model.ts'
-import { parsePlaceholder } from './placeholder.ts'
-import { readModule } from './read-module.ts'
+import { missingFeature } from './binary/engine-features.ts'
+import { meterModule } from './binary/meter-module.ts'
+import type { ComponentDef, CoreModule } from './binary/model.ts'
+import { parsePlaceholder } from './binary/placeholder.ts'
+import { readModule } from './binary/read-module.ts'
 
 /** A component whose core modules the engine has compiled. Instances are cheap from here. */
 export interface CompiledComponent {

@@ -1,19 +1,19 @@
 import { isSpindleError, SpindleError } from '../../errors.ts'
-import { asyncBuiltin } from './async-builtins.ts'
-import { liftAsync } from './async-lift.ts'
-import { lowerAsync } from './async-lower.ts'
-import { lift, lower } from './canon.ts'
+import { asyncBuiltin } from './async/async-builtins.ts'
+import { liftAsync } from './async/async-lift.ts'
+import { lowerAsync } from './async/async-lower.ts'
+import { lift, lower } from './abi/canon.ts'
 import type { CompiledComponent } from './compile.ts'
-import { createInstance } from './handles.ts'
+import { createInstance } from './abi/handles.ts'
 import { importFromHost, type CoreHost, type HostImports, type HostResources } from './host.ts'
 import { importsOf } from './typed-module/externs.ts'
-import type { Item } from './items.ts'
-import { assertFits } from './match.ts'
+import type { Item } from './abi/items.ts'
+import { assertFits } from './abi/match.ts'
 import { linkModule } from './typed-module/link-module.ts'
-import type { Definition, ExternType, TypedModule } from './model.ts'
+import type { Definition, ExternType, TypedModule } from './binary/model.ts'
 import { chargeInstance } from './charge-instance.ts'
-import { resourceDrop, resourceNew, resourceRep } from './resource-builtins.ts'
-import { assertAlive, poison, type CoreFunction, type Store } from './runtime.ts'
+import { resourceDrop, resourceNew, resourceRep } from './abi/resource-builtins.ts'
+import { assertAlive, poison, type CoreFunction, type Store } from './abi/runtime.ts'
 import {
   alias,
   canonContext,
@@ -35,7 +35,7 @@ import {
   spend,
   type ComponentClosure,
   type Scope,
-} from './types.ts'
+} from './abi/types.ts'
 
 interface Linking {
   readonly store: Store

@@ -1,5 +1,5 @@
-import type { ComponentDef } from './model.ts'
-import { parseComponent, wasmKind } from './parse.ts'
+import type { ComponentDef } from './binary/model.ts'
+import { parseComponent, wasmKind } from './binary/parse.ts'
 import { parseTypedModule } from './typed-module/parse-typed-module.ts'
 
 /**

@@ -1,9 +1,9 @@
-import { exportOf, type FuncItem, type InstanceItem, type Item } from './items.ts'
-import { outerScope, outerType } from './match.ts'
-import type { Alias, CanonOptions, CoreSort, SortIndex } from './model.ts'
-import type { CanonContext } from './canon.ts'
-import type { CoreFunction, Instance, ResourceType } from './runtime.ts'
-import { at, invalid, resourceAt, type Scope } from './types.ts'
+import { exportOf, type FuncItem, type InstanceItem, type Item } from './abi/items.ts'
+import { outerScope, outerType } from './abi/match.ts'
+import type { Alias, CanonOptions, CoreSort, SortIndex } from './binary/model.ts'
+import type { CanonContext } from './abi/canon.ts'
+import type { CoreFunction, Instance, ResourceType } from './abi/runtime.ts'
+import { at, invalid, resourceAt, type Scope } from './abi/types.ts'
 
 /** All index spaces of one component while it is put together. */
 export interface Spaces {

@@ -1,6 +1,6 @@
 import { SpindleError } from '../../errors.ts'
 import { isJsonObject, type Json } from '../../bytes/json.ts'
-import type { RunApp } from '../run-app.ts'
+import type { RunApp } from '../app/run-app.ts'
 import { hasNoBody } from './execution.ts'
 
 /** Paths that no route reaches. */

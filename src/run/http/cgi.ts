@@ -1,6 +1,6 @@
 import { SpindleError } from '../../errors.ts'
 import type { HeaderPairs } from '../../http/wire.ts'
-import { MAX_FIELD_BYTES } from '../wasi/fields.ts'
+import { MAX_FIELD_BYTES } from '../host/wasi/fields.ts'
 import type { Execution } from './execution.ts'
 import { fullUrl, givenHeader } from './headers.ts'
 import { makeResponse } from './make-response.ts'

@@ -1,8 +1,8 @@
 import type { FetchLike } from '../../types.ts'
 import type { Budget } from '../budget.ts'
 import type { CoreHost, HostImports } from '../component/host.ts'
-import type { DirectoryNode } from '../wasi/file-system.ts'
-import type { OutputStream } from '../wasi/streams.ts'
+import type { DirectoryNode } from '../host/wasi/file-system.ts'
+import type { OutputStream } from '../host/wasi/streams.ts'
 import type { RouteMatch } from './router.ts'
 
 /** One request on its way to one instance of a component. */

@@ -1,6 +1,6 @@
 import { SpindleError } from '../../errors.ts'
 import { exactHeaders, type HeaderPairs } from '../../http/wire.ts'
-import { binary, fieldProblem, isForbiddenField, latin1 } from '../wasi/fields.ts'
+import { binary, fieldProblem, isForbiddenField, latin1 } from '../host/wasi/fields.ts'
 import type { RouteMatch } from './router.ts'
 import { requestTarget } from './target.ts'
 

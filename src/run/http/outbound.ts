@@ -6,11 +6,11 @@ import {
   isUnsetHost,
   readAllowedHost,
   type AllowedHost,
-} from '../../spin/outbound-hosts.ts'
+} from '../../spin/manifest/outbound-hosts.ts'
 import type { FetchLike } from '../../types.ts'
-import type { RunApp, RunComponent } from '../run-app.ts'
-import type { Variables } from '../spin/variables.ts'
-import { SELF_ORIGIN } from '../wasi/http-outgoing.ts'
+import type { RunApp, RunComponent } from '../app/run-app.ts'
+import type { Variables } from '../host/spin/variables.ts'
+import { SELF_ORIGIN } from '../host/wasi/http-outgoing.ts'
 
 const CHAINING_SUFFIX = '.spin.internal'
 

@@ -1,5 +1,5 @@
-import { isBusy } from '../authorize.ts'
-import { type Authenticate, authenticateHeader } from '../basic.ts'
+import { isBusy } from '../http/authorize.ts'
+import { type Authenticate, authenticateHeader } from '../http/basic.ts'
 import { BindleProblem } from './answer.ts'
 
 /** What a request wants to do. */

@@ -12,9 +12,9 @@ import {
   isForeignPage,
   isSafeMethod,
   refusedPage,
-} from '../cors.ts'
-import { createHostCheck, type HostNameOptions, refusedHost } from '../host-names.ts'
-import { answerBytes } from '../registry/answer.ts'
+} from '../http/cors.ts'
+import { createHostCheck, type HostNameOptions, refusedHost } from '../http/host-names.ts'
+import { answerBytes } from '../http/answer.ts'
 import { createMemoryStorage } from '../storage/memory.ts'
 import type { Storage } from '../storage/port.ts'
 import {

@@ -2,13 +2,13 @@ import { algorithmOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
 import type { Storage, StoredHead } from '../storage/port.ts'
 import { listAll } from '../storage/port.ts'
-import { answerBytes, answerEmpty } from './answer.ts'
+import { answerBytes, answerEmpty } from '../http/answer.ts'
 import type { Call, RegistryContext } from './context.ts'
 import { holdGeneration, readGeneration } from './generation.ts'
-import { createIntake, receivePromised, SMALL_BYTES } from './intake.ts'
+import { createIntake, receivePromised, SMALL_BYTES } from '../http/intake.ts'
 import { blobGenerationKey, blobKey, linkKey } from './keys.ts'
 import { matchesEtag, parseRange } from './range.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 /** Milliseconds after which something that is pushed again is written again, so that it counts as young. */

@@ -2,8 +2,8 @@ import { createStreamingHasher } from '../../bytes/streaming-hasher.ts'
 import { createBodyRoom, MAX_BUFFERED_BYTES } from '../../http/body-room.ts'
 import { MANIFEST_BYTES } from '../../oci/manifest.ts'
 import type { AuthScope, CreateHasher, FetchHandler } from '../../types.ts'
-import { formatChallenge, isBusy, mergeChallenges } from '../authorize.ts'
-import type { Authorization, Authorize, Challenge } from '../authorize.ts'
+import { formatChallenge, isBusy, mergeChallenges } from '../http/authorize.ts'
+import type { Authorization, Authorize, Challenge } from '../http/authorize.ts'
 import {
   allowOrigin,
   answerPreflight,
@@ -11,19 +11,19 @@ import {
   isForeignPage,
   isSafeMethod,
   refusedPage,
-} from '../cors.ts'
-import type { CorsOptions } from '../cors.ts'
-import { createHostCheck, refusedHost } from '../host-names.ts'
-import type { HostNameOptions } from '../host-names.ts'
+} from '../http/cors.ts'
+import type { CorsOptions } from '../http/cors.ts'
+import { createHostCheck, refusedHost } from '../http/host-names.ts'
+import type { HostNameOptions } from '../http/host-names.ts'
 import { createMemoryStorage } from '../storage/memory.ts'
 import type { Storage } from '../storage/port.ts'
-import { answerJson } from './answer.ts'
+import { answerJson } from '../http/answer.ts'
 import { deleteBlob, pullBlob } from './blobs.ts'
 import type { Call, RegistryContext } from './context.ts'
-import { BODY_REFUSALS } from './intake.ts'
+import { BODY_REFUSALS } from '../http/intake.ts'
 import { deleteManifest, pullManifest, pushManifest } from './manifests.ts'
 import { listReferrers } from './referrers.ts'
-import { answerRefusal, Refusal } from './refusal.ts'
+import { answerRefusal, Refusal } from '../http/refusal.ts'
 import { isRepositoryName, parseRoute } from './route.ts'
 import type { Route } from './route.ts'
 import { listCatalog, listTags } from './tags.ts'

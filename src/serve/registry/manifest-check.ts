@@ -2,7 +2,7 @@ import { isDigest } from '../../bytes/digest.ts'
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import type { JsonObject } from '../../bytes/json.ts'
 import type { Digest } from '../../types.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 
 /** What a registry must know of a manifest that it takes. */
 export interface CheckedManifest {

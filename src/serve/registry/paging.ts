@@ -1,4 +1,4 @@
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 
 /** `n` of a list request; `undefined` when the client leaves it to the registry. */
 export function parsePageSize(url: URL): number | undefined {

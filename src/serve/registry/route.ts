@@ -1,6 +1,6 @@
 import { isDigest } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 
 /** What a path means. @see OCI Distribution Spec 1.1, Endpoints */
 export type Route =

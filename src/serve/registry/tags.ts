@@ -4,7 +4,7 @@ import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts'
 import type { Digest } from '../../types.ts'
 import { listAll } from '../storage/port.ts'
 import type { Storage } from '../storage/port.ts'
-import { answerJson } from './answer.ts'
+import { answerJson } from '../http/answer.ts'
 import type { Call, RegistryContext } from './context.ts'
 import {
   CATALOG_PREFIX,
@@ -16,7 +16,7 @@ import {
 } from './keys.ts'
 import { formatLink, parsePageSize } from './paging.ts'
 import { matchesEtag } from './range.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 
 /** Most names in one answer: about a megabyte. Whoever wants more follows the `Link`. */
 const PAGE_ENTRIES = 10_000

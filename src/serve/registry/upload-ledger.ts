@@ -1,6 +1,6 @@
 import type { Storage } from '../storage/port.ts'
 import { UPLOADS_PREFIX } from './keys.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 import { closeSession, offsetOf, parseUploadKey, sessionKey } from './upload-session.ts'
 import type { UploadSession } from './upload-session.ts'
 

@@ -5,7 +5,7 @@ import { listAll } from '../storage/port.ts'
 import type { Storage } from '../storage/port.ts'
 import type { RegistryContext } from './context.ts'
 import { uploadPrefix, UPLOADS_PREFIX } from './keys.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 
 /**
  * An upload that is open.

@@ -1,7 +1,7 @@
 import { bodyLength } from '../../http/content-coding.ts'
 import { discard } from '../../http/discard.ts'
 import type { PaceLimits } from '../../http/timed-reader.ts'
-import { Refusal } from '../registry/refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 import { passBody } from './body.ts'
 import { clientHeaders } from './headers.ts'
 import { rewriteChallenges, rewriteLink, rewriteLocation } from './rewrite.ts'

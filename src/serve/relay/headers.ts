@@ -1,4 +1,4 @@
-import { EXPOSED_HEADERS } from '../cors.ts'
+import { EXPOSED_HEADERS } from '../http/cors.ts'
 
 /** All that a client may say to a registry. Never cookies, origins or who else was on the way. */
 const REQUEST_HEADERS = [

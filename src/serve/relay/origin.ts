@@ -1,5 +1,5 @@
-import { EXPOSED_HEADERS } from '../cors.ts'
-import { Refusal } from '../registry/refusal.ts'
+import { EXPOSED_HEADERS } from '../http/cors.ts'
+import { Refusal } from '../http/refusal.ts'
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 const REQUEST_HEADERS =

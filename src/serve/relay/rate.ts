@@ -1,4 +1,4 @@
-import { Refusal } from '../registry/refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 
 const WINDOW = 60_000
 /** Users counted at once. More in one minute share a count: forgetting some would let them begin anew. */

@@ -1,6 +1,6 @@
 /** What the relay refuses, in a registry's words. */
-import { tooLarge } from '../registry/intake.ts'
-import { Refusal } from '../registry/refusal.ts'
+import { tooLarge } from '../http/intake.ts'
+import { Refusal } from '../http/refusal.ts'
 
 export function denied(message: string): Refusal {
   return new Refusal(403, { code: 'DENIED', message })

@@ -1,4 +1,4 @@
-import { Refusal } from '../registry/refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 import { isPublicAddress, isPublicHost } from './address.ts'
 
 /** A registry that a relay may be asked for. */

@@ -1,5 +1,5 @@
 import { parseChallenges } from '../../http/challenge.ts'
-import { formatChallenge } from '../authorize.ts'
+import { formatChallenge } from '../http/authorize.ts'
 import { isRealmOf } from './registries.ts'
 import type { RelayRegistry } from './registries.ts'
 import { formatSealedPath, parseRelayRoute } from './route.ts'

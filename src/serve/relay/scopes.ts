@@ -1,6 +1,6 @@
 import { isRepositoryName } from '../registry/route.ts'
 import type { AuthScope } from '../../types.ts'
-import { Refusal } from '../registry/refusal.ts'
+import { Refusal } from '../http/refusal.ts'
 import type { RelayRegistry } from './registries.ts'
 import { actionsOf, type RelayRoute } from './route.ts'
 

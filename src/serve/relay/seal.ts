@@ -1,4 +1,4 @@
-import { createTokenSigner } from '../signed-token.ts'
+import { createTokenSigner } from '../http/signed-token.ts'
 
 /** Seconds that a place for an upload may be used: longer than a large blob takes over a slow line. */
 const UPLOAD_LIFETIME: number = 60 * 60

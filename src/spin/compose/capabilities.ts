@@ -1,4 +1,4 @@
-import type { InheritableConfiguration } from '../app-manifest.ts'
+import type { InheritableConfiguration } from '../manifest/app-manifest.ts'
 
 /** What an interface gives access to, by its name without a version. */
 const INTERFACES: Readonly<Record<InheritableConfiguration, readonly string[]>> = {

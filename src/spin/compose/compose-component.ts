@@ -1,5 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import { exportForImport, fillsImport } from '../import-names.ts'
+import { exportForImport, fillsImport } from '../manifest/import-names.ts'
 import { isInherited } from './capabilities.ts'
 import { createTypeTable, type Member, resolved } from './component-types.ts'
 import { memberOf } from './read-component-type.ts'

@@ -9,9 +9,9 @@ import type {
   LockedComponent,
   LockedDependency,
   LockResult,
-} from '../locked-app.ts'
-import { WASM_LAYER_TYPE } from '../media-types.ts'
-import { toRecord } from '../record.ts'
+} from '../lock/locked-app.ts'
+import { WASM_LAYER_TYPE } from '../artifact/media-types.ts'
+import { toRecord } from '../manifest/record.ts'
 import { composeComponent, type Supplier } from './compose-component.ts'
 
 /** What a middleware imports and exports: it passes requests on to what is behind it. */

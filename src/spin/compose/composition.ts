@@ -1,6 +1,6 @@
 import { compareVersions, parseVersion } from '../../bindle/semver.ts'
 import { SpindleError } from '../../errors.ts'
-import { compatibleName } from '../import-names.ts'
+import { compatibleName } from '../manifest/import-names.ts'
 import {
   createTypeTable,
   type InstanceType,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ComponentInstance } from '../../../src/run/component/instantiate.ts'
-import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
+import { dropResource, type GuestResource } from '../../../src/run/component/abi/resource.ts'
 import { asks, callback, guest, later, NO_CALLBACK, WAITING } from './async-guests.ts'
 import { start } from './start.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createHostFuture, readFuture } from '../../../src/run/component/host-transfer.ts'
+import { createHostFuture, readFuture } from '../../../src/run/component/async/host-transfer.ts'
 import { callback, guest, later, WAITING } from './async-guests.ts'
 import { start } from './start.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createHostStream, readItems } from '../../../src/run/component/host-transfer.ts'
-import type { Readable } from '../../../src/run/component/transfer.ts'
+import { createHostStream, readItems } from '../../../src/run/component/async/host-transfer.ts'
+import type { Readable } from '../../../src/run/component/abi/transfer.ts'
 import { callback, guest, NO_CALLBACK, transfers, WAITING } from './async-guests.ts'
 import { start } from './start.ts'
 

@@ -4,8 +4,8 @@ import { concat } from '../../../src/bytes/stream.ts'
 import { isSpindleError } from '../../../src/errors.ts'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
-import type { ComponentDef } from '../../../src/run/component/model.ts'
-import { parseComponent } from '../../../src/run/component/parse.ts'
+import type { ComponentDef } from '../../../src/run/component/binary/model.ts'
+import { parseComponent } from '../../../src/run/component/binary/parse.ts'
 import { bytesOfFile } from '../fixtures.ts'
 
 const HEAD = Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0)

@@ -1,6 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
-import { createHostFuture, createHostStream } from '../../../src/run/component/host-transfer.ts'
-import type { Copy } from '../../../src/run/component/transfer.ts'
+import {
+  createHostFuture,
+  createHostStream,
+} from '../../../src/run/component/async/host-transfer.ts'
+import type { Copy } from '../../../src/run/component/abi/transfer.ts'
 import { later } from './async-guests.ts'
 
 describe('what a host has for a guest', () => {

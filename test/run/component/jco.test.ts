@@ -1,6 +1,6 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { describe, expect, it } from 'vitest'
-import { parseComponent } from '../../../src/run/component/parse.ts'
+import { parseComponent } from '../../../src/run/component/binary/parse.ts'
 import { startBinary } from './start.ts'
 import { throughJco } from './through-jco.ts'
 

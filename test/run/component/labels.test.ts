@@ -1,9 +1,9 @@
 import { createBudget } from '../../../src/run/budget.ts'
 import { describe, expect, it } from 'vitest'
-import { createScope, codecOf } from '../../../src/run/component/types.ts'
-import type { TypeDef } from '../../../src/run/component/model.ts'
-import { beginCall } from '../../../src/run/component/canon.ts'
-import { createInstance, createStore } from '../../../src/run/component/handles.ts'
+import { createScope, codecOf } from '../../../src/run/component/abi/types.ts'
+import type { TypeDef } from '../../../src/run/component/binary/model.ts'
+import { beginCall } from '../../../src/run/component/abi/canon.ts'
+import { createInstance, createStore } from '../../../src/run/component/abi/handles.ts'
 
 const call = beginCall({
   instance: createInstance(createStore(false, createBudget())),

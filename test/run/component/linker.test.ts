@@ -2,7 +2,7 @@ import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { describe, expect, it } from 'vitest'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
-import { parseComponent } from '../../../src/run/component/parse.ts'
+import { parseComponent } from '../../../src/run/component/binary/parse.ts'
 import { lifted } from './lifted.ts'
 import { start } from './start.ts'
 

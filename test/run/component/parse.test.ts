@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { isSpindleError } from '../../../src/errors.ts'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
-import { parseComponent, wasmKind } from '../../../src/run/component/parse.ts'
-import { codecOf, createScope } from '../../../src/run/component/types.ts'
+import { parseComponent, wasmKind } from '../../../src/run/component/binary/parse.ts'
+import { codecOf, createScope } from '../../../src/run/component/abi/types.ts'
 
 const HEAD = [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]
 const component = (...sections: number[][]): Uint8Array =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { HostInterface } from '../../../src/run/component/items.ts'
-import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
+import type { HostInterface } from '../../../src/run/component/abi/items.ts'
+import { dropResource, type GuestResource } from '../../../src/run/component/abi/resource.ts'
 import { lifted } from './lifted.ts'
 import { start } from './start.ts'
 

@@ -4,7 +4,7 @@ import {
   instantiateComponent,
   type ComponentInstance,
 } from '../../../src/run/component/instantiate.ts'
-import type { HostInterface } from '../../../src/run/component/items.ts'
+import type { HostInterface } from '../../../src/run/component/abi/items.ts'
 import { parseWasm } from '../../../src/run/component/parse-wasm.ts'
 
 /** An instance of a component, by its text; whatever it imports has the same functions. */

@@ -2,7 +2,7 @@
 // it. The same values go through jco.
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { ComponentInstance } from '../../../src/run/component/instantiate.ts'
-import { dropResource, type GuestResource } from '../../../src/run/component/resource.ts'
+import { dropResource, type GuestResource } from '../../../src/run/component/abi/resource.ts'
 import { bytesOfFile } from '../fixtures.ts'
 import { coreOf } from '../typed-modules.ts'
 import { startBinary } from './start.ts'

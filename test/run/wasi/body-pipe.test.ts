@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { concat } from '../../../src/bytes/stream.ts'
-import { createBodyPipe } from '../../../src/run/wasi/body-pipe.ts'
+import { createBodyPipe } from '../../../src/run/host/wasi/body-pipe.ts'
 
 /** A ledger that says what it holds. */
 function createLedger() {

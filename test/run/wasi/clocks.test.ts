@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createTimer } from '../../../src/run/wasi/clocks.ts'
-import { sendRequest } from '../../../src/run/wasi/http-outgoing.ts'
-import { ioPoll } from '../../../src/run/wasi/io.ts'
-import { READY, type Pollable } from '../../../src/run/wasi/streams.ts'
-import { clocks3 } from '../../../src/run/wasi3/clocks.ts'
+import { createTimer } from '../../../src/run/host/wasi/clocks.ts'
+import { sendRequest } from '../../../src/run/host/wasi/http-outgoing.ts'
+import { ioPoll } from '../../../src/run/host/wasi/io.ts'
+import { READY, type Pollable } from '../../../src/run/host/wasi/streams.ts'
+import { clocks3 } from '../../../src/run/host/wasi3/clocks.ts'
 
 const poll = ioPoll.functions['poll'] as unknown as (list: Pollable[]) => Promise<number[]>
 const drop = ioPoll.functions['[resource-drop]pollable'] as unknown as (one: Pollable) => void

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { createFieldsFunctions, type Fields } from '../../../src/run/wasi/fields.ts'
-import { FREE } from '../../../src/run/wasi/streams.ts'
+import { createFieldsFunctions, type Fields } from '../../../src/run/host/wasi/fields.ts'
+import { FREE } from '../../../src/run/host/wasi/streams.ts'
 
 const fieldsFunctions = createFieldsFunctions(FREE)
-import type { Result } from '../../../src/run/wasi/result.ts'
+import type { Result } from '../../../src/run/host/wasi/result.ts'
 
 const call = (name: string, ...args: unknown[]): unknown =>
   (fieldsFunctions[name] as (...args: unknown[]) => unknown)(...args)

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { createOutgoingHandler } from '../../../src/run/wasi/http-outgoing.ts'
-import { createHttpTypes } from '../../../src/run/wasi/http-types.ts'
-import type { Result } from '../../../src/run/wasi/result.ts'
-import { createBodyPipe } from '../../../src/run/wasi/body-pipe.ts'
-import { FREE } from '../../../src/run/wasi/streams.ts'
+import { createOutgoingHandler } from '../../../src/run/host/wasi/http-outgoing.ts'
+import { createHttpTypes } from '../../../src/run/host/wasi/http-types.ts'
+import type { Result } from '../../../src/run/host/wasi/result.ts'
+import { createBodyPipe } from '../../../src/run/host/wasi/body-pipe.ts'
+import { FREE } from '../../../src/run/host/wasi/streams.ts'
 
 const { functions } = createHttpTypes(() => createBodyPipe({ buffered: false }), FREE)
 const call = (name: string, ...args: unknown[]): unknown =>

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { loadFileSystem } from '../../../src/run/wasi/file-system.ts'
-import { createPreview1 } from '../../../src/run/wasi/preview1.ts'
-import { createBytesInput, createLineOutput } from '../../../src/run/wasi/streams.ts'
+import { loadFileSystem } from '../../../src/run/host/wasi/file-system.ts'
+import { createPreview1 } from '../../../src/run/host/wasi/preview1.ts'
+import { createBytesInput, createLineOutput } from '../../../src/run/host/wasi/streams.ts'
 
 const ROOT = 3
 const SUCCESS = 0

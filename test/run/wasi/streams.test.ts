@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ioStreams } from '../../../src/run/wasi/io.ts'
-import type { Result } from '../../../src/run/wasi/result.ts'
-import { createBodyPipe } from '../../../src/run/wasi/body-pipe.ts'
+import { ioStreams } from '../../../src/run/host/wasi/io.ts'
+import type { Result } from '../../../src/run/host/wasi/result.ts'
+import { createBodyPipe } from '../../../src/run/host/wasi/body-pipe.ts'
 
 const call = (name: string, ...args: unknown[]): unknown =>
   (ioStreams.functions[`[method]output-stream.${name}`] as (...args: unknown[]) => unknown)(...args)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createBasicAuthorizer } from '../../../src/serve/basic.ts'
-import { EXPOSED_HEADERS } from '../../../src/serve/cors.ts'
+import { createBasicAuthorizer } from '../../../src/serve/http/basic.ts'
+import { EXPOSED_HEADERS } from '../../../src/serve/http/cors.ts'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import { createTokenService } from '../../../src/serve/token-service.ts'
 import type { TokenServiceOptions } from '../../../src/serve/token-service.ts'

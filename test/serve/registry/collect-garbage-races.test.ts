@@ -1,7 +1,7 @@
 import process from 'node:process'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { collectGarbage } from '../../../src/serve/registry/collect-garbage.ts'
+import { collectGarbage } from '../../../src/serve/registry/gc/collect-garbage.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
 import { listAll } from '../../../src/serve/storage/port.ts'
 import type { MovingStorage, Storage } from '../../../src/serve/storage/port.ts'

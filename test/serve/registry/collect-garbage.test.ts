@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../../src/bytes/digest.ts'
 import { readBounded } from '../../../src/bytes/stream.ts'
 import { encodeUtf8 } from '../../../src/bytes/text.ts'
-import { collectGarbage } from '../../../src/serve/registry/collect-garbage.ts'
+import { collectGarbage } from '../../../src/serve/registry/gc/collect-garbage.ts'
 import {
   blobGenerationKey,
   blobKey,

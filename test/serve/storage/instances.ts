@@ -4,7 +4,7 @@ import { digestOf } from '../../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../../src/bytes/text.ts'
 import { createRegistryHandler } from '../../../src/serve/registry/handler.ts'
 import type { Storage } from '../../../src/serve/storage/port.ts'
-import { collectGarbage } from '../../../src/serve/registry/collect-garbage.ts'
+import { collectGarbage } from '../../../src/serve/registry/gc/collect-garbage.ts'
 import { createClient, OCI_INDEX } from '../registry/client.ts'
 import type { Client } from '../registry/client.ts'
 

@@ -7,11 +7,11 @@ import {
   type CoreName,
   type TransferName,
 } from './core-names.ts'
-import type { CanonOptions, ValueType } from '../model.ts'
+import type { CanonOptions, ValueType } from '../binary/model.ts'
 import type { OpenWorlds, WorldFunction } from './open-worlds.ts'
-import { MAX_DEPTH } from '../reader.ts'
-import type { ResourceType } from '../runtime.ts'
-import { at, createScope, invalid, spend, type Scope, type TypeEntry } from '../types.ts'
+import { MAX_DEPTH } from '../binary/reader.ts'
+import type { ResourceType } from '../abi/runtime.ts'
+import { at, createScope, invalid, spend, type Scope, type TypeEntry } from '../abi/types.ts'
 
 /** A type by its index, and the index space that it is of. */
 interface TypeAt {

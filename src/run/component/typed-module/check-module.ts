@@ -17,12 +17,12 @@ import {
   taskReturnSignature,
   usesMemory,
 } from './core-signature.ts'
-import { createInstance, createStore } from '../handles.ts'
+import { createInstance, createStore } from '../abi/handles.ts'
 import { importFromHost, type HostResources } from '../host.ts'
-import type { TypedModule } from '../model.ts'
+import type { TypedModule } from '../binary/model.ts'
 import { exportsOf, openModule } from './open-module.ts'
 import { PREVIEW1, PREVIEW1_SIGNATURES } from './preview1-signatures.ts'
-import { createScope, signatureOf, type Signature } from '../types.ts'
+import { createScope, signatureOf, type Signature } from '../abi/types.ts'
 
 const I32 = ['i32']
 const FOUR = ['i32', 'i32', 'i32', 'i32']

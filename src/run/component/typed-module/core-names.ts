@@ -1,4 +1,4 @@
-import type { AsyncBuiltin } from '../model.ts'
+import type { AsyncBuiltin } from '../binary/model.ts'
 
 /** A stream or future: the nth one in the type of a function, or one without a payload. */
 export interface TransferName {

@@ -1,6 +1,6 @@
-import { MAX_FLAT_PARAMS, type Codec, type CoreType } from '../codec.ts'
+import { MAX_FLAT_PARAMS, type Codec, type CoreType } from '../abi/codec.ts'
 import { formatSignature, type CoreSignature } from './core-interface.ts'
-import type { Signature } from '../types.ts'
+import type { Signature } from '../abi/types.ts'
 
 function flatOf(codecs: readonly Codec[]): readonly CoreType[] {
   return codecs.flatMap(({ flat }) => flat)

@@ -1,6 +1,6 @@
 import { COMMAND, commandOf } from './bind-export.ts'
 import { parseCoreModule, ROOT } from './core-names.ts'
-import type { ComponentDef, Definition, TypedModule } from '../model.ts'
+import type { ComponentDef, Definition, TypedModule } from '../binary/model.ts'
 import { PREVIEW1 } from './preview1-signatures.ts'
 
 /** An import or export of a component. */

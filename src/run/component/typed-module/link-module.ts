@@ -1,12 +1,12 @@
 import { SpindleError } from '../../../errors.ts'
-import { liftAsync } from '../async-lift.ts'
-import { createTask, lift, type CanonContext } from '../canon.ts'
+import { liftAsync } from '../async/async-lift.ts'
+import { createTask, lift, type CanonContext } from '../abi/canon.ts'
 import type { CoreHost } from '../host.ts'
-import type { InstanceItem, Item } from '../items.ts'
-import { createEntry } from '../jspi.ts'
-import type { CanonOptions, ExternType, TypedModule } from '../model.ts'
-import { poison, type CoreFunction, type Instance } from '../runtime.ts'
-import { createScope, isAsync, type Scope, type TypeEntry } from '../types.ts'
+import type { InstanceItem, Item } from '../abi/items.ts'
+import { createEntry } from '../abi/jspi.ts'
+import type { CanonOptions, ExternType, TypedModule } from '../binary/model.ts'
+import { poison, type CoreFunction, type Instance } from '../abi/runtime.ts'
+import { createScope, isAsync, type Scope, type TypeEntry } from '../abi/types.ts'
 import {
   bindExport,
   COMMAND,

@@ -1,10 +1,10 @@
-import { asyncBuiltin, type BuiltinPlace } from '../async-builtins.ts'
-import { lowerAsync } from '../async-lower.ts'
-import { lower, type CanonContext } from '../canon.ts'
-import type { CanonOptions } from '../model.ts'
-import { resourceDrop, resourceNew, resourceRep } from '../resource-builtins.ts'
-import type { CoreFunction, Instance } from '../runtime.ts'
-import { invalid, type Scope } from '../types.ts'
+import { asyncBuiltin, type BuiltinPlace } from '../async/async-builtins.ts'
+import { lowerAsync } from '../async/async-lower.ts'
+import { lower, type CanonContext } from '../abi/canon.ts'
+import type { CanonOptions } from '../binary/model.ts'
+import { resourceDrop, resourceNew, resourceRep } from '../abi/resource-builtins.ts'
+import type { CoreFunction, Instance } from '../abi/runtime.ts'
+import { invalid, type Scope } from '../abi/types.ts'
 import type { Binding } from './bind-import.ts'
 
 interface ImportPlace {

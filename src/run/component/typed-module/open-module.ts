@@ -1,9 +1,9 @@
 import { destructorOf } from './bind-export.ts'
-import type { Item } from '../items.ts'
-import type { ExternType, TypedModule } from '../model.ts'
+import type { Item } from '../abi/items.ts'
+import type { ExternType, TypedModule } from '../binary/model.ts'
 import { openWorlds, type OpenWorlds, type WorldFunction } from './open-worlds.ts'
-import type { CoreFunction, Instance, ResourceType } from '../runtime.ts'
-import type { Scope } from '../types.ts'
+import type { CoreFunction, Instance, ResourceType } from '../abi/runtime.ts'
+import type { Scope } from '../abi/types.ts'
 
 interface OpenModuleOptions {
   /** Owns the resources that the module exports. */

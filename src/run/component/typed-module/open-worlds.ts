@@ -1,9 +1,9 @@
 import { ROOT } from './core-names.ts'
-import { exportOf, type FuncItem, type InstanceItem, type Item } from '../items.ts'
-import { declareType } from '../match.ts'
-import type { Declaration, ExternType } from '../model.ts'
+import { exportOf, type FuncItem, type InstanceItem, type Item } from '../abi/items.ts'
+import { declareType } from '../abi/match.ts'
+import type { Declaration, ExternType } from '../binary/model.ts'
 import type { World } from './read-world.ts'
-import type { ResourceType } from '../runtime.ts'
+import type { ResourceType } from '../abi/runtime.ts'
 import {
   at,
   createScope,
@@ -12,7 +12,7 @@ import {
   spend,
   type Scope,
   type TypeEntry,
-} from '../types.ts'
+} from '../abi/types.ts'
 
 /** A function of a world: of imports with what is called. */
 export interface WorldFunction {

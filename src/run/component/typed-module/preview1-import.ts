@@ -1,8 +1,14 @@
 import { SpindleError } from '../../../errors.ts'
-import { fromCore } from '../canon.ts'
+import { fromCore } from '../abi/canon.ts'
 import type { CoreHost } from '../host.ts'
-import { mayWait, standStill } from '../jspi.ts'
-import { isPromise, poison, whileOutside, type CoreFunction, type Instance } from '../runtime.ts'
+import { mayWait, standStill } from '../abi/jspi.ts'
+import {
+  isPromise,
+  poison,
+  whileOutside,
+  type CoreFunction,
+  type Instance,
+} from '../abi/runtime.ts'
 import { PREVIEW1 } from './preview1-signatures.ts'
 
 /** The core function that a module is given for an import of preview1: values pass as they are. */

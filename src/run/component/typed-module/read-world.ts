@@ -1,7 +1,7 @@
 import { isSpindleError, SpindleError } from '../../../errors.ts'
-import type { CanonOptions, Declaration, Definition, TypeDef } from '../model.ts'
-import { readComponent } from '../parse.ts'
-import { createReader, type Reader } from '../reader.ts'
+import type { CanonOptions, Declaration, Definition, TypeDef } from '../binary/model.ts'
+import { readComponent } from '../binary/parse.ts'
+import { createReader, type Reader } from '../binary/reader.ts'
 
 /** A world that bindings were generated for, as a core module carries it. */
 export interface World {

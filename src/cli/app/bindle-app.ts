@@ -1,0 +1,61 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { isBuild } from '../../bindle/semver.ts'
+import type { StandaloneBindle } from '../../bindle/standalone.ts'
+import { appToBindle } from '../../spin/bindle/to-bindle.ts'
+import { createNodeHasher } from '../../node/files/hasher.ts'
+import { findManifest } from './find-manifest.ts'
+import type { CliIo } from '../terminal/io.ts'
+import { addSizeOptions } from '../terminal/limit-flags.ts'
+import { loadLocalApp, type LocalFlags } from './local-app.ts'
+import type { Output } from '../terminal/output.ts'
+import { withProgress } from '../terminal/progress.ts'
+
+/** Flags of what makes a bindle of an application; their names are Spin's. */
+export interface BindleAppFlags extends LocalFlags {
+  readonly file?: string
+  readonly from?: string
+  readonly buildinfo?: string
+}
+
+export function addBindleAppOptions(command: Command): Command {
+  command
+    .option('-f, --file <path>', 'the application: its manifest, or the folder with a spin.toml')
+    .addOption(new Option('--from <path>', 'the same').hideHelp())
+    .option(
+      '--buildinfo <text>',
+      'build metadata for the version, which becomes VERSION+TEXT',
+      buildInfoOption,
+    )
+    .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
+    .option('--profile <name>', 'build profile to apply')
+    .option(
+      '--cache-dir <folder>',
+      "keep components that are downloaded here (default: Spin's cache)",
+    )
+  return addSizeOptions(command, 'the available memory')
+}
+
+function buildInfoOption(text: string): string {
+  if (text === '' || !isBuild(text))
+    throw new InvalidArgumentError('Write letters, digits and "-", joined by ".".')
+  return text
+}
+
+export async function loadBindle(
+  flags: BindleAppFlags,
+  io: CliIo,
+  output: Output,
+): Promise<StandaloneBindle> {
+  const place = await findManifest(io.cwd, flags.file ?? flags.from)
+  const app = await loadLocalApp(place, flags, io, output)
+  output.warnOf(app.warnings)
+  const { result } = await withProgress(io, 'Preparing', (onProgress) =>
+    appToBindle(app, {
+      createHasher: createNodeHasher,
+      signal: io.signal,
+      onProgress,
+      ...(flags.buildinfo === undefined ? {} : { buildInfo: flags.buildinfo }),
+    }),
+  )
+  return result
+}

@@ -1,0 +1,118 @@
+import { basename, dirname, join } from 'node:path'
+import { resolvePath } from '../../spin/files/app-files.ts'
+import { assertWasm } from '../../spin/source/assert-wasm.ts'
+import type { App } from '../../spin/source/app.ts'
+import type { AppManifest } from '../../spin/manifest/app-manifest.ts'
+import { loadApp } from '../../spin/source/load-app.ts'
+import { MANIFEST_LENGTH, parseAppManifest } from '../../spin/manifest/manifest.ts'
+import type { FetchLike } from '../../types.ts'
+import { readFileBounded } from '../../node/files/bounded-file.ts'
+import { openOwnDirectory, realFolder } from '../../node/files/open-directory.ts'
+import { buildComponents } from './build-components.ts'
+import { createCacheWarning } from './cache.ts'
+import { createDownloadCache } from './download-cache.ts'
+import type { ManifestPlace } from './find-manifest.ts'
+import type { CliIo } from '../terminal/io.ts'
+import { memoryLimit, type SizeFlags } from '../terminal/limit-flags.ts'
+import type { Output } from '../terminal/output.ts'
+import { cacheRoot, type ServerFlags, timeLimits } from '../registry/remote.ts'
+
+/** Flags of every command that takes an application from a folder. */
+export interface LocalFlags extends SizeFlags, ServerFlags {
+  readonly build?: boolean
+  readonly profile?: string
+  readonly cacheDir?: string
+}
+
+/** Reads an application from a folder, building it first when asked to. */
+export async function loadLocalApp(
+  place: ManifestPlace,
+  flags: LocalFlags,
+  io: CliIo,
+  output: Output,
+): Promise<App> {
+  const bytes = await readFileBounded(join(place.directory, place.name), MANIFEST_LENGTH * 4)
+  const { manifest } = parseAppManifest(bytes ?? '', place.name)
+  if (flags.build === true || isSet(io.env['SPIN_ALWAYS_BUILD'])) {
+    await buildComponents(manifest, place.directory, flags.profile, io, output)
+  }
+  const fetch: FetchLike = io.fetch ?? ((request) => globalThis.fetch(request))
+  const root = cacheRoot(io, flags.cacheDir)
+  const directory = await realFolder(place.directory)
+  const { top, prefix } = topOf(directory, outsideSources(manifest))
+  const maxWasmBytes = memoryLimit(flags)
+  const app = await loadApp(openOwnDirectory(top, directory), {
+    maxWasmBytes,
+    ...(flags.maxSize === undefined ? {} : { maxBytes: flags.maxSize }),
+    ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
+    manifestPath: prefix + place.name,
+    signal: io.signal,
+    timeout: timeLimits(flags).timeout,
+    fetch: createDownloadCache(
+      root,
+      manifest,
+      fetch,
+      io.platform,
+      createCacheWarning(root, output),
+      maxWasmBytes,
+    ),
+    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
+  })
+  // What runs it would only say that it can't be compiled.
+  await assertWasm(app, io.signal)
+  return app
+}
+
+/** Wasm that a manifest names beside its folder, as `../target/hello.wasm`. Its files may not be there. */
+function outsideSources(manifest: AppManifest): readonly string[] {
+  const paths = new Set<string>()
+  const note = (path: unknown): void => {
+    if (typeof path === 'string' && !path.startsWith('/') && resolvePath(path) === undefined)
+      paths.add(path)
+  }
+  const noteAll = (table: Sources): void => {
+    note(table.source)
+    for (const dependency of Object.values(table.dependencies ?? {}))
+      if (typeof dependency === 'object' && dependency !== null && 'path' in dependency)
+        note(dependency.path)
+  }
+  const written = Object.values(manifest.trigger ?? {})
+    .flat()
+    .map(({ component }) => component)
+    .filter((component) => typeof component === 'object')
+  for (const table of [...Object.values(manifest.component ?? {}), ...written] as Component[]) {
+    noteAll(table)
+    for (const profile of Object.values(table.profile ?? {})) noteAll(profile)
+  }
+  return [...paths]
+}
+
+interface Sources {
+  readonly source?: unknown
+  readonly dependencies?: Readonly<Record<string, unknown>>
+}
+interface Component extends Sources {
+  readonly profile?: Readonly<Record<string, Sources>>
+}
+
+/** The folder that all sources are below, and the path from there to the application's. */
+function topOf(
+  directory: string,
+  sources: readonly string[],
+): { readonly top: string; readonly prefix: string } {
+  const names: string[] = []
+  let top = directory
+  const leadsOut = (path: string): boolean =>
+    resolvePath(names.join('/') + '/' + path) === undefined
+  while (sources.some(leadsOut) && dirname(top) !== top) {
+    names.unshift(basename(top))
+    top = dirname(top)
+  }
+  return { top, prefix: names.map((name) => `${name}/`).join('') }
+}
+
+function isSet(value: string | undefined): boolean {
+  return (
+    value !== undefined && !['', '0', 'false', 'no', 'off', 'n', 'f'].includes(value.toLowerCase())
+  )
+}

@@ -1,0 +1,104 @@
+import type { App } from '../../spin/source/app.ts'
+import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
+import { assertFits } from '../../spin/artifact/artifact-contents.ts'
+import { readImage } from '../../spin/source/read-image.ts'
+import { pull } from '../../verbs/pull.ts'
+import { pullBindle } from '../../verbs/pull-bindle.ts'
+import { createNodeHasher } from '../../node/files/hasher.ts'
+import { type AppPlace, loadWasmApp } from './app-source.ts'
+import { type BindleServerFlags, bindleClient } from '../bindle/bindle-remote.ts'
+import { openOptionalCache } from './cache.ts'
+import { type CliIo, UsageError } from '../terminal/io.ts'
+import { memoryLimit, refuseIdleFlags, type SizeFlags } from '../terminal/limit-flags.ts'
+import { loadLocalApp, type LocalFlags } from './local-app.ts'
+import type { Output } from '../terminal/output.ts'
+import type { PolicyFlags } from '../sign/policy-flags.ts'
+import { withProgress } from '../terminal/progress.ts'
+import { cacheRoot, type RemoteFlags, remoteOptions } from '../registry/remote.ts'
+import { readVerifier } from '../sign/verifier.ts'
+
+/** Flags that say how an application is fetched. */
+export interface OpenFlags
+  extends RemoteFlags, LocalFlags, PolicyFlags, BindleServerFlags, SizeFlags {}
+
+/** What a source is called, and the flags that have no effect on it. */
+const IDLE: Readonly<Record<AppPlace['kind'], readonly [string, readonly (keyof OpenFlags)[]]>> = {
+  folder: ['a local application', ['concurrency', 'maxKeys', 'minRate']],
+  wasm: [
+    'a .wasm file',
+    [
+      'build',
+      'cacheDir',
+      'concurrency',
+      'maxFiles',
+      'maxKeys',
+      'minRate',
+      'profile',
+      'responseTimeout',
+    ],
+  ],
+  registry: ['an artifact of a registry', ['build', 'profile']],
+  bindle: ['a bindle', ['build', 'cacheDir', 'concurrency', 'profile']],
+}
+
+/** Loads or pulls an application, under a policy if there is one. */
+export async function openApp(
+  place: AppPlace,
+  flags: OpenFlags,
+  io: CliIo,
+  output: Output,
+): Promise<App | PulledApp> {
+  const [what, idle] = IDLE[place.kind]
+  refuseIdleFlags(flags, idle, what)
+  const verify = await readVerifier(flags, io, output)
+  if (verify !== undefined && place.kind !== 'registry')
+    throw new UsageError(
+      'signatures are stored in registries: only what comes from one can be verified',
+    )
+  // It runs from memory.
+  const maxBytes = memoryLimit(flags)
+  const limits = { maxBytes, ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }) }
+  switch (place.kind) {
+    case 'folder': {
+      const app = await loadLocalApp(place.place, flags, io, output)
+      output.warnOf(app.warnings)
+      return app
+    }
+    case 'wasm':
+      return loadWasmApp(place.path, maxBytes)
+    case 'registry': {
+      const { reference } = place
+      const cache = await openOptionalCache(cacheRoot(io, flags.cacheDir), io, output)
+      const { result } = await withProgress(io, 'Pulling', (onProgress) =>
+        pull(reference, {
+          ...remoteOptions(io, output, flags, [reference]),
+          onProgress,
+          ...limits,
+          readImage,
+          ...(cache === undefined ? {} : { cache }),
+          ...(verify === undefined ? {} : { verify }),
+        }),
+      )
+      if (verify !== undefined) output.note(`Verified ${result.descriptor.digest}`)
+      assertFits(result, maxBytes)
+      return result
+    }
+    case 'bindle': {
+      const client = await bindleClient(flags, io, output)
+      const { result } = await withProgress(io, 'Pulling', (onProgress) =>
+        pullBindle(
+          { client, id: place.id },
+          {
+            signal: io.signal,
+            createHasher: createNodeHasher,
+            onProgress,
+            ...limits,
+            ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
+          },
+        ),
+      )
+      assertFits(result, maxBytes)
+      return result
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import { join, resolve } from 'node:path'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type BindleClient, createBindleClient } from '../../bindle/client.ts'
+import type { BindleCredentials } from '../../bindle/credentials.ts'
+import { parseBindleId, type BindleId } from '../../bindle/id.ts'
+import { createOidcCredentials, formatTokenFile, parseTokenFile } from '../../bindle/oidc.ts'
+import { readFileBounded, writeFileAtomic } from '../../node/files/bounded-file.ts'
+import { configFolder, nonEmpty } from '../../node/files/environment.ts'
+import { CommandError, type CliIo, UsageError } from '../terminal/io.ts'
+import type { Output } from '../terminal/output.ts'
+import {
+  maxKeysOption,
+  responseTimeoutOption,
+  type ServerFlags,
+  timeLimits,
+} from '../registry/remote.ts'
+
+/** Flags of every command that talks to a Bindle server. */
+export interface BindleServerFlags extends ServerFlags {
+  readonly bindleServer?: string
+  readonly bindleUsername?: string
+  readonly bindlePassword?: string
+  readonly tokenFile?: string
+  readonly insecure?: boolean
+  readonly maxKeys?: number
+  readonly json?: boolean
+}
+
+/** Tokens have a few kilobytes. */
+const TOKEN_FILE_BYTES = 256 * 1024
+
+/** Flags are Spin's, and so are their variables; those of the `bindle` command are known too. */
+export function addBindleServerOptions(command: Command): Command {
+  return command
+    .option('--bindle-server <url>', 'the Bindle server (default: BINDLE_URL)')
+    .addOption(new Option('-s, --server <url>', 'the same').hideHelp())
+    .option('--bindle-username <name>', 'user name for it (default: BINDLE_USERNAME)')
+    .option('--bindle-password <password>', 'password for it (default: BINDLE_PASSWORD)')
+    .option(
+      '--token-file <file>',
+      'tokens of a login (default: BINDLE_TOKEN_FILE, else that of "bindle login")',
+    )
+    .option('-k, --insecure', 'talk to the server over plain http')
+    .addOption(responseTimeoutOption())
+    .addOption(maxKeysOption('an invoice'))
+    .option('--json', 'answer with JSON on stdout')
+}
+
+export function idArgument(text: string): BindleId {
+  try {
+    return parseBindleId(text)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+export function serverOf(
+  flags: BindleServerFlags & { readonly server?: string },
+  { env }: CliIo,
+): URL {
+  const text = flags.bindleServer ?? flags.server ?? nonEmpty(env['BINDLE_URL'])
+  if (text === undefined)
+    throw new UsageError('name the server with --bindle-server URL, or in BINDLE_URL')
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new UsageError('a Bindle server is named by its URL, as in https://bindle.example/v1')
+  return url
+}
+
+/** A client for the server that flags or variables name, with the login that is meant for it. */
+export async function bindleClient(
+  flags: BindleServerFlags,
+  io: CliIo,
+  output: Output,
+): Promise<BindleClient> {
+  const url = serverOf(flags, io)
+  const credentials = await credentialsOf(flags, url, io)
+  return createBindleClient(url, {
+    onWarning: ({ host, message }) => output.warn(`${host} says: ${message}`),
+    ...timeLimits(flags),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
+    ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
+    ...(flags.insecure === true ? { insecure: [url.host] } : {}),
+  })
+}
+
+async function credentialsOf(
+  flags: BindleServerFlags,
+  server: URL,
+  io: CliIo,
+): Promise<BindleCredentials | undefined> {
+  const { env } = io
+  const username =
+    flags.bindleUsername ?? nonEmpty(env['BINDLE_USERNAME']) ?? nonEmpty(env['BINDLE_HTTP_USER'])
+  const password =
+    flags.bindlePassword ??
+    nonEmpty(env['BINDLE_PASSWORD']) ??
+    nonEmpty(env['BINDLE_HTTP_PASSWORD'])
+  if (username !== undefined && password !== undefined) return { username, password }
+  if (username !== undefined || password !== undefined)
+    throw new UsageError(
+      `there is a ${username === undefined ? 'password without a user name' : 'user name without a password'} for the Bindle server; give --bindle-username and --bindle-password, or BINDLE_USERNAME and BINDLE_PASSWORD`,
+    )
+  const path = tokenFileOf(flags, server, io)
+  const bytes = await readFileBounded(path, TOKEN_FILE_BYTES)
+  if (bytes === undefined) {
+    if (isNamed(flags, io)) throw new CommandError(`there is no token file ${path}`)
+    return undefined
+  }
+  return createOidcCredentials(parseTokenFile(bytes, path), (fresh) =>
+    writeFileAtomic(path, formatTokenFile(fresh), 0o600),
+  )
+}
+
+function isNamed(flags: BindleServerFlags, { env }: CliIo): boolean {
+  return (flags.tokenFile ?? nonEmpty(env['BINDLE_TOKEN_FILE'])) !== undefined
+}
+
+/**
+ * One file for each server: the `bindle` command has a single one, and shows its tokens to whatever
+ * server it is pointed at.
+ */
+export function tokenFileOf(flags: BindleServerFlags, server: URL, io: CliIo): string {
+  const named = flags.tokenFile ?? nonEmpty(io.env['BINDLE_TOKEN_FILE'])
+  if (named !== undefined) return resolve(io.cwd, named)
+  const name = `${server.protocol.slice(0, -1)}-${server.host.replace(/[^\w.-]/g, '_')}.toml`
+  return join(bindleFolder(io), 'tokens', name)
+}
+
+/** Where the `bindle` command and server keep their settings. */
+export function bindleFolder(io: CliIo): string {
+  return join(configFolder(io), 'bindle')
+}

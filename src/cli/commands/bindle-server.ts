@@ -1,0 +1,197 @@
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import {
+  generateSecretKey,
+  type Keyring,
+  openSecretKey,
+  type SecretKeyEntry,
+  selectSecretKey,
+} from '../../bindle/keyring.ts'
+import type { VerificationStrategy } from '../../bindle/signature.ts'
+import { MAX_TOML_KEYS } from '../../bytes/toml.ts'
+import { authorizeBindleBasic } from '../../serve/bindle/authorize.ts'
+import { createBindleHandler } from '../../serve/bindle/handler.ts'
+import { dataFolder, nonEmpty } from '../../node/files/environment.ts'
+import { createFileStorage } from '../../node/storage/file-storage.ts'
+import { createNodeHasher } from '../../node/files/hasher.ts'
+import {
+  type Address,
+  addressOption,
+  countOption,
+  sizeOption,
+  variableOf,
+} from '../terminal/arguments.ts'
+import {
+  readKeyringFile,
+  readSecretsFile,
+  strategyOption,
+  writeSecretsFile,
+} from '../serve/bindle-files.ts'
+import { bindleFolder } from '../bindle/bindle-remote.ts'
+import { CommandError, type CliIo, UsageError } from '../terminal/io.ts'
+import { refuseIdleFlags } from '../terminal/limit-flags.ts'
+import { addListenOptions, type ListenFlags } from '../serve/listen-flags.ts'
+import { createOutput, type Output } from '../terminal/output.ts'
+import {
+  type AccessFlags,
+  addAccessOptions,
+  readLogins,
+  warnOfAccess,
+} from '../serve/server-access.ts'
+import { serveUntilStopped } from '../serve/serve-until-stopped.ts'
+import { readTls } from '../serve/tls-files.ts'
+
+interface ServerFlags extends AccessFlags, ListenFlags {
+  readonly address?: Address
+  readonly directory?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly keyring?: string
+  readonly keyRoles?: boolean
+  readonly signingKeys?: string
+  readonly strategy?: VerificationStrategy
+  readonly htpasswdFile?: string
+  readonly unauthenticated?: boolean
+  readonly maxInvoiceKeys?: number
+  readonly maxParcelSize?: number
+  readonly readOnly?: boolean
+  readonly json?: boolean
+}
+
+const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 8080 }
+
+const EXAMPLE = `
+Also there as bindle-server, with the flags and variables of the program of that name but those for
+a settings file, OIDC and an embedded database; the folder is laid out in its own way. It signs what it
+takes as host, with a key that it makes when there is none. Without --keyring it takes invoices from
+everybody, signed or not, as Spin needs it; with one, only those whose signers are in it.
+
+Example:
+  $ spindle bindle-server --address 127.0.0.1:8000 --directory . --unauthenticated
+  $ BINDLE_URL=http://127.0.0.1:8000/v1 spindle bindle push --file spin.toml`
+
+export function addBindleServerCommand(program: Command, io: CliIo): void {
+  const server = program
+    .command('bindle-server')
+    .description('run a Bindle server on this machine')
+    .option(
+      '-i, --address <host:port>',
+      'where to listen; port 0 is any free one (default: BINDLE_IP_ADDRESS_PORT, else 127.0.0.1:8080)',
+      addressOption,
+    )
+    .option(
+      '-d, --directory <folder>',
+      'where to keep bindles (default: BINDLE_DIRECTORY, else bindle in the folder for data)',
+    )
+    .option(
+      '-c, --tls-cert <file>',
+      'speak https with this certificate, in PEM (default: BINDLE_TLS_CERT)',
+    )
+    .option('-k, --tls-key <file>', 'the key of the certificate, in PEM (default: BINDLE_TLS_KEY)')
+    .option('-r, --keyring <file>', 'take invoices of these signers only (default: of everybody)')
+    .option(
+      '--strategy <name>',
+      'which signers must be known (default: BINDLE_VERIFICATION_STRATEGY, else GreedyVerification)',
+      strategyOption,
+    )
+    .option('--key-roles', 'a key counts only for the roles that the keyring gives it')
+    .option(
+      '--signing-keys <file>',
+      'keys to sign with as host (default: BINDLE_SIGNING_KEYS, else signing-keys.toml of Bindle)',
+    )
+    .option('--htpasswd-file <file>', 'users who may push and yank (default: BINDLE_HTPASSWD_FILE)')
+    .option('--unauthenticated', 'let everybody push and yank')
+    .option(
+      '--max-invoice-keys <count>',
+      `most keys of an invoice, some 14 for each parcel (default: ${MAX_TOML_KEYS})`,
+      countOption,
+    )
+    .option('--max-parcel-size <bytes>', 'longest parcel that is taken (default: 1GiB)', sizeOption)
+  addListenOptions(addAccessOptions(server))
+    .option('--read-only', 'refuse every push and yank')
+    .option('--json', 'answer with JSON on stdout: { url }')
+    .addHelpText('after', EXAMPLE)
+    .action((flags: ServerFlags) => runServer(flags, io))
+}
+
+async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if (flags.readOnly === true)
+    refuseIdleFlags(flags, ['maxParcelSize'], '--read-only, which takes no parcels')
+  const address =
+    flags.address ?? variableOf(io, 'BINDLE_IP_ADDRESS_PORT', addressOption) ?? DEFAULT_ADDRESS
+  const path = (given: string | undefined, name: string): string | undefined => {
+    const text = given ?? nonEmpty(io.env[name])
+    return text === undefined ? undefined : resolve(io.cwd, text)
+  }
+  const users = path(flags.htpasswdFile, 'BINDLE_HTPASSWD_FILE')
+  if ((users === undefined) !== (flags.unauthenticated === true))
+    throw new UsageError(
+      'say who may push: those of --htpasswd-file FILE, or everybody with --unauthenticated',
+    )
+  const authenticate = await readLogins(users, flags)
+  const tls = await readTls(
+    path(flags.tlsCert, 'BINDLE_TLS_CERT'),
+    path(flags.tlsKey, 'BINDLE_TLS_KEY'),
+  )
+  const directory = path(flags.directory, 'BINDLE_DIRECTORY') ?? join(dataFolder(io), 'bindle')
+  const strategy = flags.strategy ?? variableOf(io, 'BINDLE_VERIFICATION_STRATEGY', strategyOption)
+  if (flags.keyring === undefined && (strategy !== undefined || flags.keyRoles === true))
+    throw new UsageError(
+      '--strategy, BINDLE_VERIFICATION_STRATEGY and --key-roles say how to verify: name who is known with --keyring',
+    )
+  const handler = createBindleHandler({
+    storage: createFileStorage(directory),
+    createHasher: createNodeHasher,
+    hostKey: await hostKeyOf(
+      path(flags.signingKeys, 'BINDLE_SIGNING_KEYS') ?? join(bindleFolder(io), 'signing-keys.toml'),
+      output,
+    ),
+    readOnly: flags.readOnly ?? false,
+    onError: (error) => output.warn(error instanceof Error ? error.message : String(error)),
+    honourRoles: flags.keyRoles ?? false,
+    ...(flags.keyring === undefined
+      ? {}
+      : { keyring: await keyringOf(resolve(io.cwd, flags.keyring)) }),
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(flags.maxBufferedSize === undefined ? {} : { maxBufferedBytes: flags.maxBufferedSize }),
+    ...(flags.maxInvoiceKeys === undefined ? {} : { maxInvoiceKeys: flags.maxInvoiceKeys }),
+    ...(flags.maxParcelSize === undefined ? {} : { maxParcelBytes: flags.maxParcelSize }),
+    ...(authenticate === undefined ? {} : { authorize: authorizeBindleBasic(authenticate) }),
+    ...(flags.cors === undefined ? {} : { cors: { origins: flags.cors } }),
+  })
+  const where = { ...address, tls, allowedHosts: flags.allowHost, limits: flags }
+  await serveUntilStopped(handler, where, io, (base) => {
+    const url = `${base}/v1`
+    warnOfAccess(output, url, {
+      address,
+      hasLogins: users !== undefined,
+      hasTls: tls !== undefined,
+      readOnly: flags.readOnly === true,
+    })
+    output.line(`Serving a Bindle server on ${url}, with bindles in ${directory}`)
+    output.json({ url })
+  })
+}
+
+async function keyringOf(path: string): Promise<Keyring> {
+  const keyring = await readKeyringFile(path)
+  if (keyring.key.length === 0)
+    throw new CommandError(`there is no key in ${path}: nobody could push`)
+  return keyring
+}
+
+/** Made at the first start, as the reference server does, so that clients can know this server. */
+async function hostKeyOf(path: string, output: Output): Promise<SecretKeyEntry> {
+  const keys = await readSecretsFile(path)
+  const found = selectSecretKey(keys, 'host')
+  if (found === undefined) {
+    const made = await generateSecretKey('Default host key', ['host'])
+    await writeSecretsFile(path, { ...keys, key: [...keys.key, made] })
+    output.note(`Wrote a new key to sign with to ${path}`)
+    return made
+  }
+  // What is broken is said now, not at the first push.
+  await openSecretKey(found)
+  return found
+}

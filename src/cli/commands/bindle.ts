@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+import type { CliIo } from '../terminal/io.ts'
+import { addInfoCommand } from './bindle/info.ts'
+import { addKeysCommand } from './bindle/keys.ts'
+import { addBindleLoginCommand } from './bindle/login.ts'
+import { addMigrateCommand } from './bindle/migrate.ts'
+import { addPrepareCommand } from './bindle/prepare.ts'
+import { addBindlePullCommand } from './bindle/pull.ts'
+import { addBindlePushCommand } from './bindle/push.ts'
+import { addQueryCommand } from './bindle/query.ts'
+import { addYankCommand } from './bindle/yank.ts'
+
+const ABOUT = `
+A bindle is named NAME/VERSION, its version a full one, as in ann/hello/1.0.0. The server is the one of
+--bindle-server or BINDLE_URL, whose path ends with /v1 as a rule.
+
+Example:
+  $ spindle bindle-server --address 127.0.0.1:8000 --directory . --unauthenticated
+  $ export BINDLE_URL=http://127.0.0.1:8000/v1
+  $ spindle bindle push --file spin.toml
+  $ spindle up --bindle hello/1.0.0`
+
+/** `spindle bindle`, which Spin had until 1.0, with what the `bindle` command had beside it. */
+export function addBindleCommand(program: Command, io: CliIo): void {
+  const bindle = program
+    .command('bindle')
+    .description('work with applications on Bindle servers')
+    .addHelpText('after', ABOUT)
+  addBindlePushCommand(bindle, io)
+  addPrepareCommand(bindle, io)
+  addBindlePullCommand(bindle, io)
+  addQueryCommand(bindle, io)
+  addInfoCommand(bindle, io)
+  addYankCommand(bindle, io)
+  addMigrateCommand(bindle, io)
+  addKeysCommand(bindle, io)
+  addBindleLoginCommand(bindle, io)
+}

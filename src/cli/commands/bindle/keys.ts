@@ -1,0 +1,195 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { InvoiceRole } from '../../../bindle/invoice.ts'
+import {
+  exportPublicKey,
+  formatKeyring,
+  generateSecretKey,
+  type KeyringEntry,
+  mergeKeyrings,
+  parseRole,
+  verifyKeyLabel,
+} from '../../../bindle/keyring.ts'
+import { parseBase64 } from '../../../bytes/base64.ts'
+import { decodeUtf8Lossy } from '../../../bytes/text.ts'
+import {
+  type KeyringFlags,
+  keyringOption,
+  keyringPath,
+  readKeyringFile,
+  readSecretsFile,
+  type SecretsFlags,
+  secretsPath,
+  writeKeyringFile,
+  writeSecretsFile,
+} from '../../serve/bindle-files.ts'
+import {
+  addBindleServerOptions,
+  bindleClient,
+  type BindleServerFlags,
+} from '../../bindle/bindle-remote.ts'
+import { CommandError, type CliIo, UsageError } from '../../terminal/io.ts'
+import { createOutput, type Output } from '../../terminal/output.ts'
+
+const EXAMPLE = `
+The keyring has the public keys of others, secret_keys.toml has your own. Both are the files of the
+"bindle" command.
+
+Example:
+  $ spindle bindle keys create "Ann <ann@example.com>"
+  $ spindle bindle keys print                    # for the server's keyring
+  $ spindle bindle keys fetch                    # the server's keys into yours`
+
+const SECRETS = [
+  '-f, --secrets-file <file>',
+  'your keys (default: secret_keys.toml of Bindle)',
+] as const
+const JSON_FLAG = ['--json', 'answer with JSON on stdout'] as const
+
+const example = (command: string): string => `\nExample:\n  $ spindle bindle ${command}`
+
+export function addKeysCommand(bindle: Command, io: CliIo): void {
+  const keys = bindle
+    .command('keys')
+    .description('keep the keys that sign bindles, and those that are known')
+    .addHelpText('after', EXAMPLE)
+  keys
+    .command('create')
+    .description('make a key of your own')
+    .argument('<label>', 'whose it is, as in "Ann <ann@example.com>"')
+    .option(
+      '--roles <roles>',
+      'what it is for, as in creator,approver (default: creator)',
+      rolesOption,
+    )
+    .option(...SECRETS)
+    .addOption(keyringOption())
+    .option('--skip-keyring', "don't add its public half to the keyring")
+    .option(...JSON_FLAG)
+    .addHelpText('after', example('keys create "Ann <ann@example.com>"'))
+    .action((label: string, flags: CreateFlags) => runCreate(label, flags, io))
+  keys
+    .command('print')
+    .description('show the public halves of your own keys')
+    .option(...SECRETS)
+    .option('--label <text>', 'only those whose label has this')
+    .option(...JSON_FLAG)
+    .addHelpText('after', example('keys print --label Ann'))
+    .action((flags: PrintFlags) => runPrint(flags, io))
+  keys
+    .command('add')
+    .description("add somebody's public key to the keyring")
+    .argument('<label>', 'whose it is')
+    .argument('<roles>', 'what it counts for, as in creator,approver', rolesOption)
+    .argument('<key>', 'the key, base64 of 32 bytes', keyArgument)
+    .addOption(keyringOption())
+    .option(...JSON_FLAG)
+    .addHelpText(
+      'after',
+      example(
+        'keys add "Ann <ann@example.com>" creator A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=',
+      ),
+    )
+    .action((label: string, roles: InvoiceRole[], key: string, flags: AddFlags) =>
+      addToKeyring([{ label, roles, key }], flags, io, createOutput(io, flags)),
+    )
+  const fetch = keys
+    .command('fetch')
+    .description("add the server's keys to the keyring")
+    .addOption(keyringOption())
+  addBindleServerOptions(fetch)
+    .addHelpText('after', example('keys fetch --bindle-server https://bindle.example/v1'))
+    .action((flags: FetchFlags) => runFetch(flags, io))
+}
+
+interface JsonFlags {
+  readonly json?: boolean
+}
+interface AddFlags extends KeyringFlags, JsonFlags {}
+interface FetchFlags extends KeyringFlags, BindleServerFlags {}
+interface CreateFlags extends AddFlags, SecretsFlags {
+  readonly roles?: InvoiceRole[]
+  readonly skipKeyring?: boolean
+}
+interface PrintFlags extends JsonFlags, SecretsFlags {
+  readonly label?: string
+}
+
+function rolesOption(text: string): InvoiceRole[] {
+  return text.split(',').map((name) => {
+    const role = parseRole(name)
+    if (role === undefined)
+      throw new InvalidArgumentError(
+        'Write roles as creator, approver, host or proxy, joined by ",".',
+      )
+    return role
+  })
+}
+
+function keyArgument(text: string): string {
+  if (parseBase64(text)?.length !== 32)
+    throw new InvalidArgumentError('Write the base64 of 32 bytes, as "keys print" shows it.')
+  return text
+}
+
+async function runCreate(label: string, flags: CreateFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if (label.trim() === '') throw new UsageError('the label says whose key it is')
+  const path = secretsPath(flags, io)
+  const before = await readSecretsFile(path)
+  const entry = await generateSecretKey(label, flags.roles ?? ['creator'])
+  await writeSecretsFile(path, { ...before, key: [...before.key, entry] })
+  output.line(`Wrote a new key to ${path}, which only you may read`)
+  const own = await exportPublicKey(entry)
+  if (flags.skipKeyring !== true) await addToKeyring([own], { ...flags, json: false }, io, output)
+  output.json(own)
+}
+
+async function runPrint(flags: PrintFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const path = secretsPath(flags, io)
+  const entries = (await readSecretsFile(path)).key.filter(
+    ({ label }) => flags.label === undefined || label.includes(flags.label),
+  )
+  if (entries.length === 0)
+    throw new CommandError(
+      `there is no such key in ${path}: make one with "spindle bindle keys create"`,
+    )
+  const keyring = { version: '1.0', key: await Promise.all(entries.map(exportPublicKey)) } as const
+  output.document(decodeUtf8Lossy(formatKeyring(keyring)).trimEnd())
+  output.json(keyring)
+}
+
+async function runFetch(flags: FetchFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const client = await bindleClient(flags, io, output)
+  const { key: entries } = await client.keys({ signal: io.signal })
+  for (const entry of entries)
+    if ((await verifyKeyLabel(entry)) === false)
+      throw new CommandError(
+        `the server's key ${JSON.stringify(entry.label)} did not sign that label`,
+      )
+  if (entries.length === 0) output.warn(`${client.server.href} has no keys to show`)
+  // What a server says of its own keys counts for its own role only.
+  await addToKeyring(
+    entries.map((entry) => ({ ...entry, roles: ['host'] })),
+    flags,
+    io,
+    output,
+  )
+}
+
+async function addToKeyring(
+  entries: readonly KeyringEntry[],
+  flags: AddFlags,
+  io: CliIo,
+  output: Output,
+): Promise<void> {
+  const path = keyringPath(flags, io)
+  await writeKeyringFile(
+    path,
+    mergeKeyrings(await readKeyringFile(path), { version: '1.0', key: entries }),
+  )
+  for (const { label, roles } of entries)
+    output.line(`Added the key of ${label} (${roles.join(', ')}) to ${path}`)
+  output.json({ keyring: path, added: entries })
+}

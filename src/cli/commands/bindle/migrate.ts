@@ -1,0 +1,146 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { type BindleId, parseBindleId } from '../../../bindle/id.ts'
+import type { Reference } from '../../../types.ts'
+import { formatAddress, parseReference } from '../../../oci/reference.ts'
+import {
+  migrateBindle,
+  type MigrateBindleOptions,
+  type MigrateBindleResult,
+  migrateBindles,
+} from '../../../verbs/migrate-bindle.ts'
+import { pairOption, countOption } from '../../terminal/arguments.ts'
+import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../serve/bindle-files.ts'
+import {
+  addBindleServerOptions,
+  bindleClient,
+  type BindleServerFlags,
+} from '../../bindle/bindle-remote.ts'
+import { type CliIo, UsageError } from '../../terminal/io.ts'
+import { addSizeOptions, type SizeFlags } from '../../terminal/limit-flags.ts'
+import { createOutput, type Output } from '../../terminal/output.ts'
+import { withProgress } from '../../terminal/progress.ts'
+import { minRateOption, remoteOptions } from '../../registry/remote.ts'
+import { openStandalone } from '../../bindle/standalone-place.ts'
+
+interface MigrateFlags extends BindleServerFlags, VerifyFlags, SizeFlags {
+  readonly path?: string
+  readonly all?: boolean
+  readonly dryRun?: boolean
+  readonly annotation?: ReadonlyMap<string, string>
+  readonly concurrency?: number
+}
+
+const EXAMPLE = `
+Name, version, description, authors and who signed are kept as annotations. A reference without a tag
+gets the version for one, its "+" as "_". A second run skips what has arrived. With --all the first
+argument is a NAME, and each of its versions goes to a tag of its own. -k is for the registry too.
+
+Example:
+  $ spindle bindle migrate --all --dry-run ann/hello ghcr.io/ann/hello
+  $ spindle bindle migrate --path ./staging ann/hello/1.0.0 ghcr.io/ann/hello:1.0.0`
+
+export function addMigrateCommand(bindle: Command, io: CliIo): void {
+  const migrate = bindle
+    .command('migrate')
+    .description('move an application from a Bindle server to an OCI registry')
+    .argument('<id>', 'what, as in ann/hello/1.0.0; with --all a name, as in ann/hello')
+    .argument('<reference>', 'where to, as in ghcr.io/ann/hello', placeArgument)
+    .option('--all', 'every version of the name, the oldest first')
+    .option('--dry-run', 'say what would be written, and write nothing')
+    .option('-p, --path <path>', 'a standalone bindle: its folder, the one above, or its tarball')
+    .option(
+      '--annotation <key=value>',
+      'annotation of the manifest; can be given more than once',
+      pairOption,
+    )
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .addOption(minRateOption())
+  addVerifyOptions(addBindleServerOptions(addSizeOptions(migrate, 'the available memory')))
+    .addHelpText('after', EXAMPLE)
+    .action((id: string, to: Reference, flags: MigrateFlags) => runMigrate(id, to, flags, io))
+}
+
+/** Kept without a default tag: the version makes one. */
+function placeArgument(text: string): Reference {
+  try {
+    return parseReference(text, { defaultRegistry: 'docker.io' })
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+async function runMigrate(
+  id: string,
+  to: Reference,
+  flags: MigrateFlags,
+  io: CliIo,
+): Promise<void> {
+  const output = createOutput(io, flags)
+  if (to.digest !== undefined)
+    throw new UsageError('what comes to a registry gets its own digest: name a tag, or none')
+  if (flags.all === true && (to.tag !== undefined || flags.path !== undefined))
+    throw new UsageError(
+      'with --all each version gets a tag of its own, and comes from a server: leave the tag and --path out',
+    )
+  if (flags.path === undefined && (flags.maxSize ?? flags.maxFiles) !== undefined)
+    throw new UsageError(
+      '--max-size and --max-files are for a standalone bindle, which is unpacked: give --path',
+    )
+  const verify = await verificationOf(flags, io)
+  const moved: object[] = []
+  const move = async (
+    run: (options: MigrateBindleOptions) => AsyncGenerator<MigrateBindleResult>,
+  ): Promise<void> => {
+    await withProgress(io, 'Migrating', async (onProgress) => {
+      const options: MigrateBindleOptions = {
+        ...remoteOptions(io, output, flags, [to]),
+        onProgress,
+        dryRun: flags.dryRun ?? false,
+        ...(verify === undefined ? {} : { verify }),
+        ...(flags.annotation === undefined
+          ? {}
+          : { annotations: Object.fromEntries(flags.annotation) }),
+      }
+      for await (const result of run(options)) moved.push(told(result, output))
+    })
+  }
+  if (flags.all === true) {
+    const client = await bindleClient(flags, io, output)
+    await move((options) => migrateBindles({ client, name: id }, formatAddress(to), options))
+    if (moved.length === 0) output.warn(`${client.server.href} has no bindle of the name ${id}`)
+  } else {
+    const source = await sourceOf(parseId(id), flags, io, output)
+    await move(async function* (options) {
+      yield await migrateBindle(source, to.tag === undefined ? formatAddress(to) : to, options)
+    })
+  }
+  output.json({ migrated: moved })
+}
+
+function parseId(text: string): BindleId {
+  try {
+    return parseBindleId(text)
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; or give --all for every version of a name`)
+  }
+}
+
+async function sourceOf(
+  id: BindleId,
+  flags: MigrateFlags,
+  io: CliIo,
+  output: Output,
+): Promise<Parameters<typeof migrateBindle>[0]> {
+  if (flags.path !== undefined) return openStandalone(flags.path, id, flags, io)
+  return { client: await bindleClient(flags, io, output), id }
+}
+
+const WORDS = { migrated: 'migrated', exists: 'already there', planned: 'would write' } as const
+
+function told(
+  { id, reference, tag, descriptor, status }: MigrateBindleResult,
+  output: Output,
+): object {
+  output.line(`${WORDS[status]}: ${id} -> ${reference}${tag === undefined ? '' : ` (${tag})`}`)
+  return { id: String(id), reference, tag, digest: descriptor.digest, status }
+}

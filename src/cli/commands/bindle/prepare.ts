@@ -1,0 +1,54 @@
+import { realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { signInvoice } from '../../../bindle/signature.ts'
+import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../../app/bindle-app.ts'
+import { addSignOptions, type SignFlags, signerOf } from '../../serve/bindle-files.ts'
+import type { CliIo } from '../../terminal/io.ts'
+import { createOutput } from '../../terminal/output.ts'
+import { writeStandalone } from '../../bindle/standalone-place.ts'
+import { quoteArgument } from '../../terminal/text.ts'
+
+interface PrepareFlags extends BindleAppFlags, SignFlags {
+  readonly stagingDir: string
+  readonly tarball?: boolean
+  readonly json?: boolean
+}
+
+const EXAMPLE = `
+The folder gets one that is named by the SHA-256 of the id, with invoice.toml and parcels/, or with
+--tarball a .tar.gz of that: "bindle push -p" takes both. It is signed with --sign only.
+
+Example:
+  $ spindle bindle prepare --file spin.toml --staging-dir ./staging`
+
+export function addPrepareCommand(bindle: Command, io: CliIo): void {
+  const prepare = bindle
+    .command('prepare')
+    .description('make a standalone bindle of an application')
+    .requiredOption('-d, --staging-dir <folder>', 'where to')
+    .option('--tarball', 'one file in place of a folder')
+  addSignOptions(addBindleAppOptions(prepare))
+    .option('--json', 'answer with JSON on stdout')
+    .addHelpText('after', EXAMPLE)
+    .action((flags: PrepareFlags) => runPrepare(flags, io))
+}
+
+async function runPrepare(flags: PrepareFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const signer =
+    flags.sign === true || flags.label !== undefined ? await signerOf(flags, io) : undefined
+  const made = await loadBindle(flags, io, output)
+  const invoice =
+    signer === undefined
+      ? made.invoice
+      : await signInvoice(made.invoice, signer.key, { role: 'creator', by: signer.by })
+  const bindle = { ...made, invoice }
+  const directory = resolve(io.cwd, flags.stagingDir)
+  const form = flags.tarball === true ? 'tarball' : 'folder'
+  await writeStandalone(bindle, directory, form, { signal: io.signal })
+  const place = await realpath(directory)
+  output.line(`id:      ${bindle.id}`)
+  output.line(`command: bindle push -p ${quoteArgument(place)} ${quoteArgument(String(bindle.id))}`)
+  output.json({ id: String(bindle.id), directory: place })
+}

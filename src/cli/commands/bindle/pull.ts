@@ -1,0 +1,117 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { BindleId } from '../../../bindle/id.ts'
+import { openBindle } from '../../../bindle/open-bindle.ts'
+import type { Invoice } from '../../../bindle/invoice.ts'
+import { verifyInvoice } from '../../../bindle/signature.ts'
+import { SpindleError } from '../../../errors.ts'
+import { openContents } from '../../../spin/artifact/open-contents.ts'
+import type { OperationOptions } from '../../../types.ts'
+import { pullBindle } from '../../../verbs/pull-bindle.ts'
+import { createNodeHasher } from '../../../node/files/hasher.ts'
+import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../serve/bindle-files.ts'
+import {
+  addBindleServerOptions,
+  bindleClient,
+  type BindleServerFlags,
+  idArgument,
+} from '../../bindle/bindle-remote.ts'
+import { withinDisk } from '../../terminal/disk-space.ts'
+import { type CliIo, UsageError } from '../../terminal/io.ts'
+import { addSizeOptions, refuseIdleFlags, type SizeFlags } from '../../terminal/limit-flags.ts'
+import { createOutput } from '../../terminal/output.ts'
+import { withProgress } from '../../terminal/progress.ts'
+import { minRateOption } from '../../registry/remote.ts'
+import { withScratchStore } from '../../registry/scratch-store.ts'
+import { writeStandalone } from '../../bindle/standalone-place.ts'
+import { formatCount, formatSize } from '../../terminal/text.ts'
+import { writeApp } from '../../registry/write-app.ts'
+import { assertVacant, type WrittenFolder } from '../../registry/write-folder.ts'
+
+interface PullFlags extends BindleServerFlags, VerifyFlags, SizeFlags {
+  readonly output?: string
+  readonly export?: string
+  readonly tarball?: boolean
+}
+
+const EXAMPLE = `
+Everything is checked against the digests of the invoice; --verify asks who signed that.
+
+  --output ./hello    makes a new folder as "spindle registry pull" does: each component as ID.wasm,
+                      its files below assets/ID/
+  --export ./staging  the bindle as it is, in the form of "bindle prepare"; any bindle, not Spin's only
+
+Example:
+  $ spindle bindle pull --output ./hello ann/hello/1.0.0`
+
+export function addBindlePullCommand(bindle: Command, io: CliIo): void {
+  const pull = bindle
+    .command('pull')
+    .description('pull an application from a Bindle server')
+    .argument('<id>', 'what, as in ann/hello/1.0.0', idArgument)
+    .option('-o, --output <folder>', 'write the application into a new folder')
+    .option('-e, --export <folder>', 'write a standalone bindle into a folder')
+    .option('--tarball', 'with --export, one file in place of a folder')
+    .addOption(minRateOption())
+  addVerifyOptions(addBindleServerOptions(addSizeOptions(pull, 'the free space on disk')))
+    .addHelpText('after', EXAMPLE)
+    .action((id: BindleId, flags: PullFlags) => runPull(id, flags, io))
+}
+
+async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if ((flags.output === undefined) === (flags.export === undefined))
+    throw new UsageError('say where to: --output FOLDER for the application, or --export FOLDER')
+  if (flags.export !== undefined)
+    refuseIdleFlags(flags, ['maxFiles'], '--export, which unpacks nothing')
+  const directory = resolve(io.cwd, flags.output ?? flags.export ?? '.')
+  // Before anything is fetched.
+  if (flags.output !== undefined) await assertVacant(directory)
+  const client = await bindleClient(flags, io, output)
+  const verify = await verificationOf(flags, io)
+  const places = [{ folder: directory, option: 'output' as const }]
+  let written: WrittenFolder | undefined
+  await withProgress(io, 'Pulling', async (onProgress) => {
+    const options: OperationOptions = {
+      createHasher: createNodeHasher,
+      signal: io.signal,
+      onProgress,
+    }
+    if (flags.export === undefined) {
+      const app = await pullBindle(
+        { client, id },
+        {
+          ...options,
+          ...(verify === undefined ? {} : { verify }),
+          ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
+        },
+      )
+      await withScratchStore(directory, io.platform, async (store) => {
+        const contents = await withinDisk(flags, places, (maxBytes) =>
+          openContents(app, store, { ...options, maxBytes, maxFiles: flags.maxFiles }),
+        )
+        written = await writeApp(app, contents, directory, io.platform, options)
+      })
+      return
+    }
+    const bindle = await openBindle(client, id, options)
+    if (verify !== undefined) await verifyInvoice(bindle.invoice, verify.keyring, verify)
+    await withinDisk(flags, places, async (maxBytes) => assertParcelsFit(bindle.invoice, maxBytes))
+    await writeStandalone(bindle, directory, flags.tarball === true ? 'tarball' : 'folder', options)
+  })
+  output.line(`pulled: ${id}`)
+  if (written !== undefined)
+    output.note(
+      `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
+    )
+  output.json({ id: String(id), directory, ...written })
+}
+
+/** Refuses parcels that are more than a limit together, before any is fetched. */
+function assertParcelsFit({ parcel = [] }: Invoice, maxBytes: number): void {
+  const sizes = new Map(parcel.map(({ label }) => [label.sha256, label.size]))
+  if ([...sizes.values()].reduce((sum, size) => sum + size, 0) <= maxBytes) return
+  throw new SpindleError('ERR_LIMIT_EXCEEDED', `the bindle has more than ${maxBytes} bytes`, {
+    remedy: { option: 'maxBytes', advice: 'raise % if you trust the source' },
+  })
+}

@@ -1,0 +1,112 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { BindleClient } from '../../../bindle/client.ts'
+import type { BindleId } from '../../../bindle/id.ts'
+import { pushStandalone } from '../../../bindle/push-standalone.ts'
+import { signInvoice } from '../../../bindle/signature.ts'
+import type { StandaloneBindle } from '../../../bindle/standalone.ts'
+import { isSpindleError } from '../../../errors.ts'
+import { createNodeHasher } from '../../../node/files/hasher.ts'
+import { countOption } from '../../terminal/arguments.ts'
+import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../../app/bindle-app.ts'
+import { addSignOptions, type SignFlags, signerOf } from '../../serve/bindle-files.ts'
+import {
+  addBindleServerOptions,
+  bindleClient,
+  type BindleServerFlags,
+  idArgument,
+} from '../../bindle/bindle-remote.ts'
+import { CommandError, type CliIo, UsageError } from '../../terminal/io.ts'
+import { refuseIdleFlags, type SizeFlags } from '../../terminal/limit-flags.ts'
+import { createOutput } from '../../terminal/output.ts'
+import { describeTransfer, withProgress } from '../../terminal/progress.ts'
+import { openStandalone, writeStandalone } from '../../bindle/standalone-place.ts'
+
+interface PushFlags extends BindleServerFlags, BindleAppFlags, SignFlags, SizeFlags {
+  readonly path?: string
+  readonly stagingDir?: string
+  readonly concurrency?: number
+}
+
+const EXAMPLE = `
+Without --file, the manifest is spin.toml in this folder or the closest one above. A push that broke
+off is taken up by the next one. Bindles never change: what changed needs another version, or
+--buildinfo. With an ID, what "bindle prepare" made is pushed.
+
+Example:
+  $ spindle bindle push --file spin.toml --bindle-server http://127.0.0.1:8000/v1
+  $ spindle bindle push -p ./staging hello/1.0.0`
+
+export function addBindlePushCommand(bindle: Command, io: CliIo): void {
+  const push = bindle
+    .command('push')
+    .description('make a bindle of an application and push it to a server')
+    .argument('[id]', 'a standalone bindle, as in hello/1.0.0', idArgument)
+  addBindleAppOptions(push)
+    .option('-p, --path <folder>', 'where the standalone bindle is (default: this folder)')
+    .option('-d, --staging-dir <folder>', 'keep the standalone bindle here')
+  addSignOptions(addBindleServerOptions(push))
+    .option('--concurrency <count>', 'parcels in flight at once (default: 6)', countOption)
+    .addHelpText('after', EXAMPLE)
+    .action((id: BindleId | undefined, flags: PushFlags) => runPush(id, flags, io))
+}
+
+async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if (id === undefined && flags.path !== undefined)
+    throw new UsageError('--path is where a standalone bindle is: say which, as in hello/1.0.0')
+  if (id !== undefined && (flags.file ?? flags.from) !== undefined)
+    throw new UsageError('give the ID of a standalone bindle, or an application with --file')
+  if (id !== undefined)
+    refuseIdleFlags(flags, ['build', 'buildinfo', 'cacheDir', 'profile'], 'a standalone bindle')
+  const client = await bindleClient(flags, io, output)
+  const made =
+    id === undefined
+      ? await loadBindle(flags, io, output)
+      : await openStandalone(flags.path ?? '.', id, flags, io)
+  const bindle = await signed(made, client, flags, io)
+  if (flags.stagingDir !== undefined)
+    await writeStandalone(bindle, resolve(io.cwd, flags.stagingDir), 'folder', io)
+  const { summary } = await withProgress(io, 'Pushing', (onProgress) =>
+    pushStandalone(client, bindle, {
+      createHasher: createNodeHasher,
+      signal: io.signal,
+      onProgress,
+      ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+    }).catch((error: unknown) => {
+      throw bindle.invoice.signature === undefined ? withAdvice(error) : error
+    }),
+  )
+  output.note(describeTransfer(summary))
+  output.line(`pushed: ${bindle.id}`)
+  output.json({ id: String(bindle.id), server: client.server.href, ...summary })
+}
+
+/** In the words of the reference server. */
+function withAdvice(error: unknown): unknown {
+  if (!isSpindleError(error) || !error.message.includes('No signatures found')) return error
+  return new CommandError(
+    'this server takes signed bindles only: make a key with "spindle bindle keys create", give its operator what "spindle bindle keys print" shows, and push again',
+    { cause: error },
+  )
+}
+
+/** Servers from 0.9 on want a signature, older ones refuse one by somebody unknown. */
+async function signed(
+  bindle: StandaloneBindle,
+  client: BindleClient,
+  flags: SignFlags,
+  io: CliIo,
+): Promise<StandaloneBindle> {
+  if (flags.sign === false) return bindle
+  const hasOwn = (bindle.invoice.signature?.length ?? 0) > 0
+  if (flags.sign !== true && flags.label === undefined) {
+    if (hasOwn || (await client.generation({ signal: io.signal })) === '0.8') return bindle
+  }
+  const signer = await signerOf(flags, io)
+  if (signer === undefined) return bindle
+  return {
+    ...bindle,
+    invoice: await signInvoice(bindle.invoice, signer.key, { role: 'creator', by: signer.by }),
+  }
+}

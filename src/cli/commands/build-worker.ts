@@ -1,0 +1,79 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { SpindleError } from '../../errors.ts'
+import { isPulledApp, runAppOf } from '../../run/app/run-app.ts'
+import { countOption, sizeOption } from '../terminal/arguments.ts'
+import { findApp } from '../app/app-source.ts'
+import type { CliIo } from '../terminal/io.ts'
+import { addSizeOptions } from '../terminal/limit-flags.ts'
+import { type OpenFlags, openApp } from '../app/open-app.ts'
+import { createOutput } from '../terminal/output.ts'
+import { maxKeysOption, minRateOption, responseTimeoutOption } from '../registry/remote.ts'
+import { addPolicyOptions } from '../sign/policy-flags.ts'
+import { formatCount, formatSize } from '../terminal/text.ts'
+import { assertVacant } from '../registry/write-folder.ts'
+
+interface BuildWorkerFlags extends OpenFlags {
+  /** Bytes. */
+  readonly maxMemory?: number
+  readonly output?: string
+}
+
+const EXAMPLE = `
+Writes a folder that is a whole Cloudflare Worker: code, the components' WebAssembly as modules, files,
+and wrangler.jsonc. It needs no flag and no loader. Variables come from the Worker's SPIN_VARIABLE_NAME,
+key-value stores from KV namespaces bound as KEY_VALUE_LABEL. The source is what "up --from" takes.
+
+Example:
+  $ spindle build-worker ghcr.io/ann/hello:1.0.0 -o ./hello-worker
+  $ cd hello-worker && npx wrangler deploy`
+
+export function addBuildWorkerCommand(program: Command, io: CliIo): void {
+  const command = program
+    .command('build-worker')
+    .description('write an application as a Cloudflare Worker that can be deployed')
+    .argument('<source>', 'a reference, a manifest or folder, or a .wasm file')
+    .option('-o, --output <folder>', 'the new folder (default: ./worker)')
+    .option(
+      '--max-memory <size>',
+      'most memory that a request may take, as in 32MiB (default: 64MiB; a Worker has 128)',
+      sizeOption,
+    )
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
+    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .addOption(maxKeysOption('a locked application'))
+    .option('--json', 'answer with JSON on stdout')
+  addPolicyOptions(addSizeOptions(command, 'the available memory'), '--verify-key')
+    .addHelpText('after', EXAMPLE)
+    .action((source: string, flags: BuildWorkerFlags) => buildWorker(source, flags, io))
+}
+
+async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const directory = resolve(io.cwd, flags.output ?? 'worker')
+  // Before anything is fetched.
+  await assertVacant(directory)
+  const app = await openApp(await findApp(io.cwd, { from: source }), flags, io, output)
+  const run = runAppOf(app)
+  if (run.triggers.length === 0)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      'the application has no http trigger: a Worker would answer nothing',
+    )
+  // The engine that it writes, which other commands need not wait for.
+  const { writeWorker } = await import('../up/write-worker.ts')
+  const origin = { source, digest: isPulledApp(app) ? app.descriptor.digest : undefined }
+  const written = await writeWorker(run, origin, directory, io.platform, {
+    signal: io.signal,
+    ...(flags.maxMemory !== undefined && { maxMemory: flags.maxMemory }),
+  })
+  output.line(
+    `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
+  )
+  const { requiredVariables } = written
+  if (requiredVariables.length > 0) output.note(`The Worker needs ${requiredVariables.join(', ')}.`)
+  output.json({ directory, ...written })
+}

@@ -1,0 +1,75 @@
+import { access, open } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { exportCosignKey } from '../../trust/keys/cosign-key.ts'
+import { formatPublicKey, generateKeyPair } from '../../trust/keys/private-key.ts'
+import { keyIdOf, loadPublicKey } from '../../trust/keys/public-key.ts'
+import { addCosignFlags } from '../sign/cosign-flags.ts'
+import { type CliIo, CommandError } from '../terminal/io.ts'
+import { readNewPassword } from '../sign/key-file.ts'
+import { createOutput } from '../terminal/output.ts'
+
+interface GenerateFlags {
+  readonly outputKeyPrefix: string
+  readonly json?: boolean
+}
+
+const EXAMPLE = `
+The private half is encrypted as cosign's are, so that either program signs with it. The password comes
+from COSIGN_PASSWORD, the terminal, or stdin; it may be empty in COSIGN_PASSWORD. Files that are there
+are never written over.
+
+Example:
+  $ spindle generate-key-pair --output-key-prefix release`
+
+export function addGenerateKeyPairCommand(program: Command, io: CliIo): void {
+  const command = program
+    .command('generate-key-pair')
+    .description('make a key to sign with')
+    .option('--output-key-prefix <name>', 'names the files: NAME.key and NAME.pub', 'cosign')
+    .option('--json', 'answer with JSON on stdout: { privateKey, publicKey, keyId }')
+  addCosignFlags(command, 'generate-key-pair')
+    .addHelpText('after', EXAMPLE)
+    .action((flags: GenerateFlags) => runGenerateKeyPair(flags, io))
+}
+
+async function runGenerateKeyPair(flags: GenerateFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const [key, pub] = ['key', 'pub'].map((end) => `${flags.outputKeyPrefix}.${end}`) as [
+    string,
+    string,
+  ]
+  // Before a password is asked for.
+  for (const name of [key, pub]) {
+    const isThere = await access(resolve(io.cwd, name)).then(
+      () => true,
+      () => false,
+    )
+    if (isThere) throw taken(name)
+  }
+  const { privateKey, publicKey } = await generateKeyPair()
+  const pem = await formatPublicKey(publicKey)
+  const secret = await exportCosignKey(privateKey, await readNewPassword(io))
+  await writeNew(resolve(io.cwd, key), secret, 0o600)
+  output.note(`Private key written to ${key}`)
+  await writeNew(resolve(io.cwd, pub), pem, 0o644)
+  output.note(`Public key written to ${pub}`)
+  output.json({ privateKey: key, publicKey: pub, keyId: await keyIdOf(await loadPublicKey(pem)) })
+}
+
+/** A key that is lost can't be had again: nothing is written over. */
+async function writeNew(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode).catch((cause: unknown) => {
+    if ((cause as { code?: unknown }).code !== 'EEXIST') throw cause
+    throw taken(path)
+  })
+  try {
+    await file.writeFile(text)
+  } finally {
+    await file.close()
+  }
+}
+
+function taken(name: string): CommandError {
+  return new CommandError(`${name} is there already; name other files with --output-key-prefix`)
+}

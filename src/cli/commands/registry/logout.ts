@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import { createLoginFile } from '../../../node/credentials/login-file.ts'
+import { serverArgument } from '../../terminal/arguments.ts'
+import { CommandError, type CliIo } from '../../terminal/io.ts'
+import { createOutput } from '../../terminal/output.ts'
+
+const EXAMPLE = `
+Logins of Docker and podman are theirs: "docker logout" and "podman logout" forget them.
+
+Example:
+  $ spindle registry logout ghcr.io`
+
+export function addLogoutCommand(registry: Command, io: CliIo): void {
+  registry
+    .command('logout')
+    .description("forget a registry's login")
+    .argument('<server>', 'its host, as in ghcr.io or localhost:5000', serverArgument)
+    .addHelpText('after', EXAMPLE)
+    .action(async (server: string) => {
+      const file = createLoginFile(io)
+      if (!(await file.remove(server)))
+        throw new CommandError(`there is no login for ${server} in ${file.path}`)
+      createOutput(io, {}).line(`Successfully logged out of registry ${server}`)
+    })
+}

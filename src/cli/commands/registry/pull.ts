@@ -1,0 +1,169 @@
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { assertFits } from '../../../spin/artifact/artifact-contents.ts'
+import { openContents } from '../../../spin/artifact/open-contents.ts'
+import type { PulledApp } from '../../../spin/artifact/pulled-app.ts'
+import type { OperationOptions, Reference, Store } from '../../../types.ts'
+import { openSource } from '../../../verbs/location.ts'
+import { readImage } from '../../../spin/source/read-image.ts'
+import { pull } from '../../../verbs/pull.ts'
+import { createNodeHasher } from '../../../node/files/hasher.ts'
+import { countOption, referenceArgument } from '../../terminal/arguments.ts'
+import { openCache } from '../../app/cache.ts'
+import { type DiskPlace, withinDisk } from '../../terminal/disk-space.ts'
+import { type CliIo, UsageError } from '../../terminal/io.ts'
+import { addSizeOptions, memoryLimit, type SizeFlags } from '../../terminal/limit-flags.ts'
+import { createOutput } from '../../terminal/output.ts'
+import { addPolicyOptions, type PolicyFlags } from '../../sign/policy-flags.ts'
+import { withProgress } from '../../terminal/progress.ts'
+import {
+  cacheRoot,
+  maxKeysOption,
+  minRateOption,
+  type RemoteFlags,
+  remoteOptions,
+  responseTimeoutOption,
+} from '../../registry/remote.ts'
+import { withScratchStore } from '../../registry/scratch-store.ts'
+import { formatCount, formatSize } from '../../terminal/text.ts'
+import { readVerifier } from '../../sign/verifier.ts'
+import { writeApp } from '../../registry/write-app.ts'
+import { assertVacant, type WrittenFolder } from '../../registry/write-folder.ts'
+import { assertLayout, writeLayout } from '../../registry/write-layout.ts'
+
+interface PullFlags extends RemoteFlags, PolicyFlags, SizeFlags {
+  readonly cacheDir?: string
+  readonly output?: string
+  readonly ociLayout?: string
+}
+
+const EXAMPLE = `
+Everything is checked against its digest, also what comes from the cache. Without --output or
+--oci-layout the application goes into the cache only, where Spin finds it too.
+
+  --output ./hello          makes a new folder with manifest.json, locked.json, each component as
+                            ID.wasm and its files below assets/ID/; an existing folder must be empty
+  --oci-layout ./layout     adds it to an OCI image layout, as skopeo's oci:./layout:TAG
+  --oci-layout ./hello.tar  makes a new tar of one, as skopeo's oci-archive:./hello.tar:TAG
+
+With a policy nothing is read of what it refuses, and what is pulled is the very digest that was verified.
+
+Examples:
+  $ spindle registry pull ghcr.io/ann/hello:1.0.0 -o ./hello
+  $ spindle registry pull --verify-key cosign.pub ghcr.io/ann/hello:1.0.0`
+
+export function addPullCommand(registry: Command, io: CliIo): void {
+  const command = registry
+    .command('pull')
+    .description('pull an application from a registry')
+    .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
+    .option('-o, --output <folder>', 'write the application into a new folder')
+    .option(
+      '--oci-layout <path>',
+      'write it into an OCI image layout: a folder, or a file that ends with .tar',
+    )
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
+    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .addOption(maxKeysOption('a locked application'))
+    .option('--json', 'answer with JSON on stdout')
+  addPolicyOptions(addSizeOptions(command, 'the free space on disk'), '--verify-key')
+    .addHelpText('after', EXAMPLE)
+    .action((reference: Reference, flags: PullFlags) => runPull(reference, flags, io))
+}
+
+async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  if (flags.output !== undefined && flags.ociLayout !== undefined) {
+    throw new UsageError('--output and --oci-layout are two forms of the same; give one of them')
+  }
+  if (flags.ociLayout !== undefined && flags.maxFiles !== undefined)
+    throw new UsageError('--max-files is for what is unpacked, and --oci-layout unpacks nothing')
+  const directory = flags.output === undefined ? undefined : resolve(io.cwd, flags.output)
+  const layout = flags.ociLayout === undefined ? undefined : resolve(io.cwd, flags.ociLayout)
+  // Before anything is fetched.
+  const verify = await readVerifier(flags, io, output)
+  if (directory !== undefined) await assertVacant(directory)
+  if (layout !== undefined) await assertLayout(layout)
+
+  output.line('Pulling app from the Registry.')
+  let written: WrittenFolder | undefined
+  const root = cacheRoot(io, flags.cacheDir)
+  const kept = await openCache(root, io, output)
+  const scratch = directory ?? join(tmpdir(), 'spindle')
+  const places: readonly DiskPlace[] = [
+    ...(kept === undefined ? [] : [{ folder: root, option: 'cacheDir' } as const]),
+    ...(kept === undefined || directory !== undefined
+      ? [{ folder: scratch, option: 'output' } as const]
+      : []),
+  ]
+  const pullWith = async (
+    cache: Store,
+    onProgress: OperationOptions['onProgress'],
+  ): Promise<PulledApp> => {
+    const operation: OperationOptions = { signal: io.signal, onProgress }
+    const remote = remoteOptions(io, output, flags, [reference])
+    const { store, ref } = openSource(reference, remote)
+    const app = await pull(
+      { store, ref },
+      {
+        ...remote,
+        ...operation,
+        cache,
+        readImage,
+        // Of images, which are unpacked in memory to find their application.
+        maxBytes: memoryLimit(flags),
+        ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
+        ...(verify === undefined ? {} : { verify }),
+      },
+    )
+    if (verify !== undefined) output.note(`Verified ${app.descriptor.digest}`)
+    if (layout !== undefined) {
+      const inMemory = layout.endsWith('.tar')
+      if (inMemory) assertFits(app, memoryLimit(flags))
+      else
+        await withinDisk(flags, [{ folder: layout, option: 'output' }], async (maxBytes) =>
+          assertFits(app, maxBytes),
+        )
+      await writeLayout(app, layout, reference.tag ?? 'latest', {
+        ...operation,
+        ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+      })
+      return app
+    }
+    const contents = await withinDisk(flags, places, (maxBytes) =>
+      openContents(app, cache, {
+        ...operation,
+        createHasher: createNodeHasher,
+        origin: store,
+        maxBytes,
+        maxFiles: flags.maxFiles,
+        concurrency: flags.concurrency,
+      }),
+    )
+    if (directory !== undefined)
+      written = await writeApp(app, contents, directory, io.platform, operation)
+    return app
+  }
+  const { result: app } = await withProgress(io, 'Pulling', (onProgress) =>
+    kept === undefined
+      ? withScratchStore(scratch, io.platform, (store) => pullWith(store, onProgress))
+      : pullWith(kept, onProgress),
+  )
+  output.line('Successfully pulled the app from the registry')
+  if (written !== undefined) {
+    output.note(
+      `${formatCount(written.files, 'file')} (${formatSize(written.bytes)}) written to ${directory}`,
+    )
+  }
+  output.json({
+    reference: `${reference.registry}/${reference.repository}@${app.descriptor.digest}`,
+    descriptor: app.descriptor,
+    ...(verify === undefined ? {} : { signatures: app.signatures }),
+    ...(directory === undefined ? {} : { directory, ...written }),
+    ...(layout === undefined ? {} : { ociLayout: layout }),
+  })
+}

@@ -1,0 +1,103 @@
+import { type Command, Option } from 'commander'
+import type { Reference } from '../../../types.ts'
+import { push } from '../../../verbs/push.ts'
+import {
+  pairOption,
+  countOption,
+  referenceArgument,
+  sizeOption,
+  timeOption,
+} from '../../terminal/arguments.ts'
+import { findManifest } from '../../app/find-manifest.ts'
+import type { CliIo } from '../../terminal/io.ts'
+import { loadLocalApp, type LocalFlags } from '../../app/local-app.ts'
+import { addSizeOptions } from '../../terminal/limit-flags.ts'
+import { createOutput } from '../../terminal/output.ts'
+import { describeTransfer, withProgress } from '../../terminal/progress.ts'
+import { type RemoteFlags, remoteOptions, responseTimeoutOption } from '../../registry/remote.ts'
+
+interface PushFlags extends RemoteFlags, LocalFlags {
+  readonly from?: string
+  readonly file?: string
+  readonly compose?: 'true' | 'false'
+  readonly annotation?: ReadonlyMap<string, string>
+  readonly created?: Date
+  readonly archive?: boolean
+  readonly chunkSize?: number
+}
+
+const EXAMPLE = `
+Without --from, the manifest is spin.toml in this folder or the closest one above. The same files give
+the same digest on every machine; --created changes it.
+
+Example:
+  $ spindle registry push --build --annotation org.opencontainers.image.source=https://github.com/ann/hello ghcr.io/ann/hello:1.0.0`
+
+export function addPushCommand(registry: Command, io: CliIo): void {
+  const command = registry
+    .command('push')
+    .description('pack an application and push it to a registry')
+    .argument('<reference>', 'where to, as in ghcr.io/ann/hello:1.0.0', referenceArgument)
+    .option('-f, --from <path>', 'the application: its manifest, or the folder with a spin.toml')
+    .addOption(new Option('--file <path>', 'the same as --from').hideHelp())
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
+    .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
+    .option('--profile <name>', 'build profile to apply')
+    .addOption(
+      new Option(
+        '--compose <boolean>',
+        'compose components with their dependencies; false: push them side by side, for hosts that compose (default: true)',
+      ).choices(['true', 'false']),
+    )
+    .option(
+      '--annotation <key=value>',
+      'annotation of the manifest; can be given more than once',
+      pairOption,
+    )
+    .option(
+      '--cache-dir <folder>',
+      "keep components that are downloaded here (default: Spin's cache)",
+    )
+    .option('--created <time>', 'time to note in the manifest (default: none)', timeOption)
+    .option('--archive', 'one archive per component in place of one layer per file')
+    .option(
+      '--chunk-size <bytes>',
+      'upload in pieces of this size (default: whole blobs)',
+      sizeOption,
+    )
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .option('--json', 'answer with JSON on stdout')
+  addSizeOptions(command, 'no limit; a component: the available memory')
+    .addHelpText('after', EXAMPLE)
+    .action((reference: Reference, flags: PushFlags) => runPush(reference, flags, io))
+}
+
+async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const place = await findManifest(io.cwd, flags.from ?? flags.file)
+  const app = await loadLocalApp(place, flags, io, output)
+  output.warnOf(app.warnings)
+  output.line('Pushing app to the Registry.')
+  const { result, summary } = await withProgress(io, 'Pushing', (onProgress) =>
+    push(app, reference, {
+      ...remoteOptions(io, output, flags, [reference]),
+      onProgress,
+      ...(flags.annotation === undefined
+        ? {}
+        : { annotations: Object.fromEntries(flags.annotation) }),
+      ...(flags.created === undefined ? {} : { created: flags.created }),
+      uncomposed: flags.compose === 'false',
+      ...(flags.archive === undefined ? {} : { archive: flags.archive }),
+      ...(flags.chunkSize === undefined ? {} : { chunkSize: flags.chunkSize }),
+    }),
+  )
+  output.note(describeTransfer(summary))
+  output.line(`Pushed with digest ${result.descriptor.digest}`)
+  output.json({
+    reference: result.reference,
+    ...(reference.tag === undefined ? {} : { tag: reference.tag }),
+    descriptor: result.descriptor,
+    ...summary,
+  })
+}

@@ -1,0 +1,26 @@
+import type { Command } from 'commander'
+import type { Reference } from '../../../types.ts'
+import { referenceArgument } from '../../terminal/arguments.ts'
+import type { CliIo } from '../../terminal/io.ts'
+import type { RunFlags } from '../../up/run-app.ts'
+import { addRunOptions } from '../../up/run-flags.ts'
+
+const EXAMPLE = `
+The same as "spindle up --from-registry". Content is kept in a cache, and checked when it is read.
+
+Example:
+  $ spindle registry run --verify-key cosign.pub ghcr.io/ann/hello:1.0.0`
+
+export function addRunCommand(registry: Command, io: CliIo): void {
+  const run = registry
+    .command('run')
+    .description('run an application from a registry on this machine')
+    .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
+  addRunOptions(run)
+    .addHelpText('after', EXAMPLE)
+    .action(async (reference: Reference, flags: RunFlags) => {
+      // An engine for components, which other commands need not wait for.
+      const { runApp } = await import('../../up/run-app.ts')
+      await runApp({ kind: 'registry', reference }, flags, io)
+    })
+}

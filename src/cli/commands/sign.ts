@@ -1,0 +1,198 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { createKeylessSigner, createWitness } from '../../trust/keyless/keyless.ts'
+import { publicGoodServices } from '../../trust/keyless/signing-config.ts'
+import { createKeySigner } from '../../trust/keys/signer.ts'
+import { createMemoryStore } from '../../store/memory.ts'
+import type { Reference } from '../../types.ts'
+import { sign, type SignOptions } from '../../verbs/sign.ts'
+import { distinctPairOption, referenceArguments } from '../terminal/arguments.ts'
+import { addCosignFlags } from '../sign/cosign-flags.ts'
+import { type CliIo, UsageError } from '../terminal/io.ts'
+import { readPrivateKey } from '../sign/key-file.ts'
+import { audienceOf, getIdentityToken, type TokenFlags } from '../sign/login-for-token.ts'
+import { withListed } from '../sign/listed-manifests.ts'
+import { createOutput, type Output } from '../terminal/output.ts'
+import { isOn, switchOption } from '../terminal/switch-option.ts'
+import { addInsecureOptions, type RemoteFlags, remoteOptions } from '../registry/remote.ts'
+import { signaturesOf } from '../sign/signature-place.ts'
+import {
+  addServiceOptions,
+  confirmPublic,
+  readSigning,
+  type ServiceFlags,
+} from '../sign/signing-services.ts'
+
+interface SignFlags extends RemoteFlags, ServiceFlags, TokenFlags {
+  readonly key?: string
+  readonly attach?: 'referrer' | 'tag' | 'both'
+  readonly newBundleFormat?: boolean | string
+  readonly annotations?: ReadonlyMap<string, string>
+  readonly signContainerIdentity?: string
+  readonly bundle?: string
+  readonly upload?: boolean | string
+  readonly recursive?: boolean
+  readonly recordCreationTimestamp?: boolean | string
+}
+
+const EXAMPLE = `
+With --key a cosign.key, its password from COSIGN_PASSWORD, the terminal or stdin, or a PEM file;
+env://NAME is read from the environment. Without one, whoever the identity token names signs: the token
+that is given, that of the CI job, or of who logs in on any device. What sigstore's public instance is
+told stays public for ever. Services that are named replace all of it: nobody else is asked.
+
+Signatures go beside the artifact, or into the repository that COSIGN_REPOSITORY names. A log of
+version 2 is named by a --signing-config.
+
+Examples:
+  $ spindle sign --key cosign.key --tlog-upload=false ghcr.io/ann/hello:1.0.0
+  $ spindle sign --yes ghcr.io/ann/hello@sha256:…`
+
+export function addSignCommand(program: Command, io: CliIo): void {
+  const command = program
+    .command('sign')
+    .description('sign an artifact in a registry, as cosign does')
+    .argument(
+      '<reference...>',
+      'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…',
+      referenceArguments,
+    )
+    .option('--key <file>', 'sign with this private key')
+    .option('--identity-token <token>', 'sign as who this token, or file with one, names')
+    .option('--oidc-issuer <url>', "where to log in (default: sigstore's)")
+    .option('--oidc-client-id <id>', 'as whom, and the audience of tokens (default: sigstore)')
+    .addOption(
+      switchOption('--oidc-disable-ambient-providers', 'do not look for a token of a CI job'),
+    )
+    .option(
+      '-a, --annotations <key=value>',
+      'signed along; can be given more than once',
+      distinctPairOption,
+    )
+    .addOption(
+      new Option(
+        '--attach <form>',
+        'a bundle as referrer, for cosign 3; the tag sha256-….sig, for cosign 1 and 2; or both (default: referrer)',
+      ).choices(['referrer', 'tag', 'both']),
+    )
+    .addOption(switchOption('--new-bundle-format', "cosign's name for --attach: false is tag"))
+    .option('--sign-container-identity <name>', 'the name signed in the older form')
+    .option('--bundle <file>', 'write the bundle to a file too')
+    .addOption(switchOption('--upload', 'false with --bundle: write it to the file alone'))
+    .option('-r, --recursive', 'of an index, sign what it lists too')
+    .addOption(switchOption('--record-creation-timestamp', 'say in the referrer when it was made'))
+  addServiceOptions(command)
+  addInsecureOptions(addCosignFlags(command, 'sign'))
+    .option('--json', 'answer with JSON on stdout, once for each artifact')
+    .addHelpText('after', EXAMPLE)
+    .action((references: readonly Reference[], flags: SignFlags) => runSign(references, flags, io))
+}
+
+async function runSign(given: readonly Reference[], flags: SignFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const attach = formOf(flags)
+  const isUploaded = flags.upload === undefined || isOn(flags.upload)
+  if (!isUploaded && flags.bundle === undefined)
+    throw new UsageError('--upload=false leaves nothing behind without --bundle FILE')
+  const place = signaturesOf(io)
+  const remote = remoteOptions(io, output, flags, [...given, ...(place ? [place] : [])])
+  const { signer, witness } = await readSigner(flags, io, output)
+  const references = flags.recursive === true ? await withListed(given, remote) : given
+  if (flags.bundle !== undefined && references.length > 1)
+    throw new UsageError(
+      '--bundle takes one bundle, and there are several to sign: sign one by one',
+    )
+  if (flags.key === undefined) {
+    // In cosign's words, which Spin's documents quote.
+    output.note('Generating ephemeral keys...')
+    output.note('Retrieving signed certificate...')
+  }
+  for (const reference of references) {
+    const { descriptor, written, logEntries, bundle } = await sign(reference, signer, {
+      ...remote,
+      attach,
+      ...(witness === undefined ? {} : { witness }),
+      ...(flags.annotations && { annotations: Object.fromEntries(flags.annotations) }),
+      ...(flags.signContainerIdentity && { reference: flags.signContainerIdentity }),
+      ...(isOn(flags.recordCreationTimestamp) && { created: new Date() }),
+      ...(place && { signatures: place }),
+      ...(!isUploaded && { signatures: { store: createMemoryStore(), ref: '' } }),
+    })
+    for (const { index } of logEntries) output.note(`tlog entry created with index: ${index}`)
+    const { registry, repository } = place ?? reference
+    if (isUploaded) output.note(`Pushing signature to: ${registry}/${repository}`)
+    if (flags.bundle !== undefined && bundle !== undefined)
+      await writeFile(resolve(io.cwd, flags.bundle), bundle)
+    const name = `${reference.registry}/${reference.repository}@${descriptor.digest}`
+    output.line(`Signed ${name}`)
+    output.json({
+      reference: name,
+      descriptor,
+      written: isUploaded ? written : [],
+      logEntries,
+    })
+  }
+}
+
+function formOf({
+  attach,
+  newBundleFormat,
+  bundle,
+  upload,
+  recordCreationTimestamp,
+}: SignFlags): 'referrer' | 'tag' | 'both' {
+  if (attach !== undefined && newBundleFormat !== undefined)
+    throw new UsageError('--attach and --new-bundle-format say the same; give one of them')
+  const form =
+    attach ?? (newBundleFormat === undefined || isOn(newBundleFormat) ? 'referrer' : 'tag')
+  if (form === 'tag' && bundle !== undefined)
+    throw new UsageError('the older form makes no bundle that --bundle could write')
+  if (form !== 'referrer' && upload !== undefined && !isOn(upload))
+    throw new UsageError(
+      'the older form is nowhere but in a registry: --upload=false makes a bundle',
+    )
+  if (form === 'tag' && isOn(recordCreationTimestamp))
+    throw new UsageError('the older form has no place for --record-creation-timestamp')
+  return form
+}
+
+async function readSigner(
+  flags: SignFlags,
+  io: CliIo,
+  output: Output,
+): Promise<{ signer: Parameters<typeof sign>[1]; witness?: SignOptions['witness'] }> {
+  const { key } = flags
+  if (key !== undefined && flags.identityToken !== undefined)
+    throw new UsageError('give a key or an identity token, not both')
+  const signing = await readSigning(flags, io)
+  const { services, trustedRoot } = signing
+  const call = { services, trustedRoot, ...(io.fetch === undefined ? {} : { fetch: io.fetch }) }
+  if (key !== undefined) {
+    await confirmPublic(signing, false, flags, io)
+    const signer = await createKeySigner(await readPrivateKey(io, key))
+    // Without a log nobody is told by default: a time alone proves nothing of a key.
+    const isAsked =
+      services.rekor !== false ||
+      (services.timestamp !== false && services.timestamp !== publicGoodServices.timestamp)
+    return { signer, ...(isAsked && { witness: createWitness(call) }) }
+  }
+  if (services.fulcio === false)
+    throw new UsageError('without --key, --fulcio-url says who certifies your identity')
+  if (services.rekor === false && services.timestamp === false)
+    throw new UsageError(
+      'without --key, a log or --timestamp-server-url has to confirm when it was signed',
+    )
+  if (services.rekor !== false && services.rekor.version === 2 && services.timestamp === false)
+    throw new UsageError('a log of version 2 confirms no time: a timestamp server is needed too')
+  await confirmPublic(signing, true, flags, io)
+  let token: Promise<string> | undefined
+  return {
+    signer: createKeylessSigner({
+      ...call,
+      audience: audienceOf(flags),
+      // Once for all that is signed: a person logs in once.
+      identityToken: () => (token ??= getIdentityToken(flags, io, output)),
+    }),
+  }
+}

@@ -1,0 +1,111 @@
+import { MAX_JSON_KEYS } from '../../bytes/json.ts'
+import type { UnpackOptions } from '../../spin/artifact/unpack.ts'
+import { cacheFolder } from '../../node/files/environment.ts'
+import { createNodeHasher } from '../../node/files/hasher.ts'
+import { createNodeKeychain } from '../../node/credentials/keychain.ts'
+import type { Keychain, Reference, RemoteOptions } from '../../types.ts'
+import { type Command, Option } from 'commander'
+import { join, resolve } from 'node:path'
+import { countOption, sizeOption, timeLimitOption } from '../terminal/arguments.ts'
+import type { CliIo } from '../terminal/io.ts'
+import type { Output } from '../terminal/output.ts'
+import { isOn, switchOption } from '../terminal/switch-option.ts'
+
+/**
+ * Milliseconds for a server to begin an answer. Registries that scan or replicate on a manifest's PUT
+ * (Harbor), or copy a large blob on its last request, take minutes.
+ */
+const RESPONSE_TIMEOUT = 5 * 60_000
+
+/** Flags of every command that talks to a server. */
+export interface ServerFlags {
+  /** Milliseconds; `false` for no limit. */
+  readonly responseTimeout?: number | false
+  /** Bytes per second; 0 for none. */
+  readonly minRate?: number
+}
+
+/** Flags of every command that talks to a registry. */
+export interface RemoteFlags extends ServerFlags {
+  readonly insecure?: boolean
+  readonly concurrency?: number
+  readonly maxKeys?: number
+  readonly json?: boolean
+}
+
+/** Options of the library's verbs, from flags and this machine's logins. */
+export function remoteOptions(
+  io: CliIo,
+  output: Output,
+  flags: RemoteFlags,
+  references: readonly Pick<Reference, 'registry'>[],
+): RemoteOptions & Pick<UnpackOptions, 'maxKeys'> & { readonly credentials: Keychain } {
+  return {
+    credentials: createNodeKeychain(io),
+    createHasher: createNodeHasher,
+    signal: io.signal,
+    ...timeLimits(flags),
+    onWarning: ({ host, message }) => output.warn(`${host} says: ${message}`),
+    ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
+    ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+    ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
+    ...(flags.insecure === true ? { insecure: references.map(({ registry }) => registry) } : {}),
+  }
+}
+
+/** How long a server may take, for the library's clients. */
+export function timeLimits({ responseTimeout, minRate }: ServerFlags): {
+  readonly timeout: number | false
+  readonly idleTimeout?: number | false
+  readonly minRate?: number
+} {
+  return {
+    timeout: responseTimeout ?? RESPONSE_TIMEOUT,
+    ...(responseTimeout !== undefined && { idleTimeout: responseTimeout }),
+    ...(minRate !== undefined && { minRate }),
+  }
+}
+
+export function responseTimeoutOption(): Option {
+  return new Option(
+    '--response-timeout <seconds>',
+    'longest wait for a server to answer, or to go on with a download; 0 for no limit (default: 300, and 60)',
+  ).argParser(timeLimitOption)
+}
+
+/** Of commands that download blobs or parcels. */
+export function minRateOption(): Option {
+  return new Option(
+    '--min-rate <bytes>',
+    'bytes per second that a download must bring, as in 512 or 10KiB; 0 for none (default: 1024)',
+  ).argParser((text: string) => (text === '0' ? 0 : sizeOption(text)))
+}
+
+/** For what lists files: a locked application, or an invoice. */
+export function maxKeysOption(of: string): Option {
+  return new Option(
+    '--max-keys <count>',
+    `most keys of ${of}, some 3 to 14 for each file (default: ${MAX_JSON_KEYS})`,
+  ).argParser(countOption)
+}
+
+/** Where pulled content is kept: Spin's cache, or the folder that is given in its place. */
+export function cacheRoot(io: CliIo, given: string | undefined): string {
+  return given === undefined ? join(cacheFolder(io), 'spin') : resolve(io.cwd, given)
+}
+
+/** `--insecure`, and what cosign calls it. */
+export function addInsecureOptions(command: Command): Command {
+  const aliases = ['--allow-http-registry', '--allow-insecure-registry']
+  command
+    .option('-k, --insecure', 'talk to the registry over plain http')
+    .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
+  for (const alias of aliases)
+    command.addOption(switchOption(alias, "cosign's name for --insecure").hideHelp())
+  return command.hook('preAction', () => {
+    const flags = command.opts<Record<string, boolean | string | undefined>>()
+    if (isOn(flags['allowHttpRegistry']) || isOn(flags['allowInsecureRegistry']))
+      command.setOptionValue('insecure', true)
+  })
+}

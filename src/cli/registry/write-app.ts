@@ -1,0 +1,52 @@
+import { forEachBounded } from '../../bytes/concurrency.ts'
+import { normalizePath, quotePath } from '../../bytes/path.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
+import { SpindleError } from '../../errors.ts'
+import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
+import type { Content, Digest, OperationOptions } from '../../types.ts'
+import { writeFolder, type WrittenFolder } from './write-folder.ts'
+
+/** Files written side by side. */
+const CONCURRENCY = 16
+
+/**
+ * Writes an application into a new folder: `manifest.json` and `locked.json` as pulled, each
+ * component as `ID.wasm`, its files below `assets/ID/`.
+ * @param contents See `openContents`.
+ */
+export async function writeApp(
+  app: PulledApp,
+  contents: ReadonlyMap<Digest, Content>,
+  directory: string,
+  platform: string,
+  options: OperationOptions,
+): Promise<WrittenFolder> {
+  const contentOf = (digest: Digest): Content => contents.get(digest) as Content
+  return writeFolder(directory, platform, options, async (write) => {
+    await write('manifest.json', app.manifest)
+    await write('locked.json', encodeUtf8(`${JSON.stringify(app.locked, undefined, 2)}\n`))
+    for (const { id, source, files = [] } of app.locked.components) {
+      assertName(id)
+      await write(`${id}.wasm`, contentOf(source.digest))
+      // Of two at one path the later counts, as when they are written one after the other.
+      const byPath = new Map(files.map(({ path, digest }) => [path, digest]))
+      await forEachBounded(
+        byPath,
+        CONCURRENCY,
+        ([path, digest]) => write(`assets/${id}/${path}`, contentOf(digest)),
+        options.signal,
+      )
+    }
+  })
+}
+
+/** A component's id becomes a file's name: one that leads elsewhere is refused. */
+function assertName(id: string): void {
+  const result = normalizePath(id)
+  if ('problem' in result || result.path !== id || id.includes('/')) {
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `the application has a component ${quotePath(id)}, which can't be a file's name; nothing was written`,
+    )
+  }
+}

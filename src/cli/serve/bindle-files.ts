@@ -1,0 +1,155 @@
+import { join, resolve } from 'node:path'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import {
+  formatKeyring,
+  formatSecretKeys,
+  type Keyring,
+  openSecretKey,
+  parseKeyring,
+  parseSecretKeys,
+  type SecretKeys,
+  selectSecretKey,
+} from '../../bindle/keyring.ts'
+import {
+  parseStrategy,
+  type VerificationStrategy,
+  type VerifyInvoiceOptions,
+} from '../../bindle/signature.ts'
+import type { Ed25519Key } from '../../bytes/ed25519.ts'
+import { readFileBounded, writeFileAtomic } from '../../node/files/bounded-file.ts'
+import { nonEmpty } from '../../node/files/environment.ts'
+import { bindleFolder } from '../bindle/bindle-remote.ts'
+import { CommandError, type CliIo } from '../terminal/io.ts'
+
+/** Thousands of keys. */
+const KEYS_BYTES = 4 * 1024 * 1024
+/** Only their owner may read them. */
+const MODE = 0o600
+
+export interface KeyringFlags {
+  readonly keyring?: string
+}
+export interface SecretsFlags {
+  readonly secretsFile?: string
+}
+export interface SignFlags extends SecretsFlags {
+  readonly sign?: boolean
+  readonly label?: string
+}
+export interface VerifyFlags extends KeyringFlags {
+  readonly verify?: boolean
+  readonly strategy?: VerificationStrategy
+  readonly keyRoles?: boolean
+}
+
+export function addSignOptions(command: Command): Command {
+  return command
+    .option(
+      '--sign',
+      'sign as creator (default: when the server is 0.9 or newer and you have a key)',
+    )
+    .option('--no-sign', "don't sign, as Spin didn't")
+    .option('--label <text>', 'which of your keys: the first whose label has this')
+    .option(
+      '--secrets-file <file>',
+      'your keys (default: secret_keys.toml in the folder for settings of Bindle)',
+    )
+}
+
+export function addVerifyOptions(command: Command): Command {
+  return command
+    .option(
+      '--verify',
+      'take it only when the keyring knows its signers; --keyring, --strategy and --key-roles ask for it too',
+    )
+    .option(
+      '--strategy <name>',
+      'as the server has it (default: GreedyVerification)',
+      strategyOption,
+    )
+    .option('--key-roles', 'a key counts only for the roles that the keyring gives it')
+    .addOption(keyringOption())
+}
+
+export function keyringOption(): Option {
+  return new Option(
+    '--keyring <file>',
+    'keys that are known (default: BINDLE_KEYRING, else keyring.toml in the folder for settings of Bindle)',
+  )
+}
+
+export function strategyOption(text: string): VerificationStrategy {
+  try {
+    return parseStrategy(text)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+export function keyringPath(flags: KeyringFlags, io: CliIo): string {
+  const named = flags.keyring ?? nonEmpty(io.env['BINDLE_KEYRING'])
+  return named === undefined ? join(bindleFolder(io), 'keyring.toml') : resolve(io.cwd, named)
+}
+
+export function secretsPath(flags: SecretsFlags, io: CliIo): string {
+  return flags.secretsFile === undefined
+    ? join(bindleFolder(io), 'secret_keys.toml')
+    : resolve(io.cwd, flags.secretsFile)
+}
+
+/** Empty when there is no file. */
+export async function readKeyringFile(path: string): Promise<Keyring> {
+  const bytes = await readFileBounded(path, KEYS_BYTES)
+  return bytes === undefined ? { version: '1.0', key: [] } : parseKeyring(bytes, path)
+}
+
+export async function writeKeyringFile(path: string, keyring: Keyring): Promise<void> {
+  await writeFileAtomic(path, formatKeyring(keyring), MODE)
+}
+
+/** Empty when there is no file. */
+export async function readSecretsFile(path: string): Promise<SecretKeys> {
+  const bytes = await readFileBounded(path, KEYS_BYTES)
+  return bytes === undefined ? { version: '1.0', key: [] } : parseSecretKeys(bytes, path)
+}
+
+export async function writeSecretsFile(path: string, keys: SecretKeys): Promise<void> {
+  await writeFileAtomic(path, formatSecretKeys(keys), MODE)
+}
+
+/** What `verify` of the library's verbs takes; `undefined` when nobody asked for it. */
+export async function verificationOf(
+  flags: VerifyFlags,
+  io: CliIo,
+): Promise<(VerifyInvoiceOptions & { readonly keyring: Keyring }) | undefined> {
+  // Each of them says how to verify, so that none may be passed over.
+  const { verify, strategy, keyRoles, keyring: named } = flags
+  const isAsked = verify === true || strategy !== undefined || keyRoles === true
+  if (!isAsked && named === undefined) return undefined
+  const path = keyringPath(flags, io)
+  const keyring = await readKeyringFile(path)
+  if (keyring.key.length === 0)
+    throw new CommandError(
+      `there is no key in ${path}, so that nobody would be known: add some with "spindle bindle keys fetch" or "keys add"`,
+    )
+  return {
+    keyring,
+    ...(flags.strategy === undefined ? {} : { strategy: flags.strategy }),
+    honourRoles: flags.keyRoles ?? false,
+  }
+}
+
+/** The user's key to sign with as creator; `undefined` when there is none. */
+export async function signerOf(
+  flags: SignFlags,
+  io: CliIo,
+): Promise<{ readonly key: Ed25519Key; readonly by: string } | undefined> {
+  const path = secretsPath(flags, io)
+  const entry = selectSecretKey(await readSecretsFile(path), 'creator', flags.label)
+  if (entry !== undefined) return { key: await openSecretKey(entry), by: entry.label }
+  if (flags.sign === true || flags.label !== undefined)
+    throw new CommandError(
+      `there is no key of a creator${flags.label === undefined ? '' : ` with "${flags.label}" in its label`} in ${path}: make one with "spindle bindle keys create"`,
+    )
+  return undefined
+}

@@ -1,0 +1,82 @@
+import type { Command } from 'commander'
+import { isLoopback } from '../../http/realm.ts'
+import type { Authenticate } from '../../serve/http/basic.ts'
+import { MAX_BCRYPT_COST, readHtpasswd } from '../../node/credentials/htpasswd.ts'
+import {
+  type Address,
+  costOption,
+  hostNameOption,
+  originOption,
+  sizeOption,
+} from '../terminal/arguments.ts'
+import { UsageError } from '../terminal/io.ts'
+import type { Output } from '../terminal/output.ts'
+
+/** Flags of the servers that say which browsers and host names they answer. */
+export interface AccessFlags {
+  readonly htpasswdMaxCost?: number
+  readonly cors?: readonly string[]
+  readonly allowHost?: readonly string[]
+  /** Bytes. */
+  readonly maxBufferedSize?: number
+}
+
+export function addAccessOptions(command: Command): Command {
+  command
+    .option(
+      '--htpasswd-max-cost <cost>',
+      `highest bcrypt cost in --htpasswd-file (default: ${MAX_BCRYPT_COST})`,
+      costOption,
+    )
+    .option(
+      '--cors <origin>',
+      'origin of pages that may use the server, as https://app.example; can be given more than once (default: none)',
+      originOption,
+    )
+    .option(
+      '--max-buffered-size <bytes>',
+      'most bytes of all manifests or invoices that come in at once; above it the slowest is refused (default: 256MiB)',
+      sizeOption,
+    )
+  return addAllowHostOption(command)
+}
+
+export function addAllowHostOption(command: Command): Command {
+  return command.option(
+    '--allow-host <name>',
+    'host name to answer to, as registry.test, *.registry.test, or * for any; can be given more than once (default: on a loopback address only localhost and its addresses, else any)',
+    hostNameOption,
+  )
+}
+
+/** Who may log in, by a file that `htpasswd -B` wrote; `undefined` without one. */
+export async function readLogins(
+  path: string | undefined,
+  { htpasswdMaxCost: maxCost }: AccessFlags,
+): Promise<Authenticate | undefined> {
+  if (path !== undefined) return readHtpasswd(path, maxCost === undefined ? {} : { maxCost })
+  if (maxCost !== undefined) throw new UsageError('--htpasswd-max-cost needs --htpasswd-file')
+  return undefined
+}
+
+/** Whether only this machine reaches an address. */
+export function isLocal({ host }: Address): boolean {
+  return isLoopback(host.includes(':') ? `[${host}]` : host)
+}
+
+interface Access {
+  readonly address: Address
+  /** Whether it asks for a password. */
+  readonly hasLogins: boolean
+  readonly hasTls: boolean
+  readonly readOnly: boolean
+}
+
+/** Warns of what others on the network can do or see. */
+export function warnOfAccess(output: Output, url: string, access: Access): void {
+  if (isLocal(access.address)) return
+  if (!access.hasLogins && !access.readOnly)
+    output.warn(`everyone who reaches ${url} may write: it asks for no password`)
+  if (access.hasLogins && !access.hasTls)
+    output.warn(`passwords reach ${url} unencrypted: use --tls-cert and --tls-key`)
+}

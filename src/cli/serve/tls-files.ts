@@ -1,0 +1,34 @@
+import { createSecureContext } from 'node:tls'
+import { decodeUtf8Lossy } from '../../bytes/text.ts'
+import { readFileBounded } from '../../node/files/bounded-file.ts'
+import type { ListenOptions } from '../../node/listen/listen.ts'
+import { CommandError, UsageError } from '../terminal/io.ts'
+
+/** A long chain of certificates. */
+const PEM_BYTES = 1024 * 1024
+
+/** What a server speaks https with, checked here: later it would look like an address that is taken. */
+export async function readTls(
+  certPath: string | undefined,
+  keyPath: string | undefined,
+): Promise<ListenOptions['tls']> {
+  if (certPath === undefined && keyPath === undefined) return undefined
+  if (certPath === undefined || keyPath === undefined)
+    throw new UsageError('--tls-cert and --tls-key go together')
+  const tls = { cert: await readPem(certPath), key: await readPem(keyPath) }
+  try {
+    createSecureContext(tls)
+  } catch (cause) {
+    throw new CommandError(
+      `${certPath} and ${keyPath} are no certificate and its key, both in PEM and without a password`,
+      { cause },
+    )
+  }
+  return tls
+}
+
+async function readPem(path: string): Promise<string> {
+  const bytes = await readFileBounded(path, PEM_BYTES)
+  if (bytes === undefined) throw new CommandError(`there is no file ${path}`)
+  return decodeUtf8Lossy(bytes)
+}

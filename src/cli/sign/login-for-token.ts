@@ -1,0 +1,54 @@
+import { resolve } from 'node:path'
+import { requestIdentityToken } from '../../trust/keyless/device-flow.ts'
+import { fetchIdentityToken, hasIdentityToken } from '../../node/credentials/identity-token.ts'
+import { type CliIo, CommandError, isTerminal } from '../terminal/io.ts'
+import type { Output } from '../terminal/output.ts'
+import { isOn } from '../terminal/switch-option.ts'
+import { readTextFile } from '../terminal/text-file.ts'
+
+/** Flags that say who signs without a key; their names are cosign's. */
+export interface TokenFlags {
+  readonly identityToken?: string
+  readonly oidcIssuer?: string
+  readonly oidcClientId?: string
+  readonly oidcDisableAmbientProviders?: boolean | string
+}
+
+/** As the issuer and Fulcio know this program. */
+export function audienceOf({ oidcClientId = 'sigstore' }: TokenFlags): string {
+  return oidcClientId
+}
+
+/**
+ * An identity token: the one that is given, that of the CI job this runs in, or of a person who logs
+ * in on any device.
+ */
+export async function getIdentityToken(
+  flags: TokenFlags,
+  io: CliIo,
+  output: Output,
+): Promise<string> {
+  const { identityToken: given, oidcIssuer } = flags
+  if (given !== undefined) {
+    // Three parts in base64url, which no file has for a name.
+    if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(given)) return given
+    return (await readTextFile(resolve(io.cwd, given), 'the identity token')).trim()
+  }
+  const audience = audienceOf(flags)
+  const call = { signal: io.signal, ...(io.fetch === undefined ? {} : { fetch: io.fetch }) }
+  if (!isOn(flags.oidcDisableAmbientProviders) && hasIdentityToken(io.env))
+    return fetchIdentityToken({ ...call, env: io.env, audience })
+  if (!isTerminal(io.stderr, io.env))
+    throw new CommandError(
+      'nobody is there to log in: give --identity-token or SIGSTORE_ID_TOKEN, a job permission `id-token: write` in GitHub Actions, or --key',
+    )
+  return requestIdentityToken({
+    ...call,
+    ...(oidcIssuer === undefined ? {} : { issuer: oidcIssuer }),
+    clientId: audience,
+    prompt: ({ verificationUri, verificationUriComplete, userCode }) =>
+      output.note(
+        `Open ${verificationUriComplete ?? verificationUri} and enter ${userCode} to sign with your identity.`,
+      ),
+  })
+}

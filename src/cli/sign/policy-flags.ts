@@ -1,0 +1,237 @@
+import { resolve } from 'node:path'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { CertificateExtensions } from '../../trust/x509/identity.ts'
+import type { Policy } from '../../trust/policy/policy.ts'
+import { checkPolicy, parsePattern, POLICY_SCHEMA } from '../../trust/policy/policy-schema.ts'
+import type { PolicyKey, RuleKind } from '../../trust/policy/policy-schema.ts'
+import { publicGoodRoot } from '../../trust/root/trust-root.ts'
+import { distinctPairOption } from '../terminal/arguments.ts'
+import { type CliIo, UsageError } from '../terminal/io.ts'
+import { readKeyText } from './key-file.ts'
+import { asUsage, loadPolicyFile } from './policy-file.ts'
+import { isOn, switchOption } from '../terminal/switch-option.ts'
+import { readTextFile } from '../terminal/text-file.ts'
+
+/** Flags of every command that verifies; their names are cosign's where it has them. */
+export interface PolicyFlags {
+  /** `--key` of `verify`, `--verify-key` elsewhere. */
+  readonly key?: string
+  readonly verifyKey?: string
+  readonly policy?: string
+  readonly certificateIdentity?: string
+  readonly certificateIdentityRegexp?: string
+  readonly certificateOidcIssuer?: string
+  readonly certificateOidcIssuerRegexp?: string
+  readonly certificateGithubWorkflowTrigger?: string
+  readonly certificateGithubWorkflowSha?: string
+  readonly certificateGithubWorkflowName?: string
+  readonly certificateGithubWorkflowRepository?: string
+  readonly certificateGithubWorkflowRef?: string
+  readonly annotations?: ReadonlyMap<string, string>
+  readonly trustedRoot?: string
+  readonly insecureIgnoreTlog?: boolean | string
+  readonly insecureIgnoreSct?: boolean | string
+  readonly useSignedTimestamps?: boolean | string
+  readonly newBundleFormat?: boolean | string
+}
+
+const WORKFLOW = {
+  githubWorkflowTrigger: 'certificateGithubWorkflowTrigger',
+  githubWorkflowSha: 'certificateGithubWorkflowSha',
+  githubWorkflowName: 'certificateGithubWorkflowName',
+  githubWorkflowRepository: 'certificateGithubWorkflowRepository',
+  githubWorkflowRef: 'certificateGithubWorkflowRef',
+} as const satisfies Partial<Record<keyof CertificateExtensions, keyof PolicyFlags>>
+
+/** Each flag, and the key of a policy that it says: where that may stand, the flag may. */
+const FLAGS: Readonly<
+  Record<keyof PolicyFlags, { readonly flag: string; readonly says?: PolicyKey }>
+> = {
+  key: { flag: '--key', says: 'key' },
+  verifyKey: { flag: '--verify-key', says: 'key' },
+  policy: { flag: '--policy' },
+  certificateIdentity: { flag: '--certificate-identity', says: 'identity' },
+  certificateIdentityRegexp: { flag: '--certificate-identity-regexp', says: 'identity' },
+  certificateOidcIssuer: { flag: '--certificate-oidc-issuer', says: 'issuer' },
+  certificateOidcIssuerRegexp: { flag: '--certificate-oidc-issuer-regexp', says: 'issuer' },
+  certificateGithubWorkflowTrigger: workflowFlag('trigger'),
+  certificateGithubWorkflowSha: workflowFlag('sha'),
+  certificateGithubWorkflowName: workflowFlag('name'),
+  certificateGithubWorkflowRepository: workflowFlag('repository'),
+  certificateGithubWorkflowRef: workflowFlag('ref'),
+  annotations: { flag: '--annotations', says: 'annotations' },
+  trustedRoot: { flag: '--trusted-root', says: 'trustedRoot' },
+  insecureIgnoreTlog: { flag: '--insecure-ignore-tlog', says: 'requireTransparencyLog' },
+  insecureIgnoreSct: { flag: '--insecure-ignore-sct', says: 'requireSct' },
+  useSignedTimestamps: { flag: '--use-signed-timestamps', says: 'time' },
+  newBundleFormat: { flag: '--new-bundle-format', says: 'formats' },
+}
+
+function workflowFlag(part: string): { flag: string; says: 'extensions' } {
+  return { flag: `--certificate-github-workflow-${part}`, says: 'extensions' }
+}
+
+const WHO = 'a key, --certificate-identity and --certificate-oidc-issuer, or --policy'
+
+export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-key'): Command {
+  const options = [
+    new Option(`${keyFlag} <file>`, 'accept what is signed with this public key'),
+    new Option('--certificate-identity <who>', 'accept what this e-mail address or URI signed'),
+    new Option(
+      '--certificate-identity-regexp <pattern>',
+      'like --certificate-identity, but a regular expression that must match entirely',
+    ),
+    new Option('--certificate-oidc-issuer <url>', 'who vouched for the identity'),
+    new Option(
+      '--certificate-oidc-issuer-regexp <pattern>',
+      'like --certificate-oidc-issuer, but a regular expression that must match entirely',
+    ),
+    ...['trigger', 'sha', 'name', 'repository', 'ref'].map(
+      (part) =>
+        new Option(
+          `--certificate-github-workflow-${part} <value>`,
+          `${part} of the GitHub workflow, in the certificate`,
+        ),
+    ),
+    new Option(
+      '--policy <file>',
+      'a JSON file that says what has to hold, see "spindle verify --help"',
+    ),
+    new Option(
+      '--trusted-root <file>',
+      "a trusted_root.json (default: sigstore's public instance)",
+    ),
+    switchOption('--insecure-ignore-tlog', 'do without a transparency log'),
+    switchOption('--insecure-ignore-sct', 'do without a certificate transparency log'),
+    switchOption('--use-signed-timestamps', 'a timestamp authority has to confirm the time'),
+    switchOption('--new-bundle-format', 'false: accept legacy signatures only'),
+  ]
+  for (const option of options) command.addOption(once(option))
+  return command.option(
+    '-a, --annotations <key=value>',
+    'has to be signed along; can be given more than once',
+    distinctPairOption,
+  )
+}
+
+/** Of two values one would be ignored, perhaps the stricter. */
+function once(option: Option): Option {
+  const parse = option.parseArg
+  return option.argParser((value: string, before: unknown) => {
+    if (before !== undefined)
+      throw new InvalidArgumentError('Give it once; --policy takes several alternatives.')
+    return parse === undefined ? value : parse(value, before as never)
+  })
+}
+
+/** What the flags ask for, or `undefined` when they ask for nothing. */
+export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | undefined> {
+  const given = (Object.keys(FLAGS) as (keyof PolicyFlags)[]).filter(
+    (name) => flags[name] !== undefined,
+  )
+  if (given.length === 0) return undefined
+  // As of a variable of the shell that is not set: it must not be passed over.
+  for (const name of given)
+    if (flags[name] === '') throw new UsageError(`${FLAGS[name].flag} is empty`)
+  if (flags.policy !== undefined) {
+    if (given.length > 1)
+      throw new UsageError(
+        '--policy says all that has to hold; give it alone, and the rest in the file',
+      )
+    return loadPolicyFile(resolve(io.cwd, flags.policy))
+  }
+  assertTogether(given)
+  const policy = await (flags.key === undefined && flags.verifyKey === undefined
+    ? identityPolicy(flags, io)
+    : keyPolicy(flags, io))
+  asUsage('these flags are no policy', () => checkPolicy(policy, 'library'))
+  return policy
+}
+
+/** Every flag has to have a meaning beside the one that says who has to have signed. */
+function assertTogether(given: readonly (keyof PolicyFlags)[]): void {
+  const first = given
+    .map((name) => FLAGS[name])
+    .find(({ says }) => KINDS.includes(says as RuleKind))
+  if (first === undefined) throw new UsageError(`say who has to have signed: ${WHO}`)
+  const kind = first.says === 'key' ? 'key' : 'identity'
+  for (const { flag, says } of given.map((name) => FLAGS[name])) {
+    if (says !== undefined && POLICY_SCHEMA[says].kinds.includes(kind)) continue
+    throw new UsageError(
+      says === 'identity' || says === 'issuer'
+        ? 'give a key, or --certificate-identity and --certificate-oidc-issuer, not both'
+        : `${flag} is about certificates, and means nothing beside ${first.flag}: it stands beside --certificate-identity`,
+    )
+  }
+}
+
+const KINDS: readonly (PolicyKey | undefined)[] = ['key', 'identity', 'issuer']
+
+async function keyPolicy(flags: PolicyFlags, io: CliIo): Promise<Policy> {
+  const key = await readKeyText(io, flags.key ?? flags.verifyKey ?? '', 'the public key')
+  const evidence = evidenceOf(flags)
+  // Without a log nothing but the key is needed, unless a root is named.
+  const needsRoot = evidence.requireTransparencyLog || flags.trustedRoot !== undefined
+  return { key, ...evidence, ...(needsRoot ? { trustedRoot: await trustedRootOf(flags, io) } : {}) }
+}
+
+async function identityPolicy(flags: PolicyFlags, io: CliIo): Promise<Policy> {
+  const identity = oneOf(
+    '--certificate-identity',
+    flags.certificateIdentity,
+    flags.certificateIdentityRegexp,
+  )
+  const issuer = oneOf(
+    '--certificate-oidc-issuer',
+    flags.certificateOidcIssuer,
+    flags.certificateOidcIssuerRegexp,
+  )
+  if (identity === undefined || issuer === undefined)
+    throw new UsageError(
+      '--certificate-identity and --certificate-oidc-issuer, or their -regexp forms, are needed both',
+    )
+  const extensions = Object.fromEntries(
+    Object.entries(WORKFLOW).flatMap(([name, flag]) =>
+      flags[flag] === undefined ? [] : [[name, flags[flag]]],
+    ),
+  ) as CertificateExtensions
+  return {
+    identity,
+    issuer,
+    ...evidenceOf(flags),
+    trustedRoot: await trustedRootOf(flags, io),
+    requireSct: !isOn(flags.insecureIgnoreSct),
+    ...(isOn(flags.useSignedTimestamps) ? { time: 'authority' } : {}),
+    ...(Object.keys(extensions).length === 0 ? {} : { extensions }),
+  }
+}
+
+function evidenceOf(flags: PolicyFlags): Pick<Policy, 'annotations' | 'formats'> & {
+  requireTransparencyLog: boolean
+} {
+  const isLegacy = flags.newBundleFormat !== undefined && !isOn(flags.newBundleFormat)
+  return {
+    requireTransparencyLog: !isOn(flags.insecureIgnoreTlog),
+    ...(isLegacy ? { formats: ['legacy'] } : {}),
+    ...(flags.annotations === undefined
+      ? {}
+      : { annotations: Object.fromEntries(flags.annotations) }),
+  }
+}
+
+async function trustedRootOf(flags: PolicyFlags, io: CliIo): Promise<unknown> {
+  return flags.trustedRoot === undefined
+    ? publicGoodRoot
+    : readTextFile(resolve(io.cwd, flags.trustedRoot), 'the trusted root')
+}
+
+function oneOf(
+  flag: string,
+  exact: string | undefined,
+  pattern: string | undefined,
+): string | RegExp | undefined {
+  if (exact !== undefined && pattern !== undefined)
+    throw new UsageError(`${flag} and ${flag}-regexp exclude each other; give one of them`)
+  if (pattern === undefined) return exact
+  return asUsage(`${flag}-regexp`, () => parsePattern(pattern, JSON.stringify(pattern)))
+}

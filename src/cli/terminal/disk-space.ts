@@ -1,0 +1,64 @@
+import { statfs } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { isSpindleError, SpindleError } from '../../errors.ts'
+import { codeOf } from '../../node/files/system-error.ts'
+import type { SizeFlags } from './limit-flags.ts'
+
+/** Flags that name a folder to write to. */
+const PLACES = ['--output', '--export', '--oci-layout', '--staging-dir', '--cache-dir', '--log-dir']
+/** What a disk, a quota or a limit of the process refuses a write with. */
+const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/** What to do about a write that failed for want of space; `undefined` for other failures. */
+export function spaceHint(error: unknown, command: Command | undefined): string | undefined {
+  if (!FULL.has(codeOf(error))) return undefined
+  const flags = PLACES.filter((flag) => command?.options.some(({ long }) => long === flag))
+  const elsewhere = `, or name a folder on a disk that has some with ${flags.join(' or ')}`
+  return `free some space${flags.length === 0 ? '' : elsewhere}`
+}
+
+/** A folder that is written to, and the option that names another one. */
+export interface DiskPlace {
+  readonly folder: string
+  readonly option: 'cacheDir' | 'output'
+}
+
+/**
+ * Runs `work` with the bytes that an application may have where it is written to disk: what is free in
+ * the fullest of the places. No flag makes a disk larger, so beyond that the error is about space.
+ */
+export async function withinDisk<T>(
+  flags: SizeFlags,
+  places: readonly DiskPlace[],
+  work: (maxBytes: number) => Promise<T>,
+): Promise<T> {
+  if (flags.maxSize !== undefined) return work(flags.maxSize)
+  const free = await Promise.all(places.map(({ folder }) => freeSpace(folder)))
+  const maxBytes = Math.min(...free)
+  try {
+    return await work(maxBytes)
+  } catch (cause) {
+    const fullest = places[free.indexOf(maxBytes)]
+    if (fullest === undefined || !isSpindleError(cause) || cause.remedy?.option !== 'maxBytes')
+      throw cause
+    const { folder, option } = fullest
+    throw new SpindleError(
+      cause.code,
+      `${cause.problem}, which is all the free space at ${folder}`,
+      {
+        cause,
+        remedy: { option, advice: 'free some, or name a folder on a disk that has more with %' },
+      },
+    )
+  }
+}
+
+/** In bytes, where a folder is or will be made. */
+async function freeSpace(folder: string): Promise<number> {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const found = await statfs(at).catch(() => undefined)
+    if (found !== undefined) return found.bavail * found.bsize
+    if (dirname(at) === at) return Infinity
+  }
+}

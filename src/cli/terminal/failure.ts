@@ -1,0 +1,119 @@
+import { type Command, CommanderError } from 'commander'
+import { adviceOf, isSpindleError, ResponseError, type SpindleError } from '../../errors.ts'
+import { ProxyError } from '../../node/fetch/proxy.ts'
+import { serverArgument } from './arguments.ts'
+import { spaceHint } from './disk-space.ts'
+import { type CliIo, CommandError, Interrupted, UsageError } from './io.ts'
+import { flagFor } from './limit-flags.ts'
+import { paintFor, printableBlock } from './text.ts'
+
+/** Longer chains repeat themselves. */
+const MAX_CAUSES = 6
+
+/**
+ * Says on stderr why a command failed, and returns its exit code: 1 failed, 2 wrong usage.
+ * @param command The one that failed; its flags are named where the library names options.
+ */
+export function reportFailure(error: unknown, io: CliIo, command?: Command): number {
+  // Commander has said it already; its code 0 is for help that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const paint = paintFor(io.stderr, io.env)
+  if (io.signal.aborted) {
+    const reason: unknown = io.signal.reason
+    io.stderr.write(`${reason instanceof Error ? reason.message : 'stopped'}\n`)
+    return reason instanceof Interrupted ? reason.exitCode : 1
+  }
+  if (error instanceof Interrupted) return error.exitCode
+  const code = isSpindleError(error) ? `[${error.code}]` : ''
+  const lines = [`${paint('red', `error${code}:`)} ${printableBlock(messageOf(error))}`]
+  for (const cause of causesOf(error))
+    lines.push(`  ${paint('dim', 'caused by:')} ${printableBlock(cause)}`)
+  const hint =
+    error instanceof CommandError && error.hint !== undefined ? error.hint : hintFor(error, command)
+  if (hint !== undefined) lines.push(`  ${paint('dim', 'hint:')} ${printableBlock(hint)}`)
+  io.stderr.write(`${lines.join('\n')}\n`)
+  return error instanceof UsageError ? 2 : 1
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return problemOf(error)
+  // Node's connection attempts to several addresses fail together, without a word of their own.
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : error.name
+}
+
+/** Without the advice about an option of the library: the hint names the flag in its place. */
+function problemOf(error: Error): string {
+  return isSpindleError(error) && error.remedy !== undefined ? error.problem : error.message
+}
+
+/** What `fetch` itself says of any failure; its cause says more. */
+const NO_NEWS = 'fetch failed'
+
+/** Messages of the causes that say something new. */
+function causesOf(error: unknown): string[] {
+  // Its findings are the whole story; the parser's error shows the same place once more.
+  if (isSpindleError(error) && error.code === 'ERR_APP_INVALID') return []
+  const causes: string[] = []
+  let said = messageOf(error)
+  let current: unknown = error instanceof Error ? error.cause : undefined
+  for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth++) {
+    const message = messageOf(current)
+    if (message !== NO_NEWS && !said.includes(message)) causes.push(message)
+    said += `\n${message}`
+    current = current instanceof Error ? current.cause : undefined
+  }
+  return causes
+}
+
+/** What to do at a shell; the message itself says what is true everywhere. */
+function hintFor(error: unknown, command: Command | undefined): string | undefined {
+  const space = firstOf(error, (one) => spaceHint(one, command))
+  if (space !== undefined) return space
+  const found = withCode(error)
+  if (found === undefined) return undefined
+  const { remedy } = found
+  const flag = remedy === undefined ? undefined : flagFor(remedy, command)
+  if (remedy !== undefined && flag !== undefined) return adviceOf(remedy, flag)
+  // What it says is about the proxy; all below is about servers.
+  if (found instanceof ProxyError) return undefined
+  const { code, message } = found
+  if (code === 'ERR_UNAUTHORIZED' && found instanceof ResponseError && isOfBindle(found.url)) {
+    return 'give BINDLE_USERNAME and BINDLE_PASSWORD, or log in with "spindle bindle login"'
+  }
+  if (code === 'ERR_UNAUTHORIZED' && !message.includes('registry login')) {
+    return `log in with "spindle registry login ${hostOf(found) ?? 'HOST'}"; logins of Docker and podman are used too`
+  }
+  // Elsewhere it is not for want of https.
+  if (code === 'ERR_NETWORK' && / https:/.test(message) && !message.includes('ENOTFOUND')) {
+    return 'a server without https needs --insecure; a certificate authority of your own goes into NODE_EXTRA_CA_CERTS'
+  }
+  return undefined
+}
+
+/** The registry that refused; a token service of another name is not what one logs in to. */
+function hostOf(error: SpindleError): string | undefined {
+  if (!(error instanceof ResponseError) || !URL.canParse(error.url)) return undefined
+  const { host, pathname } = new URL(error.url)
+  return pathname.startsWith('/v2/') ? serverArgument(host) : undefined
+}
+
+function isOfBindle(url: string): boolean {
+  return /\/(?:_[iqr]|bindle-keys|login)(?:[/?]|$)/.test(url)
+}
+
+function withCode(error: unknown): SpindleError | undefined {
+  return firstOf(error, (one) => (isSpindleError(one) ? one : undefined))
+}
+
+/** What an error or the first of its causes gives. */
+function firstOf<T>(error: unknown, read: (one: Error) => T | undefined): T | undefined {
+  for (let current = error, depth = 0; depth < MAX_CAUSES && current instanceof Error; depth++) {
+    const found = read(current)
+    if (found !== undefined) return found
+    current = current.cause
+  }
+  return undefined
+}

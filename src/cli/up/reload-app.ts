@@ -1,0 +1,79 @@
+import { realpathSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import type { App } from '../../spin/source/app.ts'
+import { lockApp } from '../../spin/source/lock-app.ts'
+import type { AppPlace } from '../app/app-source.ts'
+import type { CliIo } from '../terminal/io.ts'
+import { loadLocalApp, type LocalFlags } from '../app/local-app.ts'
+import type { Output } from '../terminal/output.ts'
+import { watchFolder } from './watch-folder.ts'
+
+export interface Reloader {
+  /** Resolves once nothing is started any more. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts an application anew when its files have changed; what doesn't load leaves the old one running.
+ * @param own Folders that the running one writes to.
+ */
+export function createReloader(
+  { place }: Extract<AppPlace, { kind: 'folder' }>,
+  first: App,
+  flags: LocalFlags,
+  own: readonly string[],
+  io: CliIo,
+  output: Output,
+  swap: (app: App) => Promise<void>,
+): Reloader {
+  let isClosed = false
+  let last: Promise<string | undefined> = lockOf(first)
+  let work: Promise<void> = Promise.resolve()
+  const reload = async (): Promise<void> => {
+    if (isClosed) return
+    try {
+      // A build that was asked for is not run again: its own output would start the next one.
+      const app = await loadLocalApp(place, { ...flags, build: false }, io, output)
+      const lock = await lockOf(app)
+      if (isClosed || lock === (await last)) return
+      output.note('The application has changed: starting it anew.')
+      await swap(app)
+      last = Promise.resolve(lock)
+    } catch (error) {
+      if (!isClosed)
+        output.warn(`not reloaded, the application as it was goes on: ${(error as Error).message}`)
+    }
+  }
+  const change = (): void => void (work = work.then(reload))
+  const failed = (error: Error): void =>
+    output.warn(`changes are not seen, this folder can't be watched: ${error.message}`)
+  const watchers = [place.directory, ...outsideFolders(first, place.directory)].map((folder) =>
+    watchFolder(folder, own, change, failed),
+  )
+  return {
+    close: () => {
+      isClosed = true
+      for (const one of watchers) one.close()
+      return work
+    },
+  }
+}
+
+/** Folders beside the application's that have some of its Wasm. */
+function outsideFolders(app: App, directory: string): string[] {
+  const depth = app.manifestPath.split('/').length - 1
+  if (depth === 0) return []
+  // As the loader does: `..` of a folder behind a link is that of its real place.
+  const top = resolve(realpathSync(directory), ...Array<string>(depth).fill('..'))
+  const prefix = app.manifestPath.slice(0, app.manifestPath.lastIndexOf('/') + 1)
+  const beside = [...app.files.keys()].filter((path) => !path.startsWith(prefix))
+  return [...new Set(beside.map((path) => dirname(resolve(top, path))))]
+}
+
+/** The lock as text: the same for the same files. */
+async function lockOf(app: App): Promise<string | undefined> {
+  return lockApp(app).then(
+    ({ locked }) => JSON.stringify(locked),
+    () => undefined,
+  )
+}

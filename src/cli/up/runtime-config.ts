@@ -1,0 +1,244 @@
+import { dirname, resolve } from 'node:path'
+import { isJsonObject, type JsonObject } from '../../bytes/json.ts'
+import { SpindleError } from '../../errors.ts'
+import { parseTomlDocument } from '../../spin/manifest/toml.ts'
+import { nonEmpty } from '../../node/files/environment.ts'
+import { CommandError, type CliIo } from '../terminal/io.ts'
+import { readTextFile } from '../terminal/text-file.ts'
+
+/** Where variables get their values, of several the first that has one. */
+export type VariableProvider =
+  | { readonly type: 'static'; readonly values: Readonly<Record<string, string>> }
+  | { readonly type: 'env'; readonly prefix: string; readonly dotenv: string | undefined }
+
+/** Spin's runtime configuration, as far as it is supported; paths are absolute. */
+export interface RuntimeConfig {
+  /** Empty for none. */
+  readonly stateDir?: string
+  /** Empty for none. */
+  readonly logDir?: string
+  /** Bytes. */
+  readonly maxMemory?: number
+  readonly providers: readonly VariableProvider[]
+  /** Files by label; `undefined` for memory. */
+  readonly keyValue: ReadonlyMap<string, string | undefined>
+  readonly sqlite: ReadonlyMap<string, string | undefined>
+  /** What to say of it at the start. */
+  readonly summary: string | undefined
+}
+
+const NONE: RuntimeConfig = {
+  providers: [],
+  keyValue: new Map(),
+  sqlite: new Map(),
+  summary: undefined,
+}
+
+/** What a table of Spin's configures that is not there, and what to do instead. */
+const UNSUPPORTED: Readonly<Record<string, string>> = {
+  client_tls: 'certificates of clients are not supported: leave the table out',
+  llm_compute: 'models are not supported: leave the table out',
+  outbound_http: 'connections are pooled by Node: leave the table out',
+  outbound_mqtt: 'MQTT is not supported: leave the table out',
+  outbound_mysql: 'MySQL is not supported: leave the table out',
+  outbound_networking:
+    'networks are not blocked by address: give components hosts by allowed_outbound_hosts',
+  outbound_pg: 'PostgreSQL is not supported: leave the table out',
+  outbound_redis: 'Redis is not supported: leave the table out',
+}
+
+/**
+ * Reads Spin's runtime configuration, from the file given or named by `RUNTIME_CONFIG_FILE`. What it
+ * configures that is not supported is refused by name, and so are keys that Spin doesn't know.
+ * @see https://spinframework.dev/dynamic-configuration
+ */
+export async function readRuntimeConfig(
+  given: string | undefined,
+  io: CliIo,
+): Promise<RuntimeConfig> {
+  const name = given ?? nonEmpty(io.env['RUNTIME_CONFIG_FILE'])
+  if (name === undefined) return NONE
+  const path = resolve(io.cwd, name)
+  const text = await readTextFile(path, 'the runtime configuration')
+  const root = parseTomlDocument(text, path).root
+  const reader = createReader(path)
+  const provided =
+    root['variables_provider'] === undefined ? 'config_provider' : 'variables_provider'
+  const known = new Set([
+    'state_dir',
+    'log_dir',
+    'max_instance_memory',
+    'key_value_store',
+    'sqlite_database',
+    provided,
+  ])
+  for (const key of Object.keys(root))
+    if (Object.hasOwn(UNSUPPORTED, key))
+      throw new SpindleError('ERR_UNSUPPORTED', `${path}: [${key}]: ${UNSUPPORTED[key]}`)
+  reader.refuseUnknown(root, known)
+  const stateDir = reader.text(root, 'state_dir')
+  const logDir = reader.text(root, 'log_dir')
+  const maxMemory = reader.size(root, 'max_instance_memory')
+  // As Spin has it: stores beside the file, databases below the working directory.
+  const keyValue = files(reader, root, 'key_value_store', dirname(path))
+  const sqlite = files(reader, root, 'sqlite_database', io.cwd)
+  const labels = [
+    ...[...keyValue.keys()].map((label) => `[key_value_store.${label}: spin]`),
+    ...[...sqlite.keys()].map((label) => `[sqlite_database.${label}: spin]`),
+  ]
+  return {
+    ...(stateDir !== undefined && { stateDir: stateDir && resolve(io.cwd, stateDir) }),
+    ...(logDir !== undefined && { logDir: logDir && resolve(io.cwd, logDir) }),
+    ...(maxMemory !== undefined && { maxMemory }),
+    providers: reader
+      .tables(root, provided)
+      .map((table, i) => providerOf(reader, table, `${provided}[${i}]`, io)),
+    keyValue,
+    sqlite,
+    summary:
+      labels.length === 0
+        ? undefined
+        : `Using runtime config ${labels.join(', ')} from ${JSON.stringify(name)}`,
+  }
+}
+
+/** Services that keep what a label names, in Spin. */
+const SERVICES: ReadonlySet<string> = new Set(['aws_dynamo', 'azure_cosmos', 'libsql', 'redis'])
+
+/** The files of a table of labels, each of type `spin`. */
+function files(
+  reader: Reader,
+  root: JsonObject,
+  kind: 'key_value_store' | 'sqlite_database',
+  folder: string,
+): ReadonlyMap<string, string | undefined> {
+  const tables = reader.table(root, kind) ?? {}
+  return new Map(
+    Object.keys(tables).map((label) => {
+      const place = `${kind}.${label}`
+      const table = reader.table(tables, label, place) as JsonObject
+      const type = reader.text(table, 'type', `${place}.type`)
+      if (type === undefined) throw reader.wrong(`${place}.type`, 'is missing: write type = "spin"')
+      if (SERVICES.has(type)) throw serviceOf(reader, place, type, kind)
+      if (type !== 'spin')
+        throw reader.wrong(`${place}.type`, `is ${JSON.stringify(type)}: write type = "spin"`)
+      const attach = table['allow_attach_file'] ?? false
+      const isDatabase = kind === 'sqlite_database'
+      if (isDatabase && attach === true)
+        throw new SpindleError(
+          'ERR_UNSUPPORTED',
+          `${reader.path}: ${place}.allow_attach_file: a statement attaches no file: leave it out`,
+        )
+      if (isDatabase && attach !== false)
+        throw reader.wrong(`${place}.allow_attach_file`, 'must be true or false')
+      reader.refuseUnknown(
+        table,
+        new Set(['type', 'path', ...(isDatabase ? ['allow_attach_file'] : [])]),
+        place,
+      )
+      const path = reader.text(table, 'path', `${place}.path`)
+      return [label, path === undefined ? undefined : resolve(folder, path)]
+    }),
+  )
+}
+
+function serviceOf(
+  { path }: Reader,
+  place: string,
+  type: string,
+  kind: 'key_value_store' | 'sqlite_database',
+): SpindleError {
+  const option = kind === 'key_value_store' ? 'keyValue' : 'sqlite'
+  return new SpindleError(
+    'ERR_UNSUPPORTED',
+    `${path}: ${place}: type "${type}" needs a service, which the command does not reach: write type = "spin" with a path, or give createAppHandler the option "${option}"`,
+  )
+}
+
+function providerOf(reader: Reader, table: JsonObject, place: string, io: CliIo): VariableProvider {
+  const type = reader.text(table, 'type', `${place}.type`)
+  switch (type) {
+    case 'static': {
+      reader.refuseUnknown(table, new Set(['type', 'values']), place)
+      const values = reader.table(table, 'values', `${place}.values`)
+      if (values === undefined) throw reader.wrong(`${place}.values`, 'is missing')
+      return {
+        type,
+        values: Object.fromEntries(
+          Object.keys(values).map((name) => [
+            name,
+            reader.text(values, name, `${place}.values.${name}`) as string,
+          ]),
+        ),
+      }
+    }
+    case 'env': {
+      reader.refuseUnknown(table, new Set(['type', 'prefix', 'dotenv_path']), place)
+      const dotenv = reader.text(table, 'dotenv_path', `${place}.dotenv_path`)
+      return {
+        type,
+        prefix: reader.text(table, 'prefix', `${place}.prefix`) ?? 'SPIN_VARIABLE',
+        dotenv: dotenv === undefined ? undefined : resolve(io.cwd, dotenv),
+      }
+    }
+    case 'vault':
+    case 'azure_key_vault':
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        `${reader.path}: ${place}: type "${type}" needs a service, which the command does not reach: write type = "static" or "env", or give values by --variable`,
+      )
+    default:
+      throw reader.wrong(`${place}.type`, 'must be "static" or "env"')
+  }
+}
+
+interface Reader {
+  readonly path: string
+  wrong(place: string, what: string): CommandError
+  text(table: JsonObject, key: string, place?: string): string | undefined
+  size(table: JsonObject, key: string): number | undefined
+  table(table: JsonObject, key: string, place?: string): JsonObject | undefined
+  tables(table: JsonObject, key: string): readonly JsonObject[]
+  refuseUnknown(table: JsonObject, known: ReadonlySet<string>, place?: string): void
+}
+
+/** Reads what a key has, or says which key has something else. */
+function createReader(path: string): Reader {
+  const wrong = (place: string, what: string): CommandError =>
+    new CommandError(`${path}: ${place} ${what}`)
+  const own = (table: JsonObject, key: string): unknown =>
+    Object.hasOwn(table, key) ? table[key] : undefined
+  return {
+    path,
+    wrong,
+    text(table, key, place = key) {
+      const value = own(table, key)
+      if (value === undefined || typeof value === 'string') return value
+      throw wrong(place, 'must be text')
+    },
+    size(table, key) {
+      const value = own(table, key)
+      if (value === undefined) return undefined
+      const number = typeof value === 'bigint' ? Number(value) : value
+      if (typeof number === 'number' && Number.isSafeInteger(number) && number > 0) return number
+      throw wrong(key, 'must be a number of bytes')
+    },
+    table(table, key, place = key) {
+      const value = own(table, key)
+      if (value === undefined || isJsonObject(value)) return value
+      throw wrong(place, 'must be a table')
+    },
+    tables(table, key) {
+      const value = own(table, key)
+      if (value === undefined) return []
+      if (Array.isArray(value) && value.every(isJsonObject)) return value
+      throw wrong(key, `must be an array of tables: write [[${key}]]`)
+    },
+    refuseUnknown(table, known, place) {
+      const unknown = Object.keys(table).filter((key) => !known.has(key))
+      if (unknown.length === 0) return
+      const keys = unknown.map((key) => (place === undefined ? key : `${place}.${key}`))
+      throw new CommandError(`${path}: unused runtime config key(s): ${keys.join(', ')}`)
+    },
+  }
+}

@@ -1,0 +1,143 @@
+import { join, relative, resolve } from 'node:path'
+import { SpindleError } from '../../errors.ts'
+import type { RunApp } from '../../run/app/run-app.ts'
+import {
+  type AppState,
+  type FirstState,
+  openAppState,
+  type StateFiles,
+} from '../../node/state/app-state.ts'
+import { CommandError, type CliIo, UsageError } from '../terminal/io.ts'
+import type { RuntimeConfig } from './runtime-config.ts'
+import { readTextFile } from '../terminal/text-file.ts'
+
+/** Flags about what components store. */
+export interface StateFlags {
+  /** Empty for none. */
+  readonly stateDir?: string
+  readonly keyValue?: ReadonlyMap<string, string>
+  readonly sqlite?: readonly string[]
+}
+
+/** What Spin calls them, so that each can go on with what the other has stored. */
+const KEY_VALUE_FILE = 'sqlite_key_value.db'
+const SQLITE_FILE = 'sqlite_db.db'
+/** The label that is always there. */
+const DEFAULT = 'default'
+
+/** Each label that is used, with its file. Throws as Spin does for one that nothing is behind. */
+export function stateFiles(
+  run: RunApp,
+  first: FirstState,
+  folder: string | undefined,
+  config: RuntimeConfig,
+): Pick<AppState, 'keyValue' | 'sqlite'> {
+  const inFolder = (name: string): string | undefined =>
+    folder === undefined ? undefined : join(folder, name)
+  const withDefault = (files: StateFiles, name: string): Map<string, string | undefined> =>
+    new Map([[DEFAULT, inFolder(name)], ...files])
+  const keyValue = withDefault(config.keyValue, KEY_VALUE_FILE)
+  const sqlite = withDefault(config.sqlite, SQLITE_FILE)
+  const components = [...run.components.values()]
+  for (const { id, keyValueStores } of components)
+    for (const label of keyValueStores)
+      if (!keyValue.has(label))
+        throw new SpindleError(
+          'ERR_APP_INVALID',
+          `unknown key_value_stores label ${JSON.stringify(label)} for component ${JSON.stringify(id)}: configure it by --runtime-config-file`,
+        )
+  const missing = components.flatMap(({ id, sqliteDatabases }) =>
+    sqliteDatabases
+      .filter((label) => !sqlite.has(label))
+      .map((label) => `- Component ${id} uses database '${label}'`),
+  )
+  if (missing.length > 0)
+    throw new SpindleError(
+      'ERR_APP_INVALID',
+      [
+        'One or more components use SQLite databases which are not defined.',
+        'Check the spelling, or pass a runtime configuration file that defines these stores.',
+        'See https://spinframework.dev/dynamic-configuration#sqlite-storage-runtime-configuration',
+        'Details:',
+        ...missing,
+      ].join('\n'),
+    )
+  for (const [label] of first.sqlite)
+    if (!sqlite.has(label))
+      throw new CommandError(
+        `a registered database named '${label}' was expected by --sqlite but not found: configure it by --runtime-config-file`,
+      )
+  const used = (
+    files: StateFiles,
+    labels: readonly string[],
+    stored: ReadonlyArray<readonly [string, ...unknown[]]>,
+  ): StateFiles =>
+    new Map(
+      [...files].filter(
+        ([label]) => labels.includes(label) || stored.some(([other]) => other === label),
+      ),
+    )
+  return {
+    keyValue: used(
+      keyValue,
+      components.flatMap((one) => one.keyValueStores),
+      first.keyValue,
+    ),
+    sqlite: used(
+      sqlite,
+      components.flatMap((one) => one.sqliteDatabases),
+      first.sqlite,
+    ),
+  }
+}
+
+/** What `--key-value` and `--sqlite` have stored at the start; files are read. */
+export async function readFirstState(flags: StateFlags, io: CliIo): Promise<FirstState> {
+  return {
+    keyValue: Array.from(flags.keyValue ?? [], ([key, value]) => [DEFAULT, key, value] as const),
+    sqlite: await Promise.all(
+      (flags.sqlite ?? []).map(async (text) => {
+        if (!text.startsWith('@')) return [DEFAULT, text] as const
+        const [file, label] = fileAndLabel(text)
+        return [label, await readTextFile(resolve(io.cwd, file), 'SQL')] as const
+      }),
+    ),
+  }
+}
+
+/** `@FILE` or `@FILE:LABEL`. */
+function fileAndLabel(text: string): readonly [file: string, label: string] {
+  const [file = '', label = DEFAULT] = text.slice(1).split(/:(.*)/s, 2)
+  if (file.trim() === '' || label.trim() === '')
+    throw new UsageError(`--sqlite ${text}: write a statement, @FILE or @FILE:LABEL`)
+  return [file.trim(), label.trim()]
+}
+
+/** Stores in files what is to be there first, and gives what is left for memory, which a new thread has anew. */
+export async function storeInFiles(
+  files: Pick<AppState, 'keyValue' | 'sqlite'>,
+  first: FirstState,
+): Promise<FirstState> {
+  const isFile =
+    (of: StateFiles) =>
+    ([label]: readonly [string, ...unknown[]]): boolean =>
+      of.get(label) !== undefined
+  const kept: FirstState = {
+    keyValue: first.keyValue.filter(isFile(files.keyValue)),
+    sqlite: first.sqlite.filter(isFile(files.sqlite)),
+  }
+  if (kept.keyValue.length + kept.sqlite.length > 0) await openAppState({ ...files, first: kept })
+  return {
+    keyValue: first.keyValue.filter((one) => !kept.keyValue.includes(one)),
+    sqlite: first.sqlite.filter((one) => !kept.sqlite.includes(one)),
+  }
+}
+
+/** Where what components store will be, as Spin says it. */
+export function describeState({ keyValue, sqlite }: AppState, cwd: string): string[] {
+  const line = (what: string, file: string | undefined): string[] =>
+    file === undefined
+      ? []
+      : [`Storing default ${what} data to ${JSON.stringify(relative(cwd, file))}.`]
+  return [...line('key-value', keyValue.get(DEFAULT)), ...line('SQLite', sqlite.get(DEFAULT))]
+}

@@ -1,0 +1,107 @@
+import { Agent as PlainAgent, request as sendPlain, type RequestOptions } from 'node:http'
+import { Agent as TlsAgent, request as sendTls } from 'node:https'
+import type { Socket } from 'node:net'
+import { trustAlso } from './authorities.ts'
+import { createProxySelector, type Proxy, type ProxySettings } from './proxy.ts'
+import { createTunnelAgent, proxyEndpoint, proxyHeaders } from './proxy-tunnel.ts'
+import { openFileLimit } from '../files/descriptors.ts'
+
+/** Milliseconds. Servers close what is unused after 5 s and more; one closed under a request costs a retry. */
+const KEPT_OPEN = 4000
+
+interface RouteOptions {
+  /** See `NodeFetchOptions`. */
+  readonly ca: string | readonly string[] | undefined
+  readonly maxHeaderSize: number
+  readonly proxy: ProxySettings
+}
+
+/** How a request gets to its server. */
+interface Route {
+  readonly send: typeof sendPlain
+  readonly options: RequestOptions
+  /** To be sent beside the request's own. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The proxy that reads the request and answers it. One that only tunnels does neither. */
+  readonly forwarder?: Proxy
+  readonly isTunnel?: boolean
+}
+
+/** The part of the files a process may open that is for connections of one kind; others wait in line. */
+const SOCKETS_SHARE = 1 / 4
+
+function maxSockets(): number {
+  return Math.max(2, Math.floor(openFileLimit() * SOCKETS_SHARE))
+}
+
+/**
+ * Makes what finds the way to a URL. It keeps connections for the next request; idle ones don't keep the
+ * process alive. It throws `ProxyError` for a proxy that can't be used.
+ *
+ * @see {@link https://www.rfc-editor.org/rfc/rfc9112#name-absolute-form RFC 9112, 3.2.2}
+ */
+export function createRoutes({
+  ca,
+  maxHeaderSize,
+  proxy: settings,
+}: RouteOptions): (url: URL) => Route {
+  const options = { keepAlive: true, timeout: KEPT_OPEN, maxTotalSockets: maxSockets() }
+  const trusted = ca === undefined ? {} : { secureContext: trustAlso(ca) }
+  const plain = watchIdle(new PlainAgent(options))
+  const tls = watchIdle(new TlsAgent({ ...options, ...trusted }))
+  const tunnels = new Map<Proxy, TlsAgent>()
+  const proxyFor = createProxySelector(settings)
+  const tunnelBy = (proxy: Proxy): TlsAgent => {
+    const agent =
+      tunnels.get(proxy) ??
+      watchIdle(createTunnelAgent(proxy, { ...options, ...trusted, maxHeaderSize }))
+    tunnels.set(proxy, agent)
+    return agent
+  }
+  return (url) => {
+    const isTls = url.protocol === 'https:'
+    const proxy = proxyFor(url)
+    if (proxy !== undefined && !isTls)
+      return {
+        send: proxy.isTls ? sendTls : sendPlain,
+        options: {
+          agent: proxy.isTls ? tls : plain,
+          ...proxyEndpoint(proxy),
+          path: `${url.origin}${url.pathname}${url.search}`,
+        },
+        headers: { host: url.host, ...proxyHeaders(proxy) },
+        forwarder: proxy,
+      }
+    return {
+      send: isTls ? sendTls : sendPlain,
+      options: {
+        agent: proxy !== undefined ? tunnelBy(proxy) : isTls ? tls : plain,
+        hostname: url.hostname.replace(/^\[|\]$/g, ''),
+        ...(url.port !== '' && { port: url.port }),
+        path: url.pathname + url.search,
+      },
+      headers: {},
+      isTunnel: proxy !== undefined,
+    }
+  }
+}
+
+/** A server that speaks before it is asked might have its words taken for the answer to what is asked next. */
+function watchIdle<T extends PlainAgent>(agent: T): T {
+  const keep = agent.keepSocketAlive.bind(agent) as (socket: Socket) => boolean
+  const reuse = agent.reuseSocket.bind(agent)
+  return Object.assign(agent, {
+    keepSocketAlive(socket: Socket): boolean {
+      socket.once('data', drop)
+      return keep(socket)
+    },
+    reuseSocket(socket: Socket, request: Parameters<typeof reuse>[1]): void {
+      socket.off('data', drop)
+      reuse(socket, request)
+    },
+  })
+}
+
+function drop(this: Socket): void {
+  this.destroy()
+}

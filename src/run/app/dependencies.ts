@@ -1,0 +1,76 @@
+import { SpindleError } from '../../errors.ts'
+import { compileComponent, type CompileOptions } from '../component/compile.ts'
+import type { ComponentDependency } from '../component/dependency.ts'
+import type { ComponentDef } from '../component/binary/model.ts'
+import { exportNamesOf, importsOf } from '../component/typed-module/externs.ts'
+import { parseWasm } from '../component/parse-wasm.ts'
+import type { RunComponent } from './run-app.ts'
+import { exportForImport, fillsImport } from '../../spin/manifest/import-names.ts'
+
+/** A component that stands in for imports of another, and what of that one's grants it shares. */
+export interface RunDependency {
+  /** The import: `ns:package[/interface][@version]`, or a plain name. */
+  readonly name: string
+  /** The export that fills it. Default: the one of the import's own name. */
+  readonly export: string | undefined
+  readonly inherit: 'all' | readonly string[]
+  readonly wasm: () => Promise<Uint8Array>
+}
+
+function inherits({ inherit }: RunDependency, what: string): boolean {
+  return inherit === 'all' || inherit.includes(what)
+}
+
+/** A component with no more than what a dependency of it shares. */
+export function asDependency(component: RunComponent, dependency: RunDependency): RunComponent {
+  const shared = <T>(what: string, value: T, nothing: T): T =>
+    inherits(dependency, what) ? value : nothing
+  return {
+    ...component,
+    env: shared('environment', component.env, {}),
+    config: shared('variables', component.config, {}),
+    allowedHosts: shared('allowed_outbound_hosts', component.allowedHosts, []),
+    keyValueStores: shared('key_value_stores', component.keyValueStores, []),
+    sqliteDatabases: shared('sqlite_databases', component.sqliteDatabases, []),
+    aiModels: shared('ai_models', component.aiModels, []),
+  }
+}
+
+export function sharesFiles(dependency: RunDependency): boolean {
+  return inherits(dependency, 'files')
+}
+
+/**
+ * Reads and compiles what a component depends on, and finds which of its imports each fills.
+ * Rejects with `ERR_APP_INVALID` when one fills none, or lacks the export.
+ */
+export async function loadDependency(
+  component: ComponentDef,
+  dependency: RunDependency,
+  options: CompileOptions,
+): Promise<ComponentDependency> {
+  const { name, export: given } = dependency
+  const wasm = await dependency.wasm()
+  const parsed = parseWasm(wasm)
+  if (parsed === undefined)
+    throw new SpindleError('ERR_UNSUPPORTED', `its dependency "${name}" is no component`)
+  const exports = exportNamesOf(parsed)
+  const wanted = importsOf(component)
+    .map((extern) => extern.name)
+    .filter((candidate) => fillsImport(name, candidate))
+  if (wanted.length === 0) {
+    throw new SpindleError('ERR_APP_INVALID', `it has no import for its dependency "${name}"`)
+  }
+  const filled = new Map<string, string>()
+  for (const importName of wanted) {
+    const found = exportForImport(importName, exports, given)
+    if (found === undefined) {
+      throw new SpindleError(
+        'ERR_APP_INVALID',
+        `its dependency "${name}" exports no "${given ?? importName}"`,
+      )
+    }
+    filled.set(importName, found)
+  }
+  return { name, compiled: await compileComponent(parsed, options), filled }
+}

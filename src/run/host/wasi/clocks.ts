@@ -1,0 +1,68 @@
+import type { HostInterface } from '../../component/abi/items.ts'
+import { LONGEST_TIMER } from '../../../bytes/longest-timer.ts'
+import { READY, type Pollable } from './streams.ts'
+
+const NANOS = 1_000_000n
+
+export function monotonicNow(): bigint {
+  return BigInt(Math.round(performance.now() * 1e6))
+}
+
+export function createTimer(nanos: bigint): Pollable {
+  if (nanos <= 0n) return READY
+  const end = monotonicNow() + nanos
+  // Ready by the clock, or by having waited: in Workers the clock stands still while a guest runs.
+  let waited = false
+  let waiting: Promise<void> | undefined
+  let drop = (): void => {}
+  return {
+    ready: () => waited || monotonicNow() >= end,
+    // One timer, however often it is asked for: a guest may poll with it again and again.
+    wait: () =>
+      (waiting ??= new Promise((resolve) => {
+        const left = Number((end - monotonicNow()) / NANOS) + 1
+        const settle = (isOver: boolean): void => {
+          waited = isOver
+          waiting = undefined
+          resolve()
+        }
+        const timer = setTimeout(
+          () => settle(left <= LONGEST_TIMER),
+          Math.min(Math.max(left, 0), LONGEST_TIMER),
+        )
+        drop = () => {
+          clearTimeout(timer)
+          settle(true)
+        }
+      })),
+    drop: () => drop(),
+  }
+}
+
+function datetime(): { seconds: bigint; nanoseconds: number } {
+  const now = Date.now()
+  return { seconds: BigInt(Math.floor(now / 1000)), nanoseconds: (now % 1000) * 1_000_000 }
+}
+
+export const monotonicClock: HostInterface = {
+  functions: {
+    now: monotonicNow,
+    resolution: () => NANOS,
+    'subscribe-instant': (when: bigint) => createTimer(when - monotonicNow()),
+    'subscribe-duration': createTimer,
+    // The draft of October 2023.
+    subscribe: (when: bigint, absolute: boolean) =>
+      createTimer(absolute ? when - monotonicNow() : when),
+  },
+}
+
+export const wallClock: HostInterface = {
+  functions: { now: datetime, resolution: () => ({ seconds: 0n, nanoseconds: Number(NANOS) }) },
+}
+
+export const timezone: HostInterface = {
+  functions: {
+    display: () => ({ utcOffset: 0, name: 'UTC', inDaylightSavingTime: false }),
+    'utc-offset': () => 0,
+  },
+}

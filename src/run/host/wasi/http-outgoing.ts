@@ -1,0 +1,251 @@
+import { takesStreams } from '../../../bytes/request-body.ts'
+import { readBounded } from '../../../bytes/stream.ts'
+import { exactHeaders, type HeaderPairs, type Wire, wireOf, withWire } from '../../../http/wire.ts'
+import type { FetchLike } from '../../../types.ts'
+import type { HostInterface } from '../../component/abi/items.ts'
+import { LONGEST_TIMER } from '../../../bytes/longest-timer.ts'
+import type { Ledger } from '../../budget.ts'
+import { chargeFields, fieldsOf, isForbiddenField, pairsOfFields } from './fields.ts'
+import { type HttpError, httpErrorOf } from './http-errors.ts'
+import {
+  methodOfVariant,
+  releaseRequest,
+  type FutureResponse,
+  type IncomingResponse,
+  type OutgoingRequest,
+  type RequestOptions,
+} from './http-types.ts'
+import { err, ok, type Result } from './result.ts'
+import { createBytesInput, createWebInput, FREE } from './streams.ts'
+
+/** A request URL that has no host: it goes to the application itself. */
+export const SELF_ORIGIN = 'http://self.alt'
+
+export function urlOf(
+  request: Pick<OutgoingRequest, 'scheme' | 'authority' | 'path'>,
+): URL | undefined {
+  const scheme =
+    request.scheme?.tag === 'HTTP'
+      ? 'http'
+      : request.scheme?.tag === 'other'
+        ? request.scheme.val
+        : 'https'
+  const origin = (request.authority ?? '') === '' ? SELF_ORIGIN : `${scheme}://${request.authority}`
+  const path = request.path ?? '/'
+  try {
+    return new URL(path.startsWith('/') ? `${origin}${path}` : `${origin}/${path}`)
+  } catch {
+    return undefined
+  }
+}
+
+/** Path and query as a guest has them, for a request line: without a fragment. */
+export function targetOf({ path }: Pick<OutgoingRequest, 'path'>): string {
+  const [target = ''] = (path ?? '/').split('#', 1)
+  return target.startsWith('/') ? target : `/${target}`
+}
+
+function incomingResponse(response: Response, ledger: Ledger): IncomingResponse {
+  const { body } = response
+  // As long as its body may still come it has a connection.
+  if (body !== null) ledger.charge(SENDING_BYTES)
+  return {
+    status: response.status,
+    headers: chargeFields(ledger, fieldsOf(responseHeaders(response))),
+    consumed: false,
+    body: {
+      taken: false,
+      trailers: () => wireOf(response)?.trailers?.(),
+      open: () =>
+        body === null
+          ? createBytesInput(new Uint8Array())
+          : createWebInput(body, ledger, SENDING_BYTES),
+    },
+  }
+}
+
+// What a request takes on its way, its connection included.
+export const SENDING_BYTES: number = 64 * 1024
+
+// Where requests can't be made of streams, a body is held in full.
+const MOST_WHOLE = 64 * 1024 * 1024
+
+interface SentRequest {
+  readonly method: string
+  readonly headers: Iterable<readonly [name: string, value: string]>
+  /** Path and query as the guest has them. */
+  readonly target?: string | undefined
+  readonly body: ReadableStream<Uint8Array> | undefined
+  readonly trailers?: () => HeaderPairs | undefined
+  /** Nanoseconds until the response begins. */
+  readonly firstByte: bigint | undefined
+  /** Nanoseconds until there is a connection. */
+  readonly connect?: bigint | undefined
+  /** Nanoseconds between two pieces of the response. */
+  readonly betweenBytes?: bigint | undefined
+}
+
+function milliseconds(nanoseconds: bigint | undefined): number | undefined {
+  if (nanoseconds === undefined) return undefined
+  return Math.max(1, Math.min(Number(nanoseconds / 1_000_000n), LONGEST_TIMER))
+}
+
+/** Reads a body that nobody has use for. */
+function drop(body: ReadableStream<Uint8Array> | undefined): void {
+  if (body?.locked === false) void body.pipeTo(new WritableStream()).catch(() => {})
+}
+
+/** What the guest gets: `fetch` removes codings, but not what says that they are there. */
+export function responseHeaders(response: Response): HeaderPairs {
+  const headers = exactHeaders(response).filter(([name]) => !isForbiddenField(name))
+  // Of the network, and not made by somebody here who knows what is in it.
+  const isDecoded = response.url !== '' && wireOf(response) === undefined
+  return isDecoded && response.headers.has('content-encoding')
+    ? headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
+    : headers
+}
+
+interface Sending {
+  readonly settled: Promise<Result<Response, HttpError>>
+  readonly abort: () => void
+}
+
+/** Sends a guest's request; `undefined` when `fetch` can't carry it. Redirects are the guest's to follow. */
+export function sendRequest(
+  send: FetchLike,
+  url: URL,
+  sent: SentRequest,
+  ledger: Ledger = FREE,
+): Sending | undefined {
+  const { method, body, firstByte } = sent
+  // Whether an answer is awaited before the rest of a body is nothing that two hops can agree on.
+  const headers = [...sent.headers].filter(([name]) => name.toLowerCase() !== 'expect')
+  const abort = new AbortController()
+  const sends = body !== undefined && method !== 'GET' && method !== 'HEAD'
+  const whole = sends && !takesStreams()
+  let made: Request
+  try {
+    made = new Request(url, {
+      method,
+      headers: headers as [string, string][],
+      redirect: 'manual',
+      signal: abort.signal,
+      ...(sends && !whole && { body, duplex: 'half' }),
+    } as RequestInit)
+  } catch {
+    return undefined
+  }
+  let isTaken = false
+  let held = 0
+  /** Of a body in one piece: its chunks, then all of them in one, until it is sent. */
+  const counter = (): TransformStream<Uint8Array, Uint8Array> =>
+    new TransformStream({
+      transform(chunk, controller) {
+        ledger.charge(2 * chunk.length)
+        held += 2 * chunk.length
+        controller.enqueue(chunk)
+      },
+    })
+  const wire: Wire = {
+    headers,
+    ...(sent.target !== undefined && { target: sent.target }),
+    trailers: sent.trailers,
+    ...(body !== undefined &&
+      !sends && {
+        takeBody() {
+          isTaken = true
+          return body
+        },
+      }),
+    timeouts: { connect: milliseconds(sent.connect), idle: milliseconds(sent.betweenBytes) },
+  }
+  const timer =
+    firstByte === undefined
+      ? undefined
+      : setTimeout(
+          () => abort.abort(new DOMException('no response in time', 'TimeoutError')),
+          milliseconds(firstByte),
+        )
+  const answered = whole
+    ? readBounded(
+        body.pipeThrough(counter()),
+        MOST_WHOLE,
+        'the body of a request',
+        abort.signal,
+      ).then((bytes) => send(withWire(new Request(made, { body: bytes }), wire)))
+    : send(withWire(made, wire))
+  const settled = answered
+    .then((response): Result<Response, HttpError> => {
+      if (response.type === 'opaqueredirect') {
+        return err({
+          tag: 'internal-error',
+          val: 'a page may not see redirects: ask for the final URL',
+        })
+      }
+      return ok(response)
+    })
+    .catch((error: unknown) => {
+      // Whatever of its body was not sent is held for nobody.
+      if (body?.locked === false) void body.cancel().catch(() => {})
+      return err(httpErrorOf(error))
+    })
+    .finally(() => {
+      clearTimeout(timer)
+      ledger.release(held)
+      // A guest that opens a body for GET must be able to write it out.
+      if (!sends && !isTaken) drop(body)
+    })
+  return { settled, abort: () => abort.abort() }
+}
+
+/**
+ * `wasi:http/outgoing-handler`. `send` decides what may be reached: it rejects with
+ * `ERR_POLICY_REJECTED` what may not. Redirects are the guest's to follow, so each is decided anew.
+ */
+export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): HostInterface {
+  const handle = (request: OutgoingRequest, options?: RequestOptions): Result => {
+    const url = urlOf(request)
+    const refuse = (tag: string): Result => {
+      releaseRequest(ledger, request)
+      void request.body?.pipe.stream.cancel().catch(() => {})
+      return err({ tag })
+    }
+    if (url === undefined) return refuse('HTTP-request-URI-invalid')
+    ledger.charge(SENDING_BYTES)
+    const sending = sendRequest(
+      send,
+      url,
+      {
+        method: methodOfVariant(request.method),
+        headers: pairsOfFields(request.headers),
+        target: targetOf(request),
+        body: request.body?.pipe.stream,
+        trailers: () => request.body?.trailers,
+        firstByte: options?.firstByte,
+        connect: options?.connect,
+        betweenBytes: options?.betweenBytes,
+      },
+      ledger,
+    )
+    if (sending === undefined) {
+      ledger.release(SENDING_BYTES)
+      return refuse('HTTP-request-method-invalid')
+    }
+    const future: FutureResponse = {
+      outcome: undefined,
+      taken: false,
+      abort: sending.abort,
+      pollable: { ready: () => future.outcome !== undefined, wait: () => settled },
+    }
+    const settled = sending.settled.then((outcome) => {
+      releaseRequest(ledger, request)
+      ledger.release(SENDING_BYTES)
+      future.outcome =
+        outcome.tag === 'ok' ? ok(incomingResponse(outcome.val as Response, ledger)) : outcome
+    })
+    // Beyond the budget the guest has ended already.
+    settled.catch(() => {})
+    return ok(future)
+  }
+  return { functions: { handle } }
+}

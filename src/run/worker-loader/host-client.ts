@@ -1,0 +1,54 @@
+import { parseJson } from '../../bytes/json.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import { SpindleError } from '../../errors.ts'
+import type { FetchHandler, FetchLike } from '../../types.ts'
+import type { KeyValueStore } from '../host/spin/key-value-store.ts'
+import { HOST_PATHS, hostUrl, sendTo } from './host-protocol.ts'
+
+// As the parent's `createWorkerHost` bounds what is set.
+const MOST_VALUE = 25 * 1024 * 1024
+// Names of 160 bytes for as many keys as a list of Workers KV gives.
+const MOST_KEYS = 16 * 1024 * 1024
+
+export function createHostFetch(host: FetchHandler): FetchLike {
+  return (request) =>
+    host.fetch(sendTo(hostUrl(HOST_PATHS.outbound, { url: request.url }), request))
+}
+
+/** Which of the labels the parent has a store for: only it knows, and a guest is told when it opens one. */
+export async function askHostStores(
+  host: FetchHandler,
+  labels: Iterable<string>,
+): Promise<ReadonlySet<string>> {
+  const asked = Array.from(labels, async (label) => {
+    const url = hostUrl(HOST_PATHS.keyValue, { label })
+    const { ok } = await host.fetch(new Request(url, { method: 'HEAD' }))
+    return ok ? [label] : []
+  })
+  return new Set((await Promise.all(asked)).flat())
+}
+
+export function createHostKeyValue(host: FetchHandler, label: string): KeyValueStore {
+  const ask = async (
+    parameters: Readonly<Record<string, string>>,
+    init: RequestInit = {},
+  ): Promise<Response> => {
+    const url = hostUrl(HOST_PATHS.keyValue, { label, ...parameters })
+    const response = await host.fetch(new Request(url, init))
+    if (response.ok) return response
+    throw new SpindleError('ERR_RESPONSE', 'the store failed')
+  }
+  const read = ({ body }: Response, limit: number): Promise<Uint8Array> =>
+    readBounded(body ?? new Uint8Array(), limit, 'what the store answers')
+  return {
+    async get(key) {
+      const response = await ask({ key })
+      return response.status === 204 ? undefined : read(response, MOST_VALUE)
+    },
+    set: async (key, value) =>
+      void (await ask({ key }, { method: 'PUT', body: value as Uint8Array<ArrayBuffer> })),
+    delete: async (key) => void (await ask({ key }, { method: 'DELETE' })),
+    keys: async () =>
+      parseJson(await read(await ask({}), MOST_KEYS), 'the list of keys') as readonly string[],
+  }
+}

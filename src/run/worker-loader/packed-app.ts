@@ -1,0 +1,55 @@
+import { concat } from '../../bytes/stream.ts'
+import type { AppHandlerOptions } from '../app-handler.ts'
+import type { AppOutline, AppSnapshot } from '../app/app-snapshot.ts'
+
+/** Where in the content something is: offset and length. */
+type Place = readonly [offset: number, length: number]
+
+/** An application as JSON beside one block of bytes: a Worker has a module each, however many files. */
+export interface PackedApp {
+  readonly outline: AppOutline
+  readonly wasm: ReadonlyArray<readonly [id: string, place: Place]>
+  readonly files: ReadonlyArray<
+    readonly [id: string, entries: ReadonlyArray<readonly [path: string, place: Place]>]
+  >
+}
+
+/** All of an application that a Worker reads before it starts, as JSON. */
+export interface WorkerDescription {
+  readonly app: PackedApp
+  readonly options: Pick<AppHandlerOptions, 'timeout' | 'concurrency' | 'maxMemory'>
+}
+
+export function packApp({ outline, wasm, files }: AppSnapshot): {
+  readonly packed: PackedApp
+  readonly content: Uint8Array
+} {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  const keep = (bytes: Uint8Array): Place => {
+    chunks.push(bytes)
+    const offset = size
+    size += bytes.length
+    return [offset, bytes.length]
+  }
+  const place = (entries: ReadonlyMap<string, Uint8Array>): Array<readonly [string, Place]> =>
+    Array.from(entries, ([name, bytes]) => [name, keep(bytes)] as const)
+  const packed = {
+    outline,
+    wasm: place(wasm),
+    files: Array.from(files, ([id, entries]) => [id, place(entries)] as const),
+  }
+  return { packed, content: concat(chunks, size) }
+}
+
+export function unpackApp({ outline, wasm, files }: PackedApp, content: Uint8Array): AppSnapshot {
+  const read = (entries: ReadonlyArray<readonly [string, Place]>): Map<string, Uint8Array> =>
+    new Map(
+      entries.map(([name, [offset, length]]) => [name, content.subarray(offset, offset + length)]),
+    )
+  return {
+    outline,
+    wasm: read(wasm),
+    files: new Map(files.map(([id, entries]) => [id, read(entries)])),
+  }
+}

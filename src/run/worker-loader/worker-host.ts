@@ -1,0 +1,86 @@
+import { parseJson } from '../../bytes/json.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import type { FetchHandler, FetchLike } from '../../types.ts'
+import type { LogLine } from '../host/logs.ts'
+import type { KeyValueStore } from '../host/spin/key-value-store.ts'
+import { HOST_PATHS, sendTo } from './host-protocol.ts'
+
+export interface WorkerHostOptions {
+  /** How components reach the network; the loaded Worker has applied `allowed_outbound_hosts` before. Default: the global `fetch`. */
+  readonly fetch?: FetchLike
+  /** The store of a label. Default: none. */
+  readonly keyValue?: (label: string) => KeyValueStore | undefined
+  /** Called for each line that a component prints, and with stream `host` for what went wrong around it. */
+  readonly onLog?: (line: LogLine) => void
+}
+
+// Workers KV takes 25 MiB; more is no value of any store.
+const MOST_VALUE = 25 * 1024 * 1024
+// A loaded Worker holds so many lines at most, and sends them in one go.
+const MOST_LOG = 16 * 1024 * 1024
+
+/**
+ * What a loaded Worker asks of its parent: the network, stores, the log.
+ *
+ * Exported from `spindle/worker-loader`. Make it the `fetch` of an entrypoint that nothing but the
+ * option `host` of `toWorkerCode` leads to: it trusts whoever asks.
+ *
+ * @example Serve loaded Workers from a parent with a KV namespace
+ * export class AppHost extends WorkerEntrypoint {
+ *   fetch(request) {
+ *     const keyValue = () => createWorkersKeyValue(this.env.VALUES)
+ *     return createWorkerHost({ keyValue, onLog: console.log }).fetch(request)
+ *   }
+ * }
+ */
+export function createWorkerHost(options: WorkerHostOptions = {}): FetchHandler {
+  const outside: FetchLike = options.fetch ?? ((request) => globalThis.fetch(request))
+  const fetch = async (request: Request): Promise<Response> => {
+    const { pathname, searchParams } = new URL(request.url)
+    switch (pathname) {
+      case HOST_PATHS.outbound:
+        return outside(sendTo(searchParams.get('url') ?? '', request))
+      case HOST_PATHS.keyValue:
+        return answerKeyValue(
+          request,
+          options.keyValue?.(searchParams.get('label') ?? ''),
+          searchParams.get('key'),
+        )
+      case HOST_PATHS.log: {
+        const lines = parseJson(await readBody(request, MOST_LOG, 'the log'), 'the log')
+        for (const line of lines as readonly LogLine[]) options.onLog?.(line)
+        return new Response(null, { status: 204 })
+      }
+      default:
+        return new Response(null, { status: 404 })
+    }
+  }
+  return { fetch }
+}
+
+async function readBody({ body }: Request, limit: number, what: string): Promise<Uint8Array> {
+  return body === null ? new Uint8Array() : readBounded(body, limit, what)
+}
+
+async function answerKeyValue(
+  request: Request,
+  store: KeyValueStore | undefined,
+  key: string | null,
+): Promise<Response> {
+  if (store === undefined) return new Response(null, { status: 404 })
+  if (request.method === 'HEAD') return new Response(null, { status: 204 })
+  if (key === null) return Response.json([...(await store.keys())])
+  switch (request.method) {
+    case 'PUT':
+      await store.set(key, await readBody(request, MOST_VALUE, 'a value'))
+      break
+    case 'DELETE':
+      await store.delete(key)
+      break
+    default: {
+      const value = await store.get(key)
+      if (value !== undefined) return new Response(value as Uint8Array<ArrayBuffer>)
+    }
+  }
+  return new Response(null, { status: 204 })
+}

@@ -1,0 +1,146 @@
+/** An identity token by a code that a person types elsewhere. @see https://www.rfc-editor.org/rfc/rfc8628 */
+import { formatBase64Url } from '../../bytes/base64.ts'
+import { rawDigestOf } from '../../bytes/digest.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
+import { SpindleError } from '../../errors.ts'
+import { wait } from '../../http/wait.ts'
+import { readTokenJson } from './identity-token.ts'
+import { attempt } from '../keys/public-key.ts'
+import { callService, type ServiceOptions } from '../wire/service-request.ts'
+import type { Field } from '../wire/wire-json.ts'
+
+/** What to show to the person. */
+export interface DevicePrompt {
+  readonly userCode: string
+  readonly verificationUri: string
+  /** With the code in it, where the issuer gives one. */
+  readonly verificationUriComplete?: string
+  readonly expiresAt: Date
+}
+
+export interface DeviceFlowOptions extends ServiceOptions {
+  /** Shows the code; the flow goes on meanwhile. */
+  prompt: (prompt: DevicePrompt) => void
+  /** Default: the public-good instance's. */
+  issuer?: string
+  /** Default `sigstore`. */
+  clientId?: string
+}
+
+/** RFC 8628, 3.2 and 3.5. */
+const DEFAULT_INTERVAL_S = 5
+const SLOW_DOWN_S = 5
+/** Longest that is waited in all, and between two questions, whatever the issuer says. */
+const MAX_LIFETIME_S = 1800
+const MAX_INTERVAL_S = 60
+const FORM = 'application/x-www-form-urlencoded'
+
+/**
+ * Asks a person to log in on any device, and resolves with their identity token.
+ *
+ * Exported from `spindle/keyless`.
+ *
+ * @example From a terminal
+ * ```ts
+ * const identityToken = await requestIdentityToken({
+ *   prompt: ({ verificationUri, userCode }) => console.log(`Open ${verificationUri} and enter ${userCode}`),
+ * })
+ * ```
+ * @throws `ERR_CREDENTIALS_INVALID` when the person refuses, `ERR_TIMEOUT` when the code expires, `ResponseError`, `ERR_NETWORK`.
+ */
+export async function requestIdentityToken(options: DeviceFlowOptions): Promise<string> {
+  const {
+    prompt,
+    issuer = 'https://oauth2.sigstore.dev/auth',
+    clientId = 'sigstore',
+    ...service
+  } = options
+  const { bytes } = await callService(
+    { method: 'GET', url: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration` },
+    service,
+  )
+  const discovery = readTokenJson(bytes, 'the discovery document')
+  if (discovery.get('issuer').string() !== issuer)
+    throw new SpindleError('ERR_CONTENT_INVALID', 'the discovery document is of another issuer')
+  const [deviceUrl, tokenUrl] = [
+    discovery.get('device_authorization_endpoint'),
+    discovery.get('token_endpoint'),
+  ].map(httpsOf) as [string, string]
+
+  const verifier = formatBase64Url(crypto.getRandomValues(new Uint8Array(32)))
+  const scope = 'openid email'
+  const challenge = formatBase64Url(await rawDigestOf(encodeUtf8(verifier)))
+  const start = {
+    client_id: clientId,
+    scope,
+    code_challenge_method: 'S256',
+    code_challenge: challenge,
+  }
+  const started = await post(deviceUrl, start, service)
+  const device = readTokenJson(started.bytes, 'the device code')
+  const complete = device.get('verification_uri_complete').optional()
+  const lifetime = Math.min(device.get('expires_in').count(), MAX_LIFETIME_S)
+  const expiresAt = new Date(Date.now() + lifetime * 1000)
+  prompt({
+    userCode: device.get('user_code').string(),
+    verificationUri: httpsOf(device.get('verification_uri')),
+    ...(complete !== undefined && { verificationUriComplete: httpsOf(complete) }),
+    expiresAt,
+  })
+
+  const question = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+    device_code: device.get('device_code').string(),
+    client_id: clientId,
+    scope,
+    code_verifier: verifier,
+  }
+  let interval = device.get('interval').optional()?.count() ?? DEFAULT_INTERVAL_S
+  while (Date.now() < expiresAt.getTime()) {
+    await wait(Math.min(interval, MAX_INTERVAL_S) * 1000, service.signal)
+    const answer = await post(tokenUrl, question, service, [400, 401, 403])
+    const json = readTokenJson(answer.bytes, "the issuer's answer")
+    if (answer.status < 400) return json.get('id_token').string()
+    const problem = json.get('error').value
+    if (problem === 'slow_down') interval += SLOW_DOWN_S
+    else if (problem === 'expired_token') break
+    else if (problem !== 'authorization_pending') {
+      throw new SpindleError(
+        'ERR_CREDENTIALS_INVALID',
+        problem === 'access_denied'
+          ? 'the login was refused: start again to allow it'
+          : `the issuer ended the login (${answer.redact(String(problem))}): check its address and client`,
+      )
+    }
+  }
+  throw new SpindleError('ERR_TIMEOUT', 'nobody entered the code in time: start again')
+}
+
+function post(
+  url: string,
+  fields: Record<string, string>,
+  service: ServiceOptions,
+  expect: readonly number[] = [],
+): ReturnType<typeof callService> {
+  return callService(
+    {
+      method: 'POST',
+      url,
+      contentType: FORM,
+      body: new URLSearchParams(fields).toString(),
+      expect,
+    },
+    service,
+  )
+}
+
+/** As URLs are written: no control characters, and nothing that a page would run. */
+function httpsOf(field: Field): string {
+  const url = attempt(() => new URL(field.string()))
+  if (url?.protocol !== 'https:')
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `${field.path} is no https address: check that of the issuer`,
+    )
+  return url.href
+}

@@ -1,0 +1,102 @@
+/** Certificates for a few minutes. @see https://github.com/sigstore/fulcio/blob/main/fulcio.proto */
+import { formatBase64 } from '../../bytes/base64.ts'
+import { parseJson } from '../../bytes/json.ts'
+import { formatPem, parsePem } from '../../bytes/pem.ts'
+import { sameBytes } from '../../bytes/der.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
+import { SpindleError } from '../../errors.ts'
+import { parseCertificate } from '../x509/certificate.ts'
+import { assertPathTime, buildPath, CODE_SIGNING, MAX_PATH } from '../x509/certificate-path.ts'
+import { parseIdentity, type CertificateIdentity } from '../x509/identity.ts'
+import { parseIdentityToken } from './identity-token.ts'
+import { verifyScts } from '../log/sct.ts'
+import { callService, type ServiceOptions } from '../wire/service-request.ts'
+import { signChecked, type Signer } from '../keys/signer.ts'
+import type { TrustedRoot } from '../root/trusted-root.ts'
+import { readField } from '../wire/wire-json.ts'
+
+interface Certified {
+  /** DER, leaf first, as Fulcio answered. */
+  readonly certificates: readonly Uint8Array[]
+  readonly identity: CertificateIdentity
+}
+
+/**
+ * Has a key certified for the bearer of a token.
+ *
+ * What comes back is checked before it is used: our key, a path to the trusted root, logged, and
+ * for the very person of the token.
+ * @throws `ERR_CREDENTIALS_INVALID` for the token; `ResponseError`; `SignatureInvalid` for a certificate that is no good.
+ */
+export async function requestCertificate(
+  url: string,
+  signer: Signer,
+  token: string,
+  audience: string,
+  root: TrustedRoot,
+  options: ServiceOptions,
+): Promise<Certified> {
+  const claims = parseIdentityToken(token, audience)
+  const proof = await signChecked(signer, encodeUtf8(claims.subject))
+  const { bytes } = await callService(
+    {
+      method: 'POST',
+      url: `${url.replace(/\/$/, '')}/api/v2/signingCert`,
+      contentType: 'application/json',
+      body: JSON.stringify({
+        credentials: { oidcIdentityToken: token },
+        publicKeyRequest: {
+          publicKey: { algorithm: 'ECDSA', content: formatPem('PUBLIC KEY', signer.publicKey) },
+          proofOfPossession: formatBase64(proof),
+        },
+      }),
+    },
+    options,
+  )
+  const answer = readField(parseJson(bytes, 'the answer of Fulcio'), 'answer')
+  const embedded = answer.get('signedCertificateEmbeddedSct').optional()
+  if (embedded === undefined)
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      'this Fulcio hands out certificates without embedded proof of logging (SCT): have it set up with a certificate log, or sign with a key',
+    )
+  const certificates = embedded
+    .get('chain')
+    .get('certificates')
+    .list(MAX_PATH)
+    .map((pem) => parsePem(pem.string(), 'a certificate of Fulcio')[0]!.bytes)
+  if (certificates.length === 0)
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      'Fulcio answered with no certificate: check its address',
+    )
+
+  const [leaf, ...intermediates] = certificates.map(parseCertificate)
+  if (!sameBytes(leaf!.spki, signer.publicKey))
+    throw new SpindleError(
+      'ERR_SIGNATURE_INVALID',
+      'Fulcio certified another key than ours: do not trust it, and name another one',
+    )
+  let failure: unknown = new SpindleError(
+    'ERR_SIGNATURE_INVALID',
+    'the trusted root names no certificate authority: take the one of this Fulcio',
+  )
+  for (const authority of root.certificateAuthorities) {
+    try {
+      const path = await buildPath(leaf!, authority, CODE_SIGNING, intermediates)
+      assertPathTime(path, authority, leaf!.notBefore)
+      await verifyScts(leaf!, path[1] ?? leaf!, root.ctlogs)
+      const identity = parseIdentity(leaf!)
+      if (claims.email !== undefined && identity.identity !== claims.email)
+        throw new SpindleError(
+          'ERR_SIGNATURE_INVALID',
+          'Fulcio certified another identity than the token names: do not trust it, and name another one',
+        )
+      return { certificates, identity }
+    } catch (cause) {
+      if (!(cause instanceof SpindleError)) throw cause
+      failure = cause
+    }
+  }
+  throw failure
+}

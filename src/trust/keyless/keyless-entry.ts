@@ -1,0 +1,18 @@
+/** `spindle/keyless`: all that signs without a key to keep. */
+export { requestIdentityToken, type DeviceFlowOptions, type DevicePrompt } from './device-flow.ts'
+export {
+  createKeylessSigner,
+  createWitness,
+  type KeylessOptions,
+  type WitnessOptions,
+} from './keyless.ts'
+export type { LogService } from '../services/log-client.ts'
+export type { ServiceOptions } from '../wire/service-request.ts'
+export type {
+  CertifyingSigner,
+  FreshSignature,
+  Testimony,
+  Witness,
+} from '../cosign/sign-artifact.ts'
+export type { Signer } from '../keys/signer.ts'
+export { parseSigningConfig, publicGoodServices, type SigningServices } from './signing-config.ts'

@@ -1,0 +1,95 @@
+/** Signed metadata of The Update Framework. @see https://theupdateframework.github.io/specification/latest/#document-formats */
+import { parseHex } from '../../bytes/hex.ts'
+import { isJsonObject, parseUniqueJson } from '../../bytes/json.ts'
+import { encodeUtf8 } from '../../bytes/text.ts'
+import { SpindleError } from '../../errors.ts'
+import { keyIdOf, loadPublicKey } from '../keys/public-key.ts'
+import { readField, type Field } from '../wire/wire-json.ts'
+
+export type TufRole = 'root' | 'timestamp' | 'snapshot' | 'targets'
+
+/** Most signatures or keys of one role: the public-good root has five. */
+const MAX_SIGNATURES = 64
+/** Deepest nesting: roots have five levels, and who nests without an end wants the stack to overflow. */
+const MAX_DEPTH = 32
+
+export interface TufDocument {
+  readonly signed: Field
+  readonly signatures: readonly Field[]
+  readonly version: number
+  /** Milliseconds since 1970. */
+  readonly expires: number
+}
+
+/** @throws `ERR_CONTENT_INVALID`; nothing is verified yet. */
+export function parseTufDocument(input: Uint8Array | object, role: TufRole): TufDocument {
+  const json = input instanceof Uint8Array ? parseUniqueJson(input, `${role}.json`) : input
+  const document = readField(json, role)
+  const signed = document.get('signed')
+  if (signed.get('_type').string() !== role) throw bad(`${role}.json is of another type`)
+  return {
+    signed,
+    signatures: document.get('signatures').list(MAX_SIGNATURES),
+    version: signed.get('version').count(),
+    expires: signed.get('expires').time(),
+  }
+}
+
+/** Names of the keys that a root names for a role. */
+export function keyIdsOf(root: TufDocument, role: TufRole): ReadonlySet<string> {
+  const ids = root.signed.get('roles').get(role).get('keyids').list(MAX_SIGNATURES)
+  return new Set(ids.map((id) => id.string()))
+}
+
+/**
+ * That enough different keys, which a root names for that role, signed the document.
+ * @throws `ERR_SIGNATURE_INVALID`.
+ */
+export async function assertSigned(
+  document: TufDocument,
+  root: TufDocument,
+  role: TufRole,
+): Promise<void> {
+  const threshold = root.signed.get('roles').get(role).get('threshold').count()
+  const keyIds = keyIdsOf(root, role)
+  if (threshold < 1) throw bad(`the root asks for no signature of ${role}.json`)
+  const bytes = encodeUtf8(canonical(document.signed.value))
+  // By key and not by its name or text: one key under two names, or wrapped otherwise, is still one.
+  const signers = new Set<string>()
+  for (const signature of document.signatures) {
+    const keyId = signature.get('keyid').string()
+    const sig = parseHex(signature.get('sig').string())
+    if (!keyIds.has(keyId) || sig === undefined || sig.length === 0) continue
+    const pem = root.signed.get('keys').get(keyId).get('keyval').get('public').string()
+    const key = await loadPublicKey(pem)
+    if (await key.verify(sig, bytes)) signers.add(await keyIdOf(key))
+  }
+  if (signers.size < threshold)
+    throw new SpindleError(
+      'ERR_SIGNATURE_INVALID',
+      `${role}.json has ${signers.size} of ${threshold} signatures that it needs`,
+    )
+}
+
+/** OLPC canonical JSON: keys sorted, and only quotes and backslashes escaped, so line feeds stand as they are. */
+function canonical(value: unknown, depth = 0): string {
+  if (depth > MAX_DEPTH) throw bad(`it is nested more than ${MAX_DEPTH} deep`)
+  if (typeof value === 'string') return `"${value.replace(/["\\]/g, '\\$&')}"`
+  if (Array.isArray(value)) return `[${value.map((item) => canonical(item, depth + 1)).join(',')}]`
+  if (isJsonObject(value)) {
+    return `{${Object.keys(value)
+      .sort()
+      .map((key) => `${canonical(key)}:${canonical(value[key], depth + 1)}`)
+      .join(',')}}`
+  }
+  if (typeof value === 'boolean' || value === null || Number.isSafeInteger(value))
+    return String(value)
+  throw bad('there is a number that is no integer')
+}
+
+function bad(why: string): SpindleError {
+  return new SpindleError(
+    'ERR_CONTENT_INVALID',
+    `the update of the trusted root can't be read: ${why}`,
+  )
+}

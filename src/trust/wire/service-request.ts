@@ -1,0 +1,140 @@
+/** One request to Fulcio, Rekor, a timestamp authority or an identity provider. */
+import { isJsonObject, parseJson } from '../../bytes/json.ts'
+import { readBounded } from '../../bytes/stream.ts'
+import { inTime } from '../../http/in-time.ts'
+import { redactText, redactUrl } from '../../http/redact.ts'
+import { isTransientStatus } from '../../http/retry.ts'
+import { parseRetryAfter } from '../../http/retry-after.ts'
+import { createSecrets } from '../../http/secrets.ts'
+import { wait } from '../../http/wait.ts'
+import { ResponseError, SpindleError } from '../../errors.ts'
+import type { FetchLike } from '../../types.ts'
+
+export interface ServiceOptions {
+  /** Default: the global `fetch`. */
+  fetch?: FetchLike
+  signal?: AbortSignal | undefined
+}
+
+interface ServiceRequest {
+  readonly method: 'GET' | 'POST'
+  readonly url: string
+  readonly contentType?: string
+  readonly body?: Uint8Array | string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Statuses that the caller handles besides 2xx. */
+  readonly expect?: readonly number[]
+}
+
+interface ServiceAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly bytes: Uint8Array
+  /** A text of the service without the secrets that it was sent, for a message. */
+  readonly redact: (text: string) => string
+}
+
+/** Longest answer: an entry with a large statement comes back whole. */
+const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
+/** A log of version 2 answers once a checkpoint covers the entry, which may take 20 s. */
+const TIMEOUT_MS = 60_000
+/** Attempts, and the longest wait that a server may ask for between two. */
+const ATTEMPTS = 3
+const MAX_WAIT_MS = 30_000
+
+/**
+ * @throws `ResponseError` for a status that isn't expected, `ERR_NETWORK`, `ERR_TIMEOUT`; the
+ * signal's reason when it aborts. Answers of 429 and 5xx are asked again.
+ */
+export async function callService(
+  request: ServiceRequest,
+  { fetch = (it) => globalThis.fetch(it), signal }: ServiceOptions,
+): Promise<ServiceAnswer> {
+  const where = redactUrl(request.url)
+  const deadline = {
+    milliseconds: TIMEOUT_MS,
+    error: () =>
+      new SpindleError(
+        'ERR_TIMEOUT',
+        `${where} did not answer within ${TIMEOUT_MS / 1000} s: try again`,
+      ),
+  }
+  const { headers = {}, body, contentType } = request
+  const secrets = createSecrets()
+  secrets.addRequest(new Headers(headers), body, contentType)
+  const redact = (text: string): string => redactText(secrets.redact(text))
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted()
+    let answer: ServiceAnswer
+    try {
+      answer = await inTime({ signal, deadline }, async (both) => {
+        const { status, headers, body } = await fetch(toRequest(request, both))
+        const what = `the answer of ${where}`
+        const bytes = await readBounded(body ?? new Uint8Array(), MAX_ANSWER_BYTES, what, both)
+        return { status, headers, bytes, redact }
+      })
+    } catch (cause) {
+      signal?.throwIfAborted()
+      if (cause instanceof SpindleError) throw cause
+      throw new SpindleError(
+        'ERR_NETWORK',
+        `${where} can't be reached; in a page, check that it allows this origin (CORS)`,
+        { cause },
+      )
+    }
+    const { status } = answer
+    if ((status >= 200 && status < 300) || request.expect?.includes(status) === true) return answer
+    if (attempt === ATTEMPTS || !isTransientStatus(status)) throw refused(request, where, answer)
+    const asked = parseRetryAfter(answer.headers.get('retry-after')) ?? 250 * 2 ** attempt
+    await wait(Math.min(asked, MAX_WAIT_MS), signal)
+  }
+}
+
+function toRequest(
+  { method, url, contentType, body, headers }: ServiceRequest,
+  signal: AbortSignal,
+): Request {
+  return new Request(url, {
+    method,
+    headers: {
+      ...headers,
+      accept:
+        contentType === 'application/timestamp-query'
+          ? 'application/timestamp-reply'
+          : 'application/json',
+      ...(contentType && { 'content-type': contentType }),
+    },
+    ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> | string }),
+    // A token must not follow to wherever a redirect points.
+    redirect: 'manual',
+    signal,
+  })
+}
+
+function refused(
+  request: ServiceRequest,
+  where: string,
+  { status, bytes, redact }: ServiceAnswer,
+): ResponseError {
+  let message: unknown
+  try {
+    const json = parseJson(bytes.subarray(0, 64 * 1024), 'the error')
+    message = isJsonObject(json)
+      ? (json['message'] ?? json['error_description'] ?? json['error'])
+      : undefined
+  } catch {
+    message = undefined
+  }
+  const said = typeof message === 'string' ? `: ${redact(message)}` : ''
+  const code = status === 401 || status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE'
+  // A page is shown nothing of a redirect, not even its status.
+  const what =
+    status === 0 || (status >= 300 && status < 400)
+      ? 'leads elsewhere, and a token must not follow: give the address that it leads to'
+      : `answered ${status}${said}`
+  return new ResponseError(code, `${request.method} ${where} ${what}`, {
+    status,
+    method: request.method,
+    url: where,
+  })
+}
