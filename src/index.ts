@@ -47,7 +47,7 @@ export { type ContentKeeper, createContentCache } from './store/content-cache.ts
 export { type LayoutArchive, readLayoutTar } from './store/layout-tar.ts'
 export { createLayoutStore, type LayoutFiles } from './store/layout.ts'
 export { createMemoryStore } from './store/memory.ts'
-export type { SubjectDigest } from './trust/keys/hash.ts'
+export type { HashName, SubjectDigest } from './trust/keys/hash.ts'
 export type { CertificateExtensions, CertificateIdentity } from './trust/x509/identity.ts'
 export type {
   AllOfPolicy,
@@ -66,13 +66,7 @@ export {
   type PrivateJwk,
   type WebKeyPair,
 } from './trust/keys/private-key.ts'
-export type {
-  DigestSignature,
-  DigestVerifier,
-  HashName,
-  KeyInput,
-  WebKey,
-} from './trust/keys/public-key.ts'
+export type { DigestSignature, DigestVerifier, KeyInput, WebKey } from './trust/keys/public-key.ts'
 export type {
   CertifyingSigner,
   FreshSignature,

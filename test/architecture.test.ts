@@ -24,6 +24,60 @@ const FLOORS: Readonly<Record<string, number>> = {
   cli: 9,
 }
 
+/**
+ * Layers of the rooms that have folders, lowest first; those in one list are neighbours. A file
+ * imports from its own layer or from a lower one.
+ */
+const LAYERS: Readonly<Record<string, ReadonlyArray<string | readonly string[]>>> = {
+  spin: ['manifest', 'files', 'lock', 'artifact', 'compose', 'source', 'bindle', 'index.ts'],
+  trust: [
+    'wire',
+    'keys',
+    'x509',
+    'root',
+    ['log', 'time'],
+    'policy',
+    'bundle',
+    'cosign',
+    'services',
+    'keyless',
+  ],
+  serve: [
+    'storage',
+    'http',
+    'registry',
+    'registry/gc',
+    ['bindle', 'relay', 'token-service.ts'],
+    'index.ts',
+  ],
+  node: [
+    'files',
+    'listen',
+    ['credentials', 'fetch', 'storage'],
+    'state',
+    ['app-thread.ts', 'app-worker.ts', 'index.ts'],
+  ],
+  cli: [
+    'version.ts',
+    'terminal',
+    'registry',
+    'sign',
+    'bindle',
+    'app',
+    'serve',
+    'up',
+    'commands/registry',
+    'commands/bindle',
+    'commands',
+    'program.ts',
+    'run-process.ts',
+    ['main.ts', 'bindle-server.ts'],
+  ],
+}
+
+/** Rooms whose files are not in layers yet. */
+const UNSORTED: ReadonlySet<string> = new Set(['run'])
+
 /** The files through which a package comes in; `src/node` and `src/cli` are Node's own. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   '@noble/ciphers': /^trust\/keys\/cosign-key\.ts$/,
@@ -59,7 +113,6 @@ const EXPORTED =
   /^export (?:async |abstract )?(?:const|function\*?|class|interface|type|enum) ([A-Za-z_$][\w$]*)/gm
 
 const MOST_LINES = 400
-const MEDIAN_LINES = 130
 
 const src = fileURLToPath(new URL('../src/', import.meta.url))
 
@@ -91,6 +144,14 @@ function findFiles(): SourceFile[] {
 const roomOf = (path: string): string => path.split('/', 1)[0] ?? path
 /** The rooms that run in Node only. */
 const isOfNode = (path: string): boolean => ['node', 'cli'].includes(roomOf(path))
+/** The longest entry of its room's layers that holds a file, and how high it is. */
+function layerOf(path: string): { readonly name: string; readonly height: number } | undefined {
+  const rest = path.slice(roomOf(path).length + 1)
+  const found = (LAYERS[roomOf(path)] ?? [])
+    .flatMap((layer, height) => [layer].flat().map((name) => ({ name, height })))
+    .filter(({ name }) => rest === name || rest.startsWith(`${name}/`))
+  return found.toSorted((a, b) => b.name.length - a.name.length)[0]
+}
 const packageOf = (specifier: string): string =>
   specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 const isRelative = (specifier: string): boolean => specifier.startsWith('.')
@@ -124,6 +185,39 @@ function nodesThat(isWrong: (node: ts.Node, file: SourceFile) => boolean): strin
   return found
 }
 
+/** Files that import each other round about: each list is one knot. */
+function importCircles(): string[][] {
+  const imports = new Map(
+    files.map((file) => [
+      file.path,
+      file.imports
+        .filter(isRelative)
+        .map((specifier) => targetOf(file.path, specifier))
+        .filter((target) => !UNSORTED.has(roomOf(target))),
+    ]),
+  )
+  // Tarjan's algorithm for strongly connected components.
+  const indexes = new Map<string, number>()
+  const lowest = new Map<string, number>()
+  const stack: string[] = []
+  const circles: string[][] = []
+  const visit = (path: string): void => {
+    indexes.set(path, indexes.size)
+    lowest.set(path, indexes.size - 1)
+    stack.push(path)
+    for (const target of imports.get(path) ?? []) {
+      if (!indexes.has(target)) visit(target)
+      if (stack.includes(target))
+        lowest.set(path, Math.min(lowest.get(path) ?? 0, lowest.get(target) ?? 0))
+    }
+    if (lowest.get(path) !== indexes.get(path)) return
+    const circle = stack.splice(stack.indexOf(path))
+    if (circle.length > 1) circles.push(circle.toSorted())
+  }
+  for (const { path } of files) if (!indexes.has(path) && !UNSORTED.has(roomOf(path))) visit(path)
+  return circles
+}
+
 describe('the house', () => {
   it('has a floor for every room', () => {
     const rooms = new Set(files.map((file) => roomOf(file.path)))
@@ -138,6 +232,35 @@ describe('the house', () => {
       return from !== to && !((FLOORS[to] ?? Infinity) < (FLOORS[from] ?? -1))
     })
     expect(wrong).toEqual([])
+  })
+
+  it('has a layer for every file of a room with folders', () => {
+    const rooms = new Set(
+      files.filter(({ path }) => path.split('/').length > 2).map(({ path }) => roomOf(path)),
+    )
+    expect([...rooms].filter((room) => !UNSORTED.has(room)).toSorted()).toEqual(
+      Object.keys(LAYERS).toSorted(),
+    )
+    expect(
+      files
+        .filter(({ path }) => LAYERS[roomOf(path)] !== undefined && layerOf(path) === undefined)
+        .map(({ path }) => path),
+    ).toEqual([])
+  })
+
+  it('has no import from a higher layer of the same room or a neighbour there', () => {
+    const wrong = importsThat((file, specifier) => {
+      const to = targetOf(file.path, specifier)
+      if (!isRelative(specifier) || roomOf(file.path) !== roomOf(to)) return false
+      const [from, target] = [layerOf(file.path), layerOf(to)]
+      if (from === undefined || target === undefined || from.name === target.name) return false
+      return target.height >= from.height
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('has no circle of imports, of types neither', () => {
+    expect(importCircles()).toEqual([])
   })
 
   it('lets packages in by their doors only', () => {
@@ -221,11 +344,6 @@ describe('files', () => {
       ({ path, lines }) => lines > MOST_LINES && !path.endsWith('types.ts'),
     )
     expect(wrong.map(({ path, lines }) => `${path}: ${lines}`)).toEqual([])
-  })
-
-  it(`have ${MEDIAN_LINES} lines or fewer, half of them`, () => {
-    const sorted = files.map((file) => file.lines).toSorted((a, b) => a - b)
-    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThanOrEqual(MEDIAN_LINES)
   })
 
   it('say .ts where they import each other', () => {

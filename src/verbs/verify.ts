@@ -15,14 +15,8 @@ export type {
   Policy,
   SignatureFormat,
 } from '../trust/policy/policy.ts'
-export type { SubjectDigest } from '../trust/keys/hash.ts'
-export type {
-  DigestSignature,
-  DigestVerifier,
-  HashName,
-  KeyInput,
-  WebKey,
-} from '../trust/keys/public-key.ts'
+export type { HashName, SubjectDigest } from '../trust/keys/hash.ts'
+export type { DigestSignature, DigestVerifier, KeyInput, WebKey } from '../trust/keys/public-key.ts'
 export type { StoredSignature } from '../trust/cosign/stored-signatures.ts'
 export type { InclusionProof, LogEntry, VerifiedLogEntry } from '../trust/log/transparency-log.ts'
 export type { VerifyResult } from '../trust/cosign/verify-artifact.ts'

@@ -2,7 +2,7 @@ import type { Label } from '../../bindle/invoice.ts'
 import { formatHex } from '../../bytes/hex.ts'
 import { chunksOf } from '../../bytes/stream.ts'
 import type { CreateHasher, Digest } from '../../types.ts'
-import { holdGeneration, readGeneration } from '../registry/generation.ts'
+import { holdGeneration, readGeneration } from '../storage/generation.ts'
 import type { Storage, StoredValue } from '../storage/port.ts'
 import { BindleProblem } from './answer.ts'
 

@@ -5,7 +5,7 @@ import { isDigest } from '../../bytes/digest.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Digest } from '../../types.ts'
 import type { Storage } from '../storage/port.ts'
-import { readGeneration } from './generation.ts'
+import { readGeneration } from '../storage/generation.ts'
 import { manifestGenerationKey, manifestKey } from './keys.ts'
 
 /** A manifest with what the registry must remember of it beside its bytes. */

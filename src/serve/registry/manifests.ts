@@ -6,7 +6,7 @@ import { answerEmpty } from '../http/answer.ts'
 import { cachePolicy, RENEWAL } from './blobs.ts'
 import type { Call, RegistryContext } from './context.ts'
 import { announcedSize, openBody, tooLarge } from '../http/intake.ts'
-import { holdGeneration } from './generation.ts'
+import { holdGeneration } from '../storage/generation.ts'
 import {
   blobGenerationKey,
   catalogKey,

@@ -3,7 +3,6 @@ import { readBounded } from '../../bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../bytes/text.ts'
 import { listAll } from '../storage/port.ts'
 import type { Storage } from '../storage/port.ts'
-import type { RegistryContext } from './context.ts'
 import { uploadPrefix, UPLOADS_PREFIX } from './keys.ts'
 import { Refusal } from '../http/refusal.ts'
 
@@ -26,6 +25,12 @@ export interface UploadSession {
   readonly parts: number
   /** Of the value that says so. */
   readonly etag: string
+}
+
+/** Where uploads are kept, and for how many milliseconds after their last chunk. */
+interface UploadStorage {
+  readonly storage: Storage
+  readonly uploadTtl: number
 }
 
 /** An upload that nobody touches for a day is given up. */
@@ -69,7 +74,7 @@ export function parseUploadKey(key: string):
 }
 
 export async function openSession(
-  { storage }: RegistryContext,
+  { storage }: UploadStorage,
   repository: string,
 ): Promise<UploadSession> {
   const id = randomId()
@@ -81,7 +86,7 @@ export async function openSession(
 
 /** @throws `BLOB_UPLOAD_UNKNOWN` when it was never opened here, is done, cancelled or too old. */
 export async function readSession(
-  { storage, uploadTtl }: Pick<RegistryContext, 'storage' | 'uploadTtl'>,
+  { storage, uploadTtl }: UploadStorage,
   repository: string,
   id: string,
 ): Promise<UploadSession> {

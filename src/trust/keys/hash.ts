@@ -1,7 +1,8 @@
 import { parseHex } from '../../bytes/hex.ts'
 import { SignatureInvalid } from '../../errors.ts'
 import type { Digest } from '../../types.ts'
-import type { HashName } from './public-key.ts'
+
+export type HashName = 'SHA-256' | 'SHA-384' | 'SHA-512'
 
 /** Digest of an artifact that a bundle is about; also SHA-384, which keys on P-384 sign with. */
 export type SubjectDigest = Digest | `sha384:${string}`

@@ -13,7 +13,7 @@ import { formatHex, parseHex } from '../../bytes/hex.ts'
 import { parsePem } from '../../bytes/pem.ts'
 import { SignatureInvalid, SpindleError } from '../../errors.ts'
 import { parseEcdsaSignature } from './ecdsa.ts'
-import type { KnownDigest } from './hash.ts'
+import type { HashName, KnownDigest } from './hash.ts'
 
 /** The host's `CryptoKey`, structurally, so that no DOM lib is needed to read these types. */
 export interface WebKey {
@@ -22,8 +22,6 @@ export interface WebKey {
   readonly algorithm: { readonly name: string }
   readonly usages: readonly string[]
 }
-
-export type HashName = 'SHA-256' | 'SHA-384' | 'SHA-512'
 
 /** A signature over a digest, for a {@link DigestVerifier}. */
 export interface DigestSignature {

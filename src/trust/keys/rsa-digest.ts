@@ -1,7 +1,7 @@
 import { derIntegerBytes, derMembers, sameBytes } from '../../bytes/der.ts'
 import { formatHex, parseHex } from '../../bytes/hex.ts'
 import { concat } from '../../bytes/stream.ts'
-import type { HashName } from './public-key.ts'
+import type { HashName } from './hash.ts'
 
 /** DER of DigestInfo up to the digest. RFC 8017, 9.2, note 1 */
 const DIGEST_INFO: Readonly<Record<HashName, string>> = {

@@ -7,7 +7,8 @@ import {
   type PrivateJwk,
   type WebKeyPair,
 } from './private-key.ts'
-import { parsePublicKey, type HashName, type WebKey } from './public-key.ts'
+import type { HashName } from './hash.ts'
+import { parsePublicKey, type WebKey } from './public-key.ts'
 
 /**
  * A key that signs; the port for key management services.

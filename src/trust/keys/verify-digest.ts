@@ -9,7 +9,8 @@ import { encodeUtf8 } from '../../bytes/text.ts'
 import { parsePublicKey, type DigestSignature, type DigestVerifier } from './public-key.ts'
 import { verifyRsaDigest } from './rsa-digest.ts'
 
-export type { DigestSignature, DigestVerifier, HashName } from './public-key.ts'
+export type { HashName } from './hash.ts'
+export type { DigestSignature, DigestVerifier } from './public-key.ts'
 
 const CURVES = { 'P-256': p256, 'P-384': p384, 'P-521': p521 } as const
 

@@ -30,9 +30,8 @@ import {
   TIME_STAMPING,
   type Authority,
 } from '../x509/certificate-path.ts'
-import { hash } from '../keys/hash.ts'
+import { hash, type HashName } from '../keys/hash.ts'
 import { asSignatureInvalid } from '../wire/malformed.ts'
-import type { HashName } from '../keys/public-key.ts'
 
 const SIGNED_DATA = '1.2.840.113549.1.7.2'
 const TST_INFO = '1.2.840.113549.1.9.16.1.4'

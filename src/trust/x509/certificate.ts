@@ -16,7 +16,8 @@ import {
 } from '../../bytes/der.ts'
 import { formatHex } from '../../bytes/hex.ts'
 import { SpindleError } from '../../errors.ts'
-import { parsePublicKey, type HashName, type PublicKey } from '../keys/public-key.ts'
+import type { HashName } from '../keys/hash.ts'
+import { parsePublicKey, type PublicKey } from '../keys/public-key.ts'
 
 export interface Certificate {
   /** The whole certificate, DER. */

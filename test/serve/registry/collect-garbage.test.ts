@@ -9,8 +9,8 @@ import {
   manifestGenerationKey,
   manifestKey,
 } from '../../../src/serve/registry/keys.ts'
-import type { Garbage } from '../../../src/serve/registry/collection.ts'
-import { createDigestFilter } from '../../../src/serve/registry/digest-filter.ts'
+import type { Garbage } from '../../../src/serve/registry/gc/collection.ts'
+import { createDigestFilter } from '../../../src/serve/storage/digest-filter.ts'
 import { createMemoryStorage } from '../../../src/serve/storage/memory.ts'
 import { listAll } from '../../../src/serve/storage/port.ts'
 import type { Storage } from '../../../src/serve/storage/port.ts'

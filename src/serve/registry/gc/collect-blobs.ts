@@ -5,15 +5,20 @@ import {
   AT_ONCE,
   CLOCK_SKEW,
   isLeftover,
-  isYoung,
   listContent,
-  listRepositories,
-} from '../collection.ts'
-import type { Collection, ContentEntry } from '../collection.ts'
-import type { DigestFilter } from '../digest-filter.ts'
-import { bury, condemn, readGeneration } from '../generation.ts'
+  type ContentEntry,
+} from '../../storage/content-entries.ts'
+import type { DigestFilter } from '../../storage/digest-filter.ts'
+import { bury, condemn, readGeneration } from '../../storage/generation.ts'
+import { isYoung, listRepositories, type Collection } from './collection.ts'
 import { mentionedDigests } from '../mentioned-digests.ts'
-import { blobGenerationKey, BLOBS_PREFIX, linksPrefix, manifestsPrefix } from '../keys.ts'
+import {
+  blobGenerationKey,
+  BLOBS_PREFIX,
+  linksPrefix,
+  manifestsPrefix,
+  parseContentKey,
+} from '../keys.ts'
 
 /** Removes content that no manifest leads to and nobody has pushed or mounted of late. */
 export async function collectBlobs(collection: Collection, live: DigestFilter): Promise<void> {
@@ -22,7 +27,7 @@ export async function collectBlobs(collection: Collection, live: DigestFilter): 
   const isWanted = (entry: ContentEntry): boolean =>
     isYoung(collection, entry) || live.has(entry.digest)
   const sweep = (work: (entry: ContentEntry) => Promise<void>): Promise<void> =>
-    forEachBounded(listContent(storage, BLOBS_PREFIX), AT_ONCE, work, signal)
+    forEachBounded(listContent(storage, BLOBS_PREFIX, parseContentKey), AT_ONCE, work, signal)
 
   if (!dryRun) {
     await sweep(async (entry) => {
@@ -60,7 +65,7 @@ async function markLive(
         ? await findUntagged(collection, repository)
         : undefined
     await forEachBounded(
-      listContent(collection.storage, manifestsPrefix(repository)),
+      listContent(collection.storage, manifestsPrefix(repository), parseContentKey),
       AT_ONCE,
       async (entry) => {
         if (!isWanted(entry) || gone?.has(entry.key) === true) return
@@ -69,7 +74,11 @@ async function markLive(
       },
       collection.signal,
     )
-    for await (const link of listContent(collection.storage, linksPrefix(repository)))
+    for await (const link of listContent(
+      collection.storage,
+      linksPrefix(repository),
+      parseContentKey,
+    ))
       if (isYoung(collection, link)) live.add(link.digest)
   }
 }
@@ -79,7 +88,7 @@ async function removeDeadLinks(collection: Collection, live: DigestFilter): Prom
   const { storage, signal } = collection
   for await (const repository of listRepositories(collection))
     await forEachBounded(
-      listContent(storage, linksPrefix(repository)),
+      listContent(storage, linksPrefix(repository), parseContentKey),
       AT_ONCE,
       async ({ key, digest, generation, isDoubled }) => {
         if (!isDoubled && live.has(digest)) return

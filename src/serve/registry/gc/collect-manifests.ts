@@ -2,12 +2,15 @@ import { forEachBounded } from '../../../bytes/concurrency.ts'
 import { SpindleError } from '../../../errors.ts'
 import type { Digest } from '../../../types.ts'
 import { listAll } from '../../storage/port.ts'
-import { AT_ONCE, isLeftover, isYoung, listContent, listRepositories } from '../collection.ts'
-import type { Collection, ContentEntry } from '../collection.ts'
-import { bury, condemn } from '../generation.ts'
+import { AT_ONCE, isLeftover, listContent } from '../../storage/content-entries.ts'
+import type { ContentEntry } from '../../storage/content-entries.ts'
+import { bury, condemn } from '../../storage/generation.ts'
+import { isYoung, listRepositories } from './collection.ts'
+import type { Collection } from './collection.ts'
 import {
   manifestGenerationKey,
   manifestsPrefix,
+  parseContentKey,
   PENDING_PREFIX,
   referrerKey,
   tagsPrefix,
@@ -141,7 +144,7 @@ async function readNodes(
 ): Promise<(Node & { young: boolean })[] | undefined> {
   const nodes: (Node & { young: boolean })[] = []
   await forEachBounded(
-    listContent(collection.storage, manifestsPrefix(repository)),
+    listContent(collection.storage, manifestsPrefix(repository), parseContentKey),
     AT_ONCE,
     async (entry) => {
       if (nodes.length > MAX_MANIFESTS) return

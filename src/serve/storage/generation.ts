@@ -3,7 +3,7 @@ import { readBounded } from '../../bytes/stream.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
 import { randomId } from '../../bytes/random-id.ts'
-import type { Storage } from '../storage/port.ts'
+import type { Storage } from './port.ts'
 
 /**
  * How a push and a collection of garbage agree about one blob or manifest, on whichever machines
