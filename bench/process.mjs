@@ -10,9 +10,9 @@ const POLL = 5
  * @param {string} command
  * @param {readonly string[]} args
  */
-export async function measure(command, args, { timeout = 300_000 } = {}) {
+export async function measure(command, args, { timeout = 300_000, env = process.env } = {}) {
   const started = performance.now()
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout })
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout, env })
   let stdout = ''
   let stderr = ''
   let peak = 0

@@ -1,7 +1,7 @@
 // npm run bench: transfers, memory, digests and components, each beside its peers in the same run. What it prints
 // is Markdown, as it stands in the README. Some eight minutes on a machine that does nothing else.
 // `-- --quick`: a tenth of it, to see that it runs; its figures mean nothing.
-// `-- --rounds 3`, `-- --only transfers,stream,bindle,digest,components`, `-- --sides spindle,oras`.
+// `-- --rounds 3`, `-- --only transfers,stream,distance,bindle,digest,components`, `-- --sides spindle,oras`.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, release, tmpdir } from 'node:os'
@@ -13,6 +13,7 @@ import { measureBindle } from './bindle.mjs'
 import { writeLayout } from './content.mjs'
 import { measureComponents } from './components.mjs'
 import { measureDigests } from './digest.mjs'
+import { measureDistance } from './distance.mjs'
 import { measure, median } from './process.mjs'
 import { startRegistry } from './registry.mjs'
 import { formatTable } from './table.mjs'
@@ -22,7 +23,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     sides: { type: 'string', default: 'spindle,oras,skopeo,@sigstore/oci,node:http' },
-    only: { type: 'string', default: 'transfers,stream,bindle,digest,components' },
+    only: { type: 'string', default: 'transfers,stream,distance,bindle,digest,components' },
   },
 })
 const { quick } = values
@@ -306,6 +307,17 @@ try {
     registry = await startRegistry(scratch)
     if (only.includes('transfers')) await measureTransfers()
     if (only.includes('stream')) await measureStreams()
+  }
+  if (only.includes('distance')) {
+    const { title, head, rows, missing } = await measureDistance({
+      scratch,
+      rounds,
+      quick,
+      hasCommand,
+    })
+    console.log(`\n${title}`)
+    console.log(formatTable(head, rows))
+    leftOut.push(...missing)
   }
   if (only.includes('bindle')) {
     const { title, head, rows, missing } = await measureBindle({ count: MANY_FILES, scratch })
