@@ -58,43 +58,6 @@ export type CreateHasher = (algorithm: DigestAlgorithm) => Hasher
 /** Injected in place of the global `fetch`; also how tests, relays and proxies plug in. */
 export type FetchLike = (request: Request) => Promise<Response>
 
-/**
- * A `fetch` that also takes a request in its parts: to make a `Request` of them costs as much as to
- * send a small one (measured in Node).
- */
-export interface DirectFetch extends FetchLike {
-  readonly direct: (url: URL, init: DirectInit) => Promise<DirectResponse>
-}
-
-/** An answer that may be read without a stream around it, which costs more than a small body does. */
-export interface DirectResponse extends Response {
-  /** In place of `body.getReader()`; one read after another. */
-  readonly reader?: () => ChunkReader
-}
-
-/** What chunks are read from: the reader of a stream, or what reads as one. */
-export interface ChunkReader {
-  read(): Promise<
-    | { readonly done: false; readonly value: Uint8Array }
-    | { readonly done: true; readonly value?: Uint8Array | undefined }
-  >
-  /** A read that waits is answered. */
-  cancel(reason?: unknown): Promise<void>
-}
-
-/** What a request is made of, with nothing left to defaults. A `Request` is one. */
-export interface DirectInit {
-  readonly method: string
-  readonly headers: Request['headers']
-  readonly body?: BodySource | null
-  readonly signal?: AbortSignal | undefined
-  readonly redirect: 'follow' | 'manual' | 'error'
-  /** When an answer's headers must have come, and what to reject with when they have not. */
-  readonly deadline?: { readonly milliseconds: number; readonly error: () => Error } | undefined
-  /** Called with the `Authorization` that a proxy is sent, so that no message shows it. */
-  readonly onProxyAuthorization?: (value: string) => void
-}
-
 /** What Workers, Bun.serve, hono, msw and a Service Worker all accept. `fetch` needs no `this`. */
 export interface FetchHandler {
   /** Rejects only for an abort or a bug: what goes wrong is a response. */

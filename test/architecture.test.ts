@@ -92,12 +92,8 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'smol-toml': /^bytes\/toml\.ts$/,
 }
 
-/** The bounded reader; the version of this package; and a `Response` that has what all have. */
-const UNBOUNDED_JSON: ReadonlySet<string> = new Set([
-  'bytes/json.ts',
-  'cli/version.ts',
-  'node/fetch/lazy-response.ts',
-])
+/** The bounded reader, and the version of this package. */
+const UNBOUNDED_JSON: ReadonlySet<string> = new Set(['bytes/json.ts', 'cli/version.ts'])
 
 /** What only Node has. The compiler finds the names; this also finds them behind `globalThis`. */
 const NODE_NAMES = new Set([

@@ -1,5 +1,5 @@
 import { type Remedy, SpindleError } from '../errors.ts'
-import type { BodySource, ChunkReader, CreateHasher, Descriptor, Digest, Hasher } from '../types.ts'
+import type { BodySource, CreateHasher, Descriptor, Digest, Hasher } from '../types.ts'
 import { whenAborted } from './abort.ts'
 import { algorithmOf, createPortableHasher, digestBy, formatDigest } from './digest.ts'
 
@@ -23,88 +23,75 @@ export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   })
 }
 
+/** The part of a stream's reader that is used here; any other source of chunks may offer the same. */
+export interface ChunkReader {
+  read(): Promise<
+    | { readonly done: false; readonly value: Uint8Array }
+    | { readonly done: true; readonly value?: Uint8Array | undefined }
+  >
+  /** Also answers a read that is waiting. */
+  cancel(reason?: unknown): Promise<void>
+}
+
 type Readable = ReadableStream<Uint8Array> | ChunkReader
 
-/** Opens what is read when its first byte is asked for. */
+/** Opens a source when its first byte is asked for. */
 export type Opener = () => Readable | Promise<Readable>
 
-/** What looks on while a stream is handed on. */
+/** Observes a stream that is passed on. */
 export interface Watcher {
-  /** Each chunk before it is handed on; what this throws breaks the stream. */
+  /** Called before the source is opened or read for the first time. */
+  start?(): void
+  /** Called with each chunk before it is passed on; throwing breaks the stream. */
   chunk?(bytes: Uint8Array): void | Promise<void>
-  /** After the last chunk, before the end is told. */
+  /** Called after the last chunk, before the stream closes; throwing breaks it. */
   end?(): void | Promise<void>
-  /** What broke it, wherever that was. */
+  /** Called with the error that broke the stream, whether the source's or this watcher's own. */
   readonly failure?: ((error: unknown) => void) | undefined
 }
 
-/** What is known of a stream that `watchStream` made, as long as nobody has read it. */
-interface Unread {
-  /** What reads as it does, and answers at once when it is cancelled. */
-  readonly reader: ChunkReader | undefined
-  readonly check: Check | undefined
-}
-
-const unread = new WeakMap<ReadableStream<Uint8Array>, Unread>()
-
 /**
- * Reads a stream, one of ours without the stream: its queue costs as much as to hash what goes
- * through it (measured).
- */
-function readerOf(source: Readable): ChunkReader {
-  if (!isStream(source)) return source
-  // Locked in any case: nobody else may read it.
-  const reader = source.getReader()
-  return unread.get(source)?.reader ?? reader
-}
-
-/**
- * A stream handed on chunk by chunk as it is read, opened when that begins. One of these for all
- * that there is to look at: each stream more costs a tenth of a download (measured).
+ * Passes a source on chunk by chunk as it is read; it is opened at the first read. Each stream in a
+ * chain costs a tenth of a download (measured): watch everything in one.
  */
 export function watchStream(
   source: Readable | Opener,
-  { chunk, end, failure }: Watcher,
-  check?: Check,
+  { start, chunk, end, failure }: Watcher,
 ): ReadableStream<Uint8Array> {
   let opened: ChunkReader | undefined
-  let isLeft = false
-  const reader: ChunkReader = {
-    async read() {
-      try {
-        opened ??= readerOf(typeof source === 'function' ? await source() : source)
-        // Left while it was opened: nobody else knows of it.
-        if (isLeft) await opened.cancel()
-        const next = await opened.read()
-        const seen = next.done ? end?.() : chunk?.(next.value)
-        if (seen !== undefined) await seen
-        return next
-      } catch (error) {
-        failure?.(error)
-        void opened?.cancel(error).catch(() => {})
-        throw error
-      }
-    },
-    async cancel(reason) {
-      isLeft = true
-      // Given open, it holds what it comes from.
-      await (opened ?? (typeof source === 'function' ? undefined : source))?.cancel(reason)
-    },
+  let isCancelled = false
+  const read = async (): ReturnType<ChunkReader['read']> => {
+    if (opened === undefined) {
+      start?.()
+      const readable = typeof source === 'function' ? await source() : source
+      opened = isStream(readable) ? readable.getReader() : readable
+    }
+    // Cancelled while it was opened: nobody else knows of it.
+    if (isCancelled) await opened.cancel()
+    const next = await opened.read()
+    const seen = next.done ? end?.() : chunk?.(next.value)
+    if (seen !== undefined) await seen
+    return next
   }
-  const stream = new ReadableStream<Uint8Array>(
+  return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        unread.delete(stream)
-        const { done, value } = await reader.read()
+        const { done, value } = await read().catch((error: unknown) => {
+          failure?.(error)
+          void opened?.cancel(error).catch(() => {})
+          throw error
+        })
         if (done) controller.close()
         else controller.enqueue(value)
       },
-      cancel: (reason) => reader.cancel(reason),
+      async cancel(reason) {
+        isCancelled = true
+        // A source that was given open holds what it comes from, read or not.
+        await (opened ?? (typeof source === 'function' ? undefined : source))?.cancel(reason)
+      },
     },
     { highWaterMark: 0 },
   )
-  unread.set(stream, { reader: typeof source === 'function' ? undefined : reader, check })
-  return stream
 }
 
 /** `undefined` for a one-shot stream. */
@@ -118,7 +105,7 @@ export async function* chunksOf(
   source: Readable,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const reader = readerOf(source)
+  const reader: ChunkReader = isStream(source) ? source.getReader() : source
   const stopWaiting = whenAborted(signal, () => void reader.cancel(signal?.reason).catch(() => {}))
   let failure: unknown
   try {
@@ -241,24 +228,30 @@ export async function readExactly(
   return bytes
 }
 
-/** What checks what passes through a stream. */
+/** What an unread stream of `verifyStream` verifies, and how to read its source without the check. */
 interface Check {
   readonly expected: Descriptor
-  /** Gives up the check, and hands out what would have been checked. */
-  readonly release: () => ReadableStream<Uint8Array>
+  readonly openSource: () => ReadableStream<Uint8Array>
 }
 
-function checkOf(body: unknown, { digest, size }: Descriptor): Check | undefined {
-  const check = isStream(body) && !body.locked ? unread.get(body)?.check : undefined
+/** The checks of streams that nobody has read from yet: so that no content is hashed twice. */
+const checks = new WeakMap<ReadableStream<Uint8Array>, Check>()
+
+function checkOf(source: Readable, { digest, size }: Descriptor): Check | undefined {
+  const check = isStream(source) && !source.locked ? checks.get(source) : undefined
   return check?.expected.digest === digest && check.expected.size === size ? check : undefined
 }
 
-/** The content under a check that nobody has read yet: for those who check the same themselves. */
-function withoutCheck<T extends BodySource | ChunkReader>(
-  body: T,
+/** The source of a stream that verifies the same content, for a caller that verifies it itself; else `source`. */
+function withoutCheck<T extends Readable>(
+  source: T,
   expected: Descriptor,
 ): T | ReadableStream<Uint8Array> {
-  return checkOf(body, expected)?.release() ?? body
+  const check = checkOf(source, expected)
+  if (check === undefined) return source
+  // Locked for good: from here on only its source is read.
+  if (isStream(source)) source.getReader()
+  return check.openSource()
 }
 
 /** From this size on, hashing on the way is faster than hashing what is collected. */
@@ -276,7 +269,6 @@ export async function readVerified(
   createHasher?: CreateHasher,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { digest, size } = expected
-  // To hash on the way what is hashed whole would only cost time.
   const source = body instanceof Uint8Array ? body : withoutCheck(openStream(body), expected)
   if (isStream(source) && createHasher !== undefined && size >= HASHED_ON_THE_WAY)
     return readExactly(verifyStream(source, expected, createHasher), size, digest, signal)
@@ -287,12 +279,12 @@ export async function readVerified(
 }
 
 /**
- * Passes content through and errors at the end when it doesn't fit its descriptor, or as soon as
+ * Passes content through and errors at the end when it does not match its descriptor, or as soon as
  * it is longer. Consumers must not act on the bytes before the stream closes.
  *
- * What checks the same already is handed on as it is.
- * @param source A stream, what reads as one, or what opens one when it is first read.
- * @param failure Told what broke it, wherever that was.
+ * An unread stream that already verifies the same descriptor is returned unchanged.
+ * @param source A stream, a reader of chunks, or a function that opens one at the first read.
+ * @param failure Called with the error that broke the stream.
  */
 export function verifyStream(
   source: Readable | Opener,
@@ -307,8 +299,8 @@ export function verifyStream(
     typeof source === 'function' ? async () => withoutCheck(await source(), expected) : source
   let hasher: Hasher | undefined
   let seen = 0
-  const watcher: Watcher = {
-    failure,
+  const verified = watchStream(unchecked, {
+    start: () => void checks.delete(verified),
     chunk(bytes) {
       seen += bytes.length
       if (seen > size) throw wrongSize(digest, size, `more than ${size}`)
@@ -321,14 +313,11 @@ export function verifyStream(
       const actual = formatDigest(algorithm, await hasher.digest())
       if (actual !== digest) throw wrongDigest(digest, actual)
     },
-  }
-  const verified = watchStream(unchecked, watcher, {
+    failure,
+  })
+  checks.set(verified, {
     expected,
-    release() {
-      // As good as read: nobody else may take it for whole.
-      verified.getReader()
-      return isStream(unchecked) ? unchecked : watchStream(unchecked, { failure })
-    },
+    openSource: () => (isStream(unchecked) ? unchecked : watchStream(unchecked, { failure })),
   })
   return verified
 }

@@ -1,6 +1,13 @@
 import { SpindleError } from '../errors.ts'
-import { isStream, openStream, sizeOf, type Watcher, watchStream } from '../bytes/stream.ts'
-import type { BodySource, ChunkReader } from '../types.ts'
+import {
+  type ChunkReader,
+  isStream,
+  openStream,
+  sizeOf,
+  type Watcher,
+  watchStream,
+} from '../bytes/stream.ts'
+import type { BodySource } from '../types.ts'
 import type { Platform } from './platform.ts'
 
 /** Bytes up to this size go out as they are: nothing to report on the way, and no copy worth saving. */

@@ -1,11 +1,16 @@
 import { raceAbort } from '../bytes/abort.ts'
-import type { DirectInit, FetchLike } from '../types.ts'
+import type { FetchLike } from '../types.ts'
 
-type Limits = Pick<DirectInit, 'signal' | 'deadline'>
+/** What ends the wait for a response. */
+export interface TimeLimits {
+  readonly signal?: AbortSignal | undefined
+  /** When the response's headers must have arrived, and what to reject with when they have not. */
+  readonly deadline?: { readonly milliseconds: number; readonly error: () => Error } | undefined
+}
 
 /** Does work that knows of no deadline, and may not hear a signal either. */
 export async function inTime<T>(
-  { signal, deadline }: Limits,
+  { signal, deadline }: TimeLimits,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController()
@@ -22,7 +27,7 @@ export async function inTime<T>(
 export async function fetchInTime(
   fetch: FetchLike,
   url: URL,
-  { signal, deadline, ...init }: Omit<RequestInit, 'signal'> & Limits,
+  { signal, deadline, ...init }: Omit<RequestInit, 'signal'> & TimeLimits,
 ): Promise<Response> {
   return inTime({ signal, deadline }, (both) => fetch(new Request(url, { ...init, signal: both })))
 }

@@ -1,7 +1,7 @@
 import { whenAborted } from '../bytes/abort.ts'
 import { LONGEST_TIMER } from '../bytes/longest-timer.ts'
+import type { ChunkReader } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
-import type { ChunkReader, DirectResponse } from '../types.ts'
 
 /**
  * The slowest body that is waited for, in bytes per second. Real lines bring more; a peer that sends
@@ -66,9 +66,8 @@ export function createTimedReader(
   what: string,
   signal: AbortSignal | undefined,
 ): TimedReader {
-  const reader =
-    (response as DirectResponse).reader?.() ?? (response.body ?? new Blob().stream()).getReader()
-  return timeReads(reader, limits, what, signal)
+  const body = response.body ?? new Blob().stream()
+  return timeReads(body.getReader(), limits, what, signal)
 }
 
 /** As {@link createTimedReader}, for the reader of any body. */

@@ -1,7 +1,6 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import type {
   AuthScope,
-  DirectFetch,
   FetchLike,
   Transport,
   TransportOptions,
@@ -22,6 +21,7 @@ import { redactUrl } from './redact.ts'
 import { responseError } from './response-error.ts'
 import { type Again, createRetry, isTransient } from './retry.ts'
 import { createSecrets } from './secrets.ts'
+import { senderOf } from './sender.ts'
 import { createWarner } from './warning.ts'
 
 const DEFAULT_TIMEOUT = 30_000
@@ -62,7 +62,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)
   const insecureHosts = new Set(insecure.map((host) => new URL(`http://${host}`).host))
   const fetchOnce = options.fetch ?? globalFetch
-  const { direct } = fetchOnce as Partial<DirectFetch>
+  const sender = senderOf(fetchOnce)
   const retry = createRetry(options.retry)
   /** Failures that were tried again as often as they may be: no caller begins over. */
   const exhausted = new WeakSet<object>()
@@ -128,7 +128,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
                 { remedy: { option: 'timeout', advice: 'raise % if the server is slow' } },
               ),
           }
-    const straight = direct === undefined && mustGoStraight(opened, platform)
+    const straight = sender === undefined && mustGoStraight(opened, platform)
     try {
       const init = {
         ...opened?.init,
@@ -136,7 +136,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
         headers,
         signal,
         deadline,
-        ...(direct !== undefined && { onProxyAuthorization }),
+        ...(sender !== undefined && { onProxyAuthorization }),
         ...(straight && { window: null }),
         // What can't be looked at must not be followed with a secret in the body.
         redirect: straight
@@ -147,14 +147,14 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
               ? 'error'
               : 'follow',
       } as const
-      const response = await (direct?.(url, init) ?? fetchInTime(fetchOnce, url, init))
+      const response = await (sender?.(url, init) ?? fetchInTime(fetchOnce, url, init))
       warn(response, url)
       // A server answers a body that broke with a complaint; what broke it is the news.
       const broken = opened?.failure()
       if (broken !== undefined) throw broken.error
       if (opened?.size !== undefined) request.onUpload?.(opened.size)
-      // A client of Node's says so when the body is read.
-      if (direct !== undefined || !response.ok || method === 'HEAD') return response
+      // A sender removes codings, and reports one it doesn't know when the body is read.
+      if (sender !== undefined || !response.ok || method === 'HEAD') return response
       const what = `${method} ${redactUrl(url)}`
       const unknown = unknownCoding(response, what)
       if (unknown === undefined) return withoutCoding(response, what)

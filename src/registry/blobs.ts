@@ -1,10 +1,16 @@
 import { SpindleError } from '../errors.ts'
 import { bodyLength, contentCodings } from '../http/content-coding.ts'
 import { algorithmOf, isDigest } from '../bytes/digest.ts'
-import { chunksOf, createCollector, readVerified, verifyStream } from '../bytes/stream.ts'
+import {
+  type ChunkReader,
+  chunksOf,
+  createCollector,
+  readVerified,
+  verifyStream,
+} from '../bytes/stream.ts'
 import { discard } from '../http/discard.ts'
 import { createTimedReader, type TimedReader } from '../http/timed-reader.ts'
-import type { ChunkReader, Descriptor, OperationOptions } from '../types.ts'
+import type { Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import { sendHead } from './head.ts'
 import { isNotFound } from './manifests.ts'

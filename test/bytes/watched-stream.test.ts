@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
-import { chunksOf, readVerified, verifyStream, watchStream } from '../../src/bytes/stream.ts'
-import type { ChunkReader, Descriptor } from '../../src/types.ts'
+import {
+  type ChunkReader,
+  chunksOf,
+  readVerified,
+  verifyStream,
+  watchStream,
+} from '../../src/bytes/stream.ts'
+import type { Descriptor } from '../../src/types.ts'
 
 const part = (byte: number): Uint8Array => new Uint8Array(3).fill(byte)
 const parts = [part(1), part(2), part(3)]

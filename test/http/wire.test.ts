@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { type Sender, setSender } from '../../src/http/sender.ts'
 import { createTransport } from '../../src/http/transport.ts'
-import type { DirectInit } from '../../src/types.ts'
+import type { FetchLike } from '../../src/types.ts'
+
+/** A `fetch` with a sender, which refuses to be given a `Request`. */
+function fetchWith(sender: Sender): FetchLike {
+  const fetch = (): Promise<Response> => Promise.reject(new Error('a Request was made'))
+  setSender(fetch, sender)
+  return fetch
+}
 
 describe('a redirected upload', () => {
   for (const status of [307, 308])
@@ -20,17 +28,14 @@ describe('a redirected upload', () => {
     })
 })
 
-describe('a fetch that takes requests in parts', () => {
-  it('is given them, and no Request', async () => {
+describe('a fetch with a sender', () => {
+  it('is given a request in its parts, and no Request', async () => {
     const given: unknown[] = []
-    const parts = {
-      async direct(url: URL, { method, headers, body, redirect }: DirectInit) {
-        given.push([method, url.href, headers.get('x-a'), body, redirect])
-        return new Response('all of it')
-      },
+    const sender: Sender = async (url, { method, headers, body, redirect }) => {
+      given.push([method, url.href, headers.get('x-a'), body, redirect])
+      return new Response('all of it')
     }
-    const refuses = (): Promise<Response> => Promise.reject(new Error('a Request was made'))
-    const { fetch } = createTransport({ fetch: Object.assign(refuses, parts), retry: false })
+    const { fetch } = createTransport({ fetch: fetchWith(sender), retry: false })
     const body = Uint8Array.of(1, 2, 3)
     const headers = { 'x-a': 'b' }
     const answer = await fetch({ method: 'PUT', url: 'https://r.test/here', headers, body })
@@ -42,14 +47,11 @@ describe('a fetch that takes requests in parts', () => {
 describe('a length that is no number', () => {
   it('goes out as it was given, not as another', async () => {
     const given: unknown[] = []
-    const parts = {
-      async direct(_: URL, { headers }: DirectInit) {
-        given.push(headers.get('content-length'))
-        return new Response(null, { status: 201 })
-      },
+    const sender: Sender = async (_, { headers }) => {
+      given.push(headers.get('content-length'))
+      return new Response(null, { status: 201 })
     }
-    const refuses = (): Promise<Response> => Promise.reject(new Error('a Request was made'))
-    const { fetch } = createTransport({ fetch: Object.assign(refuses, parts), retry: false })
+    const { fetch } = createTransport({ fetch: fetchWith(sender), retry: false })
     for (const length of ['many', '3'])
       await fetch({
         method: 'PUT',
@@ -64,14 +66,11 @@ describe('a length that is no number', () => {
 describe('the time for an answer', () => {
   it('is no less for an upload so large that timers can’t hold it', async () => {
     const given: number[] = []
-    const parts = {
-      async direct(_: URL, { deadline }: DirectInit) {
-        given.push(deadline!.milliseconds)
-        return new Response(null, { status: 201 })
-      },
+    const sender: Sender = async (_, { deadline }) => {
+      given.push(deadline!.milliseconds)
+      return new Response(null, { status: 201 })
     }
-    const refuses = (): Promise<Response> => Promise.reject(new Error('a Request was made'))
-    const { fetch } = createTransport({ fetch: Object.assign(refuses, parts), retry: false })
+    const { fetch } = createTransport({ fetch: fetchWith(sender), retry: false })
     for (const size of [0, 2 ** 20, 2 ** 50])
       await fetch({
         method: 'PUT',

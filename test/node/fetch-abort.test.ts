@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { senderOf } from '../../src/http/sender.ts'
 import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { plain, serve, until } from './fetch-servers.ts'
 
 const fetch = createNodeFetch()
+const send = senderOf(fetch)!
 
 describe('an abort', () => {
   it('rejects with its reason at once, and asks for nothing', async () => {
@@ -38,11 +40,11 @@ describe('an abort', () => {
       return { body, left: () => left }
     }
     const [one, other] = [nothing(), nothing()]
-    const aborted = fetch.direct(new URL(url), { ...put, body: one.body, signal: stop.signal })
+    const aborted = send(new URL(url), { ...put, body: one.body, signal: stop.signal })
     stop.abort(reason)
     await expect(aborted).rejects.toBe(reason)
     const deadline = { milliseconds: 20, error: () => reason }
-    const late = fetch.direct(new URL(url), { ...put, body: other.body, deadline })
+    const late = send(new URL(url), { ...put, body: other.body, deadline })
     await expect(late).rejects.toBe(reason)
     expect([one.left(), other.left(), asked]).toEqual([reason, reason, 0])
   })

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { senderOf } from '../../src/http/sender.ts'
 import { createTransport } from '../../src/http/transport.ts'
 import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { codeOf, hangs, plain, serve, talk, until } from './fetch-servers.ts'
 
 const fetch = createNodeFetch()
+const send = senderOf(fetch)!
 
 describe('a connection', () => {
   it('is used again, also after answers that nobody reads', async () => {
@@ -95,9 +97,9 @@ describe('a connection', () => {
     })
     const late = new Error('too late')
     const init = { ...plain, deadline: { milliseconds: 50, error: () => late } }
-    await expect(fetch.direct(new URL('/never', url), init)).rejects.toBe(late)
+    await expect(send(new URL('/never', url), init)).rejects.toBe(late)
     await until(() => closed)
-    expect(await (await fetch.direct(new URL('/slow', url), init)).text()).toBe('slowly')
+    expect(await (await send(new URL('/slow', url), init)).text()).toBe('slowly')
     const transport = createTransport({ fetch, retry: false, timeout: 20 })
     await expect(transport.fetch({ url: `${url}/never` })).rejects.toMatchObject({
       code: 'ERR_TIMEOUT',
@@ -122,7 +124,7 @@ describe('a connection', () => {
       const init = { ...plain, redirect: 'follow', method: 'PUT', body: body ?? null } as const
       const deadline = { milliseconds: 400, error: () => late }
       const began = performance.now()
-      await expect(fetch.direct(new URL(path, url), { ...init, deadline })).rejects.toBe(late)
+      await expect(send(new URL(path, url), { ...init, deadline })).rejects.toBe(late)
       return performance.now() - began
     }
     expect(await timeOf('/never', slow())).toBeLessThan(700)

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { senderOf } from '../../src/http/sender.ts'
 import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { codeOf, hangs, plain, serve, talk, textOf, until } from './fetch-servers.ts'
 import { type ProxyRules, startProxy } from './proxy-servers.ts'
@@ -93,7 +94,7 @@ describe('https through a proxy', () => {
     const fetch = createNodeFetch({ proxy: proxy.url, ca: ours.pem })
     const body = new Blob([new Uint8Array(3_000_000)])
     const put = { ...plain, method: 'PUT', body }
-    expect(await (await fetch.direct(new URL(`https://${HOST}/x`), put)).text()).toBe('done')
+    expect(await (await senderOf(fetch)!(new URL(`https://${HOST}/x`), put)).text()).toBe('done')
     expect(length).toBe(3_000_000)
   })
 
@@ -202,15 +203,15 @@ describe('a proxy that fails', () => {
     const reason = new Error('stop')
     const stop = new AbortController()
     const fetch = createNodeFetch({ proxy: proxy.url })
-    const aborted = fetch.direct(url, { ...plain, signal: stop.signal })
+    const aborted = senderOf(fetch)!(url, { ...plain, signal: stop.signal })
     await until(() => proxy.seen.length === 1)
     stop.abort(reason)
     await expect(aborted).rejects.toBe(reason)
     const late = new Error('late')
     const deadline = { milliseconds: 30, error: () => late }
-    await expect(fetch.direct(url, { ...plain, deadline })).rejects.toBe(late)
+    await expect(senderOf(fetch)!(url, { ...plain, deadline })).rejects.toBe(late)
     const impatient = createNodeFetch({ proxy: proxy.url, idleTimeout: 30 })
-    await expect(impatient.direct(url, plain)).rejects.toMatchObject({
+    await expect(senderOf(impatient)!(url, plain)).rejects.toMatchObject({
       code: 'ERR_NETWORK',
       cause: { code: 'ETIMEDOUT' },
     })

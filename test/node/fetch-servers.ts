@@ -47,7 +47,7 @@ export async function textOf(message: IncomingMessage): Promise<string> {
 }
 
 export const hangs: RequestListener = () => {}
-/** A request of no more than its place, for `direct`. */
+/** The parts of the plainest request, for a sender. */
 export const plain = { method: 'GET', headers: new Headers(), redirect: 'manual' } as const
 /** How `fetch` fails, with what Node says of it. */
 export const codeOf = (code: unknown): object => ({ name: 'TypeError', cause: { code } })

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
+import { type ChunkReader, watchStream } from '../../bytes/stream.ts'
 import { contentCodings } from '../../http/content-coding.ts'
 import { redactUrl } from '../../http/redact.ts'
-import type { ChunkReader } from '../../types.ts'
 import { decodeBody } from './fetch-decode.ts'
-import { LazyResponse } from './lazy-response.ts'
 
 /** What the two halves of a request know of each other. */
 export interface Exchange {
@@ -25,7 +24,7 @@ export function answerOf(
   url: URL,
   signal: AbortSignal | undefined,
   exchange: Exchange,
-): LazyResponse {
+): Response {
   const { rawHeaders, statusCode: status = 0, statusMessage: statusText = '' } = message
   // Also what `Response` would refuse: by then it would be too late to say that there is no answer.
   if (status < 200 || status > 599) throw new RangeError(`${status} is no status of an answer`)
@@ -40,12 +39,12 @@ export function answerOf(
   // Read to its end all the same: only that frees the connection.
   if (isEmpty) message.resume()
   const codings = isEmpty ? [] : codingsOf(headers)
-  const reader = isEmpty ? undefined : readerOf(message, size, signal, exchange)
+  const reader = isEmpty ? null : readerOf(message, size, signal, exchange)
   const body =
     reader && codings.length > 0
       ? decodeBody(reader, codings, `${method} ${redactUrl(url)}`)
       : reader
-  return new LazyResponse(body, {
+  return new Response(body && watchStream(body, {}), {
     status,
     // What is no legal phrase would be an error, and says nothing.
     statusText: /^[\t\x20-\x7e]*$/.test(statusText) ? statusText : '',

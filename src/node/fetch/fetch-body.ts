@@ -1,7 +1,8 @@
 import type { ClientRequest } from 'node:http'
 import { createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
 import { inTime } from '../../http/in-time.ts'
-import type { BodySource, DirectInit } from '../../types.ts'
+import type { OutgoingRequest } from '../../http/sender.ts'
+import type { BodySource } from '../../types.ts'
 import type { Exchange } from './fetch-answer.ts'
 
 /** Streams up to this size are read before they are sent: their length is known then, and they can be sent again. */
@@ -17,15 +18,15 @@ export type OutgoingBody =
     }
 
 /** Reads ahead what is small. Rejects as the request would whose source gives nothing: by its signal or deadline. */
-export async function takeBody(body: BodySource, init: DirectInit): Promise<OutgoingBody> {
-  const announced = init.headers.get('content-length')
+export async function takeBody(body: BodySource, request: OutgoingRequest): Promise<OutgoingBody> {
+  const announced = request.headers.get('content-length')
   const size = announced === null ? undefined : Number(announced)
   if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0))
     throw new TypeError(`the content-length ${announced} is no number of bytes`)
   if (body instanceof Uint8Array) return whole(body, size)
   const rest = openStream(body).getReader()
   try {
-    return await inTime(init, () => readAhead(rest, size, size ?? sizeOf(body)))
+    return await inTime(request, () => readAhead(rest, size, size ?? sizeOf(body)))
   } catch (error) {
     void rest.cancel(error).catch(() => {})
     throw error

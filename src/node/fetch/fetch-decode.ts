@@ -1,9 +1,8 @@
 import { pipeline, Readable, type Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
-import { chunksOf } from '../../bytes/stream.ts'
+import { type ChunkReader, chunksOf } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
 import { codingError } from '../../http/content-coding.ts'
-import type { ChunkReader } from '../../types.ts'
 import { codeOf } from '../files/system-error.ts'
 
 /** As many as curl takes: each multiplies what a few bytes can unpack to. */

@@ -2,10 +2,10 @@ import { whenAborted } from '../../bytes/abort.ts'
 import { SpindleError } from '../../errors.ts'
 import { discard } from '../../http/discard.ts'
 import { followRedirects, isRedirect } from '../../http/redirect.ts'
-import type { DirectFetch, DirectInit } from '../../types.ts'
+import { type OutgoingRequest, setSender } from '../../http/sender.ts'
+import type { FetchLike } from '../../types.ts'
 import { createRoutes } from './fetch-routes.ts'
 import { answerOf, type Exchange } from './fetch-answer.ts'
-import type { LazyResponse } from './lazy-response.ts'
 import { type OutgoingBody, takeBody, upload } from './fetch-body.ts'
 import type { ProxySettings } from './proxy.ts'
 import { refusal } from './proxy-tunnel.ts'
@@ -81,7 +81,7 @@ export interface NodeFetchOptions {
  * `TypeError` for a `ca` that is no certificate.
  * @see {@link https://fetch.spec.whatwg.org/ Fetch}
  */
-export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
+export function createNodeFetch(options: NodeFetchOptions = {}): FetchLike {
   const { ca, idleTimeout = IDLE_TIMEOUT, maxHeaderSize = HEADER_BYTES } = options
   if (idleTimeout !== false && !(idleTimeout > 0 && idleTimeout < Infinity))
     throw new TypeError(`"idleTimeout" must be milliseconds or false, not ${idleTimeout}`)
@@ -95,11 +95,11 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
   /** One request and its answer's headers; `due` is when they must have come. */
   const send = (
     url: URL,
-    init: DirectInit,
+    init: OutgoingRequest,
     headers: Headers,
     body: OutgoingBody | undefined,
     due: number | undefined,
-  ): Promise<LazyResponse> =>
+  ): Promise<Response> =>
     new Promise((resolve, reject) => {
       const { method, signal, deadline } = init
       signal?.throwIfAborted()
@@ -166,7 +166,7 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
       else void upload(sent, body, state)
     })
 
-  const direct = async (url: URL, init: DirectInit): Promise<LazyResponse> => {
+  const sendRequest = async (url: URL, init: OutgoingRequest): Promise<Response> => {
     if (url.protocol !== 'https:' && url.protocol !== 'http:')
       throw new TypeError('fetch failed', { cause: new Error(`unknown scheme ${url.protocol}`) })
     const { method, headers, redirect, deadline } = init
@@ -176,7 +176,7 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
     const body = given === undefined ? undefined : await takeBody(given, init)
     if (redirect === 'follow') {
       let opened = false
-      const again = (hop: { url: URL; headers: Headers }): Promise<LazyResponse> => {
+      const again = (hop: { url: URL; headers: Headers }): Promise<Response> => {
         if (opened && body !== undefined && !('bytes' in body))
           throw new TypeError('fetch failed', { cause: new Error('a stream is not sent again') })
         opened = true
@@ -191,9 +191,9 @@ export function createNodeFetch(options: NodeFetchOptions = {}): DirectFetch {
     throw new TypeError('fetch failed', { cause: new Error('unexpected redirect') })
   }
 
-  const fetch = async (request: Request): Promise<Response> =>
-    (await direct(new URL(request.url), request)).whole
-  return Object.assign(fetch, { direct })
+  const fetch = (request: Request): Promise<Response> => sendRequest(new URL(request.url), request)
+  setSender(fetch, sendRequest)
+  return fetch
 }
 
 /** Waits for a descriptor where none is left for a connection; a stream can't be sent twice. */
