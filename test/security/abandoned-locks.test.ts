@@ -14,9 +14,9 @@ import {
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createFileLockSync } from '../../src/node/files/file-lock-sync.ts'
+import { createFileLockSync } from '../../src/node/files/file-lock.ts'
 import { createFileStorage } from '../../src/node/storage/file-storage.ts'
-import { createLockWatch, formatOwner, LOCK_AGE } from '../../src/node/files/lock-rule.ts'
+import { createLockWatch, formatOwner, MAX_LOCK_AGE } from '../../src/node/files/lock-rule.ts'
 
 const AN_HOUR = 60 * 60 * 1000
 
@@ -58,7 +58,7 @@ const KINDS = [
     kind: 'a SQLite file',
     open: (folder: string) => {
       const path = join(folder, 'data.db.lock')
-      const lock = createFileLockSync(path, 2 * LOCK_AGE)
+      const lock = createFileLockSync(path, 2 * MAX_LOCK_AGE)
       return {
         lock: path,
         work: async () => {
@@ -114,7 +114,7 @@ describe('the rule for locks', () => {
   }
 
   it('leaves a lock to a process that lives', () => {
-    expect(watch(formatOwner(), 0, [0, 200, LOCK_AGE - 1])).toEqual([false, false, false])
+    expect(watch(formatOwner(), 0, [0, 200, MAX_LOCK_AGE - 1])).toEqual([false, false, false])
   })
 
   it.each([
@@ -130,7 +130,7 @@ describe('the rule for locks', () => {
     (_, given) => {
       const owner = typeof given === 'string' ? given : given()
       for (const offset of [0, AN_HOUR])
-        expect(watch(owner, offset, [0, 200, LOCK_AGE - 1, LOCK_AGE])).toEqual([
+        expect(watch(owner, offset, [0, 200, MAX_LOCK_AGE - 1, MAX_LOCK_AGE])).toEqual([
           false,
           false,
           false,
@@ -141,7 +141,7 @@ describe('the rule for locks', () => {
 
   it('takes one that the file system has had for long soon', () => {
     // A second more: the file system's clock may be a tick behind.
-    expect(watch('', -LOCK_AGE - 1000, [0, 99, 100])).toEqual([false, false, true])
+    expect(watch('', -MAX_LOCK_AGE - 1000, [0, 99, 100])).toEqual([false, false, true])
   })
 
   it('begins anew with each owner', () => {
@@ -150,9 +150,9 @@ describe('the rule for locks', () => {
     let now = 0
     const isStale = createLockWatch(path, () => now)
     expect(isStale('1 elsewhere.test one')).toBe(false)
-    now = LOCK_AGE - 1
+    now = MAX_LOCK_AGE - 1
     expect(isStale('1 elsewhere.test two')).toBe(false)
-    now = LOCK_AGE
+    now = MAX_LOCK_AGE
     expect(isStale('1 elsewhere.test two')).toBe(false)
   })
 

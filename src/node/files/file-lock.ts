@@ -1,26 +1,57 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
+import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SpindleError } from '../../errors.ts'
-import { createLockWatch, formatOwner, LOCK_AGE } from './lock-rule.ts'
-import { codeOf } from './system-error.ts'
 import { withDescriptor } from './descriptors.ts'
+import { createLockWatch, formatOwner, MAX_LOCK_AGE } from './lock-rule.ts'
+import { codeOf } from './system-error.ts'
 
 /** Milliseconds to wait for a lock at most; then something is wrong with the folder. */
-const LOCK_WAIT = 60_000
+const MAX_WAIT = 60_000
+/** Milliseconds between two attempts of a thread that blocks. */
+const PAUSE = 2
 
-/** Callers of this process queue here; the file is only for others. */
+/** A lock for work that can't wait for promises: waiting for it blocks the thread. */
+export interface FileLockSync {
+  /** False when another owner still has it after the wait. The folder must exist. */
+  acquire(): boolean
+  /** Whether it is still ours: one that is too old is taken over, see `createLockWatch`. */
+  isHeld(): boolean
+  release(): void
+  /** Frees what the lock keeps open. */
+  close?(): void
+}
+
+/** @param wait Milliseconds to wait for another owner. */
+export function createFileLockSync(path: string, wait: number): FileLockSync {
+  let file: LockFile | undefined
+  const clock = new Int32Array(new SharedArrayBuffer(4))
+  return {
+    acquire() {
+      file = createLockFile(path)
+      const until = performance.now() + wait
+      while (!file.tryAcquire()) {
+        if (performance.now() > until) return false
+        Atomics.wait(clock, 0, 0, PAUSE)
+      }
+      return true
+    },
+    isHeld: () => file?.isHeld() === true,
+    release: () => file?.release(),
+  }
+}
+
+/** Callers of this process queue here; the file is only for other processes. */
 const queues = new Map<string, Promise<unknown>>()
 
 /**
- * Runs `work` while no other process that asks for the same lock does.
+ * Runs `work` while no other process that asks for the same lock does. Creates the folder.
  *
- * A lock is a file that can be created only once. One that a crash left behind is taken over: see
- * `createLockWatch`. `stillHeld` is to be asked right before a step that can't be undone; it is false
- * when the owner was stopped for so long that it lost the lock, or may lose it.
+ * Ask `stillHeld` right before a step that can't be undone: it is false when the owner was stopped for
+ * so long that it lost the lock, or may lose it.
  */
 export async function withFileLock<T>(
   path: string,
@@ -41,79 +72,122 @@ async function runLocked<T>(
   path: string,
   work: (stillHeld: () => boolean) => Promise<T>,
 ): Promise<T> {
-  const owner = formatOwner()
-  await acquire(path, owner)
-  // By both clocks: only the date goes on while a machine sleeps, and it may be set back.
-  const [since, date] = [performance.now(), Date.now()]
-  const isFresh = (): boolean =>
-    performance.now() - since < LOCK_AGE / 2 && Date.now() - date < LOCK_AGE / 2
-  try {
-    return await work(() => isFresh() && readNow(path) === owner)
-  } finally {
-    // Not if it was taken over meanwhile: then it is somebody else's.
-    if ((await read(path)) === owner) await unlink(path).catch(() => {})
-  }
-}
-
-async function acquire(path: string, owner: string): Promise<void> {
-  const until = performance.now() + LOCK_WAIT
-  const isStale = createLockWatch(path)
-  for (let attempt = 0; ; attempt++) {
-    if (await create(path, owner)) return
-    const other = await read(path)
-    if (other !== undefined && isStale(other)) await takeOver(path, other)
+  const file = createLockFile(path)
+  const until = performance.now() + MAX_WAIT
+  for (let attempt = 0; !(await tryAcquire(path, file)); attempt++) {
     if (performance.now() > until) throw heldTooLong(path)
     await sleep(Math.random() * Math.min(2 ** attempt, 50))
   }
+  // By both clocks: only the date goes on while a machine sleeps, and it may be set back.
+  const [since, date] = [performance.now(), Date.now()]
+  const isFresh = (): boolean =>
+    performance.now() - since < MAX_LOCK_AGE / 2 && Date.now() - date < MAX_LOCK_AGE / 2
+  try {
+    return await work(() => isFresh() && isSurelyHeld(file))
+  } finally {
+    await withDescriptor(async () => file.release())
+  }
 }
 
-async function create(path: string, owner: string): Promise<boolean> {
+async function tryAcquire(path: string, file: LockFile): Promise<boolean> {
   try {
-    const file = await withDescriptor(() => open(path, 'wx'))
-    try {
-      await file.writeFile(owner)
-    } catch (error) {
-      await unlink(path)
-      throw error
-    } finally {
-      await file.close()
-    }
-    return true
+    return await withDescriptor(async () => file.tryAcquire())
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
     if (codeOf(error) !== 'ENOENT') throw error
     await mkdir(dirname(path), { recursive: true })
     return false
   }
 }
 
-/** Removes a lock. Of two that try, the one that renamed something fresh puts it back. */
-async function takeOver(path: string, owner: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`
+function isSurelyHeld(file: LockFile): boolean {
   try {
-    await rename(path, aside)
-    if ((await read(aside)) !== owner) await link(aside, path).catch(() => {})
-    await unlink(aside)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
+    return file.isHeld()
+  } catch {
+    return false
   }
 }
 
-async function read(path: string): Promise<string | undefined> {
+/** A lock is a file that can be created only once; its content names the owner. */
+interface LockFile {
+  /** Creates the file, in place of one whose owner has lost it: see `createLockWatch`. */
+  readonly tryAcquire: () => boolean
+  readonly isHeld: () => boolean
+  /** Removes the file, unless it was taken over meanwhile. */
+  readonly release: () => void
+}
+
+/** For one caller and one time: an owner that takes the lock again is another owner. */
+function createLockFile(path: string): LockFile {
+  const owner = formatOwner()
+  const isStale = createLockWatch(path)
+  const isHeld = (): boolean => read(path) === owner
+  return {
+    tryAcquire() {
+      if (create(path, owner)) return true
+      const other = read(path)
+      if (other === undefined || !isStale(other)) return false
+      removeStale(path, other)
+      return create(path, owner)
+    },
+    isHeld,
+    release() {
+      if (isHeld()) rmSync(path, { force: true })
+    },
+  }
+}
+
+function create(path: string, owner: string): boolean {
+  let file: number
   try {
-    return await withDescriptor(() => readFile(path, 'utf8'))
+    file = openSync(path, 'wx')
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  }
+  try {
+    writeSync(file, owner)
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw error
+  } finally {
+    closeSync(file)
+  }
+  return true
+}
+
+/** Removes another owner's lock. Of two that try, the one that renamed a fresh lock puts it back. */
+function removeStale(path: string, owner: string): void {
+  const aside = `${path}.${randomUUID()}`
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return
+    throw error
+  }
+  let isFresh = true
+  try {
+    isFresh = read(aside) !== owner
+  } finally {
+    // Also where it can't be read. Another process may have created one meanwhile.
+    if (isFresh) restore(aside, path)
+    rmSync(aside, { force: true })
+  }
+}
+
+function restore(aside: string, path: string): void {
+  try {
+    linkSync(aside, path)
+  } catch {
+    // Its owner finds that it has lost the lock.
+  }
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
-  }
-}
-
-/** At once: nothing may come between a look at the lock and the step that it is for. */
-function readNow(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
   }
 }
 

@@ -6,7 +6,7 @@ import process from 'node:process'
 import { codeOf, isMissing } from './system-error.ts'
 
 /** Milliseconds after which a lock is taken from its owner: what is done under one takes a few. */
-export const LOCK_AGE = 10_000
+export const MAX_LOCK_AGE = 10_000
 /** Milliseconds that a lock is watched before its age is looked up: most are gone by then. */
 const PATIENCE = 100
 
@@ -66,7 +66,7 @@ function startOf(pid: string): string {
 
 /**
  * Watches one lock file that others hold, and says when it may be taken over: at once if its owner is
- * known to be gone, else once it has been there for {@link LOCK_AGE}. That is measured by this
+ * known to be gone, else once it has been there for {@link MAX_LOCK_AGE}. That is measured by this
  * process's own clock, or by the clock of the file system, which also made the file's time: neither a
  * clock that is wrong nor a time in the future keeps a lock alive, or ends one early.
  */
@@ -87,9 +87,9 @@ export function createLockWatch(
     const watched = now() - since
     if (watched >= PATIENCE && !isAgeKnown) {
       isAgeKnown = true
-      if (ageOnDisk(path) >= LOCK_AGE) return true
+      if (ageOnDisk(path) >= MAX_LOCK_AGE) return true
     }
-    return watched >= LOCK_AGE
+    return watched >= MAX_LOCK_AGE
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SqliteWasm } from '../../run/host/spin/sqlite-connection.ts'
-import type { FileLockSync } from '../files/file-lock-sync.ts'
+import type { FileLockSync } from '../files/file-lock.ts'
 import { createSqliteLock } from './sqlite-lock.ts'
 import { codeOf, isMissing } from '../files/system-error.ts'
 

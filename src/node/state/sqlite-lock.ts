@@ -1,12 +1,13 @@
 import process from 'node:process'
-import { createFileLockSync, type FileLockSync } from '../files/file-lock-sync.ts'
+import { createFileLockSync, type FileLockSync } from '../files/file-lock.ts'
 
 // https://sqlite.org/rescode.html
 const BUSY = 5
 const NOT_A_DATABASE = 26
 
 /** Milliseconds to wait for another process, as Spin's build of SQLite does. */
-const LOCK_WAIT = 5000
+const MAX_WAIT = 5000
+
 interface NativeDatabase {
   readonly exec: (text: string) => void
   readonly close: () => void
@@ -22,7 +23,7 @@ interface NativeSqlite {
 export function createSqliteLock(path: string): FileLockSync {
   const native = loadNative()
   return native === undefined
-    ? createFileLockSync(`${path}.lock`, LOCK_WAIT)
+    ? createFileLockSync(`${path}.lock`, MAX_WAIT)
     : createNativeLock(path, native)
 }
 
@@ -46,7 +47,7 @@ function createNativeLock(path: string, { DatabaseSync }: NativeSqlite): FileLoc
     acquire() {
       try {
         database ??= new DatabaseSync(path)
-        database.exec(`PRAGMA busy_timeout = ${LOCK_WAIT}`)
+        database.exec(`PRAGMA busy_timeout = ${MAX_WAIT}`)
         // The journal on disk is that of the connection which writes.
         database.exec('PRAGMA journal_mode = MEMORY')
         database.exec('BEGIN EXCLUSIVE')
