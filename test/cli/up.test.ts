@@ -107,6 +107,30 @@ describe('up', () => {
     expect((await lone.stop()).stderr).toContain('no variable "greeting"; it declares none')
   })
 
+  it('builds once, however it was asked to, and not again when files change', async () => {
+    for (const [variable, flags] of [
+      ['', ['--build']],
+      ['1', []],
+    ] as const) {
+      const session = createSession()
+      session.env['SPIN_ALWAYS_BUILD'] = variable
+      cpSync(hello, session.path('app'), { recursive: true })
+      const manifest = session.path('app/spin.toml')
+      const original = readFileSync(manifest, 'utf8').replace(
+        /^command = .*/m,
+        'command = "echo built >> ../builds"',
+      )
+      writeFileSync(manifest, original)
+      const up = await start(session, 'up', '-f', session.path('app'), ...flags)
+      writeFileSync(manifest, original.replace('default = "Hello"', 'default = "Changed"'))
+      await expect
+        .poll(() => textOf(`${up.url}/hello/Ann`), { timeout: 10_000, interval: 100 })
+        .toContain('Changed')
+      await up.stop()
+      expect(readFileSync(session.path('builds'), 'utf8')).toBe('built\n')
+    }
+  })
+
   it('starts a local application anew when its files change, and keeps it when they break', async () => {
     const session = createSession()
     cpSync(hello, session.path('app'), { recursive: true })

@@ -6,7 +6,7 @@ import { createNodeHasher } from '../../node/files/hasher.ts'
 import { findManifest } from './find-manifest.ts'
 import type { CliIo } from '../terminal/io.ts'
 import { addSizeOptions } from '../terminal/limit-flags.ts'
-import { loadLocalApp, type LocalFlags } from './local-app.ts'
+import { loadLocalApp, localAppOptions, type LocalFlags } from './local-app.ts'
 import type { Output } from '../terminal/output.ts'
 import { withProgress } from '../terminal/progress.ts'
 
@@ -47,7 +47,7 @@ export async function loadBindle(
   output: Output,
 ): Promise<StandaloneBindle> {
   const place = await findManifest(io.cwd, flags.file ?? flags.from)
-  const app = await loadLocalApp(place, flags, io, output)
+  const app = await loadLocalApp(place, localAppOptions(flags, io), io, output)
   output.warnOf(app.warnings)
   const { result } = await withProgress(io, 'Preparing', (onProgress) =>
     appToBindle(app, {

@@ -3,7 +3,7 @@ import { resolvePath } from '../../spin/files/app-files.ts'
 import { assertWasm } from '../../spin/source/assert-wasm.ts'
 import type { App } from '../../spin/source/app.ts'
 import type { AppManifest } from '../../spin/manifest/app-manifest.ts'
-import { loadApp } from '../../spin/source/load-app.ts'
+import { loadApp, type LoadAppOptions } from '../../spin/source/load-app.ts'
 import { MANIFEST_LENGTH, parseAppManifest } from '../../spin/manifest/manifest.ts'
 import type { FetchLike } from '../../types.ts'
 import { readFileBounded } from '../../node/files/bounded-file.ts'
@@ -24,39 +24,55 @@ export interface LocalFlags extends SizeFlags, ServerFlags {
   readonly cacheDir?: string
 }
 
+/** How an application is loaded from a folder. */
+interface LocalAppOptions {
+  /** Run the components' build commands first. */
+  readonly build: boolean
+  /** The folder where downloaded components are kept. */
+  readonly cache: string
+  readonly load: LoadAppOptions & { readonly maxWasmBytes: number }
+}
+
+export function localAppOptions(flags: LocalFlags, io: CliIo): LocalAppOptions {
+  const { build, profile, cacheDir, maxSize, maxFiles } = flags
+  return {
+    build: build === true || isSet(io.env['SPIN_ALWAYS_BUILD']),
+    cache: cacheRoot(io, cacheDir),
+    load: {
+      maxWasmBytes: memoryLimit(flags),
+      ...(maxSize !== undefined && { maxBytes: maxSize }),
+      ...(maxFiles !== undefined && { maxFiles }),
+      ...(profile !== undefined && { profile }),
+      timeout: timeLimits(flags).timeout,
+      signal: io.signal,
+    },
+  }
+}
+
 /** Reads an application from a folder, building it first when asked to. */
 export async function loadLocalApp(
   place: ManifestPlace,
-  flags: LocalFlags,
+  { build, cache, load }: LocalAppOptions,
   io: CliIo,
   output: Output,
 ): Promise<App> {
   const bytes = await readFileBounded(join(place.directory, place.name), MANIFEST_LENGTH * 4)
   const { manifest } = parseAppManifest(bytes ?? '', place.name)
-  if (flags.build === true || isSet(io.env['SPIN_ALWAYS_BUILD'])) {
-    await buildComponents(manifest, place.directory, flags.profile, io, output)
-  }
+  if (build) await buildComponents(manifest, place.directory, load.profile, io, output)
   const fetch: FetchLike = io.fetch ?? ((request) => globalThis.fetch(request))
-  const root = cacheRoot(io, flags.cacheDir)
   const directory = await realFolder(place.directory)
   const { top, prefix } = topOf(directory, outsideSources(manifest))
-  const maxWasmBytes = memoryLimit(flags)
   const app = await loadApp(openOwnDirectory(top, directory), {
-    maxWasmBytes,
-    ...(flags.maxSize === undefined ? {} : { maxBytes: flags.maxSize }),
-    ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
+    ...load,
     manifestPath: prefix + place.name,
-    signal: io.signal,
-    timeout: timeLimits(flags).timeout,
     fetch: createDownloadCache(
-      root,
+      cache,
       manifest,
       fetch,
       io.platform,
-      createCacheWarning(root, output),
-      maxWasmBytes,
+      createCacheWarning(cache, output),
+      load.maxWasmBytes,
     ),
-    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
   })
   // What runs it would only say that it can't be compiled.
   await assertWasm(app, io.signal)

@@ -10,7 +10,7 @@ import { type BindleServerFlags, bindleClient } from '../bindle/bindle-remote.ts
 import { openOptionalCache } from './cache.ts'
 import { type CliIo, UsageError } from '../terminal/io.ts'
 import { memoryLimit, refuseIdleFlags, type SizeFlags } from '../terminal/limit-flags.ts'
-import { loadLocalApp, type LocalFlags } from './local-app.ts'
+import { loadLocalApp, localAppOptions, type LocalFlags } from './local-app.ts'
 import type { Output } from '../terminal/output.ts'
 import type { PolicyFlags } from '../sign/policy-flags.ts'
 import { withProgress } from '../terminal/progress.ts'
@@ -60,7 +60,7 @@ export async function openApp(
   const limits = { maxBytes, ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }) }
   switch (place.kind) {
     case 'folder': {
-      const app = await loadLocalApp(place.place, flags, io, output)
+      const app = await loadLocalApp(place.place, localAppOptions(flags, io), io, output)
       output.warnOf(app.warnings)
       return app
     }

@@ -4,7 +4,7 @@ import type { App } from '../../spin/source/app.ts'
 import { lockApp } from '../../spin/source/lock-app.ts'
 import type { AppPlace } from '../app/app-source.ts'
 import type { CliIo } from '../terminal/io.ts'
-import { loadLocalApp, type LocalFlags } from '../app/local-app.ts'
+import { loadLocalApp, localAppOptions, type LocalFlags } from '../app/local-app.ts'
 import type { Output } from '../terminal/output.ts'
 import { watchFolder } from './watch-folder.ts'
 
@@ -33,7 +33,12 @@ export function createReloader(
     if (isClosed) return
     try {
       // A build that was asked for is not run again: its own output would start the next one.
-      const app = await loadLocalApp(place, { ...flags, build: false }, io, output)
+      const app = await loadLocalApp(
+        place,
+        { ...localAppOptions(flags, io), build: false },
+        io,
+        output,
+      )
       const lock = await lockOf(app)
       if (isClosed || lock === (await last)) return
       output.note('The application has changed: starting it anew.')

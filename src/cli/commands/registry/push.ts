@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { Reference } from '../../../types.ts'
-import { push } from '../../../verbs/push.ts'
+import { push, type PushOptions } from '../../../verbs/push.ts'
 import {
   pairOption,
   countOption,
@@ -10,7 +10,7 @@ import {
 } from '../../terminal/arguments.ts'
 import { findManifest } from '../../app/find-manifest.ts'
 import type { CliIo } from '../../terminal/io.ts'
-import { loadLocalApp, type LocalFlags } from '../../app/local-app.ts'
+import { loadLocalApp, localAppOptions, type LocalFlags } from '../../app/local-app.ts'
 import { addSizeOptions } from '../../terminal/limit-flags.ts'
 import { createOutput } from '../../terminal/output.ts'
 import { describeTransfer, withProgress } from '../../terminal/progress.ts'
@@ -75,22 +75,15 @@ export function addPushCommand(registry: Command, io: CliIo): void {
 
 async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
+  const local = localAppOptions(flags, io)
+  const remote = remoteOptions(io, output, flags, [reference])
+  const packing = packingOptions(flags)
   const place = await findManifest(io.cwd, flags.from ?? flags.file)
-  const app = await loadLocalApp(place, flags, io, output)
+  const app = await loadLocalApp(place, local, io, output)
   output.warnOf(app.warnings)
   output.line('Pushing app to the Registry.')
   const { result, summary } = await withProgress(io, 'Pushing', (onProgress) =>
-    push(app, reference, {
-      ...remoteOptions(io, output, flags, [reference]),
-      onProgress,
-      ...(flags.annotation === undefined
-        ? {}
-        : { annotations: Object.fromEntries(flags.annotation) }),
-      ...(flags.created === undefined ? {} : { created: flags.created }),
-      uncomposed: flags.compose === 'false',
-      ...(flags.archive === undefined ? {} : { archive: flags.archive }),
-      ...(flags.chunkSize === undefined ? {} : { chunkSize: flags.chunkSize }),
-    }),
+    push(app, reference, { ...remote, ...packing, onProgress }),
   )
   output.note(describeTransfer(summary))
   output.line(`Pushed with digest ${result.descriptor.digest}`)
@@ -100,4 +93,21 @@ async function runPush(reference: Reference, flags: PushFlags, io: CliIo): Promi
     descriptor: result.descriptor,
     ...summary,
   })
+}
+
+/** How the application is packed and uploaded. */
+function packingOptions({
+  annotation,
+  archive,
+  chunkSize,
+  compose,
+  created,
+}: PushFlags): PushOptions {
+  return {
+    uncomposed: compose === 'false',
+    ...(annotation !== undefined && { annotations: Object.fromEntries(annotation) }),
+    ...(archive !== undefined && { archive }),
+    ...(chunkSize !== undefined && { chunkSize }),
+    ...(created !== undefined && { created }),
+  }
 }
