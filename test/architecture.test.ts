@@ -58,7 +58,6 @@ const LAYERS: Readonly<Record<string, ReadonlyArray<string | readonly string[]>>
     ['app-thread.ts', 'app-worker.ts', 'index.ts'],
   ],
   cli: [
-    'version.ts',
     'terminal',
     'registry',
     'sign',
@@ -93,7 +92,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
 }
 
 /** The bounded reader, and the version of this package. */
-const UNBOUNDED_JSON: ReadonlySet<string> = new Set(['bytes/json.ts', 'cli/version.ts'])
+const UNBOUNDED_JSON: ReadonlySet<string> = new Set(['bytes/json.ts', 'cli/program.ts'])
 
 /** What only Node has. The compiler finds the names; this also finds them behind `globalThis`. */
 const NODE_NAMES = new Set([

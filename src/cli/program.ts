@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addBuildWorkerCommand } from './commands/build-worker.ts'
 import { addGenerateKeyPairCommand } from './commands/generate-key-pair.ts'
@@ -12,7 +13,6 @@ import { reportFailure } from './terminal/failure.ts'
 import { type CliIo, hasColor } from './terminal/io.ts'
 import { spellSwitches } from './terminal/switch-option.ts'
 import { printable, widthOf, wrapProse } from './terminal/text.ts'
-import { readVersion } from './version.ts'
 
 const EXAMPLES = `
 Examples:
@@ -83,4 +83,20 @@ function sayWrongUsage(text: string): string {
     (_, value: string, name: string, own?: string) =>
       own === undefined ? `error: "${value}" is no <${name}>. ` : `error: "${value}" is not `,
   )
+}
+
+/** The package's version, from the `package.json` above this file, wherever a build has put it. */
+function readVersion(): string {
+  for (let folder = new URL('.', import.meta.url); ; folder = new URL('..', folder)) {
+    try {
+      const manifest = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as {
+        name?: string
+        version?: string
+      }
+      if (manifest.name === 'spindle' && manifest.version !== undefined) return manifest.version
+    } catch {
+      // Not here: look above.
+    }
+    if (folder.href === new URL('..', folder).href) return 'unknown'
+  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createFairQueue } from '../../src/node/listen/fair-queue.ts'
+import { createFairQueue } from '../../src/node/credentials/fair-queue.ts'
 
 describe('a fair queue', () => {
   it('lets clients take turns, each in its own order', () => {

@@ -1,28 +1,34 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
+import { SpindleError } from '../../errors.ts'
+import { parseReference } from '../../oci/reference.ts'
+import { createRepository } from '../../registry/repository.ts'
+import { readManifest } from '../../trust/cosign/signature-manifest.ts'
 import { createKeylessSigner, createWitness } from '../../trust/keyless/keyless.ts'
 import { publicGoodServices } from '../../trust/keyless/signing-config.ts'
 import { createKeySigner } from '../../trust/keys/signer.ts'
 import { createMemoryStore } from '../../store/memory.ts'
-import type { Reference } from '../../types.ts'
+import type { Descriptor, Reference, RemoteOptions } from '../../types.ts'
 import { sign, type SignOptions } from '../../verbs/sign.ts'
 import { distinctPairOption, referenceArguments } from '../terminal/arguments.ts'
 import { addCosignFlags } from '../sign/cosign-flags.ts'
 import { type CliIo, UsageError } from '../terminal/io.ts'
 import { readPrivateKey } from '../sign/key-file.ts'
 import { audienceOf, getIdentityToken, type TokenFlags } from '../sign/login-for-token.ts'
-import { withListed } from '../sign/listed-manifests.ts'
 import { createOutput, type Output } from '../terminal/output.ts'
 import { isOn, switchOption } from '../terminal/switch-option.ts'
 import { addInsecureOptions, type RemoteFlags, remoteOptions } from '../registry/remote.ts'
-import { signaturesOf } from '../sign/signature-place.ts'
+import { signaturesOf } from '../sign/verifier.ts'
 import {
   addServiceOptions,
   confirmPublic,
   readSigning,
   type ServiceFlags,
 } from '../sign/signing-services.ts'
+
+/** An index lists some platforms; this ends what lists itself or a whole registry. */
+const MAX_MANIFESTS = 256
 
 interface SignFlags extends RemoteFlags, ServiceFlags, TokenFlags {
   readonly key?: string
@@ -195,4 +201,30 @@ async function readSigner(
       identityToken: () => (token ??= getIdentityToken(flags, io, output)),
     }),
   }
+}
+
+/** What references name, and what an index among it lists, each by its digest and once. */
+async function withListed(
+  references: readonly Reference[],
+  remote: RemoteOptions,
+): Promise<Reference[]> {
+  const all = new Map<string, Reference>()
+  for (const reference of references) {
+    const { registry, repository, digest, tag = 'latest', scheme } = reference
+    const store = createRepository(reference, remote)
+    const add = async (descriptor: Descriptor): Promise<void> => {
+      const name = `${registry}/${repository}@${descriptor.digest}`
+      if (all.has(name)) return
+      if (all.size === MAX_MANIFESTS)
+        throw new SpindleError(
+          'ERR_LIMIT_EXCEEDED',
+          `${reference} lists more than ${MAX_MANIFESTS} manifests; sign them by their digests`,
+        )
+      all.set(name, parseReference(scheme === undefined ? name : `${scheme}://${name}`))
+      const manifest = await readManifest(store, descriptor, remote)
+      if (manifest.kind === 'index') for (const listed of manifest.manifests) await add(listed)
+    }
+    await add(await store.resolve(digest ?? tag, { ...remote, withBytes: true }))
+  }
+  return [...all.values()]
 }

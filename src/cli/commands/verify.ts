@@ -1,15 +1,15 @@
 import { type Command, Option } from 'commander'
+import type { StoredSignature } from '../../trust/cosign/stored-signatures.ts'
 import type { Reference } from '../../types.ts'
 import { verify, type VerifyResult } from '../../verbs/verify.ts'
 import { referenceArguments } from '../terminal/arguments.ts'
 import { addCosignFlags } from '../sign/cosign-flags.ts'
 import { toCosignJson } from '../sign/cosign-json.ts'
-import { describeChecks, describeSignature } from '../sign/describe-signature.ts'
 import { type CliIo, UsageError } from '../terminal/io.ts'
 import { createOutput, type Output } from '../terminal/output.ts'
 import { addPolicyOptions, type PolicyFlags, policyOf } from '../sign/policy-flags.ts'
 import { addInsecureOptions, type RemoteFlags, remoteOptions } from '../registry/remote.ts'
-import { signaturesOf } from '../sign/signature-place.ts'
+import { signaturesOf } from '../sign/verifier.ts'
 import { isOn } from '../terminal/switch-option.ts'
 import { printable } from '../terminal/text.ts'
 
@@ -117,4 +117,31 @@ function report(
   }
   output.line(`Verified ${name}`)
   for (const signature of signatures) output.line(describeSignature(signature))
+}
+
+/** One signature in words. */
+function describeSignature({ signer, times, logEntries }: StoredSignature): string {
+  const who =
+    signer.kind === 'key'
+      ? `the key ${signer.keyId}`
+      : `${signer.identity}, vouched for by ${signer.issuer ?? 'nobody'}`
+  const when = times.map(({ at, uri }) => `, at ${at.toISOString()} (${uri})`)
+  const where = logEntries.map(({ log, index }) => `, entry ${index} of ${log}`)
+  return `Signed by ${who}${when.join('')}${where.join('')}`
+}
+
+/** What was checked, in cosign's words. */
+function describeChecks(signatures: readonly StoredSignature[]): string[] {
+  const isLogged = signatures.every(({ logEntries }) => logEntries.length > 0)
+  const isKey = signatures.every(({ signer }) => signer.kind === 'key')
+  return [
+    'The following checks were performed on each of these signatures:',
+    '  - The cosign claims were validated',
+    ...(isLogged
+      ? ['  - Existence of the claims in the transparency log was verified offline']
+      : []),
+    isKey
+      ? '  - The signatures were verified against the specified public key'
+      : '  - The code-signing certificate was verified using trusted certificate authority certificates',
+  ]
 }

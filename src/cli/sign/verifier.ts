@@ -1,10 +1,10 @@
-import type { Verifier } from '../../types.ts'
+import { parseReference } from '../../oci/reference.ts'
+import type { Reference, Verifier } from '../../types.ts'
 import { createVerifier } from '../../verbs/verify.ts'
-import type { CliIo } from '../terminal/io.ts'
+import { type CliIo, UsageError } from '../terminal/io.ts'
 import type { Output } from '../terminal/output.ts'
 import { type PolicyFlags, policyOf } from './policy-flags.ts'
 import { type RemoteFlags, remoteOptions } from '../registry/remote.ts'
-import { signaturesOf } from './signature-place.ts'
 
 /** What the flags ask for, as the library's verbs take it; `undefined` when they ask for nothing. */
 export async function readVerifier(
@@ -19,4 +19,15 @@ export async function readVerifier(
     policy,
     signatures && { ...remoteOptions(io, output, flags, [signatures]), signatures },
   )
+}
+
+/** Another repository for signatures, as cosign knows it; `undefined` when they are beside the artifact. */
+export function signaturesOf({ env }: CliIo): Reference | undefined {
+  const text = env['COSIGN_REPOSITORY']
+  if (text === undefined || text === '') return undefined
+  try {
+    return parseReference(text, { defaultRegistry: 'docker.io', defaultTag: 'latest' })
+  } catch (cause) {
+    throw new UsageError(`COSIGN_REPOSITORY names no repository: ${(cause as Error).message}`)
+  }
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { SpindleError } from '../../errors.ts'
-import { createFairQueue } from '../listen/fair-queue.ts'
+import { createFairQueue } from './fair-queue.ts'
 
 /** Passwords that wait to be compared. At the usual cost each takes a tenth of a second. */
 export const MAX_PENDING_PASSWORDS = 64

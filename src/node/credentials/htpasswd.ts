@@ -3,7 +3,7 @@ import { SpindleError } from '../../errors.ts'
 import type { Authenticate } from '../../serve/http/basic.ts'
 import { createBcryptThread, MAX_PENDING_PASSWORDS } from './bcrypt.ts'
 import { readFileBounded } from '../files/bounded-file.ts'
-import { clientAddress } from '../listen/client-address.ts'
+import { clientAddress } from '../listen/received-request.ts'
 import { createHashChoice, MIN_BCRYPT_COST, parseHtpasswd } from './htpasswd-users.ts'
 
 /** Tens of thousands of users. */

@@ -19,7 +19,7 @@ import {
   streamOf,
 } from './http2-server.ts'
 import { MAX_HEADERS, type Refusal, refusalOf, UNSUPPORTED_METHOD } from './request-check.ts'
-import { wireOfRequest } from './receive-request.ts'
+import { wireOfRequest } from './received-request.ts'
 import { readOnWhenRefused } from './refused-body.ts'
 import { sendResponse } from './send-response.ts'
 

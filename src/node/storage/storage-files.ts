@@ -8,7 +8,6 @@ import type { StorageBody } from '../../serve/storage/port.ts'
 import { HASHED_BYTES, isSame, makeUnique, readPiece } from '../files/file-version.ts'
 import type { FileFacts } from '../files/file-version.ts'
 import { retryWithFolder } from '../files/folders.ts'
-import { createGate } from '../listen/gate.ts'
 import { codeOf } from '../files/system-error.ts'
 import { withDescriptor } from '../files/descriptors.ts'
 
@@ -122,4 +121,24 @@ function changed(path: string, cause?: unknown): SpindleError {
   return new SpindleError('ERR_CONFLICT', `${path} was removed or replaced while it was read`, {
     cause,
   })
+}
+
+/** Lets so many calls in at once; the others wait in line. */
+function createGate(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new TypeError(`"maxOpenFiles" must be a positive integer, not ${limit}`)
+  let inside = 0
+  const waiting: (() => void)[] = []
+  return async (work) => {
+    if (inside >= limit) await new Promise<void>((resolve) => waiting.push(resolve))
+    else inside++
+    try {
+      return await work()
+    } finally {
+      // A place is handed on, not freed: a newcomer must not slip in before those who wait.
+      const next = waiting.shift()
+      if (next === undefined) inside--
+      else next()
+    }
+  }
 }
