@@ -20,7 +20,7 @@ const HTPASSWD = 'admin:$2y$05$JijGNWPIhj4CZwYSFAF/5umPUgVsuEma.Ya5aSNT6fEwD.uU8
 
 /** For 127.0.0.1, signed by itself. */
 const [CERT, KEY] = ['cert', 'key'].map((name) =>
-  readFileSync(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8'),
+  readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url), 'utf8'),
 ) as [string, string]
 
 /** Status of a GET by a client that trusts this certificate and no other. */

@@ -12,7 +12,7 @@ const USERS = `ann:${hashSync('pa:ss', 4)}\n`
 
 /** For 127.0.0.1, signed by itself. */
 const [CERT, KEY] = ['cert', 'key'].map((name) =>
-  readFileSync(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8'),
+  readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url), 'utf8'),
 ) as [string, string]
 
 /** Runs a server until `work` is done with its address. */

@@ -12,7 +12,7 @@ function sessionWithFiles(): Session {
   for (const name of ['cert.pem', 'key.pem'])
     session.write(
       name,
-      readFileSync(new URL(`../../fixtures/tls/${name}`, import.meta.url), 'utf8'),
+      readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8'),
     )
   return session
 }
