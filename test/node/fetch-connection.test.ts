@@ -93,10 +93,10 @@ describe('a connection', () => {
     const { url } = await serve(({ url: path, socket }, response) => {
       if (path === '/never') return void socket.once('close', () => (closed = true))
       response.flushHeaders()
-      setTimeout(() => response.end('slowly'), 100)
+      setTimeout(() => response.end('slowly'), 400)
     })
     const late = new Error('too late')
-    const init = { ...plain, deadline: { milliseconds: 50, error: () => late } }
+    const init = { ...plain, deadline: { milliseconds: 300, error: () => late } }
     await expect(send(new URL('/never', url), init)).rejects.toBe(late)
     await until(() => closed)
     expect(await (await send(new URL('/slow', url), init)).text()).toBe('slowly')

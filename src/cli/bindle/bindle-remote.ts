@@ -27,7 +27,7 @@ export interface BindleServerFlags extends ServerFlags {
 }
 
 /** Tokens have a few kilobytes. */
-const TOKEN_FILE_BYTES = 256 * 1024
+const MAX_TOKEN_FILE_BYTES = 256 * 1024
 
 /** Flags are Spin's, and so are their variables; those of the `bindle` command are known too. */
 export function addBindleServerOptions(command: Command): Command {
@@ -103,7 +103,7 @@ async function credentialsOf(
       `there is a ${username === undefined ? 'password without a user name' : 'user name without a password'} for the Bindle server; give --bindle-username and --bindle-password, or BINDLE_USERNAME and BINDLE_PASSWORD`,
     )
   const path = tokenFileOf(flags, server, io)
-  const bytes = await readFileBounded(path, TOKEN_FILE_BYTES)
+  const bytes = await readFileBounded(path, MAX_TOKEN_FILE_BYTES)
   if (bytes === undefined) {
     if (isNamed(flags, io)) throw new CommandError(`there is no token file ${path}`)
     return undefined

@@ -22,7 +22,7 @@ import { bindleFolder } from '../bindle/bindle-remote.ts'
 import { CommandError, type CliIo } from '../terminal/io.ts'
 
 /** Thousands of keys. */
-const KEYS_BYTES = 4 * 1024 * 1024
+const MAX_KEYS_BYTES = 4 * 1024 * 1024
 /** Only their owner may read them. */
 const MODE = 0o600
 
@@ -99,7 +99,7 @@ export function secretsPath(flags: SecretsFlags, io: CliIo): string {
 
 /** Empty when there is no file. */
 export async function readKeyringFile(path: string): Promise<Keyring> {
-  const bytes = await readFileBounded(path, KEYS_BYTES)
+  const bytes = await readFileBounded(path, MAX_KEYS_BYTES)
   return bytes === undefined ? { version: '1.0', key: [] } : parseKeyring(bytes, path)
 }
 
@@ -109,7 +109,7 @@ export async function writeKeyringFile(path: string, keyring: Keyring): Promise<
 
 /** Empty when there is no file. */
 export async function readSecretsFile(path: string): Promise<SecretKeys> {
-  const bytes = await readFileBounded(path, KEYS_BYTES)
+  const bytes = await readFileBounded(path, MAX_KEYS_BYTES)
   return bytes === undefined ? { version: '1.0', key: [] } : parseSecretKeys(bytes, path)
 }
 

@@ -5,7 +5,7 @@ import type { ListenOptions } from '../../node/listen/listen.ts'
 import { CommandError, UsageError } from '../terminal/io.ts'
 
 /** A long chain of certificates. */
-const PEM_BYTES = 1024 * 1024
+const MAX_PEM_BYTES = 1024 * 1024
 
 /** What a server speaks https with, checked here: later it would look like an address that is taken. */
 export async function readTls(
@@ -28,7 +28,7 @@ export async function readTls(
 }
 
 async function readPem(path: string): Promise<string> {
-  const bytes = await readFileBounded(path, PEM_BYTES)
+  const bytes = await readFileBounded(path, MAX_PEM_BYTES)
   if (bytes === undefined) throw new CommandError(`there is no file ${path}`)
   return decodeUtf8Lossy(bytes)
 }

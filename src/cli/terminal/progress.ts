@@ -8,7 +8,7 @@ const FRAME = 80
 const LOG_EVERY = 5000
 /** Columns of a bar, and the fewest that still show something. */
 const WIDTH = 28
-const LEAST_WIDTH = 6
+const MIN_WIDTH = 6
 
 /** What a transfer came to. */
 interface TransferSummary {
@@ -135,7 +135,7 @@ async function createBar(io: CliIo): Promise<Drawing> {
     const width = Math.min(WIDTH, room - words.length - 1)
     const filled = Math.floor(part * width)
     const bar =
-      width < LEAST_WIDTH
+      width < MIN_WIDTH
         ? ''
         : `${paint('cyan', '━'.repeat(filled))}${paint('dim', '─'.repeat(width - filled))} `
     log(`${picture.word} ${bar}${words}`)

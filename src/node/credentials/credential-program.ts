@@ -8,7 +8,7 @@ import { AUTH_VARIABLE, fromPair, oneLine } from './auth-file.ts'
 /** Tokens of cloud registries have a few KiB. */
 const MAX_OUTPUT = 1024 * 1024
 /** A key chain may ask its owner for leave first. In milliseconds. */
-const TIMEOUT = 60_000
+const MAX_WAIT = 60_000
 
 interface HelperOptions {
   /** For the helper. Its `PATH` is where the helper is looked for. */
@@ -101,8 +101,8 @@ function run(program: string, server: string, env: HelperOptions['env']): Promis
       reject(error)
     }
     const timer = setTimeout(
-      () => stop(new Error(`no answer in ${TIMEOUT / 1000} seconds`)),
-      TIMEOUT,
+      () => stop(new Error(`no answer in ${MAX_WAIT / 1000} seconds`)),
+      MAX_WAIT,
     )
     const collect = (stream: NodeJS.ReadableStream): Uint8Array[] => {
       const chunks: Uint8Array[] = []

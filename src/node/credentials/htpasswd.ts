@@ -7,7 +7,7 @@ import { clientAddress } from '../listen/received-request.ts'
 import { createHashChoice, MIN_BCRYPT_COST, parseHtpasswd } from './htpasswd-users.ts'
 
 /** Tens of thousands of users. */
-const FILE_BYTES = 4 * 1024 * 1024
+const MAX_FILE_BYTES = 4 * 1024 * 1024
 /** Of bcrypt, which doubles its time with each: 14 takes a second or two for each guess. */
 export const MAX_BCRYPT_COST = 14
 /** Passwords that matched, not to be hashed again for each of the thousands of requests of a push. */
@@ -46,7 +46,7 @@ export async function readHtpasswd(
     throw new TypeError(`"maxCost" must be a whole number from 4 to 31, not ${maxCost}`)
   if (!Number.isInteger(maxPending) || maxPending < 1)
     throw new TypeError(`"maxPending" must be a whole number from 1 on, not ${maxPending}`)
-  const bytes = await readFileBounded(path, FILE_BYTES)
+  const bytes = await readFileBounded(path, MAX_FILE_BYTES)
   if (bytes === undefined) throw new SpindleError('ERR_FILE_MISSING', `there is no file ${path}`)
   const users = parseHtpasswd(new TextDecoder().decode(bytes), path, maxCost)
   const hashesOf = await createHashChoice(users)

@@ -13,7 +13,7 @@ export interface IdentityTokenOptions extends ServiceOptions {
 }
 
 /** A program that hangs must not hang a pipeline. */
-const PROGRAM_TIMEOUT_MS = 30_000
+const MAX_PROGRAM_WAIT = 30_000
 
 /**
  * The identity token of the CI job that this process runs in.
@@ -77,7 +77,7 @@ async function runBuildkite(
     const args = ['oidc', 'request-token', '--audience', audience]
     const { stdout } = await promisify(execFile)('buildkite-agent', args, {
       env: { ...env },
-      timeout: PROGRAM_TIMEOUT_MS,
+      timeout: MAX_PROGRAM_WAIT,
     })
     const token = stdout.trim()
     if (token === '') throw new Error('it printed nothing')

@@ -12,7 +12,7 @@ import { refusal } from './proxy-tunnel.ts'
 import { withDescriptor } from '../files/descriptors.ts'
 
 /** Registries with signed upload locations send more than the 16 KiB that Node reads by default. */
-const HEADER_BYTES: number = 64 * 1024
+const MAX_HEADER_BYTES: number = 64 * 1024
 /** As long as Node's own `fetch` waits; the transport gives up before. */
 const IDLE_TIMEOUT: number = 5 * 60 * 1000
 
@@ -82,7 +82,7 @@ export interface NodeFetchOptions {
  * @see {@link https://fetch.spec.whatwg.org/ Fetch}
  */
 export function createNodeFetch(options: NodeFetchOptions = {}): FetchLike {
-  const { ca, idleTimeout = IDLE_TIMEOUT, maxHeaderSize = HEADER_BYTES } = options
+  const { ca, idleTimeout = IDLE_TIMEOUT, maxHeaderSize = MAX_HEADER_BYTES } = options
   if (idleTimeout !== false && !(idleTimeout > 0 && idleTimeout < Infinity))
     throw new TypeError(`"idleTimeout" must be milliseconds or false, not ${idleTimeout}`)
   const { proxy = {} } = options

@@ -17,7 +17,7 @@ import { createRoutes } from './fetch-routes.ts'
 import type { ProxySettings } from './proxy.ts'
 
 /** Bytes of an answer's headers. As the least that Wasmtime takes. */
-const HEADER_BYTES: number = 64 * 1024
+const MAX_HEADER_BYTES: number = 64 * 1024
 
 /** Milliseconds for a connection, and between two pieces of an answer. As in Wasmtime. */
 const MAX_WAIT = 600_000
@@ -63,7 +63,7 @@ interface OutgoingBody {
  * `TypeError` whose cause has the code, as `ECONNREFUSED`.
  */
 export function createOutboundFetch(options: OutboundFetchOptions = {}): FetchLike {
-  const { ca, maxHeaderSize = HEADER_BYTES, proxy = {} } = options
+  const { ca, maxHeaderSize = MAX_HEADER_BYTES, proxy = {} } = options
   const routeTo = createRoutes({ ca, maxHeaderSize, proxy })
 
   const send = (request: Request, url: URL, body: OutgoingBody | undefined): Promise<Response> =>

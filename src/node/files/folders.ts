@@ -4,7 +4,7 @@ import { absent, codeOf } from './system-error.ts'
 import { withDescriptor } from './descriptors.ts'
 
 /** Times that a folder which another call removes for being empty is made again. */
-const ATTEMPTS = 20
+const MAX_ATTEMPTS = 20
 
 /** Makes the folder of `path` when it is missing, again if another call removes it for being empty. */
 export async function retryWithFolder<T>(path: string, work: () => Promise<T>): Promise<T> {
@@ -14,7 +14,7 @@ export async function retryWithFolder<T>(path: string, work: () => Promise<T>): 
       if (attempt > 0) await mkdir(dirname(path), { recursive: true })
       return await work()
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT' || attempt >= ATTEMPTS) throw error
+      if (codeOf(error) !== 'ENOENT' || attempt >= MAX_ATTEMPTS) throw error
     }
   }
 }

@@ -42,7 +42,7 @@ const LOCK_SHARED = 1
 const LOCK_RESERVED = 2
 const ACCESS_EXISTS = 0
 const SECTOR = 4096
-const MOST_PATH = 4096
+const MAX_PATH = 4096
 
 /** `@sqlite.org/sqlite-wasm`, with what registers a file system. */
 export interface SqliteWasmFiles extends SqliteWasm {
@@ -126,7 +126,7 @@ function install({ capi, wasm, vfs }: Engine, allowed: ReadonlySet<string>): voi
   const standard = new capi.sqlite3_vfs(capi.sqlite3_vfs_find(0))
   system.$iVersion = 2
   system.$szOsFile = capi.sqlite3_file.structInfo.sizeof
-  system.$mxPathname = MOST_PATH
+  system.$mxPathname = MAX_PATH
   for (const own of ['$xRandomness', '$xSleep', '$xCurrentTime', '$xCurrentTimeInt64'] as const)
     system[own] = standard[own] as number
   standard.dispose()

@@ -23,7 +23,7 @@ const MAX_OPEN_FILES = 48
 /** The part of the process's limit that is for files of one storage. */
 const OPEN_FILES_SHARE = 1 / 8
 /** Milliseconds after which what an interrupted write left behind is removed. */
-const LEFTOVER_AGE: number = 60 * 60 * 1000
+const MAX_LEFTOVER_AGE: number = 60 * 60 * 1000
 
 /** What systems say of a full disk, a used quota and a limit on files. */
 const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
@@ -61,7 +61,7 @@ export function createFileStorage(
   const {
     durable = false,
     maxOpenFiles = defaultMaxOpenFiles(),
-    leftoverAge = LEFTOVER_AGE,
+    leftoverAge = MAX_LEFTOVER_AGE,
   } = options
   const root = resolve(directory)
   // No key leads here: names that begin with a dot are escaped.
