@@ -2,13 +2,13 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { SpindleError } from '../../errors.ts'
 import { isPulledApp, runAppOf } from '../../run/app/run-app.ts'
-import { countOption, sizeOption } from '../terminal/arguments.ts'
+import { sizeOption } from '../terminal/arguments.ts'
 import { findApp } from '../app/app-source.ts'
 import type { CliIo } from '../terminal/io.ts'
 import { addSizeOptions } from '../terminal/limit-flags.ts'
 import { type OpenFlags, openApp } from '../app/open-app.ts'
 import { createOutput } from '../terminal/output.ts'
-import { maxKeysOption, minRateOption, responseTimeoutOption } from '../registry/remote.ts'
+import { addDownloadOptions } from '../registry/remote.ts'
 import { addPolicyOptions } from '../sign/policy-flags.ts'
 import { formatCount, formatSize } from '../terminal/text.ts'
 import { assertVacant } from '../registry/write-folder.ts'
@@ -40,12 +40,7 @@ export function addBuildWorkerCommand(program: Command, io: CliIo): void {
       sizeOption,
     )
     .option('-k, --insecure', 'talk to the registry over plain http')
-    .addOption(responseTimeoutOption())
-    .addOption(minRateOption())
-    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
-    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
-    .addOption(maxKeysOption('a locked application'))
-    .option('--json', 'answer with JSON on stdout')
+  addDownloadOptions(command).option('--json', 'answer with JSON on stdout')
   addPolicyOptions(addSizeOptions(command, 'the available memory'), '--verify-key')
     .addHelpText('after', EXAMPLE)
     .action((source: string, flags: BuildWorkerFlags) => buildWorker(source, flags, io))

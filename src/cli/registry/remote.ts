@@ -89,6 +89,16 @@ export function maxKeysOption(of: string): Option {
   ).argParser(countOption)
 }
 
+/** Options of commands that download an application from a registry. @param of See `maxKeysOption`. */
+export function addDownloadOptions(command: Command, of = 'a locked application'): Command {
+  return command
+    .addOption(responseTimeoutOption())
+    .addOption(minRateOption())
+    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
+    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .addOption(maxKeysOption(of))
+}
+
 /** Where pulled content is kept: Spin's cache, or the folder that is given in its place. */
 export function cacheRoot(io: CliIo, given: string | undefined): string {
   return given === undefined ? join(cacheFolder(io), 'spin') : resolve(io.cwd, given)

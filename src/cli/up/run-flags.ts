@@ -1,16 +1,10 @@
 import { type Command, Option } from 'commander'
 import { variableOption } from './app-variables.ts'
-import {
-  addressOption,
-  countOption,
-  pairOption,
-  sizeOption,
-  timeLimitOption,
-} from '../terminal/arguments.ts'
+import { addressOption, pairOption, sizeOption, timeLimitOption } from '../terminal/arguments.ts'
 import { addListenOptions } from '../serve/listen-flags.ts'
 import { addSizeOptions } from '../terminal/limit-flags.ts'
 import { addPolicyOptions } from '../sign/policy-flags.ts'
-import { maxKeysOption, minRateOption, responseTimeoutOption } from '../registry/remote.ts'
+import { addDownloadOptions } from '../registry/remote.ts'
 import { addAllowHostOption } from '../serve/server-access.ts'
 
 /** Bytes of a request's line and headers. As Spin, by hyper's buffer of 8 KiB and 100 pages. */
@@ -99,12 +93,10 @@ export function addRunOptions(command: Command): Command {
       '--outbound-proxy',
       "send components' own requests through HTTP_PROXY, HTTPS_PROXY and ALL_PROXY too",
     )
-    .addOption(responseTimeoutOption())
-    .addOption(minRateOption())
-    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
-    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
-    .addOption(maxKeysOption('a locked application or invoice'))
-    .option('--json', 'answer with JSON on stdout: { url }')
+  addDownloadOptions(command, 'a locked application or invoice').option(
+    '--json',
+    'answer with JSON on stdout: { url }',
+  )
   command.addOption(
     new Option('--http1-max-buf-size <bytes>', "Spin's name of --max-header-size")
       .argParser(sizeOption)

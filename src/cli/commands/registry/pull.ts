@@ -9,7 +9,7 @@ import { openSource } from '../../../verbs/location.ts'
 import { readImage } from '../../../spin/source/read-image.ts'
 import { pull } from '../../../verbs/pull.ts'
 import { createNodeHasher } from '../../../node/files/hasher.ts'
-import { countOption, referenceArgument } from '../../terminal/arguments.ts'
+import { referenceArgument } from '../../terminal/arguments.ts'
 import { openCache } from '../../app/cache.ts'
 import { type DiskPlace, withinDisk } from '../../terminal/disk-space.ts'
 import { type CliIo, UsageError } from '../../terminal/io.ts'
@@ -18,12 +18,10 @@ import { createOutput } from '../../terminal/output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../../sign/policy-flags.ts'
 import { withProgress } from '../../terminal/progress.ts'
 import {
+  addDownloadOptions,
   cacheRoot,
-  maxKeysOption,
-  minRateOption,
   type RemoteFlags,
   remoteOptions,
-  responseTimeoutOption,
 } from '../../registry/remote.ts'
 import { withScratchStore } from '../../registry/scratch-store.ts'
 import { formatCount, formatSize } from '../../terminal/text.ts'
@@ -64,12 +62,7 @@ export function addPullCommand(registry: Command, io: CliIo): void {
       'write it into an OCI image layout: a folder, or a file that ends with .tar',
     )
     .option('-k, --insecure', 'talk to the registry over plain http')
-    .addOption(responseTimeoutOption())
-    .addOption(minRateOption())
-    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
-    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
-    .addOption(maxKeysOption('a locked application'))
-    .option('--json', 'answer with JSON on stdout')
+  addDownloadOptions(command).option('--json', 'answer with JSON on stdout')
   addPolicyOptions(addSizeOptions(command, 'the free space on disk'), '--verify-key')
     .addHelpText('after', EXAMPLE)
     .action((reference: Reference, flags: PullFlags) => runPull(reference, flags, io))
