@@ -26,7 +26,7 @@ import {
   readSecretsFile,
   strategyOption,
   writeSecretsFile,
-} from '../serve/bindle-files.ts'
+} from '../bindle/key-files.ts'
 import { bindleFolder } from '../bindle/bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../terminal/io.ts'
 import { refuseIdleFlags } from '../terminal/limit-flags.ts'

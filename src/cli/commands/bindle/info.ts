@@ -3,7 +3,7 @@ import { formatInvoice } from '../../../bindle/invoice.ts'
 import type { BindleId } from '../../../bindle/id.ts'
 import { verifyInvoice } from '../../../bindle/signature.ts'
 import { decodeUtf8Lossy } from '../../../bytes/text.ts'
-import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../serve/bindle-files.ts'
+import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../bindle/key-files.ts'
 import {
   addBindleServerOptions,
   bindleClient,

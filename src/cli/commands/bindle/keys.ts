@@ -21,7 +21,7 @@ import {
   secretsPath,
   writeKeyringFile,
   writeSecretsFile,
-} from '../../serve/bindle-files.ts'
+} from '../../bindle/key-files.ts'
 import {
   addBindleServerOptions,
   bindleClient,

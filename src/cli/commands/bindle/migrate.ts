@@ -9,7 +9,7 @@ import {
   migrateBindles,
 } from '../../../verbs/migrate-bindle.ts'
 import { pairOption, countOption } from '../../terminal/arguments.ts'
-import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../serve/bindle-files.ts'
+import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../bindle/key-files.ts'
 import {
   addBindleServerOptions,
   bindleClient,

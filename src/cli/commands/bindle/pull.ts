@@ -9,7 +9,7 @@ import { openContents } from '../../../spin/artifact/open-contents.ts'
 import type { OperationOptions } from '../../../types.ts'
 import { pullBindle } from '../../../verbs/pull-bindle.ts'
 import { createNodeHasher } from '../../../node/files/hasher.ts'
-import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../serve/bindle-files.ts'
+import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../bindle/key-files.ts'
 import {
   addBindleServerOptions,
   bindleClient,

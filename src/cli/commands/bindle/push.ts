@@ -9,7 +9,7 @@ import { isSpindleError } from '../../../errors.ts'
 import { createNodeHasher } from '../../../node/files/hasher.ts'
 import { countOption } from '../../terminal/arguments.ts'
 import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../../app/bindle-app.ts'
-import { addSignOptions, type SignFlags, signerOf } from '../../serve/bindle-files.ts'
+import { addSignOptions, type SignFlags, signerOf } from '../../bindle/key-files.ts'
 import {
   addBindleServerOptions,
   bindleClient,

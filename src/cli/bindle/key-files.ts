@@ -18,7 +18,7 @@ import {
 import type { Ed25519Key } from '../../bytes/ed25519.ts'
 import { readFileBounded, writeFileAtomic } from '../../node/files/bounded-file.ts'
 import { nonEmpty } from '../../node/files/environment.ts'
-import { bindleFolder } from '../bindle/bindle-remote.ts'
+import { bindleFolder } from './bindle-remote.ts'
 import { CommandError, type CliIo } from '../terminal/io.ts'
 
 /** Thousands of keys. */
