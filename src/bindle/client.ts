@@ -1,7 +1,7 @@
 import { isSpindleError, ResponseError, SpindleError } from '../errors.ts'
 import { discard } from '../http/discard.ts'
 import { createTransport } from '../http/transport.ts'
-import { verifyStream } from '../bytes/stream.ts'
+import { verifyStream } from '../bytes/verified.ts'
 import type { BodySource, OperationOptions, Transport, TransportOptions } from '../types.ts'
 import { baseOf, idPath, parcelPath } from './address.ts'
 import { createAsker } from './ask.ts'

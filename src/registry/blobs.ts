@@ -1,13 +1,8 @@
 import { SpindleError } from '../errors.ts'
 import { bodyLength, contentCodings } from '../http/content-coding.ts'
 import { algorithmOf, isDigest } from '../bytes/digest.ts'
-import {
-  type ChunkReader,
-  chunksOf,
-  createCollector,
-  readVerified,
-  verifyStream,
-} from '../bytes/stream.ts'
+import { type ChunkReader, chunksOf, createCollector } from '../bytes/stream.ts'
+import { readVerified, verifyStream } from '../bytes/verified.ts'
 import { discard } from '../http/discard.ts'
 import { createTimedReader, type TimedReader } from '../http/timed-reader.ts'
 import type { Descriptor, OperationOptions } from '../types.ts'

@@ -1,5 +1,6 @@
 import { COLLECT_BYTES } from '../bytes/digest.ts'
-import { streamOf, verifyStream } from '../bytes/stream.ts'
+import { streamOf } from '../bytes/stream.ts'
+import { verifyStream } from '../bytes/verified.ts'
 import type {
   Descriptor,
   OperationOptions,

@@ -1,4 +1,4 @@
-import { readVerified } from '../bytes/stream.ts'
+import { readVerified } from '../bytes/verified.ts'
 import { SpindleError } from '../errors.ts'
 import type { Descriptor, Digest, Store } from '../types.ts'
 

@@ -1,6 +1,6 @@
 import { type ErrorCode, SpindleError } from '../errors.ts'
 import { forEachBounded } from '../bytes/concurrency.ts'
-import { verifyStream } from '../bytes/stream.ts'
+import { verifyStream } from '../bytes/verified.ts'
 import type {
   Content,
   ContentStore,

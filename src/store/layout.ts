@@ -1,6 +1,7 @@
 import { isDigest, algorithmOf, hexOf } from '../bytes/digest.ts'
 import { formatCanonicalJson, isJsonObject, parseJson } from '../bytes/json.ts'
-import { openStream, readBounded, readVerified, verifyStream } from '../bytes/stream.ts'
+import { openStream, readBounded } from '../bytes/stream.ts'
+import { readVerified, verifyStream } from '../bytes/verified.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { SpindleError } from '../errors.ts'
 import { parseDescriptor } from '../oci/descriptor.ts'

@@ -1,6 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { isDigest } from '../bytes/digest.ts'
-import { readVerified, streamOf } from '../bytes/stream.ts'
+import { streamOf } from '../bytes/stream.ts'
+import { readVerified } from '../bytes/verified.ts'
 import { isManifestType, parseManifest, referrerDescriptor } from '../oci/manifest.ts'
 import type {
   BodySource,

@@ -1,4 +1,4 @@
-import { readVerified } from '../bytes/stream.ts'
+import { readVerified } from '../bytes/verified.ts'
 import type { Descriptor, OperationOptions, ReadStore, WholeStore } from '../types.ts'
 
 /** Content up to this size is held: 8 in flight are 8 MiB. */

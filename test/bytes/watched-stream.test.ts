@@ -1,12 +1,7 @@
 import { expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
-import {
-  type ChunkReader,
-  chunksOf,
-  readVerified,
-  verifyStream,
-  watchStream,
-} from '../../src/bytes/stream.ts'
+import { type ChunkReader, chunksOf, watchStream } from '../../src/bytes/stream.ts'
+import { readVerified, verifyStream } from '../../src/bytes/verified.ts'
 import type { Descriptor } from '../../src/types.ts'
 
 const part = (byte: number): Uint8Array => new Uint8Array(3).fill(byte)

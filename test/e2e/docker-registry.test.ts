@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readVerified, streamOf } from '../../src/bytes/stream.ts'
+import { streamOf } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { createRepository } from '../../src/registry/repository.ts'
 import type { RepositoryOptions } from '../../src/registry/repository.ts'
 import { blobOf, collect, manifestOf, pushArtifact } from '../registry/artifacts.ts'

@@ -11,7 +11,7 @@ import { createRelayHandler } from '../../src/serve/relay/handler.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { CHROMIUM_FLAGS, findChromium } from '../lanes/chromium.mjs'
 import { blobOf, pushArtifact } from '../registry/artifacts.ts'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { missingRegistry, startRegistry } from './docker-registry-process.ts'
 import type { RegistryProcess } from './docker-registry-process.ts'
 

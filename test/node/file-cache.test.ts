@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { describeContent } from '../../src/bytes/describe.ts'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { createFileCache } from '../../src/node/files/file-cache.ts'
 import { createMachine } from './machine.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createFlakyPersona, type Fault } from '../../mocks/personas/flaky.ts'
 import { createTokenAuthPersona } from '../../mocks/personas/token-auth.ts'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { SpindleError } from '../../src/errors.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import type { App } from '../../src/spin/source/app.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readBounded, readVerified } from '../../src/bytes/stream.ts'
+import { readBounded } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { createRepository } from '../../src/registry/repository.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import type { FetchLike } from '../../src/types.ts'

@@ -3,7 +3,7 @@ import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigst
 import { digestOf } from '../../src/bytes/digest.ts'
 import { formatHex } from '../../src/bytes/hex.ts'
 import { type Json, parseJson } from '../../src/bytes/json.ts'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
 import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'

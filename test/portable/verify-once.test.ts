@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createPortableHasher, digestOf } from '../../src/bytes/digest.ts'
-import { readBounded, readVerified, streamOf, verifyStream } from '../../src/bytes/stream.ts'
+import { readBounded, streamOf } from '../../src/bytes/stream.ts'
+import { readVerified, verifyStream } from '../../src/bytes/verified.ts'
 import type { CreateHasher, Descriptor } from '../../src/types.ts'
 
 const bytes = Uint8Array.from({ length: 1000 }, (_, at) => at)

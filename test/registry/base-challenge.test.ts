@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createBaseChallengePersona } from '../../mocks/personas/base-challenge.ts'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { createRepository } from '../../src/registry/repository.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import type { AuthScope, CredentialSource, FetchLike } from '../../src/types.ts'

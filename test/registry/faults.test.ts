@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createFlakyPersona, type Fault } from '../../mocks/personas/flaky.ts'
-import { readVerified, streamOf } from '../../src/bytes/stream.ts'
+import { streamOf } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import {
   createRepository,
   type Repository,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES } from '../../src/oci/manifest.ts'
 import { createRepository, type Repository } from '../../src/registry/repository.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'

@@ -4,7 +4,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, expect, it } from 'vitest'
 import { createNodeFetch } from '../../src/node/fetch/fetch.ts'
 import { createRepository } from '../../src/registry/repository.ts'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import type { FetchLike } from '../../src/types.ts'
 
 // A registry, or who is on the way, answers with a few bytes in a content coding that unpack to

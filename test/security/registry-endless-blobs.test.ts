@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { blobOf } from '../registry/artifacts.ts'
 import { endless, openHostile } from '../registry/hostile.ts'
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { readBounded, readVerified } from '../../src/bytes/stream.ts'
+import { readBounded } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
 import { blobOf, manifestOf } from '../registry/artifacts.ts'
 import { openHostile } from '../registry/hostile.ts'

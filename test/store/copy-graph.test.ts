@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readVerified } from '../../src/bytes/stream.ts'
+import { readVerified } from '../../src/bytes/verified.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { copyGraph } from '../../src/store/copy-graph.ts'
 import { copyReferrers } from '../../src/store/copy-referrers.ts'

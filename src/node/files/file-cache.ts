@@ -9,7 +9,8 @@ import {
   WASM_LAYER_TYPE,
   WASM_PACKAGE_TYPE,
 } from '../../spin/artifact/media-types.ts'
-import { chunksOf, openStream, verifyStream } from '../../bytes/stream.ts'
+import { chunksOf, openStream } from '../../bytes/stream.ts'
+import { verifyStream } from '../../bytes/verified.ts'
 import { createContentCache } from '../../store/content-cache.ts'
 import { HELD_BYTES } from '../../store/whole.ts'
 import type { Descriptor, Store } from '../../types.ts'

@@ -1,7 +1,7 @@
 import { documentBytes } from '../../bytes/document-limits.ts'
 import { quotePath } from '../../bytes/path.ts'
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
-import { readVerified } from '../../bytes/stream.ts'
+import { readVerified } from '../../bytes/verified.ts'
 import { type Remedy, SpindleError } from '../../errors.ts'
 import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
 import { paceOf } from '../../store/pace.ts'

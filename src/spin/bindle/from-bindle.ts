@@ -1,7 +1,7 @@
 import { SpindleError } from '../../errors.ts'
 import type { Json } from '../../bytes/json.ts'
 import { normalizePath, quotePath } from '../../bytes/path.ts'
-import { readVerified } from '../../bytes/stream.ts'
+import { readVerified } from '../../bytes/verified.ts'
 import type { Invoice, Label } from '../../bindle/invoice.ts'
 import type { Content, Digest, OperationOptions } from '../../types.ts'
 import { convertAllowedHttpHosts } from '../manifest/allowed-http-hosts.ts'

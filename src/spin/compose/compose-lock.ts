@@ -1,6 +1,6 @@
 import { describeContent } from '../../bytes/describe.ts'
 import type { Json } from '../../bytes/json.ts'
-import { readVerified } from '../../bytes/stream.ts'
+import { readVerified } from '../../bytes/verified.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Content, Digest } from '../../types.ts'
 import type {

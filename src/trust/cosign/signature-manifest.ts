@@ -1,5 +1,5 @@
 /** Manifests and tags that signatures are found by. */
-import { readVerified } from '../../bytes/stream.ts'
+import { readVerified } from '../../bytes/verified.ts'
 import { SpindleError } from '../../errors.ts'
 import { type Manifest, MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../../types.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { parseJson } from '../../../bytes/json.ts'
-import { readVerified } from '../../../bytes/stream.ts'
+import { readVerified } from '../../../bytes/verified.ts'
 import { SpindleError } from '../../../errors.ts'
 import { createRepository } from '../../../registry/repository.ts'
 import { MANIFEST_BYTES } from '../../../oci/manifest.ts'
