@@ -1,6 +1,6 @@
 import { type ErrorCode, ResponseError, SpindleError } from '../errors.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
-import { readWhole } from '../http/whole.ts'
+import { readWhole } from '../http/response-body.ts'
 import { isJsonObject, jsonLimits, parseJson } from '../bytes/json.ts'
 import { decodeUtf8Lossy } from '../bytes/text.ts'
 import type { Transport } from '../types.ts'

@@ -1,5 +1,5 @@
 import { documentBytes } from '../bytes/document-limits.ts'
-import { discard } from '../http/discard.ts'
+import { discard } from '../http/response-body.ts'
 import type { BodySource, OperationOptions, Transport } from '../types.ts'
 import { assertAnswered, readAnswer, redactBy, type ServerAnswer } from './answer.ts'
 import { authorizationOf, type BindleCredentials } from './credentials.ts'

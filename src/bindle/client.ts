@@ -1,5 +1,5 @@
 import { isSpindleError, ResponseError, SpindleError } from '../errors.ts'
-import { discard } from '../http/discard.ts'
+import { discard } from '../http/response-body.ts'
 import { createTransport } from '../http/transport.ts'
 import { verifyStream } from '../bytes/verified.ts'
 import type { BodySource, OperationOptions, Transport, TransportOptions } from '../types.ts'

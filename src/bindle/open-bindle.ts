@@ -1,5 +1,4 @@
-import { chunksOf } from '../bytes/stream.ts'
-import { streamFrom } from '../bytes/generate.ts'
+import { chunksOf, streamFrom } from '../bytes/stream.ts'
 import type { Content, OperationOptions } from '../types.ts'
 import type { BindleClient } from './client.ts'
 import { type BindleId, createBindleId } from './id.ts'

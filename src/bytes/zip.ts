@@ -1,11 +1,10 @@
 import { Inflate } from 'fflate'
 import { SpindleError } from '../errors.ts'
 import type { Content } from '../types.ts'
-import { crc32 } from './crc32.ts'
-import { piecesOf, streamFrom } from './generate.ts'
+import { crc32 } from './gzip.ts'
+import { piecesOf, streamFrom, chunksOf, readExactly } from './stream.ts'
 import { MAX_PATH_LENGTH, normalizePath, quotePath } from './path.ts'
 import { type SliceableContent, sliceableOf } from './sliceable.ts'
-import { chunksOf, readExactly } from './stream.ts'
 import { decodeUtf8, decodeUtf8Lossy } from './text.ts'
 
 interface ZipLimits {

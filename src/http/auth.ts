@@ -2,7 +2,7 @@ import { raceAbort } from '../bytes/abort.ts'
 import { ResponseError, SpindleError } from '../errors.ts'
 import type { AuthScope, CredentialSource, Credentials } from '../types.ts'
 import { type Challenge, isAnswerable, parseChallenges } from './challenge.ts'
-import { discard } from './discard.ts'
+import { discard } from './response-body.ts'
 import { coversScopes, formatScope, mergeScopes, namedScopes, pushOnly } from './scope.ts'
 import { fetchToken, formatBasic, type SendChecked, type Token } from './token.ts'
 

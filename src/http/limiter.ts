@@ -1,4 +1,4 @@
-import { wait } from './wait.ts'
+import { wait } from './timing.ts'
 
 /** The pace that is begun with after a 429, in milliseconds between requests: GHCR's 2000 a minute. */
 const FIRST_GAP = 30

@@ -1,7 +1,7 @@
 import { raceAbort } from '../bytes/abort.ts'
 import type { FetchLike } from '../types.ts'
-import { discard } from './discard.ts'
-import { fetchInTime } from './in-time.ts'
+import { discard } from './response-body.ts'
+import { fetchInTime } from './timing.ts'
 import { codeOf, isOfCertificate } from './network-error.ts'
 
 /** Milliseconds for an answer of this machine. What is slower is taken for TLS through a tunnel. */

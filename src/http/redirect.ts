@@ -1,5 +1,5 @@
 import { SpindleError } from '../errors.ts'
-import { discard } from './discard.ts'
+import { discard } from './response-body.ts'
 import { redactUrl } from './redact.ts'
 
 /** Real chains have one or two hops: registry, storage, a region of it. */

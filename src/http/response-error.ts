@@ -2,7 +2,7 @@ import { ResponseError, type ErrorCode, type Remedy, type ResponseDetail } from 
 import { chunksOf, concat } from '../bytes/stream.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { decodeUtf8Lossy, encodeUtf8 } from '../bytes/text.ts'
-import { inTime } from './in-time.ts'
+import { inTime } from './timing.ts'
 import { redactText, redactUrl } from './redact.ts'
 import { parseRetryAfter } from './retry-after.ts'
 import { redactDetail } from './secrets.ts'

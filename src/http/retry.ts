@@ -1,7 +1,7 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import type { RetryOptions } from '../types.ts'
 import { isOfCertificate } from './network-error.ts'
-import { wait } from './wait.ts'
+import { wait } from './timing.ts'
 
 const DEFAULT_LIMIT = 2
 const DEFAULT_MAX_DELAY = 60_000

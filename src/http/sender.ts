@@ -1,5 +1,5 @@
 import type { BodySource, FetchLike } from '../types.ts'
-import type { TimeLimits } from './in-time.ts'
+import type { TimeLimits } from './timing.ts'
 
 /** A request in its parts. A `Request` has the same members. */
 export interface OutgoingRequest extends TimeLimits {

@@ -1,5 +1,5 @@
 import { whenAborted } from '../bytes/abort.ts'
-import { LONGEST_TIMER } from '../bytes/longest-timer.ts'
+import { LONGEST_TIMER } from './timing.ts'
 import type { ChunkReader } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 

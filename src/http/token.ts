@@ -5,7 +5,7 @@ import { encodeUtf8 } from '../bytes/text.ts'
 import type { Credentials, TransportRequest } from '../types.ts'
 import { assertRealm } from './realm.ts'
 import { redactUrl } from './redact.ts'
-import { readWhole } from './whole.ts'
+import { readWhole } from './response-body.ts'
 
 /** Real tokens have some kilobytes; one that listed every right of an organisation would fit too. */
 export const TOKEN_BYTES: number = 128 * 1024

@@ -1,5 +1,5 @@
 import { SpindleError } from '../errors.ts'
-import { isDigest } from '../bytes/digest.ts'
+import { isDigest, algorithmOf, hexOf } from '../bytes/digest.ts'
 import type { Digest, Reference } from '../types.ts'
 
 export interface ParseReferenceOptions {
@@ -173,4 +173,12 @@ export function isRepositoryName(text: string): boolean {
 /** Where the API of a registry is: Docker Hub's is not at its name. */
 export function apiHostOf(registry: string): string {
   return registry === HUB ? 'registry-1.docker.io' : registry
+}
+
+/**
+ * The tag that lists what refers to a manifest, on registries without the referrers API.
+ * @see Distribution Spec 1.1, Referrers Tag Schema
+ */
+export function referrersTag(subject: Digest): string {
+  return `${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`
 }

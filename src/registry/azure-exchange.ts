@@ -3,7 +3,7 @@ import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { TOKEN_BYTES } from '../http/token.ts'
 import { createTransport } from '../http/transport.ts'
-import { readWhole } from '../http/whole.ts'
+import { readWhole } from '../http/response-body.ts'
 import type { Credentials, OperationOptions, TransportOptions } from '../types.ts'
 
 export interface AzureExchangeOptions

@@ -4,8 +4,7 @@ import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
 import { readExactly } from '../bytes/stream.ts'
 import { readVerified, wrongDigest } from '../bytes/verified.ts'
 import { bodyLength } from '../http/content-coding.ts'
-import { discard } from '../http/discard.ts'
-import { fetchWhole } from '../http/whole.ts'
+import { discard, fetchWhole } from '../http/response-body.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import {
   assertNotSchema1,

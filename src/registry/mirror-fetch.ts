@@ -1,4 +1,4 @@
-import { discard } from '../http/discard.ts'
+import { discard } from '../http/response-body.ts'
 import { followRedirects } from '../http/redirect.ts'
 import { apiHostOf } from '../oci/reference.ts'
 import type { FetchLike } from '../types.ts'

@@ -1,6 +1,5 @@
 import { ResponseError } from '../errors.ts'
-import { discard } from '../http/discard.ts'
-import { readWhole } from '../http/whole.ts'
+import { discard, readWhole } from '../http/response-body.ts'
 import {
   IMAGE_INDEX,
   isManifestType,

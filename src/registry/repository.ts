@@ -1,4 +1,4 @@
-import { discard } from '../http/discard.ts'
+import { discard } from '../http/response-body.ts'
 import { isManifestType, parseManifest } from '../oci/manifest.ts'
 import { isReference, parseReference } from '../oci/reference.ts'
 import type {

@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
-import { fetchWhole } from '../http/whole.ts'
+import { fetchWhole } from '../http/response-body.ts'
 import { isTag } from '../oci/reference.ts'
 import type { OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'

@@ -1,10 +1,9 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { chunksOf, createCollector, openStream } from '../bytes/stream.ts'
 import { wrongSize } from '../http/body.ts'
-import { discard } from '../http/discard.ts'
+import { discard } from '../http/response-body.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
-import { resolveLocation } from './location.ts'
 import { putWhole, scopeAt } from './upload-put.ts'
 
 /** Times one chunk is taken up again; the registry keeps what it has got, so each can bring more. */
@@ -154,4 +153,37 @@ function readKept(response: Response, from: URL): Kept | undefined {
     next: Number(last) + 1,
     location: location === null ? from : resolveLocation(location, from),
   }
+}
+
+/**
+ * Where the next request of an upload goes. It may be another host, over https and without the
+ * registry's token; a registry behind a proxy that forgets https is taken at its host's word.
+ * @throws `ERR_RESPONSE`
+ */
+export function resolveLocation(location: string | null, from: URL): URL {
+  let to: URL
+  try {
+    to = new URL(location ?? '', location === null ? undefined : from)
+  } catch (cause) {
+    throw new SpindleError(
+      'ERR_RESPONSE',
+      `${from.host} began an upload, but said not where it goes on (Location); in a page, it must expose that header`,
+      { cause },
+    )
+  }
+  to.username = ''
+  to.password = ''
+  to.hash = ''
+  if (from.protocol === 'https:' && to.protocol === 'http:' && to.hostname === from.hostname) {
+    to.protocol = 'https:'
+    to.port = from.port
+  }
+  const isDowngrade =
+    to.protocol !== 'https:' && (from.protocol === 'https:' || to.host !== from.host)
+  if (isDowngrade || !/^https?:$/.test(to.protocol))
+    throw new SpindleError(
+      'ERR_RESPONSE',
+      `${from.host} wants an upload to go to ${to.protocol}//${to.host}, which is not https: nothing was sent`,
+    )
+  return to
 }

@@ -1,7 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { algorithmOf, isDigest } from '../bytes/digest.ts'
 import { isStream, sizeOf } from '../bytes/stream.ts'
-import { discard } from '../http/discard.ts'
+import { discard } from '../http/response-body.ts'
 import type { AuthScope, BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 

@@ -1,12 +1,11 @@
 import { ResponseError, SpindleError } from '../errors.ts'
 import { isStream, sizeOf } from '../bytes/stream.ts'
 import { wrongSize } from '../http/body.ts'
-import { discard } from '../http/discard.ts'
+import { discard } from '../http/response-body.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
-import { resolveLocation } from './location.ts'
-import { pushChunks } from './upload-chunks.ts'
+import { resolveLocation, pushChunks } from './upload-chunks.ts'
 import { putWhole, scopeAt } from './upload-put.ts'
 
 /**

@@ -10,7 +10,7 @@ import type {
   Store,
   WholeStore,
 } from '../types.ts'
-import { readContent } from './whole.ts'
+import { readContent } from './read-content.ts'
 
 /**
  * A store that is read through a cache: content is looked for there first, and kept there after.

@@ -14,9 +14,8 @@ import type {
   Store,
   WholeStore,
 } from '../types.ts'
-import { paceOf } from './pace.ts'
+import { paceOf, HELD_BYTES, readContent } from './read-content.ts'
 import { type Graph, type GraphOptions, type ManifestNode, readGraph } from './graph.ts'
-import { HELD_BYTES, readContent } from './whole.ts'
 
 /**
  * From this size on, asking costs less than sending again. Below it a registry answers a HEAD

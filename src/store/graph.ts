@@ -7,7 +7,7 @@ import {
   successorsOf,
 } from '../oci/manifest.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
-import { readFetched } from './whole.ts'
+import { readFetched } from './read-content.ts'
 
 /** A manifest with its bytes, as the graph walk found it. */
 export interface ManifestNode {

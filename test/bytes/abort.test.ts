@@ -5,7 +5,7 @@ import { openBindle } from '../../src/bindle/open-bindle.ts'
 import { pushStandalone } from '../../src/bindle/push-standalone.ts'
 import { whenAborted } from '../../src/bytes/abort.ts'
 import { chunksOf, openStream } from '../../src/bytes/stream.ts'
-import { wait } from '../../src/http/wait.ts'
+import { wait } from '../../src/http/timing.ts'
 import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
 import { bindleOf, clientOf } from '../bindle/small-bindle.ts'
 

@@ -3,7 +3,7 @@ import { type BindleClient, createBindleClient } from '../../src/bindle/client.t
 import { createBindleId } from '../../src/bindle/id.ts'
 import { packStandalone, parseStandalone, unpackStandalone } from '../../src/bindle/standalone.ts'
 import { exportPublicKey, openSecretKey, generateSecretKey } from '../../src/bindle/keyring.ts'
-import { streamFrom } from '../../src/bytes/generate.ts'
+import { streamFrom } from '../../src/bytes/stream.ts'
 import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import type { App } from '../../src/spin/source/app.ts'

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { parseManifest } from '../../src/oci/manifest.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import { readContent } from '../../src/store/whole.ts'
+import { readContent } from '../../src/store/read-content.ts'
 import { verifyLegacySignature } from '../../src/trust/cosign/legacy-signature.ts'
 import {
   CERTIFICATE_KEY,

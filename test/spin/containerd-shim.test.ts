@@ -9,7 +9,7 @@ import { chunksOf, streamOf } from '../../src/bytes/stream.ts'
 import { readTar } from '../../src/bytes/untar.ts'
 import type { LockedApp } from '../../src/spin/lock/locked-app.ts'
 import { loadApp } from '../../src/spin/source/load-app.ts'
-import { readContent } from '../../src/store/whole.ts'
+import { readContent } from '../../src/store/read-content.ts'
 import type { Descriptor } from '../../src/types.ts'
 import { bytesOfFile } from '../run/fixtures.ts'
 

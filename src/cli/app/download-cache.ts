@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { digestOf, isDigest } from '../../bytes/digest.ts'
-import { streamFrom } from '../../bytes/generate.ts'
-import { readBounded } from '../../bytes/stream.ts'
+import { streamFrom, readBounded } from '../../bytes/stream.ts'
 import type { AppManifest } from '../../spin/manifest/app-manifest.ts'
 import { WASM_REMEDY } from '../../spin/source/wasm-source.ts'
 import type { FetchLike } from '../../types.ts'

@@ -8,7 +8,7 @@ import {
   type StandaloneBindle,
   unpackStandalone,
 } from '../../bindle/standalone.ts'
-import { streamFrom } from '../../bytes/generate.ts'
+import { streamFrom } from '../../bytes/stream.ts'
 import type { FileTree, OperationOptions } from '../../types.ts'
 import { contentOf, readDirectory } from '../../node/files/directory.ts'
 import { writeDirectory } from '../../node/files/write-directory.ts'

@@ -1,6 +1,6 @@
 import type { ClientRequest } from 'node:http'
 import { createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
-import { inTime } from '../../http/in-time.ts'
+import { inTime } from '../../http/timing.ts'
 import type { OutgoingRequest } from '../../http/sender.ts'
 import type { BodySource } from '../../types.ts'
 import type { Exchange } from './fetch-answer.ts'

@@ -1,6 +1,6 @@
 import { whenAborted } from '../../bytes/abort.ts'
 import { SpindleError } from '../../errors.ts'
-import { discard } from '../../http/discard.ts'
+import { discard } from '../../http/response-body.ts'
 import { followRedirects, isRedirect } from '../../http/redirect.ts'
 import { type OutgoingRequest, setSender } from '../../http/sender.ts'
 import type { FetchLike } from '../../types.ts'

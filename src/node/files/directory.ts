@@ -1,7 +1,7 @@
 import { open, readdir, realpath, stat } from 'node:fs/promises'
 import { join, resolve, sep } from 'node:path'
 import { mapBounded } from '../../bytes/concurrency.ts'
-import { streamFrom } from '../../bytes/generate.ts'
+import { streamFrom } from '../../bytes/stream.ts'
 import { AppInvalid, SpindleError } from '../../errors.ts'
 import { createTreeBuilder, MAX_APP_FILES } from '../../spin/files/tree-builder.ts'
 import type { SliceableContent } from '../../bytes/sliceable.ts'

@@ -12,7 +12,7 @@ import {
 import { chunksOf, openStream } from '../../bytes/stream.ts'
 import { verifyStream } from '../../bytes/verified.ts'
 import { createContentCache } from '../../store/content-cache.ts'
-import { HELD_BYTES } from '../../store/whole.ts'
+import { HELD_BYTES } from '../../store/read-content.ts'
 import type { Descriptor, Store } from '../../types.ts'
 import { writeFileAtomic, writeThrough } from './bounded-file.ts'
 import { writeChunks } from './write-chunks.ts'

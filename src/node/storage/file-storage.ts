@@ -4,9 +4,14 @@ import { dirname, join, resolve } from 'node:path'
 import { mapBounded } from '../../bytes/concurrency.ts'
 import { sizeOf, streamOf } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
-import { cancelBody } from '../../serve/storage/body.ts'
-import { assertStorageKey, LIST_LIMIT } from '../../serve/storage/port.ts'
-import type { MovingStorage, PutOptions, StoredHead } from '../../serve/storage/port.ts'
+import {
+  cancelBody,
+  assertStorageKey,
+  LIST_LIMIT,
+  type MovingStorage,
+  type PutOptions,
+  type StoredHead,
+} from '../../serve/storage/port.ts'
 import { withFileLock } from '../files/file-lock.ts'
 import { HASHED_BYTES, headOf, readPiece } from '../files/file-version.ts'
 import { removeEmptyFolders, removeOlder, retryWithFolder } from '../files/folders.ts'

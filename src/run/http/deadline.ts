@@ -1,5 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import { LONGEST_TIMER } from '../../bytes/longest-timer.ts'
+import { LONGEST_TIMER } from '../../http/timing.ts'
 
 interface Deadline {
   /** The request's, which also aborts with `ERR_TIMEOUT` when no response has begun in time. */

@@ -1,5 +1,5 @@
 import { bodyLength } from '../../http/content-coding.ts'
-import { discard } from '../../http/discard.ts'
+import { discard } from '../../http/response-body.ts'
 import type { PaceLimits } from '../../http/timed-reader.ts'
 import { Refusal } from '../http/refusal.ts'
 import { passBody } from './body.ts'

@@ -1,5 +1,5 @@
 import { bodyOf } from '../../bytes/request-body.ts'
-import { discard } from '../../http/discard.ts'
+import { discard } from '../../http/response-body.ts'
 import { createSecrets } from '../../http/secrets.ts'
 import { IDLE_TIMEOUT, MIN_RATE, type PaceLimits } from '../../http/timed-reader.ts'
 import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.ts'

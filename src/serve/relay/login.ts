@@ -1,6 +1,6 @@
 import { createAuth } from '../../http/auth.ts'
 import type { Auth } from '../../http/auth.ts'
-import { discard } from '../../http/discard.ts'
+import { discard } from '../../http/response-body.ts'
 import { responseError } from '../../http/response-error.ts'
 import type { Secrets } from '../../http/secrets.ts'
 import type { AuthScope, Keychain } from '../../types.ts'

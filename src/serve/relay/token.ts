@@ -1,7 +1,7 @@
 import { bodyOf } from '../../bytes/request-body.ts'
 import { TOKEN_BYTES } from '../../http/token.ts'
 import { readBounded } from '../../bytes/stream.ts'
-import { discard } from '../../http/discard.ts'
+import { discard } from '../../http/response-body.ts'
 import { Refusal } from '../http/refusal.ts'
 import { clientHeaders } from './headers.ts'
 import { isRealmOf } from './registries.ts'

@@ -1,7 +1,7 @@
 import { bodyFor } from '../../bytes/request-body.ts'
 import { isStream } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
-import { discard } from '../../http/discard.ts'
+import { discard } from '../../http/response-body.ts'
 import { MAX_HOPS } from '../../http/redirect.ts'
 import type { FetchLike } from '../../types.ts'
 import { Refusal } from '../http/refusal.ts'

@@ -1,8 +1,16 @@
 import { SpindleError } from '../../errors.ts'
 import { chunksOf, createCollector, openStream, sizeOf, streamOf } from '../../bytes/stream.ts'
-import { cancelBody, wrongSize } from './body.ts'
-import { assertStorageKey, LIST_LIMIT } from './port.ts'
-import type { MovingStorage, PutResult, StorageBody, StoredHead, StoredInfo } from './port.ts'
+import {
+  cancelBody,
+  wrongSize,
+  assertStorageKey,
+  LIST_LIMIT,
+  type MovingStorage,
+  type PutResult,
+  type StorageBody,
+  type StoredHead,
+  type StoredInfo,
+} from './port.ts'
 
 /** Most bytes that all values together may have, so that a page or Worker isn't killed for its memory. */
 const MEMORY_STORAGE_BYTES: number = 1024 * 1024 * 1024

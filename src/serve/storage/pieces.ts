@@ -1,6 +1,5 @@
 import { chunksOf, createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
-import { wrongSize } from './body.ts'
-import type { StorageBody } from './port.ts'
+import { wrongSize, type StorageBody } from './port.ts'
 
 /**
  * Bytes sent to an object store at once, and so held in memory for each value that comes in. Both

@@ -1,4 +1,5 @@
 import type { Content } from '../../types.ts'
+import { SpindleError } from '../../errors.ts'
 
 /**
  * The port behind every server of this library: named values, each whole or not there.
@@ -140,4 +141,17 @@ export async function* listAll(
     if (!page.more || last === undefined) return
     after = last.key
   }
+}
+
+/** Of a body that is not wanted any more. */
+export async function cancelBody(body: StorageBody): Promise<void> {
+  if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel().catch(() => {})
+}
+
+/** Of a body that has not the size it was said to have. */
+export function wrongSize(expected: number, actual: number | string): SpindleError {
+  return new SpindleError(
+    'ERR_DIGEST_MISMATCH',
+    `a value of ${expected} bytes was announced, but ${actual} came`,
+  )
 }

@@ -1,10 +1,15 @@
 import { sizeOf } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
-import { cancelBody } from './body.ts'
+import {
+  cancelBody,
+  assertStorageKey,
+  LIST_LIMIT,
+  type PutResult,
+  type Storage,
+  type StoredHead,
+} from './port.ts'
 import { checkPrefix, PART_BYTES, readPieces, startingWith } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
-import { assertStorageKey, LIST_LIMIT } from './port.ts'
-import type { PutResult, Storage, StoredHead } from './port.ts'
 
 /** Most bytes that R2 takes in one `put`, the only write of it that knows conditions. */
 const SINGLE_BYTES = 4.9 * 1024 ** 3

@@ -1,19 +1,23 @@
 import { AwsClient } from 'aws4fetch'
-import { LONGEST_TIMER } from '../../bytes/longest-timer.ts'
+import { LONGEST_TIMER, inTime } from '../../http/timing.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
 import { redactText } from '../../http/redact.ts'
 import { isSpindleError, SpindleError } from '../../errors.ts'
-import { discard } from '../../http/discard.ts'
-import { inTime } from '../../http/in-time.ts'
+import { discard, readWhole } from '../../http/response-body.ts'
 import { isTransientStatus } from '../../http/retry.ts'
 import { paceLimitsOf, streamInTime } from '../../http/timed-reader.ts'
-import { readWhole } from '../../http/whole.ts'
 import type { FetchLike } from '../../types.ts'
-import { cancelBody } from './body.ts'
+import {
+  cancelBody,
+  assertStorageKey,
+  LIST_LIMIT,
+  type PutOptions,
+  type PutResult,
+  type Storage,
+  type StoredHead,
+} from './port.ts'
 import { checkPrefix, readPieces, startingWith } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
-import { assertStorageKey, LIST_LIMIT } from './port.ts'
-import type { PutOptions, PutResult, Storage, StoredHead } from './port.ts'
 import { formatCompletion, parseListing, textOf } from './s3-xml.ts'
 
 /** A list of 1000 keys of 1 KiB, with what stands around them. */

@@ -1,6 +1,5 @@
-import { chunksOf, openStream } from '../../bytes/stream.ts'
+import { chunksOf, openStream, streamFrom } from '../../bytes/stream.ts'
 import { readVerified, verifyStream } from '../../bytes/verified.ts'
-import { streamFrom } from '../../bytes/generate.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Content, CreateHasher, Descriptor } from '../../types.ts'
 

@@ -5,7 +5,7 @@ import { chunksOf, streamOf } from '../../bytes/stream.ts'
 import { readTar } from '../../bytes/untar.ts'
 import { unzstd } from '../../bytes/zstd.ts'
 import { SpindleError } from '../../errors.ts'
-import { readContent } from '../../store/whole.ts'
+import { readContent } from '../../store/read-content.ts'
 import type { Descriptor, FileTree, OperationOptions, ReadStore } from '../../types.ts'
 
 /** Links followed on the way to one file; as Linux. */

@@ -2,12 +2,10 @@ import { forEachBounded } from '../../bytes/concurrency.ts'
 import { cursorOver } from '../../bytes/cursor.ts'
 import { createPortableHasher, digestOf, formatDigest } from '../../bytes/digest.ts'
 import { gunzip } from '../../bytes/gzip.ts'
-import { streamFrom } from '../../bytes/generate.ts'
-import { chunksOf, openStream, streamOf } from '../../bytes/stream.ts'
+import { chunksOf, openStream, streamFrom, streamOf } from '../../bytes/stream.ts'
 import { verifyStream } from '../../bytes/verified.ts'
 import { readTar } from '../../bytes/untar.ts'
-import { paceOf } from '../../store/pace.ts'
-import { HELD_BYTES, readContent } from '../../store/whole.ts'
+import { paceOf, HELD_BYTES, readContent } from '../../store/read-content.ts'
 import type {
   Content,
   Descriptor,

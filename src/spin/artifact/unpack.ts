@@ -4,10 +4,9 @@ import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { readVerified } from '../../bytes/verified.ts'
 import { type Remedy, SpindleError } from '../../errors.ts'
 import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
-import { paceOf } from '../../store/pace.ts'
+import { paceOf } from '../../store/read-content.ts'
 import type { Descriptor, Digest, OperationOptions, PacedStore, ReadStore } from '../../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
-import { lockBareWasm } from '../lock/bare-wasm.ts'
 import { parseLockedApp } from '../lock/parse-locked-app.ts'
 import type {
   ContentRef,
@@ -293,4 +292,23 @@ async function readBlob(
     target,
     signal,
   )
+}
+
+/**
+ * The application that `spin up` makes of a bare component or module, as wkg pushes it: one
+ * component that answers every HTTP request.
+ */
+function lockBareWasm(layer: Descriptor, annotations: Readonly<Record<string, string>>): LockedApp {
+  const name = annotations['org.opencontainers.image.title'] ?? 'wasm'
+  const component = 'http-trigger1-component'
+  return {
+    spin_lock_version: 0,
+    metadata: { name, trigger: { type: 'http' }, triggers: {} },
+    triggers: [
+      { id: 'http-trigger1', trigger_type: 'http', trigger_config: { component, route: '/...' } },
+    ],
+    components: [
+      { id: component, source: { content_type: 'application/wasm', digest: layer.digest } },
+    ],
+  }
 }

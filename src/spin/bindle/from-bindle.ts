@@ -1,5 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import type { Json } from '../../bytes/json.ts'
+import { type Json, toRecord } from '../../bytes/json.ts'
 import { normalizePath, quotePath } from '../../bytes/path.ts'
 import { readVerified } from '../../bytes/verified.ts'
 import type { Invoice, Label } from '../../bindle/invoice.ts'
@@ -13,7 +13,6 @@ import {
 } from './bindle-manifest.ts'
 import { exactHosts } from './bindle-hosts.ts'
 import type { LockedApp, LockedComponent, LockedTrigger, LockResult } from '../lock/locked-app.ts'
-import { toRecord } from '../manifest/record.ts'
 import { MAX_APP_FILES } from '../files/tree-builder.ts'
 
 /** A manifest parcel lists components, not files; Spin's largest had a few kilobytes. */

@@ -1,5 +1,5 @@
 import { describeContent } from '../../bytes/describe.ts'
-import type { Json } from '../../bytes/json.ts'
+import { type Json, toRecord } from '../../bytes/json.ts'
 import { readVerified } from '../../bytes/verified.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Content, Digest } from '../../types.ts'
@@ -11,7 +11,6 @@ import type {
   LockResult,
 } from '../lock/locked-app.ts'
 import { WASM_LAYER_TYPE } from '../artifact/media-types.ts'
-import { toRecord } from '../manifest/record.ts'
 import { composeComponent, type Supplier } from './compose-component.ts'
 
 /** What a middleware imports and exports: it passes requests on to what is behind it. */

@@ -1,8 +1,7 @@
 /** Fields of a locked application, read by type; each says where it stands when it is another. */
-import { isJsonObject, type Json, type JsonObject } from '../../bytes/json.ts'
+import { isJsonObject, type Json, type JsonObject, toRecord } from '../../bytes/json.ts'
 import { quotePath } from '../../bytes/path.ts'
 import { SpindleError } from '../../errors.ts'
-import { toRecord } from '../manifest/record.ts'
 
 /** Trigger configuration is a few levels deep; deeper only exists to overflow a stack. */
 const MAX_DEPTH = 64

@@ -1,6 +1,5 @@
-import type { Json } from '../../bytes/json.ts'
+import { type Json, toRecord } from '../../bytes/json.ts'
 import type { LockedComponent, LockedDependency, LockedTrigger } from './locked-app.ts'
-import { toRecord } from '../manifest/record.ts'
 
 /** A locked trigger that still has its own dependencies. */
 export interface UnassignedTrigger extends LockedTrigger {

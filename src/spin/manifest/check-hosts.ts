@@ -1,7 +1,7 @@
 import type { VariableTable } from './app-manifest.ts'
 import { convertAllowedHttpHosts } from './allowed-http-hosts.ts'
 import { isUnsetHost, readAllowedHost } from './outbound-hosts.ts'
-import { ownValue } from './record.ts'
+import { ownValue } from '../../bytes/json.ts'
 import { childSpot, childSpots, type Spot } from './spot.ts'
 import { parseTemplate, resolveTemplate } from './template.ts'
 

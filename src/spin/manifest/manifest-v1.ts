@@ -28,7 +28,7 @@ import {
   requireKeys,
   tableOf,
 } from './readers.ts'
-import { toRecord } from './record.ts'
+import { toRecord } from '../../bytes/json.ts'
 import { checkRedisTrigger } from './redis-trigger.ts'
 import { readFilesEntry, readSource } from './sources.ts'
 import { childSpot, childSpots, type Spot } from './spot.ts'

@@ -9,7 +9,7 @@ import type {
 } from './app-manifest.ts'
 import { dependencyIdProblem, inheritsTwice, inheritTwiceProblem } from './dependencies.ts'
 import { kebabProblem } from './ids.ts'
-import { ownValue, toRecord } from './record.ts'
+import { ownValue, toRecord } from '../../bytes/json.ts'
 
 export interface NormalizeOptions {
   /** Build profile to apply: it must be one of some component. */

@@ -2,8 +2,13 @@ import type { SliceableContent } from '../../bytes/sliceable.ts'
 import type { Content, FileTree } from '../../types.ts'
 import { type DirectoryHandle, openDirectoryHandle } from '../files/directory-handle.ts'
 import { type DropData, openDrop } from '../files/drop.ts'
-import { openFileList, type UploadedFile } from '../files/files.ts'
-import { type FileRecord, isContent, readEntries } from '../files/record.ts'
+import {
+  openFileList,
+  type UploadedFile,
+  type FileRecord,
+  isContent,
+  readEntries,
+} from '../files/files.ts'
 import { isSourceFolder, type SourceFolder } from '../files/source-folder.ts'
 import { openZip } from '../files/zip.ts'
 import { pickFiles } from '../files/pick-files.ts'

@@ -1,6 +1,6 @@
 import { forEachBounded } from '../../bytes/concurrency.ts'
 import { formatBase64Unpadded } from '../../bytes/base64.ts'
-import type { Json } from '../../bytes/json.ts'
+import { type Json, ownValue, toRecord } from '../../bytes/json.ts'
 import { describeContent } from '../../bytes/describe.ts'
 import { readExactly } from '../../bytes/stream.ts'
 import type { Content, CreateHasher, Digest } from '../../types.ts'
@@ -18,7 +18,6 @@ import type {
   MustUnderstand,
 } from '../lock/locked-app.ts'
 import { INLINE_BYTES } from '../artifact/pack.ts'
-import { ownValue, toRecord } from '../manifest/record.ts'
 import { assignTriggerDependencies, type UnassignedTrigger } from '../lock/trigger-dependencies.ts'
 
 /** Files hashed at once; each may be held in memory for that, up to `COLLECT_BYTES`. */

@@ -1,9 +1,8 @@
 import { digestOf } from '../../bytes/digest.ts'
 import { type Remedy, ResponseError, SpindleError } from '../../errors.ts'
 import { bodyLength, unknownCoding } from '../../http/content-coding.ts'
-import { discard } from '../../http/discard.ts'
-import { fetchInTime } from '../../http/in-time.ts'
-import { readWhole } from '../../http/whole.ts'
+import { discard, readWhole } from '../../http/response-body.ts'
+import { fetchInTime } from '../../http/timing.ts'
 import type { Content, FetchLike } from '../../types.ts'
 import { findWasmProblem } from './wasm-format.ts'
 

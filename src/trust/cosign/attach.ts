@@ -2,7 +2,7 @@
 import { formatCanonicalJson } from '../../bytes/json.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import { SpindleError } from '../../errors.ts'
-import { wait } from '../../http/wait.ts'
+import { wait } from '../../http/timing.ts'
 import { EMPTY_BYTES, EMPTY_TYPE, IMAGE_CONFIG, IMAGE_MANIFEST } from '../../oci/manifest.ts'
 import type { Descriptor, OperationOptions, Store } from '../../types.ts'
 import { BUNDLE_TYPE, COSIGN_PREDICATE, SIMPLE_SIGNING_TYPE } from '../wire/media-types.ts'

@@ -1,7 +1,7 @@
 /** Finds what cosign and this library have attached to an artifact. */
 import { SignatureInvalid, SpindleError } from '../../errors.ts'
 import { EMPTY_TYPE, type Manifest } from '../../oci/manifest.ts'
-import { referrersTag } from '../../oci/referrers-tag.ts'
+import { referrersTag } from '../../oci/reference.ts'
 import type {
   Descriptor,
   Digest,

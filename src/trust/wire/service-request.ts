@@ -1,12 +1,11 @@
 /** One request to Fulcio, Rekor, a timestamp authority or an identity provider. */
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { readBounded } from '../../bytes/stream.ts'
-import { inTime } from '../../http/in-time.ts'
+import { inTime, wait } from '../../http/timing.ts'
 import { redactText, redactUrl } from '../../http/redact.ts'
 import { isTransientStatus } from '../../http/retry.ts'
 import { parseRetryAfter } from '../../http/retry-after.ts'
 import { createSecrets } from '../../http/secrets.ts'
-import { wait } from '../../http/wait.ts'
 import { ResponseError, SpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 

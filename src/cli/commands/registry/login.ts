@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
 import { isSpindleError, ResponseError } from '../../../errors.ts'
-import { discard } from '../../../http/discard.ts'
+import { discard } from '../../../http/response-body.ts'
 import { formatBasic } from '../../../http/token.ts'
 import { createTransport } from '../../../http/transport.ts'
 import { apiHostOf } from '../../../oci/reference.ts'

@@ -1,5 +1,5 @@
 import type { HostInterface } from '../../component/abi/items.ts'
-import { LONGEST_TIMER } from '../../../bytes/longest-timer.ts'
+import { LONGEST_TIMER } from '../../../http/timing.ts'
 import { READY, type Pollable } from './streams.ts'
 
 const NANOS = 1_000_000n

@@ -1,5 +1,5 @@
 import { readVerified } from '../bytes/verified.ts'
-import type { Descriptor, OperationOptions, ReadStore, WholeStore } from '../types.ts'
+import type { Descriptor, OperationOptions, ReadStore, WholeStore, PacedStore } from '../types.ts'
 
 /** Content up to this size is held: 8 in flight are 8 MiB. */
 export const HELD_BYTES: number = 1024 * 1024
@@ -22,4 +22,12 @@ export async function readFetched(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { signal, createHasher } = options
   return readVerified(await store.fetch(target, options), target, signal, createHasher)
+}
+
+/** Two cores reach their knee here (measured against docker-registry). */
+const CONCURRENCY = 8
+
+/** Blobs in flight at once where the caller names no number: 8, or fewer when a side says so. */
+export function paceOf(...sides: readonly Partial<PacedStore>[]): number {
+  return Math.min(CONCURRENCY, ...sides.map(({ concurrency = CONCURRENCY }) => concurrency))
 }

@@ -1,7 +1,7 @@
 import { type Remedy, SpindleError } from '../errors.ts'
 import { readBounded } from '../bytes/stream.ts'
 import type { Transport, TransportRequest } from '../types.ts'
-import { inTime } from './in-time.ts'
+import { inTime } from './timing.ts'
 
 /** Milliseconds that any body may take; as long as a transport waits for headers. */
 const LEAST_TIME = 30_000
@@ -54,4 +54,9 @@ export async function fetchWhole(
       if (!(await transport.again(error, attempt, { signal }))) throw error
     }
   }
+}
+
+/** Lets go of an answer whose body nobody reads: otherwise it would hold its connection. */
+export function discard(response: Response | undefined): void {
+  void response?.body?.cancel().catch(() => {})
 }

@@ -1,6 +1,9 @@
 import { raceAbort } from '../bytes/abort.ts'
 import type { FetchLike } from '../types.ts'
 
+/** Milliseconds: `setTimeout` counts in a signed 32-bit number of them, and fires at once above it. */
+export const LONGEST_TIMER = 0x7fff_ffff
+
 /** What ends the wait for a response. */
 export interface TimeLimits {
   readonly signal?: AbortSignal | undefined
@@ -30,4 +33,19 @@ export async function fetchInTime(
   { signal, deadline, ...init }: Omit<RequestInit, 'signal'> & TimeLimits,
 ): Promise<Response> {
   return inTime({ signal, deadline }, (both) => fetch(new Request(url, { ...init, signal: both })))
+}
+
+/** Resolves after some milliseconds, or rejects with the signal's reason. */
+export async function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  try {
+    await raceAbort(
+      new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER))
+      }),
+      signal,
+    )
+  } finally {
+    clearTimeout(timer)
+  }
 }
