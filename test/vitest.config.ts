@@ -23,6 +23,7 @@ export default defineConfig({
         test: {
           name: 'node',
           environment: 'node',
+          setupFiles: ['test/lanes/byte-equality.ts'],
           include: ['test/**/*.test.ts'],
           // By variable: `--exclude` does not reach the projects.
           exclude: [
@@ -52,6 +53,7 @@ export default defineConfig({
         test: {
           name: 'chromium',
           include: ['test/portable/**/*.test.ts'],
+          setupFiles: ['test/lanes/byte-equality.ts'],
           testTimeout: 30_000,
           retry,
           browser: {
@@ -86,7 +88,7 @@ export default defineConfig({
           ],
           testTimeout: 30_000,
           retry,
-          setupFiles: ['test/lanes/bare-worker.ts'],
+          setupFiles: ['test/lanes/bare-worker.ts', 'test/lanes/byte-equality.ts'],
         },
       },
     ],
