@@ -22,8 +22,8 @@ export const missingS3: string | undefined =
 const SCRIPT = `
 import sys, threading
 from werkzeug.serving import run_simple
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-moto, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+from moto.moto_server.werkzeug_app import create_backend_app
+moto, turn = create_backend_app('s3'), threading.Lock()
 def one_by_one(environ, start_response):
     with turn:
         return moto(environ, start_response)
