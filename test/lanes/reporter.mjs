@@ -8,11 +8,24 @@ import process from 'node:process'
 export default class LaneReporter {
   /** @param {ReadonlyArray<import('vitest/node').TestModule>} modules */
   onTestRunEnd(modules, errors) {
-    const result = { passed: 0, failed: errors.length, skipped: [], failures: [], unsteady: [] }
+    const result = {
+      passed: 0,
+      failed: errors.length,
+      skipped: [],
+      failures: [],
+      unsteady: [],
+      files: [],
+    }
     for (const error of errors)
       result.failures.push({ name: 'outside of any test', why: said(error) })
     for (const module of modules) {
       const cases = [...module.children.allTests()]
+      const { collectDuration, setupDuration, duration } = module.diagnostic()
+      result.files.push({
+        file: module.relativeModuleId,
+        loading: collectDuration + setupDuration,
+        tests: duration,
+      })
       // A file that fails to load has no failed case to be counted.
       if (module.state() === 'failed' && !cases.some((test) => test.result().state === 'failed')) {
         result.failed++

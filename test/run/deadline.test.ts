@@ -66,10 +66,11 @@ describe('the time that a response has to begin', () => {
   it('ends by the clock where no timer has a turn', () => {
     const { signal, assertInTime } = createDeadline(new AbortController().signal, 50)
     assertInTime()
-    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 50)
+    const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 50)
     expect(assertInTime).toThrow('no response within 50 ms')
     expect(signal.aborted).toBe(true)
-    vi.restoreAllMocks()
+    // Not `restoreAllMocks`: that would take the fake timers away with the spies of other tests.
+    now.mockRestore()
   })
 
   it('can be ended for another reason, without a time too', () => {
