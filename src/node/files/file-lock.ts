@@ -131,7 +131,12 @@ function createLockFile(path: string): LockFile {
     },
     isHeld,
     release() {
-      if (isHeld()) rmSync(path, { force: true })
+      if (!isHeld()) return
+      try {
+        rmSync(path, { force: true })
+      } catch {
+        // The work is done: others take the lock over when it is too old.
+      }
     },
   }
 }
