@@ -1,5 +1,5 @@
 import { SpindleError } from '../../errors.ts'
-import { LONGEST_TIMER } from '../../http/timing.ts'
+import { MAX_TIMER } from '../../http/timing.ts'
 
 interface Deadline {
   /** The request's, which also aborts with `ERR_TIMEOUT` when no response has begun in time. */
@@ -50,8 +50,7 @@ export function createDeadline(
   const left = timeout === undefined ? Infinity : Math.max(0, timeout - waited)
   const expire = (): void =>
     abort.abort(new SpindleError('ERR_TIMEOUT', `no response within ${timeout} ms`))
-  const timer =
-    timeout === undefined ? undefined : setTimeout(expire, Math.min(left, LONGEST_TIMER))
+  const timer = timeout === undefined ? undefined : setTimeout(expire, Math.min(left, MAX_TIMER))
   let over = performance.now() + left
   return {
     signal: abort.signal,

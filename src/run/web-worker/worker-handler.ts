@@ -6,7 +6,7 @@ import type { FetchHandler } from '../../types.ts'
 import { isPromise } from '../component/abi/runtime.ts'
 import { snapshotOf } from '../app/app-snapshot.ts'
 import type { OnLog } from '../host/logs.ts'
-import { LONGEST_TIMER } from '../../http/timing.ts'
+import { MAX_TIMER } from '../../http/timing.ts'
 import { runAppOf } from '../app/run-app.ts'
 import { UNKNOWN_ADDRESS } from '../unknown-address.ts'
 import { createAsker, failedResponse, type Asked, type Asker } from './ask.ts'
@@ -209,7 +209,7 @@ export async function createWorkerHandler(
         watch = undefined
         void replace(thread, busyReason)
       },
-      Math.min(most, LONGEST_TIMER),
+      Math.min(most, MAX_TIMER),
     )
   }
 
@@ -220,7 +220,7 @@ export async function createWorkerHandler(
   const startClock = (asked: Asked, isAgain = false): void => {
     const { timeout } = rest
     if (timeout === undefined) return
-    const late = Math.min(timeout + graceOf(timeout), LONGEST_TIMER)
+    const late = Math.min(timeout + graceOf(timeout), MAX_TIMER)
     clearTimeout(clocks.get(asked)?.timer)
     clocks.set(asked, { timer: setTimeout(() => giveUp(asked, timeout), late), isAgain })
   }

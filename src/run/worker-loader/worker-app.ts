@@ -8,7 +8,7 @@ import type { KeyValueStore } from '../host/spin/key-value-store.ts'
 import { HOST_BINDING, keyValueBinding, VARIABLE_PREFIX } from './bindings.ts'
 import { askHostStores, createHostFetch, createHostKeyValue } from './host-client.ts'
 import { HOST_PATHS, hostUrl } from './host-protocol.ts'
-import { unpackApp, type WorkerDescription } from './packed-app.ts'
+import { unpackSnapshot, type WorkerDescription } from './packed-snapshot.ts'
 import { createWorkersKeyValue, type WorkersKeyValueNamespace } from './workers-key-value.ts'
 
 /** All that a Worker of its own consists of, beside this code. */
@@ -38,7 +38,7 @@ export function createWorkerApp(parts: WorkerParts): {
     const log = host === undefined ? createConsoleLog() : createHostLog(host)
     try {
       const { app: packed, options } = readDescription(parts.app)
-      const app = restoreApp(unpackApp(packed, new Uint8Array(parts.content)))
+      const app = restoreApp(unpackSnapshot(packed, new Uint8Array(parts.content)))
       const handler = await createRunHandler(app, {
         ...options,
         variables: variablesIn(env),

@@ -3,7 +3,7 @@ import type { Digest } from '../../types.ts'
 import type { AppHandlerOptions } from '../app-handler.ts'
 import { snapshotOf } from '../app/app-snapshot.ts'
 import type { RunApp } from '../app/run-app.ts'
-import { packApp, type WorkerDescription } from './packed-app.ts'
+import { packSnapshot, type WorkerDescription } from './packed-snapshot.ts'
 import { splitComponent } from './split-component.ts'
 import { workerScript } from './worker-script.ts'
 
@@ -49,7 +49,7 @@ export async function workerModules(
     skeletons.set(id, skeleton)
     for (const [digest, core] of modules) cores.set(digest, core)
   }
-  const { packed, content } = packApp({ ...snapshot, wasm: skeletons })
+  const { packed, content } = packSnapshot({ ...snapshot, wasm: skeletons })
   const options = {
     maxMemory,
     ...(timeout !== undefined && { timeout }),

@@ -1,5 +1,5 @@
 import type { HostInterface } from '../../component/abi/items.ts'
-import { LONGEST_TIMER } from '../../../http/timing.ts'
+import { MAX_TIMER } from '../../../http/timing.ts'
 import { READY, type Pollable } from './streams.ts'
 
 const NANOS = 1_000_000n
@@ -27,8 +27,8 @@ export function createTimer(nanos: bigint): Pollable {
           resolve()
         }
         const timer = setTimeout(
-          () => settle(left <= LONGEST_TIMER),
-          Math.min(Math.max(left, 0), LONGEST_TIMER),
+          () => settle(left <= MAX_TIMER),
+          Math.min(Math.max(left, 0), MAX_TIMER),
         )
         drop = () => {
           clearTimeout(timer)

@@ -3,7 +3,7 @@ import { readBounded } from '../../../bytes/stream.ts'
 import { exactHeaders, type HeaderPairs, type Wire, wireOf, withWire } from '../../../http/wire.ts'
 import type { FetchLike } from '../../../types.ts'
 import type { HostInterface } from '../../component/abi/items.ts'
-import { LONGEST_TIMER } from '../../../http/timing.ts'
+import { MAX_TIMER } from '../../../http/timing.ts'
 import type { Ledger } from '../../budget.ts'
 import { chargeFields, fieldsOf, isForbiddenField, pairsOfFields } from './fields.ts'
 import { type HttpError, httpErrorOf } from './http-errors.ts'
@@ -87,7 +87,7 @@ interface SentRequest {
 
 function milliseconds(nanoseconds: bigint | undefined): number | undefined {
   if (nanoseconds === undefined) return undefined
-  return Math.max(1, Math.min(Number(nanoseconds / 1_000_000n), LONGEST_TIMER))
+  return Math.max(1, Math.min(Number(nanoseconds / 1_000_000n), MAX_TIMER))
 }
 
 /** Reads a body that nobody has use for. */

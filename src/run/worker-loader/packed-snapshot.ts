@@ -6,7 +6,7 @@ import type { AppOutline, AppSnapshot } from '../app/app-snapshot.ts'
 type Place = readonly [offset: number, length: number]
 
 /** An application as JSON beside one block of bytes: a Worker has a module each, however many files. */
-export interface PackedApp {
+interface PackedSnapshot {
   readonly outline: AppOutline
   readonly wasm: ReadonlyArray<readonly [id: string, place: Place]>
   readonly files: ReadonlyArray<
@@ -16,12 +16,12 @@ export interface PackedApp {
 
 /** All of an application that a Worker reads before it starts, as JSON. */
 export interface WorkerDescription {
-  readonly app: PackedApp
+  readonly app: PackedSnapshot
   readonly options: Pick<AppHandlerOptions, 'timeout' | 'concurrency' | 'maxMemory'>
 }
 
-export function packApp({ outline, wasm, files }: AppSnapshot): {
-  readonly packed: PackedApp
+export function packSnapshot({ outline, wasm, files }: AppSnapshot): {
+  readonly packed: PackedSnapshot
   readonly content: Uint8Array
 } {
   const chunks: Uint8Array[] = []
@@ -42,7 +42,10 @@ export function packApp({ outline, wasm, files }: AppSnapshot): {
   return { packed, content: concat(chunks, size) }
 }
 
-export function unpackApp({ outline, wasm, files }: PackedApp, content: Uint8Array): AppSnapshot {
+export function unpackSnapshot(
+  { outline, wasm, files }: PackedSnapshot,
+  content: Uint8Array,
+): AppSnapshot {
   const read = (entries: ReadonlyArray<readonly [string, Place]>): Map<string, Uint8Array> =>
     new Map(
       entries.map(([name, [offset, length]]) => [name, content.subarray(offset, offset + length)]),
