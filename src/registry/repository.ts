@@ -15,7 +15,6 @@ import type {
 import { createContext, type RepositoryContext, type RepositoryOptions } from './context.ts'
 import { deleteManifest, getManifest } from './manifests.ts'
 import { createReader } from './reader.ts'
-import { announceReferrer } from './referrers.ts'
 import { removeFromReferrersTag } from './referrers-tag.ts'
 import { listTags } from './tags.ts'
 import { createWriter } from './writer.ts'
@@ -59,7 +58,7 @@ export function createRepository(
   return {
     reference,
     ...createReader(context),
-    ...createWriter(context, announceReferrer),
+    ...createWriter(context),
     tags: (options) => listTags(context, context.with(options)),
     async delete(target, options) {
       const given = context.with(options)

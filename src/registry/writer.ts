@@ -1,13 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { isManifestType, parseManifest, referrerDescriptor, successorsOf } from '../oci/manifest.ts'
-import type {
-  Descriptor,
-  Digest,
-  KnownBlobsStore,
-  MountStore,
-  OperationOptions,
-  Store,
-} from '../types.ts'
+import type { KnownBlobsStore, MountStore, OperationOptions, Store } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import {
   getManifest,
@@ -16,26 +9,12 @@ import {
   readManifestBody,
   type ReceivedManifest,
 } from './manifests.ts'
+import { announceReferrer } from './referrers.ts'
 import { mountBlob, pushBlob } from './upload.ts'
 
-/** Sees to it that a manifest that was pushed is found by its subject. See `announceReferrer`. */
-export type Announce = (
-  context: RepositoryContext,
-  subject: Digest,
-  referrer: Descriptor,
-  noted: boolean,
-  options: OperationOptions,
-) => Promise<void>
-
-/**
- * What changes a repository, but for deletes.
- *
- * @param announce Only who pushes signatures and other referrers brings along what they take.
- * Without it they are refused.
- */
+/** Writes to a repository: pushes, tags and mounts. Deletes are in `repository.ts`. */
 export function createWriter(
   context: RepositoryContext,
-  announce?: Announce,
 ): Pick<Store, 'push' | 'tag'> & MountStore & KnownBlobsStore {
   const pushManifest = async (
     received: ReceivedManifest,
@@ -46,14 +25,12 @@ export function createWriter(
     const { digest, mediaType } = descriptor
     const manifest = parseManifest(bytes, mediaType, `the manifest ${digest}`)
     const { subject } = manifest
-    if (subject !== undefined && announce === undefined)
-      throw new SpindleError('ERR_UNSUPPORTED', `${digest} has a subject: push it with "copy"`)
     // Under a tag alone a registry would know it by its sha256 only.
     const byDigest = tag === undefined || !digest.startsWith('sha256:')
     let noted = byDigest && (await putManifest(context, received, digest, options))
     if (tag !== undefined) noted = (await putManifest(context, received, tag, options)) || noted
     if (subject !== undefined)
-      await announce?.(
+      await announceReferrer(
         context,
         subject.digest,
         referrerDescriptor(descriptor, manifest),

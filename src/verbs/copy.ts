@@ -2,7 +2,6 @@ import { copyGraph } from '../store/copy-graph.ts'
 import { copyReferrers } from '../store/copy-referrers.ts'
 import { assertVerifyOption } from '../store/verify-option.ts'
 import { SpindleError } from '../errors.ts'
-import { announceReferrer } from '../registry/referrers.ts'
 import type { Descriptor, Keychain, Location, RemoteOptions, Source, Verifier } from '../types.ts'
 import {
   openLocation,
@@ -53,7 +52,7 @@ export async function copy(
   const { referrers = false, verify, maxManifests, maxReferrers, ...rest } = options
   const remote = withTransport(rest)
   const source = openSource(from, remote)
-  const target = openLocation(to, remote, announceReferrer)
+  const target = openLocation(to, remote)
   const root = await source.store.resolve(source.ref, { ...remote, withBytes: true })
   if (target.reference?.digest !== undefined && target.reference.digest !== root.digest) {
     throw new SpindleError(

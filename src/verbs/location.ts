@@ -2,7 +2,7 @@ import { createTransport } from '../http/transport.ts'
 import { isReference, parseReference } from '../oci/reference.ts'
 import { createContext, type RepositoryOptions } from '../registry/context.ts'
 import { createReader } from '../registry/reader.ts'
-import { type Announce, createWriter } from '../registry/writer.ts'
+import { createWriter } from '../registry/writer.ts'
 import type {
   ContentStore,
   KnownBlobsStore,
@@ -29,16 +29,11 @@ export interface OpenLocation extends OpenSource {
     Partial<ReferrerStore & ContentStore & MountStore & KnownBlobsStore & PacedStore>
 }
 
-/** @param announce See `createWriter`: for verbs that may push what has a subject. */
-export function openLocation(
-  location: Location,
-  options: RepositoryOptions,
-  announce?: Announce,
-): OpenLocation {
+export function openLocation(location: Location, options: RepositoryOptions): OpenLocation {
   const place = locate(location)
   if ('store' in place) return { store: place.store, ref: place.ref }
   const context = createContext(place.reference, options)
-  return { ...place, store: { ...createReader(context), ...createWriter(context, announce) } }
+  return { ...place, store: { ...createReader(context), ...createWriter(context) } }
 }
 
 export function openSource(source: Source, options: RemoteOptions): OpenSource {

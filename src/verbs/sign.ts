@@ -1,6 +1,5 @@
 /** `spindle/sign`: signatures beside an artifact, as cosign stores them. */
 import { assertKnownOptions } from '../bytes/known-names.ts'
-import { announceReferrer } from '../registry/referrers.ts'
 import {
   type CertifyingSigner,
   signArtifact,
@@ -73,7 +72,7 @@ export async function sign(
   // A mistyped one would leave out what was to be signed along, or who was to vouch for it.
   assertKnownOptions(options, OPTIONS, 'sign')
   const { signatures, attach, annotations, witness, created, reference, ...remote } = options
-  const { store, ref, reference: where } = openLocation(at, remote, announceReferrer)
+  const { store, ref, reference: where } = openLocation(at, remote)
   const name = reference ?? (where && dockerReference(where))
   if (name === undefined && attach !== undefined && attach !== 'referrer')
     throw new TypeError(
@@ -84,7 +83,7 @@ export async function sign(
   const beside =
     signatures === undefined
       ? store
-      : openLocation(signatures, optionsElsewhere(remote, where), announceReferrer).store
+      : openLocation(signatures, optionsElsewhere(remote, where)).store
   // Awaited here: workerd reports what rejects before it is waited for.
   return await signArtifact(beside, descriptor, signer, {
     ...remote,
