@@ -7,7 +7,7 @@ import type { Transport } from '../types.ts'
 import { parseToml, tomlLimits } from '../bytes/toml.ts'
 
 /** Longest error text that is read; the reference server's are single sentences. */
-const ERROR_BYTES = 64 * 1024
+const MAX_ERROR_BYTES = 64 * 1024
 
 export interface ServerAnswer {
   readonly status: number
@@ -78,7 +78,7 @@ export async function assertAnswered(
 async function wordsOf(response: Response, signal: AbortSignal | undefined): Promise<string> {
   let bytes: Uint8Array
   try {
-    bytes = await readWhole(response, ERROR_BYTES, 'the error', signal)
+    bytes = await readWhole(response, MAX_ERROR_BYTES, 'the error', signal)
   } catch {
     signal?.throwIfAborted()
     return ''

@@ -38,7 +38,7 @@ export interface BindleLoginOptions {
   wait?: (seconds: number, signal?: AbortSignal) => Promise<void>
 }
 
-const TOKEN_BYTES = 128 * 1024
+const MAX_TOKEN_BYTES = 128 * 1024
 /** @see RFC 8628, 3.5 */
 const INTERVAL = 5
 const SLOWER = 5
@@ -77,7 +77,7 @@ export async function loginBindle(
   })
   const { value } = await readAnswer(
     response,
-    { method: 'GET', url, what: 'the login', limit: TOKEN_BYTES, redact: redactBy(transport) },
+    { method: 'GET', url, what: 'the login', limit: MAX_TOKEN_BYTES, redact: redactBy(transport) },
     signal,
   )
   const fields = reader(value, 'the login')
@@ -190,7 +190,7 @@ async function askTokens(
     ...(signal === undefined ? {} : { signal }),
   })
   const value = parseJson(
-    await readWhole(response, TOKEN_BYTES, 'the token answer', signal),
+    await readWhole(response, MAX_TOKEN_BYTES, 'the token answer', signal),
     'the token answer',
   )
   if (!isJsonObject(value))

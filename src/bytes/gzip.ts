@@ -10,7 +10,7 @@ const PIECE = 64 * 1024
 /** Compressed bytes unpacked in one step: bounds what a step can produce to 16 MiB. */
 const STEP = 16 * 1024
 /** Compressed bytes after which something must have come out: a stored block has up to 64 KiB. */
-const STALL = 128 * 1024
+const MAX_STALL = 128 * 1024
 /** Longest header: it may hold a file name and a comment of any length. */
 const MAX_HEADER = 64 * 1024
 /** No time, no name, of Unix: RFC 1952, 2.3. */
@@ -118,12 +118,12 @@ export async function* gunzip(
       idle = out.length > 0 ? 0 : idle + STEP
       yield* out
       out = []
-      if (idle > STALL) break
+      if (idle > MAX_STALL) break
     }
-    if (idle > STALL) break
+    if (idle > MAX_STALL) break
   }
   if (isHeader) throw damaged()
-  if (idle <= STALL) {
+  if (idle <= MAX_STALL) {
     step(held, false)
     yield* out
     out = []

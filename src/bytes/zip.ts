@@ -21,7 +21,7 @@ const DEFLATE_MAX_RATIO = 1032
 /** Compressed bytes given to the inflater at once: bounds what one step can produce to 16 MiB. */
 const STEP = 16 * 1024
 /** Compressed bytes after which something must have come out: a stored block has up to 64 KiB. */
-const STALL = 128 * 1024
+const MAX_STALL = 128 * 1024
 const END_SIZE = 22
 const LOCAL_SIZE = 30
 
@@ -327,7 +327,7 @@ async function* inflate(
     seen += produced
     idle = produced > 0 ? 0 : idle + piece.length
     if (seen > size) throw broken(`${shown} is longer than it says`)
-    if (idle > STALL) throw broken(`${shown} is damaged: it goes on after its end`)
+    if (idle > MAX_STALL) throw broken(`${shown} is damaged: it goes on after its end`)
   }
   for await (const chunk of chunksOf(packed)) {
     for (const piece of piecesOf(chunk, STEP)) {

@@ -1,12 +1,10 @@
 import { type Remedy, SpindleError } from '../errors.ts'
 import { readBounded } from '../bytes/stream.ts'
 import type { Transport, TransportRequest } from '../types.ts'
-import { inTime } from './timing.ts'
+import { inTime, MIN_TRANSFER_RATE } from './timing.ts'
 
 /** Milliseconds that any body may take; as long as a transport waits for headers. */
-const LEAST_TIME = 30_000
-/** The slowest body that is waited for, in bytes per millisecond: 32 KiB a second, as for uploads. */
-const SLOWEST = 32
+const MIN_TIME = 30_000
 
 /**
  * All of an answer's body, bounded in size and in time, as its size warrants; `what` names it in
@@ -22,7 +20,7 @@ export async function readWhole(
   remedy?: Remedy,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const deadline = {
-    milliseconds: LEAST_TIME + announced / SLOWEST,
+    milliseconds: MIN_TIME + announced / MIN_TRANSFER_RATE,
     error: () => new SpindleError('ERR_TIMEOUT', `${what} did not come to its end; try again`),
   }
   const body = response.body ?? new Uint8Array()

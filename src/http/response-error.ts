@@ -8,12 +8,12 @@ import { parseRetryAfter } from './retry-after.ts'
 import { redactDetail } from './secrets.ts'
 
 /** What is read of an error's body: real ones have some hundred bytes, proxies send pages. */
-const ERROR_BODY_BYTES: number = 64 * 1024
+const MAX_ERROR_BODY_BYTES: number = 64 * 1024
 /** Milliseconds that it is waited for: it comes with the headers as a rule. */
 const ERROR_BODY_TIME = 5000
 const MAX_DETAILS = 16
 /** Characters of each text in a detail; real ones name an image or an action. */
-const DETAIL_LENGTH = 2000
+const MAX_DETAIL_LENGTH = 2000
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'ERR_UNAUTHORIZED',
@@ -109,9 +109,9 @@ async function readStart(response: Response): Promise<string> {
   let size = 0
   const read = async (signal: AbortSignal): Promise<void> => {
     for await (const chunk of chunksOf(body, signal)) {
-      chunks.push(chunk.subarray(0, ERROR_BODY_BYTES - size))
+      chunks.push(chunk.subarray(0, MAX_ERROR_BODY_BYTES - size))
       size += chunk.length
-      if (size >= ERROR_BODY_BYTES) break
+      if (size >= MAX_ERROR_BODY_BYTES) break
     }
   }
   const deadline = { milliseconds: ERROR_BODY_TIME, error: () => new Error('too late') }
@@ -147,7 +147,7 @@ function parseDetails(text: string, clean: Clean): ResponseDetail[] {
         ...(said !== undefined && { message: said }),
         ...(detail !== undefined &&
           detail !== null && {
-            detail: redactDetail(detail, (said) => clean(said, DETAIL_LENGTH)),
+            detail: redactDetail(detail, (said) => clean(said, MAX_DETAIL_LENGTH)),
           }),
       },
     ]

@@ -3,7 +3,7 @@ import type { RetryOptions } from '../types.ts'
 import { isOfCertificate } from './network-error.ts'
 import { wait } from './timing.ts'
 
-const DEFAULT_LIMIT = 2
+const DEFAULT_MAX_RETRIES = 2
 const DEFAULT_MAX_DELAY = 60_000
 
 /** Statuses below 500 that another attempt may fix: timeout, too early, rate limit. */
@@ -22,7 +22,11 @@ export type Again = (error: unknown, attempt: number, options?: AgainOptions) =>
 
 export function createRetry(options: RetryOptions | false = {}): Again {
   if (options === false) return async () => false
-  const { limit = DEFAULT_LIMIT, delay = defaultDelay, maxDelay = DEFAULT_MAX_DELAY } = options
+  const {
+    limit = DEFAULT_MAX_RETRIES,
+    delay = defaultDelay,
+    maxDelay = DEFAULT_MAX_DELAY,
+  } = options
   if (!Number.isInteger(limit) || limit < 0)
     throw new TypeError(`"retry.limit" must be a whole number of 0 or more, not ${limit}`)
   return async (error, attempt, { signal, also } = {}) => {

@@ -1,5 +1,5 @@
 import { whenAborted } from '../bytes/abort.ts'
-import { LONGEST_TIMER } from './timing.ts'
+import { MAX_TIMER } from './timing.ts'
 import type { ChunkReader } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 
@@ -110,7 +110,7 @@ export function timeReads(
               )
         end()
       },
-      Math.min(milliseconds, LONGEST_TIMER),
+      Math.min(milliseconds, MAX_TIMER),
     )
   }
   const end = (): void => {

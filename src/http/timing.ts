@@ -1,8 +1,11 @@
 import { raceAbort } from '../bytes/abort.ts'
 import type { FetchLike } from '../types.ts'
 
+/** The slowest transfer that is waited for, in bytes per millisecond: 32 KiB a second. */
+export const MIN_TRANSFER_RATE = 32
+
 /** Milliseconds: `setTimeout` counts in a signed 32-bit number of them, and fires at once above it. */
-export const LONGEST_TIMER = 0x7fff_ffff
+export const MAX_TIMER = 0x7fff_ffff
 
 /** What ends the wait for a response. */
 export interface TimeLimits {
@@ -41,7 +44,7 @@ export async function wait(milliseconds: number, signal?: AbortSignal): Promise<
   try {
     await raceAbort(
       new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMER))
+        timer = setTimeout(resolve, Math.min(milliseconds, MAX_TIMER))
       }),
       signal,
     )

@@ -8,7 +8,7 @@ import { redactUrl } from './redact.ts'
 import { readWhole } from './response-body.ts'
 
 /** Real tokens have some kilobytes; one that listed every right of an organisation would fit too. */
-export const TOKEN_BYTES: number = 128 * 1024
+export const MAX_TOKEN_BYTES: number = 128 * 1024
 const DEFAULT_LIFE = 60
 const CLIENT_ID = 'spindle'
 /** As a user name: the password is a refresh token. Docker's config.json and helpers say it so. */
@@ -128,7 +128,7 @@ function parseRealm(text: string, registry: URL): URL {
 
 async function readToken(response: Response, realm: URL): Promise<Token> {
   const what = `the answer of the token service ${redactUrl(realm)}`
-  const answer = parseJson(await readWhole(response, TOKEN_BYTES, what), what)
+  const answer = parseJson(await readWhole(response, MAX_TOKEN_BYTES, what), what)
   const {
     token,
     access_token: accessToken,

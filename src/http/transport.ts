@@ -10,7 +10,7 @@ import { createAuth } from './auth.ts'
 import { isReplayable, type OpenBody, openBody } from './body.ts'
 import { unknownCoding, withoutCoding } from './content-coding.ts'
 import { discard } from './response-body.ts'
-import { fetchInTime } from './timing.ts'
+import { MAX_TIMER, MIN_TRANSFER_RATE, fetchInTime } from './timing.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { detectProtocol } from './loopback.ts'
 import { networkError } from './network-error.ts'
@@ -25,10 +25,6 @@ import { senderOf } from './sender.ts'
 import { createWarner } from './warning.ts'
 
 const DEFAULT_TIMEOUT = 30_000
-/** The slowest upload that is waited for, in bytes per millisecond: 32 KiB a second. */
-const SLOWEST_UPLOAD = 32
-/** Milliseconds; timers take longer ones for none at all. */
-const LONGEST_TIMER = 2 ** 31 - 1
 /** 401s answered for one request: no scheme, then too small a scope, then an expired token. */
 const MAX_CHALLENGES = 3
 /** Up to this many bytes a body may be kept to follow a redirect with it; larger ones go straight. */
@@ -120,7 +116,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       timeout === false
         ? undefined
         : {
-            milliseconds: Math.min(timeout + (opened?.size ?? 0) / SLOWEST_UPLOAD, LONGEST_TIMER),
+            milliseconds: Math.min(timeout + (opened?.size ?? 0) / MIN_TRANSFER_RATE, MAX_TIMER),
             error: () =>
               new SpindleError(
                 'ERR_TIMEOUT',

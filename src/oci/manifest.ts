@@ -30,7 +30,7 @@ export const EMPTY_DESCRIPTOR: Descriptor = {
 export const EMPTY_BYTES: Uint8Array<ArrayBuffer> = encodeUtf8('{}')
 
 /** What registries take as a manifest at least, and none is known to take more. @see Distribution Spec 1.1, Pushing Manifests */
-export const MANIFEST_BYTES: number = 4 * 1024 * 1024
+export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024
 
 /** A ceiling on what one manifest lists, far above what 4 MiB of real descriptors hold. */
 const MAX_ENTRIES = 65_536

@@ -1,7 +1,7 @@
 import { SpindleError } from '../errors.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
-import { TOKEN_BYTES } from '../http/token.ts'
+import { MAX_TOKEN_BYTES } from '../http/token.ts'
 import { createTransport } from '../http/transport.ts'
 import { readWhole } from '../http/response-body.ts'
 import type { Credentials, OperationOptions, TransportOptions } from '../types.ts'
@@ -48,7 +48,7 @@ export async function exchangeAzureToken(
     signal,
   })
   const what = `the answer of ${registry} to an exchange of tokens`
-  const answer = parseJson(await readWhole(response, TOKEN_BYTES, what, signal), what)
+  const answer = parseJson(await readWhole(response, MAX_TOKEN_BYTES, what, signal), what)
   const refreshToken = isJsonObject(answer) ? answer['refresh_token'] : undefined
   if (typeof refreshToken !== 'string' || refreshToken === '')
     throw new SpindleError('ERR_CONTENT_INVALID', `${what} has no refresh token`)

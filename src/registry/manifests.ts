@@ -9,7 +9,7 @@ import { hasRegistryCode } from '../oci/error-codes.ts'
 import {
   assertNotSchema1,
   isManifestType,
-  MANIFEST_BYTES,
+  MAX_MANIFEST_BYTES,
   MANIFEST_TYPES,
 } from '../oci/manifest.ts'
 import { isTag } from '../oci/reference.ts'
@@ -119,7 +119,7 @@ export async function getManifest(
     scope: scope('pull'),
     signal,
   }
-  const { response, bytes } = await fetchWhole(transport, request, MANIFEST_BYTES, what)
+  const { response, bytes } = await fetchWhole(transport, request, MAX_MANIFEST_BYTES, what)
   if (expected !== undefined) await readExactly(bytes, expected.size, what)
   const named = namedDigest(ref, response)
   const digest = await digestBy(createHasher, bytes, named && algorithmOf(named))
@@ -193,10 +193,10 @@ export async function readManifestBody(
   expected: Descriptor,
   { signal }: OperationOptions,
 ): Promise<ReceivedManifest> {
-  if (expected.size > MANIFEST_BYTES)
+  if (expected.size > MAX_MANIFEST_BYTES)
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `the manifest ${expected.digest} has ${expected.size} bytes; registries take ${MANIFEST_BYTES}`,
+      `the manifest ${expected.digest} has ${expected.size} bytes; registries take ${MAX_MANIFEST_BYTES}`,
     )
   return { descriptor: expected, bytes: await readVerified(body, expected, signal) }
 }

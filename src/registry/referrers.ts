@@ -3,7 +3,7 @@ import { discard, readWhole } from '../http/response-body.ts'
 import {
   IMAGE_INDEX,
   isManifestType,
-  MANIFEST_BYTES,
+  MAX_MANIFEST_BYTES,
   parseManifest,
   referrerDescriptor,
 } from '../oci/manifest.ts'
@@ -59,7 +59,7 @@ async function examine(
   subject: Digest,
   options: OperationOptions,
 ): Promise<Descriptor | undefined> {
-  if (candidate.size > MANIFEST_BYTES) return undefined
+  if (candidate.size > MAX_MANIFEST_BYTES) return undefined
   try {
     const { bytes } = await getManifest(context, candidate.digest, options, candidate)
     const manifest = parseManifest(bytes, candidate.mediaType, `the referrer ${candidate.digest}`)
@@ -98,7 +98,7 @@ async function* listByApi(
         const response = await transport.fetch(request)
         const left = response.redirected && new URL(response.url).origin !== base.origin
         if (!left && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX)
-          return { response, bytes: await readWhole(response, MANIFEST_BYTES, what, signal) }
+          return { response, bytes: await readWhole(response, MAX_MANIFEST_BYTES, what, signal) }
         discard(response)
         return undefined
       } catch (error) {

@@ -7,7 +7,7 @@ import type { RepositoryContext } from './context.ts'
 import { type Page, walkPages } from './paging.ts'
 
 /** One page: docker-registry 2.8 sends all tags in one, and 30 000 of the longest fit. */
-const PAGE_BYTES = 4 * 1024 * 1024
+const MAX_PAGE_BYTES = 4 * 1024 * 1024
 const MAX_TAGS = 1_000_000
 
 /**
@@ -23,7 +23,7 @@ export async function* listTags(
   const base = await context.base(signal)
   const what = `the list of tags of ${base.host}`
   const open = (url: URL): Promise<Page> =>
-    fetchWhole(transport, { url, scope: scope('pull'), signal }, PAGE_BYTES, what)
+    fetchWhole(transport, { url, scope: scope('pull'), signal }, MAX_PAGE_BYTES, what)
   for await (const bytes of walkPages(new URL('tags/list', base), open)) {
     const page = parseJson(bytes, what)
     const list = isJsonObject(page) ? (page['tags'] ?? []) : undefined

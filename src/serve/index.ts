@@ -17,7 +17,11 @@ export type { Garbage } from './registry/gc/collection.ts'
 export { createRegistryHandler } from './registry/handler.ts'
 export type { RegistryHandlerOptions, TokenEndpoint } from './registry/handler.ts'
 export { isPublicAddress } from './relay/address.ts'
-export { createRelayHandler, RELAY_BODY_BYTES, RELAY_REQUESTS_PER_MINUTE } from './relay/handler.ts'
+export {
+  createRelayHandler,
+  MAX_RELAY_BODY_BYTES,
+  MAX_RELAY_REQUESTS_PER_MINUTE,
+} from './relay/handler.ts'
 export type { RelayHandlerOptions, RelayLimits, RelayRule } from './relay/handler.ts'
 export type { ResolveHost } from './relay/registries.ts'
 export { createMemoryStorage } from './storage/memory.ts'

@@ -9,7 +9,7 @@ import type { Authorization, Authorize, Challenge } from './http/authorize.ts'
 import { authenticateHeader, permitUsers, userOf } from './http/basic.ts'
 import type { AccessRules } from './http/basic.ts'
 import type { TokenEndpoint } from './registry/handler.ts'
-import { isRepositoryName } from './registry/route.ts'
+import { isRepositoryName } from '../oci/reference.ts'
 import { createTokenSigner } from './http/signed-token.ts'
 
 /** Seconds that a token lasts by default: long enough for a push, short enough to be lost. */
@@ -17,7 +17,7 @@ const TOKEN_LIFETIME = 300
 /** Seconds that a refresh token lasts: thirty days. */
 const REFRESH_LIFETIME: number = 30 * 24 * 60 * 60
 /** A form holds scopes and a refresh token, no more. */
-const FORM_BYTES = 64 * 1024
+const MAX_FORM_BYTES = 64 * 1024
 /** Scopes in one token: a mount has two, a copy of many repositories some dozens. */
 const MAX_SCOPES = 100
 const ACTIONS: ReadonlySet<string> = new Set(['pull', 'push', 'delete'])
@@ -201,7 +201,7 @@ function forService(parameters: URLSearchParams, service: string): Response | un
 async function readForm(request: Request): Promise<URLSearchParams | undefined> {
   try {
     const body = bodyOf(request) ?? new Uint8Array()
-    const text = decodeUtf8(await readBounded(body, FORM_BYTES, 'the form'))
+    const text = decodeUtf8(await readBounded(body, MAX_FORM_BYTES, 'the form'))
     return text === undefined ? undefined : new URLSearchParams(text)
   } catch {
     return undefined

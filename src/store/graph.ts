@@ -2,7 +2,7 @@ import { SpindleError } from '../errors.ts'
 import {
   assertNotSchema1,
   isManifestType,
-  MANIFEST_BYTES,
+  MAX_MANIFEST_BYTES,
   parseManifest,
   successorsOf,
 } from '../oci/manifest.ts'
@@ -87,10 +87,10 @@ export async function readManifest(
   target: Descriptor,
   options: OperationOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (target.size > MANIFEST_BYTES) {
+  if (target.size > MAX_MANIFEST_BYTES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `the manifest ${target.digest} has ${target.size} bytes, more than the ${MANIFEST_BYTES} that registries take`,
+      `the manifest ${target.digest} has ${target.size} bytes, more than the ${MAX_MANIFEST_BYTES} that registries take`,
     )
   }
   return readFetched(store, target, options)

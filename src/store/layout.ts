@@ -9,7 +9,7 @@ import {
   IMAGE_INDEX,
   isManifestType,
   type Manifest,
-  MANIFEST_BYTES,
+  MAX_MANIFEST_BYTES,
   parseManifest,
   referrerDescriptor,
   successorsOf,
@@ -73,7 +73,7 @@ export function createLayoutStore(files: LayoutFiles): Store & WholeStore & Refe
     const known = manifests.get(target.digest)
     if (known !== undefined) return known
     const body = await files.read(pathOf(target.digest))
-    if (body === undefined || target.size > MANIFEST_BYTES) return undefined
+    if (body === undefined || target.size > MAX_MANIFEST_BYTES) return undefined
     const manifest = parseManifest(
       await readVerified(body, target),
       target.mediaType,

@@ -4,7 +4,7 @@ import { assertWasm } from '../../spin/source/assert-wasm.ts'
 import type { App } from '../../spin/source/app.ts'
 import type { AppManifest } from '../../spin/manifest/app-manifest.ts'
 import { loadApp, type LoadAppOptions } from '../../spin/source/load-app.ts'
-import { MANIFEST_LENGTH, parseAppManifest } from '../../spin/manifest/manifest.ts'
+import { MAX_MANIFEST_LENGTH, parseAppManifest } from '../../spin/manifest/manifest.ts'
 import type { FetchLike } from '../../types.ts'
 import { readFileBounded } from '../../node/files/bounded-file.ts'
 import { openOwnDirectory, realFolder } from '../../node/files/open-directory.ts'
@@ -56,7 +56,7 @@ export async function loadLocalApp(
   io: CliIo,
   output: Output,
 ): Promise<App> {
-  const bytes = await readFileBounded(join(place.directory, place.name), MANIFEST_LENGTH * 4)
+  const bytes = await readFileBounded(join(place.directory, place.name), MAX_MANIFEST_LENGTH * 4)
   const { manifest } = parseAppManifest(bytes ?? '', place.name)
   if (build) await buildComponents(manifest, place.directory, load.profile, io, output)
   const fetch: FetchLike = io.fetch ?? ((request) => globalThis.fetch(request))

@@ -44,11 +44,11 @@ export function documentAnswer(
 }
 
 /** Longest message, in characters: some quote what was posted, which has megabytes. */
-const MESSAGE_LENGTH = 2000
+const MAX_MESSAGE_LENGTH = 2000
 
 /** Always TOML, whatever was asked for: clients of the reference server rely on it. */
 export function errorAnswer(request: Request, status: number, message: string): Response {
-  const error = message.slice(0, MESSAGE_LENGTH)
+  const error = message.slice(0, MAX_MESSAGE_LENGTH)
   return bytesAnswer(request, status, formatToml({ error }), 'application/toml')
 }
 

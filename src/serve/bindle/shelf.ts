@@ -5,7 +5,7 @@ import { mapBounded } from '../../bytes/concurrency.ts'
 import { createPortableHasher } from '../../bytes/digest.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import type { CreateHasher } from '../../types.ts'
-import { KEY_LENGTH, listAll, type Storage, type StoredValue } from '../storage/port.ts'
+import { MAX_KEY_LENGTH, listAll, type Storage, type StoredValue } from '../storage/port.ts'
 import { BindleProblem, NOT_FOUND } from './answer.ts'
 import { createParcels } from './parcels.ts'
 
@@ -142,10 +142,10 @@ function createInvoiceCache(): {
 /** Keys hold name and version readably, so that a query needs no index. */
 function invoiceKey(kind: 'invoices' | 'yanked', id: BindleId): string {
   const key = `bindle/${kind}/${encodeName(id.name)}/${encodeName(id.version)}`
-  if (key.length > KEY_LENGTH)
+  if (key.length > MAX_KEY_LENGTH)
     throw new BindleProblem(
       400,
-      `invalid ID given: it is longer than this server can file, ${KEY_LENGTH} bytes once encoded`,
+      `invalid ID given: it is longer than this server can file, ${MAX_KEY_LENGTH} bytes once encoded`,
     )
   return key
 }

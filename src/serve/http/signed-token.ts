@@ -5,7 +5,7 @@ import { encodeUtf8 } from '../../bytes/text.ts'
 
 const HEADER = formatBase64Url(encodeUtf8('{"alg":"HS256","typ":"JWT"}'))
 /** As long as the hash: shorter secrets can be guessed. @see RFC 7518, 3.2 */
-const SECRET_BYTES = 32
+const MIN_SECRET_BYTES = 32
 
 /** Signs claims so that whoever has the secret can tell that they are its own. */
 interface TokenSigner {
@@ -19,13 +19,13 @@ interface TokenSigner {
  * @param secret At least 32 bytes; without one a random one is made, and tokens end with the process.
  */
 export function createTokenSigner(secret: Uint8Array | undefined): TokenSigner {
-  if (secret !== undefined && secret.length < SECRET_BYTES) {
-    throw new TypeError(`"secret" must have at least ${SECRET_BYTES} bytes`)
+  if (secret !== undefined && secret.length < MIN_SECRET_BYTES) {
+    throw new TypeError(`"secret" must have at least ${MIN_SECRET_BYTES} bytes`)
   }
   // On first use: Workers allow no randomness before a request.
   let key: Promise<Awaited<ReturnType<typeof importKey>>> | undefined
   const keyOf = (): ReturnType<typeof importKey> =>
-    (key ??= importKey(secret ?? crypto.getRandomValues(new Uint8Array(SECRET_BYTES))))
+    (key ??= importKey(secret ?? crypto.getRandomValues(new Uint8Array(MIN_SECRET_BYTES))))
   return {
     async sign(claims) {
       const content = `${HEADER}.${formatBase64Url(encodeUtf8(JSON.stringify(claims)))}`

@@ -14,7 +14,7 @@ const NOTHING: Uint8Array = new Uint8Array(0)
 /** Milliseconds after which something that is pushed again is written again, so that it counts as young. */
 export const RENEWAL: number = 60_000
 /** Times that a blob is kept anew because a collection has buried it meanwhile. */
-const ATTEMPTS = 5
+const MAX_ATTEMPTS = 5
 
 /** Content never changes under its digest. Shared caches only where everybody may read. */
 export function cachePolicy({ open }: RegistryContext): string {
@@ -126,7 +126,7 @@ export async function receiveBlob(
   const most = Math.min(SMALL_BYTES, maxBlobBytes)
   const { bytes, release } = await receivePromised(bodies, source, digest, most)
   try {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const kept = await keepBlob(context, repository, digest, async (key) => {
         if ((await storage.head(key)) === undefined)
           await storage.put(key, bytes, { ifAbsent: true })

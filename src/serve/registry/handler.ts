@@ -1,6 +1,6 @@
-import { createStreamingHasher } from '../../bytes/streaming-hasher.ts'
+import { createPortableHasher } from '../../bytes/digest.ts'
 import { createBodyRoom, MAX_BUFFERED_BYTES } from '../../http/body-room.ts'
-import { MANIFEST_BYTES } from '../../oci/manifest.ts'
+import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts'
 import type { AuthScope, CreateHasher, FetchHandler } from '../../types.ts'
 import { formatChallenge, isBusy, mergeChallenges } from '../http/authorize.ts'
 import type { Authorization, Authorize, Challenge } from '../http/authorize.ts'
@@ -24,7 +24,8 @@ import { BODY_REFUSALS } from '../http/intake.ts'
 import { deleteManifest, pullManifest, pushManifest } from './manifests.ts'
 import { listReferrers } from './referrers.ts'
 import { answerRefusal, Refusal } from '../http/refusal.ts'
-import { isRepositoryName, parseRoute } from './route.ts'
+import { isRepositoryName } from '../../oci/reference.ts'
+import { parseRoute } from './route.ts'
 import type { Route } from './route.ts'
 import { listCatalog, listTags } from './tags.ts'
 import {
@@ -126,7 +127,7 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
       MAX_REPOSITORY_UPLOAD_BYTES,
     ),
   }
-  const longest = limit('maxManifestBytes', options.maxManifestBytes, MANIFEST_BYTES)
+  const longest = limit('maxManifestBytes', options.maxManifestBytes, MAX_MANIFEST_BYTES)
   const maxBufferedBytes = limit(
     'maxBufferedBytes',
     options.maxBufferedBytes,
@@ -135,7 +136,7 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
   const context: RegistryContext = {
     storage,
     uploads: createUploadLedger(storage, uploads),
-    createHasher: options.createHasher ?? createStreamingHasher,
+    createHasher: options.createHasher ?? createPortableHasher,
     // What would never fit among the uploads is too large at once.
     maxBlobBytes: Math.min(
       limit('maxBlobBytes', options.maxBlobBytes, MAX_BLOB_BYTES),

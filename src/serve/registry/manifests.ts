@@ -23,7 +23,7 @@ import { announcePush } from './pending.ts'
 import { matchesEtag } from './range.ts'
 import { formatReferrer } from './referrers.ts'
 import { Refusal } from '../http/refusal.ts'
-import { isTag } from './route.ts'
+import { isTag } from '../../oci/reference.ts'
 import type { ManifestReference } from './route.ts'
 import { readTag, removeTagsTo, untag, writeTag } from './tags.ts'
 

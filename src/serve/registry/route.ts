@@ -1,4 +1,5 @@
 import { isDigest } from '../../bytes/digest.ts'
+import { isRepositoryName, isTag } from '../../oci/reference.ts'
 import type { Digest } from '../../types.ts'
 import { Refusal } from '../http/refusal.ts'
 
@@ -19,19 +20,7 @@ export type Route =
 
 export type ManifestReference = { readonly tag: string } | { readonly digest: Digest }
 
-/** With the host clients keep names to 255 characters; the registry can't know its host. */
-const NAME_LENGTH = 255
-const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
-const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-export function isRepositoryName(value: string): boolean {
-  return value.length <= NAME_LENGTH && NAME.test(value)
-}
-
-export function isTag(value: string): boolean {
-  return TAG.test(value)
-}
 
 /**
  * Reads the raw path for a request's method. Nothing is decoded but `%3A`, which some clients write for the colon of a

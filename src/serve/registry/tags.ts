@@ -21,9 +21,9 @@ import { Refusal } from '../http/refusal.ts'
 /** Most names in one answer: about a megabyte. Whoever wants more follows the `Link`. */
 const PAGE_ENTRIES = 10_000
 /** A sha512 digest has 135 characters. */
-const DIGEST_LENGTH = 200
+const MAX_DIGEST_LENGTH = 200
 /** Attempts at a conditional tag before the client is told that others were faster. */
-const ATTEMPTS = 5
+const MAX_ATTEMPTS = 5
 
 /** end-8a, 8b: `GET /v2/<name>/tags/list?n=&last=`, sorted by code point. */
 export async function listTags(
@@ -91,7 +91,7 @@ async function readTagValue(
 ): Promise<{ digest: Digest; etag: string } | undefined> {
   const value = await storage.get(key)
   if (value === undefined) return undefined
-  const digest = decodeUtf8(await readBounded(value.body, DIGEST_LENGTH, 'a stored tag'))
+  const digest = decodeUtf8(await readBounded(value.body, MAX_DIGEST_LENGTH, 'a stored tag'))
   return isDigest(digest) ? { digest, etag: value.etag } : undefined
 }
 
@@ -110,7 +110,7 @@ export async function writeTag(
     await storage.put(key, bytes)
     return
   }
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const current = await readTagValue(storage, key)
     const etag = current === undefined ? '' : `"${current.digest}"`
     const holds =

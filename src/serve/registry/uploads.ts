@@ -9,7 +9,8 @@ import { announcedSize, createIntake, joinStreams, openBody, tooLarge } from '..
 import { linkKey } from './keys.ts'
 import { parseChunkRange } from './range.ts'
 import { Refusal } from '../http/refusal.ts'
-import { checkDigest, isRepositoryName } from './route.ts'
+import { isRepositoryName } from '../../oci/reference.ts'
+import { checkDigest } from './route.ts'
 import {
   closeSession,
   countPart,

@@ -25,9 +25,9 @@ import { relayToken } from './token.ts'
 import { createUpstream } from './upstream.ts'
 
 /** Bytes of one body, either way: more than any layer in use; hosts of Workers allow less by themselves. */
-export const RELAY_BODY_BYTES: number = 5 * 1024 ** 3
+export const MAX_RELAY_BODY_BYTES: number = 5 * 1024 ** 3
 /** Requests of one user in a minute: an app of 2000 files pushed at once stays below it. */
-export const RELAY_REQUESTS_PER_MINUTE = 6000
+export const MAX_RELAY_REQUESTS_PER_MINUTE = 6000
 const TIMEOUT = 30_000
 
 export interface RelayLimits {
@@ -111,11 +111,11 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
   const origins = createOriginPolicy(options.origins)
   const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
   const sealer = createSealer(options.secret)
-  const maxBytes = positive('bodyBytes', limits.bodyBytes, RELAY_BODY_BYTES)
+  const maxBytes = positive('bodyBytes', limits.bodyBytes, MAX_RELAY_BODY_BYTES)
   const idle = positive('idle', limits.idle, IDLE_TIMEOUT)
   const pace = relayPace(idle, limits.minRate)
   const count = createRateLimit(
-    positive('requestsPerMinute', limits.requestsPerMinute, RELAY_REQUESTS_PER_MINUTE),
+    positive('requestsPerMinute', limits.requestsPerMinute, MAX_RELAY_REQUESTS_PER_MINUTE),
   )
   const send = createUpstream({
     fetch: options.fetch ?? ((request) => fetch(request)),

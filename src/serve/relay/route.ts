@@ -1,5 +1,5 @@
 import type { AuthScope } from '../../types.ts'
-import { isRepositoryName, isTag } from '../registry/route.ts'
+import { isRepositoryName, isTag } from '../../oci/reference.ts'
 
 /** What a path below `/<prefix>/<registry host>` means. */
 export type RelayRoute =

@@ -1,4 +1,4 @@
-import { isRepositoryName } from '../registry/route.ts'
+import { isRepositoryName } from '../../oci/reference.ts'
 import type { AuthScope } from '../../types.ts'
 import { Refusal } from '../http/refusal.ts'
 import type { RelayRegistry } from './registries.ts'

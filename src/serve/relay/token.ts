@@ -1,5 +1,5 @@
 import { bodyOf } from '../../bytes/request-body.ts'
-import { TOKEN_BYTES } from '../../http/token.ts'
+import { MAX_TOKEN_BYTES } from '../../http/token.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import { discard } from '../../http/response-body.ts'
 import { Refusal } from '../http/refusal.ts'
@@ -9,7 +9,7 @@ import type { RelayRegistry } from './registries.ts'
 import type { SendUpstream } from './upstream.ts'
 
 /** A form holds scopes and a refresh token, no more. */
-const FORM_BYTES = 64 * 1024
+const MAX_FORM_BYTES = 64 * 1024
 const PARAMETERS = ['service', 'scope', 'account', 'client_id', 'offline_token']
 
 /**
@@ -49,7 +49,7 @@ export async function relayToken(
   }
   const bytes = await readBounded(
     response.body ?? new Uint8Array(),
-    TOKEN_BYTES,
+    MAX_TOKEN_BYTES,
     `the answer of the token service of ${registry.name}`,
   ).catch((cause: unknown) => {
     throw new Refusal(
@@ -65,7 +65,7 @@ async function readForm(request: Request): Promise<Uint8Array> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/x-www-form-urlencoded')
     throw new Refusal(400, { code: 'UNSUPPORTED', message: 'a token is asked for with a form' })
-  return readBounded(bodyOf(request) ?? new Uint8Array(), FORM_BYTES, 'the form').catch(
+  return readBounded(bodyOf(request) ?? new Uint8Array(), MAX_FORM_BYTES, 'the form').catch(
     (cause: unknown) => {
       throw new Refusal(413, { code: 'SIZE_INVALID', message: 'the form is too long' }, { cause })
     },

@@ -2,6 +2,7 @@ import { bodyFor } from '../../bytes/request-body.ts'
 import { isStream } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
 import { discard } from '../../http/response-body.ts'
+import { MIN_TRANSFER_RATE } from '../../http/timing.ts'
 import { MAX_HOPS } from '../../http/redirect.ts'
 import type { FetchLike } from '../../types.ts'
 import { Refusal } from '../http/refusal.ts'
@@ -10,8 +11,6 @@ import { assertReachable, unreachable } from './registries.ts'
 import type { RelayRegistry, ResolveHost } from './registries.ts'
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-/** The slowest upload that is waited for, in bytes per millisecond: 32 KiB a second. */
-const SLOWEST_UPLOAD = 32
 /** Up to this many bytes a body may be kept by the platform for a redirect; larger ones go straight. */
 const DIRECT_BYTES = 8 * 1024 * 1024
 
@@ -76,7 +75,7 @@ async function exchange(
   const sent = streams ? await bodyFor(body) : body
   const stop = new AbortController()
   const late = new SpindleError('ERR_TIMEOUT', `${registry.name} did not answer in time`)
-  const timer = setTimeout(() => stop.abort(late), timeout + (length ?? 0) / SLOWEST_UPLOAD)
+  const timer = setTimeout(() => stop.abort(late), timeout + (length ?? 0) / MIN_TRANSFER_RATE)
   if (streams && length !== undefined) headers.set('content-length', String(length))
   // Node keeps all that it sends of a stream for a redirect, unless none may come and there is no window.
   const direct = streams && !hasFixedLength && !(length !== undefined && length <= DIRECT_BYTES)

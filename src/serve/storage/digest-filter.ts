@@ -17,12 +17,12 @@ export interface DigestFilter {
 
 /** With 5 million digests in use, 2 in 1000 of the others stay until another time. */
 const DEFAULT_BYTES = 8 * 1024 * 1024
-const MOST_BYTES = 512 * 1024 * 1024
+const MAX_BYTES = 512 * 1024 * 1024
 
 /** @param bytes Up to 512 MiB. Default 8 MiB. */
 export function createDigestFilter(bytes: number = DEFAULT_BYTES): DigestFilter {
-  if (!Number.isInteger(bytes) || bytes < 1 || bytes > MOST_BYTES)
-    throw new TypeError(`"memory" must be from 1 to ${MOST_BYTES} bytes, not ${bytes}`)
+  if (!Number.isInteger(bytes) || bytes < 1 || bytes > MAX_BYTES)
+    throw new TypeError(`"memory" must be from 1 to ${MAX_BYTES} bytes, not ${bytes}`)
   const bits = new Uint8Array(bytes)
   const salt = crypto.getRandomValues(new Uint32Array(2))
 

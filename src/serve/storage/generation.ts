@@ -30,14 +30,14 @@ interface Generation {
   readonly etag?: string
 }
 
-const VALUE_BYTES = 1000
+const MAX_VALUE_BYTES = 1000
 /** Each attempt that fails means that another push held it: its holding is as good as ours. */
-const ATTEMPTS = 100
+const MAX_ATTEMPTS = 100
 
 export async function readGeneration(storage: Storage, key: string): Promise<Generation> {
   const value = await storage.get(key)
   if (value === undefined) return { number: 0 }
-  const bytes = await readBounded(value.body, VALUE_BYTES, 'a stored generation')
+  const bytes = await readBounded(value.body, MAX_VALUE_BYTES, 'a stored generation')
   const stored = parseJson(bytes, 'a stored generation')
   const number = isJsonObject(stored) ? stored['number'] : undefined
   if (!isJsonObject(stored) || !Number.isSafeInteger(number))
@@ -58,7 +58,7 @@ export async function readGeneration(storage: Storage, key: string): Promise<Gen
  * @returns Its number. What belongs to a lower one is gone, or will be.
  */
 export async function holdGeneration(storage: Storage, key: string): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const now = await readGeneration(storage, key)
     if (now.condemnedBy === undefined) return now.number
     if (await replace(storage, key, now, { number: now.number })) return now.number

@@ -13,7 +13,7 @@ import {
 } from './port.ts'
 
 /** Most bytes that all values together may have, so that a page or Worker isn't killed for its memory. */
-const MEMORY_STORAGE_BYTES: number = 1024 * 1024 * 1024
+const MAX_MEMORY_STORAGE_BYTES: number = 1024 * 1024 * 1024
 
 /** Of each value beside its bytes and its key, however empty it is: what engines need, roughly. */
 const ENTRY_BYTES = 200
@@ -43,7 +43,7 @@ interface Value extends StoredHead {
  * ```
  */
 export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingStorage {
-  const maxBytes = options.maxBytes ?? MEMORY_STORAGE_BYTES
+  const maxBytes = options.maxBytes ?? MAX_MEMORY_STORAGE_BYTES
   const values = new Map<string, Value>()
   // Listing needs order, a Map has none; sorted again only after keys came or went.
   let sorted: string[] | undefined

@@ -109,7 +109,7 @@ export function canMove(storage: Storage): storage is MovingStorage {
 export const LIST_LIMIT = 1000
 
 /** Longest key in bytes. R2 and S3 end at 1024; the rest is room for a prefix of the operator's. */
-export const KEY_LENGTH = 768
+export const MAX_KEY_LENGTH = 768
 
 /**
  * Keys are printable ASCII without `\`, names joined by single `/`, none of them `.` or `..`; up to
@@ -117,7 +117,7 @@ export const KEY_LENGTH = 768
  * @throws TypeError
  */
 export function assertStorageKey(key: string): void {
-  if (key.length > KEY_LENGTH || !/^[\x21-\x5b\x5d-\x7e]+$/.test(key)) throw badKey(key)
+  if (key.length > MAX_KEY_LENGTH || !/^[\x21-\x5b\x5d-\x7e]+$/.test(key)) throw badKey(key)
   for (const name of key.split('/')) {
     if (name === '' || name === '.' || name === '..') throw badKey(key)
   }

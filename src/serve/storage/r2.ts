@@ -12,7 +12,7 @@ import { checkPrefix, PART_BYTES, readPieces, startingWith } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
 
 /** Most bytes that R2 takes in one `put`, the only write of it that knows conditions. */
-const SINGLE_BYTES = 4.9 * 1024 ** 3
+const MAX_SINGLE_BYTES = 4.9 * 1024 ** 3
 
 /** Where parts are joined. Garbage of crashed instances stays there; R2's life-cycle rules remove it. */
 const STAGED = '~staged/'
@@ -161,7 +161,7 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
     await putParts(place, pieces)
     try {
       const whole = await bucket.get(place)
-      if (whole === null || whole.size > SINGLE_BYTES)
+      if (whole === null || whole.size > MAX_SINGLE_BYTES)
         throw new SpindleError(
           'ERR_LIMIT_EXCEEDED',
           'R2 takes no more than 4.9 GiB under a condition; push the blob in chunks',
@@ -216,7 +216,7 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
         const all = startingWith(first, pieces)
         if (!isConditional) return { stored: true, etag: await putParts(`${prefix}${key}`, all) }
         const known = sizeOf(body) ?? size
-        if (FixedLengthStream !== undefined && known !== undefined && known <= SINGLE_BYTES)
+        if (FixedLengthStream !== undefined && known !== undefined && known <= MAX_SINGLE_BYTES)
           return result(await putStream(`${prefix}${key}`, all, known, onlyIf))
         return result(await putStaged(`${prefix}${key}`, all, onlyIf))
       } catch (error) {

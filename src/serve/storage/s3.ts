@@ -1,5 +1,5 @@
 import { AwsClient } from 'aws4fetch'
-import { LONGEST_TIMER, inTime } from '../../http/timing.ts'
+import { MAX_TIMER, inTime, MIN_TRANSFER_RATE } from '../../http/timing.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
 import { redactText } from '../../http/redact.ts'
 import { isSpindleError, SpindleError } from '../../errors.ts'
@@ -21,13 +21,11 @@ import type { Pieces } from './pieces.ts'
 import { formatCompletion, parseListing, textOf } from './s3-xml.ts'
 
 /** A list of 1000 keys of 1 KiB, with what stands around them. */
-const XML_BYTES = 4 * 1024 * 1024
-const ATTEMPTS = 4
+const MAX_XML_BYTES = 4 * 1024 * 1024
+const MAX_ATTEMPTS = 4
 /** Milliseconds before the second attempt; doubled for each one after. */
 const DELAY = 100
 const TIMEOUT = 30_000
-/** The slowest upload that is waited for, in bytes per millisecond: 32 KiB per second. */
-const SLOWEST_UPLOAD = 32
 
 export interface S3StorageOptions {
   /** Of the service, without the bucket: `https://s3.eu-central-1.amazonaws.com`. */
@@ -101,7 +99,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     const once =
       init.headers?.['if-none-match'] !== undefined || init.headers?.['if-match'] !== undefined
     const deadline = timeout !== false && {
-      milliseconds: Math.min(timeout + (init.body?.length ?? 0) / SLOWEST_UPLOAD, LONGEST_TIMER),
+      milliseconds: Math.min(timeout + (init.body?.length ?? 0) / MIN_TRANSFER_RATE, MAX_TIMER),
       error: () =>
         new SpindleError('ERR_TIMEOUT', `the bucket ${options.bucket} did not answer in time`, {
           remedy: { option: 'timeout', advice: 'raise % if the service is slow' },
@@ -120,7 +118,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
           }),
         ),
       ).catch((cause: unknown) => {
-        if (!once && attempt < ATTEMPTS) return undefined
+        if (!once && attempt < MAX_ATTEMPTS) return undefined
         if (isSpindleError(cause) && cause.code === 'ERR_TIMEOUT') throw cause
         throw new SpindleError('ERR_NETWORK', `the bucket ${options.bucket} can't be reached`, {
           cause,
@@ -129,7 +127,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       const busy =
         response === undefined ||
         (once ? [429, 503].includes(response.status) : isTransientStatus(response.status))
-      if (response !== undefined && (!busy || attempt >= ATTEMPTS)) return response
+      if (response !== undefined && (!busy || attempt >= MAX_ATTEMPTS)) return response
       discard(response)
       await new Promise((resolve) => setTimeout(resolve, DELAY * 2 ** attempt * Math.random()))
     }
@@ -314,5 +312,5 @@ function encodeName(name: string): string {
 }
 
 async function readText(response: Response): Promise<string> {
-  return decodeUtf8Lossy(await readWhole(response, XML_BYTES, 'an answer of the bucket'))
+  return decodeUtf8Lossy(await readWhole(response, MAX_XML_BYTES, 'an answer of the bucket'))
 }

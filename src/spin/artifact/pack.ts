@@ -6,7 +6,7 @@ import { openStream } from '../../bytes/stream.ts'
 import { readVerified } from '../../bytes/verified.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
-import { IMAGE_CONFIG, IMAGE_MANIFEST, MANIFEST_BYTES } from '../../oci/manifest.ts'
+import { IMAGE_CONFIG, IMAGE_MANIFEST, MAX_MANIFEST_BYTES } from '../../oci/manifest.ts'
 import type {
   Content,
   ContentStore,
@@ -108,10 +108,10 @@ export async function packApp(lock: LockResult, options: PackOptions = {}): Prom
     mediaType: IMAGE_MANIFEST,
     schemaVersion: 2,
   })
-  if (manifest.length > MANIFEST_BYTES) {
+  if (manifest.length > MAX_MANIFEST_BYTES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `the manifest would have ${manifest.length} bytes, and registries take ${MANIFEST_BYTES}: pack with "archive", or shorten the annotations`,
+      `the manifest would have ${manifest.length} bytes, and registries take ${MAX_MANIFEST_BYTES}: pack with "archive", or shorten the annotations`,
     )
   }
   const root = await layerOf(manifest, IMAGE_MANIFEST)

@@ -3,7 +3,7 @@ import { quotePath } from '../../bytes/path.ts'
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { readVerified } from '../../bytes/verified.ts'
 import { type Remedy, SpindleError } from '../../errors.ts'
-import { type ImageManifest, MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
+import { type ImageManifest, MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
 import { paceOf } from '../../store/read-content.ts'
 import type { Descriptor, Digest, OperationOptions, PacedStore, ReadStore } from '../../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
@@ -186,11 +186,11 @@ async function readManifest(
   store: ReadStore,
   options: UnpackOptions,
 ): Promise<{ bytes: Uint8Array; manifest: ImageManifest }> {
-  const bytes = await readBlob(root, MANIFEST_BYTES, 'manifest', store, options)
+  const bytes = await readBlob(root, MAX_MANIFEST_BYTES, 'manifest', store, options)
   const artifact = parseManifest(bytes, root.mediaType)
   if (artifact.kind === 'manifest') return { bytes, manifest: artifact }
   const entry = pickEntry(artifact.manifests)
-  const inner = await readBlob(entry, MANIFEST_BYTES, 'manifest', store, options)
+  const inner = await readBlob(entry, MAX_MANIFEST_BYTES, 'manifest', store, options)
   const manifest = parseManifest(inner, entry.mediaType)
   if (manifest.kind === 'index')
     throw new SpindleError(

@@ -16,7 +16,7 @@ import type { LockedApp, LockedComponent, LockedTrigger, LockResult } from '../l
 import { MAX_APP_FILES } from '../files/tree-builder.ts'
 
 /** A manifest parcel lists components, not files; Spin's largest had a few kilobytes. */
-const MANIFEST_BYTES = 4 * 1024 * 1024
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 /**
  * Reads a Spin application out of a bindle, as a lock and its contents; of the parcels only the
@@ -45,10 +45,10 @@ export async function bindleToLock(
     )
   if (more.length > 0)
     throw new SpindleError('ERR_CONTENT_INVALID', `Invoice contains multiple Spin manifests: ${id}`)
-  if (label.size > MANIFEST_BYTES)
+  if (label.size > MAX_MANIFEST_BYTES)
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `the manifest parcel of ${id} has ${label.size} bytes; ${MANIFEST_BYTES} are read`,
+      `the manifest parcel of ${id} has ${label.size} bytes; ${MAX_MANIFEST_BYTES} are read`,
     )
   const expected = {
     mediaType: label.mediaType,

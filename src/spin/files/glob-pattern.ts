@@ -1,13 +1,13 @@
 import { SpindleError } from '../../errors.ts'
 
 /** Longest pattern in characters; with a path's bounded length it bounds the work of one match. */
-const GLOB_LENGTH: number = 1024
+const MAX_GLOB_LENGTH: number = 1024
 
 /**
  * Steps that all matches of one application may take together. 10 000 files under 20 patterns take
  * some 5 million; this many take a second or two (measured).
  */
-export const GLOB_STEPS: number = 200_000_000
+export const MAX_GLOB_STEPS: number = 200_000_000
 
 /** Counts steps over many matches, so that hostile patterns end in an error and not in hours. */
 export interface GlobBudget {
@@ -42,7 +42,7 @@ export type GlobMode =
 export function compileGlob(
   pattern: string,
   mode: GlobMode,
-  budget: GlobBudget = { left: GLOB_STEPS },
+  budget: GlobBudget = { left: MAX_GLOB_STEPS },
 ): ((path: string) => boolean) | { readonly problem: string } {
   const tokens = parseGlob(pattern, mode)
   if ('problem' in tokens) return tokens
@@ -74,7 +74,8 @@ function parseGlob(
   mode: GlobMode,
 ): readonly Token[] | { readonly problem: string } {
   const chars = [...pattern]
-  if (chars.length > GLOB_LENGTH) return { problem: `longer than ${GLOB_LENGTH} characters` }
+  if (chars.length > MAX_GLOB_LENGTH)
+    return { problem: `longer than ${MAX_GLOB_LENGTH} characters` }
   const tokens: Token[] = []
   let at = 0
   while (at < chars.length) {

@@ -2,7 +2,7 @@ import { mapBounded } from '../../bytes/concurrency.ts'
 import { quotePath } from '../../bytes/path.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Content } from '../../types.ts'
-import { GLOB_STEPS, type GlobBudget, spend } from './glob-pattern.ts'
+import { MAX_GLOB_STEPS, type GlobBudget, spend } from './glob-pattern.ts'
 import type { SourceEntry, SourceFolder } from './source-folder.ts'
 import { MAX_APP_FILES, type TreeLimits } from './tree-builder.ts'
 import type { WantedPath, WantedSegment } from './wanted-files.ts'
@@ -38,7 +38,7 @@ export async function pickFiles(
   wanted: readonly WantedPath[],
   limits: TreeLimits,
   signal?: AbortSignal,
-  budget: GlobBudget = { left: GLOB_STEPS },
+  budget: GlobBudget = { left: MAX_GLOB_STEPS },
 ): Promise<PickedFiles> {
   const { maxFiles = MAX_APP_FILES, maxBytes = Infinity } = limits
   const files = new Map<string, Content>()

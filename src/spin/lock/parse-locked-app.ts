@@ -4,7 +4,7 @@ import { documentBytes, tooLong } from '../../bytes/document-limits.ts'
 import { type JsonObject, jsonLimits, parseJson } from '../../bytes/json.ts'
 import { normalizePath, quotePath } from '../../bytes/path.ts'
 import { SpindleError } from '../../errors.ts'
-import { isDependencyName } from '../manifest/dependency-name.ts'
+import { dependencyNameProblem } from '../manifest/dependencies.ts'
 import {
   arrayOf,
   cleanJson,
@@ -168,7 +168,12 @@ function readComponent(value: unknown, at: string): LockedComponent {
     ...present('config', text('config')),
     ...present(
       'dependencies',
-      recordOf(component['dependencies'], `${at}.dependencies`, readDependency, isDependencyName),
+      recordOf(
+        component['dependencies'],
+        `${at}.dependencies`,
+        readDependency,
+        (name) => dependencyNameProblem(name) === undefined,
+      ),
     ),
     ...present(
       'trigger_dependencies',

@@ -13,7 +13,7 @@ interface PackageName {
 }
 
 /** Reads `ns:pkg/iface@1.0.0`, parts of it, or a plain kebab name. */
-export function parseDependencyName(text: string): DependencyName | { readonly problem: string } {
+function parseDependencyName(text: string): DependencyName | { readonly problem: string } {
   if (!/[:/]/.test(text)) {
     const problem = kebabProblem(text)
     return problem === undefined ? { plain: text } : { problem }

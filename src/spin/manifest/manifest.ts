@@ -17,7 +17,7 @@ import {
 import { parseTomlDocument } from './toml.ts'
 
 /** Longest manifest in UTF-16 units: a thousand components take a tenth of it. */
-export const MANIFEST_LENGTH: number = 2 * 1024 * 1024
+export const MAX_MANIFEST_LENGTH: number = 2 * 1024 * 1024
 
 export interface ParseAppManifestOptions {
   /**
@@ -76,11 +76,11 @@ export function readAppManifest(
     throw new AppInvalid([
       { code: 'not-utf8', message: 'the manifest is not UTF-8 text: save it as UTF-8', path },
     ])
-  if (text.length > MANIFEST_LENGTH) {
+  if (text.length > MAX_MANIFEST_LENGTH) {
     throw new AppInvalid([
       {
         code: 'too-long',
-        message: `the manifest is longer than ${MANIFEST_LENGTH} characters`,
+        message: `the manifest is longer than ${MAX_MANIFEST_LENGTH} characters`,
         path,
       },
     ])

@@ -26,7 +26,7 @@ export interface Report {
 const MAX_FINDINGS = 100
 
 /** Longest message of one, in characters: some quote what the manifest says. */
-const MESSAGE_LENGTH = 1000
+const MAX_MESSAGE_LENGTH = 1000
 
 interface Placed {
   readonly code: string
@@ -59,7 +59,8 @@ export function createReport(document: TomlDocument): Report {
     const { keyStart, keyEnd, valueStart, valueEnd } = spot.place
     list.placed.push({
       code,
-      message: message.length > MESSAGE_LENGTH ? `${message.slice(0, MESSAGE_LENGTH)}…` : message,
+      message:
+        message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message,
       start: at === 'key' ? keyStart : valueStart,
       end: at === 'unseen' ? undefined : at === 'key' ? keyEnd : valueEnd,
     })

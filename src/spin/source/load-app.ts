@@ -8,10 +8,10 @@ import { type AppFiles, createAppFiles } from '../files/app-files.ts'
 import { type AppSource, openAppSource, type ReadAppSourceOptions } from './app-source.ts'
 import { assertWasm } from './assert-wasm.ts'
 import { resolveComponentFiles } from './component-files.ts'
-import { GLOB_STEPS, type GlobBudget } from '../files/glob-pattern.ts'
+import { MAX_GLOB_STEPS, type GlobBudget } from '../files/glob-pattern.ts'
 import { lockApp } from './lock-app.ts'
 import type { LockedComponent } from '../lock/locked-app.ts'
-import { MANIFEST_LENGTH, readAppManifest } from '../manifest/manifest.ts'
+import { MAX_MANIFEST_LENGTH, readAppManifest } from '../manifest/manifest.ts'
 import { type PickedFiles, pickFiles } from '../files/pick-files.ts'
 import { isSourceFolder, type SourceFolder } from '../files/source-folder.ts'
 import { exactly, type WantedPath, wantedPaths } from '../files/wanted-files.ts'
@@ -56,7 +56,7 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
   const manifestPath = findManifest(first, options.manifestPath)
   const bytes = await readBounded(
     first.get(manifestPath) as Uint8Array | Content,
-    MANIFEST_LENGTH * 4,
+    MAX_MANIFEST_LENGTH * 4,
     manifestPath,
     signal,
   )
@@ -66,7 +66,7 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
     path: manifestPath,
     ...(profile === undefined ? {} : { profile }),
   })
-  const budget = { left: GLOB_STEPS }
+  const budget = { left: MAX_GLOB_STEPS }
   const root = manifestPath.slice(0, manifestPath.lastIndexOf('/') + 1)
   const picked = isFolder
     ? await pickFiles(opened, wantedPaths(manifest, root, budget), options, signal, budget)

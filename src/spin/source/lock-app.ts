@@ -7,6 +7,7 @@ import type { Content, CreateHasher, Digest } from '../../types.ts'
 import { convertAllowedHttpHosts } from '../manifest/allowed-http-hosts.ts'
 import type { App, AppComponent, AppDependency, AppTrigger } from './app.ts'
 import type { AppManifest, ConfigTable } from '../manifest/app-manifest.ts'
+import { isServiceChainingHost, readAllowedHost } from '../manifest/outbound-hosts.ts'
 import type {
   ContentRef,
   LockedApp,
@@ -200,13 +201,10 @@ function lockBuild(build: AppComponent['table']['build']): Json | undefined {
  * Whether an entry of `allowed_outbound_hosts`, checked when the application was loaded, is about
  * components of the application: `*.spin.internal` or `NAME.spin.internal`, templates unresolved.
  */
-export function requiresChaining(text: string): boolean {
-  return CHAINED_HOST.test(text.trim())
+function requiresChaining(text: string): boolean {
+  const host = readAllowedHost(text)
+  return !('problem' in host) && isServiceChainingHost(host)
 }
-
-// A list or template in place of the scheme, the whole name or the port is no host yet.
-const CHAINED_HOST =
-  /^(?:\*|\p{Alphabetic}*):\/\/\s*(?:\*|(?!\{)[^\s*:/?#@\\]*)\.spin\.internal\s*\/?\s*(?::(?!\{)[^/]*\/?)?$/iu
 
 function isEmpty(value: unknown): value is undefined {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0

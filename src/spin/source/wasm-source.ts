@@ -7,7 +7,7 @@ import type { Content, FetchLike } from '../../types.ts'
 import { findWasmProblem } from './wasm-format.ts'
 
 /** Longest Wasm to download, in bytes: components with a language's whole runtime have some 20 MB. */
-const WASM_BYTES: number = 256 * 1024 * 1024
+const MAX_WASM_BYTES: number = 256 * 1024 * 1024
 /** What gets a longer one. */
 export const WASM_REMEDY: Remedy = {
   option: 'maxWasmBytes',
@@ -54,7 +54,7 @@ export async function fetchWasm(
   who: string,
   options: WasmSourceOptions,
 ): Promise<Uint8Array> {
-  const { signal, maxWasmBytes = WASM_BYTES, timeout = DEFAULT_TIMEOUT } = options
+  const { signal, maxWasmBytes = MAX_WASM_BYTES, timeout = DEFAULT_TIMEOUT } = options
   const fetch: FetchLike = options.fetch ?? ((request) => globalThis.fetch(request))
   // Query strings are how signed URLs carry their secret.
   const place = new URL(url)

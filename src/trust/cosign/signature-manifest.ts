@@ -1,7 +1,7 @@
 /** Manifests and tags that signatures are found by. */
 import { readVerified } from '../../bytes/verified.ts'
 import { SpindleError } from '../../errors.ts'
-import { type Manifest, MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
+import { type Manifest, MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../../types.ts'
 
 /** Layers of a `.sig` manifest looked at, as cosign's download does; so none is written that nobody reads. */
@@ -17,7 +17,7 @@ export async function readManifest(
   target: Descriptor,
   options: OperationOptions,
 ): Promise<Manifest> {
-  const bytes = await readBytes(store, target, MANIFEST_BYTES, options)
+  const bytes = await readBytes(store, target, MAX_MANIFEST_BYTES, options)
   return parseManifest(bytes, target.mediaType, `the manifest ${target.digest}`)
 }
 

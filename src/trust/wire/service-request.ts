@@ -38,7 +38,7 @@ const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
 /** A log of version 2 answers once a checkpoint covers the entry, which may take 20 s. */
 const TIMEOUT_MS = 60_000
 /** Attempts, and the longest wait that a server may ask for between two. */
-const ATTEMPTS = 3
+const MAX_ATTEMPTS = 3
 const MAX_WAIT_MS = 30_000
 
 /**
@@ -83,7 +83,8 @@ export async function callService(
     }
     const { status } = answer
     if ((status >= 200 && status < 300) || request.expect?.includes(status) === true) return answer
-    if (attempt === ATTEMPTS || !isTransientStatus(status)) throw refused(request, where, answer)
+    if (attempt === MAX_ATTEMPTS || !isTransientStatus(status))
+      throw refused(request, where, answer)
     const asked = parseRetryAfter(answer.headers.get('retry-after')) ?? 250 * 2 ** attempt
     await wait(Math.min(asked, MAX_WAIT_MS), signal)
   }

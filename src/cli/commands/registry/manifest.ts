@@ -3,7 +3,7 @@ import { parseJson } from '../../../bytes/json.ts'
 import { readVerified } from '../../../bytes/verified.ts'
 import { SpindleError } from '../../../errors.ts'
 import { createRepository } from '../../../registry/repository.ts'
-import { MANIFEST_BYTES } from '../../../oci/manifest.ts'
+import { MAX_MANIFEST_BYTES } from '../../../oci/manifest.ts'
 import type { Reference } from '../../../types.ts'
 import { referenceArgument } from '../../terminal/arguments.ts'
 import { type CliIo, isTerminal } from '../../terminal/io.ts'
@@ -37,10 +37,10 @@ async function runManifest(reference: Reference, flags: RemoteFlags, io: CliIo):
     ...options,
     withBytes: true,
   })
-  if (descriptor.size > MANIFEST_BYTES) {
+  if (descriptor.size > MAX_MANIFEST_BYTES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `the manifest of ${reference} has ${descriptor.size} bytes, more than ${MANIFEST_BYTES}`,
+      `the manifest of ${reference} has ${descriptor.size} bytes, more than ${MAX_MANIFEST_BYTES}`,
     )
   }
   const bytes = await readVerified(
