@@ -17,7 +17,7 @@ import {
   table,
   tables,
   text,
-} from './fields.ts'
+} from '../bytes/fields.ts'
 
 export type InvoiceRole = 'creator' | 'proxy' | 'host' | 'approver'
 /** In what function one can sign an invoice. */

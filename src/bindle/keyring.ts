@@ -3,7 +3,7 @@ import { formatBase64, parseBase64 } from '../bytes/base64.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 import { INVOICE_ROLES, type InvoiceRole } from './invoice.ts'
 import { createEd25519Key, type Ed25519Key, verifyEd25519 } from '../bytes/ed25519.ts'
-import { type Fields, optional, reader, required, stringList, text } from './fields.ts'
+import { type Fields, optional, reader, required, stringList, text } from '../bytes/fields.ts'
 import { formatToml, parseToml, readToml } from '../bytes/toml.ts'
 
 /** Public keys that a client or server knows. @see Bindle, Signing Specification, Keyrings */

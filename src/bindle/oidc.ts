@@ -9,7 +9,7 @@ import type { Transport } from '../types.ts'
 import { readAnswer, redactBy } from './answer.ts'
 import type { BindleClient } from './client.ts'
 import type { BindleAuthorization } from './credentials.ts'
-import { integer, optional, reader, required, text } from './fields.ts'
+import { integer, optional, reader, required, text } from '../bytes/fields.ts'
 import { formatToml, parseToml } from '../bytes/toml.ts'
 
 /** What a login leaves behind. It is a secret: keep it where only its user can read. */

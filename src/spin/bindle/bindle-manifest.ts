@@ -1,8 +1,8 @@
-import { SpindleError } from '../../errors.ts'
 import type { Json } from '../../bytes/json.ts'
 import {
   type Fields,
   flag,
+  invalid,
   optional,
   reader,
   required,
@@ -11,7 +11,7 @@ import {
   table,
   tables,
   text,
-} from '../../bindle/fields.ts'
+} from '../../bytes/fields.ts'
 import { formatToml, parseToml } from '../../bytes/toml.ts'
 
 /** Media type of the parcel that makes an invoice a Spin application. */
@@ -119,10 +119,6 @@ function toJson(value: unknown, place: string): Json {
   if (value instanceof Date || typeof value !== 'object' || value === null)
     throw invalid(place, 'is a value that JSON does not have')
   return jsonTable(value, place)
-}
-
-function invalid(place: string, problem: string): SpindleError {
-  return new SpindleError('ERR_CONTENT_INVALID', `${place} ${problem}`)
 }
 
 /** Sorted throughout, so that the same application gives the same parcel: Spin's order was random. */

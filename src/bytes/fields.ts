@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
-import { isJsonObject } from '../bytes/json.ts'
-import { quotePath } from '../bytes/path.ts'
+import { isJsonObject } from './json.ts'
+import { quotePath } from './path.ts'
 
 /** Keys that one message names. */
 const MAX_NAMED = 10
@@ -102,6 +102,7 @@ export function tables<T>(read: (fields: Fields) => T): Read<T[]> {
   }
 }
 
-function invalid(place: string, problem: string): SpindleError {
+/** What is wrong with the value of a member, and where it is. */
+export function invalid(place: string, problem: string): SpindleError {
   return new SpindleError('ERR_CONTENT_INVALID', `${place} ${problem}`)
 }
