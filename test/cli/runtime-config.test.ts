@@ -164,9 +164,28 @@ allow_attach_file = false
     ['[[variables_provider]]\ntype = "static"\nvalues = { a = 1 }', 'values.a must be text'],
     ['[[variables_provider]]\ntype = "env"\nprefx = "x"', 'key(s): variables_provider[0].prefx'],
     ['[llm_compute]\ntype = "spin"', '[llm_compute]: models are not supported'],
-    ['[outbound_networking]\nblock_networks = ["private"]', '[outbound_networking]'],
+    [
+      '[outbound_networking]\nblock_networks = ["private", "10.0.0/8"]',
+      'outbound_networking.block_networks: "10.0.0/8" is no network to block',
+    ],
+    [
+      '[outbound_networking]\nblock_networks = "private"',
+      'outbound_networking.block_networks must be an array of text',
+    ],
+    [
+      '[outbound_networking]\nmax_socket_connections = -1',
+      'outbound_networking.max_socket_connections must be a number of connections',
+    ],
+    ['[outbound_networking]\nblock = []', 'key(s): outbound_networking.block'],
+    ['[outbound_http]\nmax_connections = 1.5', 'outbound_http.max_connections must be'],
+    ['[outbound_http]\nconnection_pooling = 1', 'connection_pooling must be true or false'],
+    [
+      '[outbound_http]\nmax_connections = 1\nmax_concurrent_requests = 1',
+      'outbound_http.max_concurrent_requests is the older name of max_connections',
+    ],
+    ['[outbound_http]\npooling = true', 'key(s): outbound_http.pooling'],
+    ['outbound_http = 1', 'outbound_http must be a table'],
     ['[[client_tls]]', '[client_tls]'],
-    ['[outbound_http]\nconnection_pooling = false', '[outbound_http]'],
     ['[outbound_redis]', '[outbound_redis]'],
     ['a = ', 'rc.toml'],
   ])('with %j is refused by name', async (text, message) => {
@@ -189,6 +208,39 @@ allow_attach_file = false
     writeCounters(session)
     const { stderr } = await session.run('up', '-f', 'app', '--runtime-config-file', 'none.toml')
     expect(stderr).toContain('none.toml with the runtime configuration')
+  })
+
+  it.each([
+    ['[outbound_http]', {}],
+    [
+      '[outbound_http]\nconnection_pooling = false\nmax_connections = 3',
+      { connectionPooling: false, maxConnections: 3 },
+    ],
+    ['[outbound_http]\nmax_concurrent_requests = 0', { maxConnections: 1 }],
+    [
+      '[outbound_http]\nmax_connections = 3\n[outbound_networking]\nmax_total_connections = 2\nmax_socket_connections = 1',
+      { maxConnections: 2 },
+    ],
+    [
+      '[outbound_networking]\nblock_networks = ["private", "1.1.1.1/32"]',
+      { blockNetworks: ['private', '1.1.1.1/32'] },
+    ],
+  ])('%j is how requests are sent', async (text, outbound) => {
+    const session = createSession()
+    session.write('rc.toml', text)
+    const io = { env: {}, cwd: session.home }
+    const config = await readRuntimeConfig('rc.toml', io as Parameters<typeof readRuntimeConfig>[1])
+    expect(config.outbound).toEqual(outbound)
+  })
+
+  it('with blocked networks takes no proxy, which would look up names itself', async () => {
+    const session = createSession()
+    writeCounters(session)
+    session.write('rc.toml', '[outbound_networking]\nblock_networks = ["private"]')
+    const flags = ['-f', 'app', '--runtime-config-file', 'rc.toml', '--outbound-proxy']
+    const { code, stderr } = await session.run('up', ...flags)
+    expect(code).toBe(2)
+    expect(stderr).toContain('block_networks of the runtime configuration')
   })
 
   it('says how much memory there is, unless a flag does', async () => {

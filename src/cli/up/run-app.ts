@@ -12,6 +12,7 @@ import { type AppState, type FirstState, openAppState } from '../../node/state/a
 import { startAppThread } from '../../node/app-thread.ts'
 import { clientAddress } from '../../node/listen/received-request.ts'
 import { nonEmpty } from '../../node/files/environment.ts'
+import type { OutboundFetchOptions } from '../../node/fetch/outbound-fetch.ts'
 import { readProxyEnvironment } from '../../node/fetch/proxy.ts'
 import type { AppPlace } from '../app/app-source.ts'
 import { readVariables, undeclaredVariables } from './app-variables.ts'
@@ -204,13 +205,14 @@ async function startApp(
     ...(flags.timeout === false ? {} : { timeout: flags.timeout ?? DEFAULT_TIMEOUT }),
     ...(maxMemory === undefined ? {} : { maxMemory }),
   }
+  const outbound = outboundOptions(flags, config, io)
   const files = stateFiles(run, first, stateDir, config)
   const rest = await storeInFiles(files, first)
   const state: AppState = {
     ...files,
     first: rest,
     ...(maxMemory === undefined ? {} : { maxMemory }),
-    ...(flags.outboundProxy === true && { proxy: readProxyEnvironment(io.env) }),
+    ...(outbound !== undefined && { outbound }),
   }
   const lines = (url: string): string[] => [
     ...describeState(state, io.cwd),
@@ -225,9 +227,23 @@ async function startApp(
   const handler = await createAppHandler(app, {
     ...options,
     ...(await openAppState(state)),
-    ...(io.fetch === undefined || state.proxy !== undefined ? {} : { fetch: io.fetch }),
+    ...(io.fetch === undefined || outbound !== undefined ? {} : { fetch: io.fetch }),
   })
   return { ...handler, lines, first: rest, close: () => Promise.resolve() }
+}
+
+/** `undefined` where neither a flag nor the runtime configuration says anything of outbound requests. */
+function outboundOptions(
+  flags: RunFlags,
+  config: RuntimeConfig,
+  io: CliIo,
+): OutboundFetchOptions | undefined {
+  if (flags.outboundProxy !== true) return config.outbound
+  if (config.outbound?.blockNetworks !== undefined)
+    throw new UsageError(
+      '--outbound-proxy: a proxy looks up names itself, so that block_networks of the runtime configuration can’t hold: leave one of them out',
+    )
+  return { ...config.outbound, proxy: readProxyEnvironment(io.env) }
 }
 
 function assertComponents(app: App | PulledApp, ids: readonly string[], flag: string): void {

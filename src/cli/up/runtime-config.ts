@@ -2,6 +2,8 @@ import { dirname, resolve } from 'node:path'
 import { isJsonObject, type JsonObject } from '../../bytes/json.ts'
 import { SpindleError } from '../../errors.ts'
 import { parseTomlDocument } from '../../spin/manifest/toml.ts'
+import { createBlockedNetworks } from '../../node/fetch/blocked-networks.ts'
+import type { OutboundFetchOptions } from '../../node/fetch/outbound-fetch.ts'
 import { nonEmpty } from '../../node/files/environment.ts'
 import { CommandError, type CliIo } from '../terminal/io.ts'
 import { readTextFile } from '../terminal/text-file.ts'
@@ -20,6 +22,11 @@ export interface RuntimeConfig {
   /** Bytes. */
   readonly maxMemory?: number
   readonly providers: readonly VariableProvider[]
+  /** `[outbound_http]` and `[outbound_networking]`, where there is one of them. */
+  readonly outbound?: Pick<
+    OutboundFetchOptions,
+    'blockNetworks' | 'connectionPooling' | 'maxConnections'
+  >
   /** Files by label; `undefined` for memory. */
   readonly keyValue: ReadonlyMap<string, string | undefined>
   readonly sqlite: ReadonlyMap<string, string | undefined>
@@ -38,11 +45,8 @@ const NONE: RuntimeConfig = {
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   client_tls: 'certificates of clients are not supported: leave the table out',
   llm_compute: 'models are not supported: leave the table out',
-  outbound_http: 'connections are pooled by Node: leave the table out',
   outbound_mqtt: 'MQTT is not supported: leave the table out',
   outbound_mysql: 'MySQL is not supported: leave the table out',
-  outbound_networking:
-    'networks are not blocked by address: give components hosts by allowed_outbound_hosts',
   outbound_pg: 'PostgreSQL is not supported: leave the table out',
   outbound_redis: 'Redis is not supported: leave the table out',
 }
@@ -70,6 +74,8 @@ export async function readRuntimeConfig(
     'max_instance_memory',
     'key_value_store',
     'sqlite_database',
+    'outbound_http',
+    'outbound_networking',
     provided,
   ])
   for (const key of Object.keys(root))
@@ -82,6 +88,7 @@ export async function readRuntimeConfig(
   // As Spin has it: stores beside the file, databases below the working directory.
   const keyValue = files(reader, root, 'key_value_store', dirname(path))
   const sqlite = files(reader, root, 'sqlite_database', io.cwd)
+  const outbound = outboundOf(reader, root)
   const labels = [
     ...[...keyValue.keys()].map((label) => `[key_value_store.${label}: spin]`),
     ...[...sqlite.keys()].map((label) => `[sqlite_database.${label}: spin]`),
@@ -90,6 +97,7 @@ export async function readRuntimeConfig(
     ...(stateDir !== undefined && { stateDir: stateDir && resolve(io.cwd, stateDir) }),
     ...(logDir !== undefined && { logDir: logDir && resolve(io.cwd, logDir) }),
     ...(maxMemory !== undefined && { maxMemory }),
+    ...(outbound !== undefined && { outbound }),
     providers: reader
       .tables(root, provided)
       .map((table, i) => providerOf(reader, table, `${provided}[${i}]`, io)),
@@ -99,6 +107,59 @@ export async function readRuntimeConfig(
       labels.length === 0
         ? undefined
         : `Using runtime config ${labels.join(', ')} from ${JSON.stringify(name)}`,
+  }
+}
+
+/** How components' requests are sent: as Spin has it, for HTTP the only protocol of the command. */
+function outboundOf(reader: Reader, root: JsonObject): RuntimeConfig['outbound'] {
+  const http = reader.table(root, 'outbound_http')
+  const networking = reader.table(root, 'outbound_networking')
+  if (http === undefined && networking === undefined) return undefined
+  const tables: ReadonlyArray<readonly [string, JsonObject, readonly string[]]> = [
+    [
+      'outbound_http',
+      http ?? {},
+      ['connection_pooling', 'max_connections', 'max_concurrent_requests'],
+    ],
+    [
+      'outbound_networking',
+      networking ?? {},
+      ['block_networks', 'max_socket_connections', 'max_total_connections'],
+    ],
+  ]
+  for (const [place, table, known] of tables) reader.refuseUnknown(table, new Set(known), place)
+  const count = (place: 'outbound_http' | 'outbound_networking', key: string) =>
+    reader.count(place === 'outbound_http' ? http : networking, key, `${place}.${key}`)
+  const ofHttp = count('outbound_http', 'max_connections')
+  const older = count('outbound_http', 'max_concurrent_requests')
+  if (ofHttp !== undefined && older !== undefined)
+    throw reader.wrong(
+      'outbound_http.max_concurrent_requests',
+      'is the older name of max_connections: leave it out',
+    )
+  // There are no sockets to limit.
+  count('outbound_networking', 'max_socket_connections')
+  const limits = [
+    ofHttp,
+    // As Spin counts the older name: zero lets one through.
+    older === undefined ? undefined : older + 1,
+    count('outbound_networking', 'max_total_connections'),
+  ].filter((limit) => limit !== undefined)
+  const pooling = http?.['connection_pooling']
+  if (pooling !== undefined && typeof pooling !== 'boolean')
+    throw reader.wrong('outbound_http.connection_pooling', 'must be true or false')
+  const networks = networking?.['block_networks'] ?? []
+  if (!Array.isArray(networks) || !networks.every((network) => typeof network === 'string'))
+    throw reader.wrong('outbound_networking.block_networks', 'must be an array of text')
+  try {
+    createBlockedNetworks(networks)
+  } catch (error) {
+    throw reader.wrong('outbound_networking.block_networks:', (error as Error).message)
+  }
+  return {
+    ...(networks.length > 0 && { blockNetworks: networks }),
+    ...(limits.length > 0 && { maxConnections: Math.min(...limits) }),
+    ...(pooling !== undefined && { connectionPooling: pooling }),
   }
 }
 
@@ -197,6 +258,7 @@ interface Reader {
   wrong(place: string, what: string): CommandError
   text(table: JsonObject, key: string, place?: string): string | undefined
   size(table: JsonObject, key: string): number | undefined
+  count(table: JsonObject | undefined, key: string, place: string): number | undefined
   table(table: JsonObject, key: string, place?: string): JsonObject | undefined
   tables(table: JsonObject, key: string): readonly JsonObject[]
   refuseUnknown(table: JsonObject, known: ReadonlySet<string>, place?: string): void
@@ -222,6 +284,13 @@ function createReader(path: string): Reader {
       const number = typeof value === 'bigint' ? Number(value) : value
       if (typeof number === 'number' && Number.isSafeInteger(number) && number > 0) return number
       throw wrong(key, 'must be a number of bytes')
+    },
+    count(table, key, place) {
+      const value = table === undefined ? undefined : own(table, key)
+      if (value === undefined) return undefined
+      const number = typeof value === 'bigint' ? Number(value) : value
+      if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0) return number
+      throw wrong(place, 'must be a number of connections')
     },
     table(table, key, place = key) {
       const value = own(table, key)

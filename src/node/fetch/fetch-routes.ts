@@ -15,6 +15,8 @@ interface RouteOptions {
   readonly ca: string | readonly string[] | undefined
   readonly maxHeaderSize: number
   readonly proxy: ProxySettings
+  /** Whether connections are kept for the next request. Default: true. */
+  readonly keepAlive?: boolean
 }
 
 /** How a request gets to its server. */
@@ -36,8 +38,8 @@ function maxSockets(): number {
 }
 
 /**
- * Makes what finds the way to a URL. It keeps connections for the next request; idle ones don't keep the
- * process alive. It throws `ProxyError` for a proxy that can't be used.
+ * Makes what finds the way to a URL. It keeps connections for the next request unless told otherwise;
+ * idle ones don't keep the process alive. It throws `ProxyError` for a proxy that can't be used.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc9112#name-absolute-form RFC 9112, 3.2.2}
  */
@@ -45,8 +47,9 @@ export function createRoutes({
   ca,
   maxHeaderSize,
   proxy: settings,
+  keepAlive = true,
 }: RouteOptions): (url: URL) => Route {
-  const options = { keepAlive: true, timeout: KEPT_OPEN, maxTotalSockets: maxSockets() }
+  const options = { keepAlive, timeout: KEPT_OPEN, maxTotalSockets: maxSockets() }
   const trusted = ca === undefined ? {} : { secureContext: trustAlso(ca) }
   const plain = watchIdle(new PlainAgent(options))
   const tls = watchIdle(new TlsAgent({ ...options, ...trusted }))

@@ -12,6 +12,8 @@ import {
   withWire,
 } from '../../http/wire.ts'
 import type { FetchLike } from '../../types.ts'
+import { createBlockedNetworks } from './blocked-networks.ts'
+import { createPlaces } from './connection-places.ts'
 import { readerOf, type Exchange } from './fetch-answer.ts'
 import { createRoutes } from './fetch-routes.ts'
 import type { ProxySettings } from './proxy.ts'
@@ -36,6 +38,16 @@ export interface OutboundFetchOptions {
   readonly maxHeaderSize?: number
   /** Proxies to go through, as `readProxyEnvironment()` gives them. Default: none. */
   readonly proxy?: ProxySettings
+  /**
+   * Networks whose addresses nothing is sent to, whatever name leads there: ranges such as
+   * `10.0.0.0/8`, and `private` for all that is not of the public internet. Not together with
+   * `proxy`, which looks up names itself. Default: none.
+   */
+  readonly blockNetworks?: readonly string[]
+  /** Most requests at once, each on a connection of its own; others wait. Zero refuses all. Default: no limit. */
+  readonly maxConnections?: number
+  /** Whether connections are kept for later requests. Default: unless `maxConnections` is given. */
+  readonly connectionPooling?: boolean
 }
 
 /** A body whose end is not known before it has come, or its bytes said beforehand. */
@@ -63,20 +75,51 @@ interface OutgoingBody {
  * `TypeError` whose cause has the code, as `ECONNREFUSED`.
  */
 export function createOutboundFetch(options: OutboundFetchOptions = {}): FetchLike {
-  const { ca, maxHeaderSize = MAX_HEADER_BYTES, proxy = {} } = options
-  const routeTo = createRoutes({ ca, maxHeaderSize, proxy })
+  const { ca, maxHeaderSize = MAX_HEADER_BYTES, proxy = {}, maxConnections } = options
+  const { blockNetworks = [], connectionPooling = maxConnections === undefined } = options
+  if (blockNetworks.length > 0 && Object.values(proxy).some((value) => value !== undefined))
+    throw new TypeError('"blockNetworks" can’t hold for what a proxy looks up: leave out "proxy"')
+  const blocked = blockNetworks.length > 0 ? createBlockedNetworks(blockNetworks) : undefined
+  const places = maxConnections === undefined ? undefined : createPlaces(maxConnections)
+  const routeTo = createRoutes({ ca, maxHeaderSize, proxy, keepAlive: connectionPooling })
 
-  const send = (request: Request, url: URL, body: OutgoingBody | undefined): Promise<Response> =>
+  const send = async (
+    request: Request,
+    url: URL,
+    body: OutgoingBody | undefined,
+  ): Promise<Response> => {
+    const { connect = MAX_WAIT } = wireOf(request)?.timeouts ?? {}
+    const began = performance.now()
+    const release = await places?.take(request.signal, connect)
+    try {
+      const left = Math.max(1, connect - (performance.now() - began))
+      return await sendNow(request, url, body, left, release)
+    } catch (error) {
+      // Once more where the request had begun: that changes nothing.
+      release?.()
+      throw error
+    }
+  }
+
+  const sendNow = (
+    request: Request,
+    url: URL,
+    body: OutgoingBody | undefined,
+    connect: number,
+    ended: () => void = () => {},
+  ): Promise<Response> =>
     new Promise((resolve, reject) => {
       const { method, signal } = request
       const wire = wireOf(request)
       signal.throwIfAborted()
       const { send: sendBy, forwarder, isTunnel = false, ...route } = routeTo(url)
+      if (blocked !== undefined) blocked.check(url.hostname.replace(/^\[|\]$/g, ''))
       const opening = new AbortController()
-      const { connect = MAX_WAIT, idle = MAX_WAIT } = wire?.timeouts ?? {}
+      const { idle = MAX_WAIT } = wire?.timeouts ?? {}
       const target = wire?.target ?? url.pathname + url.search
       const sent = sendBy({
         ...route.options,
+        ...(blocked !== undefined && { lookup: blocked.lookup }),
         ...(isTunnel && { tunnelSignal: opening.signal, tunnelTimeout: connect }),
         path: forwarder === undefined ? target : url.origin + target,
         method,
@@ -110,6 +153,7 @@ export function createOutboundFetch(options: OutboundFetchOptions = {}): FetchLi
       sent.on('close', () => {
         connected()
         stopWaiting()
+        ended()
       })
       sent.on('error', (error) => {
         if (signal.aborted) return reject(signal.reason)

@@ -6,8 +6,7 @@ import { createMemoryKeyValue, type KeyValueStore } from '../../run/host/spin/ke
 import { createSqliteWasm } from '../../run/host/spin/sqlite-wasm.ts'
 import { createFileKeyValue } from './file-key-value.ts'
 import { createFileSqlite } from './file-sqlite.ts'
-import { createOutboundFetch } from '../fetch/outbound-fetch.ts'
-import type { ProxySettings } from '../fetch/proxy.ts'
+import { createOutboundFetch, type OutboundFetchOptions } from '../fetch/outbound-fetch.ts'
 
 /** Files by label; `undefined` for what is kept in memory. Other labels have nothing. */
 export type StateFiles = ReadonlyMap<string, string | undefined>
@@ -28,8 +27,8 @@ export interface AppState {
   readonly first: FirstState
   /** Bytes that SQLite may take in all. */
   readonly maxMemory?: number
-  /** Proxies for its outbound requests. Default: none. */
-  readonly proxy?: ProxySettings
+  /** How its outbound requests are sent. Default: as `createOutboundFetch` does by itself. */
+  readonly outbound?: OutboundFetchOptions
 }
 
 type Stores = Required<Pick<AppHandlerOptions, 'fetch' | 'keyValue'>> &
@@ -37,7 +36,7 @@ type Stores = Required<Pick<AppHandlerOptions, 'fetch' | 'keyValue'>> &
 
 /** Opens what an application keeps. Folders and files are made when a component asks for them. */
 export async function openAppState(state: AppState): Promise<Stores> {
-  const { keyValue, sqlite, maxMemory, proxy } = state
+  const { keyValue, sqlite, maxMemory, outbound } = state
   const limits = maxMemory === undefined ? {} : { maxMemory }
   const isNeeded = sqlite.size > 0 || [...keyValue.values()].some((file) => file !== undefined)
   const engine = isNeeded ? await loadSqlite() : undefined
@@ -57,7 +56,7 @@ export async function openAppState(state: AppState): Promise<Stores> {
   const opened: Stores = {
     keyValue: stores,
     ...(databases !== undefined && { sqlite: (label) => databases(label)?.() }),
-    fetch: createOutboundFetch(proxy === undefined ? {} : { proxy }),
+    fetch: createOutboundFetch(outbound),
   }
   store(state.first, opened)
   return opened

@@ -16,6 +16,8 @@ const TAGS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'destination-IP-unroutable',
   ENETUNREACH: 'destination-IP-unroutable',
   EADDRNOTAVAIL: 'destination-IP-unroutable',
+  ERR_ADDRESS_BLOCKED: 'destination-IP-prohibited',
+  ERR_CONNECTION_LIMIT: 'connection-limit-reached',
   ETIMEDOUT: 'connection-timeout',
   ERR_READ_TIMEOUT: 'connection-read-timeout',
   UND_ERR_CONNECT_TIMEOUT: 'connection-timeout',
