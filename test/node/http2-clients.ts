@@ -1,4 +1,4 @@
-import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
+import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { afterEach } from 'vitest'
 import { listen, type Listener, type ListenOptions } from '../../src/node/listen/listen.ts'
@@ -33,6 +33,8 @@ interface Http2Answer {
   readonly status: number | undefined
   readonly headers: IncomingHttpHeaders
   readonly body: string
+  /** Whether the head was the end. */
+  readonly isHeadOnly: boolean
   readonly trailers: Readonly<Record<string, unknown>> | undefined
   /** How the stream ended. */
   readonly code: number
@@ -49,10 +51,14 @@ export function http2Client(url: string, options: object = {}): Http2Client {
         endStream: body === undefined,
       })
       let text = ''
+      let isHeadOnly = false
       let got: IncomingHttpHeaders = {}
       let trailers: Record<string, unknown> | undefined
       stream
-        .on('response', (head) => (got = head))
+        .on('response', (head, flags) => {
+          got = head
+          isHeadOnly = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
+        })
         .on('trailers', (head) => (trailers = head))
         .on('data', (chunk: Buffer) => (text += chunk.toString('latin1')))
         .on('error', () => {})
@@ -61,6 +67,7 @@ export function http2Client(url: string, options: object = {}): Http2Client {
             status: got[':status'] as number | undefined,
             headers: got,
             body: text,
+            isHeadOnly,
             trailers,
             code: stream.rstCode ?? -1,
           }),

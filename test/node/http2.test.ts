@@ -153,6 +153,54 @@ it('a guest gets values as they were sent, and trailers go both ways', async () 
   expect(trailers).toMatchObject({ 'x-sum': '0' })
 })
 
+it('an answer without a body ends with its head; one of gRPC too when its body proves empty', async () => {
+  const bodyOf = (chunks: readonly string[]): ReadableStream => {
+    const left = [...chunks]
+    return new ReadableStream({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        const next = left.shift()
+        if (next === 'break') return controller.error(new Error('broken'))
+        if (next === undefined) return controller.close()
+        controller.enqueue(new TextEncoder().encode(next))
+      },
+    })
+  }
+  const headers = { 'grpc-status': '3' }
+  const answers: Record<string, () => Response> = {
+    '/null': () => new Response(null, { status: 204 }),
+    '/empty': () => new Response(bodyOf([]), { headers, status: 201 }),
+    '/chunks': () => new Response(bodyOf(['', 'a', 'b']), { headers, status: 201 }),
+    '/broken': () => new Response(bodyOf(['break']), { headers, status: 201 }),
+    '/short': () =>
+      new Response(bodyOf([]), { headers: { ...headers, 'content-length': '2' }, status: 201 }),
+    '/trailers': () =>
+      withWire(new Response(bodyOf([]), { headers, status: 201 }), {
+        headers: [['grpc-status', '3']],
+        trailers: () => [['x-sum', '1']],
+      }),
+    '/other': () => new Response(bodyOf([]), { status: 201 }),
+  }
+  const url = await startHttp2(async (request) => {
+    return (answers[new URL(request.url).pathname] as () => Response)()
+  })
+  const { ask } = http2Client(url)
+  const seen: Record<string, unknown> = {}
+  for (const path of Object.keys(answers)) {
+    const { status, isHeadOnly, body, code, trailers } = await ask({ ':path': path })
+    seen[path] = [status, isHeadOnly, body, code, trailers?.['x-sum']]
+  }
+  expect(seen).toEqual({
+    '/null': [204, true, '', 0, undefined],
+    '/empty': [201, true, '', 0, undefined],
+    '/chunks': [201, false, 'ab', 0, undefined],
+    '/broken': [201, false, '', 2, undefined],
+    '/short': [201, false, '', 2, undefined],
+    '/trailers': [201, false, '', 0, '1'],
+    '/other': [201, false, '', 0, undefined],
+  })
+})
+
 it('close() ends connections once their requests are answered', async () => {
   let answer = (_: Response): void => {}
   const { listen } = await import('../../src/node/listen/listen.ts')

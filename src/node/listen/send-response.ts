@@ -22,26 +22,48 @@ export async function sendResponse(target: ServerResponse, response: Response): 
   if (body === null && length === undefined && !isHead && !WITHOUT_BODY.has(status))
     headers.push(['content-length', '0'])
   if (isClosed(target)) return void body?.cancel().catch(() => {})
-  writeHead(target, status, statusText, headers)
+  let isOpen = false
+  const open = (isEnd = false): void => {
+    if (!isOpen) writeHead(target, status, statusText, headers, isEnd)
+    isOpen = true
+  }
   if (body === null || isHead) {
+    open(true)
     void body?.cancel().catch(() => {})
     return end(target)
   }
+  if (!isGrpcStatus(target, headers)) open()
   const left = new AbortController()
   target.once('close', () => left.abort())
   let sent = 0
   try {
     for await (const chunk of chunksOf(body, left.signal)) {
+      if (chunk.length > 0) open()
       sent += chunk.length
       for (const part of partsOf(target, chunk)) if (!target.write(part)) await drained(target)
     }
-    if (length !== undefined && sent !== Number(length)) return cut(target)
-    sendTrailers(target, wireOf(response)?.trailers?.() ?? [])
+    if (length !== undefined && sent !== Number(length)) {
+      open()
+      return cut(target)
+    }
+    const trailers = wireOf(response)?.trailers?.() ?? []
+    open(trailers.length === 0)
+    sendTrailers(target, trailers)
     await end(target)
   } catch {
+    open()
     if (length !== undefined && sent === Number(length)) await end(target)
     else if (!isClosed(target)) cut(target)
   }
+}
+
+/**
+ * Whether an answer may be of gRPC's form "Trailers-Only": when it has no body, its head has to be its
+ * end, or clients don't read the status in it. So its head waits for the body.
+ * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+ */
+function isGrpcStatus(target: ServerResponse, headers: HeaderPairs): boolean {
+  return streamOf(target) !== undefined && headers.some(([name]) => name === 'grpc-status')
 }
 
 /** Of the connection, which HTTP/2 shares. RFC 9113, 8.2.2. */
@@ -54,11 +76,13 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** `isEnd` for an answer of which nothing follows: HTTP/2 says so with the head itself. */
 function writeHead(
   target: ServerResponse,
   status: number,
   phrase: string,
   headers: HeaderPairs,
+  isEnd: boolean,
 ): void {
   // Without a phrase of its own, Node's is taken.
   if (streamOf(target) === undefined)
@@ -71,7 +95,8 @@ function writeHead(
     const [first = ''] = all
     target.setHeader(name, all.length === 1 || SINGLE.has(name) ? first : all)
   }
-  target.writeHead(status)
+  if (isEnd) target.statusCode = status
+  else target.writeHead(status)
 }
 
 /** What HTTP/2 of Node sends once only, of what a handler may repeat. */
