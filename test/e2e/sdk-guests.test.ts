@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,6 +8,7 @@ import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { buildProgram } from '../cli/built-program.ts'
 import { itHasSdkGuest, sdkGuests, SDK_VARIABLE, UPSTREAM_ANSWER } from '../run/sdk-cases.ts'
 import { CANT_WAIT } from '../run/waiting.ts'
+import { startUp } from './start-up.ts'
 
 const major = Number(process.versions.node.split('.')[0])
 /** The command starts Node.js 24 with what it needs for waiting; 20 and 22 don't have it. */
@@ -65,35 +64,10 @@ greeting = "${SDK_VARIABLE}"
   return app
 }
 
-async function up(app: string) {
-  const child = spawn(process.execPath, [program, 'up', '--listen', '127.0.0.1:0'], {
-    cwd: app,
-    env: { PATH: process.env['PATH'], HOME: folder },
-  })
-  let output = ''
-  let listening: (url: string | undefined) => void
-  const url = new Promise<string | undefined>((resolve) => (listening = resolve))
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString()
-      const found = /^Serving (http:\S+)$/m.exec(output)
-      if (found !== null) listening(found[1])
-    })
-  const ended = once(child, 'close').then(() => listening(undefined))
-  return {
-    url: await url,
-    output: () => output,
-    stop: async () => {
-      child.kill('SIGINT')
-      await ended
-    },
-  }
-}
-
 describe('guests of the public SDKs, run by `spindle up`', () => {
   for (const guest of sdkGuests)
     itHasSdkGuest(guest, async (wasm) => {
-      const app = await up(write(guest.name, wasm, guest.executor))
+      const app = await startUp(program, write(guest.name, wasm, guest.executor))
       if (guest.extendedConstants === true && major < 22) {
         expect(app.url).toBeUndefined()
         return expect(app.output()).toMatch(/ERR_UNSUPPORTED.*Node\.js 22/s)

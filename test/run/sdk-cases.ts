@@ -122,8 +122,12 @@ export function sdkGuest(name: string): Uint8Array | undefined {
 }
 
 /** A case for each guest; left out, with a word of why, where nobody has built it. */
-export function itHasSdkGuest(guest: SdkGuest, test: (wasm: Uint8Array) => Promise<void>): void {
-  const name = `${guest.name} answers as its SDK means it`
+export function itHasSdkGuest(
+  guest: Pick<SdkGuest, 'name'>,
+  test: (wasm: Uint8Array) => Promise<void>,
+  does = 'answers as its SDK means it',
+): void {
+  const name = `${guest.name} ${does}`
   if (built.get(guest.name) !== undefined)
     it(name, () => test(sdkGuest(guest.name) as Uint8Array), 60_000)
   else it(name, (context) => context.skip('not built: node test/guests/sdk/build.mjs'))

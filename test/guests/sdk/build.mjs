@@ -20,6 +20,12 @@ const recipes = {
   'rust-5': rust('sdk-5', 'buffered.rs', 'wasm32-wasip1'),
   'rust-6': rust('sdk-6', 'streamed.rs', 'wasm32-wasip1'),
   'rust-6-component': rust('sdk-6', 'streamed.rs', 'wasm32-wasip2'),
+  grpc: {
+    sources: ['Cargo.toml', 'Cargo.lock', 'build.rs', 'greeter.proto', 'greeter.rs'].map(
+      (name) => `grpc/${name}`,
+    ),
+    build: () => cargo('grpc', 'wasm32-wasip2', 'grpc'),
+  },
   'python-3': python('sdk-3', 'buffered', 'spin-http'),
   'python-4': python('sdk-4', 'streamed', 'spin:up/http-trigger@4.0.0'),
   'python-5': python('sdk-5', 'streamed', 'spin:up/http-trigger@4.1.0'),
@@ -48,15 +54,17 @@ const recipes = {
 function rust(crate, source, target) {
   return {
     sources: [`rust/${crate}/Cargo.toml`, `rust/${source}`, 'rust/Cargo.toml', 'rust/Cargo.lock'],
-    build: () => {
-      const cwd = here('rust')
-      run('rustup', ['target', 'add', target], cwd)
-      const output = join(cache, 'cargo')
-      const options = ['--release', '--locked', '--target', target, '--package', crate]
-      run('cargo', ['build', '--quiet', ...options], cwd, { CARGO_TARGET_DIR: output })
-      return join(output, target, 'release', `${crate.replace('-', '_')}.wasm`)
-    },
+    build: () => cargo('rust', target, crate),
   }
+}
+
+function cargo(folder, target, crate) {
+  const cwd = here(folder)
+  run('rustup', ['target', 'add', target], cwd)
+  const output = join(cache, 'cargo')
+  const options = ['--release', '--locked', '--target', target, '--package', crate]
+  run('cargo', ['build', '--quiet', ...options], cwd, { CARGO_TARGET_DIR: output })
+  return join(output, target, 'release', `${crate.replace('-', '_')}.wasm`)
 }
 
 function python(sdk, module, world) {
