@@ -81,14 +81,17 @@ export async function* unzstd(
       const unpacker = new Decompress((chunk) => {
         if (chunk.length > 0) out.push(chunk.slice())
       })
-      const push = (bytes: Uint8Array): void => {
+      const push = (bytes: Uint8Array, isEnd = false): void => {
         try {
-          unpacker.push(bytes)
+          unpacker.push(bytes, isEnd)
         } catch (cause) {
           throw damaged('a block is malformed', cause)
         }
       }
-      push(concat([Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd), header]))
+      // Without a checksum, which is not handed on. The end has to be said: of a frame of less than 18
+      // bytes nothing would come before.
+      const plain = Uint8Array.of((header[0] as number) & ~4, ...header.subarray(1))
+      push(concat([Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd), plain]))
       for (let isLast = false; !isLast;) {
         const head = (await take(3)).slice()
         const value = numberOf(head)
@@ -96,7 +99,7 @@ export async function* unzstd(
         const type = (value >> 1) & 3
         const size = value >> 3
         if (type === 3 || size > MAX_BLOCK) throw damaged('a block has no valid header')
-        push(concat([head, await take(type === 1 ? 1 : size)]))
+        push(concat([head, await take(type === 1 ? 1 : size)]), isLast)
         for (const chunk of out) {
           total += chunk.length
           if (total > maxBytes)

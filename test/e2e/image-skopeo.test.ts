@@ -122,6 +122,13 @@ describe.skipIf(leftOut !== undefined)('an image copied by skopeo', { timeout: 6
   })
 
   it.each([
+    [
+      'chunked',
+      'layers of Zstandard in chunks',
+      WASM,
+      'zstd-chunked',
+      recompressed('zstd:chunked'),
+    ],
     ['zstd', 'layers of Zstandard', WASM, 'tar+zstd', recompressed('zstd')],
     ['members', 'layers of many gzip members', WASM, 'tar+gzip', []],
     ['docker', 'the manifest of Docker', WASM, 'docker.distribution', ['--format', 'v2s2']],
