@@ -36,7 +36,7 @@ describe('an application larger than the library holds by default', () => {
   it.each([
     ['257 MiB as layers', 255, []],
     ['10 MiB in an archive', 8, ['--archive']],
-  ])('is pulled, %s, with no limit but the disk', async (_, size, flags) => {
+  ])('is pulled, %s, with no limit but the disk', { timeout: 120_000 }, async (_, size, flags) => {
     const session = createSession(createRegistry().fetch)
     const files = { 'static/large.bin': new Uint8Array(size * MIB), 'static/b.bin': noise(2 * MIB) }
     await push(session, files, ...flags)

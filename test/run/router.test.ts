@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { cpuTime } from '../fixtures/cpu-time.ts'
 import { createRouter, effectiveRoute } from '../../src/run/http/router.ts'
 
 const router = (routes: readonly string[], base = '/') =>
@@ -78,11 +79,11 @@ describe('the router', () => {
 
   it('is quick with hostile paths', () => {
     const long = router(['/:a.:b.:c.:d/...', '/x/:y/z'])
-    const started = performance.now()
+    const started = cpuTime()
     long.match(`/${'.'.repeat(100_000)}`)
     long.match(`/${'/'.repeat(100_000)}x`)
     long.match(`/${'a/'.repeat(100_000)}`)
     long.match(`/a${'/'.repeat(100_000)}b`)
-    expect(performance.now() - started).toBeLessThan(500)
+    expect(cpuTime() - started).toBeLessThan(500)
   })
 })

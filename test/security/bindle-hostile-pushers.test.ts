@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { cpuTime } from '../fixtures/cpu-time.ts'
 import { createBindleClient } from '../../src/bindle/client.ts'
 import { type Invoice, parseInvoice } from '../../src/bindle/invoice.ts'
 import { documentBytes } from '../../src/bytes/document-limits.ts'
@@ -78,11 +79,11 @@ describe('an invoice that costs time', () => {
 
   it('by the digits of its version is refused without counting them', () => {
     const text = `bindleVersion="1.0.0"\n[bindle]\nname="a"\nversion="${'1'.repeat(8_000_000)}.0.0"`
-    const before = performance.now()
+    const before = cpuTime()
     expect(() => parseInvoice(text)).toThrow(
       expect.objectContaining({ code: 'ERR_CONTENT_INVALID' }),
     )
-    expect(performance.now() - before).toBeLessThan(500)
+    expect(cpuTime() - before).toBeLessThan(500)
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { cpuTime } from '../fixtures/cpu-time.ts'
 import { AppInvalid, SpindleError } from '../../src/errors.ts'
 import { formatLockedApp } from '../../src/spin/lock/format-locked-app.ts'
 import { compileGlob } from '../../src/spin/files/glob-pattern.ts'
@@ -12,9 +13,9 @@ import { normalizeManifest } from '../../src/spin/manifest/normalize.ts'
 const HEAD = 'spin_manifest_version = 2\n[application]\nname = "a"\n'
 
 function expectFast(work: () => void): void {
-  const start = performance.now()
+  const start = cpuTime()
   work()
-  expect(performance.now() - start).toBeLessThan(2000)
+  expect(cpuTime() - start).toBeLessThan(2000)
 }
 
 describe('prototype keys in a manifest', () => {

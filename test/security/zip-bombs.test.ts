@@ -1,5 +1,6 @@
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { cpuTime } from '../fixtures/cpu-time.ts'
 import { readZip } from '../../src/bytes/zip.ts'
 import { readAppSource } from '../../src/spin/source/app-source.ts'
 import { zipOf } from '../fixtures/zip.ts'
@@ -29,13 +30,13 @@ describe('a zip is refused', () => {
   })
 
   test('when an entry is longer than it says, as soon as it is', async () => {
-    const started = performance.now()
+    const started = cpuTime()
     await expect(
       readOnly(
         zipOf([{ name: 'a', deflated: deflateRawSync(Buffer.alloc(200_000_000)), size: 300_000 }]),
       ),
     ).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
-    expect(performance.now() - started).toBeLessThan(10_000)
+    expect(cpuTime() - started).toBeLessThan(10_000)
   })
 
   test('when an entry is shorter than it says', async () => {
@@ -94,11 +95,11 @@ describe('a zip is refused', () => {
 
   test('when data goes on for megabytes after its end', async () => {
     const deflated = Buffer.concat([deflateRawSync(Buffer.from('abc')), Buffer.alloc(5_000_000)])
-    const started = performance.now()
+    const started = cpuTime()
     await expect(readOnly(zipOf([{ name: 'a', deflated, text: 'abc' }]))).rejects.toMatchObject({
       code: 'ERR_CONTENT_INVALID',
     })
-    expect(performance.now() - started).toBeLessThan(5_000)
+    expect(cpuTime() - started).toBeLessThan(5_000)
   })
 
   test('when a checksum is wrong', async () => {

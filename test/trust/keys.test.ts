@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { cpuTime } from '../fixtures/cpu-time.ts'
 import { formatBase64 } from '../../src/bytes/base64.ts'
 import { formatPem, parsePem } from '../../src/bytes/pem.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
@@ -220,9 +221,9 @@ describe('cosign.key', () => {
     ],
   ])('%s is refused, before any work', async (_, edit, code) => {
     const pem = edited(COSIGN_KEY, edit)
-    const started = performance.now()
+    const started = cpuTime()
     await expect(importCosignKey(pem, 'hello')).rejects.toMatchObject({ code })
-    expect(performance.now() - started).toBeLessThan(100)
+    expect(cpuTime() - started).toBeLessThan(100)
   })
 
   it('85: with SEC 1 inside is refused', async () => {

@@ -1,5 +1,6 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { describe, expect, it } from 'vitest'
+import { cpuTime } from '../../fixtures/cpu-time.ts'
 import { isSpindleError } from '../../../src/errors.ts'
 import { compileComponent } from '../../../src/run/component/compile.ts'
 import { instantiateComponent } from '../../../src/run/component/instantiate.ts'
@@ -82,11 +83,11 @@ describe('parseComponent', () => {
 
   it('is quick with hostile labels', () => {
     const name = [...`a${'-1'.repeat(60)}!`].map((c) => c.charCodeAt(0))
-    const started = performance.now()
+    const started = cpuTime()
     expect(
       refusal(component([7, 4 + name.length, 1, 0x6d, 1, name.length, ...name])),
     ).toMatchObject({ message: expect.stringMatching(/is no label/) })
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(cpuTime() - started).toBeLessThan(1000)
   })
 
   it('refuses what is nested without end', () => {
