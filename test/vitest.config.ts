@@ -21,10 +21,26 @@ const transformed = process.env['LANE_CACHE']
  * Rooms whose files leave nothing behind in their process that another could meet. In the lanes they
  * share it: a process and a copy of all modules for each file take a third of a lane's time.
  */
-const SHARED =
-  'bindle|bytes|docs|http|mocks|oci|portable|registry|run|security|serve|spin|store|trust'
+const SHARED = [
+  ...[
+    'bindle',
+    'bytes',
+    'cli',
+    'docs',
+    'http',
+    'lanes',
+    'mocks',
+    'node',
+    'oci',
+    'packaging',
+    'portable',
+  ],
+  ...['registry', 'run', 'security', 'serve', 'spin', 'store', 'trust'],
+].join('|')
 /** Files of these rooms that have a process of their own, and why. */
 const ALONE = [
+  // It holds the rules that other files test against a storage of its own.
+  'test/node/file-storage-rules.test.ts',
   // They fill the one SQLite engine of their process, or need it empty.
   'test/run/older-interfaces.test.ts',
   'test/run/sqlite.test.ts',

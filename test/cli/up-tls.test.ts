@@ -10,10 +10,7 @@ const hello = fileURLToPath(new URL('../../examples/hello', import.meta.url))
 function sessionWithFiles(): Session {
   const session = createSession()
   for (const name of ['cert.pem', 'key.pem'])
-    session.write(
-      name,
-      readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8'),
-    )
+    session.write(name, readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8'))
   return session
 }
 

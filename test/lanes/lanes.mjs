@@ -21,6 +21,12 @@ const ONCE = [
   'test/trust/oracle.test.ts',
   // Pages: their engine is the browser.
   'test/browser/**',
+  'test/e2e/docker-registry-page.test.ts',
+  'test/run/page.test.ts',
+  // A Worker: its engine is workerd.
+  'test/e2e/edge-proxy.test.ts',
+  // Each Node keeps the rules in memory and in files, and S3 to what is asked of a storage.
+  'test/e2e/storage-s3-rules.test.ts',
 ]
 
 /** @returns {string | undefined} The binary of another Node: see CONTRIBUTING.md, "Lanes". */
