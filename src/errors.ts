@@ -5,24 +5,50 @@
  * `cause`. Wrong arguments are plain `TypeError`s; aborts reject with `signal.reason` itself.
  */
 
-/** What went wrong, for a `switch`. The README's table says when each arises and what to do. */
+/** What went wrong, for a `switch`: each code with when it arises and what to do. */
 export type ErrorCode =
+  /** The reference can't be parsed. Correct the part that the message names. */
   | 'ERR_REFERENCE_INVALID'
+  /**
+   * The application has errors, mostly in `spin.toml`. Correct them; `AppInvalid` lists all as
+   * `findings`.
+   */
   | 'ERR_APP_INVALID'
+  /** A named file does not exist. Add it or correct the path. */
   | 'ERR_FILE_MISSING'
+  /** More bytes or entries than allowed. Raise the option in `remedy` if the source is trusted. */
   | 'ERR_LIMIT_EXCEEDED'
+  /** Bytes differ from their digest or size. Retry or use another source; nothing was kept. */
   | 'ERR_DIGEST_MISMATCH'
+  /** Content is not in the format it claims. Push the artifact again. */
   | 'ERR_CONTENT_INVALID'
+  /**
+   * No such tag, manifest, blob or repository. Check the reference; some registries answer this
+   * without read access.
+   */
   | 'ERR_NOT_FOUND'
+  /** The server refuses the credentials. Log in or ask for access. */
   | 'ERR_UNAUTHORIZED'
+  /** Stored credentials are malformed. Log in again; there is no fallback to anonymous access. */
   | 'ERR_CREDENTIALS_INVALID'
+  /** The server has other content under that name. Choose another tag or version. */
   | 'ERR_CONFLICT'
+  /** Any other unexpected answer. Read the message; `ResponseError` has `status` and `details`. */
   | 'ERR_RESPONSE'
+  /** No answer; in a page, also a registry without CORS. Check the host. */
   | 'ERR_NETWORK'
+  /** No answer in time. Retry or raise `timeout`. */
   | 'ERR_TIMEOUT'
+  /** A signature does not verify. Do not use the artifact. */
   | 'ERR_SIGNATURE_INVALID'
+  /**
+   * A policy refuses: no signature satisfies it, or a component may not reach a host.
+   * `PolicyRejected` lists the signatures as `rejected`.
+   */
   | 'ERR_POLICY_REJECTED'
+  /** This runtime or server can't do it. The message names what can. */
   | 'ERR_UNSUPPORTED'
+  /** A component crashed. Read its log. */
   | 'ERR_TRAP'
 
 /** Longest message in characters: some quote what a server or an artifact says, which has megabytes. */
