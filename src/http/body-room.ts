@@ -10,16 +10,29 @@ export interface ReceivedBody {
   release(): void
 }
 
+/** Counts the bytes of a body in place of the room. */
+interface Payer {
+  /** Throws when that is too much: the body is rejected with it. */
+  charge(bytes: number): void
+  release(bytes: number): void
+}
+
+interface ReceiveOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Pays for this body alone: it takes no room of others, and is never given up for them. */
+  readonly payer?: Payer | undefined
+}
+
 /** Bodies of requests that are received whole, and the memory that all of them together may take. */
 export interface BodyRoom {
   /**
-   * Rejects with a refusal for a body that is longer than `maxBytes`, or has no room, and with
-   * `signal.reason` when aborted.
+   * Rejects with a refusal for a body that is longer than `maxBytes`, or has no room, with what the
+   * payer throws, and with `signal.reason` when aborted.
    */
   receive(
     body: ReadableStream<Uint8Array>,
     maxBytes: number,
-    signal?: AbortSignal,
+    options?: ReceiveOptions,
   ): Promise<ReceivedBody>
 }
 
@@ -43,15 +56,32 @@ export function createBodyRoom(limit: number, refusals: Refusals): BodyRoom {
   /** What ends them, and frees their bytes: the one that comes in for the longest first. */
   const incoming = new Set<() => void>()
 
+  const room: Payer = {
+    charge(bytes) {
+      held += bytes
+    },
+    release(bytes) {
+      held -= bytes
+    },
+  }
+
+  const makeRoom = (newest: () => void): void => {
+    for (const slowest of incoming) {
+      if (held <= limit || slowest === newest) break
+      slowest()
+    }
+    if (held > limit) throw refusals.full()
+  }
+
   return {
-    async receive(body, maxBytes, signal) {
+    async receive(body, maxBytes, { signal, payer = room } = {}) {
       const abort = new AbortController()
       const stopWaiting = whenAborted(signal, () => abort.abort(signal?.reason))
       if (signal?.aborted === true) abort.abort(signal.reason)
       const collector = createCollector()
       let size = 0
       const release = (): void => {
-        held -= size
+        payer.release(size)
         size = 0
       }
       const evict = (): void => {
@@ -60,17 +90,13 @@ export function createBodyRoom(limit: number, refusals: Refusals): BodyRoom {
         collector.take()
         abort.abort(refusals.slow())
       }
-      incoming.add(evict)
+      if (payer === room) incoming.add(evict)
       try {
         for await (const chunk of chunksOf(body, abort.signal)) {
-          held += chunk.length
+          payer.charge(chunk.length)
           size += chunk.length
           if (size > maxBytes) throw refusals.long()
-          for (const slowest of incoming) {
-            if (held <= limit || slowest === evict) break
-            slowest()
-          }
-          if (held > limit) throw refusals.full()
+          if (payer === room) makeRoom(evict)
           collector.add(chunk)
         }
         return { bytes: collector.take(), release }
