@@ -2,8 +2,8 @@ import { SpindleError } from '../errors.ts'
 import { parseBase64Url } from '../bytes/base64.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
+import { lifetimeOf, pollDeviceCode } from '../http/device-code.ts'
 import { redactText } from '../http/redact.ts'
-import { wait } from '../http/timing.ts'
 import { readWhole } from '../http/response-body.ts'
 import type { Transport } from '../types.ts'
 import { readAnswer, redactBy } from './answer.ts'
@@ -39,15 +39,6 @@ export interface BindleLoginOptions {
 }
 
 const MAX_TOKEN_BYTES = 128 * 1024
-/** @see RFC 8628, 3.5 */
-const INTERVAL = 5
-const SLOWER = 5
-/**
- * Seconds that a login is waited for in all, and between two questions, whatever the server says: no
- * provider's codes last longer, and a server must not hold a login for ever.
- */
-const MAX_LIFETIME = 1800
-const MAX_INTERVAL = 60
 /** Renewed so long before it ends, in seconds. */
 const EARLY = 60
 
@@ -62,12 +53,7 @@ export async function loginBindle(
   client: BindleClient,
   options: BindleLoginOptions,
 ): Promise<OidcTokens> {
-  const {
-    transport,
-    signal,
-    onCode,
-    wait: pause = (seconds, stop) => wait(seconds * 1000, stop),
-  } = options
+  const { transport, signal, onCode } = options
   const url = new URL('login?provider=spindle', client.server)
   const response = await transport.fetch({
     url,
@@ -84,8 +70,8 @@ export async function loginBindle(
   const deviceCode = required(fields, 'device_code', text)
   const clientId = required(fields, 'client_id', text)
   const tokenUrl = assertTokenUrl(required(fields, 'token_url', text))
-  const expiresIn = Math.min(required(fields, 'expires_in', integer), MAX_LIFETIME)
-  let interval = optional(fields, 'interval', integer).interval ?? INTERVAL
+  const expiresIn = lifetimeOf(required(fields, 'expires_in', integer))
+  const { interval } = optional(fields, 'interval', integer)
   const { verification_uri_complete: completeUrl } = optional(
     fields,
     'verification_uri_complete',
@@ -97,30 +83,25 @@ export async function loginBindle(
     expiresIn,
     ...(completeUrl === undefined ? {} : { completeUrl }),
   })
-  // By the clock too: each question takes its time.
-  const ends = Date.now() + expiresIn * 1000
-  for (let waited = 0; waited < expiresIn && Date.now() < ends;) {
-    // Below a second, the questions would flood the provider.
-    const seconds = Math.min(Math.max(interval, 1), MAX_INTERVAL)
-    await pause(seconds, signal)
-    waited += seconds
-    const answer = await askTokens(
-      transport,
-      tokenUrl,
-      {
-        grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
-        device_code: deviceCode,
-        client_id: clientId,
-      },
-      signal,
-    )
-    if (answer['error'] === 'authorization_pending') continue
-    if (answer['error'] === 'slow_down') {
-      interval += SLOWER
-      continue
-    }
-    return tokensOf(answer, { clientId, tokenUrl }, redactBy(transport))
-  }
+  const answer = await pollDeviceCode({
+    expiresIn,
+    interval,
+    signal,
+    wait: options.wait,
+    ask: () =>
+      askTokens(
+        transport,
+        tokenUrl,
+        {
+          grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+          device_code: deviceCode,
+          client_id: clientId,
+        },
+        signal,
+      ),
+    errorOf: ({ error }) => error,
+  })
+  if (answer !== undefined) return tokensOf(answer, { clientId, tokenUrl }, redactBy(transport))
   throw new SpindleError('ERR_UNAUTHORIZED', 'nobody confirmed the login in time; start it again')
 }
 

@@ -47,11 +47,14 @@ function issuer(
   }
 }
 
+const skip = async (): Promise<void> => {}
+
 describe('a login on another device', () => {
   it('shows the code, waits, and gives the token', async () => {
     const prompts: DevicePrompt[] = []
     const token = await requestIdentityToken({
       issuer: ISSUER,
+      wait: skip,
       prompt: (shown) => prompts.push(shown),
       fetch: issuer(['authorization_pending', 'authorization_pending', { id_token: 'a.b.c' }]),
     })
@@ -68,7 +71,12 @@ describe('a login on another device', () => {
     ['over plain http', [], { token_endpoint: 'http://oauth2.test/token' }, 'ERR_CONTENT_INVALID'],
   ])('%s rejects', async (_, answers, discovery, code) => {
     await expect(
-      requestIdentityToken({ issuer: ISSUER, prompt: () => {}, fetch: issuer(answers, discovery) }),
+      requestIdentityToken({
+        issuer: ISSUER,
+        wait: skip,
+        prompt: () => {},
+        fetch: issuer(answers, discovery),
+      }),
     ).rejects.toMatchObject({ code })
   })
 
@@ -93,7 +101,12 @@ describe('a login on another device', () => {
     ['invalid_client', 'the issuer ended the login (invalid_client): check its address and client'],
   ])('says what to do about %s', async (problem, message) => {
     await expect(
-      requestIdentityToken({ issuer: ISSUER, prompt: () => {}, fetch: issuer([problem]) }),
+      requestIdentityToken({
+        issuer: ISSUER,
+        wait: skip,
+        prompt: () => {},
+        fetch: issuer([problem]),
+      }),
     ).rejects.toMatchObject({ code: 'ERR_CREDENTIALS_INVALID', message })
   })
 
@@ -101,6 +114,7 @@ describe('a login on another device', () => {
     const answers = issuer(['authorization_pending'])
     const failure = requestIdentityToken({
       issuer: ISSUER,
+      wait: skip,
       prompt: () => {},
       fetch: async (request) =>
         request.url.endsWith('/token') ? new Response('id_token=hunter22') : answers(request),

@@ -5,6 +5,7 @@ import { digestOf } from '../../src/bytes/digest.ts'
 import { createTransport } from '../../src/http/transport.ts'
 import { parseReference } from '../../src/oci/reference.ts'
 import { createRepository } from '../../src/registry/repository.ts'
+import { requestIdentityToken } from '../../src/trust/keyless/device-flow.ts'
 
 // A server names how long to wait, or how to split what is sent: none of it may hold a call for ever.
 
@@ -48,6 +49,62 @@ describe('a login at a Bindle server', () => {
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(1)
     expect(Math.max(...waits)).toBeLessThanOrEqual(60)
   })
+})
+
+describe('a login at an identity provider', () => {
+  const pending = () => Response.json({ error: 'authorization_pending' }, { status: 400 })
+  const slower = () => Response.json({ error: 'slow_down' }, { status: 400 })
+
+  const logIn = (device: object, answer = pending) => {
+    const waits: number[] = []
+    let asked = 0
+    const login = requestIdentityToken({
+      issuer: 'https://id.test',
+      prompt: () => {},
+      wait: async (seconds) => void waits.push(seconds),
+      async fetch({ url }) {
+        if (url.endsWith('/token')) {
+          if (++asked > 1800) throw new Error('flooded')
+          return answer()
+        }
+        if (url.endsWith('/device'))
+          return Response.json({
+            device_code: 'device',
+            user_code: 'ABCD-EFGH',
+            verification_uri: 'https://id.test/go',
+            expires_in: 1800,
+            ...device,
+          })
+        return Response.json({
+          issuer: 'https://id.test',
+          device_authorization_endpoint: 'https://id.test/device',
+          token_endpoint: 'https://id.test/token',
+        })
+      },
+    })
+    return { login, waits }
+  }
+
+  it.each([
+    ['a code that lasts for ever', { expires_in: 2 ** 53 - 1 }, pending],
+    ['an interval of a century', { interval: 3_000_000_000 }, pending],
+    ['no interval', { interval: 0, expires_in: 60 }, pending],
+    ['ever longer intervals', {}, slower],
+  ])('ends after 30 minutes where it names %s', async (_, device, answer) => {
+    const { login, waits } = logIn(device, answer)
+    await expect(login).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
+    expect(waits.reduce((sum, seconds) => sum + seconds)).toBeLessThanOrEqual(1860)
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(1)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(60)
+  })
+
+  it.each([-1, 1.5, 1e300, 'soon', '', true, []])(
+    'is refused with an interval of %j',
+    async (interval) => {
+      const { login } = logIn({ interval })
+      await expect(login).rejects.toMatchObject({ code: 'ERR_CONTENT_INVALID' })
+    },
+  )
 })
 
 describe('an upload', () => {

@@ -3,7 +3,7 @@ import { formatBase64Url } from '../../bytes/base64.ts'
 import { rawDigestOf } from '../../bytes/digest.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
-import { wait } from '../../http/timing.ts'
+import { lifetimeOf, pollDeviceCode } from '../../http/device-code.ts'
 import { readTokenJson } from './identity-token.ts'
 import { attempt } from '../keys/public-key.ts'
 import { callService, type ServiceOptions } from '../wire/service-request.ts'
@@ -25,14 +25,10 @@ export interface DeviceFlowOptions extends ServiceOptions {
   issuer?: string
   /** Default `sigstore`. */
   clientId?: string
+  /** Seconds to wait, for tests. Default: real time. */
+  wait?: (seconds: number, signal?: AbortSignal) => Promise<void>
 }
 
-/** RFC 8628, 3.2 and 3.5. */
-const DEFAULT_INTERVAL_S = 5
-const SLOW_DOWN_S = 5
-/** Longest that is waited in all, and between two questions, whatever the issuer says. */
-const MAX_LIFETIME_S = 1800
-const MAX_INTERVAL_S = 60
 const FORM = 'application/x-www-form-urlencoded'
 
 /**
@@ -53,6 +49,7 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
     prompt,
     issuer = 'https://oauth2.sigstore.dev/auth',
     clientId = 'sigstore',
+    wait,
     ...service
   } = options
   const { bytes } = await callService(
@@ -79,7 +76,8 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
   const started = await post(deviceUrl, start, service)
   const device = readTokenJson(started.bytes, 'the device code')
   const complete = device.get('verification_uri_complete').optional()
-  const lifetime = Math.min(device.get('expires_in').count(), MAX_LIFETIME_S)
+  const lifetime = lifetimeOf(device.get('expires_in').count())
+  const interval = device.get('interval').optional()?.count()
   const expiresAt = new Date(Date.now() + lifetime * 1000)
   prompt({
     userCode: device.get('user_code').string(),
@@ -95,25 +93,27 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
     scope,
     code_verifier: verifier,
   }
-  let interval = device.get('interval').optional()?.count() ?? DEFAULT_INTERVAL_S
-  while (Date.now() < expiresAt.getTime()) {
-    await wait(Math.min(interval, MAX_INTERVAL_S) * 1000, service.signal)
-    const answer = await post(tokenUrl, question, service, [400, 401, 403])
-    const json = readTokenJson(answer.bytes, "the issuer's answer")
-    if (answer.status < 400) return json.get('id_token').string()
-    const problem = json.get('error').value
-    if (problem === 'slow_down') interval += SLOW_DOWN_S
-    else if (problem === 'expired_token') break
-    else if (problem !== 'authorization_pending') {
-      throw new SpindleError(
-        'ERR_CREDENTIALS_INVALID',
-        problem === 'access_denied'
-          ? 'the login was refused: start again to allow it'
-          : `the issuer ended the login (${answer.redact(String(problem))}): check its address and client`,
-      )
-    }
-  }
-  throw new SpindleError('ERR_TIMEOUT', 'nobody entered the code in time: start again')
+  const answer = await pollDeviceCode({
+    expiresIn: lifetime,
+    interval,
+    signal: service.signal,
+    wait,
+    async ask() {
+      const { bytes, status, redact } = await post(tokenUrl, question, service, [400, 401, 403])
+      return { json: readTokenJson(bytes, "the issuer's answer"), status, redact }
+    },
+    errorOf: ({ json, status }) => (status < 400 ? undefined : json.get('error').value),
+  })
+  if (answer === undefined)
+    throw new SpindleError('ERR_TIMEOUT', 'nobody entered the code in time: start again')
+  if (answer.status < 400) return answer.json.get('id_token').string()
+  const problem = answer.json.get('error').value
+  throw new SpindleError(
+    'ERR_CREDENTIALS_INVALID',
+    problem === 'access_denied'
+      ? 'the login was refused: start again to allow it'
+      : `the issuer ended the login (${answer.redact(String(problem))}): check its address and client`,
+  )
 }
 
 function post(
