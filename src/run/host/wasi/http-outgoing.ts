@@ -5,7 +5,7 @@ import type { FetchLike } from '../../../types.ts'
 import type { HostInterface } from '../../component/abi/items.ts'
 import { MAX_TIMER } from '../../../http/timing.ts'
 import type { Ledger } from '../../budget.ts'
-import { chargeFields, fieldsOf, isForbiddenField, pairsOfFields } from './fields.ts'
+import { chargeFields, type Fields, fieldsOf, isForbiddenField, pairsOfFields } from './fields.ts'
 import { type HttpError, httpErrorOf } from './http-errors.ts'
 import {
   methodOfVariant,
@@ -21,7 +21,7 @@ import { createBytesInput, createWebInput, FREE } from './streams.ts'
 /** A request URL that has no host: it goes to the application itself. */
 export const SELF_ORIGIN = 'http://self.alt'
 
-export function urlOf(
+function urlOf(
   request: Pick<OutgoingRequest, 'scheme' | 'authority' | 'path'>,
 ): URL | undefined {
   const scheme =
@@ -43,25 +43,6 @@ export function urlOf(
 export function targetOf({ path }: Pick<OutgoingRequest, 'path'>): string {
   const [target = ''] = (path ?? '/').split('#', 1)
   return target.startsWith('/') ? target : `/${target}`
-}
-
-function incomingResponse(response: Response, ledger: Ledger): IncomingResponse {
-  const { body } = response
-  // As long as its body may still come it has a connection.
-  if (body !== null) ledger.charge(SENDING_BYTES)
-  return {
-    status: response.status,
-    headers: chargeFields(ledger, fieldsOf(responseHeaders(response))),
-    consumed: false,
-    body: {
-      taken: false,
-      trailers: () => wireOf(response)?.trailers?.(),
-      open: () =>
-        body === null
-          ? createBytesInput(new Uint8Array())
-          : createWebInput(body, ledger, SENDING_BYTES),
-    },
-  }
 }
 
 // What a request takes on its way, its connection included.
@@ -105,8 +86,8 @@ export function responseHeaders(response: Response): HeaderPairs {
     : headers
 }
 
-interface Sending {
-  readonly settled: Promise<Result<Response, HttpError>>
+interface Sending<T> {
+  readonly settled: Promise<Result<T, HttpError>>
   readonly abort: () => void
 }
 
@@ -116,7 +97,7 @@ export function sendRequest(
   url: URL,
   sent: SentRequest,
   ledger: Ledger = FREE,
-): Sending | undefined {
+): Sending<Response> | undefined {
   const { method, body, firstByte } = sent
   // Whether an answer is awaited before the rest of a body is nothing that two hops can agree on.
   const headers = [...sent.headers].filter(([name]) => name.toLowerCase() !== 'expect')
@@ -198,28 +179,89 @@ export function sendRequest(
   return { settled, abort: () => abort.abort() }
 }
 
+/** An answer, its headers and its connection paid: `SENDING_BYTES` as long as its body may come. */
+export interface Answer {
+  readonly response: Response
+  readonly headers: Fields
+}
+
+/**
+ * Sends a guest's request, and pays for it: for what it holds until it is answered, then for the answer.
+ * Returns the guest's error for what can't be sent.
+ */
+export function sendCharged(
+  send: FetchLike,
+  request: Pick<OutgoingRequest, 'method' | 'scheme' | 'authority' | 'path' | 'headers' | 'held'>,
+  sent: Pick<SentRequest, 'trailers' | 'firstByte' | 'connect' | 'betweenBytes'> & {
+    /** Called only for what can be sent. */
+    readonly body: () => ReadableStream<Uint8Array> | undefined
+  },
+  ledger: Ledger,
+): Sending<Answer> | HttpError {
+  const refuse = (tag: string): HttpError => {
+    releaseRequest(ledger, request)
+    return { tag }
+  }
+  const url = urlOf(request)
+  if (url === undefined) return refuse('HTTP-request-URI-invalid')
+  ledger.charge(SENDING_BYTES)
+  const sending = sendRequest(
+    send,
+    url,
+    {
+      ...sent,
+      method: methodOfVariant(request.method),
+      headers: pairsOfFields(request.headers),
+      target: targetOf(request),
+      body: sent.body(),
+    },
+    ledger,
+  )
+  if (sending === undefined) {
+    ledger.release(SENDING_BYTES)
+    return refuse('HTTP-request-method-invalid')
+  }
+  const settled = sending.settled.then((outcome): Result<Answer, HttpError> => {
+    releaseRequest(ledger, request)
+    ledger.release(SENDING_BYTES)
+    if (outcome.tag === 'err') return outcome
+    const response = outcome.val as Response
+    if (response.body !== null) ledger.charge(SENDING_BYTES)
+    return ok({ response, headers: chargeFields(ledger, fieldsOf(responseHeaders(response))) })
+  })
+  return { settled, abort: sending.abort }
+}
+
+/** What a guest gets of an answer. */
+function incomingResponse({ response, headers }: Answer, ledger: Ledger): IncomingResponse {
+  const { body } = response
+  return {
+    status: response.status,
+    headers,
+    consumed: false,
+    body: {
+      taken: false,
+      trailers: () => wireOf(response)?.trailers?.(),
+      open: () =>
+        body === null
+          ? createBytesInput(new Uint8Array())
+          : createWebInput(body, ledger, SENDING_BYTES),
+    },
+  }
+}
+
 /**
  * `wasi:http/outgoing-handler`. `send` decides what may be reached: it rejects with
  * `ERR_POLICY_REJECTED` what may not. Redirects are the guest's to follow, so each is decided anew.
  */
 export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): HostInterface {
   const handle = (request: OutgoingRequest, options?: RequestOptions): Result => {
-    const url = urlOf(request)
-    const refuse = (tag: string): Result => {
-      releaseRequest(ledger, request)
-      void request.body?.pipe.stream.cancel().catch(() => {})
-      return err({ tag })
-    }
-    if (url === undefined) return refuse('HTTP-request-URI-invalid')
-    ledger.charge(SENDING_BYTES)
-    const sending = sendRequest(
+    const body = request.body?.pipe.stream
+    const sending = sendCharged(
       send,
-      url,
+      request,
       {
-        method: methodOfVariant(request.method),
-        headers: pairsOfFields(request.headers),
-        target: targetOf(request),
-        body: request.body?.pipe.stream,
+        body: () => body,
         trailers: () => request.body?.trailers,
         firstByte: options?.firstByte,
         connect: options?.connect,
@@ -227,9 +269,9 @@ export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): H
       },
       ledger,
     )
-    if (sending === undefined) {
-      ledger.release(SENDING_BYTES)
-      return refuse('HTTP-request-method-invalid')
+    if ('tag' in sending) {
+      void body?.cancel().catch(() => {})
+      return err(sending)
     }
     const future: FutureResponse = {
       outcome: undefined,
@@ -238,10 +280,8 @@ export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): H
       pollable: { ready: () => future.outcome !== undefined, wait: () => settled },
     }
     const settled = sending.settled.then((outcome) => {
-      releaseRequest(ledger, request)
-      ledger.release(SENDING_BYTES)
       future.outcome =
-        outcome.tag === 'ok' ? ok(incomingResponse(outcome.val as Response, ledger)) : outcome
+        outcome.tag === 'ok' ? ok(incomingResponse(outcome.val as Answer, ledger)) : outcome
     })
     // Beyond the budget the guest has ended already.
     settled.catch(() => {})

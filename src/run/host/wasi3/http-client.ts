@@ -4,15 +4,8 @@ import { createHostFuture } from '../../component/async/host-transfer.ts'
 import type { HostInterface, Stoppable } from '../../component/abi/items.ts'
 import type { Ledger } from '../../budget.ts'
 import { chargeFields, fieldsOf, pairsOfFields, releaseFields } from '../wasi/fields.ts'
-import {
-  responseHeaders,
-  SENDING_BYTES,
-  sendRequest,
-  targetOf,
-  urlOf,
-} from '../wasi/http-outgoing.ts'
+import { type Answer, SENDING_BYTES, sendCharged } from '../wasi/http-outgoing.ts'
 import type { HttpError } from '../wasi/http-errors.ts'
-import { methodOfVariant, releaseRequest } from '../wasi/http-types.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { createWebInput } from '../wasi/streams.ts'
 import {
@@ -72,22 +65,12 @@ export function outgoingBody(
 /** `wasi:http/client`. `send` decides what may be reached, as for `wasi:http/outgoing-handler`. */
 export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
   const ask = (request: Request3): Stoppable<Result<Response3, HttpError>> => {
-    const url = urlOf(request)
-    const refuse = (tag: string): Promise<Result<Response3, HttpError>> => {
-      releaseRequest(ledger, request)
-      return Promise.resolve(err({ tag }))
-    }
-    if (url === undefined) return refuse('HTTP-request-URI-invalid')
-    ledger.charge(SENDING_BYTES)
     let trailers: HeaderPairs | undefined
-    const sending = sendRequest(
+    const sending = sendCharged(
       send,
-      url,
+      request,
       {
-        method: methodOfVariant(request.method),
-        headers: pairsOfFields(request.headers),
-        target: targetOf(request),
-        body: outgoingBody(request, ledger, (given) => (trailers = given)),
+        body: () => outgoingBody(request, ledger, (given) => (trailers = given)),
         trailers: () => trailers,
         firstByte: request.options?.firstByteTimeout,
         connect: request.options?.connectTimeout,
@@ -95,25 +78,18 @@ export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
       },
       ledger,
     )
-    if (sending === undefined) {
-      ledger.release(SENDING_BYTES)
-      return refuse('HTTP-request-method-invalid')
-    }
+    if ('tag' in sending) return Promise.resolve(err(sending))
     const answer = sending.settled.then((result): Result<Response3, HttpError> => {
-      releaseRequest(ledger, request)
-      ledger.release(SENDING_BYTES)
       if (result.tag === 'err') {
         request.sent(result)
         return result
       }
-      const response = result.val as Response
-      const { status, body } = response
-      if (body !== null) ledger.charge(SENDING_BYTES)
+      const { response, headers } = result.val as Answer
       return ok({
-        status,
-        headers: chargeFields(ledger, fieldsOf(responseHeaders(response))),
+        status: response.status,
+        headers,
         sent: () => {},
-        ...incomingBody(body, ledger, {
+        ...incomingBody(response.body, ledger, {
           overhead: SENDING_BYTES,
           trailers: () => wireOf(response)?.trailers?.(),
         }),
