@@ -1,21 +1,25 @@
 import type { ClientRequest } from 'node:http'
-import { createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
+import { type ChunkReader, createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
 import { inTime } from '../../http/timing.ts'
 import type { OutgoingRequest } from '../../http/sender.ts'
+import type { HeaderPairs } from '../../http/wire.ts'
 import type { BodySource } from '../../types.ts'
 import type { Exchange } from './fetch-answer.ts'
 
 /** Streams up to this size are read before they are sent: their length is known then, and they can be sent again. */
 const WHOLE_BYTES = 256 * 1024
 
-/** A request's body: in hand, or as it comes, with the size that was announced, if it was. */
-export type OutgoingBody =
-  | { readonly bytes: Uint8Array; readonly size: number }
-  | {
-      readonly begun: readonly Uint8Array[]
-      readonly rest: ReadableStreamDefaultReader<Uint8Array>
-      readonly size: number | undefined
-    }
+/** A body as it comes. */
+export interface StreamedBody {
+  readonly rest: ChunkReader
+  /** Bytes that were announced, if they were. */
+  readonly size: number | undefined
+  /** Called at the end. Sent only with a body of no announced size: in chunks. */
+  readonly trailers?: (() => HeaderPairs | undefined) | undefined
+}
+
+/** A request's body: buffered, or as it comes. */
+export type OutgoingBody = { readonly bytes: Uint8Array; readonly size: number } | StreamedBody
 
 /** Reads ahead what is small. Rejects as the request would whose source gives nothing: by its signal or deadline. */
 export async function takeBody(body: BodySource, request: OutgoingRequest): Promise<OutgoingBody> {
@@ -44,7 +48,8 @@ async function readAhead(
     if (done) return whole(begun.take(), announced)
     begun.add(value)
   }
-  return { begun: [begun.take()], rest, size }
+  const value = begun.take()
+  return { rest: withFirst(Promise.resolve({ done: false, value }), rest), size }
 }
 
 function whole(bytes: Uint8Array, announced: number | undefined): OutgoingBody {
@@ -52,10 +57,23 @@ function whole(bytes: Uint8Array, announced: number | undefined): OutgoingBody {
   return { bytes, size: bytes.length }
 }
 
+/** A reader whose first chunk was read before, or is on its way. */
+export function withFirst(first: ReturnType<ChunkReader['read']>, rest: ChunkReader): ChunkReader {
+  let early: typeof first | undefined = first
+  return {
+    read() {
+      const next = early ?? rest.read()
+      early = undefined
+      return next
+    },
+    cancel: (reason) => rest.cancel(reason),
+  }
+}
+
 /** Sends a stream as fast as it is taken. What breaks it breaks the request. */
 export async function upload(
   sent: ClientRequest,
-  { begun, rest, size }: Extract<OutgoingBody, { rest: unknown }>,
+  { rest, size, trailers }: StreamedBody,
   exchange: Exchange,
 ): Promise<void> {
   let length = 0
@@ -73,7 +91,6 @@ export async function upload(
     await new Promise<void>((resolve) => (wake = resolve))
   }
   try {
-    for (const bytes of begun) await send(bytes)
     for (;;) {
       exchange.isOurTurn = true
       const { done, value } = await rest.read()
@@ -83,6 +100,9 @@ export async function upload(
       await send(value)
     }
     if (size !== undefined && length < size) throw mismatch(size, length)
+    const pairs = size === undefined ? trailers?.() : undefined
+    if (pairs !== undefined && pairs.length > 0)
+      sent.addTrailers(pairs.map(([name, value]): [string, string] => [name, value]))
     sent.end()
   } catch (error) {
     exchange.failure = error as Error
@@ -91,8 +111,9 @@ export async function upload(
 }
 
 function mismatch(size: number, actual: number | string): Error {
-  return Object.assign(
-    new Error(`a body of ${size} bytes was announced, but ${actual} are to be sent`),
-    { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' },
-  )
+  return lengthError(`a body of ${size} bytes was announced, but ${actual} are to be sent`)
+}
+
+export function lengthError(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' })
 }

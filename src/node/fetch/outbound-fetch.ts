@@ -1,4 +1,4 @@
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { whenAborted } from '../../bytes/abort.ts'
 import { watchStream } from '../../bytes/stream.ts'
@@ -7,7 +7,6 @@ import {
   type HeaderPairs,
   pairsOf,
   takeRequestBody,
-  type Wire,
   wireOf,
   withWire,
 } from '../../http/wire.ts'
@@ -15,6 +14,7 @@ import type { FetchLike } from '../../types.ts'
 import { createBlockedNetworks } from './blocked-networks.ts'
 import { createPlaces } from './connection-places.ts'
 import { readerOf, type Exchange } from './fetch-answer.ts'
+import { lengthError, type StreamedBody, upload, withFirst } from './fetch-body.ts'
 import { createRoutes } from './fetch-routes.ts'
 import type { ProxySettings } from './proxy.ts'
 
@@ -50,14 +50,6 @@ export interface OutboundFetchOptions {
   readonly connectionPooling?: boolean
 }
 
-/** A body whose end is not known before it has come, or its bytes said beforehand. */
-interface OutgoingBody {
-  /** What was read of it to see whether there is any. */
-  readonly first: Promise<ReadableStreamReadResult<Uint8Array>> | undefined
-  readonly rest: ReadableStreamDefaultReader<Uint8Array>
-  readonly size: number | undefined
-}
-
 /**
  * A `fetch` for what the components of an application send: on Node's own HTTP client, as they have
  * it. The global one adds headers of its own, decodes answers, joins repeated headers and changes
@@ -86,7 +78,7 @@ export function createOutboundFetch(options: OutboundFetchOptions = {}): FetchLi
   const send = async (
     request: Request,
     url: URL,
-    body: OutgoingBody | undefined,
+    body: StreamedBody | undefined,
   ): Promise<Response> => {
     const { connect = MAX_WAIT } = wireOf(request)?.timeouts ?? {}
     const began = performance.now()
@@ -104,7 +96,7 @@ export function createOutboundFetch(options: OutboundFetchOptions = {}): FetchLi
   const sendNow = (
     request: Request,
     url: URL,
-    body: OutgoingBody | undefined,
+    body: StreamedBody | undefined,
     connect: number,
     ended: () => void = () => {},
   ): Promise<Response> =>
@@ -180,7 +172,7 @@ export function createOutboundFetch(options: OutboundFetchOptions = {}): FetchLi
         }
       })
       if (body === undefined) sent.end()
-      else void upload(sent, body, wire, state)
+      else void upload(sent, body, state)
     })
 
   return async (request) => {
@@ -210,33 +202,33 @@ function codeOf(error: Error): string {
 }
 
 /** Rejects for a length that is none. `undefined` for no body: one that is empty is none for a GET. */
-async function openBody(request: Request): Promise<OutgoingBody | undefined> {
+async function openBody(request: Request): Promise<StreamedBody | undefined> {
   const lengths = exactHeaders(request).filter(([name]) => name === 'content-length')
   const said = lengths[0]?.[1]
   if (lengths.some(([, value]) => value !== said || !/^\d+$/.test(value)))
     throw mismatch(`"${lengths.map(([, value]) => value).join(', ')}" is no length of a body`)
   const size = said === undefined ? undefined : Number(said)
+  const trailers = wireOf(request)?.trailers
   const rest = takeRequestBody(request)?.getReader()
   if (rest === undefined) {
     if (size !== undefined && size > 0)
       throw mismatch(`a body of ${size} bytes was announced, and none is sent`)
     return undefined
   }
-  if (size !== undefined || !WITHOUT_BODY.has(request.method))
-    return { first: undefined, rest, size }
+  if (size !== undefined || !WITHOUT_BODY.has(request.method)) return { rest, size, trailers }
   // What its sender has written by now is there in this turn.
   const read = rest.read()
   const thisTurn = new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)))
   const early = await Promise.race([read, thisTurn])
   if (early?.done === true) return undefined
-  return { first: read, rest, size }
+  return { rest: withFirst(read, rest), size, trailers }
 }
 
 /** All headers of a request, in their order: the host's and the connection's are ours. */
 function headLines(
   request: Request,
   url: URL,
-  body: OutgoingBody | undefined,
+  body: StreamedBody | undefined,
   more: Readonly<Record<string, string>>,
 ): string[] {
   const own = exactHeaders(request).filter(
@@ -253,51 +245,7 @@ function headLines(
 }
 
 function mismatch(message: string): TypeError {
-  const cause = Object.assign(new Error(message), { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' })
-  return new TypeError('fetch failed', { cause })
-}
-
-/** Sends a body as fast as it is taken. What breaks it breaks the request. */
-async function upload(
-  sent: ClientRequest,
-  { first, rest, size }: OutgoingBody,
-  wire: Wire | undefined,
-  state: Exchange,
-): Promise<void> {
-  let length = 0
-  let wake = (): void => {}
-  sent.on('drain', () => wake())
-  sent.once('close', () => {
-    void rest.cancel().catch(() => {})
-    wake()
-  })
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    length += bytes.length
-    // More would be read as the next request of this connection.
-    if (size !== undefined && length > size)
-      throw mismatch(`a body of ${size} bytes was announced, and more are sent`).cause
-    if (sent.write(bytes) || sent.destroyed) return
-    await new Promise<void>((resolve) => (wake = resolve))
-  }
-  try {
-    for (let next = first ?? rest.read(); ; next = rest.read()) {
-      state.isOurTurn = true
-      const { done, value } = await next
-      state.isOurTurn = false
-      if (sent.destroyed) return
-      if (done) break
-      await write(value)
-    }
-    if (size !== undefined && length < size)
-      throw mismatch(`a body of ${size} bytes was announced, and ${length} are sent`).cause
-    const trailers = wire?.trailers?.() ?? []
-    if (size === undefined && trailers.length > 0)
-      sent.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]))
-    sent.end()
-  } catch (error) {
-    state.failure = error as Error
-    sent.destroy(state.failure)
-  }
+  return new TypeError('fetch failed', { cause: lengthError(message) })
 }
 
 /** Throws for a status that no answer has. */
