@@ -1,10 +1,9 @@
-import type { ClientRequest } from 'node:http'
+import type { Writable } from 'node:stream'
 import { type ChunkReader, createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
 import { inTime } from '../../http/timing.ts'
 import type { OutgoingRequest } from '../../http/sender.ts'
 import type { HeaderPairs } from '../../http/wire.ts'
 import type { BodySource } from '../../types.ts'
-import type { Exchange } from './fetch-answer.ts'
 
 /** Streams up to this size are read before they are sent: their length is known then, and they can be sent again. */
 const WHOLE_BYTES = 256 * 1024
@@ -70,9 +69,20 @@ export function withFirst(first: ReturnType<ChunkReader['read']>, rest: ChunkRea
   }
 }
 
-/** Sends a stream as fast as it is taken. What breaks it breaks the request. */
-export async function upload(
-  sent: ClientRequest,
+/** What the two directions of a request know of each other. */
+export interface Exchange {
+  /** The server waits for us: a slow reader or source is not taken for a dead server. */
+  isOurTurn: boolean
+  /** Why we ended the request; Node reports only that it was ended. */
+  failure?: Error
+}
+
+/**
+ * Writes a stream as fast as it is taken, then its trailers where the request can have any, and
+ * cancels it when the request ends. Rejects with what breaks it, which must break the request.
+ */
+export async function writeBody(
+  sent: Writable & { addTrailers?(trailers: ReadonlyArray<[string, string]>): void },
   { rest, size, trailers }: StreamedBody,
   exchange: Exchange,
 ): Promise<void> {
@@ -90,24 +100,19 @@ export async function upload(
     if (sent.write(bytes) || sent.destroyed) return
     await new Promise<void>((resolve) => (wake = resolve))
   }
-  try {
-    for (;;) {
-      exchange.isOurTurn = true
-      const { done, value } = await rest.read()
-      exchange.isOurTurn = false
-      if (sent.destroyed) return
-      if (done) break
-      await send(value)
-    }
-    if (size !== undefined && length < size) throw mismatch(size, length)
-    const pairs = size === undefined ? trailers?.() : undefined
-    if (pairs !== undefined && pairs.length > 0)
-      sent.addTrailers(pairs.map(([name, value]): [string, string] => [name, value]))
-    sent.end()
-  } catch (error) {
-    exchange.failure = error as Error
-    sent.destroy(exchange.failure)
+  for (;;) {
+    exchange.isOurTurn = true
+    const { done, value } = await rest.read()
+    exchange.isOurTurn = false
+    if (sent.destroyed) return
+    if (done) break
+    await send(value)
   }
+  if (size !== undefined && length < size) throw mismatch(size, length)
+  const pairs = size === undefined ? trailers?.() : undefined
+  if (pairs !== undefined && pairs.length > 0)
+    sent.addTrailers?.(pairs.map(([name, value]): [string, string] => [name, value]))
+  sent.end()
 }
 
 function mismatch(size: number, actual: number | string): Error {

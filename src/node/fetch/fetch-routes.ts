@@ -7,8 +7,8 @@ import { createProxySelector, type Proxy, type ProxySettings } from './proxy.ts'
 import { createTunnelAgent, proxyEndpoint, proxyHeaders } from './proxy-tunnel.ts'
 import { openFileLimit } from '../files/descriptors.ts'
 
-/** Milliseconds. Servers close what is unused after 5 s and more; one closed under a request costs a retry. */
-const KEPT_OPEN = 4000
+/** Milliseconds. Servers close unused connections after 5 s or more; one that closes under a request costs a retry. */
+export const KEPT_OPEN = 4000
 
 interface RouteOptions {
   /** See `NodeFetchOptions`. */
@@ -28,6 +28,8 @@ interface Route {
   /** The proxy that reads the request and answers it. One that only tunnels does neither. */
   readonly forwarder?: Proxy
   readonly isTunnel?: boolean
+  /** Of connections with TLS to the server itself. */
+  readonly tls?: TlsAgent
 }
 
 /** The part of the files a process may open that is for connections of one kind; others wait in line. */
@@ -76,16 +78,18 @@ export function createRoutes({
         headers: { host: url.host, ...proxyHeaders(proxy) },
         forwarder: proxy,
       }
+    const secure = !isTls ? undefined : proxy !== undefined ? tunnelBy(proxy) : tls
     return {
       send: isTls ? sendTls : sendPlain,
       options: {
-        agent: proxy !== undefined ? tunnelBy(proxy) : isTls ? tls : plain,
+        agent: secure ?? plain,
         hostname: url.hostname.replace(/^\[|\]$/g, ''),
         ...(url.port !== '' && { port: url.port }),
         path: url.pathname + url.search,
       },
       headers: {},
       isTunnel: proxy !== undefined,
+      ...(secure !== undefined && { tls: secure }),
     }
   }
 }

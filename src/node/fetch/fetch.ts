@@ -1,12 +1,12 @@
-import { whenAborted } from '../../bytes/abort.ts'
-import { SpindleError } from '../../errors.ts'
 import { discard } from '../../http/response-body.ts'
 import { followRedirects, isRedirect } from '../../http/redirect.ts'
 import { type OutgoingRequest, setSender } from '../../http/sender.ts'
 import type { FetchLike } from '../../types.ts'
-import { createRoutes } from './fetch-routes.ts'
-import { answerOf, type Exchange } from './fetch-answer.ts'
-import { type OutgoingBody, takeBody, upload } from './fetch-body.ts'
+import { createNegotiation } from './alpn.ts'
+import { exchange, sendWhenConnected, type WireRequest } from './exchange.ts'
+import { createRoutes, KEPT_OPEN } from './fetch-routes.ts'
+import { sendByHttp1 } from './http1.ts'
+import { type OutgoingBody, takeBody } from './fetch-body.ts'
 import type { ProxySettings } from './proxy.ts'
 import { refusal } from './proxy-tunnel.ts'
 import { withDescriptor } from '../files/descriptors.ts'
@@ -92,79 +92,55 @@ export function createNodeFetch(options: NodeFetchOptions = {}): FetchLike {
     proxy: typeof proxy === 'string' ? { http: proxy, https: proxy } : proxy,
   })
 
-  /** One request and its answer's headers; `due` is when they must have come. */
-  const send = (
+  const negotiate = createNegotiation({
+    maxHeaderSize,
+    idleTimeout: idleTimeout || 0,
+    keptOpen: KEPT_OPEN,
+  })
+
+  /** One request and its response's headers; `due` is when these must have arrived. */
+  const send = async (
     url: URL,
     init: OutgoingRequest,
     headers: Headers,
     body: OutgoingBody | undefined,
     due: number | undefined,
-  ): Promise<Response> =>
-    new Promise((resolve, reject) => {
-      const { method, signal, deadline } = init
-      signal?.throwIfAborted()
-      const { send: sendBy, forwarder, isTunnel = false, ...route } = routeTo(url)
-      if (forwarder?.authorization !== undefined)
-        init.onProxyAuthorization?.(forwarder.authorization)
-      const opening = isTunnel ? new AbortController() : undefined
-      const sent = sendBy({
+  ): Promise<Response> => {
+    const route = routeTo(url)
+    const { forwarder } = route
+    if (forwarder?.authorization !== undefined) init.onProxyAuthorization?.(forwarder.authorization)
+    const request: WireRequest = {
+      url,
+      method: init.method,
+      headers: Object.assign(outgoing(headers, body), route.headers),
+      body,
+    }
+    const opening = new AbortController()
+    const sendHttp1 = sendByHttp1({
+      send: route.send,
+      options: {
         ...route.options,
-        ...(isTunnel && { tunnelSignal: opening?.signal, tunnelTimeout: idleTimeout || 0 }),
-        method,
-        headers: Object.assign(outgoing(headers, body), route.headers),
-        insecureHTTPParser: false,
         maxHeaderSize,
-        // Given always: without one the agent's would count, which is for connections that wait.
-        timeout: idleTimeout || 0,
-      })
-      const state: Exchange = { isOurTurn: false }
-      // Also for what comes after the answer's headers: its body tells that then.
-      sent.on('error', (error) => {
-        if (signal?.aborted === true) return reject(signal.reason)
-        if (error instanceof SpindleError) return reject(error)
-        const cause =
-          forwarder === undefined
-            ? error
-            : new Error(`by the proxy ${forwarder.shown}`, { cause: error })
-        reject(new TypeError('fetch failed', { cause }))
-      })
-      /** Without a connection yet, the request itself tells nothing of its end. */
-      const abandon = (reason: unknown): void => {
-        reject(reason)
-        sent.destroy(reason as Error)
-        opening?.abort()
-      }
-      const timer =
-        deadline && due && setTimeout(() => abandon(deadline.error()), due - performance.now())
-      // By `init`, which this holds: a `Request` that nobody holds stops to hear the signal it was made with.
-      const stopWaiting = whenAborted(signal, () => abandon(init.signal?.reason))
-      sent.on('close', () => {
-        clearTimeout(timer)
-        stopWaiting()
-      })
-      sent.on('timeout', () => {
-        if (state.isOurTurn) return void sent.socket?.setTimeout(idleTimeout || 0)
-        state.failure = Object.assign(new Error('nothing came in time'), { code: 'ETIMEDOUT' })
-        sent.destroy(state.failure)
-      })
-      sent.on('response', (message) => {
-        clearTimeout(timer)
-        if (forwarder !== undefined && message.statusCode === 407) {
-          abandon(refusal(forwarder, 407, url.host))
-          return
-        }
-        // Refused before all of it was sent: the rest is not wanted.
-        message.on('end', () => void (sent.writableEnded || sent.destroy()))
-        try {
-          resolve(answerOf(message, method, url, signal, state))
-        } catch (error) {
-          sent.destroy(error as Error)
-        }
-      })
-      if (body === undefined) sent.end()
-      else if ('bytes' in body) sent.end(body.bytes)
-      else void upload(sent, body, state)
+        ...(route.isTunnel && { tunnelSignal: opening.signal, tunnelTimeout: idleTimeout || 0 }),
+      },
+      idleTimeout: idleTimeout || 0,
+      opening,
     })
+    const { tls } = route
+    const sendAny =
+      tls === undefined
+        ? sendHttp1
+        : sendWhenConnected(
+            async (connecting) => (await negotiate(url, tls, connecting))?.send ?? sendHttp1,
+          )
+    return exchange(sendAny, request, {
+      limits: init,
+      due,
+      forwarder,
+      refuse: (status) =>
+        forwarder !== undefined && status === 407 ? refusal(forwarder, 407, url.host) : undefined,
+    })
+  }
 
   const sendRequest = async (url: URL, init: OutgoingRequest): Promise<Response> => {
     if (url.protocol !== 'https:' && url.protocol !== 'http:')

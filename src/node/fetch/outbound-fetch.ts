@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { whenAborted } from '../../bytes/abort.ts'
-import { watchStream } from '../../bytes/stream.ts'
+import { type ChunkReader, watchStream } from '../../bytes/stream.ts'
 import {
   exactHeaders,
   type HeaderPairs,
@@ -13,10 +13,16 @@ import {
 import type { FetchLike } from '../../types.ts'
 import { createBlockedNetworks } from './blocked-networks.ts'
 import { createPlaces } from './connection-places.ts'
-import { readerOf, type Exchange } from './fetch-answer.ts'
-import { lengthError, type StreamedBody, upload, withFirst } from './fetch-body.ts'
+import {
+  lengthError,
+  type Exchange,
+  type StreamedBody,
+  withFirst,
+  writeBody,
+} from './fetch-body.ts'
 import { createRoutes } from './fetch-routes.ts'
 import type { ProxySettings } from './proxy.ts'
+import { createReceivedBody } from './received-body.ts'
 
 /** Bytes of an answer's headers. As the least that Wasmtime takes. */
 const MAX_HEADER_BYTES: number = 64 * 1024
@@ -172,7 +178,11 @@ export function createOutboundFetch(options: OutboundFetchOptions = {}): FetchLi
         }
       })
       if (body === undefined) sent.end()
-      else void upload(sent, body, state)
+      else
+        void writeBody(sent, body, state).catch((error: Error) => {
+          state.failure = error
+          sent.destroy(error)
+        })
     })
 
   return async (request) => {
@@ -246,6 +256,38 @@ function headLines(
 
 function mismatch(message: string): TypeError {
   return new TypeError('fetch failed', { cause: lengthError(message) })
+}
+
+function readerOf(
+  message: IncomingMessage,
+  size: number,
+  signal: AbortSignal,
+  exchange: Exchange,
+): ChunkReader {
+  const body = createReceivedBody(size, {
+    pause() {
+      exchange.isOurTurn = true
+      message.pause()
+    },
+    resume() {
+      exchange.isOurTurn = false
+      message.resume()
+    },
+    abort: () => void message.destroy(),
+  })
+  const fail = (error: Error): void => {
+    if (signal.aborted) return body.end({ error: signal.reason, discards: true })
+    const cause = exchange.failure ?? error
+    body.end({ error: new TypeError('terminated', { cause }), discards: false })
+  }
+  message.on('data', body.push)
+  message.on('end', () => body.end())
+  message.on('error', fail)
+  message.on('close', () => {
+    // Creating an error is expensive, and most responses have ended by now.
+    if (!message.readableEnded) fail(new Error('the connection was closed'))
+  })
+  return body.reader
 }
 
 /** Throws for a status that no answer has. */
