@@ -21,9 +21,7 @@ import { createBytesInput, createWebInput, FREE } from './streams.ts'
 /** A request URL that has no host: it goes to the application itself. */
 export const SELF_ORIGIN = 'http://self.alt'
 
-function urlOf(
-  request: Pick<OutgoingRequest, 'scheme' | 'authority' | 'path'>,
-): URL | undefined {
+function urlOf(request: Pick<OutgoingRequest, 'scheme' | 'authority' | 'path'>): URL | undefined {
   const scheme =
     request.scheme?.tag === 'HTTP'
       ? 'http'
