@@ -11,7 +11,7 @@ const LOOPBACK = address(127, 0, 0, 1)
 
 let authority: Authority
 beforeAll(async () => {
-  authority = await createAuthority()
+  authority = await createAuthority('Ours')
 })
 
 const closers: (() => void)[] = []
@@ -128,7 +128,7 @@ describe('a server that offers HTTP/2', () => {
       if (count % 3 === 0) stream.close(2)
       else respond(stream, path)
     })
-    const transport = createTransport({ fetch: fetchFor(), retry: { minDelay: 1, maxDelay: 5 } })
+    const transport = createTransport({ fetch: fetchFor(), retry: { delay: () => 1, limit: 3 } })
     const paths = Array.from({ length: 9 }, (_, i) => `/${i}`)
     const texts = paths.map(async (path) => (await transport.fetch({ url: url + path })).text())
     expect(await Promise.all(texts)).toEqual(paths)
@@ -143,7 +143,7 @@ describe('a server that offers HTTP/2', () => {
     expect(await textOf(fetch, `${url}/first`)).toBe('/first')
     expect(await textOf(fetch, `${url}/last`)).toBe('/last')
     await until(() => connections() === 1)
-    const transport = createTransport({ fetch, retry: { minDelay: 1, maxDelay: 5 } })
+    const transport = createTransport({ fetch, retry: { delay: () => 1, limit: 3 } })
     expect(await (await transport.fetch({ url: `${url}/next` })).text()).toBe('/next')
     expect(connections()).toBe(2)
   })
