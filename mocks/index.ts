@@ -1,6 +1,7 @@
 /** Registries for tests, without a network. Exported as `spindle/mocks`. */
 export { registryHandlers, type RegistryHandlersOptions } from './handlers.ts'
 export type { JsonObject } from '../src/bytes/json.ts'
+export type { FetchHandler } from '../src/types.ts'
 export type { Extension } from './sigstore/certificates.ts'
 export type { CertificateFlaws, Fulcio } from './sigstore/fulcio.ts'
 export {

@@ -36,6 +36,12 @@ export {
 export { parseLockedApp } from './spin/lock/parse-locked-app.ts'
 export type { PulledApp } from './spin/artifact/pulled-app.ts'
 export type { DirectoryHandle } from './spin/files/directory-handle.ts'
+export type {
+  SourceEntry,
+  SourceExit,
+  SourceFile,
+  SourceFolder,
+} from './spin/files/source-folder.ts'
 export type { DropData } from './spin/files/drop.ts'
 export type { UploadedFile } from './spin/files/files.ts'
 export type { FileRecord } from './spin/files/files.ts'
@@ -56,6 +62,7 @@ export type {
   KeyPolicy,
   Policy,
   SignatureFormat,
+  SignatureRequirements,
 } from './trust/policy/policy.ts'
 export {
   formatPrivateKey,
@@ -91,5 +98,5 @@ export { copy, type CopyOptions } from './verbs/copy.ts'
 export { pull, type PullOptions } from './verbs/pull.ts'
 export { push, type PushOptions, type PushResult } from './verbs/push.ts'
 export { resolve } from './verbs/resolve.ts'
-export { sign, type SignOptions } from './verbs/sign.ts'
+export { sign, type SignArtifactOptions, type SignOptions } from './verbs/sign.ts'
 export { createVerifier, verify, type VerifyOptions } from './verbs/verify.ts'

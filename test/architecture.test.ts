@@ -29,7 +29,17 @@ const FLOORS: Readonly<Record<string, number>> = {
  * imports from its own layer or from a lower one.
  */
 const LAYERS: Readonly<Record<string, ReadonlyArray<string | readonly string[]>>> = {
-  spin: ['manifest', 'files', 'lock', 'artifact', 'compose', 'source', 'bindle', 'index.ts'],
+  spin: [
+    'manifest',
+    'files',
+    'lock',
+    'artifact',
+    'compose',
+    'source',
+    'bindle',
+    'app-types.ts',
+    'index.ts',
+  ],
   trust: [
     'wire',
     'keys',

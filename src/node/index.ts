@@ -1,4 +1,58 @@
 /** What only Node can do: credentials of this machine, its files, its native hashing. */
+export type { ServiceOptions } from '../trust/wire/service-request.ts'
+export type { KeyValueStore } from '../run/host/spin/key-value-store.ts'
+export type {
+  SqliteCounters,
+  SqliteCursor,
+  SqliteDatabase,
+  SqliteLimits,
+  SqliteResult,
+  SqliteValue,
+} from '../run/host/spin/sqlite.ts'
+export type { Pointer as SqlitePointer, SqliteWasm } from '../run/host/spin/sqlite-connection.ts'
+export type { Authenticate } from '../serve/http/basic.ts'
+export type { HostNameOptions } from '../serve/http/host-names.ts'
+export type {
+  GetOptions,
+  ListOptions,
+  ListResult,
+  MovingStorage,
+  PutOptions,
+  PutResult,
+  Storage,
+  StorageBody,
+  StoredHead,
+  StoredInfo,
+  StoredRange,
+  StoredValue,
+} from '../serve/storage/port.ts'
+export type {
+  SourceEntry,
+  SourceExit,
+  SourceFile,
+  SourceFolder,
+} from '../spin/files/source-folder.ts'
+export type {
+  AuthScope,
+  BodySource,
+  Content,
+  CreateHasher,
+  Credentials,
+  Descriptor,
+  Digest,
+  DigestAlgorithm,
+  FetchHandler,
+  FetchLike,
+  FileTree,
+  Hasher,
+  Keychain,
+  OperationOptions,
+  ReadStore,
+  ReferrerStore,
+  Store,
+  TransferEvent,
+  WholeStore,
+} from '../types.ts'
 export { readDirectory, type ReadDirectoryOptions } from './files/directory.ts'
 export { createDockerKeychain, createPodmanKeychain } from './credentials/docker-keychain.ts'
 export type { EnvironmentOptions } from './files/environment.ts'

@@ -2,6 +2,8 @@ import { SpindleError } from '../errors.ts'
 import { isDigest, algorithmOf, hexOf } from '../bytes/digest.ts'
 import type { Digest, Reference } from '../types.ts'
 
+export type { Digest, Reference } from '../types.ts'
+
 export interface ParseReferenceOptions {
   /** Registry assumed when the input names none. Without it, such input is rejected. */
   defaultRegistry?: string

@@ -20,6 +20,16 @@ import { listTags } from './tags.ts'
 import { createWriter } from './writer.ts'
 
 export type { RepositoryOptions } from './context.ts'
+export type * from './remote-types.ts'
+export type {
+  KnownBlobsStore,
+  MountStore,
+  PacedStore,
+  ReadStore,
+  ReferrerStore,
+  Store,
+  WholeStore,
+} from '../types.ts'
 
 /** A repository of a registry, as a store. */
 export interface Repository

@@ -1,11 +1,13 @@
 /** Running applications: exported as `spindle/run`. */
+export type * from '../spin/app-types.ts'
+export type { FetchHandler, FetchLike, ReferrerStore, Verifier } from '../types.ts'
 export { createAppHandler, type AppHandlerOptions } from './app-handler.ts'
 export type { Compile } from './component/compile.ts'
 export type { HostFunction, HostInterface } from './component/abi/items.ts'
 export type { LogLine, OnLog } from './host/logs.ts'
 export { createIndexedDbKeyValue } from './host/spin/indexed-db.ts'
 export { createMemoryKeyValue, type KeyValueStore } from './host/spin/key-value-store.ts'
-export type { SqliteWasm } from './host/spin/sqlite-connection.ts'
+export type { Pointer as SqlitePointer, SqliteWasm } from './host/spin/sqlite-connection.ts'
 export type {
   OpenSqlite,
   SqliteCounters,

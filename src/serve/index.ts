@@ -1,6 +1,22 @@
 /** Servers as `fetch` handlers, and where they keep things. Exported as `spindle/serve`. */
+export type { InvoiceRole } from '../bindle/invoice.ts'
+export type { Keyring, KeyringEntry, SecretKeyEntry } from '../bindle/keyring.ts'
+export type { VerificationStrategy } from '../bindle/signature.ts'
+export type {
+  AuthScope,
+  Content,
+  CreateHasher,
+  Credentials,
+  Digest,
+  DigestAlgorithm,
+  FetchHandler,
+  FetchLike,
+  Hasher,
+  Keychain,
+} from '../types.ts'
 export { formatChallenge, formatScope } from './http/authorize.ts'
 export type { Authorization, Authorize, Challenge } from './http/authorize.ts'
+export type { AcceptOptions } from './bindle/accept-invoice.ts'
 export { authorizeBindleBasic } from './bindle/authorize.ts'
 export type { BindleAccess, BindleAuthorize } from './bindle/authorize.ts'
 export { collectBindleGarbage } from './bindle/collect-parcels.ts'
@@ -36,6 +52,19 @@ export type {
   R2Upload,
 } from './storage/r2.ts'
 export { assertStorageKey, canMove, listAll } from './storage/port.ts'
-export type * from './storage/port.ts'
+export type {
+  GetOptions,
+  ListOptions,
+  ListResult,
+  MovingStorage,
+  PutOptions,
+  PutResult,
+  Storage,
+  StorageBody,
+  StoredHead,
+  StoredInfo,
+  StoredRange,
+  StoredValue,
+} from './storage/port.ts'
 export { createTokenService } from './token-service.ts'
 export type { TokenService, TokenServiceOptions } from './token-service.ts'

@@ -1,12 +1,12 @@
 /** What an application is, from its files to its artifact and back. Exported as `spindle/app`. */
-export type * from '../types.ts'
-export type * from './manifest/app-manifest.ts'
+export type { SliceableContent } from '../bytes/sliceable.ts'
+export type { FetchLike, PacedStore } from '../types.ts'
+export type * from './app-types.ts'
 export { readAppSource, type AppSource, type ReadAppSourceOptions } from './source/app-source.ts'
-export type * from './source/app.ts'
 export { formatLockedApp } from './lock/format-locked-app.ts'
 export { loadApp, type LoadAppOptions } from './source/load-app.ts'
 export { lockApp, type LockAppOptions } from './source/lock-app.ts'
-export type * from './lock/locked-app.ts'
+export type { LockResult } from './lock/locked-app.ts'
 export {
   parseAppManifest,
   type ParseAppManifestOptions,
@@ -21,7 +21,6 @@ export {
   type PackOptions,
 } from './artifact/pack.ts'
 export { parseLockedApp } from './lock/parse-locked-app.ts'
-export type { PulledApp } from './artifact/pulled-app.ts'
 export type { DirectoryHandle } from './files/directory-handle.ts'
 export type { DropData } from './files/drop.ts'
 export type { UploadedFile } from './files/files.ts'

@@ -1,5 +1,21 @@
 /** Where artifacts are kept outside registries. Exported as `spindle/store`. */
-export type * from '../types.ts'
+export type { SliceableContent } from '../bytes/sliceable.ts'
+export type {
+  BodySource,
+  Content,
+  ContentStore,
+  CreateHasher,
+  Descriptor,
+  Digest,
+  DigestAlgorithm,
+  Hasher,
+  OperationOptions,
+  ReadStore,
+  ReferrerStore,
+  Store,
+  TransferEvent,
+  WholeStore,
+} from '../types.ts'
 export { type ContentKeeper, createContentCache } from './content-cache.ts'
 export { readLayoutTar, type LayoutArchive } from './layout-tar.ts'
 export { createLayoutStore, type LayoutFiles } from './layout.ts'

@@ -1,4 +1,10 @@
 /** Everything about Bindle: model, client, signing, standalone form, and Spin's use of it. */
+export type * from '../registry/remote-types.ts'
+export type * from '../spin/app-types.ts'
+export type { UnpackOptions } from '../spin/artifact/unpack.ts'
+export type { ReadImage } from '../spin/artifact/pulled-app.ts'
+export type { LockResult } from '../spin/lock/locked-app.ts'
+export type { Location, Store } from '../types.ts'
 export {
   createBindleClient,
   type BindleClient,

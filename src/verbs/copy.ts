@@ -11,6 +11,17 @@ import {
   withTransport,
 } from './location.ts'
 
+export type * from '../registry/remote-types.ts'
+export type {
+  Location,
+  ReadStore,
+  ReferrerStore,
+  Source,
+  Store,
+  VerifiedSignature,
+  Verifier,
+} from '../types.ts'
+
 export interface CopyOptions extends Omit<RemoteOptions, 'credentials'> {
   /** A function, so that one registry's password can't reach the other. */
   credentials?: Keychain

@@ -4,6 +4,32 @@ import { assertVerifyOption } from '../store/verify-option.ts'
 import type { RemoteOptions, Source, Store, Verifier } from '../types.ts'
 import { openSource } from './location.ts'
 
+export type { Json } from '../bytes/json.ts'
+export type * from '../registry/remote-types.ts'
+export type { PulledApp, ReadImage } from '../spin/artifact/pulled-app.ts'
+export type { UnpackOptions } from '../spin/artifact/unpack.ts'
+export type {
+  ContentRef,
+  HostRequirements,
+  LockedApp,
+  LockedComponent,
+  LockedDependency,
+  LockedFile,
+  LockedSource,
+  LockedTrigger,
+  LockedVariable,
+  MustUnderstand,
+} from '../spin/lock/locked-app.ts'
+export type {
+  FileTree,
+  ReadStore,
+  ReferrerStore,
+  Source,
+  Store,
+  VerifiedSignature,
+  Verifier,
+} from '../types.ts'
+
 export interface PullOptions extends RemoteOptions, UnpackOptions {
   /** Reads nothing that the manifest points at before this accepts its digest. See `createVerifier`. */
   verify?: Verifier

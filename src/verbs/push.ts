@@ -5,6 +5,24 @@ import { copyGraph } from '../store/copy-graph.ts'
 import type { Descriptor, Location, RemoteOptions } from '../types.ts'
 import { openLocation } from './location.ts'
 
+export type { Json } from '../bytes/json.ts'
+export type * from '../registry/remote-types.ts'
+export type { PackedApp, PackOptions } from '../spin/artifact/pack.ts'
+export type {
+  ContentRef,
+  HostRequirements,
+  LockedApp,
+  LockedComponent,
+  LockedDependency,
+  LockedFile,
+  LockedSource,
+  LockedTrigger,
+  LockedVariable,
+  MustUnderstand,
+} from '../spin/lock/locked-app.ts'
+export type { Packable, PackableOptions } from '../spin/source/app.ts'
+export type { ContentStore, Location, ReadStore, Store } from '../types.ts'
+
 export interface PushOptions extends RemoteOptions, Omit<PackableOptions, keyof RemoteOptions> {
   /** Bytes per upload request. Default: whole blobs; progress is per chunk when set. */
   chunkSize?: number

@@ -3,6 +3,9 @@ import { createContext } from '../registry/context.ts'
 import { resolveManifest } from '../registry/manifests.ts'
 import { locate } from './location.ts'
 
+export type * from '../registry/remote-types.ts'
+export type { ReadStore, Source } from '../types.ts'
+
 /**
  * Looks up what a tag or digest names, without reading it.
  *

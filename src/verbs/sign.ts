@@ -10,6 +10,9 @@ import type { Signer } from '../trust/keys/signer.ts'
 import type { Location, Reference, RemoteOptions } from '../types.ts'
 import { openLocation, optionsElsewhere, REMOTE_OPTIONS } from './location.ts'
 
+export type * from '../registry/remote-types.ts'
+export type { Location, ReadStore, Store } from '../types.ts'
+export type { InclusionProof, LogEntry } from '../trust/log/transparency-log.ts'
 export {
   type Curve,
   formatPrivateKey,
@@ -23,6 +26,7 @@ export type { WebKey } from '../trust/keys/public-key.ts'
 export type {
   CertifyingSigner,
   FreshSignature,
+  SignArtifactOptions,
   SignResult,
   Testimony,
   Witness,

@@ -6,6 +6,9 @@ import { verifyArtifact, type VerifyResult } from '../trust/cosign/verify-artifa
 import type { RemoteOptions, Source, Verifier } from '../types.ts'
 import { openSource, optionsElsewhere, REMOTE_OPTIONS } from './location.ts'
 
+export type { ErrorCode, RejectedSignature, Remedy, SpindleError } from '../errors.ts'
+export type * from '../registry/remote-types.ts'
+export type { ReadStore, ReferrerStore, Source, VerifiedSignature, Verifier } from '../types.ts'
 export type { CertificateExtensions, CertificateIdentity } from '../trust/x509/identity.ts'
 export type {
   AllOfPolicy,
@@ -14,11 +17,12 @@ export type {
   KeyPolicy,
   Policy,
   SignatureFormat,
+  SignatureRequirements,
 } from '../trust/policy/policy.ts'
 export type { HashName, SubjectDigest } from '../trust/keys/hash.ts'
 export type { DigestSignature, DigestVerifier, KeyInput, WebKey } from '../trust/keys/public-key.ts'
 export type { StoredSignature } from '../trust/cosign/stored-signatures.ts'
-export type { InclusionProof, LogEntry, VerifiedLogEntry } from '../trust/log/transparency-log.ts'
+export type { VerifiedLogEntry } from '../trust/log/transparency-log.ts'
 export type { VerifyResult } from '../trust/cosign/verify-artifact.ts'
 export {
   type BundleSubject,

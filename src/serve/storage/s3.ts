@@ -20,6 +20,21 @@ import { checkPrefix, readPieces, startingWith } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
 import { formatCompletion, parseListing, textOf } from './s3-xml.ts'
 
+export type { Content, FetchLike } from '../../types.ts'
+export type {
+  GetOptions,
+  ListOptions,
+  ListResult,
+  PutOptions,
+  PutResult,
+  Storage,
+  StorageBody,
+  StoredHead,
+  StoredInfo,
+  StoredRange,
+  StoredValue,
+} from './port.ts'
+
 /** A list of 1000 keys of 1 KiB, with what stands around them. */
 const MAX_XML_BYTES = 4 * 1024 * 1024
 const MAX_ATTEMPTS = 4

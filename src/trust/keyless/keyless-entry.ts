@@ -6,6 +6,8 @@ export {
   type KeylessOptions,
   type WitnessOptions,
 } from './keyless.ts'
+export type { FetchLike } from '../../types.ts'
+export type { InclusionProof, LogEntry } from '../log/transparency-log.ts'
 export type { LogService } from '../services/log-client.ts'
 export type { ServiceOptions } from '../wire/service-request.ts'
 export type {

@@ -10,6 +10,8 @@ import { exportPkcs8, importPkcs8 } from './private-key.ts'
 import type { WebKey } from './public-key.ts'
 import { readField } from '../wire/wire-json.ts'
 
+export type { WebKey } from './public-key.ts'
+
 const LABEL = 'ENCRYPTED SIGSTORE PRIVATE KEY'
 const LABELS: ReadonlySet<string> = new Set([LABEL, 'ENCRYPTED COSIGN PRIVATE KEY'])
 /** The only work factors that cosign writes; others could ask for all memory there is. */

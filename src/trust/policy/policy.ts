@@ -2,10 +2,12 @@
 import type { CertificateExtensions } from '../x509/identity.ts'
 import type { KeyInput } from '../keys/public-key.ts'
 
-/** Keys that mean nothing in a rule: there they are refused, by the compiler and at run time. */
-type Without<Keys extends string> = { readonly [Key in Keys]?: never }
-
-interface Evidence extends Without<'anyOf' | 'allOf'> {
+/** Requirements that a rule with keys and one with identities share. */
+export interface SignatureRequirements {
+  /** Not part of a rule: the compiler refuses it, and so does loading the policy. */
+  readonly anyOf?: never
+  /** As `anyOf`. */
+  readonly allOf?: never
   /**
    * A `trusted_root.json`, parsed or as text: whose logs, certificates and timestamps count.
    * `spindle/trust-root` has the public-good one.
@@ -37,12 +39,15 @@ export type SignatureFormat = 'bundle' | 'legacy'
 
 /** Signed with one of these keys. */
 export interface KeyPolicy
-  extends Evidence, Without<'identity' | 'issuer' | 'extensions' | 'requireSct' | 'time'> {
+  extends
+    SignatureRequirements,
+    Partial<Readonly<Record<'identity' | 'issuer' | 'extensions' | 'requireSct' | 'time', never>>> {
   readonly key: KeyInput | readonly KeyInput[]
 }
 
 /** Signed by somebody for whom Fulcio, or a private authority, issued a certificate. */
-export interface IdentityPolicy extends Evidence, Without<'key'> {
+export interface IdentityPolicy
+  extends SignatureRequirements, Partial<Readonly<Record<'key', never>>> {
   /** E-mail address, URI or user name; exact, or a pattern that has to match the whole. */
   readonly identity: string | RegExp
   /** Who vouched for the identity, such as `https://token.actions.githubusercontent.com`; exact, or a pattern that has to match the whole. */
@@ -59,10 +64,10 @@ export interface IdentityPolicy extends Evidence, Without<'key'> {
   readonly time?: 'any' | 'log' | 'authority' | 'now'
 }
 
-type RuleKey = Exclude<keyof KeyPolicy | keyof IdentityPolicy, 'anyOf' | 'allOf' | 'threshold'>
-
 /** Satisfied when enough of the rules are. */
-export interface AnyOfPolicy extends Without<RuleKey | 'allOf'> {
+export interface AnyOfPolicy extends Partial<
+  Readonly<Record<Exclude<keyof KeyPolicy | keyof IdentityPolicy, 'anyOf' | 'threshold'>, never>>
+> {
   readonly anyOf: readonly Policy[]
   /**
    * How many of the rules have to be satisfied, each by another signer: another key, or another
@@ -73,7 +78,9 @@ export interface AnyOfPolicy extends Without<RuleKey | 'allOf'> {
 }
 
 /** Satisfied when every rule is, be it by the same signer. */
-export interface AllOfPolicy extends Without<RuleKey | 'anyOf' | 'threshold'> {
+export interface AllOfPolicy extends Partial<
+  Readonly<Record<Exclude<keyof KeyPolicy | keyof IdentityPolicy, 'allOf'>, never>>
+> {
   readonly allOf: readonly Policy[]
 }
 

@@ -13,6 +13,9 @@ import {
 import { parseTrustedRoot } from './trusted-root.ts'
 import type { Field } from '../wire/wire-json.ts'
 
+export type { FetchLike } from '../../types.ts'
+export type { ServiceOptions } from '../wire/service-request.ts'
+
 /** What an update has to go on from: keep it, or a rollback to between two updates goes unnoticed. */
 export interface TufState {
   /** `root.json`, signed. */

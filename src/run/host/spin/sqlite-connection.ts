@@ -3,7 +3,8 @@ import { decodeUtf8, decodeUtf8Lossy, encodeUtf8 } from '../../../bytes/text.ts'
 import { rowBytes } from './sqlite-rows.ts'
 import type { SqliteCursor, SqliteDatabase, SqliteLimits, SqliteValue } from './sqlite.ts'
 
-type Pointer = number
+/** An address in the memory of SQLite's module. */
+export type Pointer = number
 
 /** What is used of `@sqlite.org/sqlite-wasm`, once it is initialized. */
 export interface SqliteWasm {
