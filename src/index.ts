@@ -78,8 +78,8 @@ export type {
   CertifyingSigner,
   FreshSignature,
   SignResult,
-  Testimony,
-  Witness,
+  Countersignatures,
+  Countersigner,
 } from './trust/cosign/sign-artifact.ts'
 export { createKeySigner, type Signer } from './trust/keys/signer.ts'
 export type { StoredSignature } from './trust/cosign/stored-signatures.ts'

@@ -28,8 +28,8 @@ export type {
   FreshSignature,
   SignArtifactOptions,
   SignResult,
-  Testimony,
-  Witness,
+  Countersignatures,
+  Countersigner,
 } from '../trust/cosign/sign-artifact.ts'
 export { createKeySigner, type Signer } from '../trust/keys/signer.ts'
 
@@ -45,7 +45,7 @@ const OPTIONS: Readonly<Record<keyof SignOptions, true>> = {
   created: true,
   reference: true,
   signatures: true,
-  witness: true,
+  countersigner: true,
 }
 
 /**
@@ -75,7 +75,7 @@ export async function sign(
 ): Promise<SignResult> {
   // A mistyped one would leave out what was to be signed along, or who was to vouch for it.
   assertKnownOptions(options, OPTIONS, 'sign')
-  const { signatures, attach, annotations, witness, created, reference, ...remote } = options
+  const { signatures, attach, annotations, countersigner, created, reference, ...remote } = options
   const { store, ref, reference: where } = openLocation(at, remote)
   const name = reference ?? (where && dockerReference(where))
   if (name === undefined && attach !== undefined && attach !== 'referrer')
@@ -93,7 +93,7 @@ export async function sign(
     ...remote,
     ...(attach !== undefined && { attach }),
     ...(annotations !== undefined && { annotations }),
-    ...(witness !== undefined && { witness }),
+    ...(countersigner !== undefined && { countersigner }),
     ...(created !== undefined && { created }),
     ...(name !== undefined && { reference: name }),
   })

@@ -274,14 +274,14 @@ describe('signing', () => {
         return made
       },
     }
-    const { createWitness } = await import('../../src/trust/keyless/keyless.ts')
-    const witness = createWitness({
+    const { createCountersigner } = await import('../../src/trust/keyless/keyless.ts')
+    const countersigner = createCountersigner({
       fetch: sigstore.fetch,
       services: sigstore.services,
       trustedRoot: sigstore.trustedRoot(),
     })
     for (let i = 0; i < 2; i++)
-      await sign(at(), repeating, { attach: 'tag', reference: 'r/a', witness })
+      await sign(at(), repeating, { attach: 'tag', reference: 'r/a', countersigner })
     expect(
       sigstore.requests.some((request) => request.startsWith('GET /api/v1/log/entries/')),
     ).toBe(true)

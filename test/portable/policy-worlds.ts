@@ -1,6 +1,6 @@
 import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import { createKeylessSigner, createWitness } from '../../src/trust/keyless/keyless.ts'
+import { createKeylessSigner, createCountersigner } from '../../src/trust/keyless/keyless.ts'
 import { formatPublicKey, generateKeyPair } from '../../src/trust/keys/private-key.ts'
 import { createKeySigner } from '../../src/trust/keys/signer.ts'
 import { sign } from '../../src/verbs/sign.ts'
@@ -42,7 +42,7 @@ export async function createPolicyWorlds(): Promise<PolicyWorlds> {
     await sign({ store, ref: digest }, signer, options)
     return digest
   }
-  const witness = createWitness({
+  const countersigner = createCountersigner({
     fetch: sigstore.fetch,
     services: { rekor, timestamp: false },
     trustedRoot,
@@ -53,7 +53,7 @@ export async function createPolicyWorlds(): Promise<PolicyWorlds> {
     store,
     refs: {
       key: {
-        logged: await signed('key, logged', keySigner, { witness }),
+        logged: await signed('key, logged', keySigner, { countersigner }),
         unlogged: await signed('key, unlogged', keySigner),
       },
       identity: {

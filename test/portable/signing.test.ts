@@ -7,7 +7,7 @@ import { readVerified } from '../../src/bytes/verified.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
 import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import { createKeylessSigner, createWitness } from '../../src/trust/keyless/keyless.ts'
+import { createKeylessSigner, createCountersigner } from '../../src/trust/keyless/keyless.ts'
 import {
   formatPublicKey,
   generateKeyPair,
@@ -96,16 +96,16 @@ describe('a signature with a key', () => {
     },
   )
 
-  it('with a witness is in its log, and the log is checked', async () => {
+  it('with a countersigner is in its log, and the log is checked', async () => {
     await fresh()
-    const witness = createWitness({
+    const countersigner = createCountersigner({
       fetch: sigstore.fetch,
       services: sigstore.services,
       trustedRoot: sigstore.trustedRoot(),
     })
     await signArtifact(store, artifact, await createKeySigner(pair), {
       attach: 'both',
-      witness,
+      countersigner,
       reference: 'registry.test/app',
     })
     for (const formats of [['bundle'], ['legacy']] as const) {

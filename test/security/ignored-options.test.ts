@@ -7,7 +7,7 @@ import { createWorkerHandler } from '../../src/run/web-worker/worker-handler.ts'
 import { toWorkerCode } from '../../src/run/worker-loader/worker-code.ts'
 import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import { createKeylessSigner, createWitness } from '../../src/trust/keyless/keyless.ts'
+import { createKeylessSigner, createCountersigner } from '../../src/trust/keyless/keyless.ts'
 import { formatPublicKey, generateKeyPair } from '../../src/trust/keys/private-key.ts'
 import { createKeySigner } from '../../src/trust/keys/signer.ts'
 import { parseSigningConfig } from '../../src/trust/keyless/signing-config.ts'
@@ -39,7 +39,8 @@ const CALLS: Readonly<Record<string, Call>> = {
   createVerifier: (options) => createVerifier(policy, options),
   verifyBundle: (options) => verifyBundle('{}', { digest: ref }, policy, options),
   sign: (options) => sign(at, signer, options),
-  createWitness: (options) => createWitness({ ...keyless, identityToken: undefined, ...options }),
+  createCountersigner: (options) =>
+    createCountersigner({ ...keyless, identityToken: undefined, ...options }),
   createKeylessSigner: (options) => createKeylessSigner({ ...keyless, ...options }),
   pull: (options) => pull(at, options),
   copy: (options) => copy(at, { store: createMemoryStore(), ref: '' }, options),
@@ -64,14 +65,14 @@ describe('a call is refused', () => {
     ['sign', { annotation: { stage: 'prod' } }, 'annotations'],
     ['sign', { annotations: new Map([['stage', 'prod']]) }, 'annotations'],
     ['sign', { annotations: { stage: 5 } }, 'stage'],
-    ['sign', { withness: {} }, 'witness'],
-    ['sign', { witness: null }, 'witness'],
-    ['sign', { witness: {} }, 'witness'],
+    ['sign', { countersignr: {} }, 'countersigner'],
+    ['sign', { countersigner: null }, 'countersigner'],
+    ['sign', { countersigner: {} }, 'countersigner'],
     ['sign', { requireTransparencyLog: true }, 'requireTransparencyLog'],
-    ['createWitness', { service: services }, 'services'],
-    ['createWitness', { identityToken: 'x' }, 'identityToken'],
-    ['createWitness', { services: { rekor: services.rekor } }, 'services.timestamp'],
-    ['createWitness', { services: { ...services, tsa: services.timestamp } }, 'tsa'],
+    ['createCountersigner', { service: services }, 'services'],
+    ['createCountersigner', { identityToken: 'x' }, 'identityToken'],
+    ['createCountersigner', { services: { rekor: services.rekor } }, 'services.timestamp'],
+    ['createCountersigner', { services: { ...services, tsa: services.timestamp } }, 'tsa'],
     ['createKeylessSigner', { audiance: 'private' }, 'audience'],
     ['createKeylessSigner', { rekorUrl: 'https://rekor.test' }, 'rekorUrl'],
     ['createKeylessSigner', { services: { ...services, rekor: undefined } }, 'services.rekor'],
@@ -119,19 +120,21 @@ describe('a call is refused', () => {
     expect((await store.resolve(ref)).digest).toBe(before)
   })
 
-  it('sign with a witness beside a signer that has its own', async () => {
+  it('sign with a countersigner beside a signer that has its own', async () => {
     const { rekor } = services
-    const witness = createWitness({
+    const countersigner = createCountersigner({
       fetch: sigstore.fetch,
       services: { rekor, timestamp: false },
       trustedRoot: sigstore.trustedRoot(),
     })
-    await expect(sign(at, keylessSigner(sigstore), { witness })).rejects.toThrow('`witness`')
+    await expect(sign(at, keylessSigner(sigstore), { countersigner })).rejects.toThrow(
+      '`countersigner`',
+    )
   })
 
   it('but not for an option that is undefined', async () => {
     await verify(at, policy, { annotations: undefined } as Json)
-    await sign(at, signer, { witness: undefined, annotation: undefined } as Json)
+    await sign(at, signer, { countersigner: undefined, annotation: undefined } as Json)
   })
 })
 

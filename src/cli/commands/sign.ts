@@ -5,7 +5,7 @@ import { SpindleError } from '../../errors.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { createRepository } from '../../registry/repository.ts'
 import { readManifest } from '../../trust/cosign/signature-manifest.ts'
-import { createKeylessSigner, createWitness } from '../../trust/keyless/keyless.ts'
+import { createKeylessSigner, createCountersigner } from '../../trust/keyless/keyless.ts'
 import { publicGoodServices } from '../../trust/keyless/signing-config.ts'
 import { createKeySigner } from '../../trust/keys/signer.ts'
 import { createMemoryStore } from '../../store/memory.ts'
@@ -103,7 +103,7 @@ async function runSign(given: readonly Reference[], flags: SignFlags, io: CliIo)
     throw new UsageError('--upload=false leaves nothing behind without --bundle FILE')
   const place = signaturesOf(io)
   const remote = remoteOptions(io, output, flags, [...given, ...(place ? [place] : [])])
-  const { signer, witness } = await readSigner(flags, io, output)
+  const { signer, countersigner } = await readSigner(flags, io, output)
   const references = flags.recursive === true ? await withListed(given, remote) : given
   if (flags.bundle !== undefined && references.length > 1)
     throw new UsageError(
@@ -118,7 +118,7 @@ async function runSign(given: readonly Reference[], flags: SignFlags, io: CliIo)
     const { descriptor, written, logEntries, bundle } = await sign(reference, signer, {
       ...remote,
       attach,
-      ...(witness === undefined ? {} : { witness }),
+      ...(countersigner === undefined ? {} : { countersigner }),
       ...(flags.annotations && { annotations: Object.fromEntries(flags.annotations) }),
       ...(flags.signContainerIdentity && { reference: flags.signContainerIdentity }),
       ...(isOn(flags.recordCreationTimestamp) && { created: new Date() }),
@@ -167,7 +167,7 @@ async function readSigner(
   flags: SignFlags,
   io: CliIo,
   output: Output,
-): Promise<{ signer: Parameters<typeof sign>[1]; witness?: SignOptions['witness'] }> {
+): Promise<{ signer: Parameters<typeof sign>[1]; countersigner?: SignOptions['countersigner'] }> {
   const { key } = flags
   if (key !== undefined && flags.identityToken !== undefined)
     throw new UsageError('give a key or an identity token, not both')
@@ -181,7 +181,7 @@ async function readSigner(
     const isAsked =
       services.rekor !== false ||
       (services.timestamp !== false && services.timestamp !== publicGoodServices.timestamp)
-    return { signer, ...(isAsked && { witness: createWitness(call) }) }
+    return { signer, ...(isAsked && { countersigner: createCountersigner(call) }) }
   }
   if (services.fulcio === false)
     throw new UsageError('without --key, --fulcio-url says who certifies your identity')

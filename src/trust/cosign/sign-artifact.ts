@@ -12,69 +12,99 @@ import { signChecked, type Signer } from '../keys/signer.ts'
 import { formatLayerAnnotations, formatPayload } from './simple-signing.ts'
 import type { LogEntry } from '../log/transparency-log.ts'
 
-/** A signature that was just made, for those who shall vouch for it. */
+/** A new signature, before its countersignatures. */
 export interface FreshSignature {
-  /** As on the wire. */
+  /** Wire encoding: DER for ECDSA. */
   readonly signature: Uint8Array
-  /** What it covers. */
+  /** The signed bytes: a simple-signing payload, or the pre-authentication encoding of an envelope. */
   readonly data: Uint8Array
-  /** The envelope's parts, when it signs one. */
-  readonly envelope?: { readonly payloadType: string; readonly payload: Uint8Array }
-  /** DER of the certificate, or of the public key. */
+  /** The parts of the DSSE envelope; absent for a signature over bare bytes. */
+  readonly envelope?: {
+    /** Media type of the payload. */
+    readonly payloadType: string
+    /** The payload's bytes, such as an in-toto statement. */
+    readonly payload: Uint8Array
+  }
+  /** DER of the certificate, or the SubjectPublicKeyInfo of the public key. */
   readonly verifier: Uint8Array
+  /** Whether `verifier` is a certificate. */
   readonly isCertificate: boolean
 }
 
-/** Log entries and timestamps, checked. */
-export interface Testimony {
+/** Log entries and timestamps of one signature, verified. */
+export interface Countersignatures {
+  /** Entries of transparency logs, with their proofs. */
   readonly entries: readonly LogEntry[]
-  /** DER TimeStampResp. */
+  /** RFC 3161 timestamps: DER TimeStampResp. */
   readonly timestamps: readonly Uint8Array[]
 }
 
-/** Transparency logs and timestamp authorities, as one: see `createWitness` in `spindle/keyless`. */
-export interface Witness {
-  /** Resolves with what was checked already: nothing is written otherwise. */
-  attest(fresh: FreshSignature, options?: { signal?: AbortSignal | undefined }): Promise<Testimony>
+/**
+ * Records signatures in a transparency log and has them timestamped: see `createCountersigner` in
+ * `spindle/keyless`.
+ */
+export interface Countersigner {
+  /** Resolves with verified log entries and timestamps; if it rejects, no signature is stored. */
+  countersign(
+    fresh: FreshSignature,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<Countersignatures>
 }
 
-/** Signs as somebody, with a key and a certificate made for one occasion: see `createKeylessSigner` in `spindle/keyless`. */
+/**
+ * Signs with an ephemeral key and a short-lived certificate that names an identity: see
+ * `createKeylessSigner` in `spindle/keyless`.
+ */
 export interface CertifyingSigner {
+  /** Creates a key and has it certified; called once per `sign`. */
   certify(options?: { signal?: AbortSignal | undefined }): Promise<{
+    /** The ephemeral key. */
     readonly signer: Signer
+    /** DER, leaf first. */
     readonly certificates: readonly Uint8Array[]
-    readonly witness: Witness
+    /** Proves that the signature was made while the certificate was valid. */
+    readonly countersigner: Countersigner
   }>
 }
 
 export interface SignArtifactOptions extends OperationOptions {
   /**
-   * `referrer` writes a sigstore bundle, as cosign ≥3 does; `tag` cosign's older `sha256-….sig`, which
-   * cosign 1 and 2 and many admission controllers want; `both` writes both. Default `referrer`.
+   * `referrer` writes a sigstore bundle as a referrer, as cosign ≥3 does. `tag` writes a legacy signature
+   * under the tag `sha256-….sig`, which cosign 1 and 2 and many admission controllers need. `both` writes
+   * both. Default `referrer`.
    */
   attach?: 'referrer' | 'tag' | 'both'
-  /** Signed along with the digest. */
+  /** Annotations that are signed with the digest. Default: none. */
   annotations?: Readonly<Record<string, string>>
-  /** Puts the signature of a key into a transparency log, or has its time confirmed. Default: nobody is told. */
-  witness?: Witness
+  /**
+   * Records a key's signature in a transparency log or has it timestamped. Not for keyless signers, which
+   * bring their own. Default: none; no service is contacted.
+   */
+  countersigner?: Countersigner
   /** `org.opencontainers.image.created` of the referrer. Left out by default. */
   created?: Date
-  /** The name signed in the older form, as `registry/repository`. Default: where the artifact is. */
+  /** The signed name in a legacy signature, as `registry/repository`. Default: the artifact's location. */
   reference?: string
 }
 
+/** The stored signatures of one `sign`. */
 export interface SignResult {
-  /** What was signed. */
+  /** The signed artifact. */
   readonly descriptor: Descriptor
-  /** What was written: the referrer's manifest, the layer under the `.sig` tag. */
+  /** Descriptors of the referrer's manifest and of the layer under the `.sig` tag, as far as written. */
   readonly written: readonly Descriptor[]
-  /** Where the transparency log has each signature; empty when nobody was told. */
-  readonly logEntries: ReadonlyArray<{ readonly logId: string; readonly index: number }>
-  /** The bundle's bytes, unless only the older form was asked for. */
+  /** Positions of the signatures in transparency logs; empty without a log. */
+  readonly logEntries: ReadonlyArray<{
+    /** SHA-256 of the log's public key, hexadecimal. */
+    readonly logId: string
+    /** Index in the whole log. */
+    readonly index: number
+  }>
+  /** The bundle's JSON; absent with `attach: 'tag'`. */
   readonly bundle?: Uint8Array
 }
 
-/** Signs what a reference resolved to, and stores the signature beside it. */
+/** Signs a resolved artifact and stores the signature in its repository. */
 export async function signArtifact(
   store: Store,
   subject: Descriptor,
@@ -86,28 +116,29 @@ export async function signArtifact(
     annotations = {},
     reference = '',
     created,
-    witness: _,
+    countersigner: _,
     ...operation
   } = options
   if (!['referrer', 'tag', 'both'].includes(attach))
-    throw new TypeError("`attach` is 'referrer', 'tag' or 'both'")
-  if (!isPlainObject(annotations)) throw new TypeError('`annotations` is an object of strings')
+    throw new TypeError("`attach` should be 'referrer', 'tag' or 'both'")
+  if (!isPlainObject(annotations))
+    throw new TypeError('`annotations` should be an object of strings')
   for (const [key, value] of Object.entries(annotations)) {
-    if (typeof value !== 'string') throw new TypeError(`the annotation ${key} is no string`)
+    if (typeof value !== 'string') throw new TypeError(`the annotation ${key} should be a string`)
   }
-  assertWitness(options.witness, signer)
+  assertCountersigner(options.countersigner, signer)
   const tag = attach === 'referrer' ? undefined : signatureTag(subject.digest)
   if (attach !== 'referrer' && tag === undefined)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      "the older form has no tag for a sha512 digest: use attach: 'referrer'",
+      "legacy signatures have no tag for a sha512 digest: use attach: 'referrer'",
     )
   const session =
     'certify' in signer
       ? await signer.certify(signalOf(options))
-      : { signer, certificates: [], witness: options.witness }
+      : { signer, certificates: [], countersigner: options.countersigner }
 
-  // All signatures are made and vouched for before the first byte is written.
+  // Create and countersign all signatures before writing the first byte.
   const bundle =
     attach === 'tag' ? undefined : await makeBundle(session, subject, annotations, options)
   const layer =
@@ -126,7 +157,7 @@ export async function signArtifact(
       if (bundle === undefined || !(cause instanceof SpindleError)) throw cause
       throw new SpindleError(
         cause.code,
-        `the bundle was attached as ${written[0]!.digest}, but the older form was not: ${cause.message}; sign again with attach: 'tag'`,
+        `the bundle was attached as ${written[0]!.digest}, but the legacy signature was not: ${cause.message}; sign again with attach: 'tag'`,
         { cause },
       )
     }
@@ -139,14 +170,19 @@ export async function signArtifact(
   }
 }
 
-/** A witness that nobody would ask is refused: the signature was to have its word. */
-function assertWitness(witness: Witness | undefined, signer: Signer | CertifyingSigner): void {
-  if (witness === undefined) return
-  if (typeof witness?.attest !== 'function')
-    throw new TypeError('`witness` is what `createWitness` of `spindle/keyless` makes')
+/** Rejects a countersigner that would not be called: the caller expects its log entry or timestamp. */
+function assertCountersigner(
+  countersigner: Countersigner | undefined,
+  signer: Signer | CertifyingSigner,
+): void {
+  if (countersigner === undefined) return
+  if (typeof countersigner?.countersign !== 'function')
+    throw new TypeError(
+      '`countersigner` should be a Countersigner, such as the result of `createCountersigner` of `spindle/keyless`',
+    )
   if ('certify' in signer)
     throw new TypeError(
-      '`witness` is for a key: who signs without one has the log and timestamp authority of `createKeylessSigner`',
+      '`countersigner` is for signing with a key: `createKeylessSigner` has its own log and timestamp authority',
     )
 }
 
@@ -157,7 +193,7 @@ interface Made {
 interface Session {
   readonly signer: Signer
   readonly certificates: readonly Uint8Array[]
-  readonly witness: Witness | undefined
+  readonly countersigner: Countersigner | undefined
 }
 
 async function makeBundle(
@@ -170,7 +206,7 @@ async function makeBundle(
     payloadType: IN_TOTO_TYPE,
     payload: formatStatement(subject.digest, annotations),
   }
-  const { signature, ...testimony } = await signWitnessed(
+  const { signature, ...countersignatures } = await signAndCountersign(
     session,
     preAuthEncoding(envelope.payloadType, envelope.payload),
     envelope,
@@ -182,12 +218,12 @@ async function makeBundle(
       ? { hint: formatBase64(await rawDigestOf(session.signer.publicKey)) }
       : { certificate }
   return {
-    bytes: formatBundle({ verifier, ...testimony, envelope: { ...envelope, signature } }),
-    logEntries: placesOf(testimony),
+    bytes: formatBundle({ verifier, ...countersignatures, envelope: { ...envelope, signature } }),
+    logEntries: positionsOf(countersignatures),
   }
 }
 
-function placesOf({ entries }: Testimony): SignResult['logEntries'] {
+function positionsOf({ entries }: Countersignatures): SignResult['logEntries'] {
   return entries.map(({ logId, index }) => ({ logId, index }))
 }
 
@@ -196,7 +232,7 @@ async function makeLayer(
   payload: Uint8Array,
   options: SignArtifactOptions,
 ): Promise<Made & { payload: Uint8Array; annotations: Record<string, string> }> {
-  const { signature, entries, timestamps } = await signWitnessed(
+  const { signature, entries, timestamps } = await signAndCountersign(
     session,
     payload,
     undefined,
@@ -206,13 +242,13 @@ async function makeLayer(
   if (entries.length > 0 && entry === undefined) {
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      "the older form holds signed entry timestamps only, which this transparency log does not give: use attach: 'referrer', or a log of version 1",
+      "legacy signatures need a signed entry timestamp, which this transparency log does not return: use attach: 'referrer', or a Rekor v1 log",
     )
   }
   const [timestamp] = timestamps
   return {
     payload,
-    logEntries: placesOf({ entries, timestamps }),
+    logEntries: positionsOf({ entries, timestamps }),
     annotations: formatLayerAnnotations({
       signature,
       certificates: session.certificates,
@@ -222,12 +258,12 @@ async function makeLayer(
   }
 }
 
-async function signWitnessed(
+async function signAndCountersign(
   session: Session,
   data: Uint8Array,
   envelope: FreshSignature['envelope'],
   options: SignArtifactOptions,
-): Promise<Testimony & { signature: Uint8Array }> {
+): Promise<Countersignatures & { signature: Uint8Array }> {
   options.signal?.throwIfAborted()
   const signature = await signChecked(session.signer, data)
   const [certificate] = session.certificates
@@ -238,11 +274,14 @@ async function signWitnessed(
     verifier: certificate ?? session.signer.publicKey,
     isCertificate: certificate !== undefined,
   }
-  const testimony = (await session.witness?.attest(fresh, signalOf(options))) ?? {
+  const countersignatures = (await session.countersigner?.countersign(
+    fresh,
+    signalOf(options),
+  )) ?? {
     entries: [],
     timestamps: [],
   }
-  return { signature, ...testimony }
+  return { signature, ...countersignatures }
 }
 
 function signalOf({ signal }: { signal?: AbortSignal | undefined }): {

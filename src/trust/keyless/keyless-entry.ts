@@ -1,10 +1,10 @@
-/** `spindle/keyless`: all that signs without a key to keep. */
+/** `spindle/keyless`: keyless signing. */
 export { requestIdentityToken, type DeviceFlowOptions, type DevicePrompt } from './device-flow.ts'
 export {
   createKeylessSigner,
-  createWitness,
+  createCountersigner,
   type KeylessOptions,
-  type WitnessOptions,
+  type CountersignerOptions,
 } from './keyless.ts'
 export type { FetchLike } from '../../types.ts'
 export type { InclusionProof, LogEntry } from '../log/transparency-log.ts'
@@ -13,8 +13,8 @@ export type { ServiceOptions } from '../wire/service-request.ts'
 export type {
   CertifyingSigner,
   FreshSignature,
-  Testimony,
-  Witness,
+  Countersignatures,
+  Countersigner,
 } from '../cosign/sign-artifact.ts'
 export type { Signer } from '../keys/signer.ts'
 export { parseSigningConfig, publicGoodServices, type SigningServices } from './signing-config.ts'

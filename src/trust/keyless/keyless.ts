@@ -1,4 +1,4 @@
-/** Signing without a key to keep: a certificate for minutes, and witnesses for the time. */
+/** Keyless signing: an ephemeral key, a short-lived certificate, a log entry and a timestamp. */
 import { assertKnownOptions } from '../../bytes/known-names.ts'
 import { SpindleError } from '../../errors.ts'
 import { parseCertificate } from '../x509/certificate.ts'
@@ -10,8 +10,8 @@ import type { ServiceOptions } from '../wire/service-request.ts'
 import type {
   CertifyingSigner,
   FreshSignature,
-  Testimony,
-  Witness,
+  Countersignatures,
+  Countersigner,
 } from '../cosign/sign-artifact.ts'
 import { createKeySigner } from '../keys/signer.ts'
 import { assertServices, publicGoodServices, type SigningServices } from './signing-config.ts'
@@ -20,65 +20,77 @@ import { parseTrustedRoot, type TrustedRoot } from '../root/trusted-root.ts'
 import { verifyLogEntry } from '../log/transparency-log.ts'
 import { verifyEvidence } from '../bundle/verify-signature.ts'
 
-export interface WitnessOptions extends ServiceOptions {
-  /** Default: the public-good instance. */
+/** Options of `createCountersigner`. */
+export interface CountersignerOptions extends ServiceOptions {
+  /** Addresses of the log and the timestamp authority. Default: the public-good instance. */
   services?: Pick<SigningServices, 'rekor' | 'timestamp'>
-  /** What the services answer is checked against it before anything is written. */
+  /**
+   * A `trusted_root.json`, parsed or as text. Responses of the services are verified against it before a
+   * signature is stored.
+   */
   trustedRoot: unknown
 }
 
+/** Options of `createKeylessSigner`. */
 export interface KeylessOptions extends ServiceOptions {
-  /** An OpenID Connect token for the audience, or how to get one; asked once per signing. */
+  /** An OpenID Connect token for `audience`, or a function that returns one; called once per signing. */
   identityToken: string | (() => string | Promise<string>)
-  /** Default: the public-good instance. */
+  /** Addresses of the services. Default: the public-good instance. */
   services?: SigningServices
+  /**
+   * A `trusted_root.json`, parsed or as text. Responses of the services are verified against it before a
+   * signature is stored.
+   */
   trustedRoot: unknown
-  /** Default `sigstore`. */
+  /** Audience that the identity token must have. Default `sigstore`. */
   audience?: string
 }
 
 const SERVICE_OPTIONS = { fetch: true, signal: true } as const
-const WITNESS_OPTIONS: Readonly<Record<keyof WitnessOptions, true>> = {
+const COUNTERSIGNER_OPTIONS: Readonly<Record<keyof CountersignerOptions, true>> = {
   ...SERVICE_OPTIONS,
   services: true,
   trustedRoot: true,
 }
 const KEYLESS_OPTIONS: Readonly<Record<keyof KeylessOptions, true>> = {
-  ...WITNESS_OPTIONS,
+  ...COUNTERSIGNER_OPTIONS,
   identityToken: true,
   audience: true,
 }
 
 /**
- * A transparency log and a timestamp authority that vouch for signatures made with a key.
+ * Records signatures made with a key in a transparency log and has them timestamped.
  *
  * Exported from `spindle/keyless`.
  *
  * @example A key's signature that `cosign verify --key` accepts without further flags
  * ```ts
- * await sign('ghcr.io/team/app:1', signer, { witness: createWitness({ trustedRoot: publicGoodRoot }) })
+ * await sign('ghcr.io/team/app:1', signer, { countersigner: createCountersigner({ trustedRoot: publicGoodRoot }) })
  * ```
- * @throws `TypeError` when neither is named.
+ * @throws `TypeError` when `services` has neither a log nor a timestamp authority, or for an unknown
+ * option; `SignatureInvalid` `TRUST_ROOT_INVALID`.
  */
-export function createWitness(options: WitnessOptions): Witness {
-  assertKnownOptions(options, WITNESS_OPTIONS, 'createWitness')
+export function createCountersigner(options: CountersignerOptions): Countersigner {
+  assertKnownOptions(options, COUNTERSIGNER_OPTIONS, 'createCountersigner')
   const { services = publicGoodServices, trustedRoot, ...rest } = options
   assertServices(services, ['rekor', 'timestamp'])
   const root = parseTrustedRoot(trustedRoot)
   if (services.rekor === false && services.timestamp === false)
-    throw new TypeError('a witness needs a transparency log or a timestamp authority')
+    throw new TypeError(
+      'a countersigner needs a transparency log or a timestamp authority: set `services.rekor` or `services.timestamp`',
+    )
   return {
-    attest: (fresh, { signal } = {}) =>
-      attest(fresh, services, root, { ...rest, ...(signal && { signal }) }),
+    countersign: (fresh, { signal } = {}) =>
+      countersign(fresh, services, root, { ...rest, ...(signal && { signal }) }),
   }
 }
 
-async function attest(
+async function countersign(
   fresh: FreshSignature,
   services: Pick<SigningServices, 'rekor' | 'timestamp'>,
   root: TrustedRoot,
   options: ServiceOptions,
-): Promise<Testimony> {
+): Promise<Countersignatures> {
   const { signature, data, envelope, verifier } = fresh
   const timestamps =
     services.timestamp === false
@@ -95,18 +107,19 @@ async function attest(
 }
 
 /**
- * Signs as the bearer of an identity token, with a key that exists for one signing.
+ * Signs as the identity of an OpenID Connect token, with an ephemeral key.
  *
  * Exported from `spindle/keyless`. With the public-good instance, the e-mail address in the token
- * and the digest that is signed become public for ever.
+ * and the signed digest become public permanently.
  *
  * @example In a GitHub workflow with `permissions: id-token: write`
  * ```ts
  * const signer = createKeylessSigner({ identityToken: fetchIdentityToken, trustedRoot: publicGoodRoot })
  * await sign('ghcr.io/team/app:1', signer)
  * ```
- * @throws when signing: `ERR_CREDENTIALS_INVALID` for the token, `ResponseError` of the service that
- * refused, `SignatureInvalid` for an answer that does not hold. Nothing is written then.
+ * @throws `TypeError` for missing services; `SignatureInvalid` `TRUST_ROOT_INVALID`. When signing:
+ * `ERR_CREDENTIALS_INVALID` for the token, `ResponseError` for a refused request, `SignatureInvalid` for
+ * a response that does not verify; nothing is stored then.
  * @see https://github.com/sigstore/architecture-docs/blob/main/client-spec.md#3-signing
  */
 export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
@@ -122,15 +135,13 @@ export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
   const root = parseTrustedRoot(trustedRoot)
   const { fulcio } = services
   if (fulcio === false)
-    throw new TypeError('signing without a key needs a certificate authority: name a Fulcio')
+    throw new TypeError('keyless signing needs a certificate authority: set `services.fulcio`')
   if (services.rekor === false && services.timestamp === false)
     throw new TypeError(
-      'a certificate for minutes needs a transparency log or a timestamp authority to confirm the time',
+      'keyless signing needs a trusted time: set `services.rekor` or `services.timestamp`',
     )
   if (services.rekor !== false && services.rekor.version === 2 && services.timestamp === false)
-    throw new TypeError(
-      'a log of version 2 confirms no time: a timestamp authority is needed beside it',
-    )
+    throw new TypeError('Rekor v2 does not return a trusted time: set `services.timestamp` as well')
   return {
     async certify({ signal } = {}) {
       const call: ServiceOptions = { ...rest, ...(signal && { signal }) }
@@ -147,7 +158,7 @@ export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
       if (identity.issuer === undefined)
         throw new SpindleError(
           'ERR_UNSUPPORTED',
-          'the certificate does not say who vouched for the identity: nobody could verify it; ask who runs this Fulcio',
+          'the certificate names no issuer of the identity, so no policy can match it: check the configuration of this Fulcio instance',
         )
       const rule = (await loadPolicy({
         identity: identity.identity,
@@ -155,13 +166,13 @@ export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
         trustedRoot,
         requireTransparencyLog: services.rekor !== false,
       })) as LoadedRule
-      const witness: Witness = {
-        async attest(fresh, { signal: later = signal } = {}) {
-          const testimony = await attest(fresh, services, root, {
+      const countersigner: Countersigner = {
+        async countersign(fresh, { signal: later = signal } = {}) {
+          const countersignatures = await countersign(fresh, services, root, {
             ...call,
             ...(later && { signal: later }),
           })
-          // As whoever verifies it will, the times against the certificate included.
+          // Verify like a later verifier, including the times against the certificate's validity.
           const { signature, data, envelope } = fresh
           await verifyEvidence(
             {
@@ -169,14 +180,14 @@ export function createKeylessSigner(options: KeylessOptions): CertifyingSigner {
               data,
               ...(envelope && { payload: envelope.payload }),
               certificates: [parseCertificate(fresh.verifier)],
-              ...testimony,
+              ...countersignatures,
             },
             rule,
           )
-          return testimony
+          return countersignatures
         },
       }
-      return { signer, certificates, witness }
+      return { signer, certificates, countersigner }
     },
   }
 }
