@@ -13,6 +13,7 @@ import {
   OWN,
   RECORD,
   RESULT,
+  resolved,
   type Sort,
   STREAM,
   TUPLE,
@@ -134,6 +135,11 @@ export function readMember(r: Reader, scope: Scope): Member {
 
 export function readExtern(r: Reader, scope: Scope): { sort: Sort; type: TypeNode } {
   const typeOf = (): TypeNode => scope.types[r.u32()] ?? r.fail('there is no such type')
+  const typeOfKind = (kind: 'func' | 'instance'): TypeNode => {
+    const type = resolved(typeOf())
+    if (type === INTERNAL) r.unsupported(`an import or export of a type that can't be followed`)
+    return type.kind === kind ? type : r.fail(`the type of a ${kind} is not a ${kind} type`)
+  }
   const code = r.byte()
   switch (code) {
     case 0x00:
@@ -141,7 +147,7 @@ export function readExtern(r: Reader, scope: Scope): { sort: Sort; type: TypeNod
       r.u32()
       return { sort: 'core module', type: INTERNAL }
     case 0x01:
-      return { sort: 'func', type: typeOf() }
+      return { sort: 'func', type: typeOfKind('func') }
     case 0x03:
       return r.byte() === 0
         ? { sort: 'type', type: { kind: 'named', target: typeOf() } }
@@ -150,7 +156,7 @@ export function readExtern(r: Reader, scope: Scope): { sort: Sort; type: TypeNod
       r.u32()
       return { sort: 'component', type: INTERNAL }
     case 0x05:
-      return { sort: 'instance', type: typeOf() }
+      return { sort: 'instance', type: typeOfKind('instance') }
     default:
       return r.unsupported(`an import or export of the kind 0x${code.toString(16)}`)
   }
