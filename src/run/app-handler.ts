@@ -5,7 +5,8 @@ import type { FetchHandler, FetchLike, Verifier } from '../types.ts'
 import type { Compile } from './component/compile.ts'
 import type { HostInterface } from './component/abi/items.ts'
 import type { OnLog } from './host/logs.ts'
-import { isPulledApp, runAppOf } from './app/run-app.ts'
+import { openRunApp } from './app/open-run-app.ts'
+import { isPulledApp } from './app/run-app.ts'
 import { createRunHandler } from './run-handler.ts'
 import type { KeyValueStore } from './host/spin/key-value-store.ts'
 import type { OpenSqlite } from './host/spin/sqlite.ts'
@@ -79,7 +80,7 @@ export async function createAppHandler(
   assertVerifyOption(options)
   const { verify, ...rest } = options
   if (verify !== undefined) await assertVerified(app, verify)
-  return createRunHandler(runAppOf(app), rest)
+  return createRunHandler(await openRunApp(app), rest)
 }
 
 /** Contents are read by digest from the one that is verified, so nothing else can run. */

@@ -237,17 +237,7 @@ describe('what can’t be started', () => {
     expect(String(await started.catch((error: unknown) => error))).not.toContain('hunter2')
   })
 
-  it('what must be composed first, or needs another host', async () => {
-    const dependency = {
-      source: { content_type: 'application/wasm', digest: `sha256:${'0'.repeat(64)}` as const },
-      export: null,
-    }
-    await expect(
-      start({ a: { wasm: proxy, trigger_dependencies: { middleware: [dependency] } } }, one),
-    ).rejects.toMatchObject({
-      code: 'ERR_UNSUPPORTED',
-      message: expect.stringContaining('"a" has middleware ("middleware")'),
-    })
+  it('applications that need another host', async () => {
     await expect(
       start({ a: { wasm: proxy, host_requirements: { teleport: 'required' } } }, one),
     ).rejects.toThrow(/teleport/)

@@ -3,8 +3,6 @@ import { restoreApp, snapshotOf } from '../../src/run/app/app-snapshot.ts'
 import { createAppHandler, type LogLine } from '../../src/run/index.ts'
 import { runAppOf } from '../../src/run/app/run-app.ts'
 import { createRunHandler } from '../../src/run/run-handler.ts'
-import { loadApp } from '../../src/spin/source/load-app.ts'
-import { lockApp } from '../../src/spin/source/lock-app.ts'
 import type { LockedDependency } from '../../src/spin/lock/locked-app.ts'
 import type { PulledApp } from '../../src/spin/artifact/pulled-app.ts'
 import { bytesOfFile, pulledApp } from './fixtures.ts'
@@ -166,56 +164,5 @@ describe('a component that depends on another', () => {
       }),
     )
     expect(text).toMatch(/an instance has no export/)
-  })
-})
-
-describe('middleware of a trigger', () => {
-  const load = (dependencies: string): ReturnType<typeof loadApp> =>
-    loadApp({
-      'spin.toml': `spin_manifest_version = 2
-[application]
-name = "app"
-[[trigger.http]]
-id = "front"
-route = "/..."
-component = "a"
-${dependencies}
-[component.a]
-source = "inbound.wasm"
-`,
-      'inbound.wasm': guest('inbound'),
-      'b.wasm': guest('inbound'),
-    })
-  // It decides who gets in: an application without it is another one.
-  const REFUSED = {
-    code: 'ERR_UNSUPPORTED',
-    message: expect.stringContaining('has middleware ("middleware") that is not composed into it'),
-  }
-  const MIDDLEWARE = 'dependencies.middleware = [{ path = "b.wasm" }]'
-
-  it('is refused by name in a folder, never left out', async () => {
-    const get = async (dependencies: string): Promise<Response> =>
-      (await createAppHandler(await load(dependencies))).fetch(new Request('http://app.example/'))
-    expect((await get('')).status).toBe(201)
-    await expect(get(MIDDLEWARE)).rejects.toMatchObject(REFUSED)
-  })
-
-  it('is refused when it was pushed as it is, by what the lock requires as by its name', async () => {
-    const { locked } = await lockApp(await load(MIDDLEWARE))
-    const [component] = locked.triggers.map(({ trigger_config: config }) =>
-      String((config as { readonly component: unknown }).component),
-    )
-    const started = (components: typeof locked.components): Promise<unknown> =>
-      createAppHandler(
-        pulledApp(
-          Object.fromEntries(
-            components.map(({ id, ...rest }) => [id, { ...rest, wasm: guest('inbound') }]),
-          ),
-          [{ route: '/...', component: component ?? '' }],
-        ),
-      )
-    await expect(started(locked.components)).rejects.toThrow(/middleware/)
-    const bare = locked.components.map(({ host_requirements: _, ...rest }) => rest)
-    await expect(started(bare)).rejects.toMatchObject(REFUSED)
   })
 })

@@ -165,20 +165,53 @@ source = "inner.wasm"
     })
   })
 
-  it('becomes one component with what it is before, which every host can run', async () => {
+  it('becomes one component with the one that it precedes, which every host can run', async () => {
     const app = await loadApp(new Map([...files, ['outer.wasm', guest('middleware')]]))
     const { locked, descriptor, store } = await app.pack()
     expect(locked).toMatchObject({ spin_lock_version: 0 })
     expect(locked.must_understand).toBeUndefined()
     expect(Object.keys(locked.components[0] ?? {}).sort()).toEqual(['id', 'source'])
-    expect(await answerOf(await unpackApp(descriptor, store), '/hello')).toBe(
-      await answerOf(
-        pulledApp({ guest: { wasm: guest('async-plain') } }, [
-          { route: '/...', component: 'guest' },
-        ]),
-        '/hello',
-      ),
+    expect(await answerOf(await unpackApp(descriptor, store), '/hello')).toBe(await bare())
+  })
+
+  const bare = (): Promise<string> =>
+    answerOf(
+      pulledApp({ guest: { wasm: guest('async-plain') } }, [{ route: '/...', component: 'guest' }]),
+      '/hello',
     )
+
+  it('precedes its component in an application that runs from a folder', async () => {
+    const app = await loadApp(new Map([...files, ['outer.wasm', guest('middleware')]]))
+    expect(await answerOf(app, '/hello')).toBe(await bare())
+  })
+
+  it('precedes its component in an application that was pushed without composing', async () => {
+    const app = await loadApp(new Map([...files, ['outer.wasm', guest('middleware')]]))
+    const { descriptor, store } = await app.pack({ uncomposed: true })
+    expect(await answerOf(await unpackApp(descriptor, store), '/hello')).toBe(await bare())
+  })
+
+  // Middleware may decide who gets in.
+  it('is never left out: an application whose middleware does not fit does not start', async () => {
+    const app = await loadApp(new Map([...files, ['outer.wasm', guest('async-plain')]]))
+    const { descriptor, store } = await app.pack({ uncomposed: true })
+    const message =
+      'middleware 1 of component "inner" has no import for its dependency "wasi:http/handler"'
+    for (const wrong of [app, await unpackApp(descriptor, store)])
+      await expect(answerOf(wrong)).rejects.toMatchObject({ code: 'ERR_APP_INVALID', message })
+  })
+
+  it('runs in a host that gets it composed with the requirement that Spin keeps', async () => {
+    const app = pulledApp(
+      {
+        guest: {
+          wasm: guest('async-plain'),
+          host_requirements: { middleware: 'required' },
+        },
+      },
+      [{ route: '/...', component: 'guest' }],
+    )
+    expect(await answerOf(app, '/hello')).toBe(await bare())
   })
 })
 

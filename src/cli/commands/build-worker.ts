@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { SpindleError } from '../../errors.ts'
-import { isPulledApp, runAppOf } from '../../run/app/run-app.ts'
+import { openRunApp } from '../../run/app/open-run-app.ts'
+import { isPulledApp } from '../../run/app/run-app.ts'
 import { sizeOption } from '../terminal/arguments.ts'
 import { findApp } from '../app/app-source.ts'
 import type { CliIo } from '../terminal/io.ts'
@@ -52,7 +53,7 @@ async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): 
   // Before anything is fetched.
   await assertVacant(directory)
   const app = await openApp(await findApp(io.cwd, { from: source }), flags, io, output)
-  const run = runAppOf(app)
+  const run = await openRunApp(app)
   if (run.triggers.length === 0)
     throw new SpindleError(
       'ERR_UNSUPPORTED',

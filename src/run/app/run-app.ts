@@ -6,7 +6,7 @@ import type { LockedApp, LockedComponent } from '../../spin/lock/locked-app.ts'
 import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
 import type { RunDependency } from './dependencies.ts'
 import { bytesOf } from '../host/wasi/file-system.ts'
-import type { FileTree } from '../../types.ts'
+import type { Descriptor, FileTree } from '../../types.ts'
 
 /** What running needs to know of an application, wherever it comes from. */
 export interface RunApp {
@@ -43,13 +43,34 @@ export interface RunComponent {
   readonly dependencies: readonly RunDependency[]
 }
 
+/** A locked application and what reads its contents. Without a descriptor it has no digest. */
+export interface LockedContents {
+  readonly locked: LockedApp
+  readonly descriptor?: Descriptor
+  component(id: string): Promise<Uint8Array>
+  dependency(id: string, name: string): Promise<Uint8Array>
+  files(id: string): Promise<FileTree>
+}
+
 export function isPulledApp(app: App | PulledApp): app is PulledApp {
   return 'locked' in app
 }
 
-/** Rejects with `ERR_UNSUPPORTED` what needs composing or a feature that isn't there. */
-export function runAppOf(app: App | PulledApp): RunApp {
-  return isPulledApp(app) ? fromPulled(app) : fromApp(app)
+/** Whether triggers of the application have middleware that is not composed yet. */
+export function hasMiddleware(app: App | PulledApp): boolean {
+  return isPulledApp(app)
+    ? app.locked.components.some((component) => middlewareOf(component) !== undefined)
+    : app.triggers.some(({ type, dependencies }) => type === 'http' && dependencies.size > 0)
+}
+
+/**
+ * What running needs of an application, contents unread.
+ *
+ * Throws `ERR_UNSUPPORTED` for host requirements that are not met. Components with middleware cannot
+ * be read: see `openRunApp`.
+ */
+export function runAppOf(app: App | LockedContents): RunApp {
+  return 'locked' in app ? fromLocked(app) : fromApp(app)
 }
 
 function object(value: Json | undefined): Readonly<Record<string, Json>> {
@@ -69,7 +90,7 @@ function text(value: Json | undefined): string | undefined {
 }
 
 // What this host can do for an application that asks for it by name.
-const FEATURES: ReadonlySet<string> = new Set(['local_service_chaining'])
+const FEATURES: ReadonlySet<string> = new Set(['local_service_chaining', 'middleware'])
 
 function checkRequirements(holder: LockedApp | LockedComponent): void {
   const missing = Object.entries(holder.host_requirements ?? {})
@@ -83,16 +104,25 @@ function checkRequirements(holder: LockedApp | LockedComponent): void {
   }
 }
 
-function checkComposed(id: string, dependencies: Iterable<string>): void {
-  const [first] = dependencies
-  if (first === undefined) return
-  throw new SpindleError(
-    'ERR_UNSUPPORTED',
-    `"${id}" has middleware ("${first}") that is not composed into it: push it with composing, or compose it when building`,
-  )
+function middlewareOf({ trigger_dependencies: roles = {} }: LockedComponent): string | undefined {
+  return Object.entries(roles).find(([, list]) => list.length > 0)?.[0]
 }
 
-function fromPulled(app: PulledApp): RunApp {
+/** Reads a component, unless it would run without its middleware, which may decide who gets in. */
+function readComposed(
+  id: string,
+  role: string | undefined,
+  read: () => Promise<Uint8Array>,
+): () => Promise<Uint8Array> {
+  return role === undefined
+    ? read
+    : () =>
+        Promise.reject(
+          new SpindleError('ERR_UNSUPPORTED', `component "${id}" has ${role} that is not composed`),
+        )
+}
+
+function fromLocked(app: LockedContents): RunApp {
   const { locked } = app
   checkRequirements(locked)
   const metadata = object(locked.metadata)
@@ -101,7 +131,7 @@ function fromPulled(app: PulledApp): RunApp {
   return {
     name: text(own(metadata, 'name')) ?? 'app',
     version: text(own(metadata, 'version')),
-    imageDigest: app.descriptor.digest,
+    imageDigest: app.descriptor?.digest,
     base: text(own(http, 'base')) ?? text(own(single, 'base')) ?? '/',
     variables: new Map(Object.entries(locked.variables ?? {})),
     triggers: locked.triggers
@@ -111,14 +141,13 @@ function fromPulled(app: PulledApp): RunApp {
       .filter((trigger) => trigger.trigger_type !== 'http')
       .map(({ id, trigger_type: type }) => ({ id, type })),
     components: new Map(
-      locked.components.map((component) => [component.id, pulledComponent(app, component)]),
+      locked.components.map((component) => [component.id, lockedComponent(app, component)]),
     ),
   }
 }
 
-function pulledComponent(app: PulledApp, component: LockedComponent): RunComponent {
+function lockedComponent(app: LockedContents, component: LockedComponent): RunComponent {
   checkRequirements(component)
-  checkComposed(component.id, Object.keys(component.trigger_dependencies ?? {}))
   const metadata = object(component.metadata)
   return {
     id: component.id,
@@ -134,7 +163,7 @@ function pulledComponent(app: PulledApp, component: LockedComponent): RunCompone
     keyValueStores: strings(own(metadata, 'key_value_stores')),
     sqliteDatabases: strings(own(metadata, 'databases')),
     aiModels: strings(own(metadata, 'ai_models')),
-    wasm: () => app.component(component.id),
+    wasm: readComposed(component.id, middlewareOf(component), () => app.component(component.id)),
     files: () => app.files(component.id),
     dependencies: Object.entries(component.dependencies ?? {}).map(
       ([name, { export: given, inherit }]) => ({
@@ -149,6 +178,11 @@ function pulledComponent(app: PulledApp, component: LockedComponent): RunCompone
 
 function fromApp(app: App): RunApp {
   const { application } = app.manifest
+  const around = new Map(
+    app.triggers.flatMap(({ table, dependencies }) =>
+      [...dependencies.keys()].map((role) => [table.component, role] as const),
+    ),
+  )
   return {
     name: application.name,
     version: text(application.version),
@@ -157,8 +191,7 @@ function fromApp(app: App): RunApp {
     variables: new Map(Object.entries(app.manifest.variables ?? {})),
     triggers: app.triggers
       .filter((trigger) => trigger.type === 'http')
-      .map(({ id, table, dependencies }) => {
-        checkComposed(id, dependencies.keys())
+      .map(({ id, table }) => {
         const component = typeof table.component === 'string' ? { component: table.component } : {}
         return { id, config: { ...table.config, ...component } }
       }),
@@ -166,12 +199,18 @@ function fromApp(app: App): RunApp {
       .filter(({ type }) => type !== 'http')
       .map(({ id, type }) => ({ id, type })),
     components: new Map(
-      app.components.map((component) => [component.id, localComponent(component)]),
+      app.components.map((component) => [
+        component.id,
+        localComponent(component, around.get(component.id)),
+      ]),
     ),
   }
 }
 
-function localComponent({ id, table, wasm, files, dependencies }: AppComponent): RunComponent {
+function localComponent(
+  { id, table, wasm, files, dependencies }: AppComponent,
+  role: string | undefined,
+): RunComponent {
   return {
     id,
     env: table.environment ?? {},
@@ -184,7 +223,7 @@ function localComponent({ id, table, wasm, files, dependencies }: AppComponent):
     keyValueStores: table.key_value_stores ?? [],
     sqliteDatabases: table.sqlite_databases ?? [],
     aiModels: table.ai_models ?? [],
-    wasm: () => bytesOf(wasm),
+    wasm: readComposed(id, role, () => bytesOf(wasm)),
     files: () => Promise.resolve(files),
     dependencies: Array.from(dependencies, ([name, { export: given, inherit = [], wasm }]) => ({
       name,

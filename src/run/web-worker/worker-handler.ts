@@ -7,7 +7,7 @@ import { isPromise } from '../component/abi/runtime.ts'
 import { snapshotOf } from '../app/app-snapshot.ts'
 import type { OnLog } from '../host/logs.ts'
 import { MAX_TIMER } from '../../http/timing.ts'
-import { runAppOf } from '../app/run-app.ts'
+import { openRunApp } from '../app/open-run-app.ts'
 import { UNKNOWN_ADDRESS } from '../unknown-address.ts'
 import { createAsker, failedResponse, type Asked, type Asker } from './ask.ts'
 import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
@@ -104,7 +104,11 @@ export async function createWorkerHandler(
   assertNoVerifyOption(options, 'createWorkerHandler')
   const { worker: startWorker, onLog, clientAddress, busyTimeout, ...rest } = options
   const most = busyTimeout ?? rest.timeout
-  const start: StartMessage = { type: 'start', app: await snapshotOf(runAppOf(app)), options: rest }
+  const start: StartMessage = {
+    type: 'start',
+    app: await snapshotOf(await openRunApp(app)),
+    options: rest,
+  }
   const log = (text: string): void => void onLog?.({ component: '', stream: 'host', text })
   let isClosed = false
   let current: Promise<Thread>

@@ -2,7 +2,7 @@ import type { App } from '../../spin/source/app.ts'
 import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
 import { assertNoVerifyOption } from '../../store/verify-option.ts'
 import type { FetchHandler } from '../../types.ts'
-import { runAppOf } from '../app/run-app.ts'
+import { openRunApp } from '../app/open-run-app.ts'
 import { HOST_BINDING, variableBinding } from './bindings.ts'
 import { MAIN_MODULE, workerModules, type WorkerModulesOptions } from './worker-modules.ts'
 
@@ -58,7 +58,7 @@ export async function toWorkerCode(
 ): Promise<WorkerCode> {
   assertNoVerifyOption(options, 'toWorkerCode')
   const { variables = {}, host, limits, compatibilityDate = COMPATIBILITY_DATE, ...rest } = options
-  const modules = await workerModules(runAppOf(app), rest)
+  const modules = await workerModules(await openRunApp(app), rest)
   return {
     compatibilityDate,
     mainModule: MAIN_MODULE,

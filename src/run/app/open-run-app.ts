@@ -1,0 +1,52 @@
+import { SpindleError } from '../../errors.ts'
+import type { LockedComponent } from '../../spin/lock/locked-app.ts'
+import type { App } from '../../spin/source/app.ts'
+import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
+import type { Content, Digest } from '../../types.ts'
+import { bytesOf } from '../host/wasi/file-system.ts'
+import {
+  hasMiddleware,
+  isPulledApp,
+  type LockedContents,
+  type RunApp,
+  runAppOf,
+} from './run-app.ts'
+
+/**
+ * Reads what running needs of an application. Middleware of triggers is composed into the components
+ * that it precedes, as a push does; without middleware, no content is read yet.
+ *
+ * Rejects as `runAppOf` throws, and as `composeLock` for middleware that does not fit.
+ */
+export async function openRunApp(app: App | PulledApp): Promise<RunApp> {
+  return runAppOf(hasMiddleware(app) ? await composeMiddleware(app) : app)
+}
+
+async function composeMiddleware(app: App | PulledApp): Promise<LockedContents> {
+  // Loaded for the few applications that have middleware.
+  const [{ composeLock }, { lockApp }] = await Promise.all([
+    import('../../spin/compose/compose-lock.ts'),
+    import('../../spin/source/lock-app.ts'),
+  ])
+  const { locked, contents } = await composeLock(
+    isPulledApp(app) ? { locked: app.locked, contents: await app.contents() } : await lockApp(app),
+  )
+  const components = new Map(locked.components.map((component) => [component.id, component]))
+  const find = (id: string): LockedComponent => {
+    const component = components.get(id)
+    if (component === undefined)
+      throw new SpindleError('ERR_NOT_FOUND', `the application has no component "${id}"`)
+    return component
+  }
+  const contentOf = (digest: Digest): Uint8Array | Content =>
+    contents.get(digest) as Uint8Array | Content
+  return {
+    ...(isPulledApp(app) && { descriptor: app.descriptor }),
+    locked,
+    component: async (id) => bytesOf(contentOf(find(id).source.digest)),
+    dependency: async (id, name) =>
+      bytesOf(contentOf(find(id).dependencies?.[name]?.source.digest as Digest)),
+    files: async (id) =>
+      new Map((find(id).files ?? []).map(({ path, digest }) => [path, contentOf(digest)])),
+  }
+}
