@@ -2,7 +2,6 @@ import {
   createKeySigner,
   createRepository,
   createVerifier,
-  formatPublicKey,
   generateKeyPair,
   loadApp,
   pull,
@@ -11,6 +10,7 @@ import {
   verify,
 } from 'spindle'
 import { readDirectory } from 'spindle/node'
+import { formatPublicKey } from 'spindle/sign'
 
 /** The application is signed with a new key; with its signature it is pulled, any other copy is not. */
 export async function tell({ directory, place, tag, remote, counter, meter, say, timed, assert }) {

@@ -86,7 +86,7 @@ const MAX_PAGES = 10_000
 /**
  * Speaks to a Bindle server.
  *
- * Exported from the main entry point and from `spindle/bindle`.
+ * Exported from `spindle/bindle`.
  *
  * @example Newest version of an application
  * ```ts

@@ -15,7 +15,7 @@ export interface FilterOptions {
 /**
  * Picks the parcels of an invoice that a given use needs.
  *
- * Exported from the main entry point and from `spindle/bindle`. `satisfiedBy` is not evaluated, as
+ * Exported from `spindle/bindle`. `satisfiedBy` is not evaluated, as
  * in the reference implementation.
  *
  * @example Only what a Linux host needs

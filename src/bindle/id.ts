@@ -15,7 +15,7 @@ export interface BindleId {
 /**
  * Reads `NAME/VERSION`, or `bindle:NAME/VERSION`: split at the last `/`, lenient in the name.
  *
- * Exported from the main entry point and from `spindle/bindle`.
+ * Exported from `spindle/bindle`.
  *
  * @example
  * ```ts

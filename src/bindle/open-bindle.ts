@@ -8,7 +8,7 @@ import type { StandaloneBindle } from './standalone.ts'
 /**
  * A server's bindle as one in hand: its invoice at once, each parcel when it is read, checked.
  *
- * Exported from the main entry point and from `spindle/bindle`.
+ * Exported from `spindle/bindle`.
  *
  * @example From one server to another
  * ```ts

@@ -36,7 +36,7 @@ export interface SignInvoiceOptions {
 /**
  * Adds a signature to an invoice; those that are there stay.
  *
- * Exported from the main entry point and from `spindle/bindle`.
+ * Exported from `spindle/bindle`.
  *
  * @example Sign as the author
  * ```ts
@@ -164,7 +164,7 @@ function assertOptions(options: VerifyInvoiceOptions): void {
 /**
  * Verifies an invoice's signatures against a keyring, by the reference server's algorithm.
  *
- * Exported from the main entry point and from `spindle/bindle`.
+ * Exported from `spindle/bindle`.
  *
  * @returns The signers that are known and were checked; empty only with `allowUnsigned`.
  * @throws `ERR_SIGNATURE_INVALID` for a damaged signature, `ERR_POLICY_REJECTED` when the strategy

@@ -81,7 +81,7 @@ export interface DigestStreamConstructor {
 /**
  * A native streaming hasher for Cloudflare Workers.
  *
- * Exported from the main entry point.
+ * Exported from the main entry point and `spindle/store`.
  *
  * @example Hash large layers natively at the edge
  * ```ts

@@ -12,7 +12,7 @@ export interface RelayFetchOptions {
 /**
  * A `fetch` that goes to registries through a relay, for pages that no registry answers.
  *
- * Exported from the main entry point. Requests to `https://<host>/v2/…` go to
+ * Exported from the main entry point and `spindle/repository`. Requests to `https://<host>/v2/…` go to
  * `<relay>/<host>/v2/…`, and addresses in the answers come back as the registry's own, so that
  * push, pull and copy work as if they spoke to it. All else, as signing services, is reached
  * directly.

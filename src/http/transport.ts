@@ -37,7 +37,7 @@ const globalFetch: FetchLike = (request) => fetch(request)
  * Makes what all requests to registries and Bindle servers go through: retries, redirects,
  * authentication, one pace per host.
  *
- * Exported from the main entry point. Share one between calls, and they share its tokens.
+ * Exported from the main entry point and `spindle/repository`. Share one between calls, and they share its tokens.
  *
  * @example One token for two calls
  * ```ts

@@ -32,7 +32,7 @@ const HUB_ALIASES: ReadonlySet<string> = new Set([
 /**
  * Reads a reference, as people type it.
  *
- * Exported from the main entry point and from `spindle/reference`. Takes `host/name`,
+ * Exported from the main entry point and `spindle/reference`. Takes `host/name`,
  * `host/name:tag`, `host/name@digest` and `host/name:tag@digest`, where the digest wins. A leading
  * `https://` or `http://` says how the registry is reached, and becomes `scheme`; `oci://` is passed
  * over.

@@ -15,7 +15,7 @@ export interface AzureExchangeOptions
 /**
  * Turns a Microsoft Entra access token into credentials for one Azure registry.
  *
- * Exported from the main entry point.
+ * Exported from `spindle/repository`.
  *
  * @example In a pipeline with a federated identity
  * ```ts

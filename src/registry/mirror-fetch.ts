@@ -29,7 +29,7 @@ export interface MirrorFetchOptions {
  * A `fetch` that asks mirrors before the registry itself, one after another; what they don't have,
  * the registry is asked for.
  *
- * Exported from the main entry point. It is for pulls: whatever would change a registry rejects, as
+ * Exported from the main entry point and `spindle/repository`. It is for pulls: whatever would change a registry rejects, as
  * a mirror says nothing about what the registry has. Only manifests and blobs are asked for there,
  * never signatures' lists or tags, and never with the registry's credentials, also where a mirror
  * redirects to. Bytes are checked as always; which digest a tag has is the mirror's word, so name a

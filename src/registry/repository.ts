@@ -19,6 +19,10 @@ import { removeFromReferrersTag } from './referrers-tag.ts'
 import { listTags } from './tags.ts'
 import { createWriter } from './writer.ts'
 
+export { createRelayFetch, type RelayFetchOptions } from '../http/relay-fetch.ts'
+export { createTransport } from '../http/transport.ts'
+export { exchangeAzureToken, type AzureExchangeOptions } from './azure-exchange.ts'
+export { createMirrorFetch, type Mirror, type MirrorFetchOptions } from './mirror-fetch.ts'
 export type { RepositoryOptions } from './context.ts'
 export type * from './remote-types.ts'
 export type {
@@ -44,7 +48,7 @@ export interface Repository
 /**
  * Opens a repository. Nothing is asked of the registry yet.
  *
- * Exported from the main entry point and from `spindle/repository`.
+ * Exported from the main entry point and `spindle/repository`.
  *
  * @example List what a repository has
  * ```ts

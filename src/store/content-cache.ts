@@ -15,7 +15,7 @@ export interface ContentKeeper {
 /**
  * A cache for `pull` over whatever keeps bytes.
  *
- * Exported from the main entry point and from `spindle/store`. It has no names: those are looked up
+ * Exported from the main entry point and `spindle/store`. It has no names: those are looked up
  * at the registry.
  *
  * @example In the cache of a browser or Worker

@@ -1,4 +1,5 @@
 /** Where artifacts are kept outside registries. Exported as `spindle/store`. */
+export { createDigestStreamHasher, type DigestStreamConstructor } from '../bytes/digest.ts'
 export type { SliceableContent } from '../bytes/sliceable.ts'
 export type {
   BodySource,

@@ -24,7 +24,7 @@ export type LayoutArchive = Store &
 /**
  * An OCI image layout in memory, empty or from a tar.
  *
- * Exported from the main entry point and `spindle/store`. Of a `Blob` only the headers are read;
+ * Exported from `spindle/store`. Of a `Blob` only the headers are read;
  * contents stay where they are until they are asked for.
  *
  * @example Save an application as a file to download

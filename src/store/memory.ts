@@ -16,7 +16,7 @@ import type {
 /**
  * A store that keeps everything in memory.
  *
- * Exported from the main entry point and from `spindle/store`.
+ * Exported from the main entry point and `spindle/store`.
  *
  * @example Mirror into memory, then run
  * ```ts

@@ -41,7 +41,7 @@ const COSIGN_SUFFIXES = ['sig', 'att', 'sbom'] as const
 /**
  * Copies an artifact and everything it points at from one place to another.
  *
- * Exported from the main entry point and from `spindle/copy`.
+ * Exported from the main entry point and `spindle/copy`.
  *
  * @example Mirror a release with its signatures
  * ```ts

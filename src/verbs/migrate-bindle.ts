@@ -29,7 +29,7 @@ export interface MigrateBindleResult {
 /**
  * Moves an application from a Bindle server, or out of a standalone bindle, to an OCI location.
  *
- * Exported from the main entry point and from `spindle/bindle`. Name, version, description, authors
+ * Exported from `spindle/bindle`. Name, version, description, authors
  * and the facts of its signatures are kept as annotations. A second run skips what has arrived, and
  * gives the same digest.
  *
@@ -67,7 +67,7 @@ const MAX_VERSIONS = 10_000
 /**
  * Moves every version of a name, oldest first, so that the newest is written last.
  *
- * Exported from the main entry point and from `spindle/bindle`.
+ * Exported from `spindle/bindle`.
  * @param to Reference without tag, or what makes a location for an id.
  * @throws as `migrateBindle`; `ERR_LIMIT_EXCEEDED` for more than 10 000 versions
  */

@@ -6,7 +6,7 @@ import type { FileTree } from '../types.ts'
 /**
  * The standalone form of an application's bindle, path → content, as `spin bindle prepare` wrote it.
  *
- * Exported from the main entry point and from `spindle/bindle`. Contents are read when they are
+ * Exported from `spindle/bindle`. Contents are read when they are
  * written, so that any number of files needs little memory.
  *
  * @example Into a folder

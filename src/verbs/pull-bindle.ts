@@ -29,7 +29,7 @@ export interface PullBindleOptions extends UnpackOptions {
 /**
  * Opens a Spin application in a bindle, in the form that `pull` gives: to be read, run, or pushed on.
  *
- * Exported from the main entry point and from `spindle/bindle`. Contents are fetched as they are
+ * Exported from `spindle/bindle`. Contents are fetched as they are
  * asked for, and checked.
  *
  * @example

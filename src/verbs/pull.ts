@@ -40,7 +40,7 @@ export interface PullOptions extends RemoteOptions, UnpackOptions {
 /**
  * Opens an application in a registry or store; its contents are fetched and checked as they are asked for.
  *
- * Exported from the main entry point and from `spindle/pull`.
+ * Exported from the main entry point and `spindle/pull`.
  *
  * @example Read a component and its files
  * ```ts

@@ -14,7 +14,7 @@ export interface PushBindleOptions extends PushStandaloneOptions, ToBindleOption
 /**
  * Pushes an application to a Bindle server, as `spin bindle push` did.
  *
- * Exported from the main entry point and from `spindle/bindle`. An interrupted push is taken up
+ * Exported from `spindle/bindle`. An interrupted push is taken up
  * by the next one.
  *
  * @example

@@ -40,7 +40,7 @@ export interface PushResult {
 /**
  * Packs an application and puts it into a registry or store; the tag is written last.
  *
- * Exported from the main entry point and from `spindle/push`.
+ * Exported from the main entry point and `spindle/push`.
  *
  * @example From an upload page
  * ```ts

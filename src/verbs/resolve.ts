@@ -12,7 +12,7 @@ export type { ReadStore, Source } from '../types.ts'
  * Of a registry, media type and size, and the digest of a tag, are as its answer to HEAD says: not proven
  * before the manifest is read. `pull`, `copy` and `verify` read it, and reject where it does not match.
  *
- * Exported from the main entry point and from `spindle/resolve`.
+ * Exported from the main entry point and `spindle/resolve`.
  *
  * @example Pin a tag
  * ```ts

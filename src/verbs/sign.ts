@@ -51,7 +51,7 @@ const OPTIONS: Readonly<Record<keyof SignOptions, true>> = {
 /**
  * Signs an artifact and stores the signature beside it, where `cosign verify` finds it.
  *
- * Exported from the main entry point and from `spindle/sign`. The tag is resolved once; what is
+ * Exported from the main entry point and `spindle/sign`. The tag is resolved once; what is
  * signed is the digest in the result.
  *
  * @example With a key, for cosign 3

@@ -44,7 +44,7 @@ const OPTIONS: Readonly<Record<keyof VerifyOptions, true>> = { ...REMOTE_OPTIONS
 /**
  * Verifies the signatures that cosign or this library stored beside an artifact.
  *
- * Exported from the main entry point and from `spindle/verify`. Nothing but the registry is asked.
+ * Exported from the main entry point and `spindle/verify`. Nothing but the registry is asked.
  *
  * @example Only what our release workflow signed
  * ```ts
@@ -86,7 +86,7 @@ export async function verify(
  * A policy in the form that `pull`, `copy` and `createAppHandler` take: what they go on to read is
  * the very digest that was verified.
  *
- * Exported from the main entry point and from `spindle/verify`.
+ * Exported from the main entry point and `spindle/verify`.
  *
  * @example Refuse to read what isn't signed
  * ```ts

@@ -7,16 +7,10 @@ import type { Miniflare } from 'miniflare'
 import { afterEach, describe, expect, it } from 'vitest'
 import { buildBoundEdgeProxy, buildEdgeProxy } from '../../examples/edge-proxy/build.mjs'
 import { createLocalWorker, LOADER } from '../../examples/edge-proxy/miniflare.mjs'
-import {
-  createKeySigner,
-  formatPublicKey,
-  generateKeyPair,
-  loadApp,
-  push,
-  sign,
-} from '../../src/index.ts'
+import { createKeySigner, generateKeyPair, loadApp, push, sign } from '../../src/index.ts'
 import { listen } from '../../src/node/listen/listen.ts'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
+import { formatPublicKey } from '../../src/verbs/sign.ts'
 import { createSession } from '../cli/session.ts'
 import { bytesOfFile } from '../run/fixtures.ts'
 import { missingRegistry, startRegistry } from './docker-registry-process.ts'

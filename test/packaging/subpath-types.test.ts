@@ -3,9 +3,26 @@ import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import { manifest, notBuilt, root, specifierOf, subpaths } from './installed.ts'
 
+/** What most programs need: a new name here should be one that a user reaches for first. */
+const MAIN_ENTRY = `
+App AppInvalid AppSource CopyOptions Credentials Descriptor Digest ErrorCode FetchHandler FetchLike Finding
+Keychain LoadAppOptions Location LockedApp Policy PolicyRejected PullOptions PulledApp PushOptions PushResult
+Reference RemoteOptions ResponseError SignOptions SignResult SignatureInvalid Signer Source SpindleError Store
+TransferEvent VerifiedSignature Verifier VerifyOptions VerifyResult
+copy createContentCache createDigestStreamHasher createKeySigner createLayoutStore createMemoryStore
+createMirrorFetch createRelayFetch createRepository createTransport createVerifier generateKeyPair isReference
+isSpindleError loadApp parseReference pull push readImage resolve sign verify verifyBundle
+`
+  .trim()
+  .split(/\s+/)
+/** More would hide what matters: the rest is in the subpaths. */
+const MAX_MAIN_ENTRY = 60
+
 /** One subpath against the types of the package that the signatures of its values name. */
 interface SubpathTypes {
   readonly specifier: string
+  /** All exported names: values and types. */
+  readonly exported: readonly string[]
   /** Named types that a signature reaches but the subpath does not export, as `name, from where`. */
   readonly missing: readonly string[]
   /** Exported types that the signature of no exported value reaches. */
@@ -23,6 +40,12 @@ describe.skipIf(notBuilt !== undefined)('the types of each subpath', () => {
   it('are all that its signatures name', () => expect(listed('missing')).toEqual([]))
 
   it('are no others', () => expect(listed('unrelated')).toEqual([]))
+
+  it('and the values of the main entry point are a short list', () => {
+    const main = read.find(({ specifier }) => specifier === manifest.name)
+    expect(main?.exported).toEqual(MAIN_ENTRY.toSorted())
+    expect(MAIN_ENTRY.length).toBeLessThanOrEqual(MAX_MAIN_ENTRY)
+  })
 })
 
 /** Reads the built declarations and follows each subpath from its values through all named types. */
@@ -80,6 +103,7 @@ function readSubpathTypes(): readonly SubpathTypes[] {
         }
     return {
       specifier,
+      exported: exports.map(({ name }) => name).toSorted(),
       missing: [...reached]
         .filter(([symbol]) => !exported.has(symbol))
         .map(([symbol, from]) => `${symbol.name}, from ${from}`)

@@ -74,7 +74,7 @@ interface Layer {
  * Packs a locked application into the artifact that `spin up --from` (2.0 and later) and
  * containerd-shim-spin run. The same files give the same digest on every machine and runtime.
  *
- * Exported from the main entry point and `spindle/app`.
+ * Exported from `spindle/app`.
  *
  * @example The digest before anything is sent
  * ```ts

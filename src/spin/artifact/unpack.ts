@@ -47,7 +47,7 @@ export interface UnpackOptions extends OperationOptions {
  * checked, its contents when they are asked for. With `readImage` also a container image, whose
  * layers are read at once, as its application is in its files. No byte is handed out before its digest fits.
  *
- * Exported from the main entry point and `spindle/app`.
+ * Exported from `spindle/app`.
  *
  * @example Out of an OCI layout
  * ```ts

@@ -34,7 +34,7 @@ type Format = (value: unknown) => string
  * The bytes of a locked application as Spin writes them: compact, known keys in Spin's order, maps
  * sorted, what is empty left out. The same application gives the same bytes.
  *
- * Exported from the main entry point.
+ * Exported from `spindle/app`.
  */
 export function formatLockedApp(locked: LockedApp): Uint8Array<ArrayBuffer> {
   const content = struct(CONTENT_KEYS, {})

@@ -5,7 +5,7 @@ import type { Content, Digest } from '../../types.ts'
  * An application as it stands in an artifact: `spin.toml` with every file replaced by its digest.
  * Spelled as on the wire.
  *
- * Exported from the main entry point.
+ * Exported from the main entry point and `spindle/app`.
  */
 export interface LockedApp {
   /** 1 where a host must understand something to run it, else 0. */
@@ -74,7 +74,7 @@ export interface LockedDependency {
 /**
  * A locked application and its contents, inline ones included, by digest.
  *
- * Exported from the main entry point.
+ * Exported from `spindle/app`.
  */
 export interface LockResult {
   readonly locked: LockedApp

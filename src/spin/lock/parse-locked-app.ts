@@ -40,7 +40,7 @@ const UNDERSTOOD: ReadonlySet<string> = new Set<MustUnderstand>([
 /**
  * Reads a locked application as any version of Spin since 0.8 wrote it into an artifact.
  *
- * Exported from the main entry point. Unknown keys are kept, but for `source`, a path of the machine
+ * Exported from `spindle/app`. Unknown keys are kept, but for `source`, a path of the machine
  * that locked it. File paths come in one spelling; ids and paths are safe to use as names of files.
  * Contents aren't looked at.
  *

@@ -5,7 +5,7 @@ import type { Json } from '../../bytes/json.ts'
  *
  * Only keys that the file has are there. All tables that take free keys have no prototype.
  *
- * Exported from the main entry point.
+ * Exported from `spindle/app`.
  *
  * @see https://spinframework.dev/manifest-reference
  */

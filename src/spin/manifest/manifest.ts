@@ -37,7 +37,7 @@ export interface ParseAppManifestResult {
 /**
  * Reads a `spin.toml` of version 1 or 2 into the form of version 2.
  *
- * Exported from the main entry point. `path` is only for messages.
+ * Exported from `spindle/app`. `path` is only for messages.
  *
  * @example Look at a manifest without its application
  * ```ts

@@ -22,7 +22,7 @@ export interface NormalizeOptions {
  * Gives each trigger an id and each component in place a name, applies a profile, and replaces
  * dependencies on components by those components' sources.
  *
- * Exported from the main entry point. Throws `AppInvalid` for a profile or component that isn't there.
+ * Exported from `spindle/app`. Throws `AppInvalid` for a profile or component that isn't there.
  */
 export function normalizeManifest(
   manifest: AppManifest,

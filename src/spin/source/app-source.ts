@@ -41,7 +41,7 @@ export interface ReadAppSourceOptions {
 /**
  * Reads any `AppSource` into one tree of checked paths; contents are read only when needed.
  *
- * Exported from the main entry point and `spindle/app`. Call it synchronously from a drop handler:
+ * Exported from `spindle/app`. Call it synchronously from a drop handler:
  * a drop's entries are taken before the first `await`.
  *
  * @example Files of a folder chosen in a page

@@ -20,7 +20,7 @@ export interface PackableOptions extends PackOptions {
 /**
  * What `push` takes: it knows how to become an artifact, so that pushing need not.
  *
- * Exported from the main entry point; an `App` is one, and so is any object with this method.
+ * Exported from `spindle/app`; an `App` is one, and so is any object with this method.
  */
 export interface Packable {
   pack(options?: PackableOptions): Promise<PackedApp>
@@ -29,7 +29,7 @@ export interface Packable {
 /**
  * An application in hand: its manifest is valid and all that it names was found.
  *
- * Exported from the main entry point; `loadApp` makes one. `pack` reads the object that it is called
+ * Exported from the main entry point and `spindle/app`; `loadApp` makes one. `pack` reads the object that it is called
  * on: a copy with other components packs those.
  */
 export interface App extends Packable {

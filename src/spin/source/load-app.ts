@@ -32,7 +32,7 @@ export interface LoadAppOptions extends WasmSourceOptions, ReadAppSourceOptions 
 /**
  * Reads an application: its manifest, and all that the manifest names.
  *
- * Exported from the main entry point and from `spindle/app`.
+ * Exported from the main entry point and `spindle/app`.
  *
  * @example An application from a folder chosen in a page
  * ```ts

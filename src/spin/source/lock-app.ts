@@ -39,7 +39,7 @@ type Refs = ReadonlyMap<Uint8Array | Content, ContentRef>
 /**
  * Locks an application: every file by its digest, every default filled in, nothing of the machine.
  *
- * Exported from the main entry point and from `spindle/app`. The same files give the same lock.
+ * Exported from `spindle/app`. The same files give the same lock.
  *
  * @example What would be pushed
  * ```ts

@@ -53,7 +53,7 @@ export interface VerifiedBundle extends Proof {
 /**
  * Verifies a sigstore bundle, whatever its predicate, without any network.
  *
- * Exported from the main entry point and from `spindle/verify`.
+ * Exported from the main entry point and `spindle/verify`.
  *
  * @example A file and the bundle beside it
  * ```ts

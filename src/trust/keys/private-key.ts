@@ -38,7 +38,7 @@ const CURVE_NAMES: ReadonlyMap<string, Curve> = new Map([
 /**
  * A fresh key pair.
  *
- * Exported from the main entry point and from `spindle/sign`.
+ * Exported from the main entry point and `spindle/sign`.
  *
  * @example Keep both halves as files
  * ```ts
@@ -61,7 +61,7 @@ export async function generateKeyPair(
 /**
  * A private key from PEM (`PRIVATE KEY`, `EC PRIVATE KEY`, `RSA PRIVATE KEY`), PKCS#8 DER or a JWK.
  *
- * Exported from the main entry point and from `spindle/sign`. For a password-protected `cosign.key`
+ * Exported from `spindle/sign`. For a password-protected `cosign.key`
  * see `importCosignKey` in `spindle/cosign-key`.
  *
  * @param options.extractable Whether the key may be exported again. Default true: the public half is derived that way.

@@ -30,7 +30,7 @@ export interface Signer {
 /**
  * A signer over a key in hand: a pair, a private `CryptoKey` that may be exported, PEM, PKCS#8 DER or a JWK.
  *
- * Exported from the main entry point and from `spindle/sign`.
+ * Exported from the main entry point and `spindle/sign`.
  *
  * @example Sign with a key from a Worker's secret
  * ```ts

@@ -85,7 +85,7 @@ export interface AllOfPolicy extends Partial<
 }
 
 /**
- * What has to hold. Exported from the main entry point and from `spindle/verify`.
+ * What has to hold. Exported from the main entry point and `spindle/verify`.
  *
  * Every key is enforced. One that is not known, not of its type, empty or `null`, or that stands where
  * it means nothing, is a `TypeError`; one that is `undefined` counts as absent.
