@@ -1,6 +1,7 @@
 import { type Remedy, SpindleError } from '../errors.ts'
 import { readBounded } from '../bytes/stream.ts'
 import type { Transport, TransportRequest } from '../types.ts'
+import { withRetries } from './retry.ts'
 import { inTime, MIN_TRANSFER_RATE } from './timing.ts'
 
 /** Milliseconds that any body may take; as long as a transport waits for headers. */
@@ -43,15 +44,10 @@ export async function fetchWhole(
   what: string,
 ): Promise<{ readonly response: Response; readonly bytes: Uint8Array<ArrayBuffer> }> {
   const { signal } = request
-  for (let attempt = 1; ; attempt++) {
+  return withRetries(transport, { signal }, async () => {
     const response = await transport.fetch(request)
-    try {
-      return { response, bytes: await readWhole(response, limit, what, signal) }
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (!(await transport.again(error, attempt, { signal }))) throw error
-    }
-  }
+    return { response, bytes: await readWhole(response, limit, what, signal) }
+  })
 }
 
 /** Lets go of an answer whose body nobody reads: otherwise it would hold its connection. */

@@ -1,5 +1,5 @@
 import { ResponseError, SpindleError } from '../errors.ts'
-import type { RetryOptions } from '../types.ts'
+import type { RetryOptions, Transport } from '../types.ts'
 import { isOfCertificate } from './network-error.ts'
 import { wait } from './timing.ts'
 
@@ -36,6 +36,32 @@ export function createRetry(options: RetryOptions | false = {}): Again {
     if (asked !== undefined && asked > maxDelay) return false
     await wait(asked ?? delay(attempt), signal)
     return true
+  }
+}
+
+interface WithRetriesOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Retries these failures and no others. Default: what `again` retries. */
+  readonly only?: (error: unknown) => boolean
+}
+
+/**
+ * Repeats work of one or more requests until it succeeds or `again` allows no further attempt.
+ * Rejects with the last failure, or with `signal.reason` when aborted.
+ */
+export async function withRetries<T>(
+  transport: Pick<Transport, 'again'>,
+  { signal, only }: WithRetriesOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      signal?.throwIfAborted()
+      const options = only === undefined ? { signal } : { signal, also: only }
+      if (only?.(error) === false || !(await transport.again(error, attempt, options))) throw error
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import { readExactly } from '../bytes/stream.ts'
 import { readVerified, wrongDigest } from '../bytes/verified.ts'
 import { bodyLength } from '../http/content-coding.ts'
 import { discard, fetchWhole } from '../http/response-body.ts'
+import { withRetries } from '../http/retry.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import {
   assertNotSchema1,
@@ -159,28 +160,20 @@ export async function putManifest(
   ref: string,
   { signal }: OperationOptions,
 ): Promise<boolean> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const response = await context.transport.fetch({
-        method: 'PUT',
-        url: await manifestUrl(context, ref, signal),
-        headers: { 'content-type': descriptor.mediaType },
-        body: bytes,
-        scope: context.scope('pull', 'push'),
-        signal,
-      })
-      discard(response)
-      assertKept(response, descriptor)
-      return response.headers.get('oci-subject') !== null
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (
-        !isTooEarly(error) ||
-        !(await context.transport.again(error, attempt, { signal, also: isTooEarly }))
-      )
-        throw error
-    }
-  }
+  const { transport, scope } = context
+  return withRetries(transport, { signal, only: isTooEarly }, async () => {
+    const response = await transport.fetch({
+      method: 'PUT',
+      url: await manifestUrl(context, ref, signal),
+      headers: { 'content-type': descriptor.mediaType },
+      body: bytes,
+      scope: scope('pull', 'push'),
+      signal,
+    })
+    discard(response)
+    assertKept(response, descriptor)
+    return response.headers.get('oci-subject') !== null
+  })
 }
 
 function isTooEarly(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import { ResponseError } from '../errors.ts'
 import { discard, readWhole } from '../http/response-body.ts'
+import { withRetries } from '../http/retry.ts'
 import {
   IMAGE_INDEX,
   isManifestType,
@@ -93,30 +94,34 @@ async function* listByApi(
       sameOrigin: true,
       signal,
     }
-    for (let attempt = 1; ; attempt++) {
-      try {
+    try {
+      return await withRetries(transport, { signal }, async () => {
         const response = await transport.fetch(request)
         const left = response.redirected && new URL(response.url).origin !== base.origin
         if (!left && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX)
           return { response, bytes: await readWhole(response, MAX_MANIFEST_BYTES, what, signal) }
         discard(response)
         return undefined
-      } catch (error) {
-        signal?.throwIfAborted()
-        if (error instanceof ResponseError) {
-          // To take a busy registry, or a closed one, for one without referrers would hide signatures.
-          const { status } = error
-          if ([401, 403, 429].includes(status) || status >= 500) throw error
-          return undefined
-        }
-        if (!(await transport.again(error, attempt, { signal }))) throw error
-      }
+      })
+    } catch (error) {
+      if (isWithoutApi(error)) return undefined
+      throw error
     }
   }
   for await (const bytes of walkPages(first, open)) {
     const index = parseManifest(bytes, IMAGE_INDEX, what)
     yield index.kind === 'index' ? index.manifests : []
   }
+}
+
+/**
+ * Whether a failure means that the registry lacks the referrers API. Not when it refuses access or
+ * is busy: treating that as "no referrers" would hide signatures.
+ */
+function isWithoutApi(error: unknown): boolean {
+  return (
+    error instanceof ResponseError && ![401, 403, 429].includes(error.status) && error.status < 500
+  )
 }
 
 /**

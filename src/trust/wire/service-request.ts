@@ -1,9 +1,9 @@
 /** One request to Fulcio, Rekor, a timestamp authority or an identity provider. */
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { readBounded } from '../../bytes/stream.ts'
-import { inTime, wait } from '../../http/timing.ts'
+import { inTime } from '../../http/timing.ts'
 import { redactText, redactUrl } from '../../http/redact.ts'
-import { isTransientStatus } from '../../http/retry.ts'
+import { createRetry, isTransientStatus, withRetries } from '../../http/retry.ts'
 import { parseRetryAfter } from '../../http/retry-after.ts'
 import { createSecrets } from '../../http/secrets.ts'
 import { ResponseError, SpindleError } from '../../errors.ts'
@@ -37,8 +37,7 @@ interface ServiceAnswer {
 const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
 /** A log of version 2 answers once a checkpoint covers the entry, which may take 20 s. */
 const TIMEOUT_MS = 60_000
-/** Attempts, and the longest wait that a server may ask for between two. */
-const MAX_ATTEMPTS = 3
+/** Longest `Retry-After` that is waited for. */
 const MAX_WAIT_MS = 30_000
 
 /**
@@ -62,7 +61,9 @@ export async function callService(
   const secrets = createSecrets()
   secrets.addRequest(new Headers(headers), body, contentType)
   const redact = (text: string): string => redactText(secrets.redact(text))
-  for (let attempt = 1; ; attempt++) {
+  const again = createRetry({ maxDelay: MAX_WAIT_MS })
+  // A request without an answer is not repeated: the service may have acted on it.
+  return withRetries({ again }, { signal, only: isTransientAnswer }, async () => {
     signal?.throwIfAborted()
     let answer: ServiceAnswer
     try {
@@ -83,11 +84,12 @@ export async function callService(
     }
     const { status } = answer
     if ((status >= 200 && status < 300) || request.expect?.includes(status) === true) return answer
-    if (attempt === MAX_ATTEMPTS || !isTransientStatus(status))
-      throw refused(request, where, answer)
-    const asked = parseRetryAfter(answer.headers.get('retry-after')) ?? 250 * 2 ** attempt
-    await wait(Math.min(asked, MAX_WAIT_MS), signal)
-  }
+    throw refused(request, where, answer)
+  })
+}
+
+function isTransientAnswer(error: unknown): boolean {
+  return error instanceof ResponseError && isTransientStatus(error.status)
 }
 
 function toRequest(
@@ -114,7 +116,7 @@ function toRequest(
 function refused(
   request: ServiceRequest,
   where: string,
-  { status, bytes, redact }: ServiceAnswer,
+  { status, headers, bytes, redact }: ServiceAnswer,
 ): ResponseError {
   let message: unknown
   try {
@@ -132,9 +134,11 @@ function refused(
     status === 0 || (status >= 300 && status < 400)
       ? 'leads elsewhere, and a token must not follow: give the address that it leads to'
       : `answered ${status}${said}`
+  const retryAfter = parseRetryAfter(headers.get('retry-after'))
   return new ResponseError(code, `${request.method} ${where} ${what}`, {
     status,
     method: request.method,
     url: where,
+    ...(retryAfter !== undefined && { retryAfter }),
   })
 }
