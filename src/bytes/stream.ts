@@ -228,11 +228,51 @@ export async function readExactly(
   return bytes
 }
 
-export function wrongSize(what: string, expected: number, actual: number | string): SpindleError {
+/** What to do about content that does not match its descriptor. */
+export const CORRUPTED =
+  'it is wrong at the source or was corrupted in transit; try again, or use another source'
+
+/** @param advice The cause and the next step. Default: for content that was received. */
+export function wrongSize(
+  what: string,
+  expected: number,
+  actual: number | string,
+  advice: string = CORRUPTED,
+): SpindleError {
   return new SpindleError(
     'ERR_DIGEST_MISMATCH',
-    `${what} should have ${expected} bytes, but ${actual} came: the source lies or it was damaged on the way; try again or another source`,
+    `${what} has ${actual} bytes instead of ${expected}: ${advice}`,
   )
+}
+
+/** Counts the bytes of a body against its expected size. */
+export interface SizeCheck {
+  /** Adds a chunk's bytes. Throws as soon as there are more than expected. */
+  add(length: number): void
+  /** Throws when there are fewer than expected. */
+  end(): void
+}
+
+/**
+ * Checks the size of a body while it is read; see `wrongSize` for `what` and `advice`.
+ * @param expected In bytes; `undefined` accepts any size.
+ */
+export function createSizeCheck(
+  what: string,
+  expected: number | undefined,
+  advice?: string,
+): SizeCheck {
+  let seen = 0
+  return {
+    add(length) {
+      seen += length
+      if (expected !== undefined && seen > expected)
+        throw wrongSize(what, expected, `more than ${expected}`, advice)
+    },
+    end() {
+      if (expected !== undefined && seen !== expected) throw wrongSize(what, expected, seen, advice)
+    },
+  }
 }
 
 /**

@@ -2,13 +2,14 @@ import { SpindleError } from '../errors.ts'
 import type { BodySource, CreateHasher, Descriptor, Digest, Hasher } from '../types.ts'
 import { algorithmOf, createPortableHasher, digestBy, formatDigest } from './digest.ts'
 import {
+  CORRUPTED,
+  createSizeCheck,
   isStream,
   type Opener,
   openStream,
   type Readable,
   readExactly,
   watchStream,
-  wrongSize,
 } from './stream.ts'
 
 /** From this size on, hashing on the way is faster than hashing what is collected. */
@@ -55,17 +56,16 @@ export function verifyStream(
   const unchecked =
     typeof source === 'function' ? async () => withoutCheck(await source(), expected) : source
   let hasher: Hasher | undefined
-  let seen = 0
+  const check = createSizeCheck(digest, size)
   const verified = watchStream(unchecked, {
     start: () => void checks.delete(verified),
     chunk(bytes) {
-      seen += bytes.length
-      if (seen > size) throw wrongSize(digest, size, `more than ${size}`)
+      check.add(bytes.length)
       hasher ??= createHasher(algorithm)
       return hasher.update(bytes)
     },
     async end() {
-      if (seen !== size) throw wrongSize(digest, size, seen)
+      check.end()
       hasher ??= createHasher(algorithm)
       const actual = formatDigest(algorithm, await hasher.digest())
       if (actual !== digest) throw wrongDigest(digest, actual)
@@ -108,6 +108,6 @@ function withoutCheck<T extends Readable>(
 export function wrongDigest(what: string, actual: Digest): SpindleError {
   return new SpindleError(
     'ERR_DIGEST_MISMATCH',
-    `content of ${what} has the digest ${actual}: the source lies or it was damaged on the way; try again or another source`,
+    `the content of ${what} has the digest ${actual}: ${CORRUPTED}`,
   )
 }

@@ -1,6 +1,6 @@
-import { SpindleError } from '../errors.ts'
 import {
   type ChunkReader,
+  createSizeCheck,
   isStream,
   openStream,
   sizeOf,
@@ -13,6 +13,9 @@ import type { Platform } from './platform.ts'
 /** Bytes up to this size go out as they are: nothing to report on the way, and no copy worth saving. */
 const WHOLE_BYTES = 256 * 1024
 const PIECE_BYTES = 64 * 1024
+
+/** Advice for a body whose size is not the expected one. */
+export const SOURCE_CHANGED = 'it changed while it was sent; load it again'
 
 /** A body as `fetch` takes it here. */
 export interface OpenBody {
@@ -88,29 +91,19 @@ function counting(
   onUpload: ((loaded: number) => void) | undefined,
 ): Pick<Watcher, 'chunk' | 'end'> {
   let loaded = 0
+  const check = createSizeCheck('the source of an upload', size, SOURCE_CHANGED)
   return {
     chunk({ length }) {
       // What was handed out before has been taken, now that there is more to be read.
       if (loaded > 0) onUpload?.(loaded)
       loaded += length
-      if (size !== undefined && loaded > size) throw wrongSize(size, `more than ${size}`)
+      check.add(length)
     },
     end() {
-      if (size !== undefined && loaded < size) throw wrongSize(size, loaded)
+      check.end()
       if (loaded > 0) onUpload?.(loaded)
     },
   }
-}
-
-export function wrongSize(
-  expected: number,
-  actual: number | string,
-  what = 'an upload',
-): SpindleError {
-  return new SpindleError(
-    'ERR_DIGEST_MISMATCH',
-    `the source of ${what} should have ${expected} bytes, but ${actual} came: it changed while it was sent; load it again`,
-  )
 }
 
 /** Only what can be opened anew can be sent again. */

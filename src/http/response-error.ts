@@ -84,7 +84,7 @@ export async function responseError(
   const retryAfter = parseRetryAfter(response.headers.get('retry-after'), text)
   const message = `${method} ${redactUrl(url)} was answered ${status}${said === '' ? '' : `: ${said}`}`
   return new ResponseError(
-    codeOf(status, details),
+    errorCodeOf(status, details),
     advice === undefined ? message : `${message}; ${advice}`,
     {
       status,
@@ -97,7 +97,7 @@ export async function responseError(
   )
 }
 
-function codeOf(status: number, details: readonly ResponseDetail[]): ErrorCode {
+function errorCodeOf(status: number, details: readonly ResponseDetail[]): ErrorCode {
   if (details.some(({ code }) => code === 'DIGEST_INVALID')) return 'ERR_DIGEST_MISMATCH'
   return CODES[status] ?? 'ERR_RESPONSE'
 }

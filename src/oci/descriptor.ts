@@ -1,5 +1,5 @@
-import { SpindleError } from '../errors.ts'
 import { isDigest } from '../bytes/digest.ts'
+import { invalid } from '../bytes/fields.ts'
 import { isJsonObject } from '../bytes/json.ts'
 import type { Descriptor } from '../types.ts'
 
@@ -49,8 +49,4 @@ export function parseAnnotations(value: unknown, what: string): Readonly<Record<
       return [key, text]
     }),
   )
-}
-
-function invalid(what: string, problem: string): SpindleError {
-  return new SpindleError('ERR_CONTENT_INVALID', `${what} ${problem}`)
 }

@@ -1,4 +1,5 @@
 import { SpindleError } from '../errors.ts'
+import { invalid } from '../bytes/fields.ts'
 import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import type { Descriptor } from '../types.ts'
@@ -162,10 +163,6 @@ function parseList(value: unknown, key: string, what: string): Descriptor[] {
   if (value.length > MAX_ENTRIES)
     throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} lists more than ${MAX_ENTRIES} ${key}`)
   return value.map((entry, index) => parseDescriptor(entry, `${key}[${index}] of ${what}`))
-}
-
-function invalid(what: string, problem: string): SpindleError {
-  return new SpindleError('ERR_CONTENT_INVALID', `${what} ${problem}`)
 }
 
 /** What must be there before a manifest is: its config and layers, or its manifests. Not its subject. */

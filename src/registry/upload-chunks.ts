@@ -1,6 +1,6 @@
 import { ResponseError, SpindleError } from '../errors.ts'
-import { chunksOf, createCollector, openStream } from '../bytes/stream.ts'
-import { wrongSize } from '../http/body.ts'
+import { chunksOf, createCollector, openStream, wrongSize } from '../bytes/stream.ts'
+import { SOURCE_CHANGED } from '../http/body.ts'
 import { discard } from '../http/response-body.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
@@ -56,7 +56,7 @@ export async function pushChunks(
     if (start < size)
       onProgress?.({ type: 'blob', descriptor: expected, status: 'active', loaded: start })
   }
-  if (start !== size) throw wrongSize(size, start, digest)
+  if (start !== size) throw wrongSize(`the source of ${digest}`, size, start, SOURCE_CHANGED)
   await putWhole(context, location, expected, new Uint8Array(), {
     signal,
   })

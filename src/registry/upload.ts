@@ -1,6 +1,6 @@
 import { ResponseError, SpindleError } from '../errors.ts'
-import { isStream, sizeOf } from '../bytes/stream.ts'
-import { wrongSize } from '../http/body.ts'
+import { isStream, sizeOf, wrongSize } from '../bytes/stream.ts'
+import { SOURCE_CHANGED } from '../http/body.ts'
 import { discard } from '../http/response-body.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
@@ -21,7 +21,8 @@ export async function pushBlob(
 ): Promise<void> {
   const { signal } = options
   const size = sizeOf(body) ?? expected.size
-  if (size !== expected.size) throw wrongSize(expected.size, size, expected.digest)
+  if (size !== expected.size)
+    throw wrongSize(`the source of ${expected.digest}`, expected.size, size, SOURCE_CHANGED)
   let whole = false
   for (let attempt = 1; ; attempt++) {
     const session = await takeSession(context, expected, options)

@@ -11,6 +11,7 @@ import {
   withWire,
 } from '../../http/wire.ts'
 import type { FetchLike } from '../../types.ts'
+import { codeOf } from '../files/system-error.ts'
 import { createBlockedNetworks } from './blocked-networks.ts'
 import { createPlaces } from './connection-places.ts'
 import {
@@ -155,7 +156,7 @@ export function createOutboundFetch(options: OutboundFetchOptions = {}): FetchLi
       })
       sent.on('error', (error) => {
         if (signal.aborted) return reject(signal.reason)
-        const isStale = sent.reusedSocket && /^(?:ECONNRESET|EPIPE)$/.test(codeOf(error))
+        const isStale = sent.reusedSocket && /^(?:ECONNRESET|EPIPE)$/.test(String(codeOf(error)))
         reject(
           new TypeError('fetch failed', { cause: isStale ? new StaleConnection(error) : error }),
         )
@@ -205,10 +206,6 @@ class StaleConnection extends Error {
   constructor(cause: Error) {
     super('the connection had been closed', { cause })
   }
-}
-
-function codeOf(error: Error): string {
-  return (error as NodeJS.ErrnoException).code ?? ''
 }
 
 /** Rejects for a length that is none. `undefined` for no body: one that is empty is none for a GET. */

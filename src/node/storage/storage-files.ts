@@ -3,7 +3,7 @@ import { open, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { chunksOf, openStream } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
-import { wrongSize, type StorageBody } from '../../serve/storage/port.ts'
+import { createValueSizeCheck, type StorageBody } from '../../serve/storage/port.ts'
 import { HASHED_BYTES, isSame, makeUnique, readPiece } from '../files/file-version.ts'
 import type { FileFacts } from '../files/file-version.ts'
 import { retryWithFolder } from '../files/folders.ts'
@@ -91,6 +91,7 @@ export function createStorageFiles(options: {
         begun = true
       }
       try {
+        const check = createValueSizeCheck(size)
         let total = 0
         let held: Uint8Array[] = []
         let heldBytes = 0
@@ -98,13 +99,13 @@ export function createStorageFiles(options: {
           held.push(chunk)
           heldBytes += chunk.length
           total += chunk.length
-          if (size !== undefined && total > size) throw wrongSize(size, `more than ${size}`)
+          check.add(chunk.length)
           if (heldBytes < PIECE) continue
           await write(held)
           held = []
           heldBytes = 0
         }
-        if (size !== undefined && total !== size) throw wrongSize(size, total)
+        check.end()
         if (total === 0 || held.length > 0) await write(held)
         if (total > HASHED_BYTES) await makeUnique(path)
         if (options.durable) await withFile(path, 'r+', (file) => file.sync())

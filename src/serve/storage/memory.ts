@@ -2,7 +2,7 @@ import { SpindleError } from '../../errors.ts'
 import { chunksOf, createCollector, openStream, sizeOf, streamOf } from '../../bytes/stream.ts'
 import {
   cancelBody,
-  wrongSize,
+  createValueSizeCheck,
   assertStorageKey,
   LIST_LIMIT,
   type MovingStorage,
@@ -168,15 +168,14 @@ async function collect(
   // Copied: what the caller does to its array afterwards must not change what is stored.
   if (body instanceof Uint8Array) return body.slice()
   const expected = sizeOf(body) ?? size
+  const check = createValueSizeCheck(expected)
   const collector = createCollector()
   for await (const chunk of chunksOf(openStream(body))) {
     collector.add(chunk)
-    if (expected !== undefined && collector.size > expected)
-      throw wrongSize(expected, `more than ${expected}`)
+    check.add(chunk.length)
     count(chunk.length)
   }
-  if (expected !== undefined && collector.size !== expected)
-    throw wrongSize(expected, collector.size)
+  check.end()
   return collector.take()
 }
 

@@ -1,5 +1,5 @@
 import { chunksOf, createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
-import { wrongSize, type StorageBody } from './port.ts'
+import { createValueSizeCheck, type StorageBody } from './port.ts'
 
 /**
  * Bytes sent to an object store at once, and so held in memory for each value that comes in. Both
@@ -20,7 +20,7 @@ export function readPieces(body: StorageBody, announced: number | undefined): Pi
   const size = sizeOf(body) ?? announced
   const chunks = chunksOf(openStream(body))
   const held = createCollector()
-  let total = 0
+  const check = createValueSizeCheck(size)
   let first = true
   let ended = false
 
@@ -35,13 +35,14 @@ export function readPieces(body: StorageBody, announced: number | undefined): Pi
         const { done, value } = await chunks.next()
         if (done === true) {
           ended = true
-          if (size !== undefined && total !== size) throw wrongSize(size, total)
+          check.end()
           break
         }
-        total += value.length
-        if (size !== undefined && total > size) {
+        try {
+          check.add(value.length)
+        } catch (error) {
           await chunks.return(undefined)
-          throw wrongSize(size, `more than ${size}`)
+          throw error
         }
         // Whoever sends may use its array again.
         held.add(value.slice())

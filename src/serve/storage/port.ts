@@ -1,5 +1,5 @@
 import type { Content } from '../../types.ts'
-import { SpindleError } from '../../errors.ts'
+import { createSizeCheck, type SizeCheck } from '../../bytes/stream.ts'
 
 /**
  * The port behind every server of this library: named values, each whole or not there.
@@ -148,10 +148,7 @@ export async function cancelBody(body: StorageBody): Promise<void> {
   if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel().catch(() => {})
 }
 
-/** Of a body that has not the size it was said to have. */
-export function wrongSize(expected: number, actual: number | string): SpindleError {
-  return new SpindleError(
-    'ERR_DIGEST_MISMATCH',
-    `a value of ${expected} bytes was announced, but ${actual} came`,
-  )
+/** Checks that a value has the size that was announced. */
+export function createValueSizeCheck(announced: number | undefined): SizeCheck {
+  return createSizeCheck('the value to store', announced, 'send it again with its exact size')
 }
