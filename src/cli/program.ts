@@ -24,7 +24,7 @@ Examples:
   $ spindle verify --key cosign.pub ghcr.io/ann/hello:1.0.0
   $ spindle serve --address 127.0.0.1:8080
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.`
+Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted by Ctrl-C.`
 
 /** Runs one command line; resolves with its exit code, never rejects. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
@@ -41,11 +41,11 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
 export function createProgram(io: CliIo): Command {
   const program = new Command('spindle')
     .description(
-      'Packages, pushes, pulls, signs, verifies and runs Spin (WebAssembly) applications over OCI registries and Bindle servers.',
+      'Package, push, pull, sign, verify and run Spin (WebAssembly) applications with OCI registries and Bindle servers.',
     )
-    .version(readVersion(), '-V, --version', 'say which version this is')
-    .helpOption('-h, --help', 'say how to use it')
-    .helpCommand('help [command]', 'say how to use a command')
+    .version(readVersion(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
     .configureOutput({
@@ -72,7 +72,7 @@ export function createProgram(io: CliIo): Command {
 
 /** What is wrong is followed by where to read how it is right. */
 function addWayOut(command: Command, path: string): void {
-  command.showHelpAfterError(`Run "${path} --help" for how to use it.`)
+  command.showHelpAfterError(`Run "${path} --help" for usage.`)
   for (const below of command.commands) addWayOut(below, `${path} ${below.name()}`)
 }
 

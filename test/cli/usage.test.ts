@@ -92,9 +92,9 @@ describe('wrong usage', () => {
     [['registry', 'frobnicate'], 'spindle registry'],
     [['registry', 'push', '--what'], 'spindle registry push'],
     [['bindle', 'keys', 'add'], 'spindle bindle keys add'],
-  ])('%j ends with how to find out more', async (args, path) => {
+  ])('%j ends with the command that shows the help', async (args, path) => {
     const { stderr } = await createSession().run(...args)
-    expect(stderr).toMatch(new RegExp(`\nRun "${path} --help" for how to use it\\.\n$`))
+    expect(stderr).toMatch(new RegExp(`\nRun "${path} --help" for usage\\.\n$`))
   })
 
   it.each([

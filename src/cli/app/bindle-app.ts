@@ -19,18 +19,18 @@ export interface BindleAppFlags extends LocalFlags {
 
 export function addBindleAppOptions(command: Command): Command {
   command
-    .option('-f, --file <path>', 'the application: its manifest, or the folder with a spin.toml')
-    .addOption(new Option('--from <path>', 'the same').hideHelp())
+    .option('-f, --file <path>', 'manifest, or a folder that contains spin.toml')
+    .addOption(new Option('--from <path>', 'same as --file').hideHelp())
     .option(
       '--buildinfo <text>',
-      'build metadata for the version, which becomes VERSION+TEXT',
+      'build metadata to append to the version: VERSION+TEXT',
       buildInfoOption,
     )
-    .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
+    .option('--build', "run the components' build commands first (env: SPIN_ALWAYS_BUILD)")
     .option('--profile <name>', 'build profile to apply')
     .option(
       '--cache-dir <folder>',
-      "keep components that are downloaded here (default: Spin's cache)",
+      "cache folder for downloaded components (default: Spin's cache)",
     )
   return addSizeOptions(command, 'the available memory')
 }

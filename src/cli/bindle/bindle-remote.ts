@@ -32,18 +32,18 @@ const MAX_TOKEN_FILE_BYTES = 256 * 1024
 /** Flags are Spin's, and so are their variables; those of the `bindle` command are known too. */
 export function addBindleServerOptions(command: Command): Command {
   return command
-    .option('--bindle-server <url>', 'the Bindle server (default: BINDLE_URL)')
-    .addOption(new Option('-s, --server <url>', 'the same').hideHelp())
-    .option('--bindle-username <name>', 'user name for it (default: BINDLE_USERNAME)')
-    .option('--bindle-password <password>', 'password for it (default: BINDLE_PASSWORD)')
+    .option('--bindle-server <url>', 'Bindle server (default: BINDLE_URL)')
+    .addOption(new Option('-s, --server <url>', 'same as --bindle-server').hideHelp())
+    .option('--bindle-username <name>', 'user name (default: BINDLE_USERNAME)')
+    .option('--bindle-password <password>', 'password (default: BINDLE_PASSWORD)')
     .option(
       '--token-file <file>',
-      'tokens of a login (default: BINDLE_TOKEN_FILE, else that of "bindle login")',
+      'file with login tokens (default: BINDLE_TOKEN_FILE, else the file of "bindle login")',
     )
-    .option('-k, --insecure', 'talk to the server over plain http')
+    .option('-k, --insecure', 'connect to the server over plain HTTP')
     .addOption(responseTimeoutOption())
     .addOption(maxKeysOption('an invoice'))
-    .option('--json', 'answer with JSON on stdout')
+    .option('--json', 'print the result as JSON')
 }
 
 export function idArgument(text: string): BindleId {

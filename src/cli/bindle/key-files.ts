@@ -42,17 +42,15 @@ export interface VerifyFlags extends KeyringFlags {
   readonly keyRoles?: boolean
 }
 
-export function addSignOptions(command: Command): Command {
+/** @param byDefault The behaviour without `--sign`, for the help. */
+export function addSignOptions(command: Command, byDefault: string): Command {
   return command
-    .option(
-      '--sign',
-      'sign as creator (default: when the server is 0.9 or newer and you have a key)',
-    )
-    .option('--no-sign', "don't sign, as Spin didn't")
-    .option('--label <text>', 'which of your keys: the first whose label has this')
+    .option('--sign', `sign as creator (default: ${byDefault})`)
+    .option('--no-sign', 'do not sign')
+    .option('--label <text>', 'sign with the first key whose label contains this text')
     .option(
       '--secrets-file <file>',
-      'your keys (default: secret_keys.toml in the folder for settings of Bindle)',
+      "file with your secret keys (default: secret_keys.toml in Bindle's configuration folder)",
     )
 }
 
@@ -60,21 +58,21 @@ export function addVerifyOptions(command: Command): Command {
   return command
     .option(
       '--verify',
-      'take it only when the keyring knows its signers; --keyring, --strategy and --key-roles ask for it too',
+      'require signatures by keys in the keyring; implied by --keyring, --strategy and --key-roles',
     )
     .option(
       '--strategy <name>',
-      'as the server has it (default: GreedyVerification)',
+      'verification strategy (default: GreedyVerification)',
       strategyOption,
     )
-    .option('--key-roles', 'a key counts only for the roles that the keyring gives it')
+    .option('--key-roles', 'accept a key only for the roles that the keyring gives it')
     .addOption(keyringOption())
 }
 
 export function keyringOption(): Option {
   return new Option(
     '--keyring <file>',
-    'keys that are known (default: BINDLE_KEYRING, else keyring.toml in the folder for settings of Bindle)',
+    "file with trusted public keys (default: BINDLE_KEYRING, else keyring.toml in Bindle's configuration folder)",
   )
 }
 

@@ -61,10 +61,10 @@ interface ServerFlags extends AccessFlags, ListenFlags {
 const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 8080 }
 
 const EXAMPLE = `
-Also there as bindle-server, with the flags and variables of the program of that name but those for
-a settings file, OIDC and an embedded database; the folder is laid out in its own way. It signs what it
-takes as host, with a key that it makes when there is none. Without --keyring it takes invoices from
-everybody, signed or not, as Spin needs it; with one, only those whose signers are in it.
+Also installed as bindle-server, with the flags and variables of Bindle's own server, except those for a
+settings file, OIDC and an embedded database. The layout of its folder is different. Accepted invoices
+are signed as host, with a key that is generated if there is none. Without --keyring, invoices are
+accepted from everyone, signed or not, as Spin needs it; with --keyring, only from signers in it.
 
 Example:
   $ spindle bindle-server --address 127.0.0.1:8000 --directory . --unauthenticated
@@ -73,43 +73,49 @@ Example:
 export function addBindleServerCommand(program: Command, io: CliIo): void {
   const server = program
     .command('bindle-server')
-    .description('run a Bindle server on this machine')
+    .description('run a Bindle server')
     .option(
       '-i, --address <host:port>',
-      'where to listen; port 0 is any free one (default: BINDLE_IP_ADDRESS_PORT, else 127.0.0.1:8080)',
+      'address to listen on; port 0 picks a free port (default: BINDLE_IP_ADDRESS_PORT, else 127.0.0.1:8080)',
       addressOption,
     )
     .option(
       '-d, --directory <folder>',
-      'where to keep bindles (default: BINDLE_DIRECTORY, else bindle in the folder for data)',
+      'folder for bindles (default: BINDLE_DIRECTORY, else bindle in the data folder)',
     )
     .option(
       '-c, --tls-cert <file>',
-      'speak https with this certificate, in PEM (default: BINDLE_TLS_CERT)',
+      'serve HTTPS with this certificate, in PEM format (default: BINDLE_TLS_CERT)',
     )
-    .option('-k, --tls-key <file>', 'the key of the certificate, in PEM (default: BINDLE_TLS_KEY)')
-    .option('-r, --keyring <file>', 'take invoices of these signers only (default: of everybody)')
+    .option(
+      '-k, --tls-key <file>',
+      'private key of the certificate, in PEM format (default: BINDLE_TLS_KEY)',
+    )
+    .option(
+      '-r, --keyring <file>',
+      'accept only invoices signed by keys in this file (default: accept all invoices)',
+    )
     .option(
       '--strategy <name>',
-      'which signers must be known (default: BINDLE_VERIFICATION_STRATEGY, else GreedyVerification)',
+      'verification strategy (default: BINDLE_VERIFICATION_STRATEGY, else GreedyVerification)',
       strategyOption,
     )
-    .option('--key-roles', 'a key counts only for the roles that the keyring gives it')
+    .option('--key-roles', 'accept a key only for the roles that the keyring gives it')
     .option(
       '--signing-keys <file>',
-      'keys to sign with as host (default: BINDLE_SIGNING_KEYS, else signing-keys.toml of Bindle)',
+      "file with keys to sign with as host (default: BINDLE_SIGNING_KEYS, else signing-keys.toml in Bindle's configuration folder)",
     )
-    .option('--htpasswd-file <file>', 'users who may push and yank (default: BINDLE_HTPASSWD_FILE)')
-    .option('--unauthenticated', 'let everybody push and yank')
+    .option('--htpasswd-file <file>', 'users who can push and yank (default: BINDLE_HTPASSWD_FILE)')
+    .option('--unauthenticated', 'let everyone push and yank')
     .option(
       '--max-invoice-keys <count>',
-      `most keys of an invoice, some 14 for each parcel (default: ${MAX_TOML_KEYS})`,
+      `maximum keys in an invoice, about 14 per parcel (default: ${MAX_TOML_KEYS})`,
       countOption,
     )
-    .option('--max-parcel-size <bytes>', 'longest parcel that is taken (default: 1GiB)', sizeOption)
+    .option('--max-parcel-size <bytes>', 'maximum size of a parcel (default: 1GiB)', sizeOption)
   addListenOptions(addAccessOptions(server))
-    .option('--read-only', 'refuse every push and yank')
-    .option('--json', 'answer with JSON on stdout: { url }')
+    .option('--read-only', 'refuse pushes and yanks')
+    .option('--json', 'print the result as JSON: { url }')
     .addHelpText('after', EXAMPLE)
     .action((flags: ServerFlags) => runServer(flags, io))
 }

@@ -11,8 +11,8 @@ import { addQueryCommand } from './bindle/query.ts'
 import { addYankCommand } from './bindle/yank.ts'
 
 const ABOUT = `
-A bindle is named NAME/VERSION, its version a full one, as in ann/hello/1.0.0. The server is the one of
---bindle-server or BINDLE_URL, whose path ends with /v1 as a rule.
+A bindle id is NAME/VERSION with a full version, for example ann/hello/1.0.0. The server comes from
+--bindle-server or BINDLE_URL; the path of its URL usually ends with /v1.
 
 Example:
   $ spindle bindle-server --address 127.0.0.1:8000 --directory . --unauthenticated

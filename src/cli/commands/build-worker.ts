@@ -21,9 +21,10 @@ interface BuildWorkerFlags extends OpenFlags {
 }
 
 const EXAMPLE = `
-Writes a folder that is a whole Cloudflare Worker: code, the components' WebAssembly as modules, files,
-and wrangler.jsonc. It needs no flag and no loader. Variables come from the Worker's SPIN_VARIABLE_NAME,
-key-value stores from KV namespaces bound as KEY_VALUE_LABEL. The source is what "up --from" takes.
+Writes a complete Cloudflare Worker: code, the components' WebAssembly as modules, files, and
+wrangler.jsonc. It needs no compatibility flag and no Worker Loader. Variables are read from the Worker's
+SPIN_VARIABLE_NAME, key-value stores from KV namespaces bound as KEY_VALUE_LABEL. The source is like that
+of "up --from".
 
 Example:
   $ spindle build-worker ghcr.io/ann/hello:1.0.0 -o ./hello-worker
@@ -32,16 +33,16 @@ Example:
 export function addBuildWorkerCommand(program: Command, io: CliIo): void {
   const command = program
     .command('build-worker')
-    .description('write an application as a Cloudflare Worker that can be deployed')
-    .argument('<source>', 'a reference, a manifest or folder, or a .wasm file')
-    .option('-o, --output <folder>', 'the new folder (default: ./worker)')
+    .description('build a Cloudflare Worker from an application, ready to deploy')
+    .argument('<source>', 'manifest, folder, .wasm file, or reference')
+    .option('-o, --output <folder>', 'new folder to write to (default: ./worker)')
     .option(
       '--max-memory <size>',
-      'most memory that a request may take, as in 32MiB (default: 64MiB; a Worker has 128)',
+      'maximum memory per request, for example 32MiB (default: 64MiB; a Worker has 128MiB)',
       sizeOption,
     )
-    .option('-k, --insecure', 'talk to the registry over plain http')
-  addDownloadOptions(command).option('--json', 'answer with JSON on stdout')
+    .option('-k, --insecure', 'connect to the registry over plain HTTP')
+  addDownloadOptions(command).option('--json', 'print the result as JSON')
   addPolicyOptions(addSizeOptions(command, 'the available memory'), '--verify-key')
     .addHelpText('after', EXAMPLE)
     .action((source: string, flags: BuildWorkerFlags) => buildWorker(source, flags, io))

@@ -15,9 +15,9 @@ interface GenerateFlags {
 }
 
 const EXAMPLE = `
-The private half is encrypted as cosign's are, so that either program signs with it. The password comes
-from COSIGN_PASSWORD, the terminal, or stdin; it may be empty in COSIGN_PASSWORD. Files that are there
-are never written over.
+The private key is encrypted in the format of cosign, so that both programs can sign with it. The password
+comes from COSIGN_PASSWORD, which can be empty, from the terminal, or from stdin. Existing files are never
+overwritten.
 
 Example:
   $ spindle generate-key-pair --output-key-prefix release`
@@ -25,9 +25,13 @@ Example:
 export function addGenerateKeyPairCommand(program: Command, io: CliIo): void {
   const command = program
     .command('generate-key-pair')
-    .description('make a key to sign with')
-    .option('--output-key-prefix <name>', 'names the files: NAME.key and NAME.pub', 'cosign')
-    .option('--json', 'answer with JSON on stdout: { privateKey, publicKey, keyId }')
+    .description('generate a signing key pair')
+    .option(
+      '--output-key-prefix <name>',
+      'prefix of the file names: NAME.key and NAME.pub',
+      'cosign',
+    )
+    .option('--json', 'print the result as JSON: { privateKey, publicKey, keyId }')
   addCosignFlags(command, 'generate-key-pair')
     .addHelpText('after', EXAMPLE)
     .action((flags: GenerateFlags) => runGenerateKeyPair(flags, io))

@@ -10,9 +10,9 @@ import { addRunCommand } from './registry/run.ts'
 import { addTagsCommand } from './registry/tags.ts'
 
 const ABOUT = `
-A reference is [HOST[:PORT]/]NAME[:TAG][@DIGEST]; without a host it is on Docker Hub, without tag and
-digest it is "latest". Logins are looked for in Spin's file, then Docker's config.json with its
-helpers, then podman's auth.json.
+A reference is [HOST[:PORT]/]NAME[:TAG][@DIGEST]. The default host is Docker Hub, the default tag is
+"latest". Credentials are read from Spin's login file, then from Docker's config.json and its credential
+helpers, then from podman's auth.json.
 
 Example:
   $ spindle registry push ghcr.io/ann/hello:1.0.0`

@@ -39,9 +39,9 @@ interface ServeFlags extends AccessFlags, ListenFlags {
 const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 8080 }
 
 const EXAMPLE = `
-Without --htpasswd-file it asks for no password, which it does on a loopback address only, unless
---unauthenticated says so. With it, only the users in the file may pull, push and delete. Without
---directory everything is kept in memory until it ends. Ctrl-C ends it.
+With --htpasswd-file, only the users in the file can pull, push and delete. Without it, everyone can, and
+the address must be a loopback address unless --unauthenticated is given. Without --directory, content is
+kept in memory and lost at exit. Press Ctrl-C to stop.
 
 Example:
   $ spindle serve --directory ./registry
@@ -53,36 +53,36 @@ Example:
 export function addServeCommand(program: Command, io: CliIo): void {
   const serve = program
     .command('serve')
-    .description('run an OCI registry on this machine')
+    .description('run an OCI registry')
     .option(
       '--address <host:port>',
-      'where to listen; port 0 is any free one (default: 127.0.0.1:8080)',
+      'address to listen on; port 0 picks a free port (default: 127.0.0.1:8080)',
       addressOption,
     )
-    .option('--directory <folder>', 'where to keep what is pushed (default: in memory)')
-    .option('--tls-cert <file>', 'serve https with this certificate, in PEM')
-    .option('--tls-key <file>', 'the key of the certificate, in PEM')
-    .option('--htpasswd-file <file>', 'users who may pull, push and delete, from "htpasswd -B"')
+    .option('--directory <folder>', 'folder for pushed content (default: in memory)')
+    .option('--tls-cert <file>', 'serve HTTPS with this certificate, in PEM format')
+    .option('--tls-key <file>', 'private key of the certificate, in PEM format')
+    .option('--htpasswd-file <file>', 'users who can pull, push and delete, from "htpasswd -B"')
     .option('--unauthenticated', 'let everyone pull, push and delete, on any address')
   addListenOptions(addAccessOptions(serve))
     .option(
       '--max-uploads <count>',
-      `most uploads open at once, half of them in one repository (default: ${MAX_UPLOADS})`,
+      `maximum open uploads, half of them in one repository (default: ${MAX_UPLOADS})`,
       countOption,
     )
     .option(
       '--max-upload-size <bytes>',
-      'most bytes of all uploads that are not finished, half of them in one repository (default: 64GiB)',
+      'maximum total size of unfinished uploads, half of it in one repository (default: 64GiB)',
       sizeOption,
     )
-    .option('--max-blob-size <bytes>', 'longest blob that is taken (default: 16GiB)', sizeOption)
+    .option('--max-blob-size <bytes>', 'maximum size of a blob (default: 16GiB)', sizeOption)
     .option(
       '--max-manifest-size <bytes>',
-      'longest manifest that is taken (default: 4MiB, more than most clients read)',
+      'maximum size of a manifest (default: 4MiB; most clients read no more)',
       sizeOption,
     )
-    .option('--read-only', 'refuse every push and deletion')
-    .option('--json', 'answer with JSON on stdout: { url }')
+    .option('--read-only', 'refuse pushes and deletions')
+    .option('--json', 'print the result as JSON: { url }')
     .addHelpText('after', EXAMPLE)
     .action((flags: ServeFlags) => runServe(flags, io))
 }

@@ -43,13 +43,12 @@ interface SignFlags extends RemoteFlags, ServiceFlags, TokenFlags {
 }
 
 const EXAMPLE = `
-With --key a cosign.key, its password from COSIGN_PASSWORD, the terminal or stdin, or a PEM file;
-env://NAME is read from the environment. Without one, whoever the identity token names signs: the token
-that is given, that of the CI job, or of who logs in on any device. What sigstore's public instance is
-told stays public for ever. Services that are named replace all of it: nobody else is asked.
+--key takes a cosign.key file, whose password comes from COSIGN_PASSWORD, the terminal or stdin; a PEM
+file; or env://NAME. Without --key, the signature is keyless: the identity token comes from
+--identity-token, from the CI job, or from a login in a browser. Entries in the log of sigstore's public
+instance are public and permanent. If a service is named, only the named services are used.
 
-Signatures go beside the artifact, or into the repository that COSIGN_REPOSITORY names. A log of
-version 2 is named by a --signing-config.
+Signatures are stored next to the artifact, or in the repository named by COSIGN_REPOSITORY.
 
 Examples:
   $ spindle sign --key cosign.key --tlog-upload=false ghcr.io/ann/hello:1.0.0
@@ -58,39 +57,40 @@ Examples:
 export function addSignCommand(program: Command, io: CliIo): void {
   const command = program
     .command('sign')
-    .description('sign an artifact in a registry, as cosign does')
+    .description('sign an artifact in a registry, compatible with cosign')
     .argument(
       '<reference...>',
-      'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…',
+      'for example ghcr.io/ann/hello:1.0.0 or …@sha256:…',
       referenceArguments,
     )
-    .option('--key <file>', 'sign with this private key')
-    .option('--identity-token <token>', 'sign as who this token, or file with one, names')
-    .option('--oidc-issuer <url>', "where to log in (default: sigstore's)")
-    .option('--oidc-client-id <id>', 'as whom, and the audience of tokens (default: sigstore)')
-    .addOption(
-      switchOption('--oidc-disable-ambient-providers', 'do not look for a token of a CI job'),
-    )
+    .option('--key <file>', 'private key to sign with')
+    .option('--identity-token <token>', 'identity token, or a file that contains one')
+    .option('--oidc-issuer <url>', "OIDC issuer to log in to (default: sigstore's)")
     .option(
-      '-a, --annotations <key=value>',
-      'signed along; can be given more than once',
-      distinctPairOption,
+      '--oidc-client-id <id>',
+      'OIDC client ID, and audience of identity tokens (default: sigstore)',
     )
+    .addOption(
+      switchOption('--oidc-disable-ambient-providers', 'do not use the identity token of a CI job'),
+    )
+    .option('-a, --annotations <key=value>', 'annotation to sign; repeatable', distinctPairOption)
     .addOption(
       new Option(
         '--attach <form>',
-        'a bundle as referrer, for cosign 3; the tag sha256-….sig, for cosign 1 and 2; or both (default: referrer)',
+        'store a bundle as referrer (for cosign 3), a legacy signature at the tag sha256-….sig (for cosign 1 and 2), or both (default: referrer)',
       ).choices(['referrer', 'tag', 'both']),
     )
-    .addOption(switchOption('--new-bundle-format', "cosign's name for --attach: false is tag"))
-    .option('--sign-container-identity <name>', 'the name signed in the older form')
-    .option('--bundle <file>', 'write the bundle to a file too')
-    .addOption(switchOption('--upload', 'false with --bundle: write it to the file alone'))
-    .option('-r, --recursive', 'of an index, sign what it lists too')
-    .addOption(switchOption('--record-creation-timestamp', 'say in the referrer when it was made'))
+    .addOption(switchOption('--new-bundle-format', "cosign's name for --attach: false means tag"))
+    .option('--sign-container-identity <name>', 'name to sign in the legacy format')
+    .option('--bundle <file>', 'also write the bundle to a file')
+    .addOption(switchOption('--upload', 'false with --bundle: write only to the file'))
+    .option('-r, --recursive', 'also sign the manifests that an index lists')
+    .addOption(
+      switchOption('--record-creation-timestamp', 'record the creation time in the referrer'),
+    )
   addServiceOptions(command)
   addInsecureOptions(addCosignFlags(command, 'sign'))
-    .option('--json', 'answer with JSON on stdout, once for each artifact')
+    .option('--json', 'print one JSON result per artifact')
     .addHelpText('after', EXAMPLE)
     .action((references: readonly Reference[], flags: SignFlags) => runSign(references, flags, io))
 }

@@ -7,10 +7,10 @@ import type { RunFlags } from '../up/run-app.ts'
 import { addRunOptions } from '../up/run-flags.ts'
 
 const EXAMPLE = `
-The source is a manifest or its folder, a .wasm file, or a reference; without one it is spin.toml in this
-folder or the closest one above. A local application is started anew when its files change. Required
-variables come from --variable, SPIN_VARIABLE_NAME, or .env beside a local manifest. With a policy what
-runs is the very digest that was verified. Ctrl-C ends it.
+The source is a manifest or its folder, a .wasm file, or a reference; the default is spin.toml in this
+folder or the nearest parent. A local application is reloaded when its files change. Required variables
+come from --variable, SPIN_VARIABLE_NAME, or .env next to a local manifest. With a policy, exactly the
+verified digest is run. Press Ctrl-C to stop.
 
 Example:
   $ spindle up --from ghcr.io/ann/hello:1.0.0 --verify-key cosign.pub --variable greeting=Hi`
@@ -18,17 +18,14 @@ Example:
 export function addUpCommand(program: Command, io: CliIo): void {
   const up = program
     .command('up')
-    .description('run an application on this machine')
-    .option(
-      '-f, --from <source>',
-      'the application: a manifest or folder, .wasm file, or reference',
-    )
-    .addOption(new Option('--file <source>', 'the same as --from').hideHelp())
-    .option('--from-file <path>', 'as --from, and surely a file or folder')
-    .option('--from-registry <reference>', 'as --from, and surely a reference', referenceArgument)
-    .option('-b, --bindle <id>', 'a bindle, as in ann/hello/1.0.0', idArgument)
-    .option('--bindle-server <url>', 'the Bindle server (default: BINDLE_URL)')
-    .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
+    .description('run an application')
+    .option('-f, --from <source>', 'manifest, folder, .wasm file, or reference')
+    .addOption(new Option('--file <source>', 'same as --from').hideHelp())
+    .option('--from-file <path>', 'like --from, but always a local path')
+    .option('--from-registry <reference>', 'like --from, but always a reference', referenceArgument)
+    .option('-b, --bindle <id>', 'bindle id, for example ann/hello/1.0.0', idArgument)
+    .option('--bindle-server <url>', 'Bindle server (default: BINDLE_URL)')
+    .option('--build', "run the components' build commands first (env: SPIN_ALWAYS_BUILD)")
     .option('--profile <name>', 'build profile to apply')
   addRunOptions(up)
     .addHelpText('after', EXAMPLE)

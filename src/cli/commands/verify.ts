@@ -18,11 +18,11 @@ interface VerifyFlags extends RemoteFlags, PolicyFlags {
 }
 
 const EXAMPLE = `
-Nobody but the registry is asked: logs, certificates and times are checked against the trusted root. Both
-of cosign's storage forms are read, beside the artifact or where COSIGN_REPOSITORY says. Patterns have
-to match the whole. The digest on stdout is what was verified: use it from there on, a tag may move.
+Only the registry is contacted: log entries, certificates and timestamps are checked against the trusted
+root. Both of cosign's storage formats are read, next to the artifact or from COSIGN_REPOSITORY. Regular
+expressions must match entirely. Use the digest on stdout from then on: a tag can move.
 
-A policy file says the same as flags do, and more; names of files are from its folder:
+A policy file expresses the same as the flags, and more; paths in it are relative to its folder:
 
   { "key": "cosign.pub", "requireTransparencyLog": false }
   { "identity": "ann@example.org", "issuer": "https://accounts.google.com" }
@@ -30,9 +30,10 @@ A policy file says the same as flags do, and more; names of files are from its f
   { "allOf": [ { "key": "ci.pub" }, { "identityRegexp": "…", "issuer": "…",
       "extensions": { "githubWorkflowRef": "refs/heads/main" } } ] }
 
-Each rule may also have trustedRoot, requireTransparencyLog, annotations, predicateTypes, formats, reference
-and threshold; a rule with an identity also extensions, requireSct and time. A threshold beside anyOf is the
-number of its rules that have to be satisfied, each by another signer. What is not enforced is refused.
+Each rule can also have trustedRoot, requireTransparencyLog, annotations, predicateTypes, formats, reference
+and threshold; a rule with an identity also extensions, requireSct and time. The threshold of anyOf is the
+number of its rules that must be satisfied, each by a different signer. Keys that would have no effect are
+refused.
 
 Examples:
   $ spindle verify --key cosign.pub --insecure-ignore-tlog ghcr.io/ann/hello:1.0.0
@@ -43,20 +44,20 @@ Examples:
 export function addVerifyCommand(program: Command, io: CliIo): void {
   const command = program
     .command('verify')
-    .description('verify who signed an artifact in a registry, as cosign does')
+    .description('verify the signatures of an artifact in a registry, compatible with cosign')
     .argument(
       '<reference...>',
-      'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…',
+      'for example ghcr.io/ann/hello:1.0.0 or …@sha256:…',
       referenceArguments,
     )
   addPolicyOptions(command, '--key').addOption(
-    new Option('-o, --output <form>', "json: cosign's answer on stdout (default: text)").choices([
-      'text',
-      'json',
-    ]),
+    new Option(
+      '-o, --output <form>',
+      'json: print the JSON format of cosign (default: text)',
+    ).choices(['text', 'json']),
   )
   addInsecureOptions(addCosignFlags(command, 'verify'))
-    .option('--json', 'answer with JSON on stdout, once for each artifact: all that was proven')
+    .option('--json', 'print one JSON result per artifact, with all that was verified')
     .addHelpText('after', EXAMPLE)
     .action((references: readonly Reference[], flags: VerifyFlags) =>
       runVerify(references, flags, io),

@@ -69,7 +69,7 @@ export function timeLimits({ responseTimeout, minRate }: ServerFlags): {
 export function responseTimeoutOption(): Option {
   return new Option(
     '--response-timeout <seconds>',
-    'longest wait for a server to answer, or to go on with a download; 0 for no limit (default: 300, and 60)',
+    'maximum wait for a response (default: 300), and for more data during a download (default: 60); 0 disables both limits',
   ).argParser(timeLimitOption)
 }
 
@@ -77,7 +77,7 @@ export function responseTimeoutOption(): Option {
 export function minRateOption(): Option {
   return new Option(
     '--min-rate <bytes>',
-    'bytes per second that a download must bring, as in 512 or 10KiB; 0 for none (default: 1024)',
+    'minimum download rate in bytes per second, for example 512 or 10KiB; 0 disables the limit (default: 1024)',
   ).argParser((text: string) => (text === '0' ? 0 : sizeOption(text)))
 }
 
@@ -85,7 +85,7 @@ export function minRateOption(): Option {
 export function maxKeysOption(of: string): Option {
   return new Option(
     '--max-keys <count>',
-    `most keys of ${of}, some 3 to 14 for each file (default: ${MAX_JSON_KEYS})`,
+    `maximum keys in ${of}, about 3 to 14 per file (default: ${MAX_JSON_KEYS})`,
   ).argParser(countOption)
 }
 
@@ -94,8 +94,8 @@ export function addDownloadOptions(command: Command, of = 'a locked application'
   return command
     .addOption(responseTimeoutOption())
     .addOption(minRateOption())
-    .option('--cache-dir <folder>', "where content is kept (default: Spin's cache)")
-    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .option('--cache-dir <folder>', "cache folder (default: Spin's cache)")
+    .option('--concurrency <count>', 'maximum concurrent blob transfers (default: 8)', countOption)
     .addOption(maxKeysOption(of))
 }
 
@@ -108,7 +108,7 @@ export function cacheRoot(io: CliIo, given: string | undefined): string {
 export function addInsecureOptions(command: Command): Command {
   const aliases = ['--allow-http-registry', '--allow-insecure-registry']
   command
-    .option('-k, --insecure', 'talk to the registry over plain http')
+    .option('-k, --insecure', 'connect to the registry over plain HTTP')
     .addOption(responseTimeoutOption())
     .addOption(minRateOption())
   for (const alias of aliases)

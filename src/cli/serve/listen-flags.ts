@@ -16,24 +16,24 @@ export function addListenOptions(command: Command, headerSize = '16384'): Comman
   return command
     .option(
       '--max-header-size <bytes>',
-      `most bytes of a request's line and headers (default: ${headerSize})`,
+      `maximum size of a request's line and headers (default: ${headerSize})`,
       sizeOption,
     )
     .option(
       '--min-body-rate <bytes>',
-      'bytes per second that a request body must bring, over 30 seconds; 0 for any (default: 240)',
+      'minimum rate of a request body in bytes per second, measured over 30 seconds; 0 disables the limit (default: 240)',
       rateOption,
     )
     .option(
       '--max-connections <count>',
-      'connections at once; one more ends an idle or slow one (default: 1000, or half of the files that the process may open)',
+      'maximum concurrent connections; one more closes an idle or slow one (default: 1000, or half of the limit of open files)',
       countOption,
     )
 }
 
 function rateOption(text: string): number {
   if (!/^\d{1,9}$/.test(text))
-    throw new InvalidArgumentError('Write bytes per second, as in 240; 0 for any.')
+    throw new InvalidArgumentError('Write bytes per second, for example 240, or 0 for no limit.')
   return Number(text)
 }
 

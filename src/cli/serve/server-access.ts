@@ -25,17 +25,17 @@ export function addAccessOptions(command: Command): Command {
   command
     .option(
       '--htpasswd-max-cost <cost>',
-      `highest bcrypt cost in --htpasswd-file (default: ${MAX_BCRYPT_COST})`,
+      `maximum bcrypt cost in --htpasswd-file (default: ${MAX_BCRYPT_COST})`,
       costOption,
     )
     .option(
       '--cors <origin>',
-      'origin of pages that may use the server, as https://app.example; can be given more than once (default: none)',
+      'allow cross-origin requests from this origin, for example https://app.example; repeatable (default: none)',
       originOption,
     )
     .option(
       '--max-buffered-size <bytes>',
-      'most bytes of all manifests or invoices that come in at once; above it the slowest is refused (default: 256MiB)',
+      'maximum total size of manifests or invoices in transit; beyond that, the slowest request is refused (default: 256MiB)',
       sizeOption,
     )
   return addAllowHostOption(command)
@@ -44,7 +44,7 @@ export function addAccessOptions(command: Command): Command {
 export function addAllowHostOption(command: Command): Command {
   return command.option(
     '--allow-host <name>',
-    'host name to answer to, as registry.test, *.registry.test, or * for any; can be given more than once (default: on a loopback address only localhost and its addresses, else any)',
+    'accepted Host header, for example registry.test, *.registry.test, or * for any; repeatable (default: on a loopback address only localhost and its addresses, else any)',
     hostNameOption,
   )
 }

@@ -75,13 +75,16 @@ const WHO = 'a key, --certificate-identity and --certificate-oidc-issuer, or --p
 
 export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-key'): Command {
   const options = [
-    new Option(`${keyFlag} <file>`, 'accept what is signed with this public key'),
-    new Option('--certificate-identity <who>', 'accept what this e-mail address or URI signed'),
+    new Option(`${keyFlag} <file>`, 'require a signature by this public key'),
+    new Option('--certificate-identity <who>', 'require a signature by this e-mail address or URI'),
     new Option(
       '--certificate-identity-regexp <pattern>',
       'like --certificate-identity, but a regular expression that must match entirely',
     ),
-    new Option('--certificate-oidc-issuer <url>', 'who vouched for the identity'),
+    new Option(
+      '--certificate-oidc-issuer <url>',
+      'OIDC issuer that must have authenticated the identity',
+    ),
     new Option(
       '--certificate-oidc-issuer-regexp <pattern>',
       'like --certificate-oidc-issuer, but a regular expression that must match entirely',
@@ -90,26 +93,23 @@ export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-
       (part) =>
         new Option(
           `--certificate-github-workflow-${part} <value>`,
-          `${part} of the GitHub workflow, in the certificate`,
+          `required GitHub workflow ${part} in the certificate`,
         ),
     ),
-    new Option(
-      '--policy <file>',
-      'a JSON file that says what has to hold, see "spindle verify --help"',
-    ),
+    new Option('--policy <file>', 'verification policy, a JSON file (see "spindle verify --help")'),
     new Option(
       '--trusted-root <file>',
-      "a trusted_root.json (default: sigstore's public instance)",
+      "trusted_root.json file (default: sigstore's public instance)",
     ),
-    switchOption('--insecure-ignore-tlog', 'do without a transparency log'),
-    switchOption('--insecure-ignore-sct', 'do without a certificate transparency log'),
-    switchOption('--use-signed-timestamps', 'a timestamp authority has to confirm the time'),
+    switchOption('--insecure-ignore-tlog', 'do not require a transparency log entry'),
+    switchOption('--insecure-ignore-sct', 'do not require a signed certificate timestamp (SCT)'),
+    switchOption('--use-signed-timestamps', 'require a signed timestamp (RFC 3161)'),
     switchOption('--new-bundle-format', 'false: accept legacy signatures only'),
   ]
   for (const option of options) command.addOption(once(option))
   return command.option(
     '-a, --annotations <key=value>',
-    'has to be signed along; can be given more than once',
+    'required signed annotation; repeatable',
     distinctPairOption,
   )
 }

@@ -25,17 +25,19 @@ export interface ServiceFlags {
 
 export function addServiceOptions(command: Command): Command {
   return command
-    .option('--fulcio-url <url>', 'who certifies an identity')
+    .option('--fulcio-url <url>', 'certificate authority (Fulcio)')
     .option(
       '--rekor-url <url>',
-      'the transparency log, of version 1; one of version 2 by --signing-config',
+      'transparency log (Rekor), version 1; a log of version 2 needs --signing-config',
     )
-    .option('--timestamp-server-url <url>', 'who confirms the time; the whole address')
-    .option('--signing-config <file>', 'a signing_config.v0.2.json that names all of these')
+    .option('--timestamp-server-url <url>', 'timestamp authority (RFC 3161); the full URL')
+    .option('--signing-config <file>', 'signing_config.v0.2.json file that names all services')
     .addOption(switchOption('--use-signing-config', "true: sigstore's public instance").hideHelp())
-    .addOption(switchOption('--tlog-upload', 'whether to tell a transparency log (default: true)'))
-    .option('--trusted-root <file>', "a trusted_root.json (default: sigstore's public instance)")
-    .addOption(new Option('-y, --yes', 'what becomes public may: do not ask'))
+    .addOption(
+      switchOption('--tlog-upload', 'upload an entry to the transparency log (default: true)'),
+    )
+    .option('--trusted-root <file>', "trusted_root.json file (default: sigstore's public instance)")
+    .addOption(new Option('-y, --yes', 'skip the confirmation prompt'))
 }
 
 /** Who is asked, and what their answers are checked against. */

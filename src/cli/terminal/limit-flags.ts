@@ -40,12 +40,12 @@ export function addSizeOptions(command: Command, what: string): Command {
   return command
     .option(
       '--max-size <bytes>',
-      `most bytes of an application, unpacked (default: ${what})`,
+      `maximum unpacked size of an application (default: ${what})`,
       sizeOption,
     )
     .option(
       '--max-files <count>',
-      'most files of an application or archive (default: 200000)',
+      'maximum files in an application or archive (default: 200000)',
       countOption,
     )
 }

@@ -26,76 +26,73 @@ export function addRunOptions(command: Command): Command {
   command
     .option(
       '--listen <host:port>',
-      'where to listen; port 0 is any free one (default: SPIN_HTTP_LISTEN_ADDR, else 127.0.0.1:3000)',
+      'address to listen on; port 0 picks a free port (default: SPIN_HTTP_LISTEN_ADDR, else 127.0.0.1:3000)',
       addressOption,
     )
     .option(
       '--tls-cert <file>',
-      'serve https with this certificate, in PEM (default: SPIN_TLS_CERT)',
+      'serve HTTPS with this certificate, in PEM format (default: SPIN_TLS_CERT)',
     )
-    .option('--tls-key <file>', 'the key of the certificate, in PEM (default: SPIN_TLS_KEY)')
+    .option(
+      '--tls-key <file>',
+      'private key of the certificate, in PEM format (default: SPIN_TLS_KEY)',
+    )
     .option(
       '-e, --env <key=value>',
-      "set in every component's environment; can be given more than once",
+      'environment variable for all components; repeatable',
       pairOption,
     )
     .option(
       '--variable <key=value>',
-      "a variable's value; also KEY=@FILE, @FILE.json and @FILE.toml; can be given more than once",
+      'application variable; also KEY=@FILE, @FILE.json and @FILE.toml; repeatable',
       variableOption,
     )
-    .option(
-      '-c, --component-id <id>',
-      'run this component only; can be given more than once',
-      oneMore,
-    )
+    .option('-c, --component-id <id>', 'run only this component; repeatable', oneMore)
     .option(
       '--timeout <seconds>',
-      `most time from a request's arrival until its response begins; 0 for no limit (default: ${DEFAULT_TIMEOUT / 1000})`,
+      `maximum time from a request to the start of its response; 0 disables the limit (default: ${DEFAULT_TIMEOUT / 1000})`,
       timeLimitOption,
     )
     .option(
       '--max-memory <size>',
-      'most memory that a request may take, as in 256MiB (default: 512MiB)',
+      'maximum memory per request, for example 256MiB (default: 512MiB)',
       sizeOption,
     )
-    .addOption(new Option('-q, --quiet', "don't show what components print").conflicts('follow'))
-    .option(
-      '--follow <id>',
-      'show only what this component prints; can be given more than once',
-      oneMore,
+    .addOption(
+      new Option('-q, --quiet', 'do not show the output of components').conflicts('follow'),
     )
+    .option('--follow <id>', 'show only the output of this component; repeatable', oneMore)
     .option(
       '-L, --log-dir <folder>',
-      'where what components print is kept; "" for nowhere (default: SPIN_LOG_DIR, else logs in the state folder)',
+      'folder for component logs; "" writes none (default: SPIN_LOG_DIR, else logs in the state folder)',
     )
-    .option('--truncate-logs', 'empty the log files first')
+    .option('--truncate-logs', 'empty the log files at startup')
     .option(
       '--runtime-config-file <file>',
-      "Spin's runtime configuration: variables, stores and databases (default: RUNTIME_CONFIG_FILE)",
+      "runtime configuration in Spin's format: variables, stores and databases (default: RUNTIME_CONFIG_FILE)",
     )
     .option(
       '--key-value <key=value>',
-      'store a value in the default key-value store first; can be given more than once',
+      'set a key in the default key-value store at startup; repeatable',
       pairOption,
     )
     .option(
       '--sqlite <statement>',
-      'run SQL on the default database first; also @FILE, and @FILE:LABEL for another database; can be given more than once',
+      'run an SQL statement on the default database at startup; also @FILE, or @FILE:LABEL for another database; repeatable',
       oneMore,
     )
     .option(
       '--state-dir <folder>',
-      'where key-value and SQLite data is kept; "" for memory (default: .spin beside a local manifest, else memory)',
+      'folder for key-value and SQLite data; "" keeps them in memory (default: .spin next to a local manifest, else memory)',
     )
-    .option('-k, --insecure', 'talk to the registry over plain http')
+    .option('-k, --insecure', 'connect to the registry over plain HTTP')
     .option(
       '--outbound-proxy',
-      "send components' own requests through HTTP_PROXY, HTTPS_PROXY and ALL_PROXY too",
+      "also send components' outbound requests through HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
     )
   addDownloadOptions(command, 'a locked application or invoice').option(
     '--json',
-    'answer with JSON on stdout: { url }',
+    'print the result as JSON: { url }',
   )
   command.addOption(
     new Option('--http1-max-buf-size <bytes>', "Spin's name of --max-header-size")

@@ -18,7 +18,7 @@ interface InfoFlags extends BindleServerFlags, VerifyFlags {
 }
 
 const EXAMPLE = `
-The invoice comes as TOML, or with --json as JSON.
+Prints the invoice as TOML, or with --json as JSON.
 
 Example:
   $ spindle bindle info ann/hello/1.0.0`
@@ -26,9 +26,9 @@ Example:
 export function addInfoCommand(bindle: Command, io: CliIo): void {
   const info = bindle
     .command('info')
-    .description("show a bindle's invoice")
-    .argument('<id>', 'which, as in ann/hello/1.0.0', idArgument)
-    .option('-y, --yanked', 'also when it was yanked')
+    .description('show the invoice of a bindle')
+    .argument('<id>', 'for example ann/hello/1.0.0', idArgument)
+    .option('-y, --yanked', 'show the bindle even if it is yanked')
   addVerifyOptions(addBindleServerOptions(info))
     .addHelpText('after', EXAMPLE)
     .action((id: BindleId, flags: InfoFlags) => runInfo(id, flags, io))

@@ -31,56 +31,56 @@ import { CommandError, type CliIo, UsageError } from '../../terminal/io.ts'
 import { createOutput, type Output } from '../../terminal/output.ts'
 
 const EXAMPLE = `
-The keyring has the public keys of others, secret_keys.toml has your own. Both are the files of the
-"bindle" command.
+The keyring holds trusted public keys, secret_keys.toml holds your own keys. The "bindle" command uses the
+same files.
 
 Example:
   $ spindle bindle keys create "Ann <ann@example.com>"
-  $ spindle bindle keys print                    # for the server's keyring
-  $ spindle bindle keys fetch                    # the server's keys into yours`
+  $ spindle bindle keys print                    # for the operator of a server
+  $ spindle bindle keys fetch                    # add the server's keys to your keyring`
 
 const SECRETS = [
   '-f, --secrets-file <file>',
-  'your keys (default: secret_keys.toml of Bindle)',
+  "file with your secret keys (default: secret_keys.toml in Bindle's configuration folder)",
 ] as const
-const JSON_FLAG = ['--json', 'answer with JSON on stdout'] as const
+const JSON_FLAG = ['--json', 'print the result as JSON'] as const
 
 const example = (command: string): string => `\nExample:\n  $ spindle bindle ${command}`
 
 export function addKeysCommand(bindle: Command, io: CliIo): void {
   const keys = bindle
     .command('keys')
-    .description('keep the keys that sign bindles, and those that are known')
+    .description('manage signing keys and the keyring')
     .addHelpText('after', EXAMPLE)
   keys
     .command('create')
-    .description('make a key of your own')
-    .argument('<label>', 'whose it is, as in "Ann <ann@example.com>"')
+    .description('generate a signing key')
+    .argument('<label>', 'owner of the key, for example "Ann <ann@example.com>"')
     .option(
       '--roles <roles>',
-      'what it is for, as in creator,approver (default: creator)',
+      'roles of the key, for example creator,approver (default: creator)',
       rolesOption,
     )
     .option(...SECRETS)
     .addOption(keyringOption())
-    .option('--skip-keyring', "don't add its public half to the keyring")
+    .option('--skip-keyring', 'do not add the public key to the keyring')
     .option(...JSON_FLAG)
     .addHelpText('after', example('keys create "Ann <ann@example.com>"'))
     .action((label: string, flags: CreateFlags) => runCreate(label, flags, io))
   keys
     .command('print')
-    .description('show the public halves of your own keys')
+    .description('show the public keys of your signing keys')
     .option(...SECRETS)
-    .option('--label <text>', 'only those whose label has this')
+    .option('--label <text>', 'show only keys whose label contains this text')
     .option(...JSON_FLAG)
     .addHelpText('after', example('keys print --label Ann'))
     .action((flags: PrintFlags) => runPrint(flags, io))
   keys
     .command('add')
-    .description("add somebody's public key to the keyring")
-    .argument('<label>', 'whose it is')
-    .argument('<roles>', 'what it counts for, as in creator,approver', rolesOption)
-    .argument('<key>', 'the key, base64 of 32 bytes', keyArgument)
+    .description('add a public key to the keyring')
+    .argument('<label>', 'owner of the key')
+    .argument('<roles>', 'roles of the key, for example creator,approver', rolesOption)
+    .argument('<key>', 'public key, the base64 of 32 bytes', keyArgument)
     .addOption(keyringOption())
     .option(...JSON_FLAG)
     .addHelpText(

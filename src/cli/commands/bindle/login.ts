@@ -13,15 +13,15 @@ import type { CliIo } from '../../terminal/io.ts'
 import { createOutput } from '../../terminal/output.ts'
 
 const EXAMPLE = `
-For servers with an identity provider: it shows an address and a code, and waits until you have typed it
-there. The tokens are kept for this server alone, and renewed as needed. A user name and password need
-no login: give them in BINDLE_USERNAME and BINDLE_PASSWORD.
+For servers with an identity provider (OIDC): shows a URL and a code, and waits until you have entered the
+code there. The tokens are stored for this server only, and renewed when they expire. A user name and a
+password need no login: set BINDLE_USERNAME and BINDLE_PASSWORD.
 
 Example:
   $ spindle bindle login --bindle-server https://bindle.example/v1`
 
 export function addBindleLoginCommand(bindle: Command, io: CliIo): void {
-  const login = bindle.command('login').description("log in by the server's identity provider")
+  const login = bindle.command('login').description("log in with the server's identity provider")
   addBindleServerOptions(login)
     .addHelpText('after', EXAMPLE)
     .action((flags: BindleServerFlags) => runLogin(flags, io))

@@ -31,9 +31,9 @@ interface MigrateFlags extends BindleServerFlags, VerifyFlags, SizeFlags {
 }
 
 const EXAMPLE = `
-Name, version, description, authors and who signed are kept as annotations. A reference without a tag
-gets the version for one, its "+" as "_". A second run skips what has arrived. With --all the first
-argument is a NAME, and each of its versions goes to a tag of its own. -k is for the registry too.
+Name, version, description, authors and signers become annotations. If the reference has no tag, the
+version is used, with "_" in place of "+". A second run skips what was already copied. With --all, the
+first argument is a NAME, and each version gets its own tag. -k applies to the registry too.
 
 Example:
   $ spindle bindle migrate --all --dry-run ann/hello ghcr.io/ann/hello
@@ -42,18 +42,14 @@ Example:
 export function addMigrateCommand(bindle: Command, io: CliIo): void {
   const migrate = bindle
     .command('migrate')
-    .description('move an application from a Bindle server to an OCI registry')
-    .argument('<id>', 'what, as in ann/hello/1.0.0; with --all a name, as in ann/hello')
-    .argument('<reference>', 'where to, as in ghcr.io/ann/hello', placeArgument)
-    .option('--all', 'every version of the name, the oldest first')
-    .option('--dry-run', 'say what would be written, and write nothing')
-    .option('-p, --path <path>', 'a standalone bindle: its folder, the one above, or its tarball')
-    .option(
-      '--annotation <key=value>',
-      'annotation of the manifest; can be given more than once',
-      pairOption,
-    )
-    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
+    .description('copy an application from a Bindle server to an OCI registry')
+    .argument('<id>', 'for example ann/hello/1.0.0; with --all a name, for example ann/hello')
+    .argument('<reference>', 'destination, for example ghcr.io/ann/hello', placeArgument)
+    .option('--all', 'migrate every version of the name, oldest first')
+    .option('--dry-run', 'print what would be written, without writing')
+    .option('-p, --path <path>', 'standalone bindle: its folder, the parent folder, or its tarball')
+    .option('--annotation <key=value>', 'manifest annotation; repeatable', pairOption)
+    .option('--concurrency <count>', 'maximum concurrent blob transfers (default: 8)', countOption)
     .addOption(minRateOption())
   addVerifyOptions(addBindleServerOptions(addSizeOptions(migrate, 'the available memory')))
     .addHelpText('after', EXAMPLE)

@@ -16,8 +16,8 @@ interface PrepareFlags extends BindleAppFlags, SignFlags {
 }
 
 const EXAMPLE = `
-The folder gets one that is named by the SHA-256 of the id, with invoice.toml and parcels/, or with
---tarball a .tar.gz of that: "bindle push -p" takes both. It is signed with --sign only.
+Writes a folder named by the SHA-256 of the id, with invoice.toml and parcels/, or with --tarball a
+.tar.gz file of it. "bindle push -p" accepts both. The bindle is signed only with --sign or --label.
 
 Example:
   $ spindle bindle prepare --file spin.toml --staging-dir ./staging`
@@ -25,11 +25,11 @@ Example:
 export function addPrepareCommand(bindle: Command, io: CliIo): void {
   const prepare = bindle
     .command('prepare')
-    .description('make a standalone bindle of an application')
-    .requiredOption('-d, --staging-dir <folder>', 'where to')
-    .option('--tarball', 'one file in place of a folder')
-  addSignOptions(addBindleAppOptions(prepare))
-    .option('--json', 'answer with JSON on stdout')
+    .description('package an application as a standalone bindle')
+    .requiredOption('-d, --staging-dir <folder>', 'output folder')
+    .option('--tarball', 'write one .tar.gz file instead of a folder')
+  addSignOptions(addBindleAppOptions(prepare), 'do not sign')
+    .option('--json', 'print the result as JSON')
     .addHelpText('after', EXAMPLE)
     .action((flags: PrepareFlags) => runPrepare(flags, io))
 }

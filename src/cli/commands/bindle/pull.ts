@@ -35,11 +35,12 @@ interface PullFlags extends BindleServerFlags, VerifyFlags, SizeFlags {
 }
 
 const EXAMPLE = `
-Everything is checked against the digests of the invoice; --verify asks who signed that.
+All content is verified against the digests in the invoice; --verify also verifies the signatures of the
+invoice.
 
-  --output ./hello    makes a new folder as "spindle registry pull" does: each component as ID.wasm,
-                      its files below assets/ID/
-  --export ./staging  the bindle as it is, in the form of "bindle prepare"; any bindle, not Spin's only
+  --output ./hello    creates a folder like "spindle registry pull": each component as ID.wasm,
+                      its files under assets/ID/
+  --export ./staging  writes the bindle in the form of "bindle prepare"; any bindle, not only Spin's
 
 Example:
   $ spindle bindle pull --output ./hello ann/hello/1.0.0`
@@ -48,10 +49,10 @@ export function addBindlePullCommand(bindle: Command, io: CliIo): void {
   const pull = bindle
     .command('pull')
     .description('pull an application from a Bindle server')
-    .argument('<id>', 'what, as in ann/hello/1.0.0', idArgument)
-    .option('-o, --output <folder>', 'write the application into a new folder')
-    .option('-e, --export <folder>', 'write a standalone bindle into a folder')
-    .option('--tarball', 'with --export, one file in place of a folder')
+    .argument('<id>', 'for example ann/hello/1.0.0', idArgument)
+    .option('-o, --output <folder>', 'write the application to a new folder')
+    .option('-e, --export <folder>', 'write a standalone bindle to a folder')
+    .option('--tarball', 'with --export: write one .tar.gz file instead of a folder')
     .addOption(minRateOption())
   addVerifyOptions(addBindleServerOptions(addSizeOptions(pull, 'the free space on disk')))
     .addHelpText('after', EXAMPLE)

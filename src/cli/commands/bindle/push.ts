@@ -29,9 +29,9 @@ interface PushFlags extends BindleServerFlags, BindleAppFlags, SignFlags, SizeFl
 }
 
 const EXAMPLE = `
-Without --file, the manifest is spin.toml in this folder or the closest one above. A push that broke
-off is taken up by the next one. Bindles never change: what changed needs another version, or
---buildinfo. With an ID, what "bindle prepare" made is pushed.
+Without --file, the manifest is spin.toml in this folder or the nearest parent. An interrupted push is
+resumed by the next one. Bindles are immutable: a change needs another version, or --buildinfo. With an
+ID, a standalone bindle from "bindle prepare" is pushed.
 
 Example:
   $ spindle bindle push --file spin.toml --bindle-server http://127.0.0.1:8000/v1
@@ -40,13 +40,20 @@ Example:
 export function addBindlePushCommand(bindle: Command, io: CliIo): void {
   const push = bindle
     .command('push')
-    .description('make a bindle of an application and push it to a server')
-    .argument('[id]', 'a standalone bindle, as in hello/1.0.0', idArgument)
+    .description('package an application as a bindle and push it to a server')
+    .argument('[id]', 'id of a standalone bindle, for example hello/1.0.0', idArgument)
   addBindleAppOptions(push)
-    .option('-p, --path <folder>', 'where the standalone bindle is (default: this folder)')
-    .option('-d, --staging-dir <folder>', 'keep the standalone bindle here')
-  addSignOptions(addBindleServerOptions(push))
-    .option('--concurrency <count>', 'parcels in flight at once (default: 6)', countOption)
+    .option('-p, --path <folder>', 'folder of the standalone bindle (default: this folder)')
+    .option('-d, --staging-dir <folder>', 'also write the standalone bindle to this folder')
+  addSignOptions(
+    addBindleServerOptions(push),
+    'if the server is version 0.9 or newer and you have a key',
+  )
+    .option(
+      '--concurrency <count>',
+      'maximum concurrent parcel transfers (default: 6)',
+      countOption,
+    )
     .addHelpText('after', EXAMPLE)
     .action((id: BindleId | undefined, flags: PushFlags) => runPush(id, flags, io))
 }

@@ -15,8 +15,8 @@ interface QueryFlags extends BindleServerFlags {
 }
 
 const EXAMPLE = `
-Words must be in the name; without any, all bindles are meant. A range is written as Rust's semver
-has it: ^1.2, ">=1, <3"; a full version alone means itself.
+Without words, all bindles are listed. Ranges use the syntax of Rust's semver: ^1.2, ">=1, <3"; a full
+version matches only itself.
 
 Example:
   $ spindle bindle query hello --bindle-version ^1`
@@ -25,11 +25,11 @@ export function addQueryCommand(bindle: Command, io: CliIo): void {
   const query = bindle
     .command('query')
     .alias('search')
-    .description('list the bindles of a server')
-    .argument('[words...]', 'parts of the name')
-    .option('-b, --bindle-version <range>', 'versions that are meant')
-    .option('--yanked', 'yanked ones too')
-    .option('--limit <count>', 'most to list (default: all)', countOption)
+    .description('list the bindles on a server')
+    .argument('[words...]', 'words that the name must contain')
+    .option('-b, --bindle-version <range>', 'list only versions in this range')
+    .option('--yanked', 'include yanked bindles')
+    .option('--limit <count>', 'maximum results (default: all)', countOption)
   addBindleServerOptions(query)
     .addHelpText('after', EXAMPLE)
     .action((words: string[], flags: QueryFlags) => runQuery(words, flags, io))

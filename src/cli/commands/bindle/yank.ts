@@ -10,7 +10,7 @@ import type { CliIo } from '../../terminal/io.ts'
 import { createOutput } from '../../terminal/output.ts'
 
 const EXAMPLE = `
-It can't be undone, and the id can't be used again. What others pulled before stays theirs.
+A yanked bindle is no longer listed, and its id cannot be used again. Existing copies are not affected.
 
 Example:
   $ spindle bindle yank ann/hello/1.0.0`
@@ -18,8 +18,8 @@ Example:
 export function addYankCommand(bindle: Command, io: CliIo): void {
   const yank = bindle
     .command('yank')
-    .description('hide a bindle for good')
-    .argument('<id>', 'which, as in ann/hello/1.0.0', idArgument)
+    .description('yank a bindle, which cannot be undone')
+    .argument('<id>', 'for example ann/hello/1.0.0', idArgument)
   addBindleServerOptions(yank)
     .addHelpText('after', EXAMPLE)
     .action(async (id: BindleId, flags: BindleServerFlags) => {

@@ -21,8 +21,8 @@ interface CopyFlags extends RemoteFlags, PolicyFlags {
 }
 
 const EXAMPLE = `
-Nothing is unpacked or packed anew: the digest stays the same. Works for any OCI artifact. With a policy
-nothing is copied of what it refuses; --referrers takes the signatures along.
+Copies any OCI artifact unchanged: the digest stays the same. With a policy, nothing is copied before the
+signatures are verified; --referrers copies the signatures too.
 
 Example:
   $ spindle registry copy --referrers ghcr.io/ann/hello:1.0.0 registry.example/mirror/hello:1.0.0`
@@ -30,17 +30,21 @@ Example:
 export function addCopyCommand(registry: Command, io: CliIo): void {
   const command = registry
     .command('copy')
-    .description('copy an artifact from one place to another')
-    .argument('<from>', 'where it is', referenceArgument)
-    .argument('<to>', 'where it shall be', referenceArgument)
-    .option('--referrers', 'copy signatures and all else that refers to it too')
-    .option('-k, --insecure', 'talk to both registries over plain http')
+    .description('copy an artifact to another repository or registry')
+    .argument('<from>', 'source reference', referenceArgument)
+    .argument('<to>', 'destination reference', referenceArgument)
+    .option('--referrers', 'also copy signatures and other referrers')
+    .option('-k, --insecure', 'connect to both registries over plain HTTP')
     .addOption(responseTimeoutOption())
     .addOption(minRateOption())
-    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
-    .option('--max-manifests <count>', 'most manifests of an artifact (default: 1000)', countOption)
-    .option('--max-referrers <count>', 'most referrers (default: 10000)', countOption)
-    .option('--json', 'answer with JSON on stdout')
+    .option('--concurrency <count>', 'maximum concurrent blob transfers (default: 8)', countOption)
+    .option(
+      '--max-manifests <count>',
+      'maximum manifests in an artifact (default: 1000)',
+      countOption,
+    )
+    .option('--max-referrers <count>', 'maximum referrers (default: 10000)', countOption)
+    .option('--json', 'print the result as JSON')
   addPolicyOptions(command, '--verify-key')
     .addHelpText('after', EXAMPLE)
     .action((from: Reference, to: Reference, flags: CopyFlags) => runCopy(from, to, flags, io))

@@ -20,10 +20,10 @@ interface LoginFlags extends ServerFlags {
 }
 
 const EXAMPLE = `
-The login is tried before it is stored, in the file that Spin uses, which only you may read. A registry
-that answers everybody is sent it all the same, and a made-up one, to see whether it checks logins; if
-not, the output says so. Others on the machine can see what is given with --password, but not what
---password-stdin reads; it takes one line end away.
+The login is tested before it is stored in Spin's login file, which only you can read. A registry that
+allows anonymous access is also sent made-up credentials; the output says if it accepts those too. Other
+users of this machine can see the value of --password; --password-stdin avoids that, and strips one
+trailing newline.
 
 Example:
   $ echo "$GITHUB_TOKEN" | spindle registry login ghcr.io -u ann --password-stdin`
@@ -39,13 +39,13 @@ export function addLoginCommand(registry: Command, io: CliIo): void {
     .description('log in to a registry')
     .argument(
       '<server>',
-      'its host, as in ghcr.io or localhost:5000; https:// or http:// before it decides how it is reached',
+      'registry host, for example ghcr.io or localhost:5000; a prefix https:// or http:// sets the protocol',
       registryArgument,
     )
-    .option('-u, --username <name>', 'user name; asked for when left out')
-    .option('-p, --password <password>', 'password or token; asked for when left out')
-    .option('--password-stdin', 'take the password from stdin')
-    .option('-k, --insecure', 'talk to the registry over plain http')
+    .option('-u, --username <name>', 'user name (default: prompt)')
+    .option('-p, --password <password>', 'password or token (default: prompt)')
+    .option('--password-stdin', 'read the password from stdin')
+    .option('-k, --insecure', 'connect to the registry over plain HTTP')
     .addOption(responseTimeoutOption())
     .addHelpText('after', EXAMPLE)
     .action((server: Server, flags: LoginFlags) => runLogin(server, flags, io))

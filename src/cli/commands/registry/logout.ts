@@ -5,7 +5,7 @@ import { CommandError, type CliIo } from '../../terminal/io.ts'
 import { createOutput } from '../../terminal/output.ts'
 
 const EXAMPLE = `
-Logins of Docker and podman are theirs: "docker logout" and "podman logout" forget them.
+Logins of Docker and podman are not changed: use "docker logout" or "podman logout" for those.
 
 Example:
   $ spindle registry logout ghcr.io`
@@ -13,8 +13,8 @@ Example:
 export function addLogoutCommand(registry: Command, io: CliIo): void {
   registry
     .command('logout')
-    .description("forget a registry's login")
-    .argument('<server>', 'its host, as in ghcr.io or localhost:5000', serverArgument)
+    .description('remove the stored login of a registry')
+    .argument('<server>', 'registry host, for example ghcr.io or localhost:5000', serverArgument)
     .addHelpText('after', EXAMPLE)
     .action(async (server: string) => {
       const file = createLoginFile(io)

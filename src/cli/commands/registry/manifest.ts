@@ -11,8 +11,8 @@ import { createOutput } from '../../terminal/output.ts'
 import { type RemoteFlags, remoteOptions, responseTimeoutOption } from '../../registry/remote.ts'
 
 const EXAMPLE = `
-On a terminal it is laid out for reading; in a pipe its very bytes come, so that their digest is the
-manifest's. --json wraps it together with its descriptor.
+On a terminal the manifest is pretty-printed. In a pipe its exact bytes are written, so that their digest
+is the manifest's. --json prints the manifest together with its descriptor.
 
 Example:
   $ spindle registry manifest ghcr.io/ann/hello:1.0.0 | sha256sum`
@@ -21,10 +21,10 @@ export function addManifestCommand(registry: Command, io: CliIo): void {
   registry
     .command('manifest')
     .description('show the manifest of an artifact')
-    .argument('<reference>', 'which, as in ghcr.io/ann/hello:1.0.0', referenceArgument)
-    .option('-k, --insecure', 'talk to the registry over plain http')
+    .argument('<reference>', 'for example ghcr.io/ann/hello:1.0.0', referenceArgument)
+    .option('-k, --insecure', 'connect to the registry over plain HTTP')
     .addOption(responseTimeoutOption())
-    .option('--json', 'answer with JSON on stdout: { descriptor, manifest }')
+    .option('--json', 'print the result as JSON: { descriptor, manifest }')
     .addHelpText('after', EXAMPLE)
     .action((reference: Reference, flags: RemoteFlags) => runManifest(reference, flags, io))
 }

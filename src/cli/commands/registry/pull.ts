@@ -37,15 +37,16 @@ interface PullFlags extends RemoteFlags, PolicyFlags, SizeFlags {
 }
 
 const EXAMPLE = `
-Everything is checked against its digest, also what comes from the cache. Without --output or
---oci-layout the application goes into the cache only, where Spin finds it too.
+All content is verified against its digest, including content from the cache. Without --output or
+--oci-layout the application is stored in the cache only, where Spin finds it too.
 
-  --output ./hello          makes a new folder with manifest.json, locked.json, each component as
-                            ID.wasm and its files below assets/ID/; an existing folder must be empty
-  --oci-layout ./layout     adds it to an OCI image layout, as skopeo's oci:./layout:TAG
-  --oci-layout ./hello.tar  makes a new tar of one, as skopeo's oci-archive:./hello.tar:TAG
+  --output ./hello          creates a folder with manifest.json, locked.json, each component as
+                            ID.wasm and its files under assets/ID/; an existing folder must be empty
+  --oci-layout ./layout     adds the application to an OCI image layout (skopeo: oci:./layout:TAG)
+  --oci-layout ./hello.tar  creates a tar archive of a layout (skopeo: oci-archive:./hello.tar:TAG)
 
-With a policy nothing is read of what it refuses, and what is pulled is the very digest that was verified.
+With a policy, no content is downloaded before the signatures are verified, and exactly the verified
+digest is pulled.
 
 Examples:
   $ spindle registry pull ghcr.io/ann/hello:1.0.0 -o ./hello
@@ -55,14 +56,14 @@ export function addPullCommand(registry: Command, io: CliIo): void {
   const command = registry
     .command('pull')
     .description('pull an application from a registry')
-    .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
-    .option('-o, --output <folder>', 'write the application into a new folder')
+    .argument('<reference>', 'for example ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
+    .option('-o, --output <folder>', 'write the application to a new folder')
     .option(
       '--oci-layout <path>',
-      'write it into an OCI image layout: a folder, or a file that ends with .tar',
+      'write an OCI image layout: a folder, or a tar file if the name ends with .tar',
     )
-    .option('-k, --insecure', 'talk to the registry over plain http')
-  addDownloadOptions(command).option('--json', 'answer with JSON on stdout')
+    .option('-k, --insecure', 'connect to the registry over plain HTTP')
+  addDownloadOptions(command).option('--json', 'print the result as JSON')
   addPolicyOptions(addSizeOptions(command, 'the free space on disk'), '--verify-key')
     .addHelpText('after', EXAMPLE)
     .action((reference: Reference, flags: PullFlags) => runPull(reference, flags, io))

@@ -27,8 +27,8 @@ interface PushFlags extends RemoteFlags, LocalFlags {
 }
 
 const EXAMPLE = `
-Without --from, the manifest is spin.toml in this folder or the closest one above. The same files give
-the same digest on every machine; --created changes it.
+Without --from, the manifest is spin.toml in this folder or the nearest parent. The same files produce
+the same digest on every machine, unless --created is given.
 
 Example:
   $ spindle registry push --build --annotation org.opencontainers.image.source=https://github.com/ann/hello ghcr.io/ann/hello:1.0.0`
@@ -36,39 +36,42 @@ Example:
 export function addPushCommand(registry: Command, io: CliIo): void {
   const command = registry
     .command('push')
-    .description('pack an application and push it to a registry')
-    .argument('<reference>', 'where to, as in ghcr.io/ann/hello:1.0.0', referenceArgument)
-    .option('-f, --from <path>', 'the application: its manifest, or the folder with a spin.toml')
-    .addOption(new Option('--file <path>', 'the same as --from').hideHelp())
-    .option('-k, --insecure', 'talk to the registry over plain http')
+    .description('package an application and push it to a registry')
+    .argument('<reference>', 'destination, for example ghcr.io/ann/hello:1.0.0', referenceArgument)
+    .option('-f, --from <path>', 'manifest, or a folder that contains spin.toml')
+    .addOption(new Option('--file <path>', 'same as --from').hideHelp())
+    .option('-k, --insecure', 'connect to the registry over plain HTTP')
     .addOption(responseTimeoutOption())
-    .option('--build', "run the components' build commands first; SPIN_ALWAYS_BUILD does the same")
+    .option('--build', "run the components' build commands first (env: SPIN_ALWAYS_BUILD)")
     .option('--profile <name>', 'build profile to apply')
     .addOption(
       new Option(
         '--compose <boolean>',
-        'compose components with their dependencies; false: push them side by side, for hosts that compose (default: true)',
+        'compose each component with its dependencies; false: push the dependencies separately, for hosts that compose (default: true)',
       ).choices(['true', 'false']),
     )
-    .option(
-      '--annotation <key=value>',
-      'annotation of the manifest; can be given more than once',
-      pairOption,
-    )
+    .option('--annotation <key=value>', 'manifest annotation; repeatable', pairOption)
     .option(
       '--cache-dir <folder>',
-      "keep components that are downloaded here (default: Spin's cache)",
+      "cache folder for downloaded components (default: Spin's cache)",
     )
-    .option('--created <time>', 'time to note in the manifest (default: none)', timeOption)
-    .option('--archive', 'one archive per component in place of one layer per file')
+    .option(
+      '--created <time>',
+      'creation time to record in the manifest (default: none)',
+      timeOption,
+    )
+    .option(
+      '--archive',
+      'pack the files of each component into one archive (default: one layer per file)',
+    )
     .option(
       '--chunk-size <bytes>',
-      'upload in pieces of this size (default: whole blobs)',
+      'upload blobs in chunks of this size (default: whole blobs)',
       sizeOption,
     )
-    .option('--concurrency <count>', 'blobs in flight at once (default: 8)', countOption)
-    .option('--json', 'answer with JSON on stdout')
-  addSizeOptions(command, 'no limit; a component: the available memory')
+    .option('--concurrency <count>', 'maximum concurrent blob transfers (default: 8)', countOption)
+    .option('--json', 'print the result as JSON')
+  addSizeOptions(command, 'no limit; for one component, the available memory')
     .addHelpText('after', EXAMPLE)
     .action((reference: Reference, flags: PushFlags) => runPush(reference, flags, io))
 }

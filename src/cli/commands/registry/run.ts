@@ -6,7 +6,7 @@ import type { RunFlags } from '../../up/run-app.ts'
 import { addRunOptions } from '../../up/run-flags.ts'
 
 const EXAMPLE = `
-The same as "spindle up --from-registry". Content is kept in a cache, and checked when it is read.
+Same as "spindle up --from-registry". Content is cached, and verified whenever it is read.
 
 Example:
   $ spindle registry run --verify-key cosign.pub ghcr.io/ann/hello:1.0.0`
@@ -14,8 +14,8 @@ Example:
 export function addRunCommand(registry: Command, io: CliIo): void {
   const run = registry
     .command('run')
-    .description('run an application from a registry on this machine')
-    .argument('<reference>', 'what, as in ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
+    .description('run an application from a registry')
+    .argument('<reference>', 'for example ghcr.io/ann/hello:1.0.0 or …@sha256:…', referenceArgument)
   addRunOptions(run)
     .addHelpText('after', EXAMPLE)
     .action(async (reference: Reference, flags: RunFlags) => {

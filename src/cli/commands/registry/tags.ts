@@ -13,11 +13,11 @@ Example:
 export function addTagsCommand(registry: Command, io: CliIo): void {
   registry
     .command('tags')
-    .description("list a repository's tags")
-    .argument('<repository>', 'which, as in ghcr.io/ann/hello', referenceArgument)
-    .option('-k, --insecure', 'talk to the registry over plain http')
+    .description('list the tags of a repository')
+    .argument('<repository>', 'for example ghcr.io/ann/hello', referenceArgument)
+    .option('-k, --insecure', 'connect to the registry over plain HTTP')
     .addOption(responseTimeoutOption())
-    .option('--json', 'answer with JSON on stdout')
+    .option('--json', 'print the result as JSON')
     .addHelpText('after', EXAMPLE)
     .action(async (reference: Reference, flags: RemoteFlags) => {
       const output = createOutput(io, flags)
