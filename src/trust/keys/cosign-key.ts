@@ -1,4 +1,4 @@
-/** cosign's encrypted private keys. Apart from the rest, so that who doesn't read them doesn't carry scrypt. */
+/** cosign's encrypted private keys. A separate entry point, so that other bundles do not include scrypt. */
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js'
 import { scryptAsync } from '@noble/hashes/scrypt.js'
 import { formatBase64 } from '../../bytes/base64.ts'
@@ -14,15 +14,16 @@ export type { WebKey } from './public-key.ts'
 
 const LABEL = 'ENCRYPTED SIGSTORE PRIVATE KEY'
 const LABELS: ReadonlySet<string> = new Set([LABEL, 'ENCRYPTED COSIGN PRIVATE KEY'])
-/** The only work factors that cosign writes; others could ask for all memory there is. */
+/** The scrypt work factors that cosign writes; larger ones could exhaust memory. */
 const WORK_FACTORS: ReadonlySet<number> = new Set([32768, 65536, 131072])
 const WRITTEN_WORK_FACTOR = 65536
 
 /**
- * Reads a `cosign.key`.
+ * Decrypts a `cosign.key` file.
  *
- * Exported from `spindle/cosign-key`. Takes 0.2 to 0.7 s and 32 to 128 MiB, by the work factor in
- * the file; a Worker has 128 MiB in all, so prefer an unencrypted PKCS#8 secret there.
+ * Exported from `spindle/cosign-key`. Takes 0.2 to 0.7 s and 32 to 128 MiB of memory, depending on the
+ * work factor in the file. A Cloudflare Worker has 128 MiB in total: prefer an unencrypted PKCS#8 secret
+ * there.
  *
  * @example Sign with the key that `cosign generate-key-pair` made
  * ```ts
@@ -47,19 +48,19 @@ export async function importCosignKey(pem: string, password: string): Promise<We
   if (kdf.get('name').value !== 'scrypt' || cipher.get('name').value !== 'nacl/secretbox')
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'the cosign key is encrypted by another method than scrypt and nacl/secretbox',
+      'the cosign key is not encrypted with scrypt and nacl/secretbox: write it again with `cosign import-key-pair`',
     )
   if (!WORK_FACTORS.has(N) || r !== 8 || p !== 1)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'the cosign key asks for another amount of work than cosign does: refused, it could exhaust memory',
+      `the cosign key has scrypt parameters that cosign does not write (N=${N}, r=${r}, p=${p}): refused, they could exhaust memory`,
     )
   const nonce = cipher.get('nonce').bytes()
   const salt = kdf.get('salt').bytes()
   if (nonce.length !== 24 || salt.length !== 32)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      'salt or nonce of the cosign key has a wrong length',
+      'the salt or nonce of the cosign key has the wrong length: the file is damaged',
     )
   const plain = open(await derive(password, salt, N), nonce, file.get('ciphertext').bytes())
   try {
@@ -67,7 +68,7 @@ export async function importCosignKey(pem: string, password: string): Promise<We
   } catch (cause) {
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      'the cosign key holds no PKCS#8 key of a supported kind',
+      'the decrypted cosign key is not a PKCS#8 key of a supported kind (ECDSA, RSA or Ed25519)',
       { cause },
     )
   } finally {
@@ -76,11 +77,18 @@ export async function importCosignKey(pem: string, password: string): Promise<We
 }
 
 /**
- * Writes a private key as `cosign generate-key-pair` does.
+ * Encrypts a private key as `cosign generate-key-pair` does, and returns the text of a `cosign.key` file.
  *
  * Exported from `spindle/cosign-key`.
- * @param key A private key that may be exported.
- * @throws `TypeError` for one that may not.
+ *
+ * @example Write a key pair that cosign can use
+ * ```ts
+ * const pair = await generateKeyPair()
+ * await writeFile('cosign.key', await exportCosignKey(pair.privateKey, password), { mode: 0o600 })
+ * await writeFile('cosign.pub', await formatPublicKey(pair.publicKey))
+ * ```
+ * @param key An extractable private key.
+ * @throws `TypeError` for a key that is not private or not extractable.
  */
 export async function exportCosignKey(key: WebKey, password: string): Promise<string> {
   const plain = await exportPkcs8(key)

@@ -1,4 +1,4 @@
-/** ECDSA signatures: DER on the wire, fixed-width `r ‖ s` (IEEE P1363) in WebCrypto. */
+/** ECDSA signature encodings: DER on the wire, fixed-width `r ‖ s` (IEEE P1363) in WebCrypto. */
 import { concat } from '../../bytes/stream.ts'
 import {
   derIntegerBytes,
@@ -10,20 +10,23 @@ import {
 import { SpindleError } from '../../errors.ts'
 
 /**
- * DER to `r ‖ s`, each `width` bytes.
+ * Converts DER to `r ‖ s`, each `width` bytes.
  * @throws `ERR_CONTENT_INVALID` for anything but two positive integers that fit.
  */
 export function parseEcdsaSignature(der: Uint8Array, width: number): Uint8Array<ArrayBuffer> {
   const integers = derMembers(der).map(derIntegerBytes)
   if (integers.length !== 2)
-    throw new SpindleError('ERR_CONTENT_INVALID', 'an ECDSA signature has two integers')
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `an ECDSA signature should have two integers and has ${integers.length}`,
+    )
   return concat(
     integers.map((bytes) => {
       const magnitude = bytes[0] === 0 ? bytes.subarray(1) : bytes
       if (bytes[0]! >= 0x80 || magnitude.length === 0 || magnitude.length > width) {
         throw new SpindleError(
           'ERR_CONTENT_INVALID',
-          'an ECDSA signature has an integer out of range',
+          'an integer of the ECDSA signature is out of range',
         )
       }
       return concat([new Uint8Array(width - magnitude.length), magnitude])
@@ -31,7 +34,7 @@ export function parseEcdsaSignature(der: Uint8Array, width: number): Uint8Array<
   )
 }
 
-/** `r ‖ s` to DER. */
+/** Converts `r ‖ s` to DER. */
 export function formatEcdsaSignature(p1363: Uint8Array): Uint8Array<ArrayBuffer> {
   const half = p1363.length / 2
   return formatDer(

@@ -2,12 +2,13 @@ import { parseHex } from '../../bytes/hex.ts'
 import { SignatureInvalid } from '../../errors.ts'
 import type { Digest } from '../../types.ts'
 
+/** Name of a hash function, as WebCrypto spells it. */
 export type HashName = 'SHA-256' | 'SHA-384' | 'SHA-512'
 
-/** Digest of an artifact that a bundle is about; also SHA-384, which keys on P-384 sign with. */
+/** Digest of a signed artifact. Includes SHA-384, the hash of signatures by P-384 keys. */
 export type SubjectDigest = Digest | `sha384:${string}`
 
-/** What a signature covers: bytes, or the digest of bytes that were not given. */
+/** The signed content: bytes, or only their digest. */
 export type Covered = Uint8Array | KnownDigest
 
 export interface KnownDigest {
@@ -21,24 +22,30 @@ export function parseSubjectDigest(digest: unknown): KnownDigest {
     (typeof digest === 'string' && /^sha(256|384|512):([0-9a-f]*)$/.exec(digest)) || []
   const value = parseHex(hex)
   if (value === undefined || value.length * 8 !== Number(bits))
-    throw new TypeError('`digest` is `sha256:`, `sha384:` or `sha512:` and lower-case hexadecimal')
+    throw new TypeError(
+      '`digest` should be `sha256:`, `sha384:` or `sha512:` followed by lower-case hexadecimal',
+    )
   return { hash: `SHA-${bits}` as HashName, value }
 }
 
 /**
- * @param algorithm As logs and bundles spell it: `sha256` or `SHA2_256`.
+ * The digest of the content under a named algorithm.
+ * @param algorithm Spelling of logs (`sha256`) or bundles (`SHA2_256`).
  * @throws `SignatureInvalid` `UNSUPPORTED_ALGORITHM`.
  */
 export async function hashBy(algorithm: string, data: Covered): Promise<Uint8Array> {
   const [, bits] = /^(?:sha|SHA2_)(256|384|512)$/.exec(algorithm) ?? []
   if (bits === undefined)
-    throw new SignatureInvalid('UNSUPPORTED_ALGORITHM', 'hashes are SHA-256, SHA-384 and SHA-512')
+    throw new SignatureInvalid(
+      'UNSUPPORTED_ALGORITHM',
+      `the hash algorithm ${algorithm} is not supported (SHA-256, SHA-384 and SHA-512 are)`,
+    )
   const name = `SHA-${bits}` as HashName
   if (data instanceof Uint8Array) return hash(name, data)
   if (data.hash === name) return data.value
   throw new SignatureInvalid(
     'UNSUPPORTED_ALGORITHM',
-    `a ${name} digest of the artifact is needed, not ${data.hash}: hand over that one, or the artifact`,
+    `the signature needs the ${name} digest of the artifact, not ${data.hash}: pass that digest, or the artifact`,
   )
 }
 

@@ -1,4 +1,4 @@
-/** Private keys: made, read and written. The encrypted form of cosign is in `cosign-key.ts`. */
+/** Generates, imports and exports private keys. cosign's encrypted format is in `cosign-key.ts`. */
 import {
   derOid,
   DER_NULL,
@@ -13,18 +13,25 @@ import { formatPem, parsePem } from '../../bytes/pem.ts'
 import { SpindleError } from '../../errors.ts'
 import type { WebKey } from './public-key.ts'
 
+/** A pair of `CryptoKey`s, like the `CryptoKeyPair` of WebCrypto. */
 export interface WebKeyPair {
+  /** Key with the usage `sign`. */
   readonly privateKey: WebKey
+  /** Key with the usage `verify`. */
   readonly publicKey: WebKey
 }
 
-/** A JSON Web Key, private half. @see https://www.rfc-editor.org/rfc/rfc7517 */
+/** A private JSON Web Key. @see https://www.rfc-editor.org/rfc/rfc7517 */
 export interface PrivateJwk {
+  /** Key type: `EC`, `RSA` or `OKP`. */
   readonly kty: string
+  /** The private value, base64url. */
   readonly d?: string
+  /** The other members that the key type needs, such as `crv`, `x` and `y`. */
   readonly [member: string]: unknown
 }
 
+/** Elliptic curve of an ECDSA key. */
 export type Curve = 'P-256' | 'P-384' | 'P-521'
 
 const EC = '1.2.840.10045.2.1'
@@ -36,17 +43,18 @@ const CURVE_NAMES: ReadonlyMap<string, Curve> = new Map([
 ])
 
 /**
- * A fresh key pair.
+ * Generates an ECDSA key pair.
  *
  * Exported from the main entry point and `spindle/sign`.
  *
- * @example Keep both halves as files
+ * @example Write both keys as PEM
  * ```ts
  * const pair = await generateKeyPair()
  * const files = { 'app.key': await formatPrivateKey(pair.privateKey), 'app.pub': await formatPublicKey(pair.publicKey) }
  * ```
- * @param options.curve Default `P-256`: released versions of cosign can't verify their own signatures on the others.
- * @param options.extractable Whether the private half may be exported. Default true.
+ * @param options.curve Default `P-256`: released versions of cosign cannot verify their own signatures on
+ * the other curves.
+ * @param options.extractable Whether the private key can be exported. Default true.
  */
 export async function generateKeyPair(
   options: { curve?: Curve; extractable?: boolean } = {},
@@ -59,13 +67,20 @@ export async function generateKeyPair(
 }
 
 /**
- * A private key from PEM (`PRIVATE KEY`, `EC PRIVATE KEY`, `RSA PRIVATE KEY`), PKCS#8 DER or a JWK.
+ * Imports a private key from PEM (`PRIVATE KEY`, `EC PRIVATE KEY`, `RSA PRIVATE KEY`), PKCS#8 DER or a JWK.
  *
  * Exported from `spindle/sign`. For a password-protected `cosign.key`
  * see `importCosignKey` in `spindle/cosign-key`.
  *
- * @param options.extractable Whether the key may be exported again. Default true: the public half is derived that way.
- * @throws `ERR_CONTENT_INVALID`, `ERR_UNSUPPORTED`.
+ * @example A PKCS#8 key in a file
+ * ```ts
+ * const key = await importPrivateKey(await readFile('app.key', 'utf8'))
+ * await sign('ghcr.io/team/app:1', await createKeySigner(key))
+ * ```
+ * @param options.extractable Whether the key can be exported again. Default true: `createKeySigner` derives
+ * the public key from an extractable private key.
+ * @throws `ERR_CONTENT_INVALID` for a malformed key; `ERR_UNSUPPORTED` for an encrypted key or another
+ * algorithm than ECDSA, RSA or Ed25519.
  */
 export async function importPrivateKey(
   input: string | Uint8Array | PrivateJwk,
@@ -75,33 +90,35 @@ export async function importPrivateKey(
   if (typeof input === 'string') return importPkcs8(pkcs8OfPem(input), extractable)
   if (input instanceof Uint8Array) return importPkcs8(input, extractable)
   const algorithm = algorithmOfJwk(input)
-  return undamaged(
+  return withImportError(
     crypto.subtle.importKey('jwk', input as JsonWebKey, algorithm, extractable, ['sign']),
   )
 }
 
-/** @internal PKCS#8 alone. */
+/** @internal Imports PKCS#8 DER. */
 export async function importPkcs8(der: Uint8Array, extractable: boolean): Promise<WebKey> {
   const algorithm = algorithmOfPkcs8(der)
-  return undamaged(
+  return withImportError(
     crypto.subtle.importKey('pkcs8', der as Uint8Array<ArrayBuffer>, algorithm, extractable, [
       'sign',
     ]),
   )
 }
 
-async function undamaged(key: Promise<WebKey>): Promise<WebKey> {
+async function withImportError(key: Promise<WebKey>): Promise<WebKey> {
   try {
     return await key
   } catch (cause) {
-    // The engine's own words stay in the cause: some quote what they were given.
-    throw new SpindleError('ERR_CONTENT_INVALID', 'the private key is damaged', { cause })
+    // The engine's message stays in the cause: some engines quote their input.
+    throw new SpindleError('ERR_CONTENT_INVALID', 'the private key is damaged: export it again', {
+      cause,
+    })
   }
 }
 
-/** The public half, from the private one if that may be exported. */
+/** Derives the public key from an extractable private key. */
 export async function publicKeyOfPrivate(key: WebKey): Promise<WebKey> {
-  assertExtractable(key, 'hand over the pair, so that its public half is known')
+  assertExtractable(key, 'pass the key pair, because the public key cannot be derived')
   const jwk = await crypto.subtle.exportKey('jwk', key as CryptoKey)
   const { kty, crv, x, y, n, e } = jwk
   const half = Object.fromEntries(
@@ -110,23 +127,46 @@ export async function publicKeyOfPrivate(key: WebKey): Promise<WebKey> {
   return crypto.subtle.importKey('jwk', half, key.algorithm as Algorithm, true, ['verify'])
 }
 
-/** PKCS#8 PEM, unencrypted. Keep it where secrets are kept. */
+/**
+ * Formats a private key as PKCS#8 PEM, unencrypted: store it as a secret.
+ *
+ * Exported from the main entry point and from `spindle/sign`.
+ *
+ * @example Write a new key
+ * ```ts
+ * const { privateKey } = await generateKeyPair()
+ * await writeFile('app.key', await formatPrivateKey(privateKey), { mode: 0o600 })
+ * ```
+ * @throws `TypeError` for a key that is not private or not extractable.
+ */
 export async function formatPrivateKey(key: WebKey): Promise<string> {
   return formatPem('PRIVATE KEY', await exportPkcs8(key))
 }
 
-/** @internal PKCS#8 DER. */
+/** @internal Exports PKCS#8 DER. */
 export async function exportPkcs8(key: WebKey): Promise<Uint8Array> {
-  assertExtractable(key, 'make it so that it is, to write it')
+  assertExtractable(key, 'generate or import it with `extractable: true`')
   return new Uint8Array(await crypto.subtle.exportKey('pkcs8', key as CryptoKey))
 }
 
-function assertExtractable(key: WebKey, otherwise: string): void {
-  if (key.type !== 'private') throw new TypeError('a private key is needed')
-  if (!key.extractable) throw new TypeError(`the private key is not extractable: ${otherwise}`)
+function assertExtractable(key: WebKey, nextStep: string): void {
+  if (key.type !== 'private')
+    throw new TypeError(`the key should be a private key and is a ${key.type} key`)
+  if (!key.extractable) throw new TypeError(`the private key is not extractable: ${nextStep}`)
 }
 
-/** SPKI PEM, as `cosign.pub` has it. */
+/**
+ * Formats a public key as SPKI PEM, the format of `cosign.pub`.
+ *
+ * Exported from the main entry point and from `spindle/sign`.
+ *
+ * @example Publish the public key of a pair
+ * ```ts
+ * const { publicKey } = await generateKeyPair()
+ * await writeFile('app.pub', await formatPublicKey(publicKey))
+ * ```
+ * @param key An extractable public key.
+ */
 export async function formatPublicKey(key: WebKey): Promise<string> {
   return formatPem(
     'PUBLIC KEY',
@@ -135,8 +175,8 @@ export async function formatPublicKey(key: WebKey): Promise<string> {
 }
 
 function pkcs8OfPem(pem: string): Uint8Array {
-  // Headers within a block are of before PKCS#8, and so is what they say it is encrypted by.
-  if (/^Proc-Type:.*ENCRYPTED/m.test(pem)) throw locked('encrypted')
+  // OpenSSL's encryption from before PKCS#8, marked by a header inside the PEM block.
+  if (/^Proc-Type:.*ENCRYPTED/m.test(pem)) throw encryptedError('encrypted')
   const blocks = parsePem(pem, 'the private key')
   const block = blocks.find(({ label }) => label.endsWith('PRIVATE KEY')) ?? blocks[0]
   switch (block?.label) {
@@ -145,35 +185,38 @@ function pkcs8OfPem(pem: string): Uint8Array {
     case 'RSA PRIVATE KEY':
       return wrap(block.bytes, formatDerOid(RSA), formatDer(DER_NULL))
     case 'EC PRIVATE KEY': {
-      // The curve stands in the key's own [0] and moves to the algorithm. RFC 5915, 3
+      // Copy the curve from the key's field [0] to the algorithm. RFC 5915, 3
       const parameters = derMembers(block.bytes).find(({ tag }) => tag === 0xa0)
       if (parameters === undefined)
-        throw new SpindleError('ERR_CONTENT_INVALID', 'the EC private key names no curve')
+        throw new SpindleError(
+          'ERR_CONTENT_INVALID',
+          'the EC private key names no curve: write it again as PKCS#8 with openssl pkcs8 -topk8 -nocrypt',
+        )
       return wrap(block.bytes, formatDerOid(EC), parameters.value)
     }
     case 'ENCRYPTED SIGSTORE PRIVATE KEY':
     case 'ENCRYPTED COSIGN PRIVATE KEY':
       throw new SpindleError(
         'ERR_UNSUPPORTED',
-        'the key is encrypted as cosign does: read it with importCosignKey of spindle/cosign-key',
+        'the private key is in the encrypted format of cosign: import it with importCosignKey of spindle/cosign-key',
       )
     default:
-      if (block?.label.endsWith('PRIVATE KEY')) throw locked(block.label)
+      if (block?.label.endsWith('PRIVATE KEY')) throw encryptedError(block.label)
       throw new SpindleError(
         'ERR_UNSUPPORTED',
-        `a "PRIVATE KEY" block is needed, not "${block?.label}": give the private half of the pair`,
+        `the PEM text should have a "PRIVATE KEY" block and has "${block?.label}": pass the private key of the pair`,
       )
   }
 }
 
-function locked(what: string): SpindleError {
+function encryptedError(label: string): SpindleError {
   return new SpindleError(
     'ERR_UNSUPPORTED',
-    `the private key is "${what}"; write it again as PKCS#8 without a password: openssl pkcs8 -topk8 -nocrypt, or ssh-keygen -p -m PKCS8`,
+    `the private key is "${label}": write it again as PKCS#8 without a password: openssl pkcs8 -topk8 -nocrypt, or ssh-keygen -p -m PKCS8`,
   )
 }
 
-/** @see https://www.rfc-editor.org/rfc/rfc5208#section-5 */
+/** Wraps a bare key in PKCS#8. @see https://www.rfc-editor.org/rfc/rfc5208#section-5 */
 function wrap(key: Uint8Array, ...algorithm: Uint8Array[]): Uint8Array {
   return formatDer(
     DER_SEQUENCE,
@@ -207,6 +250,6 @@ function algorithmOfJwk({ kty, crv }: PrivateJwk): ImportAlgorithm {
 function unsupported(): SpindleError {
   return new SpindleError(
     'ERR_UNSUPPORTED',
-    'private keys are ECDSA on P-256, P-384 or P-521, RSA or Ed25519',
+    'the private key has an unsupported algorithm: use ECDSA on P-256, P-384 or P-521, RSA or Ed25519',
   )
 }

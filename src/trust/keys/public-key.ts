@@ -1,4 +1,4 @@
-/** Public keys: from SPKI, PKCS#1, PEM or `CryptoKey` to something that verifies. */
+/** Loads public keys from SPKI, PKCS#1, PEM or a `CryptoKey`, and verifies signatures with them. */
 import {
   derBits,
   derIntegerBytes,
@@ -15,44 +15,53 @@ import { SignatureInvalid, SpindleError } from '../../errors.ts'
 import { parseEcdsaSignature } from './ecdsa.ts'
 import type { HashName, KnownDigest } from './hash.ts'
 
-/** The host's `CryptoKey`, structurally, so that no DOM lib is needed to read these types. */
+/** The host's `CryptoKey`, declared structurally so that these types do not need the DOM library. */
 export interface WebKey {
+  /** `private` or `public`. */
   readonly type: string
+  /** Whether the key can be exported. */
   readonly extractable: boolean
-  readonly algorithm: { readonly name: string }
+  /** The WebCrypto algorithm. */
+  readonly algorithm: {
+    /** `ECDSA`, `RSASSA-PKCS1-v1_5` or `Ed25519`. */
+    readonly name: string
+  }
+  /** Allowed operations, such as `sign` and `verify`. */
   readonly usages: readonly string[]
 }
 
 /** A signature over a digest, for a {@link DigestVerifier}. */
 export interface DigestSignature {
+  /** The curve of an ECDSA key, or the algorithm of any other key. */
   readonly algorithm: 'P-256' | 'P-384' | 'P-521' | 'RSASSA-PKCS1-v1_5' | 'Ed25519ph'
-  /** DER SubjectPublicKeyInfo, which WebCrypto has imported: it is a key of that algorithm. */
+  /** DER SubjectPublicKeyInfo, already imported by WebCrypto for that algorithm. */
   readonly publicKey: Uint8Array
-  /** As WebCrypto takes it: `r ‖ s` of ECDSA, each as wide as the curve; 64 bytes of Ed25519. */
+  /** WebCrypto's encoding: `r ‖ s` of ECDSA, each padded to the curve's width; 64 bytes for Ed25519. */
   readonly signature: Uint8Array
-  /** The hash that the digest was made with. */
+  /** Hash function that produced the digest. */
   readonly hash: HashName
+  /** The digest to verify the signature over. */
   readonly digest: Uint8Array
 }
 
 /**
- * Verifies a signature over a digest, which WebCrypto does not: it hashes the content itself.
- * `verifyDigest` of `spindle/verify-digest` is one.
+ * Verifies a signature over a digest. WebCrypto verifies over content only; `verifyDigest` of
+ * `spindle/verify-digest` is an implementation.
  */
 export type DigestVerifier = (signature: DigestSignature) => boolean | Promise<boolean>
 
-/** A key that signatures are checked with. */
+/** A loaded public key. */
 export interface PublicKey {
   readonly kind: 'ECDSA' | 'RSA' | 'Ed25519'
-  /** DER SubjectPublicKeyInfo: what keys are compared by. */
+  /** DER SubjectPublicKeyInfo, compared with log entries and certificates. */
   readonly spki: Uint8Array<ArrayBuffer>
-  /** The hashes to try, the usual one first. Ed25519 has its own inside. */
+  /** The hashes to try, the usual one first. Ed25519 hashes internally. */
   readonly hashes: readonly HashName[]
-  /** `false` for any signature that this key didn't make, malformed ones included. */
+  /** Resolves with `false` for an invalid signature, including a malformed one. */
   verify(signature: Uint8Array, data: Uint8Array, hash?: HashName): Promise<boolean>
   /**
-   * The same over a digest of the data, by Ed25519ph where the key is of Ed25519.
-   * @throws `SignatureInvalid` `UNSUPPORTED_ALGORITHM` for a digest that such keys do not sign.
+   * Like `verify`, over a digest of the data; with an Ed25519 key, verifies Ed25519ph.
+   * @throws `SignatureInvalid` `UNSUPPORTED_ALGORITHM` for a hash that this kind of key does not sign.
    */
   verifyDigest(
     signature: Uint8Array,
@@ -60,15 +69,15 @@ export interface PublicKey {
     verifier: DigestVerifier,
   ): Promise<boolean>
   /**
-   * The SPKI as WebCrypto writes it, to tell keys apart: of one key there may be several encodings.
+   * The SPKI as exported by WebCrypto. Identifies the key: one key can have several SPKI encodings.
    */
   canonicalSpki(): Promise<Uint8Array>
 }
 
-/** A public key as callers have it: PEM text, DER SPKI, or a `CryptoKey` that can be exported. */
+/** A public key: PEM text, DER SPKI, or an extractable `CryptoKey`. */
 export type KeyInput = string | Uint8Array | WebKey
 
-/** Below this an RSA key can be factored; above it verifying takes a server's time. */
+/** Smallest and largest RSA modulus: smaller keys can be factored, larger ones make verification slow. */
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 8192
 
@@ -102,15 +111,16 @@ const CURVES: ReadonlyMap<string, Kind> = new Map([
 const EC = '1.2.840.10045.2.1'
 const OTHERS: ReadonlyMap<string, Kind> = new Map([
   ['1.2.840.113549.1.1.1', { kind: 'RSA', name: 'RSASSA-PKCS1-v1_5', hashes: P256.hashes }],
-  // Ed25519 hashes inside; the name is what a log over pre-hashed data would use.
+  // Ed25519 hashes internally; this is the hash of Ed25519ph, which logs of digests use.
   ['1.3.101.112', { kind: 'Ed25519', name: 'Ed25519', hashes: ['SHA-512'] }],
 ])
 /** AlgorithmIdentifier of an RSA key. */
 const RSA_ALGORITHM = '300d06092a864886f70d0101010500'
 
 /**
- * @throws `ERR_CONTENT_INVALID` when it isn't a SubjectPublicKeyInfo, `ERR_UNSUPPORTED` for another
- * algorithm or an RSA key of a refused size.
+ * Parses a DER SubjectPublicKeyInfo.
+ * @throws `ERR_CONTENT_INVALID` when it is not one; `ERR_UNSUPPORTED` for another algorithm or an RSA key
+ * outside the size limits.
  */
 export function parsePublicKey(der: Uint8Array): PublicKey {
   const spki = der.slice() as Uint8Array<ArrayBuffer>
@@ -120,7 +130,9 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
   const key = derBits(bits)
   const found = oid === EC ? CURVES.get(derOid(parameters)) : OTHERS.get(oid)
   if (found === undefined)
-    throw unsupported('keys are ECDSA on P-256, P-384 or P-521, RSA or Ed25519')
+    throw unsupported(
+      'the public key has an unsupported algorithm: ECDSA on P-256, P-384 or P-521, RSA and Ed25519 are supported',
+    )
   const { kind, name, namedCurve, width, hashes } = found
   if (kind === 'RSA') assertModulus(key)
   const imported = new Map<string, Promise<CryptoKey>>()
@@ -131,8 +143,10 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
     imported.set(hash, pending)
     return pending.catch((cause: unknown) => {
       throw (cause as Error).name === 'NotSupportedError'
-        ? unsupported(`this runtime's WebCrypto has no ${name}`, cause)
-        : new SpindleError('ERR_CONTENT_INVALID', `the public key is no ${name} key`, { cause })
+        ? unsupported(`the WebCrypto of this runtime does not support ${name}`, cause)
+        : new SpindleError('ERR_CONTENT_INVALID', `the public key is not a valid ${name} key`, {
+            cause,
+          })
     })
   }
   const rawOf = (signature: Uint8Array): Uint8Array | undefined => {
@@ -160,17 +174,17 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
       if (!hashes.includes(hash))
         throw unsupported(
           kind === 'Ed25519'
-            ? 'Ed25519 signs content, and Ed25519ph its SHA-512 digest: hand over the artifact, or that digest'
-            : `the key signs with ${hashes.join(' or ')}, not ${hash}: hand over such a digest, or the artifact`,
+            ? 'Ed25519 signs content, and Ed25519ph its SHA-512 digest: pass the artifact, or that digest'
+            : `the key signs ${hashes.join(' or ')} digests, not ${hash}: pass such a digest, or the artifact`,
         )
-      // As strict about the key as over the bytes.
+      // Let WebCrypto reject invalid keys, as when verifying over content.
       await importKey(hash)
       const raw = rawOf(signature)
       const algorithm = (namedCurve ??
         (kind === 'RSA' ? name : 'Ed25519ph')) as DigestSignature['algorithm']
       return (
         raw !== undefined &&
-        // Of an answer that is something else, such as an object, nothing is concluded.
+        // Only `true` counts, not a truthy value such as an object.
         (await verifier({ algorithm, publicKey: spki, signature: raw, hash, digest: value })) ===
           true
       )
@@ -186,7 +200,9 @@ function assertModulus(key: Uint8Array): void {
   const modulus = derIntegerBytes(derMembers(key)[0])
   const size = modulus.length * 8 - (modulus[0] === 0 ? 8 : Math.clz32(modulus[0]!) - 24)
   if (size < MIN_RSA_BITS || size > MAX_RSA_BITS)
-    throw unsupported(`RSA keys have ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits, this one ${size}`)
+    throw unsupported(
+      `the RSA key has ${size} bits: ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits are supported`,
+    )
 }
 
 /** Wraps a bare PKCS#1 RSA key. @see https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1 */
@@ -195,7 +211,10 @@ export function spkiOfPkcs1(der: Uint8Array): Uint8Array<ArrayBuffer> {
   return formatDer(DER_SEQUENCE, parseHex(RSA_ALGORITHM)!, bits)
 }
 
-/** PEM text (`PUBLIC KEY` or `RSA PUBLIC KEY`), DER, or a public `CryptoKey` marked extractable. */
+/**
+ * Loads a public key from PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`), DER, or an extractable `CryptoKey`.
+ * @throws `ERR_CONTENT_INVALID`; `ERR_UNSUPPORTED`; `TypeError` for a `CryptoKey` that is not public.
+ */
 export async function loadPublicKey(input: KeyInput): Promise<PublicKey> {
   if (typeof input === 'string') {
     const [block] = parsePem(input, 'the public key')
@@ -203,22 +222,23 @@ export async function loadPublicKey(input: KeyInput): Promise<PublicKey> {
     if (block?.label === 'RSA PUBLIC KEY') return parsePublicKey(spkiOfPkcs1(block.bytes))
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `a "PUBLIC KEY" block is needed, not "${block?.label}"`,
+      `the PEM text should have a "PUBLIC KEY" block and has "${block?.label}": pass the public key of the pair`,
     )
   }
   if (input instanceof Uint8Array) return parsePublicKey(input)
-  if (input.type !== 'public') throw new TypeError('`key` is to be a public key')
+  if (input.type !== 'public')
+    throw new TypeError(`\`key\` should be a public key and is a ${input.type} key`)
   return parsePublicKey(
     new Uint8Array(await crypto.subtle.exportKey('spki', input as unknown as CryptoKey)),
   )
 }
 
-/** SHA-256 of the SPKI in hexadecimal: how this library names keys. Of one key whatever its encoding was. */
+/** SHA-256 of the canonical SPKI, hexadecimal: the same for every encoding of one key. */
 export async function keyIdOf(key: PublicKey): Promise<string> {
   return formatHex(await rawDigestOf(await key.canonicalSpki()))
 }
 
-/** `undefined` where parsing fails. */
+/** The result of `parse`, or `undefined` if it throws. */
 export function attempt<T>(parse: () => T): T | undefined {
   try {
     return parse()

@@ -3,21 +3,21 @@ import { formatHex, parseHex } from '../../bytes/hex.ts'
 import { concat } from '../../bytes/stream.ts'
 import type { HashName } from './hash.ts'
 
-/** DER of DigestInfo up to the digest. RFC 8017, 9.2, note 1 */
+/** DER prefix of DigestInfo, without the digest. RFC 8017, 9.2, note 1 */
 const DIGEST_INFO: Readonly<Record<HashName, string>> = {
   'SHA-256': '3031300d060960864801650304020105000420',
   'SHA-384': '3041300d060960864801650304020205000430',
   'SHA-512': '3051300d060960864801650304020305000440',
 }
 
-/** Largest public exponent, as in BoringSSL: verifying takes a multiplication for each of its bits. */
+/** Largest public exponent, as in BoringSSL: verification takes one multiplication per bit. */
 const MAX_EXPONENT: bigint = (1n << 33n) - 1n
 
 /**
- * RSASSA-PKCS1-v1_5 over a digest. The whole encoded message is compared with the only one there may
- * be, so that nothing of the padding is parsed.
+ * Verifies RSASSA-PKCS1-v1_5 over a digest. Compares the encoded message with the only valid one, so
+ * that no padding is parsed.
  *
- * Public values only: it does not run in constant time.
+ * Not constant-time: all inputs are public.
  * @param key DER RSAPublicKey.
  * @see https://www.rfc-editor.org/rfc/rfc8017#section-8.2.2
  */

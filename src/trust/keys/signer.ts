@@ -1,4 +1,4 @@
-/** What signs: a key in WebCrypto, or one that never leaves its service. */
+/** Signers: a WebCrypto key, or a key in a key management service. */
 import { SpindleError } from '../../errors.ts'
 import { formatEcdsaSignature } from './ecdsa.ts'
 import {
@@ -11,7 +11,7 @@ import type { HashName } from './hash.ts'
 import { parsePublicKey, type WebKey } from './public-key.ts'
 
 /**
- * A key that signs; the port for key management services.
+ * Signs with one key. Implement it for a key management service.
  *
  * @example A key in a service that signs as WebCrypto and JOSE do
  * ```ts
@@ -19,16 +19,23 @@ import { parsePublicKey, type WebKey } from './public-key.ts'
  * ```
  */
 export interface Signer {
-  /** DER SubjectPublicKeyInfo. What `sign` returns is checked with it before it is written anywhere. */
+  /** DER SubjectPublicKeyInfo. Every result of `sign` is verified with it before it is stored. */
   readonly publicKey: Uint8Array
-  /** ECDSA signatures: `der`, as AWS, Google and OpenSSL return them, or `p1363`, `r ‖ s` as WebCrypto and JOSE do. Default `der`. */
+  /**
+   * Encoding of ECDSA signatures: `der` (AWS, Google Cloud, OpenSSL) or `p1363`, which is `r ‖ s`
+   * (WebCrypto, JOSE). Default `der`.
+   */
   readonly encoding?: 'der' | 'p1363'
-  /** Signs the bytes: hashes them with SHA-256, with SHA-384 on P-384 and SHA-512 on P-521; Ed25519 has its own. */
+  /**
+   * Signs the bytes. Hash: SHA-256 for P-256 and RSA, SHA-384 for P-384, SHA-512 for P-521; Ed25519
+   * hashes internally.
+   */
   sign(bytes: Uint8Array): Promise<Uint8Array>
 }
 
 /**
- * A signer over a key in hand: a pair, a private `CryptoKey` that may be exported, PEM, PKCS#8 DER or a JWK.
+ * Creates a signer from a local key: a key pair, an extractable private `CryptoKey`, PEM, PKCS#8 DER or a
+ * JWK.
  *
  * Exported from the main entry point and `spindle/sign`.
  *
@@ -36,7 +43,8 @@ export interface Signer {
  * ```ts
  * await sign('ghcr.io/team/app:1', await createKeySigner(env.SIGNING_KEY))
  * ```
- * @throws `TypeError` for a private key whose public half can't be known; `ERR_CONTENT_INVALID`, `ERR_UNSUPPORTED`.
+ * @throws `TypeError` for a private key whose public key cannot be derived; `ERR_CONTENT_INVALID` for a
+ * malformed key; `ERR_UNSUPPORTED` for an encrypted key or another algorithm.
  */
 export async function createKeySigner(
   key: WebKeyPair | WebKey | string | Uint8Array | PrivateJwk,
@@ -48,7 +56,7 @@ export async function createKeySigner(
   if (!['ECDSA', 'RSASSA-PKCS1-v1_5', 'Ed25519'].includes(name))
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      `keys for ${name} can't sign here: ECDSA, RSASSA-PKCS1-v1_5 and Ed25519 can`,
+      `keys for ${name} are not supported: use ECDSA, RSASSA-PKCS1-v1_5 or Ed25519`,
     )
   return {
     publicKey: spki,
@@ -76,7 +84,7 @@ async function pairOf(
 }
 
 /**
- * @internal A signature as it goes on the wire, proven to be by this key over these bytes.
+ * @internal Signs and verifies the result. Returns the wire encoding: DER for ECDSA.
  * @throws `ERR_SIGNATURE_INVALID` when the signer returned something else.
  */
 export async function signChecked(signer: Signer, bytes: Uint8Array): Promise<Uint8Array> {
@@ -87,7 +95,7 @@ export async function signChecked(signer: Signer, bytes: Uint8Array): Promise<Ui
   if (!(await key.verify(signature, bytes))) {
     throw new SpindleError(
       'ERR_SIGNATURE_INVALID',
-      'the signer returned a signature that its own public key does not verify: check its key, hash and `encoding`',
+      'the signer returned a signature that its public key does not verify: check its key, hash and `encoding`',
     )
   }
   return signature

@@ -1,4 +1,4 @@
-/** `spindle/verify-digest`: signatures over a digest, without the content. */
+/** `spindle/verify-digest`: verifies signatures over a digest, without the content. */
 import { eddsa } from '@noble/curves/abstract/edwards.js'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { p256, p384, p521 } from '@noble/curves/nist.js'
@@ -14,34 +14,35 @@ export type { DigestSignature, DigestVerifier } from './public-key.ts'
 
 const CURVES = { 'P-256': p256, 'P-384': p384, 'P-521': p521 } as const
 
-/** RFC 8032, 5.1: dom2 with the flag of Ed25519ph, in front of what is hashed. */
+/** RFC 8032, 5.1: the dom2 prefix of the hash input, with the flag of Ed25519ph. */
 const DOMAIN = encodeUtf8('SigEd25519 no Ed25519 collisions')
 const ed25519ph = eddsa(ed25519.Point, sha512, {
   domain: (data: Uint8Array, context: Uint8Array) =>
     concat([DOMAIN, Uint8Array.of(1, context.length), context, data]),
-  // The digest is given.
+  // The input is already a digest.
   prehash: (digest: Uint8Array) => digest,
   zip215: false,
 })
 
 /**
  * Verifies a signature over a digest: ECDSA on P-256, P-384 and P-521, RSASSA-PKCS1-v1_5, and Ed25519ph.
- * An option of `verifyBundle`; WebCrypto only verifies over content.
+ * Pass it as the option `verifyDigest` of `verifyBundle`: WebCrypto verifies over content only.
  *
- * Exported from `spindle/verify-digest`. As strict as WebCrypto: ECDSA with either value of `s`, keys
- * on their curve, an exact RSA encoding, no Ed25519 points of small order.
+ * Exported from `spindle/verify-digest`. As strict as WebCrypto: accepts low and high `s` in ECDSA,
+ * requires keys on their curve and the exact RSA encoding, rejects Ed25519 points of small order.
  *
  * @example A bundle over a large file whose digest is known
  * ```ts
  * const { seen } = await verifyBundle(bundleJson, { digest }, policy, { verifyDigest })
  * // seen: 'digest'
  * ```
- * @returns `false` for any signature that this key did not make over this digest.
- * @throws `ERR_CONTENT_INVALID` and `ERR_UNSUPPORTED` for the key.
+ * @returns Whether the signature is valid; `false` for a malformed one too.
+ * @throws `ERR_CONTENT_INVALID` for a malformed key; `ERR_UNSUPPORTED` for a key of another algorithm or
+ * an RSA key outside the size limits.
  */
 export const verifyDigest: DigestVerifier = (request: DigestSignature): boolean => {
   const { algorithm, publicKey, signature, hash, digest } = request
-  // Refuses what is no key, and RSA keys of a size that is not verified over content either.
+  // Reject malformed keys and RSA keys outside the size limits, as when verifying over content.
   parsePublicKey(publicKey)
   const key = derBits(derMembers(publicKey)[1])
   switch (algorithm) {
@@ -58,8 +59,8 @@ export const verifyDigest: DigestVerifier = (request: DigestSignature): boolean 
 }
 
 /**
- * The library verifies with the cofactor, engines without it: both agree where neither point has a
- * part of small order, which honest signers' points never have.
+ * noble verifies with the cofactor, WebCrypto engines without it. Both agree when neither point has a
+ * component of small order, which is the case for every honestly generated signature.
  */
 function verifyEd25519ph(key: Uint8Array, signature: Uint8Array, digest: Uint8Array): boolean {
   try {
@@ -72,7 +73,7 @@ function verifyEd25519ph(key: Uint8Array, signature: Uint8Array, digest: Uint8Ar
       ed25519ph.verify(signature, digest, key)
     )
   } catch {
-    // What is no point.
+    // Not a point on the curve.
     return false
   }
 }

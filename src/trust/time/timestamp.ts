@@ -1,4 +1,4 @@
-/** Signed timestamps. @see https://www.rfc-editor.org/rfc/rfc3161 and https://www.rfc-editor.org/rfc/rfc5652#section-5 */
+/** Verifies RFC 3161 timestamps. @see https://www.rfc-editor.org/rfc/rfc3161 and https://www.rfc-editor.org/rfc/rfc5652#section-5 */
 import {
   derIntegerBytes,
   derOid,
@@ -20,7 +20,7 @@ import { SignatureInvalid } from '../../errors.ts'
 import {
   parseCertificate,
   publicKeyOf,
-  verifyNamed,
+  verifyByOid,
   type Certificate,
 } from '../x509/certificate.ts'
 import {
@@ -37,7 +37,7 @@ const SIGNED_DATA = '1.2.840.113549.1.7.2'
 const TST_INFO = '1.2.840.113549.1.9.16.1.4'
 const CONTENT_TYPE = '1.2.840.113549.1.9.3'
 const MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
-/** Arc of the SHA-2 hashes, and which of them have which number below it. */
+/** Object identifier of the SHA-2 hashes without its last arc, and the hash for each last arc. */
 const SHA2 = '2.16.840.1.101.3.4.2.'
 const HASHES: readonly (HashName | undefined)[] = [undefined, 'SHA-256', 'SHA-384', 'SHA-512']
 
@@ -50,7 +50,7 @@ interface VerifiedTimestamp {
 }
 
 /**
- * A timestamp over `data`, by an authority of the trusted root.
+ * Verifies a timestamp over `data` by an authority of the trusted root.
  * @param response DER TimeStampResp.
  * @throws `SignatureInvalid` `TIMESTAMP_INVALID`.
  */
@@ -64,12 +64,12 @@ export async function verifyTimestamp(
   } catch (cause) {
     throw (cause as { reason?: string }).reason === 'UNSUPPORTED_ALGORITHM'
       ? cause
-      : asSignatureInvalid(cause, 'TIMESTAMP_INVALID', 'the timestamp is no good')
+      : asSignatureInvalid(cause, 'TIMESTAMP_INVALID', 'the timestamp is invalid')
   }
 }
 
 interface Token {
-  /** DER TSTInfo, what is signed. */
+  /** DER of the signed content, a TSTInfo. */
   readonly info: Uint8Array
   readonly signer: SignerInfo
   readonly certificates: readonly Certificate[]
@@ -79,7 +79,7 @@ interface SignerInfo {
   readonly issuer: Uint8Array
   readonly serial: string
   readonly digest: HashName
-  /** DER, as a SET OF. */
+  /** DER of the signed attributes, encoded as SET OF. */
   readonly attributes: Uint8Array
   readonly algorithm: string
   readonly signature: Uint8Array
@@ -88,22 +88,25 @@ interface SignerInfo {
 function readToken(response: Uint8Array): Token {
   const [status, contentInfo] = derMembers(response)
   // 0 granted, 1 granted with modifications.
-  if (derSmallInteger(derMembers(status)[0]) > 1) throw bad('the authority refused it')
+  if (derSmallInteger(derMembers(status)[0]) > 1)
+    throw invalid('the timestamp authority refused the request')
   const [type, wrapped] = derMembers(contentInfo)
-  if (derOid(type) !== SIGNED_DATA) throw bad('content type')
+  if (derOid(type) !== SIGNED_DATA) throw invalid('it is not CMS signed data')
   const [version, algorithms, contents, ...rest] = derMembers(derMembers(wrapped, 0xa0)[0])
   derSmallInteger(version)
   const [contentType, content] = derMembers(contents)
-  if (derOid(contentType) !== TST_INFO) throw bad('content type')
+  if (derOid(contentType) !== TST_INFO) throw invalid('its content type is not TSTInfo')
   const info = expectDer(derMembers(content, 0xa0)[0], DER_OCTET_STRING).value
   const [signer, surplus] = derMembers(rest.pop(), DER_SET)
-  if (signer === undefined || surplus !== undefined) throw bad('not one signer')
-  // Certificates and revocation lists; nobody signed which of them are there.
-  if (rest.some(({ tag }) => tag !== 0xa0 && tag !== 0xa1)) throw bad('unknown parts')
+  if (signer === undefined || surplus !== undefined)
+    throw invalid('it does not have exactly one signer')
+  // Certificates [0] and revocation lists [1]; the signature does not cover them.
+  if (rest.some(({ tag }) => tag !== 0xa0 && tag !== 0xa1)) throw invalid('it has unknown fields')
   const certificates = rest.flatMap((field) => (field.tag === 0xa0 ? derMembers(field, 0xa0) : []))
   const signerInfo = readSigner(signer)
   const named = derMembers(algorithms, DER_SET).map(hashOf)
-  if (!named.includes(signerInfo.digest)) throw bad('hash not named')
+  if (!named.includes(signerInfo.digest))
+    throw invalid("the signer's digest algorithm is not among those of the signed data")
   return {
     info,
     signer: signerInfo,
@@ -114,7 +117,7 @@ function readToken(response: Uint8Array): Token {
 function readSigner(signer: Der): SignerInfo {
   const [version, id, digestAlgorithm, attributes, signatureAlgorithm, signature] =
     derMembers(signer)
-  if (derSmallInteger(version) !== 1) throw bad('version')
+  if (derSmallInteger(version) !== 1) throw invalid('the version of its signer info is not 1')
   const [issuer, serial] = derMembers(id)
   const attributeSet = expectDer(attributes, 0xa0)
   return {
@@ -133,20 +136,21 @@ async function verifyToken(
   authorities: readonly Authority[],
 ): Promise<VerifiedTimestamp> {
   const attributes = readAttributes(signer.attributes)
-  if (derOid(attributes.get(CONTENT_TYPE)) !== TST_INFO) throw bad('content type')
+  if (derOid(attributes.get(CONTENT_TYPE)) !== TST_INFO)
+    throw invalid('its signed content type is not TSTInfo')
   const signedDigest = expectDer(attributes.get(MESSAGE_DIGEST), DER_OCTET_STRING).value
   if (!sameBytes(signedDigest, await hash(signer.digest, info)))
-    throw bad('its content was changed')
+    throw invalid('its signed digest does not match its content')
 
   const { at, nonce } = await readInfo(info, data)
   const isSigner = (certificate: Certificate): boolean =>
     certificate.serial === signer.serial && sameBytes(certificate.issuer, signer.issuer)
-  let reason = bad('no authority of the trusted root issued it')
+  let reason = invalid('no timestamp authority of the trusted root issued it')
   for (const authority of authorities) {
-    // A token that brings certificates along has to bring its signer's: RFC 3161, 2.4.2.
+    // A token with certificates has to include the certificate of its signer: RFC 3161, 2.4.2.
     const certificate = (certificates.length > 0 ? certificates : authority.chain).find(isSigner)
     const named = authority.chain[0]!
-    // A root that names who signs means that one, and not whom else its authority certified.
+    // If the trusted root lists a signing certificate, no other certificate of the same CA counts.
     if (
       certificate === undefined ||
       !(constraintsOf(named) || sameBytes(named.raw, certificate.raw))
@@ -159,7 +163,7 @@ async function verifyToken(
         at,
       )
       if (
-        await verifyNamed(
+        await verifyByOid(
           signer.algorithm,
           publicKeyOf(certificate),
           signer.signature,
@@ -169,10 +173,10 @@ async function verifyToken(
       ) {
         return { uri: authority.uri, at, ...(nonce !== undefined && { nonce }) }
       }
-      reason = bad('its signature does not hold')
+      reason = invalid('its signature does not verify')
     } catch (cause) {
       if (!(cause instanceof SignatureInvalid)) throw cause
-      reason = bad(cause.message)
+      reason = invalid(cause.message)
     }
   }
   throw reason
@@ -185,10 +189,10 @@ async function readInfo(
 ): Promise<{ at: number; nonce: string | undefined }> {
   const [version, , imprint, , time, ...rest] = derMembers(info)
   const [algorithm, hashed] = derMembers(imprint)
-  if (derSmallInteger(version) !== 1) throw bad('version')
+  if (derSmallInteger(version) !== 1) throw invalid('the version of its TSTInfo is not 1')
   const expected = await hash(hashOf(algorithm), data)
   if (!sameBytes(expectDer(hashed, DER_OCTET_STRING).value, expected))
-    throw bad('it is of other data')
+    throw invalid('it is for other data')
   const nonce = rest.find((field) => field.tag === DER_INTEGER)
   return {
     at: derTime(expectDer(time, DER_GENERALIZED_TIME)),
@@ -203,7 +207,7 @@ function readAttributes(set: Uint8Array): Map<string, Der> {
     const [value, surplus] = derMembers(values, DER_SET)
     const id = derOid(type)
     if (value === undefined || surplus !== undefined || attributes.has(id))
-      throw bad('signed attributes')
+      throw invalid('its signed attributes are malformed')
     attributes.set(id, value)
   }
   return attributes
@@ -213,10 +217,13 @@ function hashOf(algorithm: Der | undefined): HashName {
   const id = derOid(derMembers(algorithm)[0])
   const name = id.startsWith(SHA2) ? HASHES[Number(id.slice(SHA2.length))] : undefined
   if (name === undefined)
-    throw new SignatureInvalid('UNSUPPORTED_ALGORITHM', 'hashes are SHA-256, SHA-384 and SHA-512')
+    throw new SignatureInvalid(
+      'UNSUPPORTED_ALGORITHM',
+      `the hash algorithm ${id} of the timestamp is not supported (SHA-256, SHA-384 and SHA-512 are)`,
+    )
   return name
 }
 
-function bad(why: string): SignatureInvalid {
+function invalid(why: string): SignatureInvalid {
   return new SignatureInvalid('TIMESTAMP_INVALID', why)
 }

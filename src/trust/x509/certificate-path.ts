@@ -1,4 +1,4 @@
-/** From a leaf certificate to an anchor. @see https://www.rfc-editor.org/rfc/rfc5280#section-6 */
+/** Certification paths. @see https://www.rfc-editor.org/rfc/rfc5280#section-6 */
 import {
   derBoolean,
   derOid,
@@ -14,33 +14,33 @@ import { isIssuedBy, type Certificate } from './certificate.ts'
 const KEY_USAGE = '2.5.29.15'
 export const SUBJECT_ALT_NAME = '2.5.29.17'
 const BASIC_CONSTRAINTS = '2.5.29.19'
-/** Go's verifier keeps to these whether critical or not: who can't may not overlook them. */
+/** Not implemented, so always rejected: Go's verifier enforces name constraints even if not critical. */
 const NAME_CONSTRAINTS = '2.5.29.30'
 const EXTENDED_KEY_USAGE = '2.5.29.37'
-/** Extensions whose meaning is enforced here; any other critical one is refused. */
-const UNDERSTOOD = [KEY_USAGE, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE]
+/** Extensions enforced by this verifier; any other critical extension is rejected. */
+const SUPPORTED = [KEY_USAGE, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE]
 
 export const CODE_SIGNING = '1.3.6.1.5.5.7.3.3'
 export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
 const ANY_USAGE = '2.5.29.37.0'
 
-/** Longest chain examined: public good has three. */
+/** Longest chain, in certificates: public-good sigstore has three. */
 export const MAX_PATH = 10
 
 /** One certificate authority of a trusted root. */
 export interface Authority {
   readonly uri: string
-  /** Leaf-most first, the anchor last. */
+  /** Issuing certificate first, anchor last. */
   readonly chain: readonly Certificate[]
-  /** In milliseconds since 1970, both inclusive. */
+  /** Milliseconds since 1970, both inclusive. */
   readonly start: number
   readonly end: number
 }
 
 /**
- * The path from a leaf to the authority's anchor, leaf first.
+ * Builds the path from a leaf to the authority's anchor, leaf first.
  *
- * Only names, signatures, constraints and usages; times are `assertPathTime`'s.
+ * Checks names, signatures, constraints and key usages. `assertPathTime` checks validity periods.
  * @throws `SignatureInvalid` `CERT_CHAIN`.
  */
 export async function buildPath(
@@ -52,9 +52,9 @@ export async function buildPath(
   const anchor = authority.chain.at(-1)!
   const candidates = [...authority.chain, ...intermediates]
   const path = [leaf]
-  assertUnderstood(leaf)
+  assertSupportedExtensions(leaf)
   const usages = usagesOf(leaf)
-  // Who signs times does nothing else, and nobody may overlook that: RFC 3161, 2.3.
+  // A timestamping certificate has that usage only, in a critical extension: RFC 3161, 2.3.
   if (
     !usages?.includes(usage) ||
     (usage === TIME_STAMPING &&
@@ -62,11 +62,14 @@ export async function buildPath(
         !leaf.extensions.get(EXTENDED_KEY_USAGE)!.critical ||
         constraintsOf(leaf)))
   )
-    throw broken('the certificate is for another use')
+    throw chainError(
+      `the certificate's extended key usage does not allow ${usage === CODE_SIGNING ? 'code signing' : 'timestamping'}`,
+    )
   for (;;) {
     const last = path.at(-1)!
     if (sameBytes(last.raw, anchor.raw)) return path
-    if (path.length === MAX_PATH) throw broken('the chain is too long')
+    if (path.length === MAX_PATH)
+      throw chainError(`the certificate chain is longer than ${MAX_PATH} certificates`)
     let issuer: Certificate | undefined
     for (const candidate of candidates) {
       if (path.some((seen) => sameBytes(seen.raw, candidate.raw))) continue
@@ -75,14 +78,14 @@ export async function buildPath(
         break
       }
     }
-    if (issuer === undefined) throw broken('the certificate does not chain to the trusted root')
-    // Certificates between the leaf and this one: they must fit its path length.
+    if (issuer === undefined) throw chainError('the certificate does not chain to the trusted root')
+    // The path length constraint counts the certificates between the issuer and the leaf.
     assertAuthority(issuer, path.length - 1, usage)
     path.push(issuer)
   }
 }
 
-/** @throws `SignatureInvalid` `CERT_TIME` unless the authority and every certificate were valid then. */
+/** @throws `SignatureInvalid` `CERT_TIME` unless the authority and every certificate were valid at that time. */
 export function assertPathTime(
   path: readonly Certificate[],
   authority: Authority,
@@ -91,7 +94,7 @@ export function assertPathTime(
   if (at < authority.start || at > authority.end)
     throw new SignatureInvalid(
       'CERT_TIME',
-      `the trusted root did not trust this authority at ${isoTime(at)}`,
+      `the trusted root does not trust this authority at ${isoTime(at)}`,
     )
   for (const certificate of path) {
     if (at < certificate.notBefore || at > certificate.notAfter) {
@@ -103,18 +106,20 @@ export function assertPathTime(
   }
 }
 
-/** For messages. */
 function isoTime(at: number): string {
   return new Date(at).toISOString()
 }
 
-function assertUnderstood(certificate: Certificate): void {
+function assertSupportedExtensions(certificate: Certificate): void {
   for (const [id, { critical }] of certificate.extensions)
-    if (id === NAME_CONSTRAINTS || (critical && !UNDERSTOOD.includes(id)))
-      throw broken(`the extension ${id} is unknown`)
+    if (id === NAME_CONSTRAINTS || (critical && !SUPPORTED.includes(id)))
+      throw chainError(`the certificate extension ${id} is not supported`)
 }
 
-/** What an authority says of itself, the length of its paths second; nothing for who is none. */
+/**
+ * Fields of the basic constraints extension: the CA flag, then an optional path length. `undefined` for
+ * a certificate that is not a CA.
+ */
 export function constraintsOf({ extensions }: Certificate): readonly Der[] | undefined {
   const constraints = extensions.get(BASIC_CONSTRAINTS)
   const fields = constraints && derMembers(constraints.value)
@@ -122,17 +127,19 @@ export function constraintsOf({ extensions }: Certificate): readonly Der[] | und
 }
 
 function assertAuthority(certificate: Certificate, below: number, usage: string): void {
-  assertUnderstood(certificate)
+  assertSupportedExtensions(certificate)
   const constraints = constraintsOf(certificate)
   const keyUsage = certificate.extensions.get(KEY_USAGE)
-  // Bit 5, keyCertSign. Unused trailing bits are cut off in DER, hence the first byte is read raw.
+  // Bit 5, keyCertSign. DER drops unused trailing bits, so read the first content byte directly.
   if (!constraints || (keyUsage && ((parseDer(keyUsage.value).value[1] ?? 0) & 0x04) === 0))
-    throw broken('an issuer may not sign certificates')
+    throw chainError('an issuer in the chain is not allowed to sign certificates')
   if (constraints[1] !== undefined && derSmallInteger(constraints[1]) < below)
-    throw broken('the chain is too long')
+    throw chainError("the chain exceeds an issuer's path length constraint")
   const usages = usagesOf(certificate)
   if (usages !== undefined && !usages.includes(usage) && !usages.includes(ANY_USAGE))
-    throw broken('an issuer is for another use')
+    throw chainError(
+      `an issuer's extended key usage does not allow ${usage === CODE_SIGNING ? 'code signing' : 'timestamping'}`,
+    )
 }
 
 function usagesOf(certificate: Certificate): string[] | undefined {
@@ -140,6 +147,6 @@ function usagesOf(certificate: Certificate): string[] | undefined {
   return extension && derMembers(extension.value).map(derOid)
 }
 
-function broken(message: string): SignatureInvalid {
+function chainError(message: string): SignatureInvalid {
   return new SignatureInvalid('CERT_CHAIN', message)
 }

@@ -1,4 +1,4 @@
-/** X.509 certificates, read. @see https://www.rfc-editor.org/rfc/rfc5280#section-4 */
+/** Parses X.509 certificates. @see https://www.rfc-editor.org/rfc/rfc5280#section-4 */
 import {
   derBits,
   derBoolean,
@@ -19,17 +19,18 @@ import { SpindleError } from '../../errors.ts'
 import type { HashName } from '../keys/hash.ts'
 import { parsePublicKey, type PublicKey } from '../keys/public-key.ts'
 
+/** A parsed certificate. */
 export interface Certificate {
-  /** The whole certificate, DER. */
+  /** DER of the certificate. */
   readonly raw: Uint8Array
-  /** The part that is signed. */
+  /** DER of the signed part (TBSCertificate). */
   readonly tbs: Uint8Array
   /** Hexadecimal. */
   readonly serial: string
-  /** DER names; compared byte by byte. */
+  /** DER names, compared byte by byte. */
   readonly issuer: Uint8Array
   readonly subject: Uint8Array
-  /** In milliseconds since 1970, both inclusive. */
+  /** Milliseconds since 1970, both inclusive. */
   readonly notBefore: number
   readonly notAfter: number
   readonly spki: Uint8Array
@@ -60,7 +61,10 @@ function malformed(what: string): SpindleError {
   return new SpindleError('ERR_CONTENT_INVALID', `malformed certificate: ${what}`)
 }
 
-/** @throws `ERR_CONTENT_INVALID` for anything but one version 3 certificate. */
+/**
+ * Parses one version 3 certificate; verifies nothing.
+ * @throws `ERR_CONTENT_INVALID`.
+ */
 export function parseCertificate(der: Uint8Array): Certificate {
   const [tbs, outer, signature, surplus] = derMembers(der)
   const fields = derMembers(tbs)
@@ -106,24 +110,27 @@ export function publicKeyOf(certificate: Certificate): PublicKey {
   return parsePublicKey(certificate.spki)
 }
 
-/** Checks a signature whose algorithm is given by object identifier, as X.509 and CMS do. */
-export async function verifyNamed(
+/**
+ * Verifies a signature whose algorithm is given by object identifier, as in X.509 and CMS.
+ * @param rsaHash Hash for the bare `rsaEncryption` identifier of CMS.
+ */
+export async function verifyByOid(
   algorithm: string,
   key: PublicKey,
   signature: Uint8Array,
   data: Uint8Array,
   rsaHash?: HashName,
 ): Promise<boolean> {
-  // CMS may name plain `rsaEncryption` and leave the hash to the digest algorithm.
+  // CMS can use plain `rsaEncryption`; the hash is then in the digest algorithm.
   const plainRsa = algorithm === '1.2.840.113549.1.1.1' && rsaHash !== undefined
   const named = plainRsa ? { hash: rsaHash, kind: 'RSA' as const } : SIGNATURE_HASHES.get(algorithm)
   return named?.kind === key.kind && key.verify(signature, data, named.hash)
 }
 
-/** Whether `certificate` was issued by `issuer`: names and signature. */
+/** Whether `issuer` issued `certificate`: compares names and verifies the signature. */
 export async function isIssuedBy(certificate: Certificate, issuer: Certificate): Promise<boolean> {
   if (!sameBytes(certificate.issuer, issuer.subject)) return false
-  return verifyNamed(
+  return verifyByOid(
     certificate.signatureAlgorithm,
     publicKeyOf(issuer),
     certificate.signature,

@@ -1,4 +1,4 @@
-/** Who a Fulcio certificate names. @see https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md */
+/** Identity and extensions of Fulcio certificates. @see https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md */
 import { derOid, derUtf8, derElements, expectDer, parseDer, derMembers } from '../../bytes/der.ts'
 import { decodeUtf8 } from '../../bytes/text.ts'
 import { SignatureInvalid } from '../../errors.ts'
@@ -9,7 +9,7 @@ const FULCIO = '1.3.6.1.4.1.57264.1'
 const ISSUER_V1 = 1
 const ISSUER_V2 = 8
 
-/** Arc under Fulcio's identifier; those up to 6 are raw text, later ones DER strings. */
+/** Last arc of the object identifier. Arcs up to 6 hold raw UTF-8, later ones a DER UTF8String. */
 const EXTENSIONS = {
   githubWorkflowTrigger: 2,
   githubWorkflowSha: 3,
@@ -34,44 +34,78 @@ const EXTENSIONS = {
   tokenSubject: 24,
 } as const satisfies Record<keyof CertificateExtensions, number>
 
-/** @internal Names that `extensions` of a policy may have. */
+/** @internal Keys allowed in a policy's `extensions`. */
 export const EXTENSION_NAMES: readonly string[] = Object.keys(EXTENSIONS)
 
-/** What Fulcio copied from the identity token, by the names of its documentation. */
+/**
+ * Claims of the identity token that Fulcio copied into the certificate; each is absent where the
+ * certificate has no such extension.
+ *
+ * The numbers are the last arc of the object identifier 1.3.6.1.4.1.57264.1.
+ * @see https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
+ */
 export interface CertificateExtensions {
+  /** GitHub event that triggered the workflow, such as `push` (2, deprecated: see `buildTrigger`). */
   readonly githubWorkflowTrigger?: string
+  /** Commit of the workflow run (3, deprecated: see `sourceRepositoryDigest`). */
   readonly githubWorkflowSha?: string
+  /** Name of the workflow (4, deprecated: see `buildConfigUri`). */
   readonly githubWorkflowName?: string
+  /** Repository of the workflow, `owner/name` (5, deprecated: see `sourceRepositoryUri`). */
   readonly githubWorkflowRepository?: string
+  /** Git ref of the workflow run (6, deprecated: see `sourceRepositoryRef`). */
   readonly githubWorkflowRef?: string
+  /** URI of the build instructions that signed, such as a reusable workflow (9). */
   readonly buildSignerUri?: string
+  /** Commit of the build instructions (10). */
   readonly buildSignerDigest?: string
+  /** `github-hosted` or `self-hosted` (11). */
   readonly runnerEnvironment?: string
+  /** URL of the source repository (12). */
   readonly sourceRepositoryUri?: string
+  /** Source commit of the build (13). */
   readonly sourceRepositoryDigest?: string
+  /** Git ref of the build's source, such as `refs/heads/main` (14). */
   readonly sourceRepositoryRef?: string
+  /** Immutable identifier of the source repository (15). */
   readonly sourceRepositoryId?: string
+  /** URL of the owner of the source repository (16). */
   readonly sourceRepositoryOwnerUri?: string
+  /** Immutable identifier of the owner of the source repository (17). */
   readonly sourceRepositoryOwnerId?: string
+  /** URL of the top-level build configuration (18). */
   readonly buildConfigUri?: string
+  /** Commit of the top-level build configuration (19). */
   readonly buildConfigDigest?: string
+  /** Event that started the build, such as `push` (20). */
   readonly buildTrigger?: string
+  /** URL of the build run (21). */
   readonly runInvocationUri?: string
+  /** Visibility of the source repository at the time of signing: `public` or `private` (22). */
   readonly sourceRepositoryVisibility?: string
+  /** Deployment environment of the build (23). */
   readonly deploymentEnvironment?: string
+  /** `sub` claim of the identity token (24). */
   readonly tokenSubject?: string
 }
 
+/** Signer named by a certificate. */
 export interface CertificateIdentity {
   /** The subject alternative name: an e-mail address, a URI or a user name. */
   readonly identity: string
+  /** Kind of the subject alternative name. */
   readonly identityType: 'email' | 'uri' | 'username'
-  /** Who vouched for it; absent in certificates of other authorities than Fulcio. */
+  /** OpenID Connect issuer of the identity token; absent in certificates of authorities other than Fulcio. */
   readonly issuer?: string
+  /** Claims copied from the identity token. */
   readonly extensions: CertificateExtensions
 }
 
-/** @throws `SignatureInvalid` `IDENTITY_MISMATCH` or `ISSUER_MISMATCH` when the certificate is not of one mind. */
+/**
+ * Reads the identity, issuer and extensions of a certificate.
+ * @throws `SignatureInvalid` `IDENTITY_MISMATCH` unless it has exactly one supported subject alternative
+ * name; `ISSUER_MISMATCH` when its two issuer extensions differ.
+ */
 export function parseIdentity(certificate: Certificate): CertificateIdentity {
   const text = (arc: number): string | undefined => {
     const value = certificate.extensions.get(`${FULCIO}.${arc}`)?.value
@@ -79,9 +113,9 @@ export function parseIdentity(certificate: Certificate): CertificateIdentity {
       ? value && derUtf8(parseDer(value))
       : decodeUtf8(value)
   }
-  const older = text(ISSUER_V1)
-  const issuer = text(ISSUER_V2) ?? older
-  if (older !== undefined && older !== issuer)
+  const issuerV1 = text(ISSUER_V1)
+  const issuer = text(ISSUER_V2) ?? issuerV1
+  if (issuerV1 !== undefined && issuerV1 !== issuer)
     throw new SignatureInvalid('ISSUER_MISMATCH', 'the certificate names two different issuers')
   const extensions: Record<string, string> = {}
   for (const [name, arc] of Object.entries(EXTENSIONS)) {
@@ -100,7 +134,7 @@ function parseAltName(
   if (name === undefined || surplus !== undefined)
     throw new SignatureInvalid(
       'IDENTITY_MISMATCH',
-      `the certificate has ${names.length} subject alternative names, not one`,
+      `the certificate should have one subject alternative name and has ${names.length}`,
     )
   const { tag, value } = name
   if (tag === 0x81 || tag === 0x86) {
@@ -117,11 +151,11 @@ function parseAltName(
   }
   throw new SignatureInvalid(
     'IDENTITY_MISMATCH',
-    'the subject alternative name is no e-mail address, URI or user name',
+    "the certificate's subject alternative name is not an e-mail address, a URI or a user name",
   )
 }
 
-/** Exact for a string; a pattern has to match the whole. */
+/** Compares exactly with a string; a regular expression has to match the entire value. */
 export function matches(criterion: string | RegExp, value: string | undefined): boolean {
   if (value === undefined) return false
   if (typeof criterion === 'string') return criterion === value
