@@ -100,7 +100,7 @@ describe.each(COMMANDS)('%s under a policy', (name, command) => {
       'signed by another',
       SIGNED,
       ['--verify-key', 'other.pub', '--insecure-ignore-tlog'],
-      'was not made with the key',
+      'does not verify with the key',
     ],
     [
       'signed without the annotation',
@@ -108,7 +108,7 @@ describe.each(COMMANDS)('%s under a policy', (name, command) => {
       [...BY_KEY, '-a', 'stage=prod'],
       'the annotation stage is not signed',
     ],
-    ['in no log', SIGNED, ['--verify-key', 'our.pub'], 'in no transparency log'],
+    ['in no log', SIGNED, ['--verify-key', 'our.pub'], 'has no log entry'],
   ])('takes nothing that is %s', async (_, ref, flags, message) => {
     const world = await createWorld()
     const { code, stdout, stderr } = await run(world, command, ref, ...flags)
@@ -184,16 +184,16 @@ describe('a policy file', () => {
   it.each([
     ['a key that is not known', { ...ours, requireTransparencylog: true }, 'is not known'],
     ['nothing', {}, 'exactly one of'],
-    ['no object', [], 'a policy is an object'],
+    ['no object', [], 'a policy should be a plain object'],
     ['a key and an identity', { ...ours, identity: 'a', issuer: 'b' }, 'exactly one of'],
     ['an identity without an issuer', { identity: 'a' }, '`issuer`'],
     [
       'two forms of one identity',
       { identity: 'a', identityRegexp: 'a', issuer: 'b' },
-      'give one of them',
+      'use one of them',
     ],
-    ['an empty pattern', { identityRegexp: '', issuer: 'b' }, 'not empty'],
-    ['a broken pattern', { identityRegexp: '(', issuer: 'b' }, 'no regular expression'],
+    ['an empty pattern', { identityRegexp: '', issuer: 'b' }, 'non-empty string'],
+    ['a broken pattern', { identityRegexp: '(', issuer: 'b' }, 'is not a valid regular expression'],
     ['a file that is not there', { key: 'none.pub' }, 'none.pub'],
     [
       'a key in hardware',

@@ -147,7 +147,7 @@ describe('sign and verify with a key', () => {
       expect(await session.run(...verify, '-a', 'stage=prod', REF)).toMatchObject({ code: 0 })
       const refused = await session.run(...verify, '-a', 'stage=test', REF)
       expect(refused).toMatchObject({ code: 1, stdout: '' })
-      expect(refused.stderr).toContain('the annotation stage is "prod", the policy asks for "test"')
+      expect(refused.stderr).toContain('the annotation stage is "prod", the policy requires "test"')
     },
   )
 
@@ -166,7 +166,7 @@ describe('sign and verify with a key', () => {
     expect(hosts()).toEqual(['localhost'])
     const foreign = await session.run(...by, REF)
     expect(foreign).toMatchObject({ code: 1 })
-    expect(foreign.stderr).toContain('not in the trusted root')
+    expect(foreign.stderr).toContain('trusted root does not contain the transparency log')
   })
 
   it.each([
@@ -376,7 +376,7 @@ describe('before anything is sent', () => {
     [['sign', '--identity-token', 'a.b.c', REF], 2, 'can never be taken back'],
     [['sign', '--key', 'cosign.key', '--identity-token', 'a.b.c', REF], 2, 'not both'],
     [['sign', '--key', 'none.key', '--tlog-upload=false', REF], 1, 'none.key'],
-    [['sign', '--key', 'cosign.pub', '--tlog-upload=false', REF], 1, 'not "PUBLIC KEY": give the'],
+    [['sign', '--key', 'cosign.pub', '--tlog-upload=false', REF], 1, 'has "PUBLIC KEY": pass the'],
     [
       ['sign', '--key', 'cosign.key', '--rekor-url', 'https://rekor.example', REF],
       2,

@@ -144,7 +144,7 @@ describe('must hold besides', () => {
       await verifyBundle(bundle, { digest: FOREIGN }, { key, requireTransparencyLog: false })
     await expect(
       verifyBundle(bundle, { digest: FOREIGN }, { key: unusable, requireTransparencyLog: false }),
-    ).rejects.toThrow(/the public key is no ECDSA key/)
+    ).rejects.toThrow(/the public key is not a valid ECDSA key/)
   })
 
   it('a signature by the second of several keys', async () => {

@@ -64,7 +64,10 @@ describe('two of several keys', () => {
     const policy = { anyOf: [a.rule, b.rule, c.rule], threshold: 2 }
     await expect(verdict(policy)).rejects.toMatchObject({ reason: 'NO_SIGNATURES' })
     await signBy(c.signer)
-    await refused(policy, /^1 of 2 rules of the policy are satisfied, each by another signer/)
+    await refused(
+      policy,
+      /^1 of 2 required rules of `anyOf` are satisfied, each by a different signer/,
+    )
     await signBy(c.signer)
     await refused(policy, /^1 of 2/)
     await signBy(a.signer)
@@ -160,9 +163,9 @@ describe('two of several persons', () => {
 describe('a threshold is refused', () => {
   const [a, b] = [{ key: 'x', requireTransparencyLog: false }, { key: 'y' }]
   it.each<[string, Json, string]>([
-    ['beside allOf', { allOf: [a, b], threshold: 2 }, "`threshold` can't stand beside `allOf`"],
-    ['beside allOf, though it is 1', { allOf: [a, b], threshold: 1 }, 'write it beside `anyOf`'],
-    ['above the number of rules', { anyOf: [a, b], threshold: 3 }, '`anyOf` has 2 rules'],
+    ['beside allOf', { allOf: [a, b], threshold: 2 }, '`threshold` is not allowed with `allOf`'],
+    ['beside allOf, though it is 1', { allOf: [a, b], threshold: 1 }, 'use it with `anyOf`'],
+    ['above the number of rules', { anyOf: [a, b], threshold: 3 }, '`anyOf` has only 2 rules'],
     ['around allOf', { anyOf: [{ allOf: [a, b] }, a], threshold: 2 }, '`anyOf[0]` is an `allOf`'],
     [
       'around allOf below anyOf',
@@ -172,12 +175,12 @@ describe('a threshold is refused', () => {
     [
       'around another threshold of a rule',
       { anyOf: [a, { ...b, threshold: 2 }], threshold: 2 },
-      '`anyOf[1]` has a `threshold` below another',
+      '`anyOf[1]` has a `threshold` inside an `anyOf`',
     ],
     [
       'around another threshold of anyOf',
       { anyOf: [a, { anyOf: [a, b], threshold: 2 }], threshold: 2 },
-      '`anyOf[1]` has a `threshold` below another',
+      '`anyOf[1]` has a `threshold` inside an `anyOf`',
     ],
   ])('%s', async (_, policy, message) => {
     const refusal: unknown = await verdict(policy).catch((error: unknown) => error)

@@ -19,7 +19,7 @@ describe('a service that sends elsewhere', () => {
     await expect(failure).rejects.toMatchObject({
       code: 'ERR_RESPONSE',
       message:
-        'POST https://fulcio.test/api leads elsewhere, and a token must not follow: give the address that it leads to',
+        'POST https://fulcio.test/api redirects to another address, which is not followed because the request can contain a token: use that address instead',
     })
     expect(asked).toEqual(['https://fulcio.test/api'])
   })

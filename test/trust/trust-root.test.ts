@@ -81,7 +81,7 @@ describe('a trusted root', () => {
 
   it('is said to be refused once', () => {
     expect(() => parseTrustedRoot({ mediaType: 'application/json' })).toThrow(
-      /^the trusted root can't be used: its media type is unknown$/,
+      /^the trusted root is invalid: its media type is not supported \(versions 0\.1 and 0\.2 are\)$/,
     )
   })
 

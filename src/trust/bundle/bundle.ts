@@ -1,4 +1,4 @@
-/** Sigstore bundles, read. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto */
+/** Parses sigstore bundles. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto */
 import { parseProtoBase64 } from '../../bytes/base64.ts'
 import { sameBytes } from '../../bytes/der.ts'
 import { formatHex } from '../../bytes/hex.ts'
@@ -10,15 +10,16 @@ import { asSignatureInvalid } from '../wire/malformed.ts'
 import type { InclusionProof, LogEntry } from '../log/transparency-log.ts'
 import { readField, type Field } from '../wire/wire-json.ts'
 
-/** Longest bundle: real ones have 4 to 30 KiB, the rest is room for statements. */
+/** Largest bundle: typically 4 to 30 KiB, more with large statements. */
 export const MAX_BUNDLE_BYTES: number = 1024 * 1024
-/** Most log entries and timestamps; each costs signature checks. */
+/** Most log entries and most timestamps: each costs signature verifications. */
 const MAX_PROOFS = 32
 
+/** A parsed bundle, not yet verified. */
 export interface Bundle {
   /** Minor version: 1, 2 or 3. */
   readonly version: number
-  /** Leaf first; empty for a bundle that is signed with a key. */
+  /** Leaf first; empty for a bundle signed with a key. */
   readonly certificates: readonly Certificate[]
   readonly entries: readonly LogEntry[]
   /** DER TimeStampResp. */
@@ -37,36 +38,38 @@ export interface Bundle {
       }
 }
 
-const UNREADABLE = "the bundle can't be read"
+const MALFORMED = 'the bundle is malformed'
 const MEDIA_TYPE =
   /^application\/vnd\.dev\.sigstore\.bundle(?:\+json;version=0\.([123])|\.v0\.(3)\+json)$/
 
 /**
- * JSON text, its bytes, or what `JSON.parse` made of it, to a bundle; structure only, nothing is verified.
+ * Parses a bundle from JSON text, its bytes, or the result of `JSON.parse`. Checks the structure only.
  * @throws `SignatureInvalid` `BUNDLE_MALFORMED`, `BUNDLE_UNSUPPORTED_VERSION`, `CERT_CHAIN`, `TLOG_PROOF_INVALID`.
  */
 export function parseBundle(input: unknown): Bundle {
   try {
     return readBundle(readField(decode(input), 'bundle', parseProtoBase64))
   } catch (cause) {
-    throw asSignatureInvalid(cause, undefined, UNREADABLE)
+    throw asSignatureInvalid(cause, undefined, MALFORMED)
   }
 }
 
 function decode(input: unknown): unknown {
   const bytes = typeof input === 'string' ? encodeUtf8(input) : input
   if (!(bytes instanceof Uint8Array)) return bytes
-  if (bytes.length > MAX_BUNDLE_BYTES) throw malformed(`longer than ${MAX_BUNDLE_BYTES} bytes`)
+  if (bytes.length > MAX_BUNDLE_BYTES)
+    throw malformed(`it has ${bytes.length} bytes, more than the limit of ${MAX_BUNDLE_BYTES}`)
   return parseUniqueJson(bytes, 'the bundle')
 }
 
 function readBundle(bundle: Field): Bundle {
-  const [, older, newer] = MEDIA_TYPE.exec(bundle.get('mediaType').string()) ?? []
-  const version = Number(older ?? newer)
+  // The version is a parameter up to 0.3, and a part of the type since 0.3.
+  const [, asParameter, inType] = MEDIA_TYPE.exec(bundle.get('mediaType').string()) ?? []
+  const version = Number(asParameter ?? inType)
   if (Number.isNaN(version))
     throw new SignatureInvalid(
       'BUNDLE_UNSUPPORTED_VERSION',
-      'bundles of versions 0.1 to 0.3 are supported',
+      'the media type of the bundle is not supported: versions 0.1 to 0.3 are',
     )
   const material = bundle.get('verificationMaterial')
   const certificates = readCertificates(material, version)
@@ -75,7 +78,7 @@ function readBundle(bundle: Field): Bundle {
     .list(MAX_PROOFS)
     .map((entry) => readLogEntry(entry, version))
   if (new Set(entries.map(({ logId, index }) => `${logId} ${index}`)).size < entries.length)
-    throw malformed('one log entry twice')
+    throw malformed('it contains a log entry twice')
   const timestamps =
     material
       .get('timestampVerificationData')
@@ -96,21 +99,24 @@ function readCertificates(material: Field, version: number): Certificate[] {
     material.get(name).optional(),
   )
   if ([leaf, chain, key].filter((field) => field !== undefined).length !== 1)
-    throw malformed('not exactly one key or certificate')
+    throw malformed('it does not have exactly one key, certificate or certificate chain')
   if (leaf !== undefined) return [parseCertificate(leaf.get('rawBytes').bytes())]
   if (chain === undefined) return []
-  if (version >= 3) throw malformed('a certificate chain in version 0.3')
+  if (version >= 3) throw malformed('version 0.3 does not allow a certificate chain')
   const certificates = chain
     .get('certificates')
     .list(MAX_PROOFS)
     .map((certificate) => parseCertificate(certificate.get('rawBytes').bytes()))
-  if (certificates.length === 0) throw malformed('an empty certificate chain')
+  if (certificates.length === 0) throw malformed('its certificate chain is empty')
   if (certificates.some(({ issuer, subject }) => sameBytes(issuer, subject)))
-    throw new SignatureInvalid('CERT_CHAIN', 'the bundle brings a root certificate along')
+    throw new SignatureInvalid(
+      'CERT_CHAIN',
+      'the bundle contains a self-signed root certificate, which only a trusted root may contain',
+    )
   return certificates
 }
 
-/** An entry in the spelling of bundles and of logs of version 2. */
+/** Reads a log entry in the JSON of bundles and of Rekor v2. */
 export function readLogEntry(entry: Field, version: number): LogEntry {
   const kind = entry.get('kindVersion')
   const promise = entry.get('inclusionPromise').optional()?.get('signedEntryTimestamp').bytes()
@@ -120,7 +126,7 @@ export function readLogEntry(entry: Field, version: number): LogEntry {
   if (missing)
     throw new SignatureInvalid(
       'TLOG_PROOF_INVALID',
-      `a log entry comes without an inclusion ${version === 1 ? 'promise' : 'proof'}`,
+      `a log entry has no inclusion ${version === 1 ? 'promise (signed entry timestamp)' : 'proof'}`,
     )
   return {
     logId: formatHex(entry.get('logId').get('keyId').bytes()),
@@ -138,13 +144,13 @@ function readProof(proof: Field): InclusionProof {
   if (checkpoint === undefined)
     throw new SignatureInvalid(
       'TLOG_CHECKPOINT_INVALID',
-      'an inclusion proof comes without a checkpoint',
+      'the inclusion proof of a log entry has no checkpoint',
     )
   return {
     index: readCount(proof.get('logIndex')),
     size: readCount(proof.get('treeSize')),
     root: proof.get('rootHash').bytes(),
-    // 2⁵³ leaves make a tree of that height.
+    // The height of a tree with 2⁵³ leaves.
     hashes: proof
       .get('hashes')
       .list(53)
@@ -153,7 +159,7 @@ function readProof(proof: Field): InclusionProof {
   }
 }
 
-/** Protocol buffers leave a zero out. */
+/** The JSON of protocol buffers omits zeros. */
 function readCount(field: Field): number {
   return field.optional()?.count() ?? 0
 }
@@ -162,7 +168,7 @@ function readContent(bundle: Field): Bundle['content'] {
   const message = bundle.get('messageSignature').optional()
   const envelope = bundle.get('dsseEnvelope').optional()
   if ((message === undefined) === (envelope === undefined))
-    throw malformed('not exactly one of message signature and envelope')
+    throw malformed('it does not have exactly one of `messageSignature` and `dsseEnvelope`')
   if (message !== undefined) {
     const digest = message.get('messageDigest')
     return {
@@ -173,7 +179,7 @@ function readContent(bundle: Field): Bundle['content'] {
   }
   const [signature, surplus] = envelope!.get('signatures').list(2)
   if (signature === undefined || surplus !== undefined)
-    throw malformed('not exactly one envelope signature')
+    throw malformed('its DSSE envelope does not have exactly one signature')
   return {
     kind: 'envelope',
     signature: signature.get('sig').bytes(),
@@ -183,5 +189,5 @@ function readContent(bundle: Field): Bundle['content'] {
 }
 
 function malformed(why: string): SignatureInvalid {
-  return new SignatureInvalid('BUNDLE_MALFORMED', `${UNREADABLE}: ${why}`)
+  return new SignatureInvalid('BUNDLE_MALFORMED', `${MALFORMED}: ${why}`)
 }

@@ -1,11 +1,11 @@
-/** Which signatures satisfy a policy. */
+/** Evaluates a policy. */
 import { PolicyRejected, SignatureInvalid } from '../../errors.ts'
 import type { LoadedPolicy, LoadedRule } from '../policy/load-policy.ts'
 import type { Proof, SignedBy } from './verify-signature.ts'
 
 /**
- * Signatures by as many different signers as the rule's `threshold` asks for; rejects with why there
- * are not enough. `allSigners`: of every signer who satisfies the rule, not only of enough.
+ * Finds signatures by as many different signers as the rule's `threshold`; rejects if there are too few.
+ * `allSigners`: finds every signer that satisfies the rule instead of stopping at the threshold.
  */
 type Examine<T> = (
   rule: LoadedRule,
@@ -14,7 +14,10 @@ type Examine<T> = (
 
 type AnyOf = Extract<LoadedPolicy, { readonly threshold: number; readonly anyOf: unknown }>
 
-/** @throws what `examine` rejects with; `PolicyRejected` when too few rules of an `anyOf` are satisfied. */
+/**
+ * Finds the signatures that satisfy a policy.
+ * @throws the error of `examine`; `PolicyRejected` when too few rules of an `anyOf` are satisfied.
+ */
 export async function decide<T extends Proof>(
   policy: LoadedPolicy,
   examine: Examine<T>,
@@ -41,7 +44,7 @@ async function satisfyOne<T>(
       failures.push(asRefusal(error))
     }
   }
-  throw refuse('no alternative of the policy holds', failures)
+  throw refuse('no rule of `anyOf` is satisfied', failures)
 }
 
 async function satisfySeveral<T extends Proof>(
@@ -61,15 +64,19 @@ async function satisfySeveral<T extends Proof>(
     }
   }
   const count = `${assigned.length} of ${threshold}`
-  throw refuse(`${count} rules of the policy are satisfied, each by another signer`, failures)
+  throw refuse(
+    `${count} required rules of \`anyOf\` are satisfied, each by a different signer`,
+    failures,
+  )
 }
 
-/** One signature of each signer who satisfies the rule alone. */
+/** Finds one signature of each signer that satisfies the rule alone. */
 async function findAllSigners<T extends Proof>(
   policy: LoadedPolicy,
   examine: Examine<T>,
 ): Promise<readonly T[]> {
-  if ('allOf' in policy) throw new TypeError('`allOf` stands below a `threshold` above 1')
+  if ('allOf' in policy)
+    throw new TypeError('`allOf` is not allowed inside an `anyOf` with a `threshold` above 1')
   if (!('anyOf' in policy)) return examine(policy, { allSigners: true })
   const found: T[] = []
   const failures: Refusal[] = []
@@ -80,13 +87,13 @@ async function findAllSigners<T extends Proof>(
       failures.push(asRefusal(error))
     }
   }
-  if (found.length === 0) throw refuse('no alternative of the policy holds', failures)
+  if (found.length === 0) throw refuse('no rule of `anyOf` is satisfied', failures)
   return found
 }
 
 /**
- * One signature each for as many rules as possible, all by different signers: a maximum matching of
- * rules and signers, by augmenting paths. Taking the first signer of each rule would find too few.
+ * Assigns a signature to as many rules as possible, all by different signers: a maximum bipartite matching
+ * by augmenting paths. Taking the first signer of each rule can find too few.
  */
 function assignSigners<T extends Proof>(satisfied: readonly (readonly T[])[]): readonly T[] {
   const assigned = new Map<string, { readonly rule: number; readonly signature: T }>()
@@ -105,8 +112,8 @@ function assignSigners<T extends Proof>(satisfied: readonly (readonly T[])[]): r
 }
 
 /**
- * One signer counts once, however often and in whatever format it signed. An identity is one signer
- * whoever vouched for it, and however it is capitalized: a mailbox has one owner.
+ * Identifies a signer across signatures and formats. An identity is the same signer for every issuer and in
+ * any capitalization, because a mailbox has one owner.
  */
 export function signerName({ signer }: { readonly signer: SignedBy }): string {
   return signer.kind === 'key' ? `key ${signer.keyId}` : `identity ${signer.identity.toLowerCase()}`
@@ -114,7 +121,7 @@ export function signerName({ signer }: { readonly signer: SignedBy }): string {
 
 type Refusal = PolicyRejected | SignatureInvalid
 
-/** Trouble on the way is no verdict, and ends the decision. */
+/** Rethrows errors that say nothing about the signatures, such as network errors. */
 function asRefusal(error: unknown): Refusal {
   if (error instanceof PolicyRejected || error instanceof SignatureInvalid) return error
   throw error

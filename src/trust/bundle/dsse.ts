@@ -1,4 +1,4 @@
-/** Signed envelopes and in-toto statements. @see https://github.com/secure-systems-lab/dsse/blob/master/protocol.md */
+/** DSSE envelopes and in-toto statements. @see https://github.com/secure-systems-lab/dsse/blob/master/protocol.md */
 import { hexOf, algorithmOf } from '../../bytes/digest.ts'
 import { parseUniqueJson } from '../../bytes/json.ts'
 import { concat } from '../../bytes/stream.ts'
@@ -11,10 +11,10 @@ import { readField, readStrings } from '../wire/wire-json.ts'
 
 const STATEMENT_TYPES = [STATEMENT_TYPE, 'https://in-toto.io/Statement/v0.1']
 
-/** Most subjects of a statement that are looked at. */
+/** Most subjects of a statement. */
 const MAX_SUBJECTS = 1024
 
-/** The bytes that an envelope's signature covers. */
+/** The pre-authentication encoding: the signed bytes of an envelope. */
 export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const type = encodeUtf8(payloadType)
   return concat([
@@ -25,7 +25,7 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
   ])
 }
 
-/** The statement of `cosign sign`, about one digest. */
+/** Formats the statement of `cosign sign` for one digest. */
 export function formatStatement(
   about: Digest,
   annotations: Readonly<Record<string, string>>,
@@ -42,29 +42,32 @@ export function formatStatement(
   )
 }
 
-/** What a statement says about one artifact. */
+/** A statement's claims about one artifact. */
 interface StatementAbout {
   readonly predicateType: string
-  /** Of the subject. */
+  /** The subject's name. */
   readonly name?: string
   readonly annotations: Readonly<Record<string, string>>
 }
 
 /**
- * The statement in a payload, if it is about that artifact.
+ * Parses the statement in a payload, and finds the artifact among its subjects.
  * @throws `SignatureInvalid` `PAYLOAD_TYPE`, `DIGEST_MISMATCH`.
  */
 export function parseStatement(payload: Uint8Array, about: SubjectDigest): StatementAbout {
   const statement = readField(parseUniqueJson(payload, 'the signed statement'), 'statement')
   if (!STATEMENT_TYPES.includes(statement.get('_type').string()))
-    throw new SignatureInvalid('PAYLOAD_TYPE', 'the signed payload is no in-toto statement')
+    throw new SignatureInvalid('PAYLOAD_TYPE', 'the signed payload is not an in-toto statement')
   const [algorithm, hex] = about.split(':') as [string, string]
   const subject = statement
     .get('subject')
     .list(MAX_SUBJECTS)
     .find((candidate) => candidate.get('digest').get(algorithm).value === hex)
   if (subject === undefined)
-    throw new SignatureInvalid('DIGEST_MISMATCH', `the signed statement is not about ${about}`)
+    throw new SignatureInvalid(
+      'DIGEST_MISMATCH',
+      `the signed statement is for another artifact: ${about} is not among its subjects`,
+    )
   const name = subject.get('name').optional()?.string()
   return {
     predicateType: statement.get('predicateType').string(),

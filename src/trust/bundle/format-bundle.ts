@@ -1,11 +1,11 @@
-/** Sigstore bundles, written: version 0.3, as cosign ≥3 reads and writes them. */
+/** Formats sigstore bundles of version 0.3, the version of cosign ≥3. */
 import { formatBase64 } from '../../bytes/base64.ts'
 import { parseHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import type { LogEntry } from '../log/transparency-log.ts'
 import { BUNDLE_TYPE } from '../wire/media-types.ts'
 
-/** Who signed: a key by the name that verifiers may look it up with, or a certificate. */
+/** The signing key, as a hint to look it up with, or the signing certificate in DER. */
 export type Verifier = { readonly hint: string } | { readonly certificate: Uint8Array }
 
 interface BundleParts {
@@ -50,7 +50,7 @@ export function formatBundle({
   )
 }
 
-/** Integers as strings, as protocol buffers write 64 bits. */
+/** Integers are strings: the JSON of protocol buffers for 64 bits. */
 function formatEntry(entry: LogEntry): object {
   const [kind, version] = entry.kind?.split('/') ?? []
   const { proof, promise } = entry

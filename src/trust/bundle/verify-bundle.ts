@@ -15,62 +15,72 @@ import type { Policy, SignatureFormat } from '../policy/policy.ts'
 import type { DigestVerifier } from '../keys/public-key.ts'
 import { verifyEvidence, type Proof } from './verify-signature.ts'
 
-/**
- * What a bundle has to be about: the artifact's bytes, or their digest. SHA-384 is for bundles over bare
- * bytes that a key on P-384 signed.
- */
-export type BundleSubject = { readonly artifact: Uint8Array } | { readonly digest: SubjectDigest }
+/** The artifact that a bundle has to be for: its bytes, or its digest. */
+export type BundleSubject =
+  | {
+      /** The artifact's bytes. */
+      readonly artifact: Uint8Array
+    }
+  | {
+      /**
+       * `sha256:`, `sha384:` or `sha512:` and lower-case hexadecimal. `sha384:` is for bundles over bare
+       * bytes, signed with a P-384 key.
+       */
+      readonly digest: SubjectDigest
+    }
 
+/** Options of `verifyBundle`. */
 export interface VerifyBundleOptions {
   /**
-   * Verifies signatures over a digest, as `verifyDigest` of `spindle/verify-digest` does. Needed for a
-   * bundle over bare bytes where only their digest is given, and for Ed25519ph. Default: none.
+   * Verifies signatures over a digest, like `verifyDigest` of `spindle/verify-digest`. Needed for a
+   * bundle over bare bytes when only their digest is given, and for Ed25519ph. Default: none.
    */
   readonly verifyDigest?: DigestVerifier
 }
 
 const OPTIONS = { verifyDigest: true } as const satisfies Record<keyof VerifyBundleOptions, true>
 
-/** A signature that holds, and what it proves. */
+/** A verified signature. */
 export interface VerifiedBundle extends Proof {
+  /** Storage format: a sigstore bundle, or a legacy signature. */
   readonly format: SignatureFormat
   /**
-   * What was compared with the signature: the artifact itself, which was hashed here, or only its
-   * digest, which is as trustworthy as where it came from. Of a stored signature always the digest.
+   * What the signature was verified against: the artifact's bytes, or only a digest, which is as
+   * trustworthy as its source. Always `digest` for a stored signature.
    */
   readonly seen: 'artifact' | 'digest'
-  /** Type of the signed statement, where there is one. */
+  /** Predicate type of the signed statement; absent for signatures without a statement. */
   readonly predicateType?: string
   /**
-   * The signed name of the artifact, whatever its signer wrote: `registry/repository` of a legacy
-   * signature, or the name of the subject of a statement.
+   * The signed name of the artifact, chosen by its signer: `registry/repository` of a legacy signature,
+   * or the name of the statement's subject.
    */
   readonly reference?: string
-  /** What was signed along with the digest. */
+  /** Annotations that were signed with the digest. */
   readonly annotations: Readonly<Record<string, string>>
 }
 
 /**
- * Verifies a sigstore bundle, whatever its predicate, without any network.
+ * Verifies a sigstore bundle with any predicate type, without network access.
  *
  * Exported from the main entry point and `spindle/verify`.
  *
- * @example A file and the bundle beside it
+ * @example A file and its bundle
  * ```ts
  * const { signer } = await verifyBundle(bundleJson, { artifact: bytes }, {
  *   identity: 'dev@example.org', issuer: 'https://accounts.google.com', trustedRoot,
  * })
  * ```
- * @example The digest of a file that is elsewhere
+ * @example Only the digest of the file
  * ```ts
  * import { verifyDigest } from 'spindle/verify-digest'
  * await verifyBundle(bundleJson, { digest: 'sha256:…' }, policy, { verifyDigest })
  * ```
  * @param bundle JSON text, its bytes, or the parsed value.
- * @param over The artifact, or its digest. A bundle over bare bytes needs `verifyDigest` for the latter.
- * @throws `SignatureInvalid` with the `reason`, `UNSUPPORTED_ALGORITHM` (`ERR_UNSUPPORTED`) where the
- * digest is not enough; `PolicyRejected` (`ERR_POLICY_REJECTED`) when too few rules of an `anyOf` are
- * satisfied; `TypeError` for an invalid policy, or one that asks for several signers.
+ * @param over The artifact, or its digest. With a digest, a bundle over bare bytes needs `verifyDigest`.
+ * @throws `SignatureInvalid` with a `reason`, which is `UNSUPPORTED_ALGORITHM` (`ERR_UNSUPPORTED`) when the
+ * artifact is needed; `PolicyRejected` (`ERR_POLICY_REJECTED`) when too few rules of an `anyOf` are
+ * satisfied; `TypeError` for an invalid policy, or one that requires several signers.
  * @see https://github.com/sigstore/architecture-docs/blob/main/client-spec.md#4-verification
  */
 export async function verifyBundle(
@@ -82,7 +92,9 @@ export async function verifyBundle(
   assertKnownOptions(options, OPTIONS, 'verifyBundle')
   const { verifyDigest } = options
   if (verifyDigest !== undefined && typeof verifyDigest !== 'function')
-    throw new TypeError('`verifyDigest` is a function, as in `spindle/verify-digest`')
+    throw new TypeError(
+      '`verifyDigest` should be a function, such as the one of `spindle/verify-digest`',
+    )
   assertSubject(over)
   const loaded = await loadPolicy(policy)
   assertOneSigner(loaded)
@@ -100,19 +112,21 @@ function assertSubject(over: unknown): void {
   const [only = '', surplus] = given
   const value = isPlainObject(over) ? over[only] : undefined
   if (!['artifact', 'digest'].includes(only) || surplus !== undefined)
-    throw new TypeError('a bundle is verified over `{ artifact }` or `{ digest }`')
+    throw new TypeError('`over` should be `{ artifact }` or `{ digest }`')
   if (only === 'digest') parseSubjectDigest(value)
-  else if (!(value instanceof Uint8Array)) throw new TypeError('`artifact` is a Uint8Array')
+  else if (!(value instanceof Uint8Array)) throw new TypeError('`artifact` should be a Uint8Array')
 }
 
 function assertOneSigner(policy: LoadedPolicy): void {
   if ('threshold' in policy && policy.threshold > 1)
-    throw new TypeError('a bundle has one signer: `threshold` is for stored artifacts')
+    throw new TypeError(
+      'a bundle has one signer: `threshold` above 1 is only for artifacts in a registry',
+    )
   const rules = 'anyOf' in policy ? policy.anyOf : 'allOf' in policy ? policy.allOf : []
   for (const rule of rules) assertOneSigner(rule)
 }
 
-/** @internal One rule over a bundle that was read. */
+/** @internal Verifies a parsed bundle against one rule. */
 export async function verifyParsedBundle(
   bundle: Bundle,
   over: BundleSubject,
@@ -123,12 +137,15 @@ export async function verifyParsedBundle(
     const { content, certificates, entries, timestamps } = bundle
     const seen = 'digest' in over ? 'digest' : 'artifact'
     if (rule.keys !== undefined && certificates.length > 0)
-      throw new SignatureInvalid('KEY_MISMATCH', 'it is signed with a certificate, not a key')
+      throw new SignatureInvalid(
+        'KEY_MISMATCH',
+        'the signature was made with a certificate, but the policy requires a key',
+      )
     const signed =
       content.kind === 'message'
         ? {
             signature: content.signature,
-            data: await coveredBy(over, content.digest),
+            data: await contentMatching(over, content.digest),
             verifyDigest,
           }
         : {
@@ -156,7 +173,10 @@ async function readClaims(
   Pick<VerifiedBundle, 'predicateType' | 'reference' | 'annotations'> & { format: 'bundle' }
 > {
   if (payloadType !== IN_TOTO_TYPE)
-    throw new SignatureInvalid('PAYLOAD_TYPE', 'the envelope holds no in-toto statement')
+    throw new SignatureInvalid(
+      'PAYLOAD_TYPE',
+      'the payload of the DSSE envelope is not an in-toto statement',
+    )
   const digest = 'digest' in over ? over.digest : await digestOf(over.artifact)
   const { predicateType, name, annotations } = parseStatement(payload, digest)
   return {
@@ -167,13 +187,16 @@ async function readClaims(
   }
 }
 
-/** What a signature over bare bytes covers, compared with the digest that the bundle names. */
-async function coveredBy(
+/** Returns the signed content, after comparing it with the digest in the bundle. */
+async function contentMatching(
   over: BundleSubject,
   hint: { readonly algorithm: string; readonly value: Uint8Array },
 ): Promise<Covered> {
   const data = 'digest' in over ? parseSubjectDigest(over.digest) : over.artifact
   if (!sameBytes(await hashBy(hint.algorithm, data), hint.value))
-    throw new SignatureInvalid('DIGEST_MISMATCH', 'the bundle is about other bytes than these')
+    throw new SignatureInvalid(
+      'DIGEST_MISMATCH',
+      'the bundle is for another artifact: digest mismatch',
+    )
   return data
 }

@@ -1,4 +1,4 @@
-/** One signature against one rule, whatever form it was stored in. */
+/** Verifies one signature of any format against one rule of a policy. */
 import { sameBytes } from '../../bytes/der.ts'
 import { SignatureInvalid } from '../../errors.ts'
 import type { Certificate } from '../x509/certificate.ts'
@@ -14,45 +14,63 @@ import { verifyTimestamp } from '../time/timestamp.ts'
 import { verifyLogEntry, type LogEntry, type VerifiedLogEntry } from '../log/transparency-log.ts'
 import { validAt, type TrustedRoot } from '../root/trusted-root.ts'
 
-/** A signature and all that came with it. */
+/** A signature with its certificates, log entries and timestamps. */
 export interface Evidence {
   readonly signature: Uint8Array
-  /** What the signature covers. */
+  /** The signed content. */
   readonly data: Covered
-  /** The payload of an envelope. */
+  /** The payload of a DSSE envelope. */
   readonly payload?: Uint8Array
   /** Verifies over a digest, and Ed25519ph. */
   readonly verifyDigest?: DigestVerifier | undefined
-  /** Leaf first; empty when there is none. */
+  /** Leaf first; empty for a signature with a key. */
   readonly certificates: readonly Certificate[]
   readonly entries: readonly LogEntry[]
+  /** DER TimeStampResp. */
   readonly timestamps: readonly Uint8Array[]
 }
 
+/** The verified signer: a key, or the identity in a certificate. */
 export type SignedBy =
-  /** `keyId` is the SHA-256 of the public key's SPKI, hexadecimal. */
-  | { readonly kind: 'key'; readonly keyId: string }
+  | {
+      /** Signed with a key of the policy. */
+      readonly kind: 'key'
+      /** SHA-256 of the public key's SPKI, hexadecimal. */
+      readonly keyId: string
+    }
   | ({
+      /** Signed with a certificate of a trusted authority. */
       readonly kind: 'certificate'
+      /** Start of the certificate's validity. */
       readonly notBefore: Date
+      /** End of the certificate's validity. */
       readonly notAfter: Date
     } & CertificateIdentity)
 
+/** A verified time of signing. */
 export interface TrustedTime {
+  /** A transparency log's signed entry timestamp, or a timestamp of a timestamp authority. */
   readonly source: 'log' | 'authority'
+  /** URL of the log or authority in the trusted root. */
   readonly uri: string
+  /** The time in the log entry or timestamp. */
   readonly at: Date
 }
 
-/** What was proven. */
+/** Signer, times and log entries of a verified signature. */
 export interface Proof {
+  /** Key or identity that signed. */
   readonly signer: SignedBy
-  /** Who vouches for when it was signed; may be empty for a key. */
+  /** Every verified time of signing; can be empty for a key, and with `time: 'now'`. */
   readonly times: readonly TrustedTime[]
+  /** The verified log entries. */
   readonly logEntries: ReadonlyArray<Omit<VerifiedLogEntry, 'at'>>
 }
 
-/** @throws `SignatureInvalid` for the first check that fails. */
+/**
+ * Verifies a signature and everything that came with it.
+ * @throws `SignatureInvalid` for the first check that fails.
+ */
 export function verifyEvidence(evidence: Evidence, rule: LoadedRule): Promise<Proof> {
   return rule.keys === undefined
     ? verifyByCertificate(evidence, rule)
@@ -67,13 +85,13 @@ async function verifyByKey(
   let key: PublicKey | undefined
   let failure: unknown = new SignatureInvalid(
     'SIGNATURE_INVALID',
-    'the signature was not made with the key over this content',
+    'the signature does not verify with the key of the policy: another key signed, or other content',
   )
   for (const candidate of keys) {
     try {
       if (await verifies(candidate, evidence)) key ??= candidate
     } catch (cause) {
-      // A key that nobody here can use fails only what needs it.
+      // An unsupported key fails only signatures that no other key verifies.
       failure = cause
     }
   }
@@ -81,7 +99,7 @@ async function verifyByKey(
   const [leaf] = evidence.certificates
   const verifiers =
     leaf !== undefined && sameBytes(leaf.spki, key.spki) ? [key.spki, leaf.raw] : [key.spki]
-  // Without a trusted root there is nothing to check entries and timestamps against, and nothing is claimed of them.
+  // Without a trusted root, entries and timestamps cannot be verified, and are not reported.
   const skip = rule.root === undefined
   const entries = skip ? [] : await verifyEntries(evidence, rule, verifiers)
   return {
@@ -95,11 +113,14 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
   const wanted = rule.certificate!
   const root = rule.root!
   if (leaf === undefined)
-    throw new SignatureInvalid('KEY_MISMATCH', 'it is signed with a key, not a certificate')
+    throw new SignatureInvalid(
+      'KEY_MISMATCH',
+      'the signature was made with a key, but the policy requires a certificate (`identity`)',
+    )
   const entries = await verifyEntries(evidence, rule, [leaf.raw])
   const proven = timesOf(entries, await verifyTimestamps(evidence, rule))
 
-  // Every time that somebody trusted vouches for has to fit, not only the kindest.
+  // The certificate has to be valid at every trusted time, not just at one of them.
   const times = proven.times.map(({ at }) => at.getTime())
   if (wanted.time === 'now') times.push(Date.now())
   const asked =
@@ -109,16 +130,18 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
   if (asked.length === 0)
     throw new SignatureInvalid(
       'TIMESTAMP_MISSING',
-      'nobody trusted vouches for the time of signing',
+      wanted.time === 'any' || wanted.time === 'now'
+        ? 'the signature has no trusted time: neither a signed entry timestamp nor a timestamp of a trusted authority'
+        : `the signature has no trusted time from a ${wanted.time === 'log' ? 'transparency log' : 'timestamp authority'}, which the policy requires`,
     )
   const path = await findPath(leaf, intermediates, root, times)
   for (const { logId, promise } of evidence.entries) {
-    // A log that promises a time was checked at that time; one that does not, at those of the authorities.
+    // An entry with a signed entry timestamp was checked at that time; check the others at all trusted times.
     const log = root.tlogs.find(({ id }) => id === logId)!
     if (promise === undefined && !times.every((at) => validAt(log, at)))
       throw new SignatureInvalid(
         'TLOG_UNKNOWN_LOG',
-        'the trusted root did not trust this log at the time of signing',
+        'the trusted root does not trust this transparency log at the time of signing',
       )
   }
   if (wanted.requireSct) await verifyScts(leaf, path[1] ?? leaf, root.ctlogs)
@@ -127,26 +150,28 @@ async function verifyByCertificate(evidence: Evidence, rule: LoadedRule): Promis
   if (!matches(wanted.identity, identity.identity))
     throw new SignatureInvalid(
       'IDENTITY_MISMATCH',
-      `it is signed by ${identity.identity}, whom the policy does not name`,
+      `the signer ${identity.identity} does not match the policy's \`identity\``,
     )
   if (!matches(wanted.issuer, identity.issuer))
     throw new SignatureInvalid(
       'ISSUER_MISMATCH',
-      `the signer's identity is vouched for by ${identity.issuer ?? 'nobody'}, whom the policy does not name`,
+      identity.issuer === undefined
+        ? 'the certificate names no issuer of the identity, but the policy requires one'
+        : `the identity's issuer ${identity.issuer} does not match the policy's \`issuer\``,
     )
   for (const [name, value] of Object.entries(wanted.extensions)) {
-    // What a prototype has is no string, and so is never what is asked for.
+    // An inherited property is never a string, so it does not equal the wanted value.
     const actual = identity.extensions[name as keyof typeof identity.extensions]
     if (actual !== value)
       throw new SignatureInvalid(
         'EXTENSION_MISMATCH',
-        `${name} of the certificate is ${actual ?? 'absent'}, not ${value}`,
+        `the certificate extension ${name} is ${actual ?? 'absent'}, the policy requires ${value}`,
       )
   }
   if (!(await verifies(publicKeyOf(leaf), evidence)))
     throw new SignatureInvalid(
       'SIGNATURE_INVALID',
-      'the signature was not made with the key over this content',
+      'the signature does not verify with the key of the certificate: the content was changed',
     )
   return {
     signer: {
@@ -176,7 +201,7 @@ async function findPath(
       return path
     } catch (error) {
       if (!(error instanceof SignatureInvalid)) throw error
-      // An authority that did issue it but at another time tells more than one that did not.
+      // Report the authority that issued the certificate rather than one that did not.
       if (failure.reason !== 'CERT_TIME') failure = error
     }
   }
@@ -189,7 +214,10 @@ async function verifyEntries(
   verifiers: readonly Uint8Array[],
 ): Promise<VerifiedLogEntry[]> {
   if (evidence.entries.length === 0 && rule.requireTransparencyLog)
-    throw new SignatureInvalid('TLOG_MISSING', 'the signature is in no transparency log')
+    throw new SignatureInvalid(
+      'TLOG_MISSING',
+      'the signature has no log entry, but the policy requires one (`requireTransparencyLog`)',
+    )
   const signed: Signed = { ...evidence, verifiers }
   const entries: VerifiedLogEntry[] = []
   for (const entry of evidence.entries)
@@ -226,20 +254,20 @@ async function verifies(key: PublicKey, evidence: Evidence): Promise<boolean> {
     if (verifyDigest === undefined)
       throw new SignatureInvalid(
         'UNSUPPORTED_ALGORITHM',
-        'the bundle signs bare bytes, which WebCrypto verifies over the content only: hand over the artifact, or pass the option `verifyDigest` with that of `spindle/verify-digest`',
+        'the bundle is over bare bytes, which WebCrypto can verify only with the content: pass the artifact, or the option `verifyDigest` with the function of `spindle/verify-digest`',
       )
     if (await key.verifyDigest(signature, data, verifyDigest)) return true
     if (key.kind === 'Ed25519')
       throw new SignatureInvalid(
         'UNSUPPORTED_ALGORITHM',
-        'it is no Ed25519ph signature over this digest, and plain Ed25519 signs content: hand over the artifact',
+        'the signature is not an Ed25519ph signature over this digest, and plain Ed25519 needs the content: pass the artifact',
       )
     return false
   }
   for (const name of key.hashes) {
     if (await key.verify(signature, data, name)) return true
   }
-  // Bare bytes may be signed with Ed25519ph, as logs of digests want it; envelopes are not.
+  // Signatures over bare bytes can be Ed25519ph, which logs of digests require; envelopes use plain Ed25519.
   if (key.kind !== 'Ed25519' || verifyDigest === undefined || payload !== undefined) return false
   const digest = { hash: 'SHA-512', value: await hash('SHA-512', data) } as const
   return key.verifyDigest(signature, digest, verifyDigest)

@@ -1,4 +1,4 @@
-/** What a transparency log says was signed, compared with what is at hand. */
+/** Compares the body of a log entry with the signature that it is presented for. */
 import { parseBase64 } from '../../bytes/base64.ts'
 import { sameBytes } from '../../bytes/der.ts'
 import { formatHex } from '../../bytes/hex.ts'
@@ -10,22 +10,24 @@ import { hashBy, type Covered } from '../keys/hash.ts'
 import { spkiOfPkcs1 } from '../keys/public-key.ts'
 import { readField, type Field } from '../wire/wire-json.ts'
 
-const OTHER_CONTENT = 'it is of other content'
+const OTHER_CONTENT = 'it is for other content'
 
-/** The facts that an entry has to agree with. */
+/** The signature that an entry has to match. */
 export interface Signed {
   readonly signature: Uint8Array
-  /** What the signature covers: the artifact, the simple-signing payload, or the DSSE encoding. */
+  /** The signed content: the artifact, the simple-signing payload, or the DSSE encoding. */
   readonly data: Covered
-  /** The DSSE payload; absent for signatures over the bytes themselves. */
+  /** The DSSE payload; absent for signatures over bare bytes. */
   readonly payload?: Uint8Array
-  /** DER of the certificate, or of the public key; one of them is in the log. */
+  /** DER of the certificate or of the public key; the entry has to contain one of them. */
   readonly verifiers: readonly Uint8Array[]
 }
 
 /**
- * @param body The canonical body that the log signed or that its tree holds.
- * @param kind As the bundle says, `kind/version`; absent where nobody says.
+ * Verifies that a log entry is for this signature.
+ * @param body The canonical body, already proven to be in the log.
+ * @param kind `kind/version` given by the bundle; absent in legacy signatures.
+ * @returns The `kind/version` in the body.
  * @throws `SignatureInvalid` `TLOG_ENTRY_MISMATCH`.
  */
 export async function assertEntry(
@@ -35,7 +37,8 @@ export async function assertEntry(
 ): Promise<string> {
   const entry = readField(parseJson(body, 'the log entry'), 'log entry')
   const actual = `${entry.get('kind').string()}/${entry.get('apiVersion').string()}`
-  if (kind !== undefined && kind !== actual) throw mismatch(`it is ${actual}, not ${kind}`)
+  if (kind !== undefined && kind !== actual)
+    throw mismatch(`its kind is ${actual}, the bundle has ${kind}`)
   await compare(actual, entry.get('spec'), signed)
   return actual
 }
@@ -44,8 +47,9 @@ async function compare(kind: string, spec: Field, signed: Signed): Promise<void>
   switch (kind) {
     case 'hashedrekord/0.0.1': {
       const signature = spec.get('signature')
-      // A DSSE envelope is logged under its own kind; by this one only bytes are.
-      if (signed.payload !== undefined) throw mismatch('it is of bytes')
+      // Signatures over bare bytes only: DSSE envelopes have a kind of their own.
+      if (signed.payload !== undefined)
+        throw mismatch('it is for a signature over bytes, not for a DSSE envelope')
       await assertHash(spec.get('data').get('hash'), signed.data)
       assertSignature(signature.get('content').bytes(), signed)
       return assertPemVerifier(signature.get('publicKey').get('content').bytes(), signed)
@@ -70,19 +74,20 @@ async function compare(kind: string, spec: Field, signed: Signed): Promise<void>
       const content = spec.get('content')
       const signature = onlySignature(content.get('envelope'))
       await assertPayload(content, signed)
-      // This kind encodes the signature twice.
+      // This kind encodes the signature in base64 twice.
       const logged = parseBase64(decodeUtf8(signature.get('sig').bytes()) ?? '')
       assertSignature(logged ?? new Uint8Array(), signed)
       return assertPemVerifier(signature.get('publicKey').bytes(), signed)
     }
     default:
-      throw mismatch(`${kind} is not supported`)
+      throw mismatch(`the entry kind ${kind} is not supported`)
   }
 }
 
 function onlySignature(envelope: Field): Field {
   const [signature, surplus] = envelope.get('signatures').list(2)
-  if (signature === undefined || surplus !== undefined) throw mismatch('not exactly one signature')
+  if (signature === undefined || surplus !== undefined)
+    throw mismatch('it does not have exactly one signature')
   return signature
 }
 
@@ -92,17 +97,18 @@ async function assertHash(hash: Field, data: Covered): Promise<void> {
 }
 
 async function assertPayload(entry: Field, { payload }: Signed): Promise<void> {
-  if (payload === undefined) throw mismatch('it is of an envelope')
+  if (payload === undefined)
+    throw mismatch('it is for a DSSE envelope, not for a signature over bytes')
   await assertHash(entry.get('payloadHash'), payload)
 }
 
 function assertSignature(logged: Uint8Array, signed: Signed): void {
-  if (!sameBytes(logged, signed.signature)) throw mismatch('it is of another signature')
+  if (!sameBytes(logged, signed.signature)) throw mismatch('it contains another signature')
 }
 
 function assertPemVerifier(pem: Uint8Array, signed: Signed): void {
   const [block, surplus] = parsePem(decodeUtf8(pem) ?? '', "the log entry's key")
-  if (surplus !== undefined) throw mismatch('it names several keys')
+  if (surplus !== undefined) throw mismatch('it contains several keys')
   assertVerifier(
     block!.label === 'RSA PUBLIC KEY' ? spkiOfPkcs1(block!.bytes) : block!.bytes,
     signed,
@@ -111,12 +117,12 @@ function assertPemVerifier(pem: Uint8Array, signed: Signed): void {
 
 function assertVerifier(der: Uint8Array, signed: Signed): void {
   if (!signed.verifiers.some((verifier) => sameBytes(der, verifier)))
-    throw mismatch('it is of another key or certificate')
+    throw mismatch('it contains another key or certificate')
 }
 
 function mismatch(why: string): SignatureInvalid {
   return new SignatureInvalid(
     'TLOG_ENTRY_MISMATCH',
-    `the log entry is not of this signature: ${why}`,
+    `the log entry does not match the signature: ${why}`,
   )
 }

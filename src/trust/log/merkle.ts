@@ -1,4 +1,4 @@
-/** Merkle trees as transparency logs have them. @see https://www.rfc-editor.org/rfc/rfc6962#section-2.1 */
+/** Merkle trees of transparency logs. @see https://www.rfc-editor.org/rfc/rfc6962#section-2.1 */
 import { sameBytes } from '../../bytes/der.ts'
 import { rawDigestOf } from '../../bytes/digest.ts'
 import { concat } from '../../bytes/stream.ts'
@@ -11,7 +11,7 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Promise<Uint8Arra
   return rawDigestOf(concat([Uint8Array.of(1), left, right]))
 }
 
-/** Whether exactly these hashes lead from a leaf to the root. @see RFC 9162, 2.1.3.2 */
+/** Verifies an inclusion proof: the hashes lead from the leaf to the root, with none left over. @see RFC 9162, 2.1.3.2 */
 export async function isIncluded(
   leaf: Uint8Array,
   index: number,
@@ -21,7 +21,7 @@ export async function isIncluded(
 ): Promise<boolean> {
   if (index >= size) return false
   let hash = leaf
-  // Numbers up to 2⁵³, hence division instead of shifts, which are 32 bits wide.
+  // Indexes go up to 2⁵³; shifts would truncate them to 32 bits.
   let at = index
   let last = size - 1
   for (const sibling of hashes) {

@@ -1,4 +1,4 @@
-/** Signed certificate timestamps inside a certificate. @see https://www.rfc-editor.org/rfc/rfc6962#section-3 */
+/** Signed certificate timestamps (SCTs) embedded in a certificate. @see https://www.rfc-editor.org/rfc/rfc6962#section-3 */
 import {
   derElements,
   derOid,
@@ -19,7 +19,7 @@ import { validAt, type Log } from '../root/trusted-root.ts'
 
 const SCT_LIST = '1.3.6.1.4.1.11129.2.4.2'
 
-/** RFC 6962 and 8446 code points. */
+/** Code points of RFC 5246, section 7.4.1.4.1, which RFC 6962 uses. */
 const HASH_SHA256 = 4
 const SIGNATURE_KINDS: ReadonlyMap<number, string> = new Map([
   [1, 'RSA'],
@@ -30,7 +30,7 @@ interface Sct {
   readonly logId: string
   /** Milliseconds since 1970. */
   readonly timestamp: number
-  /** From the version to the timestamp, as signed. */
+  /** The signed fields from version to timestamp. */
   readonly head: Uint8Array
   readonly extensions: Uint8Array
   readonly kind: string | undefined
@@ -38,7 +38,8 @@ interface Sct {
 }
 
 /**
- * At least one known certificate transparency log saw the certificate, and no known one is misquoted.
+ * Verifies that at least one trusted certificate transparency log issued an SCT, and that no SCT of a
+ * trusted log is invalid.
  * @throws `SignatureInvalid` `SCT_MISSING`, `SCT_INVALID`.
  */
 export async function verifyScts(
@@ -48,7 +49,10 @@ export async function verifyScts(
 ): Promise<void> {
   const extension = leaf.extensions.get(SCT_LIST)
   if (extension === undefined)
-    throw new SignatureInvalid('SCT_MISSING', 'the certificate has no proof of logging (SCT)')
+    throw new SignatureInvalid(
+      'SCT_MISSING',
+      'the certificate has no signed certificate timestamp (SCT)',
+    )
   const list = expectDer(parseDer(extension.value), DER_OCTET_STRING).value
   const scts = parseList(list)
   const precertificate = withoutScts(leaf)
@@ -68,11 +72,11 @@ export async function verifyScts(
       ])
       const key = log.key()
       if (key.kind !== sct.kind || !(await key.verify(sct.signature, signed, 'SHA-256')))
-        throw bad('its signature does not hold')
+        throw invalid('its signature does not verify')
       verified = true
     }
   }
-  if (!verified) throw bad('no log of the trusted root issued it')
+  if (!verified) throw invalid('no certificate transparency log of the trusted root issued it')
 }
 
 function parseList(list: Uint8Array): Sct[] {
@@ -91,7 +95,8 @@ function parseList(list: Uint8Array): Sct[] {
     const kind = SIGNATURE_KINDS.get(sct.number(1))
     const signature = sct.vector(2)
     sct.end()
-    if (version !== 0 || hash !== HASH_SHA256) throw bad('version or hash')
+    if (version !== 0 || hash !== HASH_SHA256)
+      throw invalid('its version or hash algorithm is not supported')
     // version ‖ signature type (certificate timestamp: 0) ‖ timestamp
     scts.push({
       logId,
@@ -105,7 +110,7 @@ function parseList(list: Uint8Array): Sct[] {
   return scts
 }
 
-/** Big-endian fields, TLS presentation language. */
+/** Reads big-endian fields in the TLS presentation language. */
 function cursor(bytes: Uint8Array): {
   take(n: number): Uint8Array
   number(width: number): number
@@ -115,7 +120,7 @@ function cursor(bytes: Uint8Array): {
 } {
   let at = 0
   const take = (n: number): Uint8Array => {
-    if (at + n > bytes.length) throw bad('it is cut short')
+    if (at + n > bytes.length) throw invalid('it is truncated')
     return bytes.subarray(at, (at += n))
   }
   const number = (width: number): number => take(width).reduce((sum, byte) => sum * 256 + byte, 0)
@@ -125,12 +130,12 @@ function cursor(bytes: Uint8Array): {
     vector: (width) => take(number(width)),
     more: () => at < bytes.length,
     end: () => {
-      if (at < bytes.length) throw bad('bytes left over')
+      if (at < bytes.length) throw invalid('it has trailing bytes')
     },
   }
 }
 
-/** What was logged: the certificate before the list was put in. */
+/** DER of the precertificate, which the log signed: the certificate without the SCT list. */
 function withoutScts(leaf: Certificate): Uint8Array {
   const rebuild = (parent: Der, replace: (child: Der) => Uint8Array): Uint8Array =>
     formatDer(parent.tag, ...derElements(parent.value).map(replace))
@@ -150,9 +155,9 @@ function uint(value: number, width: number): Uint8Array {
   )
 }
 
-function bad(why: string): SignatureInvalid {
+function invalid(why: string): SignatureInvalid {
   return new SignatureInvalid(
     'SCT_INVALID',
-    `the certificate's proof of logging (SCT) is no good: ${why}`,
+    `the certificate's signed certificate timestamp (SCT) is invalid: ${why}`,
   )
 }

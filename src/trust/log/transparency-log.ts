@@ -1,4 +1,4 @@
-/** Proofs that a signature is in a transparency log. @see https://github.com/sigstore/architecture-docs/blob/main/rekor-spec.md */
+/** Verifies log entries of a transparency log. @see https://github.com/sigstore/architecture-docs/blob/main/rekor-spec.md */
 import { formatBase64 } from '../../bytes/base64.ts'
 import { sameBytes } from '../../bytes/der.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
@@ -8,43 +8,57 @@ import { assertEntry, type Signed } from './log-entry.ts'
 import { isIncluded, leafHash } from './merkle.ts'
 import { validAt, type Log } from '../root/trusted-root.ts'
 
-/** An entry as it came with the signature. */
+/** A log entry with its proofs, not yet verified. */
 export interface LogEntry {
-  /** Hexadecimal. */
+  /** SHA-256 of the log's public key, hexadecimal. */
   readonly logId: string
-  /** In the whole log; a shard has its own count. */
+  /** Index in the whole log, not in its shard. */
   readonly index: number
-  /** `kind/version`, where the bundle says it. */
+  /** `kind/version`, such as `dsse/0.0.1`; absent in legacy signatures. */
   readonly kind?: string
+  /** The canonical body: JSON of the logged signature. */
   readonly body: Uint8Array
-  /** Seconds since 1970; worth something only under a signed entry timestamp. */
+  /** Seconds since 1970; trustworthy only with a signed entry timestamp. */
   readonly integratedTime: number
+  /** The signed entry timestamp (inclusion promise); Rekor v2 returns none. */
   readonly promise?: Uint8Array
+  /** The inclusion proof; absent in legacy signatures and bundles of version 0.1. */
   readonly proof?: InclusionProof
 }
 
+/** Proof that an entry is in the log's Merkle tree. */
 export interface InclusionProof {
+  /** Index in the tree of the shard. */
   readonly index: number
+  /** Number of leaves in the tree. */
   readonly size: number
+  /** Root hash, 32 bytes. */
   readonly root: Uint8Array
+  /** Sibling hashes from the leaf to the root, 32 bytes each. */
   readonly hashes: readonly Uint8Array[]
+  /** The signed note with tree size and root hash. */
   readonly checkpoint: string
 }
 
-/** An entry that was proven. */
+/** A verified log entry. */
 export interface VerifiedLogEntry {
+  /** URL of the log in the trusted root. */
   readonly log: string
+  /** SHA-256 of the log's public key, hexadecimal. */
   readonly logId: string
+  /** Index in the whole log. */
   readonly index: number
+  /** `kind/version`, such as `dsse/0.0.1`. */
   readonly kind: string
-  /** Milliseconds since 1970, when the log vouches for it. */
+  /** Integrated time in milliseconds since 1970; absent without a signed entry timestamp. */
   readonly at?: number
 }
 
 /**
- * That the log signed or holds this entry, and that it is of this signature.
+ * Verifies that a trusted log contains the entry or promised to include it, and that the entry is for this
+ * signature.
  *
- * Every proof that is there is checked, not just the first that suffices.
+ * Verifies the signed entry timestamp and the inclusion proof if the entry has both.
  * @throws `SignatureInvalid` `TLOG_…`.
  */
 export async function verifyLogEntry(
@@ -56,16 +70,22 @@ export async function verifyLogEntry(
   if (log === undefined)
     throw new SignatureInvalid(
       'TLOG_UNKNOWN_LOG',
-      'the transparency log of an entry is not in the trusted root',
+      `the trusted root does not contain the transparency log ${entry.logId} of a log entry: update the trusted root`,
     )
   if (entry.promise === undefined && entry.proof === undefined)
-    throw new SignatureInvalid('TLOG_PROOF_INVALID', 'a log entry comes without an inclusion proof')
+    throw new SignatureInvalid(
+      'TLOG_PROOF_INVALID',
+      'a log entry has neither an inclusion proof nor a signed entry timestamp',
+    )
   if (entry.promise !== undefined) await assertPromise(entry, entry.promise, log)
   if (entry.proof !== undefined) await assertProof(entry, entry.proof, log)
   const kind = await assertEntry(entry.body, signed, entry.kind)
-  // One shard is one log there, so both counts are the same.
+  // In Rekor v2 every shard is a log of its own, so both indexes are the same.
   if (kind === 'hashedrekord/0.0.2' && entry.proof?.index !== entry.index)
-    throw new SignatureInvalid('TLOG_PROOF_INVALID', 'a log entry has two different positions')
+    throw new SignatureInvalid(
+      'TLOG_PROOF_INVALID',
+      'the index of a log entry differs from the index in its inclusion proof',
+    )
   return {
     log: log.uri,
     logId: log.id,
@@ -75,32 +95,35 @@ export async function verifyLogEntry(
   }
 }
 
-/** The signed entry timestamp: the only thing that makes the integrated time trustworthy. */
+/** Verifies the signed entry timestamp, without which the integrated time is not trustworthy. */
 async function assertPromise(entry: LogEntry, promise: Uint8Array, log: Log): Promise<void> {
   if (!validAt(log, entry.integratedTime * 1000))
     throw new SignatureInvalid(
       'TLOG_SET_INVALID',
-      'the trusted root did not trust this log at the time of signing',
+      'the trusted root does not trust this transparency log at the time of signing',
     )
-  // RFC 8785 form of this one shape: keys in order, no spaces, integers bare.
+  // RFC 8785 canonical JSON of this object: sorted keys, no whitespace.
   const canonical = `{"body":"${formatBase64(entry.body)}","integratedTime":${entry.integratedTime},"logID":"${entry.logId}","logIndex":${entry.index}}`
   if (!(await log.key().verify(promise, encodeUtf8(canonical))))
-    throw new SignatureInvalid('TLOG_SET_INVALID', "the log's signed entry timestamp does not hold")
+    throw new SignatureInvalid(
+      'TLOG_SET_INVALID',
+      'the signed entry timestamp of the transparency log does not verify',
+    )
 }
 
 async function assertProof(entry: LogEntry, proof: InclusionProof, log: Log): Promise<void> {
-  // Size and root are the checkpoint's; those beside the proof are nobody's word, and have to repeat them.
+  // Tree size and root hash of the checkpoint count; the unsigned copies in the proof have to equal them.
   const { size, root } = await verifyCheckpoint(proof.checkpoint, log)
   if (proof.size !== size || !sameBytes(proof.root, root)) {
     throw new SignatureInvalid(
       'TLOG_CHECKPOINT_INVALID',
-      "the checkpoint is of another tree than the entry's proof",
+      'the checkpoint has another tree size or root hash than the inclusion proof',
     )
   }
   if (!(await isIncluded(await leafHash(entry.body), proof.index, size, proof.hashes, root))) {
     throw new SignatureInvalid(
       'TLOG_PROOF_INVALID',
-      "the log entry's inclusion proof does not hold",
+      'the inclusion proof of the log entry does not verify',
     )
   }
 }

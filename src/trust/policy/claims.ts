@@ -2,7 +2,7 @@ import { SignatureInvalid } from '../../errors.ts'
 import type { LoadedRule } from './load-policy.ts'
 import type { SignatureFormat } from './policy.ts'
 
-/** What a signature says about its artifact; absent where it says nothing. */
+/** Signed claims about the artifact; absent where the format has no such claim. */
 interface Claims {
   readonly format: SignatureFormat
   readonly predicateType?: string
@@ -11,7 +11,7 @@ interface Claims {
 }
 
 /**
- * That a signature of any format says all that a rule asks for: what it has no place for, it does not say.
+ * Compares the signed claims with a rule. A claim that the signature's format does not have is not satisfied.
  * @throws `SignatureInvalid` `FORMAT_MISMATCH`, `PREDICATE_TYPE`, `REFERENCE_MISMATCH`, `ANNOTATION_MISMATCH`.
  */
 export function assertClaims(claims: Claims, rule: LoadedRule): void {
@@ -19,29 +19,29 @@ export function assertClaims(claims: Claims, rule: LoadedRule): void {
   if (!rule.formats.includes(format))
     throw new SignatureInvalid(
       'FORMAT_MISMATCH',
-      `it is a signature of the format "${format}", the policy asks for "${rule.formats.join('" or "')}"`,
+      `the signature has the format "${format}", the policy requires "${rule.formats.join('" or "')}"`,
     )
   if (rule.predicateTypes !== undefined && predicateType === undefined)
     throw new SignatureInvalid(
       'PREDICATE_TYPE',
-      'it signs bytes and no statement, the policy asks for a type of statement',
+      'the signature is over bare bytes, but the policy requires a statement (`predicateTypes`)',
     )
   if (rule.predicateTypes?.includes(predicateType!) === false)
     throw new SignatureInvalid(
       'PREDICATE_TYPE',
-      `statements of type ${predicateType} do not count as signatures here`,
+      `the predicate type ${predicateType} of the statement is not among the policy's \`predicateTypes\` (default: that of cosign sign)`,
     )
   if (rule.reference !== undefined && reference !== rule.reference)
     throw new SignatureInvalid(
       'REFERENCE_MISMATCH',
-      `it signs the artifact ${reference === undefined ? 'without a name' : `as ${reference}`}, the policy asks for ${rule.reference}`,
+      `the signed name of the artifact is ${reference ?? 'absent'}, the policy requires ${rule.reference}`,
     )
   for (const [key, value] of rule.annotations) {
     const actual = annotations[key]
     if (actual !== value)
       throw new SignatureInvalid(
         'ANNOTATION_MISMATCH',
-        `the annotation ${key} is ${actual === undefined ? 'not signed' : `"${actual}"`}, the policy asks for "${value}"`,
+        `the annotation ${key} is ${actual === undefined ? 'not signed' : `"${actual}"`}, the policy requires "${value}"`,
       )
   }
 }

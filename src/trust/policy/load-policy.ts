@@ -3,7 +3,7 @@ import { checkPolicy, type CheckedPolicy } from './policy-schema.ts'
 import { loadPublicKey, type KeyInput, type PublicKey } from '../keys/public-key.ts'
 import { parseTrustedRoot, type TrustedRoot } from '../root/trusted-root.ts'
 
-/** A policy that was checked and loaded: no key is parsed twice. */
+/** A validated policy with parsed keys and trusted roots. */
 export type LoadedPolicy =
   | LoadedRule
   | { readonly anyOf: readonly LoadedPolicy[]; readonly threshold: number }
@@ -24,11 +24,12 @@ export interface LoadedRule {
 }
 
 /**
- * @throws `TypeError` for a policy that is ambiguous, asks for what is not checked, or would let
- * anything through; `SignatureInvalid` `TRUST_ROOT_INVALID`; as `loadPublicKey` for its keys.
+ * Validates a policy and parses its keys and trusted roots.
+ * @throws `TypeError` for an invalid policy; `SignatureInvalid` `TRUST_ROOT_INVALID`; the errors of
+ * `loadPublicKey` for its keys.
  */
 export async function loadPolicy(policy: Policy): Promise<LoadedPolicy> {
-  // Awaited, here and below: workerd reports what is refused at once as a rejection that nobody handles.
+  // `return await`, here and below: workerd reports a promise that rejects at once as unhandled otherwise.
   return await load(checkPolicy(policy, 'library'))
 }
 
@@ -44,7 +45,9 @@ async function load(policy: CheckedPolicy): Promise<LoadedPolicy> {
 async function loadKeyRule(policy: KeyPolicy): Promise<LoadedRule> {
   const evidence = loadEvidence(policy)
   if (evidence.root === undefined && evidence.requireTransparencyLog)
-    throw new TypeError('without a `trustedRoot`, say `requireTransparencyLog: false`')
+    throw new TypeError(
+      'a policy with `key` needs a `trustedRoot` to verify log entries, or `requireTransparencyLog: false`',
+    )
   const inputs = [policy.key].flat() as readonly KeyInput[]
   return { ...evidence, keys: await Promise.all(inputs.map(loadPublicKey)) }
 }
@@ -53,7 +56,9 @@ function loadIdentityRule(policy: IdentityPolicy): LoadedRule {
   const { identity, issuer, extensions = {}, requireSct = true, time = 'any' } = policy
   const evidence = loadEvidence(policy)
   if (evidence.root === undefined)
-    throw new TypeError('a `trustedRoot` is needed, as in `spindle/trust-root`')
+    throw new TypeError(
+      'a policy with `identity` needs a `trustedRoot`, such as `publicGoodRoot` of `spindle/trust-root`',
+    )
   return {
     ...evidence,
     certificate: { identity, issuer, extensions: { ...extensions }, requireSct, time },

@@ -1,21 +1,21 @@
 /**
- * The keys of a policy: in which rules each may stand, what it has to be, and how a policy file writes
- * it. One table for the library, policy files and flags: what it does not let pass is refused.
+ * The keys of a policy: which rules allow them, the values they take, and their values in a policy file.
+ * One table for the library, policy files and flags; everything that it does not list is rejected.
  */
 import { isPlainObject } from '../../bytes/json.ts'
 import { unknownName } from '../../bytes/known-names.ts'
 import { EXTENSION_NAMES } from '../x509/identity.ts'
 import type { AllOfPolicy, AnyOfPolicy, IdentityPolicy, KeyPolicy } from './policy.ts'
 
-/** What tells rules apart: each has exactly one of these keys. */
+/** The kinds of rules: each rule has exactly one of these keys. */
 const KINDS = ['key', 'identity', 'anyOf', 'allOf'] as const
 export type RuleKind = (typeof KINDS)[number]
 
-/** Deepest nesting of `anyOf` and `allOf`, and most rules of one of them; most keys of a rule. */
+/** Deepest nesting of `anyOf` and `allOf`; most rules in one of them, and most items of any list. */
 const MAX_DEPTH = 8
 const MAX_RULES = 64
 
-/** A value, and what it has to be, for messages. */
+/** Validates a value; `expected` describes it in error messages. */
 interface Shape {
   readonly expected: string
   readonly isValid: (value: unknown) => boolean
@@ -23,13 +23,13 @@ interface Shape {
 
 interface KeySchema extends Shape {
   readonly kinds: readonly RuleKind[]
-  /** As JSON in a policy file, where that differs. */
+  /** The value in a policy file (JSON), where it differs. */
   readonly inFile?: Shape
 }
 
 export type PolicyKey =
   keyof KeyPolicy | keyof IdentityPolicy | keyof AnyOfPolicy | keyof AllOfPolicy
-/** Patterns, which JSON has no value for. */
+/** Keys for regular expressions, which JSON cannot represent. */
 type FileKey = 'identityRegexp' | 'issuerRegexp'
 
 const LEAVES = ['key', 'identity'] as const
@@ -41,10 +41,9 @@ const BOOLEAN: Shape = {
   expected: 'true or false',
   isValid: (value) => typeof value === 'boolean',
 }
-const TEXT: Shape = { expected: 'a string that is not empty', isValid: isText }
+const TEXT: Shape = { expected: 'a non-empty string', isValid: isText }
 const TEXT_OR_PATTERN: Shape = {
-  expected:
-    'a string that is not empty, or a pattern that is not empty, without the flags g, m and y',
+  expected: 'a non-empty string, or a non-empty regular expression without the flags g, m and y',
   isValid: (value) => isText(value) || isPattern(value),
 }
 
@@ -54,7 +53,7 @@ export const POLICY_SCHEMA: Readonly<Record<PolicyKey, KeySchema>> = {
     expected: `a public key as PEM text, DER or CryptoKey, or a list of 1 to ${MAX_RULES} of them`,
     isValid: (value) => isKey(value) || isList(value, isKey),
     inFile: {
-      expected: `the name of a file or PEM text, or a list of 1 to ${MAX_RULES} of them`,
+      expected: `a file name or PEM text, or a list of 1 to ${MAX_RULES} of them`,
       isValid: (value) => isText(value) || isList(value, isText),
     },
   },
@@ -62,48 +61,48 @@ export const POLICY_SCHEMA: Readonly<Record<PolicyKey, KeySchema>> = {
   issuer: { kinds: ['identity'], ...TEXT_OR_PATTERN, inFile: TEXT },
   extensions: {
     kinds: ['identity'],
-    expected: 'an object of strings, neither of them empty',
+    expected: 'a non-empty object with non-empty strings as values',
     isValid: (value) => isPlainObject(value) && hasMembers(value, isText),
   },
   requireSct: { kinds: ['identity'], ...BOOLEAN },
   time: { kinds: ['identity'], ...oneOf('any', 'log', 'authority', 'now') },
   trustedRoot: {
     kinds: LEAVES,
-    expected: 'a trusted_root.json, as text or parsed',
+    expected: 'the content of a trusted_root.json, as text or parsed',
     isValid: (value) => isText(value) || isObject(value),
     inFile: {
-      expected: 'the name of a file, or the object that it holds',
+      expected: 'a file name, or the object of a trusted_root.json',
       isValid: (value) => isText(value) || isObject(value),
     },
   },
   requireTransparencyLog: { kinds: LEAVES, ...BOOLEAN },
   annotations: {
     kinds: LEAVES,
-    expected: 'an object of strings that is not empty',
+    expected: 'a non-empty object with strings as values',
     isValid: (value) =>
       isPlainObject(value) && hasMembers(value, (member) => typeof member === 'string'),
   },
   predicateTypes: {
     kinds: LEAVES,
-    expected: 'a list of strings, neither of them empty',
+    expected: `a list of 1 to ${MAX_RULES} non-empty strings`,
     isValid: (value) => isList(value, isText),
   },
   formats: {
     kinds: LEAVES,
-    expected: "a list of 'bundle' and 'legacy' that is not empty",
+    expected: "a non-empty list of 'bundle' and 'legacy'",
     isValid: (value) => isList(value, (format) => format === 'bundle' || format === 'legacy'),
   },
   reference: { kinds: LEAVES, ...TEXT },
   threshold: {
     kinds: ['key', 'identity', 'anyOf'],
-    expected: 'a whole number, 1 or more',
+    expected: 'a positive integer',
     isValid: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
   },
   anyOf: { kinds: ['anyOf'], ...RULES },
   allOf: { kinds: ['allOf'], ...RULES },
 }
 
-/** Further keys of policy files, and what they stand for. */
+/** Additional keys of policy files, and the keys that they replace. */
 const FILE_KEYS: Readonly<Record<FileKey, { standsFor: 'identity' | 'issuer' } & Shape>> = {
   identityRegexp: { standsFor: 'identity', ...TEXT },
   issuerRegexp: { standsFor: 'issuer', ...TEXT },
@@ -111,11 +110,11 @@ const FILE_KEYS: Readonly<Record<FileKey, { standsFor: 'identity' | 'issuer' } &
 
 interface CheckedRule<Kind> {
   readonly kind: Kind
-  /** Own keys with their values; those that were `undefined` left out. */
+  /** Own keys with their values, without those that are `undefined`. */
   readonly values: Readonly<Record<string, unknown>>
 }
 
-/** A policy whose keys were checked, nested rules included. */
+/** A validated policy, including its nested rules. */
 export type CheckedPolicy =
   | CheckedRule<'key'>
   | CheckedRule<'identity'>
@@ -123,9 +122,9 @@ export type CheckedPolicy =
   | { readonly kind: 'allOf'; readonly rules: readonly CheckedPolicy[] }
 
 /**
- * Checks a policy against the table, nested rules included, and reads each of its keys once.
- * @param form `file`: as JSON of a policy file.
- * @throws `TypeError` that names the key, where it stands and where it may stand.
+ * Validates a policy against the table, including its nested rules. Reads each key once.
+ * @param form `file`: the parsed JSON of a policy file.
+ * @throws `TypeError` that names the key and its path, and the rules that allow it.
  */
 export function checkPolicy(policy: unknown, form: 'library' | 'file'): CheckedPolicy {
   return checkRule(policy, form, '', 0)
@@ -140,7 +139,7 @@ function checkRule(
   const name = (key: string): string => `\`${path === '' ? key : `${path}.${key}`}\``
   if (!isPlainObject(policy))
     throw new TypeError(
-      `${path === '' ? 'a policy is' : `\`${path}\` should be`} an object with one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\`, and no list, map or class instance`,
+      `${path === '' ? 'a policy' : `\`${path}\``} should be a plain object with one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\``,
     )
   const values = readKeys(policy, form, path)
   const kindOf = (key: string): string => (isFileKey(key) ? FILE_KEYS[key].standsFor : key)
@@ -148,7 +147,7 @@ function checkRule(
   const [kind, surplus] = kinds
   if (kind === undefined || surplus !== undefined)
     throw new TypeError(
-      `a policy has exactly one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\`, not ${kinds.join(' and ') || 'none'}${path === '' ? '' : `: see \`${path}\``}`,
+      `${path === '' ? 'a policy' : `\`${path}\``} should have exactly one of \`key\`, \`identity\`, \`anyOf\` and \`allOf\` and has ${kinds.map((found) => `\`${found}\``).join(' and ') || 'none'}`,
     )
   for (const [key, value] of Object.entries(values)) {
     const { kinds: places } = POLICY_SCHEMA[kindOf(key) as PolicyKey]
@@ -161,7 +160,7 @@ function checkRule(
     return { kind, values }
   }
   if (depth === MAX_DEPTH)
-    throw new TypeError(`${name(kind)} is nested too deep: policies nest at most ${MAX_DEPTH} deep`)
+    throw new TypeError(`${name(kind)} is nested deeper than the limit of ${MAX_DEPTH} levels`)
   const list = Array.from(values[kind] as readonly unknown[])
   const rules = list.map((rule, i) =>
     checkRule(rule, form, `${path === '' ? '' : `${path}.`}${kind}[${i}]`, depth + 1),
@@ -170,13 +169,13 @@ function checkRule(
   const threshold = (values['threshold'] ?? 1) as number
   if (threshold > rules.length)
     throw new TypeError(
-      `${name('threshold')} is ${threshold}, but \`anyOf\` has ${rules.length} rules: no signatures can satisfy it`,
+      `${name('threshold')} is ${threshold}, but \`anyOf\` has only ${rules.length} rules: it can never be satisfied`,
     )
   if (threshold > 1) rules.forEach((rule, i) => assertOneSigner(rule, name(`anyOf[${i}]`)))
   return { kind, rules, threshold }
 }
 
-/** Own keys alone: what a prototype has is nobody's policy. */
+/** Reads own keys only, so that nothing on a prototype becomes part of a policy. */
 function readKeys(
   policy: Readonly<Record<string, unknown>>,
   form: 'library' | 'file',
@@ -205,14 +204,14 @@ function shapeOf(key: string, form: 'library' | 'file'): Shape {
   return form === 'file' ? (schema.inFile ?? schema) : schema
 }
 
-/** Why a key can't stand beside the one that makes a rule what it is, and where it can. */
+/** The message for a key in a rule that does not allow it. */
 function misplaced(shown: string, key: string, kind: RuleKind, kinds: readonly RuleKind[]): string {
   const where = kinds.map((place) => `\`${place}\``).join(' or ')
   if (kind === 'key' || kind === 'identity')
-    return `${shown} can't stand beside \`${kind}\`: it belongs to a rule with ${where}`
+    return `${shown} is not allowed in a rule with \`${kind}\`: it belongs to a rule with ${where}`
   return kind === 'allOf' && key === 'threshold'
-    ? `${shown} can't stand beside \`allOf\`, which asks for all of its rules: write it beside \`anyOf\`, or in a rule with \`key\` or \`identity\``
-    : `${shown} can't stand beside \`${kind}\`: write it in each rule with ${where}`
+    ? `${shown} is not allowed with \`allOf\`, which requires all of its rules: use it with \`anyOf\`, or in a rule with \`key\` or \`identity\``
+    : `${shown} is not allowed with \`${kind}\`: write it in each rule with ${where}`
 }
 
 function checkLeaf(
@@ -222,12 +221,10 @@ function checkLeaf(
 ): void {
   for (const [key, { standsFor }] of Object.entries(FILE_KEYS))
     if (key in values && standsFor in values)
-      throw new TypeError(
-        `${name(standsFor)} and ${name(key)} exclude each other: give one of them`,
-      )
+      throw new TypeError(`${name(standsFor)} and ${name(key)} cannot be combined: use one of them`)
   if (kind === 'identity' && !('issuer' in values || 'issuerRegexp' in values))
     throw new TypeError(
-      `${name('issuer')} is missing: an identity is only as good as who vouches for it`,
+      `${name('issuer')} is missing: a policy with \`identity\` needs the issuer that authenticates it`,
     )
   const { extensions } = values
   for (const extension of Object.keys((extensions ?? {}) as object))
@@ -237,21 +234,21 @@ function checkLeaf(
       )
 }
 
-/** Of a rule below a threshold: one signature has to be enough to satisfy it. */
+/** Rejects a rule inside an `anyOf` with a threshold above 1 that needs more than one signature. */
 function assertOneSigner(rule: CheckedPolicy, shown: string): void {
   if (rule.kind === 'allOf')
     throw new TypeError(
-      `${shown} is an \`allOf\`, which can't stand below a \`threshold\` above 1: it may have several signers; use \`allOf\` around \`anyOf\``,
+      `${shown} is an \`allOf\`, which is not allowed inside an \`anyOf\` with a \`threshold\` above 1 because it can need several signers: use \`allOf\` around \`anyOf\``,
     )
   if ((rule.kind === 'anyOf' ? rule.threshold : (rule.values['threshold'] ?? 1)) !== 1)
     throw new TypeError(
-      `${shown} has a \`threshold\` below another \`threshold\` above 1: leave out one of them`,
+      `${shown} has a \`threshold\` inside an \`anyOf\` with a \`threshold\` above 1: remove one of them`,
     )
   if (rule.kind === 'anyOf') for (const inner of rule.rules) assertOneSigner(inner, shown)
 }
 
 /**
- * A pattern from text, as a policy file or a flag has it.
+ * Parses a regular expression of a policy file or flag.
  * @throws `TypeError` naming `what`.
  */
 export function parsePattern(source: string, what: string): RegExp {
@@ -259,9 +256,9 @@ export function parsePattern(source: string, what: string): RegExp {
     const pattern = new RegExp(source, 'u')
     if (isPattern(pattern)) return pattern
   } catch (cause) {
-    throw new TypeError(`${what} is no regular expression`, { cause })
+    throw new TypeError(`${what} is not a valid regular expression`, { cause })
   }
-  throw new TypeError(`${what} is a regular expression that is not empty`)
+  throw new TypeError(`${what} should be a non-empty regular expression`)
 }
 
 function oneOf(...values: readonly string[]): Shape {
@@ -279,7 +276,7 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-// `g` and `y` keep state between matches; `m` would let one line stand for the whole.
+// `g` and `y` keep state between matches; with `m`, one line could match instead of the entire value.
 function isPattern(value: unknown): boolean {
   return value instanceof RegExp && value.source !== '(?:)' && !/[gmy]/.test(value.flags)
 }
@@ -297,14 +294,14 @@ function isList(value: unknown, isItem: (item: unknown) => boolean): boolean {
     Array.isArray(value) &&
     value.length > 0 &&
     value.length <= MAX_RULES &&
-    // Not `every` of the list itself: it passes over holes.
+    // Not `value.every`, which skips holes.
     Array.from(value).every(isItem)
   )
 }
 
 function hasMembers(value: object, isMember: (member: unknown) => boolean): boolean {
   const members: unknown[] = Object.values(value)
-  // What is not listed, as symbols are not, would not be read.
+  // Reject symbols and non-enumerable keys, which would not be read.
   return (
     members.length > 0 &&
     members.length === Reflect.ownKeys(value).length &&

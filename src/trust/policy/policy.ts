@@ -1,94 +1,113 @@
-/** What has to be proven about an artifact. Data, so that it can stand in a file. */
+/** Verification policies. Plain data, so that they can be stored in a file. */
 import type { CertificateExtensions } from '../x509/identity.ts'
 import type { KeyInput } from '../keys/public-key.ts'
 
-/** Requirements that a rule with keys and one with identities share. */
+/** Requirements that rules with keys and rules with identities share. */
 export interface SignatureRequirements {
-  /** Not part of a rule: the compiler refuses it, and so does loading the policy. */
+  /** Not allowed with `key` or `identity`. */
   readonly anyOf?: never
-  /** As `anyOf`. */
+  /** Not allowed with `key` or `identity`. */
   readonly allOf?: never
   /**
-   * A `trusted_root.json`, parsed or as text: whose logs, certificates and timestamps count.
-   * `spindle/trust-root` has the public-good one.
+   * A `trusted_root.json`, parsed or as text: the trusted logs, certificate authorities and timestamp
+   * authorities. `spindle/trust-root` has the one of the public-good instance.
    */
   readonly trustedRoot?: unknown
-  /** Whether a transparency log has to hold the signature. Default true. Entries that are there are verified anyway. */
+  /** Whether a log entry is required. Default true. Log entries are always verified when present. */
   readonly requireTransparencyLog?: boolean
-  /** Annotations that have to be signed along, by exact value; others may be there too. */
+  /** Required signed annotations, by exact value; others are allowed. */
   readonly annotations?: Readonly<Record<string, string>>
   /**
-   * Types of statement that count. Default: `cosign sign`'s alone for an artifact's signatures, any for
-   * a bundle passed to `verifyBundle`. With it, a bundle without a statement does not count, and a
-   * legacy signature counts as `https://sigstore.dev/cosign/sign/v1`.
+   * Accepted predicate types of statements. Default: that of `cosign sign` for signatures in a registry,
+   * any for `verifyBundle`. If set, a bundle without a statement is rejected; a legacy signature counts
+   * as `https://sigstore.dev/cosign/sign/v1`.
    */
   readonly predicateTypes?: readonly string[]
-  /** Storage formats that count. Default: both. */
+  /** Accepted storage formats. Default: both. */
   readonly formats?: readonly SignatureFormat[]
   /**
-   * The name that has to be signed, by exact value: the `docker-reference` of a legacy signature, as
-   * `registry/repository`, or the name of the subject in a bundle's statement. The bundles of cosign and
-   * Spindle carry no name, so that only legacy signatures of theirs satisfy it. Default: any name or none.
+   * Required signed name, by exact value: the `docker-reference` of a legacy signature, as
+   * `registry/repository`, or the name of the subject of a bundle's statement. Bundles of cosign and
+   * Spindle contain no name, so only their legacy signatures can satisfy it. Default: any name or none.
    */
   readonly reference?: string
-  /** How many different signers have to have signed. Default 1. */
+  /** Required number of different signers. Default 1. */
   readonly threshold?: number
 }
 
+/**
+ * Storage format of a signature: a sigstore bundle (cosign ≥3), or the legacy (simple signing) format of
+ * cosign 1 and 2.
+ */
 export type SignatureFormat = 'bundle' | 'legacy'
 
-/** Signed with one of these keys. */
+/** Requires a signature by one of these keys. */
 export interface KeyPolicy
   extends
     SignatureRequirements,
     Partial<Readonly<Record<'identity' | 'issuer' | 'extensions' | 'requireSct' | 'time', never>>> {
+  /** One public key, or a list of 1 to 64. */
   readonly key: KeyInput | readonly KeyInput[]
 }
 
-/** Signed by somebody for whom Fulcio, or a private authority, issued a certificate. */
+/** Requires a signature with a certificate of Fulcio or of a private certificate authority. */
 export interface IdentityPolicy
   extends SignatureRequirements, Partial<Readonly<Record<'key', never>>> {
-  /** E-mail address, URI or user name; exact, or a pattern that has to match the whole. */
+  /**
+   * Subject alternative name: e-mail address, URI or user name. An exact string, or a regular expression
+   * that has to match entirely.
+   */
   readonly identity: string | RegExp
-  /** Who vouched for the identity, such as `https://token.actions.githubusercontent.com`; exact, or a pattern that has to match the whole. */
+  /**
+   * OpenID Connect issuer that authenticated the identity, such as
+   * `https://token.actions.githubusercontent.com`. An exact string, or a regular expression that has to
+   * match entirely.
+   */
   readonly issuer: string | RegExp
+  /**
+   * A `trusted_root.json`, parsed or as text: the trusted logs, certificate authorities and timestamp
+   * authorities. `spindle/trust-root` has the one of the public-good instance.
+   */
   readonly trustedRoot: unknown
-  /** Exact values of what Fulcio copied from the identity token, such as the GitHub workflow. */
+  /** Required certificate extensions, by exact value, such as the GitHub repository. */
   readonly extensions?: CertificateExtensions
-  /** Whether a certificate transparency log has to have seen the certificate. Default true. */
+  /** Whether a signed certificate timestamp (SCT) of a trusted log is required. Default true. */
   readonly requireSct?: boolean
   /**
-   * Who has to vouch for the time of signing: `log`, timestamp `authority`, or `any` of them. Default `any`.
-   * `now` needs nobody, but the certificate has to be valid at this moment too: for private authorities only.
+   * Required source of the time of signing: a transparency `log`, a timestamp `authority`, or `any` of
+   * them. Default `any`. `now` requires none, but a certificate that is valid at the time of verification:
+   * for private certificate authorities only.
    */
   readonly time?: 'any' | 'log' | 'authority' | 'now'
 }
 
-/** Satisfied when enough of the rules are. */
+/** Satisfied when at least `threshold` rules are satisfied. */
 export interface AnyOfPolicy extends Partial<
   Readonly<Record<Exclude<keyof KeyPolicy | keyof IdentityPolicy, 'anyOf' | 'threshold'>, never>>
 > {
+  /** 1 to 64 rules. */
   readonly anyOf: readonly Policy[]
   /**
-   * How many of the rules have to be satisfied, each by another signer: another key, or another
-   * identity. Whoever satisfies two rules counts for one. Default 1. Above 1 the rules have one signer
-   * each: `allOf` and a `threshold` of their own are refused.
+   * Number of rules to satisfy, each by a different signer (another key or another identity); a signer
+   * that satisfies two rules counts once. Default 1. Above 1, the rules must have one signer each: `allOf`
+   * and a `threshold` above 1 inside them are rejected.
    */
   readonly threshold?: number
 }
 
-/** Satisfied when every rule is, be it by the same signer. */
+/** Satisfied when every rule is satisfied; the same signer can satisfy several. */
 export interface AllOfPolicy extends Partial<
   Readonly<Record<Exclude<keyof KeyPolicy | keyof IdentityPolicy, 'allOf'>, never>>
 > {
+  /** 1 to 64 rules. */
   readonly allOf: readonly Policy[]
 }
 
 /**
- * What has to hold. Exported from the main entry point and `spindle/verify`.
+ * A verification policy. Exported from the main entry point and `spindle/verify`.
  *
- * Every key is enforced. One that is not known, not of its type, empty or `null`, or that stands where
- * it means nothing, is a `TypeError`; one that is `undefined` counts as absent.
+ * Every key is enforced. A key that is unknown, of the wrong type, empty, `null`, or not allowed in its
+ * rule is a `TypeError`; `undefined` counts as absent.
  *
  * @example Releases of one workflow, or signed with our key
  * ```ts

@@ -1,21 +1,22 @@
 /**
- * The trusted root of the public-good sigstore instance, as data.
+ * `spindle/trust-root`: the trusted root of the public-good sigstore instance, as data.
  *
- * Apart from the verifier, so that who trusts somebody else doesn't carry it.
+ * A separate entry point, so that bundles with another trusted root do not include it.
  */
 import publicGood from '../public-good.json'
 import publicGoodTuf from '../public-good-tuf-root.json'
 
 /**
  * The public-good instance's `trusted_root.json`: `rekor.sigstore.dev`, `fulcio.sigstore.dev` and
- * `timestamp.sigstore.dev`, with their former keys for old signatures.
+ * `timestamp.sigstore.dev`, including their former keys for old signatures.
  *
  * Exported from `spindle/trust-root`.
  *
- * A snapshot. The instance only ever adds to it, so an old one refuses signatures of newer logs
- * and never accepts what a new one would refuse for its key alone; `updateTrustedRoot` fetches the present one.
+ * A snapshot from the release of this package. The instance only adds keys, so an old snapshot rejects
+ * signatures of newer logs, but accepts no key that the current root has dropped. `updateTrustedRoot` of
+ * `spindle/tuf` fetches the current root.
  *
- * @example Who may have signed
+ * @example Verify the identity of a release workflow
  * ```ts
  * await verify('ghcr.io/team/app:1', {
  *   identity: 'https://github.com/team/app/.github/workflows/release.yml@refs/heads/main',
@@ -27,8 +28,8 @@ import publicGoodTuf from '../public-good-tuf-root.json'
 export const publicGoodRoot: object = publicGood
 
 /**
- * The root of the public-good instance's update repository, version 14: what `updateTrustedRoot` of
- * `spindle/tuf` starts from. It may have expired; the one that it leads to may not.
+ * The TUF root of the public-good instance, version 14: the starting point of `updateTrustedRoot` of
+ * `spindle/tuf`. It can have expired; the root that the update arrives at must not have.
  *
  * Exported from `spindle/trust-root`.
  */

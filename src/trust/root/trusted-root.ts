@@ -1,4 +1,4 @@
-/** Whom signatures are trusted from. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto */
+/** Parses a `trusted_root.json`. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto */
 import { parseProtoBase64 } from '../../bytes/base64.ts'
 import { formatHex } from '../../bytes/hex.ts'
 import { isJsonObject, parseUniqueJson } from '../../bytes/json.ts'
@@ -9,20 +9,21 @@ import type { Authority } from '../x509/certificate-path.ts'
 import { parsePublicKey, spkiOfPkcs1, type PublicKey } from '../keys/public-key.ts'
 import { readField, type Field } from '../wire/wire-json.ts'
 
-/** A transparency log, of signatures or of certificates. */
+/** A transparency log of signatures or of certificates. */
 export interface Log {
   readonly uri: string
-  /** SHA-256 of its key as the log publishes it, hexadecimal. */
+  /** SHA-256 of the log's published public key, hexadecimal. */
   readonly id: string
-  /** First four bytes of the key's identifier in checkpoints, hexadecimal. */
+  /** First four bytes of the key identifier in checkpoints, hexadecimal. */
   readonly checkpointId: string
-  /** Read when first used: an unsupported key fails only the entries that need it. */
+  /** Parses the key on first use, so that an unsupported key fails only entries of this log. */
   readonly key: () => PublicKey
-  /** In milliseconds since 1970, both inclusive. */
+  /** Milliseconds since 1970, both inclusive. */
   readonly start: number
   readonly end: number
 }
 
+/** A parsed `trusted_root.json`: logs of signatures and of certificates, CAs, timestamp authorities. */
 export interface TrustedRoot {
   readonly tlogs: readonly Log[]
   readonly ctlogs: readonly Log[]
@@ -37,41 +38,42 @@ export const MAX_ENTRIES = 64
 
 const MEDIA_TYPE =
   /^application\/vnd\.dev\.sigstore\.trustedroot(?:\+json;version=0\.1|\.v0\.[12]\+json)$/
-/** What a parsed JSON was read as, and its text then: it may be edited and used again. */
-const known = new WeakMap<object, { readonly text: string; readonly root: TrustedRoot }>()
+/** Parsed roots by input object, with the JSON text at that time: the caller can edit the object later. */
+const parsed = new WeakMap<object, { readonly text: string; readonly root: TrustedRoot }>()
 
 /**
- * A `trusted_root.json`, as text or already parsed, to what verification works with.
+ * Parses a `trusted_root.json`, given as text or as a parsed object.
  *
- * Validity ranges are kept, not applied: old instances stay listed for old signatures.
+ * Keeps logs and authorities outside their validity period: old signatures need them.
  * @throws `SignatureInvalid` `TRUST_ROOT_INVALID`.
  */
 export function parseTrustedRoot(input: unknown): TrustedRoot {
   try {
     const text = typeof input === 'string' ? input : (JSON.stringify(input) ?? '')
     if (text.length > MAX_TRUSTED_ROOT_CHARS)
-      throw invalid(`it is longer than ${MAX_TRUSTED_ROOT_CHARS} characters`)
+      throw invalid(`it has ${text.length} characters, more than ${MAX_TRUSTED_ROOT_CHARS}`)
     const object = isJsonObject(input) ? input : undefined
-    const before = object && known.get(object)
-    if (before?.text === text) return before.root
-    // Of the text alone, which is what was compared.
+    const cached = object && parsed.get(object)
+    if (cached?.text === text) return cached.root
+    // Parse the text rather than the object, so that the cache key is what was read.
     const json = parseUniqueJson(encodeUtf8(text), 'it')
     const root = readRoot(readField(json, 'trusted root', parseProtoBase64))
-    if (object !== undefined) known.set(object, { text, root })
+    if (object !== undefined) parsed.set(object, { text, root })
     return root
   } catch (cause) {
     throw new SignatureInvalid(
       'TRUST_ROOT_INVALID',
-      `the trusted root can't be used: ${(cause as Error).message}`,
+      `the trusted root is invalid: ${(cause as Error).message}`,
       { cause },
     )
   }
 }
 
-// A member that is not known is refused, as `protojson` does: a mistyped `end` would trust for ever.
+// Unknown members are rejected, like `protojson` does: a misspelled `end` would never expire.
 function readRoot(root: Field): TrustedRoot {
   root.only('mediaType', 'tlogs', 'ctlogs', 'certificateAuthorities', 'timestampAuthorities')
-  if (!MEDIA_TYPE.test(root.get('mediaType').string())) throw invalid('its media type is unknown')
+  if (!MEDIA_TYPE.test(root.get('mediaType').string()))
+    throw invalid('its media type is not supported (versions 0.1 and 0.2 are)')
   return {
     tlogs: root.get('tlogs').list(MAX_ENTRIES).map(readLog),
     ctlogs: root.get('ctlogs').list(MAX_ENTRIES).map(readLog),
@@ -84,7 +86,7 @@ function readLog(log: Field): Log {
   log.only('baseUrl', 'hashAlgorithm', 'publicKey', 'logId', 'checkpointKeyId', 'operator')
   const key = log.get('publicKey').only('rawBytes', 'keyDetails', 'validFor')
   const bytes = key.get('rawBytes').bytes()
-  const bare = key.get('keyDetails').string().startsWith('PKCS1_')
+  const isPkcs1 = key.get('keyDetails').string().startsWith('PKCS1_')
   const id = formatHex(log.get('logId').get('keyId').bytes())
   let parsedKey: PublicKey | undefined
   return {
@@ -96,7 +98,7 @@ function readLog(log: Field): Log {
         log.get('logId').get('keyId').bytes()
       ).subarray(0, 4),
     ),
-    key: () => (parsedKey ??= parsePublicKey(bare ? spkiOfPkcs1(bytes) : bytes)),
+    key: () => (parsedKey ??= parsePublicKey(isPkcs1 ? spkiOfPkcs1(bytes) : bytes)),
     ...readRange(key.get('validFor')),
   }
 }
@@ -123,7 +125,7 @@ function readRange(range: Field): { start: number; end: number } {
   return { start: range.get('start').time(), end: range.get('end').optional()?.time() ?? Infinity }
 }
 
-/** Whether a log was trusted then; both ends belong to the range. */
+/** Whether a log was trusted at that time; both ends of the period are inclusive. */
 export function validAt(
   log: { readonly start: number; readonly end: number },
   at: number,

@@ -10,9 +10,10 @@ export type TufRole = 'root' | 'timestamp' | 'snapshot' | 'targets'
 
 /** Most signatures or keys of one role: the public-good root has five. */
 const MAX_SIGNATURES = 64
-/** Deepest nesting: roots have five levels, and who nests without an end wants the stack to overflow. */
+/** Deepest nesting: roots have five levels; deeper documents could overflow the stack. */
 const MAX_DEPTH = 32
 
+/** A parsed metadata file, before its signatures are verified. */
 export interface TufDocument {
   readonly signed: Field
   readonly signatures: readonly Field[]
@@ -21,12 +22,15 @@ export interface TufDocument {
   readonly expires: number
 }
 
-/** @throws `ERR_CONTENT_INVALID`; nothing is verified yet. */
+/**
+ * Parses a metadata file; verifies nothing.
+ * @throws `ERR_CONTENT_INVALID`.
+ */
 export function parseTufDocument(input: Uint8Array | object, role: TufRole): TufDocument {
   const json = input instanceof Uint8Array ? parseUniqueJson(input, `${role}.json`) : input
   const document = readField(json, role)
   const signed = document.get('signed')
-  if (signed.get('_type').string() !== role) throw bad(`${role}.json is of another type`)
+  if (signed.get('_type').string() !== role) throw invalid(`${role}.json has another type`)
   return {
     signed,
     signatures: document.get('signatures').list(MAX_SIGNATURES),
@@ -35,14 +39,14 @@ export function parseTufDocument(input: Uint8Array | object, role: TufRole): Tuf
   }
 }
 
-/** Names of the keys that a root names for a role. */
+/** Key identifiers that a root lists for a role. */
 export function keyIdsOf(root: TufDocument, role: TufRole): ReadonlySet<string> {
   const ids = root.signed.get('roles').get(role).get('keyids').list(MAX_SIGNATURES)
   return new Set(ids.map((id) => id.string()))
 }
 
 /**
- * That enough different keys, which a root names for that role, signed the document.
+ * Verifies that the document has the threshold of signatures by different keys of the role.
  * @throws `ERR_SIGNATURE_INVALID`.
  */
 export async function assertSigned(
@@ -52,9 +56,9 @@ export async function assertSigned(
 ): Promise<void> {
   const threshold = root.signed.get('roles').get(role).get('threshold').count()
   const keyIds = keyIdsOf(root, role)
-  if (threshold < 1) throw bad(`the root asks for no signature of ${role}.json`)
+  if (threshold < 1) throw invalid(`the root has the threshold 0 for ${role}.json`)
   const bytes = encodeUtf8(canonical(document.signed.value))
-  // By key and not by its name or text: one key under two names, or wrapped otherwise, is still one.
+  // Counted by key, not by identifier or PEM text: one key can have several of both.
   const signers = new Set<string>()
   for (const signature of document.signatures) {
     const keyId = signature.get('keyid').string()
@@ -67,13 +71,13 @@ export async function assertSigned(
   if (signers.size < threshold)
     throw new SpindleError(
       'ERR_SIGNATURE_INVALID',
-      `${role}.json has ${signers.size} of ${threshold} signatures that it needs`,
+      `${role}.json has ${signers.size} of ${threshold} required signatures: the repository may be compromised; keep the previous trusted root`,
     )
 }
 
-/** OLPC canonical JSON: keys sorted, and only quotes and backslashes escaped, so line feeds stand as they are. */
+/** OLPC canonical JSON: sorted keys, only quotes and backslashes escaped, so line feeds stay literal. */
 function canonical(value: unknown, depth = 0): string {
-  if (depth > MAX_DEPTH) throw bad(`it is nested more than ${MAX_DEPTH} deep`)
+  if (depth > MAX_DEPTH) throw invalid(`it is nested deeper than ${MAX_DEPTH} levels`)
   if (typeof value === 'string') return `"${value.replace(/["\\]/g, '\\$&')}"`
   if (Array.isArray(value)) return `[${value.map((item) => canonical(item, depth + 1)).join(',')}]`
   if (isJsonObject(value)) {
@@ -84,12 +88,9 @@ function canonical(value: unknown, depth = 0): string {
   }
   if (typeof value === 'boolean' || value === null || Number.isSafeInteger(value))
     return String(value)
-  throw bad('there is a number that is no integer')
+  throw invalid('it contains a number that is not an integer')
 }
 
-function bad(why: string): SpindleError {
-  return new SpindleError(
-    'ERR_CONTENT_INVALID',
-    `the update of the trusted root can't be read: ${why}`,
-  )
+function invalid(why: string): SpindleError {
+  return new SpindleError('ERR_CONTENT_INVALID', `the TUF metadata is invalid: ${why}`)
 }

@@ -1,4 +1,4 @@
-/** Fetches the present trusted root. @see https://theupdateframework.github.io/specification/latest/#detailed-client-workflow */
+/** Fetches the current trusted root. @see https://theupdateframework.github.io/specification/latest/#detailed-client-workflow */
 import { hexOf, isDigest, digestOf } from '../../bytes/digest.ts'
 import { parseJson } from '../../bytes/json.ts'
 import { SpindleError } from '../../errors.ts'
@@ -16,47 +16,55 @@ import type { Field } from '../wire/wire-json.ts'
 export type { FetchLike } from '../../types.ts'
 export type { ServiceOptions } from '../wire/service-request.ts'
 
-/** What an update has to go on from: keep it, or a rollback to between two updates goes unnoticed. */
+/**
+ * State between updates, as JSON. Save it: without it, a rollback to metadata older than the last update
+ * cannot be detected.
+ */
 export interface TufState {
-  /** `root.json`, signed. */
+  /** The signed `root.json`. */
   readonly root: object
-  /** Versions last seen. */
+  /** Last seen version of `timestamp.json`. */
   readonly timestamp?: number
+  /** Last seen version of `snapshot.json`. */
   readonly snapshot?: number
+  /** Last seen version of `targets.json`. */
   readonly targets?: number
 }
 
+/** Options of `updateTrustedRoot`. */
 export interface UpdateTrustedRootOptions extends ServiceOptions {
-  /** The repository's address. Default: the public-good one. */
+  /** URL of the TUF repository. Default: the public-good instance. */
   url?: string
-  /** Default: now. */
+  /** Time at which the metadata must not have expired. Default: the current time. */
   now?: Date
-  /** Name of the target. Default `trusted_root.json`. */
+  /** Path of the target file. Default `trusted_root.json`. */
   target?: string
 }
 
+/** Result of `updateTrustedRoot`. */
 export interface UpdateTrustedRootResult {
-  /** For policies, as `trustedRoot`. */
+  /** The parsed `trusted_root.json`, for the `trustedRoot` of a policy. */
   readonly trustedRoot: object
-  /** For the next update. */
+  /** State to save and to pass to the next update. */
   readonly state: TufState
 }
 
-/** Rotations between two updates: the public-good root has had fifteen in five years. */
+/** Most root rotations between two updates: the public-good root had fifteen in five years. */
 const MAX_ROTATIONS = 64
 const PUBLIC_GOOD = 'https://tuf-repo-cdn.sigstore.dev'
 
 /**
- * Fetches a trusted root by The Update Framework, starting from a root that is trusted already.
+ * Fetches a trusted root with The Update Framework (TUF), starting from an already trusted TUF root.
  *
- * Exported from `spindle/tuf`. Nothing else in this library contacts the repository.
+ * Exported from `spindle/tuf`. No other function of this library contacts the TUF repository.
  *
  * @example Keep the public-good root current
  * ```ts
  * const { trustedRoot, state } = await updateTrustedRoot(saved ?? { root: publicGoodTufRoot })
  * ```
  * @throws `ERR_SIGNATURE_INVALID` for too few signatures; `ERR_CONTENT_INVALID` for a rollback, a
- * freeze (expired metadata) or a gap between roots; `ERR_DIGEST_MISMATCH`; `ResponseError`, `ERR_NETWORK`.
+ * freeze (expired metadata) or a gap between roots; `ERR_DIGEST_MISMATCH`; `ERR_LIMIT_EXCEEDED` after 64
+ * rotations; `SignatureInvalid` `TRUST_ROOT_INVALID`; `ResponseError`, `ERR_NETWORK`, `ERR_TIMEOUT`.
  */
 export async function updateTrustedRoot(
   from: TufState,
@@ -68,8 +76,8 @@ export async function updateTrustedRoot(
     (await callService({ method: 'GET', url: `${base}/${path}` }, service)).bytes
 
   const root = await updateRoot(from.root, base, service)
-  assertLive(root.document, 'root', now)
-  // Whoever had a key that was taken back may have run the versions up (fast-forward): 5.3.11.
+  assertNotExpired(root.document, 'root', now)
+  // Forget versions after a key was removed: its holder may have raised them (fast-forward attack): 5.3.11.
   const seen: Partial<TufState> = root.isRotated ? {} : from
 
   const read = async (
@@ -82,10 +90,14 @@ export async function updateTrustedRoot(
     const document = parseTufDocument(bytes, role)
     await assertSigned(document, root.document, role)
     if (meta !== undefined && document.version !== meta.get('version').count())
-      throw invalid(`${path} is of version ${document.version}, which nobody announced`)
+      throw refused(
+        `${path} has version ${document.version}, the metadata announced ${meta.get('version').count()}`,
+      )
     if (document.version < (seen[role] ?? 0))
-      throw invalid(`${path} is older than what was seen before (rollback)`)
-    assertLive(document, role, now)
+      throw refused(
+        `${path} has version ${document.version}, older than version ${seen[role]} of the last update (rollback)`,
+      )
+    assertNotExpired(document, role, now)
     return document
   }
   const timestamp = await read('timestamp', 'timestamp.json')
@@ -104,7 +116,8 @@ export async function updateTrustedRoot(
 
   const file = targets.signed.get('targets').get(target)
   const digest = `sha256:${file.get('hashes').get('sha256').string()}`
-  if (!isDigest(digest)) throw invalid(`the hash of ${target} is none`)
+  if (!isDigest(digest))
+    throw refused(`the targets metadata has no valid SHA-256 hash of ${target}`)
   const folder = target.slice(0, target.lastIndexOf('/') + 1)
   const bytes = await fetchFile(`targets/${folder}${hexOf(digest)}.${target.slice(folder.length)}`)
   await assertFile(bytes, file, target)
@@ -121,7 +134,10 @@ export async function updateTrustedRoot(
   }
 }
 
-/** From version to version, each signed by the one before and by itself; and whether keys of others were taken back. */
+/**
+ * Follows the root versions, each signed by its predecessor and by itself. `isRotated`: a key of the
+ * timestamp or snapshot role was removed.
+ */
 async function updateRoot(
   start: object,
   base: string,
@@ -133,7 +149,7 @@ async function updateRoot(
   await assertSigned(document, document, 'root')
   for (let i = 0; i <= MAX_ROTATIONS; i++) {
     const path = `${document.version + 1}.root.json`
-    // Object stores answer 403 for what isn't there, where listing is not allowed.
+    // Object stores answer 403 for a missing file when listing is not allowed.
     const { status, bytes } = await callService(
       { method: 'GET', url: `${base}/${path}`, expect: [403, 404] },
       service,
@@ -148,18 +164,17 @@ async function updateRoot(
     const next = parseTufDocument(bytes, 'root')
     await assertSigned(next, document, 'root')
     await assertSigned(next, next, 'root')
-    if (next.version !== document.version + 1)
-      throw invalid(`${path} is of version ${next.version}`)
+    if (next.version !== document.version + 1) throw refused(`${path} has version ${next.version}`)
     json = parseJson(bytes, path) as object
     document = next
   }
   throw new SpindleError(
     'ERR_LIMIT_EXCEEDED',
-    `the root was rotated more than ${MAX_ROTATIONS} times: start from a newer one`,
+    `the TUF root was rotated more than ${MAX_ROTATIONS} times: start from a newer root`,
   )
 }
 
-/** Length and hash, where the one who announced the file gave them. */
+/** Compares length and hash, as far as the announcing metadata has them. */
 async function assertFile(bytes: Uint8Array, meta: Field, path: string): Promise<void> {
   const length = meta.get('length').optional()?.count()
   const hash = meta.get('hashes').optional()?.get('sha256').string()
@@ -167,18 +182,21 @@ async function assertFile(bytes: Uint8Array, meta: Field, path: string): Promise
     (length !== undefined && bytes.length !== length) ||
     (hash !== undefined && (await digestOf(bytes)) !== `sha256:${hash}`)
   ) {
-    throw new SpindleError('ERR_DIGEST_MISMATCH', `${path} is not the file that was announced`)
+    throw new SpindleError(
+      'ERR_DIGEST_MISMATCH',
+      `${path} does not match the length or hash in the TUF metadata: try again, the repository may be in the middle of an update`,
+    )
   }
 }
 
-function assertLive({ expires }: TufDocument, role: TufRole, now: Date): void {
+function assertNotExpired({ expires }: TufDocument, role: TufRole, now: Date): void {
   if (expires <= now.getTime())
-    throw invalid(
-      `${role}.json expired on ${new Date(expires).toISOString()}: somebody may be holding back newer ones (freeze)`,
+    throw refused(
+      `${role}.json expired on ${new Date(expires).toISOString()}: newer metadata may be withheld (freeze attack); check the clock and the repository`,
     )
 }
 
-function invalid(why: string): SpindleError {
+function refused(why: string): SpindleError {
   return new SpindleError(
     'ERR_CONTENT_INVALID',
     `the update of the trusted root is refused: ${why}`,

@@ -1,16 +1,16 @@
 import { SignatureInvalid, SpindleError, type SignatureReason } from '../../errors.ts'
 
 /**
- * What a parser found wrong is wrong with the signature; errors of other kinds are not.
- * @param saying What an error begins with that is none about a signature yet.
+ * Converts errors of parsers to `SignatureInvalid`; returns other errors unchanged.
+ * @param prefix Start of the message, before the parser's message.
  */
 export function asSignatureInvalid(
   cause: unknown,
   reason: SignatureReason = 'BUNDLE_MALFORMED',
-  saying = "the signature can't be read",
+  prefix = 'the signature is malformed',
 ): unknown {
   return cause instanceof SpindleError &&
     (!(cause instanceof SignatureInvalid) || reason !== 'BUNDLE_MALFORMED')
-    ? new SignatureInvalid(reason, `${saying}: ${cause.message}`, { cause })
+    ? new SignatureInvalid(reason, `${prefix}: ${cause.message}`, { cause })
     : cause
 }

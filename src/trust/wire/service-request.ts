@@ -1,4 +1,4 @@
-/** One request to Fulcio, Rekor, a timestamp authority or an identity provider. */
+/** Requests to Fulcio, Rekor, timestamp authorities and identity providers. */
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import { inTime } from '../../http/timing.ts'
@@ -9,9 +9,11 @@ import { createSecrets } from '../../http/secrets.ts'
 import { ResponseError, SpindleError } from '../../errors.ts'
 import type { FetchLike } from '../../types.ts'
 
+/** Options of every function that calls a service of sigstore. */
 export interface ServiceOptions {
-  /** Default: the global `fetch`. */
+  /** Sends the requests. Default: the global `fetch`. */
   fetch?: FetchLike
+  /** Aborts the requests; the call then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined
 }
 
@@ -29,20 +31,21 @@ interface ServiceAnswer {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Uint8Array
-  /** A text of the service without the secrets that it was sent, for a message. */
+  /** Removes the secrets of the request from text of the response, for error messages. */
   readonly redact: (text: string) => string
 }
 
-/** Longest answer: an entry with a large statement comes back whole. */
+/** Longest response: a log returns the entry including its statement. */
 const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
-/** A log of version 2 answers once a checkpoint covers the entry, which may take 20 s. */
+/** Deadline of one attempt: Rekor v2 answers after the next checkpoint, which can take 20 s. */
 const TIMEOUT_MS = 60_000
 /** Longest `Retry-After` that is waited for. */
 const MAX_WAIT_MS = 30_000
 
 /**
- * @throws `ResponseError` for a status that isn't expected, `ERR_NETWORK`, `ERR_TIMEOUT`; the
- * signal's reason when it aborts. Answers of 429 and 5xx are asked again.
+ * Sends a request, and retries it after 429 and 5xx.
+ * @throws `ResponseError` for an unexpected status, `ERR_NETWORK`, `ERR_TIMEOUT`; the signal's reason when
+ * it aborts.
  */
 export async function callService(
   request: ServiceRequest,
@@ -78,7 +81,7 @@ export async function callService(
       if (cause instanceof SpindleError) throw cause
       throw new SpindleError(
         'ERR_NETWORK',
-        `${where} can't be reached; in a page, check that it allows this origin (CORS)`,
+        `${where} cannot be reached: check the address and the network; in a browser, also that it allows this origin (CORS)`,
         { cause },
       )
     }
@@ -107,7 +110,7 @@ function toRequest(
       ...(contentType && { 'content-type': contentType }),
     },
     ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> | string }),
-    // A token must not follow to wherever a redirect points.
+    // Do not follow redirects: they would forward the token to another host.
     redirect: 'manual',
     signal,
   })
@@ -127,13 +130,13 @@ function refused(
   } catch {
     message = undefined
   }
-  const said = typeof message === 'string' ? `: ${redact(message)}` : ''
+  const detail = typeof message === 'string' ? `: ${redact(message)}` : ''
   const code = status === 401 || status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE'
-  // A page is shown nothing of a redirect, not even its status.
+  // Browsers hide redirects: the response is opaque and has the status 0.
   const what =
     status === 0 || (status >= 300 && status < 400)
-      ? 'leads elsewhere, and a token must not follow: give the address that it leads to'
-      : `answered ${status}${said}`
+      ? 'redirects to another address, which is not followed because the request can contain a token: use that address instead'
+      : `answered ${status}${detail}`
   const retryAfter = parseRetryAfter(headers.get('retry-after'))
   return new ResponseError(code, `${request.method} ${where} ${what}`, {
     status,

@@ -1,36 +1,40 @@
 /**
- * Typed access to parsed JSON of unknown shape, as protocol buffers write it.
+ * Typed access to parsed JSON of unknown shape, in the JSON mapping of protocol buffers.
  *
- * Own properties only, so that `__proto__` and `constructor` are names like any other; every
- * message names the place. @see https://protobuf.dev/programming-guides/json/
+ * Reads own properties only, so that `__proto__` and `constructor` are ordinary names. Error messages name
+ * the path. @see https://protobuf.dev/programming-guides/json/
  */
 import { parseBase64 } from '../../bytes/base64.ts'
 import { isJsonObject } from '../../bytes/json.ts'
 import { unknownName } from '../../bytes/known-names.ts'
 import { SpindleError } from '../../errors.ts'
 
-/** A value in a JSON document, and where it stands. */
+/** A value in a JSON document, and its path. */
 export interface Field {
   readonly value: unknown
   readonly path: string
-  /** A member; absent ones are fields too, whose readers then reject. */
+  /** A member. An absent one is a field too, and its readers throw. */
   get(name: string): Field
-  /** The field itself, if it is an object without other members than these. */
+  /** Returns the field; throws unless it is an object with no members other than these. */
   only(...names: readonly string[]): Field
-  /** `undefined` when absent or null. */
+  /** The field, or `undefined` when absent or null. */
   optional(): Field | undefined
   string(): string
-  /** Base64 to bytes. */
+  /** Decodes base64. */
   bytes(): Uint8Array<ArrayBuffer>
-  /** An integer from 0 to 2⁵³−1, as number or decimal string. */
+  /** An integer from 0 to 2⁵³−1, written as number or decimal string. */
   count(): number
-  /** RFC 3339 to milliseconds since 1970. */
+  /** Parses an RFC 3339 time; milliseconds since 1970. */
   time(): number
-  /** An absent list is empty. */
+  /** The items; empty when absent. */
   list(limit: number): Field[]
 }
 
-/** @param parseBytes How the document writes bytes. Default: standard base64. */
+/**
+ * Wraps a parsed value.
+ * @param path Name of the document, the start of all paths in messages.
+ * @param parseBytes Decodes bytes. Default: standard base64.
+ */
 export function readField(
   value: unknown,
   path: string,
@@ -76,7 +80,7 @@ export function readField(
         !/^(?:0|[1-9]\d{0,15})$/.test(text) ||
         !Number.isSafeInteger(Number(text))
       )
-        throw wrong('a whole number, 0 or more')
+        throw wrong('a non-negative integer')
       return Number(text)
     },
     time() {
@@ -93,9 +97,9 @@ export function readField(
       if (value.length > limit)
         throw new SpindleError(
           'ERR_LIMIT_EXCEEDED',
-          `${path} has ${value.length} entries, at most ${limit} are read`,
+          `${path} has ${value.length} entries, more than the limit of ${limit}`,
         )
-      // Not `map`: it passes over holes.
+      // Not `map`, which skips holes.
       return Array.from(value as unknown[], (item, i) =>
         readField(item, `${path}[${i}]`, parseBytes),
       )
@@ -103,7 +107,7 @@ export function readField(
   }
 }
 
-/** String members only; others can't be asked for. */
+/** The string members of an object, in an object without prototype; other members are left out. */
 export function readStrings(field: Field | undefined): Readonly<Record<string, string>> {
   const strings: Record<string, string> = Object.create(null) as Record<string, string>
   for (const [key, value] of Object.entries(isJsonObject(field?.value) ? field.value : {})) {
