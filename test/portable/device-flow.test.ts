@@ -97,8 +97,11 @@ describe('a login on another device', () => {
   })
 
   it.each([
-    ['access_denied', 'the login was refused: start again to allow it'],
-    ['invalid_client', 'the issuer ended the login (invalid_client): check its address and client'],
+    ['access_denied', 'the login was refused: start again and allow it'],
+    [
+      'invalid_client',
+      'the issuer rejected the login (invalid_client): check its address and the client ID',
+    ],
   ])('says what to do about %s', async (problem, message) => {
     await expect(
       requestIdentityToken({

@@ -42,7 +42,7 @@ describe('an identity token', () => {
   it('that is none is refused without a word of it', () => {
     const payload = btoa('hunter22 is secret').replace(/=+$/, '')
     expect(() => parseIdentityToken(`x.${payload}.x`, 'a')).toThrow(
-      /^the identity token can't be used: claims should be an object$/,
+      /^the identity token is invalid: claims should be an object$/,
     )
   })
 })

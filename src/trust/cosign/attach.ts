@@ -1,4 +1,4 @@
-/** Puts a signature beside an artifact, in either form. */
+/** Stores signatures with an artifact: bundles as referrers, legacy signatures under a tag. */
 import { formatCanonicalJson } from '../../bytes/json.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import { SpindleError } from '../../errors.ts'
@@ -9,13 +9,13 @@ import { BUNDLE_TYPE, COSIGN_PREDICATE, SIMPLE_SIGNING_TYPE } from '../wire/medi
 import { formatConfig } from './simple-signing.ts'
 import { MAX_SIGNATURE_LAYERS, readManifest, resolveOptional } from './signature-manifest.ts'
 
-/** Writers of one `.sig` tag at a time: each loses at most to every other once. */
+/** Attempts to add a layer: with 8 concurrent writers, each loses to every other at most once. */
 const MAX_ATTEMPTS = 8
-/** Bounds of the wait for a writer that was at it at the same time, in milliseconds. */
+/** Shortest and longest wait for a concurrent writer, in milliseconds. */
 const MIN_WINDOW_MS = 20
 const MAX_WINDOW_MS = 2000
 
-/** A bundle as a referrer: one manifest more, nothing shared, so nobody can be overwritten. */
+/** Stores a bundle as a referrer. It shares no manifest with other bundles, so writers cannot conflict. */
 export async function attachBundle(
   store: Store,
   subject: Descriptor,
@@ -45,12 +45,12 @@ export async function attachBundle(
 }
 
 /**
- * A layer more in the `.sig` manifest.
+ * Adds a layer to the `.sig` manifest.
  *
- * Registries have no compare-and-swap for tags: of two who write at once, the later undoes the earlier.
- * So the tag is looked at right before it is written, and read again after as long as all of that took;
- * whose layer is gone by then adds it again. Whoever needs longer than that between a look and a write
- * still undoes what was added meanwhile, and only bundles are safe from that: they share nothing.
+ * Registries have no compare-and-swap for tags: a concurrent writer can overwrite the tag. So this resolves
+ * the tag again right before writing it, waits as long as the attempt took, reads the manifest back, and
+ * retries if its layer is missing. A writer that pauses longer than that between reading and writing can
+ * still remove a layer; only bundles avoid this race.
  */
 export async function attachLayer(
   store: Store,
@@ -60,7 +60,7 @@ export async function attachLayer(
   options: OperationOptions,
 ): Promise<Descriptor> {
   const layer = { ...(await pushBytes(store, SIMPLE_SIGNING_TYPE, payload, options)), annotations }
-  const isThere = (layers: readonly Descriptor[]): boolean =>
+  const isIncluded = (layers: readonly Descriptor[]): boolean =>
     layers.some(
       (other) => other.digest === layer.digest && sameAnnotations(other.annotations, annotations),
     )
@@ -68,12 +68,12 @@ export async function attachLayer(
     const started = Date.now()
     const before = await resolveOptional(store, tag, options)
     const present = await layersOf(store, before, options)
-    // Signed the same before, or seen late: some registries show a write only after a while.
-    if (isThere(present)) return layer
+    // An identical signature exists, or a previous attempt became visible late (eventual consistency).
+    if (isIncluded(present)) return layer
     if (present.length >= MAX_SIGNATURE_LAYERS)
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
-        `${tag} has ${MAX_SIGNATURE_LAYERS} signatures already, and nobody reads more: attach this one as a referrer`,
+        `${tag} already has ${MAX_SIGNATURE_LAYERS} signatures, and verifiers read no more: attach this one as a referrer`,
       )
     const layers = [...present, layer]
     const config = await pushBytes(store, IMAGE_CONFIG, formatConfig(layers), options)
@@ -92,12 +92,12 @@ export async function attachLayer(
     await store.push(descriptor, manifest, { ...options, tag })
     const window = Math.min(Math.max(Date.now() - started, MIN_WINDOW_MS), MAX_WINDOW_MS)
     await wait(window * (1 + Math.random()), options.signal)
-    if (isThere(await layersOf(store, await resolveOptional(store, tag, options), options)))
+    if (isIncluded(await layersOf(store, await resolveOptional(store, tag, options), options)))
       return layer
   }
   throw new SpindleError(
     'ERR_CONFLICT',
-    `${tag} was changed by others ${MAX_ATTEMPTS} times while this signature was added: try again, or attach it as a referrer, where nobody is in the way`,
+    `${tag} was changed by other writers ${MAX_ATTEMPTS} times while this signature was added: try again, or attach it as a referrer, which avoids conflicts`,
   )
 }
 

@@ -1,4 +1,4 @@
-/** The older storage form: a payload in a layer, its signature and proofs in the layer's annotations. */
+/** Legacy (simple signing) signatures: the payload is a layer, the signature and its proofs are annotations. */
 import { formatHex, parseHex } from '../../bytes/hex.ts'
 import { parseBase64 } from '../../bytes/base64.ts'
 import { parseJson, parseUniqueJson } from '../../bytes/json.ts'
@@ -25,8 +25,10 @@ import { verifyEvidence, type Evidence } from '../bundle/verify-signature.ts'
 import { readField, readStrings } from '../wire/wire-json.ts'
 
 /**
- * One layer of a `.sig` manifest against one rule.
- * @param payload The layer's bytes, whose digest was checked.
+ * Verifies one layer of a `.sig` manifest against one rule.
+ * @param payload The layer's bytes, with verified digest.
+ * @param layer The layer's annotations.
+ * @param about Digest of the artifact.
  * @throws `SignatureInvalid`.
  */
 export async function verifyLegacySignature(
@@ -39,9 +41,12 @@ export async function verifyLegacySignature(
     const proof = await verifyEvidence(readEvidence(payload, layer), rule)
     const { digest, reference, annotations } = readPayload(payload)
     if (digest !== about)
-      throw new SignatureInvalid('DIGEST_MISMATCH', `it signs ${digest}, not ${about}`)
+      throw new SignatureInvalid(
+        'DIGEST_MISMATCH',
+        `the signature is for another artifact: ${digest}, not ${about}`,
+      )
     const claims = { format: 'legacy', reference, annotations } as const
-    // It says what the statement of `cosign sign` says.
+    // Equivalent to a statement of `cosign sign`.
     assertClaims({ ...claims, predicateType: COSIGN_PREDICATE }, rule)
     return { ...claims, seen: 'digest', ...proof }
   } catch (cause) {
@@ -49,7 +54,7 @@ export async function verifyLegacySignature(
   }
 }
 
-/** @see https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md */
+/** Parses the simple-signing payload. @see https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md */
 function readPayload(payload: Uint8Array): {
   digest: string
   reference: string
@@ -58,7 +63,10 @@ function readPayload(payload: Uint8Array): {
   const root = readField(parseUniqueJson(payload, 'the signed payload'), 'payload')
   const critical = root.get('critical')
   if (critical.get('type').string() !== PAYLOAD_KIND)
-    throw new SignatureInvalid('PAYLOAD_TYPE', 'the signed payload is no image signature')
+    throw new SignatureInvalid(
+      'PAYLOAD_TYPE',
+      `the type of the signed payload is not "${PAYLOAD_KIND}"`,
+    )
   return {
     digest: critical.get('image').get('docker-manifest-digest').string(),
     reference: critical.get('identity').get('docker-reference').string(),
@@ -69,12 +77,12 @@ function readPayload(payload: Uint8Array): {
 function readEvidence(payload: Uint8Array, layer: Readonly<Record<string, string>>): Evidence {
   const read = (key: string): string | undefined =>
     Object.hasOwn(layer, key) && layer[key] !== '' ? layer[key] : undefined
-  // Base64 of older tools has line breaks.
+  // Some older tools wrap base64 lines.
   const signature = parseBase64(read(SIGNATURE_KEY)?.replace(/[\r\n]/g, '') ?? '')
   if (signature === undefined || signature.length === 0)
     throw new SignatureInvalid(
       'BUNDLE_MALFORMED',
-      `the annotation ${SIGNATURE_KEY} is missing or no base64`,
+      `the annotation ${SIGNATURE_KEY} is missing or not base64`,
     )
   const log = read(LOG_KEY)
   const timestamp = read(TIMESTAMP_KEY)
@@ -103,13 +111,16 @@ function readCertificates(pem: string | undefined): Certificate[] {
     : parsePem(pem, 'the certificate').map(({ bytes }) => parseCertificate(bytes))
 }
 
-/** What Rekor answered, in the spelling of cosign's Go types. */
+/** Parses Rekor's response as cosign stores it, with the field names of its Go types. */
 function readLogBundle(json: string): LogEntry {
   const bundle = readField(parseUniqueJson(encodeUtf8(json), 'the log bundle'), 'log bundle')
   const payload = bundle.get('Payload')
   const logId = parseHex(payload.get('logID').string())
   if (logId === undefined)
-    throw new SignatureInvalid('BUNDLE_MALFORMED', 'the log bundle names no log')
+    throw new SignatureInvalid(
+      'BUNDLE_MALFORMED',
+      `\`logID\` in the annotation ${LOG_KEY} is not hexadecimal`,
+    )
   return {
     logId: formatHex(logId),
     index: payload.get('logIndex').count(),

@@ -1,17 +1,18 @@
-/** Manifests and tags that signatures are found by. */
+/** Manifests and tags of stored signatures. */
 import { readVerified } from '../../bytes/verified.ts'
 import { SpindleError } from '../../errors.ts'
 import { type Manifest, MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../../types.ts'
 
-/** Layers of a `.sig` manifest looked at, as cosign's download does; so none is written that nobody reads. */
+/** Most layers read from a `.sig` manifest, as in cosign; no more are written either. */
 export const MAX_SIGNATURE_LAYERS = 100
 
-/** Tag of the older storage form; `undefined` for sha512, which makes it longer than tags may be. */
+/** The tag of legacy signatures; `undefined` for sha512, which would exceed the 128 characters of a tag. */
 export function signatureTag(digest: Digest): string | undefined {
   return digest.startsWith('sha256:') ? `${digest.replace(':', '-')}.sig` : undefined
 }
 
+/** Reads and parses a manifest, checked against its descriptor. */
 export async function readManifest(
   store: ReadStore,
   target: Descriptor,
@@ -21,7 +22,7 @@ export async function readManifest(
   return parseManifest(bytes, target.mediaType, `the manifest ${target.digest}`)
 }
 
-/** A blob or manifest of at most that size, checked against its descriptor. */
+/** Reads a blob or manifest of at most `limit` bytes, checked against its descriptor. */
 export async function readBytes(
   store: ReadStore,
   target: Descriptor,
@@ -31,12 +32,12 @@ export async function readBytes(
   if (target.size > limit)
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `${target.digest} has ${target.size} bytes, at most ${limit} are read of what it should be`,
+      `${target.digest} has ${target.size} bytes, more than the limit of ${limit} for a part of a signature`,
     )
   return readVerified(await store.fetch(target, options), target, options.signal)
 }
 
-/** What a tag names, which is read next; `undefined` when there is no such tag. */
+/** Resolves a tag whose manifest is read next; `undefined` when the tag does not exist. */
 export async function resolveOptional(
   store: ReadStore,
   ref: string,

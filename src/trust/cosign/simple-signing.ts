@@ -1,4 +1,4 @@
-/** The older form's payload and layers, written byte for byte as cosign does. */
+/** Formats legacy (simple signing) payloads and layers, byte-identical with cosign. */
 import { formatBase64 } from '../../bytes/base64.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { formatPem } from '../../bytes/pem.ts'
@@ -13,7 +13,10 @@ import {
 } from '../wire/media-types.ts'
 import type { LogEntry } from '../log/transparency-log.ts'
 
-/** @param reference `registry/repository`; Docker Hub as `index.docker.io/…`. */
+/**
+ * Formats the signed payload.
+ * @param reference `registry/repository`; Docker Hub is `index.docker.io/…`.
+ */
 export function formatPayload(
   about: Digest,
   reference: string,
@@ -29,7 +32,7 @@ export function formatPayload(
   )
 }
 
-/** JSON as Go writes it: what could end a script element is escaped. */
+/** Escapes JSON like Go's `encoding/json`, which escapes characters that are special in HTML. */
 export function escapeAsGo(json: string): string {
   return json.replace(
     /[<>&\u2028\u2029]/g,
@@ -76,7 +79,7 @@ export function formatLayerAnnotations({
   }
 }
 
-/** The config blob of a `.sig` manifest: some registries look for the layers' digests there. */
+/** The config blob of a `.sig` manifest, with the layers' digests as `diff_ids`, which some registries check. */
 export function formatConfig(layers: readonly Descriptor[]): Uint8Array<ArrayBuffer> {
   const history = layers.map(() => ({ created: '0001-01-01T00:00:00Z' }))
   const rootfs = { type: 'layers', diff_ids: layers.map(({ digest }) => digest) }

@@ -1,4 +1,4 @@
-/** Finds what cosign and this library have attached to an artifact. */
+/** Finds the signatures that cosign and Spindle stored with an artifact. */
 import { SignatureInvalid, SpindleError } from '../../errors.ts'
 import { EMPTY_TYPE, type Manifest } from '../../oci/manifest.ts'
 import { referrersTag } from '../../oci/reference.ts'
@@ -29,15 +29,16 @@ import {
 } from './signature-manifest.ts'
 import { verifyParsedBundle, type VerifiedBundle } from '../bundle/verify-bundle.ts'
 
-/** Where signatures are looked for. */
+/** A store to search for signatures. */
 export type SignatureStore = ReadStore & Partial<ReferrerStore>
 
-/** A signature that holds, and where it was found. */
+/** A verified signature and its location. */
 export interface StoredSignature extends VerifiedBundle, VerifiedSignature {
+  /** Storage format: a sigstore bundle, or a legacy signature. */
   readonly format: SignatureFormat
 }
 
-/** Something that may be a signature, read but not verified. */
+/** A parsed signature, not yet verified. */
 interface Candidate {
   readonly format: SignatureFormat
   /** The referrer's manifest, or the layer with the payload. */
@@ -45,18 +46,21 @@ interface Candidate {
   verify(rule: LoadedRule): Promise<StoredSignature>
 }
 
-/** What was found where a signature should be, and can't be read. */
+/** A stored signature that cannot be read or parsed. */
 interface Unreadable {
   readonly source: Descriptor
   readonly error: SpindleError
 }
 
-/** Referrers looked at: each costs two requests. */
+/** Most referrers to read: each costs two requests. */
 export const MAX_REFERRERS = 256
-/** A payload has 250 bytes and its annotations. */
+/** Largest payload of a legacy signature: 250 bytes plus its annotations. */
 const MAX_PAYLOAD_BYTES: number = 64 * 1024
 
-/** Bundles first, then the older form; what can't be read says why, trouble on the way there rejects. */
+/**
+ * Finds bundles, then legacy signatures. Yields unreadable ones with their error; throws network errors and
+ * other errors of the store.
+ */
 export async function* findSignatures(
   store: SignatureStore,
   subject: Descriptor,
@@ -67,19 +71,19 @@ export async function* findSignatures(
     const found =
       'error' in referrer
         ? [referrer]
-        : await attempt(referrer, () => readReferrer(store, subject, referrer, options))
+        : await orUnreadable(referrer, () => readReferrer(store, subject, referrer, options))
     for (const one of found) if ('error' in one || formats.includes(one.format)) yield one
   }
   const tag = formats.includes('legacy') ? signatureTag(subject.digest) : undefined
   const manifest = tag && (await resolveOptional(store, tag, options))
   if (!manifest) return
-  yield* await attempt(manifest, async () =>
+  yield* await orUnreadable(manifest, async () =>
     legacyLayers(store, subject, await readManifest(store, manifest, options), options),
   )
 }
 
-/** What can't be read is told and passed over; trouble on the way to it rejects. */
-async function attempt<T>(
+/** Returns an unreadable signature with its error; rethrows other errors. */
+async function orUnreadable<T>(
   source: Descriptor,
   read: () => Promise<readonly T[]>,
 ): Promise<ReadonlyArray<T | Unreadable>> {
@@ -92,8 +96,8 @@ async function attempt<T>(
 }
 
 /**
- * From the referrers API, then from the tag that replaces it: a registry that has the API now need not
- * list what was signed before it had it, whatever else it lists.
+ * Lists referrers of the referrers API, then those of the fallback tag: a registry that added the API later
+ * may not list earlier signatures.
  */
 async function* referrersOf(
   store: SignatureStore,
@@ -106,7 +110,7 @@ async function* referrersOf(
     if (seen.size === MAX_REFERRERS)
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
-        `${subject.digest} has more than ${MAX_REFERRERS} referrers that may be signatures`,
+        `${subject.digest} has more than ${MAX_REFERRERS} referrers that can be signatures: delete those that are not needed`,
       )
     return seen.add(referrer.digest) !== undefined
   }
@@ -115,7 +119,7 @@ async function* referrersOf(
       if (isNew(referrer)) yield referrer
   } catch (error) {
     if (!isUnreadable(error) || error.code === 'ERR_LIMIT_EXCEEDED') throw error
-    // A list with one broken entry hides neither what the tag has, nor the older form.
+    // Continue after a malformed list: the fallback tag and the legacy tag can still have signatures.
     yield { source: subject, error }
   }
   const tagged = await resolveOptional(store, referrersTag(subject.digest), options)
@@ -123,11 +127,11 @@ async function* referrersOf(
     const index = await readManifest(store, tagged!, options)
     return index.kind === 'index' ? index.manifests : []
   }
-  for (const referrer of tagged === undefined ? [] : await attempt(tagged, list))
+  for (const referrer of tagged === undefined ? [] : await orUnreadable(tagged, list))
     if ('error' in referrer || isNew(referrer)) yield referrer
 }
 
-/** A descriptor's type only rules out what says to be something else: registries and older tools get it wrong. */
+/** Whether a referrer can be a signature. Registries and older tools leave out or change the type. */
 function maySign({ artifactType = '' }: Descriptor): boolean {
   return (
     ['', EMPTY_TYPE, LEGACY_REFERRER_TYPE].includes(artifactType) ||
@@ -154,20 +158,20 @@ async function readReferrer(
   )
     return []
   if (manifest.subject?.digest !== subject.digest)
-    throw malformed('its manifest is about another artifact')
+    throw malformed('the subject of its manifest is another artifact')
   if (!isBundle) return legacyLayers(store, subject, manifest, options)
   const [layer, surplus] = layers
   if (layer === undefined || surplus !== undefined)
-    throw malformed(`its manifest has ${layers.length} layers, not one`)
+    throw malformed(`its manifest should have one layer and has ${layers.length}`)
   const bundle = parseBundle(await readBytes(store, layer, MAX_BUNDLE_BYTES, options))
-  if (bundle.version < 3) throw malformed('bundles with an artifact are of version 0.3 or later')
+  if (bundle.version < 3) throw malformed('a bundle stored as a referrer needs version 0.3')
   const verify = async (rule: LoadedRule): Promise<StoredSignature> => {
     if (bundle.content.kind !== 'envelope')
       throw new SignatureInvalid(
         'PAYLOAD_TYPE',
-        'the bundle signs bytes, not a statement about an artifact',
+        'the stored bundle is over bare bytes, not over a statement about the artifact',
       )
-    // Any attestation by the same signer would pass for a signature otherwise.
+    // Without this, any attestation by the same signer would count as a signature.
     const strict = { ...rule, predicateTypes: rule.predicateTypes ?? [COSIGN_PREDICATE] }
     return locate(await verifyParsedBundle(bundle, { digest: subject.digest }, strict), referrer)
   }
@@ -180,7 +184,8 @@ function legacyLayers(
   manifest: Manifest,
   options: OperationOptions,
 ): Candidate[] {
-  if (manifest.kind !== 'manifest') throw malformed('an index stands where signatures belong')
+  if (manifest.kind !== 'manifest')
+    throw malformed('its tag points to an index instead of a manifest')
   const layers = manifest.layers.filter(({ mediaType }) => mediaType === SIMPLE_SIGNING_TYPE)
   return layers.slice(0, MAX_SIGNATURE_LAYERS).map((source) => ({
     format: 'legacy',
@@ -195,7 +200,7 @@ function legacyLayers(
   }))
 }
 
-/** With what a caller asks for first in one place. */
+/** Adds the location, and the fields of `VerifiedSignature`. */
 function locate(verified: VerifiedBundle, descriptor: Descriptor): StoredSignature {
   const { signer, times } = verified
   const [first] = times.map(({ at }) => at).sort((a, b) => a.getTime() - b.getTime())
@@ -208,7 +213,7 @@ function locate(verified: VerifiedBundle, descriptor: Descriptor): StoredSignatu
   }
 }
 
-/** Whether an error is about the bytes that came, rather than about their coming. */
+/** Whether an error is caused by the stored content, not by the network or the server. */
 export function isUnreadable(error: unknown): error is SpindleError {
   return error instanceof SpindleError && UNREADABLE.has(error.code)
 }
@@ -222,5 +227,5 @@ const UNREADABLE: ReadonlySet<string> = new Set([
 ])
 
 function malformed(why: string): SignatureInvalid {
-  return new SignatureInvalid('BUNDLE_MALFORMED', `the stored signature can't be read: ${why}`)
+  return new SignatureInvalid('BUNDLE_MALFORMED', `the stored signature is malformed: ${why}`)
 }

@@ -9,21 +9,22 @@ import {
   type StoredSignature,
 } from './stored-signatures.ts'
 
+/** The verified artifact and its signatures. */
 export interface VerifyResult {
-  /** What was verified: pull or run this digest, never the tag again. */
+  /** The verified artifact. Pull or run this digest; do not resolve the tag again. */
   readonly descriptor: Descriptor
-  /** Those that the policy asked for; it stops at enough. */
+  /** Signatures that satisfy the policy; the search stops when there are enough. */
   readonly signatures: readonly [StoredSignature, ...StoredSignature[]]
-  /** What else was looked at, and why it does not count. */
+  /** Other signatures that were read, and why each does not satisfy the policy. */
   readonly rejected: readonly RejectedSignature[]
 }
 
 /**
- * Looks for signatures of an artifact that satisfy a policy.
+ * Finds signatures of an artifact that satisfy a policy.
  *
- * @param descriptor What its reference resolved to, once.
- * @throws `PolicyRejected` when there are not enough; errors of the store as they are: trouble on
- * the way is never taken for an unsigned artifact.
+ * @param descriptor The resolved artifact.
+ * @throws `PolicyRejected` when there are not enough; errors of the store unchanged, so that a network error
+ * is never reported as an unsigned artifact.
  */
 export async function verifyArtifact(
   store: SignatureStore,
@@ -42,7 +43,7 @@ export async function verifyArtifact(
   }
 }
 
-/** @param most Different signers after which no further signature is read. */
+/** @param most Number of different signers at which to stop. */
 async function collect(
   store: SignatureStore,
   subject: Descriptor,
@@ -52,7 +53,7 @@ async function collect(
   options: OperationOptions,
 ): Promise<StoredSignature[]> {
   const bySigner = new Map<string, StoredSignature>()
-  const here: RejectedSignature[] = []
+  const rejectedByRule: RejectedSignature[] = []
   for await (const candidate of findSignatures(store, subject, rule.formats, options)) {
     options.signal?.throwIfAborted()
     try {
@@ -62,12 +63,12 @@ async function collect(
       if (bySigner.size >= most) break
     } catch (error) {
       if (!isUnreadable(error)) throw error
-      here.push({ source: candidate.source, error })
+      rejectedByRule.push({ source: candidate.source, error })
     }
   }
-  rejected.push(...here)
+  rejected.push(...rejectedByRule)
   if (bySigner.size >= rule.threshold) return [...bySigner.values()]
-  throw notEnough(subject, rule, bySigner.size, here)
+  throw notEnough(subject, rule, bySigner.size, rejectedByRule)
 }
 
 function notEnough(
@@ -83,10 +84,9 @@ function notEnough(
       [],
     )
   const why = rejected.map(({ error }) => `\n- ${error.message}`).join('')
-  const asked = rule.threshold === 1 ? 'no signature' : `${found} of ${rule.threshold} signers`
-  return new PolicyRejected(
-    'NO_MATCHING_SIGNATURE',
-    `${asked} of ${digest} satisfies the policy:${why}`,
-    rejected,
-  )
+  const count =
+    rule.threshold === 1
+      ? `no signature of ${digest} satisfies the policy`
+      : `${found} of ${rule.threshold} signers required by the policy signed ${digest}`
+  return new PolicyRejected('NO_MATCHING_SIGNATURE', `${count}:${why}`, rejected)
 }

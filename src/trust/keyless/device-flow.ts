@@ -1,4 +1,4 @@
-/** An identity token by a code that a person types elsewhere. @see https://www.rfc-editor.org/rfc/rfc8628 */
+/** Requests an identity token with the device authorization grant. @see https://www.rfc-editor.org/rfc/rfc8628 */
 import { formatBase64Url } from '../../bytes/base64.ts'
 import { rawDigestOf } from '../../bytes/digest.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
@@ -9,30 +9,34 @@ import { attempt } from '../keys/public-key.ts'
 import { callService, type ServiceOptions } from '../wire/service-request.ts'
 import type { Field } from '../wire/wire-json.ts'
 
-/** What to show to the person. */
+/** The code and address to show to the user. */
 export interface DevicePrompt {
+  /** Code that the user enters. */
   readonly userCode: string
+  /** Page where the user enters the code; an https URL. */
   readonly verificationUri: string
-  /** With the code in it, where the issuer gives one. */
+  /** The same page with the code filled in; absent if the issuer returns none. */
   readonly verificationUriComplete?: string
+  /** Time at which the code expires. */
   readonly expiresAt: Date
 }
 
+/** Options of `requestIdentityToken`. */
 export interface DeviceFlowOptions extends ServiceOptions {
-  /** Shows the code; the flow goes on meanwhile. */
+  /** Shows the code to the user. Called once; polling continues meanwhile. */
   prompt: (prompt: DevicePrompt) => void
-  /** Default: the public-good instance's. */
+  /** URL of the OpenID Connect issuer. Default: the public-good instance. */
   issuer?: string
-  /** Default `sigstore`. */
+  /** OAuth client identifier. Default `sigstore`. */
   clientId?: string
-  /** Seconds to wait, for tests. Default: real time. */
+  /** Waits between polls, in seconds; for tests. Default: real time. */
   wait?: (seconds: number, signal?: AbortSignal) => Promise<void>
 }
 
 const FORM = 'application/x-www-form-urlencoded'
 
 /**
- * Asks a person to log in on any device, and resolves with their identity token.
+ * Lets the user log in on any device, and resolves with an identity token.
  *
  * Exported from `spindle/keyless`.
  *
@@ -42,7 +46,8 @@ const FORM = 'application/x-www-form-urlencoded'
  *   prompt: ({ verificationUri, userCode }) => console.log(`Open ${verificationUri} and enter ${userCode}`),
  * })
  * ```
- * @throws `ERR_CREDENTIALS_INVALID` when the person refuses, `ERR_TIMEOUT` when the code expires, `ResponseError`, `ERR_NETWORK`.
+ * @throws `ERR_CREDENTIALS_INVALID` when the user refuses; `ERR_TIMEOUT` when the code expires;
+ * `ERR_CONTENT_INVALID` for an invalid response; `ResponseError`, `ERR_NETWORK`.
  */
 export async function requestIdentityToken(options: DeviceFlowOptions): Promise<string> {
   const {
@@ -58,7 +63,10 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
   )
   const discovery = readTokenJson(bytes, 'the discovery document')
   if (discovery.get('issuer').string() !== issuer)
-    throw new SpindleError('ERR_CONTENT_INVALID', 'the discovery document is of another issuer')
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      'the discovery document names another issuer: check the address of the issuer',
+    )
   const [deviceUrl, tokenUrl] = [
     discovery.get('device_authorization_endpoint'),
     discovery.get('token_endpoint'),
@@ -105,14 +113,14 @@ export async function requestIdentityToken(options: DeviceFlowOptions): Promise<
     errorOf: ({ json, status }) => (status < 400 ? undefined : json.get('error').value),
   })
   if (answer === undefined)
-    throw new SpindleError('ERR_TIMEOUT', 'nobody entered the code in time: start again')
+    throw new SpindleError('ERR_TIMEOUT', 'the code expired before it was entered: start again')
   if (answer.status < 400) return answer.json.get('id_token').string()
   const problem = answer.json.get('error').value
   throw new SpindleError(
     'ERR_CREDENTIALS_INVALID',
     problem === 'access_denied'
-      ? 'the login was refused: start again to allow it'
-      : `the issuer ended the login (${answer.redact(String(problem))}): check its address and client`,
+      ? 'the login was refused: start again and allow it'
+      : `the issuer rejected the login (${answer.redact(String(problem))}): check its address and the client ID`,
   )
 }
 
@@ -134,13 +142,13 @@ function post(
   )
 }
 
-/** As URLs are written: no control characters, and nothing that a page would run. */
+/** The normalized URL: https only, and free of control characters, so that it is safe to display. */
 function httpsOf(field: Field): string {
   const url = attempt(() => new URL(field.string()))
   if (url?.protocol !== 'https:')
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `${field.path} is no https address: check that of the issuer`,
+      `${field.path} is not an https URL: check the address of the issuer`,
     )
   return url.href
 }

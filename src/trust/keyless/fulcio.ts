@@ -1,4 +1,4 @@
-/** Certificates for a few minutes. @see https://github.com/sigstore/fulcio/blob/main/fulcio.proto */
+/** Requests short-lived certificates from Fulcio. @see https://github.com/sigstore/fulcio/blob/main/fulcio.proto */
 import { formatBase64 } from '../../bytes/base64.ts'
 import { parseJson } from '../../bytes/json.ts'
 import { formatPem, parsePem } from '../../bytes/pem.ts'
@@ -16,17 +16,18 @@ import type { TrustedRoot } from '../root/trusted-root.ts'
 import { readField } from '../wire/wire-json.ts'
 
 interface Certified {
-  /** DER, leaf first, as Fulcio answered. */
+  /** DER, leaf first. */
   readonly certificates: readonly Uint8Array[]
   readonly identity: CertificateIdentity
 }
 
 /**
- * Has a key certified for the bearer of a token.
+ * Requests a certificate for a key and the identity of a token.
  *
- * What comes back is checked before it is used: our key, a path to the trusted root, logged, and
- * for the very person of the token.
- * @throws `ERR_CREDENTIALS_INVALID` for the token; `ResponseError`; `SignatureInvalid` for a certificate that is no good.
+ * Verifies the returned certificate: the key, a path to the trusted root, an SCT, and the e-mail address of
+ * the token.
+ * @throws `ERR_CREDENTIALS_INVALID` for the token; `ResponseError`; `SignatureInvalid` for an invalid
+ * certificate.
  */
 export async function requestCertificate(
   url: string,
@@ -58,7 +59,7 @@ export async function requestCertificate(
   if (embedded === undefined)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'this Fulcio hands out certificates without embedded proof of logging (SCT): have it set up with a certificate log, or sign with a key',
+      'this Fulcio instance issues certificates without an embedded SCT: configure it with a certificate transparency log, or sign with a key',
     )
   const certificates = embedded
     .get('chain')
@@ -68,18 +69,18 @@ export async function requestCertificate(
   if (certificates.length === 0)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      'Fulcio answered with no certificate: check its address',
+      'the response of Fulcio contains no certificate: check its address',
     )
 
   const [leaf, ...intermediates] = certificates.map(parseCertificate)
   if (!sameBytes(leaf!.spki, signer.publicKey))
     throw new SpindleError(
       'ERR_SIGNATURE_INVALID',
-      'Fulcio certified another key than ours: do not trust it, and name another one',
+      'Fulcio returned a certificate for another key: check its address, and do not trust this instance',
     )
   let failure: unknown = new SpindleError(
     'ERR_SIGNATURE_INVALID',
-    'the trusted root names no certificate authority: take the one of this Fulcio',
+    'the trusted root contains no certificate authority: use the trusted root of this Fulcio instance',
   )
   for (const authority of root.certificateAuthorities) {
     try {
@@ -90,7 +91,7 @@ export async function requestCertificate(
       if (claims.email !== undefined && identity.identity !== claims.email)
         throw new SpindleError(
           'ERR_SIGNATURE_INVALID',
-          'Fulcio certified another identity than the token names: do not trust it, and name another one',
+          'Fulcio returned a certificate for another identity than that of the token: check its address, and do not trust this instance',
         )
       return { certificates, identity }
     } catch (cause) {

@@ -1,4 +1,4 @@
-/** OpenID Connect identity tokens: read, never verified; that is Fulcio's part. */
+/** Reads claims of OpenID Connect identity tokens. Does not verify them: Fulcio does. */
 import { parseBase64Url } from '../../bytes/base64.ts'
 import { parseJson } from '../../bytes/json.ts'
 import { SpindleError } from '../../errors.ts'
@@ -6,16 +6,19 @@ import { attempt } from '../keys/public-key.ts'
 import { readField, type Field } from '../wire/wire-json.ts'
 
 interface IdentityClaims {
-  /** What the proof of possession is over: the e-mail address, else the subject. */
+  /** The signed text of the proof of possession: the e-mail address, or else the subject. */
   readonly subject: string
   readonly email?: string
 }
 
-/** A token that expires sooner is not worth sending. */
+/** Shortest remaining lifetime: a token that expires sooner would be rejected by Fulcio. */
 const MIN_LIFETIME_MS = 5000
 const MAX_TOKEN_CHARS: number = 64 * 1024
 
-/** @throws `ERR_CREDENTIALS_INVALID`; messages never quote the token. */
+/**
+ * Reads the claims that signing needs, and checks expiry and audience.
+ * @throws `ERR_CREDENTIALS_INVALID`; messages never quote the token.
+ */
 export function parseIdentityToken(
   token: string,
   audience: string,
@@ -24,7 +27,7 @@ export function parseIdentityToken(
   try {
     const parts = token.length > MAX_TOKEN_CHARS ? [] : token.split('.')
     const payload = parts.length === 3 ? parseBase64Url(parts[1]!) : undefined
-    if (payload === undefined) throw invalid('it is no JSON Web Token')
+    if (payload === undefined) throw invalid('it is not a JSON Web Token')
     const claims = readTokenJson(payload, 'claims')
     if (
       Number(claims.get('exp').value) * 1000 < now + MIN_LIFETIME_MS ||
@@ -33,11 +36,13 @@ export function parseIdentityToken(
       throw invalid('it has expired: get a new one')
     const { value: wanted } = claims.get('aud')
     if (wanted !== audience && !(Array.isArray(wanted) && wanted.includes(audience)))
-      throw invalid(`it is for another audience than "${audience}"`)
+      throw invalid(`its audience is not "${audience}": request a token for that audience`)
     const email = claims.get('email').optional()?.string()
     const verified = claims.get('email_verified').value
     if (email !== undefined && verified !== true && verified !== 'true')
-      throw invalid('its issuer has not verified the e-mail address')
+      throw invalid(
+        'its issuer has not verified the e-mail address (`email_verified`): verify it there',
+      )
     return {
       subject: email ?? claims.get('sub').string(),
       ...(email !== undefined && { email }),
@@ -49,7 +54,7 @@ export function parseIdentityToken(
   }
 }
 
-/** JSON with a token in it, or of one. Engines quote text that is no JSON; nothing is said of it here. */
+/** Parses JSON that contains a token. Drops the parse error, because engines quote the text in it. */
 export function readTokenJson(bytes: Uint8Array, what: string): Field {
   return readField(
     attempt(() => parseJson(bytes, what)),
@@ -58,5 +63,5 @@ export function readTokenJson(bytes: Uint8Array, what: string): Field {
 }
 
 function invalid(why: string): SpindleError {
-  return new SpindleError('ERR_CREDENTIALS_INVALID', `the identity token can't be used: ${why}`)
+  return new SpindleError('ERR_CREDENTIALS_INVALID', `the identity token is invalid: ${why}`)
 }

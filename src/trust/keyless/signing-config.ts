@@ -1,4 +1,4 @@
-/** Which services sign. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto */
+/** Addresses of the signing services. @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto */
 import { parseUniqueJson } from '../../bytes/json.ts'
 import { assertKnownOptions } from '../../bytes/known-names.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
@@ -6,15 +6,22 @@ import { SpindleError } from '../../errors.ts'
 import type { LogService } from '../services/log-client.ts'
 import { readField, type Field } from '../wire/wire-json.ts'
 
-/** Where signing asks. `false` leaves a service out. */
+/** Addresses of the services for signing; `false` leaves a service out. */
 export interface SigningServices {
+  /** URL of the Fulcio certificate authority, without the path of the API. */
   readonly fulcio: string | false
+  /** The Rekor transparency log. */
   readonly rekor: LogService | false
-  /** Full address of the timestamp authority's endpoint. */
+  /** URL of the timestamp authority's endpoint, including its path. */
   readonly timestamp: string | false
 }
 
-/** The public-good instance: what is signed with it is public for ever, with the signer's e-mail address. */
+/**
+ * The public-good instance of sigstore. Signatures made with it, and the signer's e-mail address, become
+ * public permanently.
+ *
+ * Exported from `spindle/keyless`.
+ */
 export const publicGoodServices: SigningServices = {
   fulcio: 'https://fulcio.sigstore.dev',
   rekor: { url: 'https://rekor.sigstore.dev', version: 1 },
@@ -22,7 +29,7 @@ export const publicGoodServices: SigningServices = {
 }
 
 /**
- * @internal Refuses services that are named wrongly or not at all: whom nobody asks vouches for nothing.
+ * @internal Validates `services`: a missing or misspelled service would be left out silently.
  * @throws `TypeError`.
  */
 export function assertServices(
@@ -39,7 +46,7 @@ export function assertServices(
         : typeof service === 'string' && service !== ''
     if (service !== false && !isNamed)
       throw new TypeError(
-        `\`services.${kind}\` is ${kind === 'rekor' ? '`{ url, version }` with version 1 or 2' : 'an address'}, or \`false\` to do without`,
+        `\`services.${kind}\` should be ${kind === 'rekor' ? '`{ url, version }` with version 1 or 2' : 'a URL'}, or \`false\` to leave it out`,
       )
   }
 }
@@ -54,14 +61,22 @@ const MEDIA_TYPE = 'application/vnd.dev.sigstore.signingconfig.v0.2+json'
 const MAX_SERVICES = 64
 
 /**
- * The services that a `signing_config.v0.2.json` names for now: of each kind the highest version
- * that is known here, within its validity.
+ * Selects the services of a `signing_config.v0.2.json`: of each kind, the valid one with the highest
+ * supported API version.
  *
- * @param input JSON text or what `JSON.parse` made of it.
- * @param options.now Default: this moment.
- * @returns `false` for each kind that it names none of.
- * @throws `ERR_CONTENT_INVALID`; `ERR_UNSUPPORTED` when it names services of which none can be used
- * now, or asks for signatures by more than one.
+ * Exported from `spindle/keyless`.
+ *
+ * @example Sign with the services of a private sigstore instance
+ * ```ts
+ * const services = parseSigningConfig(await readFile('signing_config.json', 'utf8'))
+ * const signer = createKeylessSigner({ identityToken, services, trustedRoot })
+ * ```
+ * @param input JSON text, or the result of `JSON.parse`.
+ * @param options.now Time at which the services have to be valid. Default: the current time.
+ * @returns `false` for each kind without services.
+ * @throws `ERR_CONTENT_INVALID` for malformed JSON; `ERR_UNSUPPORTED` for another version of the format, or
+ * when no listed service of a kind is usable, or more than one is required.
+ * @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto
  */
 export function parseSigningConfig(input: unknown, options: { now?: Date } = {}): SigningServices {
   const now = (options.now ?? new Date()).getTime()
@@ -70,8 +85,11 @@ export function parseSigningConfig(input: unknown, options: { now?: Date } = {})
     'signing config',
   )
   if (config.get('mediaType').string() !== MEDIA_TYPE)
-    throw new SpindleError('ERR_UNSUPPORTED', 'signing configs of version 0.2 are supported')
-  // A member that is not known is refused, as `protojson` does: it may ask for more than is done.
+    throw new SpindleError(
+      'ERR_UNSUPPORTED',
+      'the media type of the signing config is not supported: version 0.2 is',
+    )
+  // Reject unknown members, like `protojson` does: they could require something that is not implemented.
   config.only(
     'mediaType',
     'caUrls',
@@ -107,28 +125,28 @@ function select(
   const listed = config.get(kind).list(MAX_SERVICES).map(readService)
   const usable = listed
     .filter(({ version, start, end }) => versions.includes(version) && now >= start && now <= end)
-    // The newest of the highest version: shards of a log follow each other.
+    // Highest version first, then the latest start: newer shards of a log replace older ones.
     .sort((a, b) => b.version - a.version || b.start - a.start)
   if (listed.length > 0 && usable.length === 0)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      `the signing config names nothing in ${kind} that is valid now and speaks a known version of the API`,
+      `the signing config has no service in ${kind} that is valid now and has a supported API version (${versions.join(' or ')})`,
     )
   const rule = selection === undefined ? undefined : config.get(selection).optional()
   const operators = new Set(usable.map(({ operator }) => operator)).size
   const { least, wanted } = rule === undefined ? ANY : countsOf(rule, operators)
-  // One is asked. That is less than such a config wants, so it is not taken for it.
+  // Signing uses one service of each kind, which does not satisfy a config that requires more.
   if (wanted > 1 || least > usable.length)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      `the signing config asks for ${wanted} services of ${kind} and names ${usable.length}, one is supported`,
+      `the signing config requires ${Math.max(wanted, least)} services of ${kind} and has ${usable.length} usable ones: only one is supported`,
     )
   return usable[0]
 }
 
 const ANY = { least: 0, wanted: 1 }
 
-/** How many services a selector asks for, and how many there have to be. */
+/** Number of services that a selector requires to use (`wanted`) and to exist (`least`). */
 function countsOf(rule: Field, operators: number): typeof ANY {
   const selector = rule.only('selector', 'count').get('selector').string()
   if (selector === 'ANY') return ANY
@@ -137,7 +155,7 @@ function countsOf(rule: Field, operators: number): typeof ANY {
   if (count === 0)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      `${rule.path} has to be ANY, ALL, or EXACT with a count of 1 or more`,
+      `${rule.path} should be ANY, ALL, or EXACT with a count of 1 or more`,
     )
   return { least: count, wanted: count }
 }

@@ -1,4 +1,4 @@
-/** Puts signatures into a transparency log. @see https://github.com/sigstore/rekor/blob/main/openapi.yaml */
+/** Submits signatures to a Rekor transparency log. @see https://github.com/sigstore/rekor/blob/main/openapi.yaml */
 import { formatBase64 } from '../../bytes/base64.ts'
 import { formatHex, parseHex } from '../../bytes/hex.ts'
 import { parseJson } from '../../bytes/json.ts'
@@ -14,13 +14,21 @@ import type { FreshSignature } from '../cosign/sign-artifact.ts'
 import type { LogEntry } from '../log/transparency-log.ts'
 import { readField, type Field } from '../wire/wire-json.ts'
 
+/** A Rekor instance. */
 export interface LogService {
+  /** URL of the instance, without the path of the API. */
   readonly url: string
-  /** Of the API: 1 promises a time, 2 answers with a proof only and needs a timestamp authority beside it. */
+  /**
+   * Major version of the API. Rekor v1 returns a signed entry timestamp; v2 returns an inclusion proof only
+   * and needs a timestamp authority in addition.
+   */
   readonly version: 1 | 2
 }
 
-/** @returns The entry as it was answered; the caller verifies it. */
+/**
+ * Submits a signature.
+ * @returns The log entry, unverified.
+ */
 export function submitEntry(
   service: LogService,
   fresh: FreshSignature,
@@ -43,7 +51,7 @@ async function submitV1(
     options,
   )
   if (answer.status !== 409) return readV1(answer.bytes)
-  // `Location` can't be read across origins, so the message has to do as well.
+  // Browsers hide `Location` across origins, so look for the entry's UUID in the message too.
   const [uuid] =
     /(?:[0-9a-f]{16})?[0-9a-f]{64}(?![0-9a-f])/.exec(
       `${answer.headers.get('location') ?? ''} ${decodeUtf8Lossy(answer.bytes)}`,
@@ -51,7 +59,7 @@ async function submitV1(
   if (uuid === undefined)
     throw new SpindleError(
       'ERR_CONFLICT',
-      'the transparency log has this entry already, and does not say where: sign again',
+      'the transparency log already has this entry but did not return its UUID: sign again',
     )
   return readV1((await callService({ method: 'GET', url: `${entries}/${uuid}` }, options)).bytes)
 }
@@ -89,14 +97,14 @@ async function proposeV1({
   }
 }
 
-/** The API's spelling: hexadecimal and bare integers. */
+/** Reads an entry of the v1 API, which writes bytes in hexadecimal and integers as numbers. */
 function readV1(bytes: Uint8Array): LogEntry {
   const answer = parseJson(bytes, 'the answer of the transparency log')
   const [uuid, surplus] = Object.keys(Object(answer) as object)
   if (uuid === undefined || surplus !== undefined)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      'the transparency log answered with something else than one entry: check its address and version',
+      'the response of the transparency log is not one log entry: check its address and version',
     )
   const entry = readField(answer, 'answer').get(uuid)
   const verification = entry.get('verification')
@@ -125,7 +133,7 @@ function readHex(field: Field): Uint8Array {
   if (bytes === undefined)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `${field.path} of the transparency log is no hexadecimal`,
+      `${field.path} in the response of the transparency log is not hexadecimal: check its address and version`,
     )
   return bytes
 }
@@ -184,7 +192,7 @@ function keyDetailsOf(key: PublicKey): string {
   if (bits === undefined)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'logs of version 2 take ECDSA keys, and RSA keys of 2048, 3072 and 4096 bits',
+      'Rekor v2 does not accept this key: use ECDSA, or RSA with 2048, 3072 or 4096 bits',
     )
   return `PKIX_RSA_PKCS1V15_${bits}_SHA256`
 }

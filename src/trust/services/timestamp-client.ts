@@ -1,4 +1,4 @@
-/** Has a time confirmed. @see https://www.rfc-editor.org/rfc/rfc3161#section-2.4.1 */
+/** Requests RFC 3161 timestamps. @see https://www.rfc-editor.org/rfc/rfc3161#section-2.4.1 */
 import {
   DER_BOOLEAN,
   DER_NULL,
@@ -17,14 +17,17 @@ import { verifyTimestamp } from '../time/timestamp.ts'
 
 const SHA256 = '2.16.840.1.101.3.4.2.1'
 
-/** @returns DER TimeStampResp over the data, verified. */
+/**
+ * Requests a timestamp over the data and verifies it.
+ * @returns DER TimeStampResp.
+ */
 export async function requestTimestamp(
   url: string,
   data: Uint8Array,
   authorities: readonly Authority[],
   options: ServiceOptions,
 ): Promise<Uint8Array> {
-  // The top bit stays clear, so that the integer has one spelling of eight bytes.
+  // Bits 01 at the top make the DER integer positive and exactly eight bytes long.
   const nonce = crypto.getRandomValues(new Uint8Array(8))
   nonce[0] = (nonce[0]! & 0x3f) | 0x40
   const body = formatDer(
@@ -36,7 +39,7 @@ export async function requestTimestamp(
       formatDer(DER_OCTET_STRING, await rawDigestOf(data)),
     ),
     formatDerInteger(nonce),
-    // Ask for the certificate: a root that lists only the authority's CA needs it.
+    // certReq: trusted roots that list only the authority's CA need the signing certificate in the token.
     formatDer(DER_BOOLEAN, Uint8Array.of(0xff)),
   )
   const { bytes } = await callService(
@@ -47,7 +50,7 @@ export async function requestTimestamp(
   if (verified.nonce !== formatHex(nonce))
     throw new SignatureInvalid(
       'TIMESTAMP_INVALID',
-      'the timestamp answers another request: its nonce differs',
+      'the timestamp is for another request: its nonce does not match',
     )
   return bytes
 }
