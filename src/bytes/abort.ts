@@ -45,3 +45,28 @@ export function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined):
     work.then(resolve, reject).finally(whenAborted(signal, stop))
   })
 }
+
+/** When to stop waiting. */
+export interface TimeLimits {
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds from the start, and the error to reject with afterwards. */
+  readonly deadline?: { readonly milliseconds: number; readonly error: () => Error } | undefined
+}
+
+/**
+ * Runs work under a deadline: rejects when the time is over or the signal aborts, even if the work
+ * ignores the signal that it is given.
+ */
+export async function inTime<T>(
+  { signal, deadline }: TimeLimits,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController()
+  const timer = deadline && setTimeout(() => stop.abort(deadline.error()), deadline.milliseconds)
+  const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+  try {
+    return await raceAbort(work(both), both)
+  } finally {
+    clearTimeout(timer)
+  }
+}

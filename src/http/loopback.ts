@@ -1,7 +1,6 @@
 import { raceAbort } from '../bytes/abort.ts'
-import type { FetchLike } from '../types.ts'
 import { discard } from './response-body.ts'
-import { fetchInTime } from './timing.ts'
+import type { Sender } from './sender.ts'
 import { codeOf, isOfCertificate } from './network-error.ts'
 
 /** Milliseconds for an answer of this machine. What is slower is taken for TLS through a tunnel. */
@@ -18,8 +17,8 @@ const WANTS_TLS = 400
 
 type Protocol = 'http:' | 'https:'
 
-/** By `fetch`, as it decides what is reached, and then by host: what was found out in this process. */
-const found = new WeakMap<FetchLike, Map<string, Promise<Protocol>>>()
+/** Results of this process, by sender, as it decides which server is reached, and by host. */
+const found = new WeakMap<Sender, Map<string, Promise<Protocol>>>()
 
 /**
  * How a server on this machine is reached: by https if it speaks TLS, else by plain http, as Docker
@@ -27,18 +26,18 @@ const found = new WeakMap<FetchLike, Map<string, Promise<Protocol>>>()
  * all the same: such a server is not asked by plain http.
  */
 export async function detectProtocol(
-  fetch: FetchLike,
+  send: Sender,
   host: string,
   timeout: number | false,
   signal?: AbortSignal,
 ): Promise<Protocol> {
   signal?.throwIfAborted()
-  const hosts = found.get(fetch) ?? new Map<string, Promise<Protocol>>()
-  found.set(fetch, hosts)
+  const hosts = found.get(send) ?? new Map<string, Promise<Protocol>>()
+  found.set(send, hosts)
   const known = hosts.get(host)
   if (known !== undefined) return raceAbort(known, signal)
   // Without the caller's signal: others wait for the same.
-  const asked = detect(fetch, host, Math.min(timeout || DETECT_TIME, DETECT_TIME)).then(
+  const asked = detect(send, host, Math.min(timeout || DETECT_TIME, DETECT_TIME)).then(
     ({ protocol, isSure }) => {
       if (!isSure) hosts.delete(host)
       return protocol
@@ -49,14 +48,15 @@ export async function detectProtocol(
 }
 
 async function detect(
-  fetch: FetchLike,
+  send: Sender,
   host: string,
   milliseconds: number,
 ): Promise<{ readonly protocol: Protocol; readonly isSure: boolean }> {
   const ask = async (protocol: Protocol): Promise<number | Error> => {
     try {
-      const response = await fetchInTime(fetch, new URL(`${protocol}//${host}/v2/`), {
+      const response = await send(new URL(`${protocol}//${host}/v2/`), {
         method: 'GET',
+        headers: new Headers(),
         redirect: 'manual',
         deadline: { milliseconds, error: () => new Error('too late') },
       })

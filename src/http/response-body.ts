@@ -1,8 +1,9 @@
+import { inTime } from '../bytes/abort.ts'
 import { type Remedy, SpindleError } from '../errors.ts'
 import { readBounded } from '../bytes/stream.ts'
 import type { Transport, TransportRequest } from '../types.ts'
 import { withRetries } from './retry.ts'
-import { inTime, MIN_TRANSFER_RATE } from './timing.ts'
+import { MIN_TRANSFER_RATE } from './timing.ts'
 
 /** Milliseconds that any body may take; as long as a transport waits for headers. */
 const MIN_TIME = 30_000

@@ -10,7 +10,7 @@ import { createAuth } from './auth.ts'
 import { isReplayable, type OpenBody, openBody } from './body.ts'
 import { unknownCoding, withoutCoding } from './content-coding.ts'
 import { discard } from './response-body.ts'
-import { MAX_TIMER, MIN_TRANSFER_RATE, fetchInTime } from './timing.ts'
+import { MAX_TIMER, MIN_TRANSFER_RATE } from './timing.ts'
 import { createLimiter, type Limiter } from './limiter.ts'
 import { detectProtocol } from './loopback.ts'
 import { networkError } from './network-error.ts'
@@ -21,7 +21,7 @@ import { redactUrl } from './redact.ts'
 import { responseError } from './response-error.ts'
 import { type Again, createRetry, isTransient } from './retry.ts'
 import { createSecrets } from './secrets.ts'
-import { senderOf } from './sender.ts'
+import { isOwnSender, senderOf } from './sender.ts'
 import { createWarner } from './warning.ts'
 
 const DEFAULT_TIMEOUT = 30_000
@@ -58,7 +58,8 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)
   const insecureHosts = new Set(insecure.map((host) => new URL(`http://${host}`).host))
   const fetchOnce = options.fetch ?? globalFetch
-  const sender = senderOf(fetchOnce)
+  const sendOnce = senderOf(fetchOnce)
+  const isOwn = isOwnSender(sendOnce)
   const retry = createRetry(options.retry)
   /** Failures that were tried again as often as they may be: no caller begins over. */
   const exhausted = new WeakSet<object>()
@@ -124,7 +125,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
                 { remedy: { option: 'timeout', advice: 'raise % if the server is slow' } },
               ),
           }
-    const straight = sender === undefined && mustGoStraight(opened, platform)
+    const straight = !isOwn && mustGoStraight(opened, platform)
     try {
       const init = {
         ...opened?.init,
@@ -132,7 +133,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
         headers,
         signal,
         deadline,
-        ...(sender !== undefined && { onProxyAuthorization }),
+        ...(isOwn && { onProxyAuthorization }),
         ...(straight && { window: null }),
         // What can't be looked at must not be followed with a secret in the body.
         redirect: straight
@@ -143,14 +144,14 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
               ? 'error'
               : 'follow',
       } as const
-      const response = await (sender?.(url, init) ?? fetchInTime(fetchOnce, url, init))
+      const response = await sendOnce(url, init)
       warn(response, url)
       // A server answers a body that broke with a complaint; what broke it is the news.
       const broken = opened?.failure()
       if (broken !== undefined) throw broken.error
       if (opened?.size !== undefined) request.onUpload?.(opened.size)
       // A sender removes codings, and reports one it doesn't know when the body is read.
-      if (sender !== undefined || !response.ok || method === 'HEAD') return response
+      if (isOwn || !response.ok || method === 'HEAD') return response
       const what = `${method} ${redactUrl(url)}`
       const unknown = unknownCoding(response, what)
       if (unknown === undefined) return withoutCoding(response, what)
@@ -251,7 +252,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       if (insecureHosts.has(host)) return 'http:'
       if (!isLoopback(hostname)) return 'https:'
       // Pages are not told why a request failed, so that nothing could be found out.
-      return platform.guarded ? 'http:' : detectProtocol(fetchOnce, host, timeout, signal)
+      return platform.guarded ? 'http:' : detectProtocol(sendOnce, host, timeout, signal)
     },
     ...(platform.connections !== undefined && { connections: platform.connections }),
     redact: secrets.redact,

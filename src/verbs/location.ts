@@ -39,7 +39,8 @@ export function openLocation(location: Location, options: RepositoryOptions): Op
 export function openSource(source: Source, options: RemoteOptions): OpenSource {
   const place = locate(source)
   if ('store' in place) return { store: place.store, ref: place.ref }
-  return { ...place, store: createReader(createContext(place.reference, options)) }
+  const context = createContext(place.reference, options)
+  return { ...place, store: createReader(context) }
 }
 
 /** Names of the options that all verbs take, for those that refuse any other name. */

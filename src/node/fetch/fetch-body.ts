@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import { type ChunkReader, createCollector, openStream, sizeOf } from '../../bytes/stream.ts'
-import { inTime } from '../../http/timing.ts'
+import { inTime } from '../../bytes/abort.ts'
 import type { OutgoingRequest } from '../../http/sender.ts'
 import type { HeaderPairs } from '../../http/wire.ts'
 import type { BodySource } from '../../types.ts'

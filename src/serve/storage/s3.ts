@@ -1,5 +1,6 @@
 import { AwsClient } from 'aws4fetch'
-import { MAX_TIMER, inTime, MIN_TRANSFER_RATE } from '../../http/timing.ts'
+import { inTime } from '../../bytes/abort.ts'
+import { MAX_TIMER, MIN_TRANSFER_RATE } from '../../http/timing.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
 import { redactText } from '../../http/redact.ts'
 import { isSpindleError, SpindleError } from '../../errors.ts'

@@ -66,7 +66,8 @@ export async function unpackApp(
 ): Promise<PulledApp> {
   const { bytes, manifest } = await readManifest(descriptor, store, options)
   const image = isImage(manifest) ? await openImage(manifest, store, options) : undefined
-  const locked = image?.locked ?? (await readLock(manifest, store, options))
+  const limits = limitsOf(store, options)
+  const locked = image?.locked ?? (await readLock(manifest, store, limits, options))
   const components = new Map(locked.components.map((component) => [component.id, component]))
   const contents = createArtifactContents(store, manifest.layers)
 
@@ -75,14 +76,13 @@ export async function unpackApp(
     call: OperationOptions = {},
   ): ReturnType<typeof contents.collect> => {
     if (image !== undefined) return Promise.resolve(pickContents(refs, image.contents))
-    const { maxBytes = MAX_APP_BYTES, maxFiles, concurrency = paceOf(store) } = options
     return contents.collect(refs, {
       signal: call.signal ?? options.signal,
       createHasher: call.createHasher ?? options.createHasher,
       onProgress: call.onProgress ?? options.onProgress,
-      maxBytes,
-      maxFiles,
-      concurrency,
+      maxBytes: limits.maxBytes,
+      maxFiles: limits.maxFiles,
+      concurrency: limits.concurrency,
     } satisfies CollectOptions)
   }
   const find = (id: string): LockedComponent => {
@@ -129,6 +129,21 @@ export async function unpackApp(
     },
     contents: (call) => collect(locked.components.flatMap(refsOf), call),
   }
+}
+
+interface UnpackLimits {
+  readonly maxBytes: number
+  readonly maxFiles: number | undefined
+  readonly maxKeys: number | undefined
+  /** Bytes of the locked application: more where more keys are allowed. */
+  readonly maxLockBytes: number
+  readonly concurrency: number
+}
+
+/** The limits that options give, with their defaults. */
+function limitsOf(store: PacedStore, options: UnpackOptions): UnpackLimits {
+  const { maxBytes = MAX_APP_BYTES, maxFiles, maxKeys, concurrency = paceOf(store) } = options
+  return { maxBytes, maxFiles, maxKeys, maxLockBytes: documentBytes(maxKeys), concurrency }
 }
 
 /** Whether an artifact is a container image: a config of its type, and only layers of files. */
@@ -223,7 +238,8 @@ function pickEntry(entries: readonly Descriptor[]): Descriptor {
 async function readLock(
   manifest: ImageManifest,
   store: ReadStore,
-  options: UnpackOptions,
+  { maxKeys, maxLockBytes }: UnpackLimits,
+  options: OperationOptions,
 ): Promise<LockedApp> {
   const { config, layers } = manifest
   const locks = new Map(
@@ -238,19 +254,15 @@ async function readLock(
     )
   const [layer] = locks.values()
   const place = layer ?? config
-  const bytes = await readBlob(
-    place,
-    documentBytes(options.maxKeys),
-    'locked application',
-    store,
-    options,
-    { option: 'maxKeys', advice: 'if it is meant to be, raise %, of which each counts 128 bytes' },
-  )
+  const bytes = await readBlob(place, maxLockBytes, 'locked application', store, options, {
+    option: 'maxKeys',
+    advice: 'if it is meant to be, raise %, of which each counts 128 bytes',
+  })
   if (layer !== undefined || config.mediaType === LOCKED_APP_TYPE)
-    return parseLockedApp(bytes, options)
+    return parseLockedApp(bytes, { maxKeys })
   // Whatever its type says, a config with this key is an application.
   const value = parseJsonConfig(bytes)
-  if (isJsonObject(value) && 'spin_lock_version' in value) return parseLockedApp(bytes, options)
+  if (isJsonObject(value) && 'spin_lock_version' in value) return parseLockedApp(bytes, { maxKeys })
   const [wasm] = layers
   if (
     layers.length === 1 &&
@@ -277,7 +289,7 @@ async function readBlob(
   limit: number,
   what: string,
   store: ReadStore,
-  options: UnpackOptions,
+  options: OperationOptions,
   remedy?: Remedy,
 ): Promise<Uint8Array> {
   if (target.size > limit)

@@ -2,7 +2,7 @@ import { digestOf } from '../../bytes/digest.ts'
 import { type Remedy, ResponseError, SpindleError } from '../../errors.ts'
 import { bodyLength, unknownCoding } from '../../http/content-coding.ts'
 import { discard, readWhole } from '../../http/response-body.ts'
-import { fetchInTime } from '../../http/timing.ts'
+import { fetchInTime } from '../../http/sender.ts'
 import type { Content, FetchLike } from '../../types.ts'
 import { findWasmProblem } from './wasm-format.ts'
 

@@ -1,7 +1,7 @@
 /** Requests to Fulcio, Rekor, timestamp authorities and identity providers. */
+import { inTime } from '../../bytes/abort.ts'
 import { isJsonObject, parseJson } from '../../bytes/json.ts'
 import { readBounded } from '../../bytes/stream.ts'
-import { inTime } from '../../http/timing.ts'
 import { redactText, redactUrl } from '../../http/redact.ts'
 import { createRetry, isTransientStatus, withRetries } from '../../http/retry.ts'
 import { parseRetryAfter } from '../../http/retry-after.ts'
