@@ -1,127 +1,162 @@
-/** Types that more than one room speaks. What belongs to one room stands there. */
+/** Types used by more than one layer. Types of one layer are declared there. */
 
 /** A content digest. Only sha256 is produced; sha512 is accepted on read. */
 export type Digest = `sha256:${string}` | `sha512:${string}`
 
+/** Algorithm of a `Digest`. */
 export type DigestAlgorithm = 'sha256' | 'sha512'
 
-/** Points at bytes by type, digest and size. The only currency that stores trade in. */
+/**
+ * Identifies content by media type, digest and size.
+ * @see {@link https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md OCI Image Spec, Descriptors}
+ */
 export interface Descriptor {
+  /** Media type of the content, as in `application/wasm`. */
   readonly mediaType: string
+  /** Digest of the content. */
   readonly digest: Digest
   /** In bytes. */
   readonly size: number
+  /** Type of the artifact, if the content is an artifact's manifest. */
   readonly artifactType?: string
+  /** Annotations of this entry; not those inside the content. */
   readonly annotations?: Readonly<Record<string, string>>
-  readonly platform?: { readonly architecture: string; readonly os: string }
+  /** Platform of an image in an index. */
+  readonly platform?: {
+    /** CPU architecture, as in `wasm` or `amd64`. */
+    readonly architecture: string
+    /** Operating system, as in `wasip1` or `linux`. */
+    readonly os: string
+  }
 }
 
-/** A parsed OCI reference. `toString()` gives the canonical form back. */
+/** A parsed OCI reference. `toString()` returns the canonical form. */
 export interface Reference {
-  /** Host and port as written, Docker Hub as `docker.io`. */
+  /** Host and port as written; Docker Hub is always `docker.io`. */
   readonly registry: string
+  /** Name within the registry, as in `team/hello`. */
   readonly repository: string
+  /** Tag, if the reference has one. */
   readonly tag?: string
-  /** Wins over `tag`, which is then kept for display. */
+  /** Takes precedence over `tag`, which is then kept for display. */
   readonly digest?: Digest
-  /** How the registry is reached, where the text said it. No part of the canonical form. */
+  /** Scheme given in the text, which selects the protocol. Not part of the canonical form. */
   readonly scheme?: 'http' | 'https'
-  /** Canonical, as `docker.io/library/hello:1`. */
+  /** Canonical form, as in `docker.io/library/hello:1`. */
   toString(): string
 }
 
-/** Bytes that can be opened again and again, and cost nothing before that. A `Blob` is one. */
+/** Bytes that can be opened repeatedly and are not read before. A `Blob` is one. */
 export interface Content {
   /** In bytes. */
   readonly size: number
-  /** From the first byte, each time. */
+  /** A new stream from the first byte. */
   stream(): ReadableStream<Uint8Array>
 }
 
-/** Paths are relative, `/`-separated and normalized; contents are read when needed. */
+/** Files by path. Paths are relative, `/`-separated and normalized; contents are read on demand. */
 export type FileTree = ReadonlyMap<string, Uint8Array | Content>
 
-/** A body to send. Only a one-shot stream can't be sent again after a failure. */
+/** A body to send. A `ReadableStream` can be sent only once, so it is not retried. */
 export type BodySource = Uint8Array | Content | ReadableStream<Uint8Array>
 
 /** A streaming digest. */
 export interface Hasher {
-  /** In order, and each awaited. */
+  /** Adds bytes. Calls are made in order, each after the previous one has resolved. */
   update(bytes: Uint8Array): void | Promise<void>
-  /** Raw digest bytes. Called once, last. */
+  /** The raw digest. Called once, last. */
   digest(): Uint8Array | Promise<Uint8Array>
 }
 
-/** Makes a streaming hasher; a platform's native one is many times faster than the default. */
+/** Creates a streaming hasher; a platform's native one is many times faster than the default. */
 export type CreateHasher = (algorithm: DigestAlgorithm) => Hasher
 
-/** Injected in place of the global `fetch`; also how tests, relays and proxies plug in. */
+/** Replaces the global `fetch`; also how tests, relays and proxies are attached. */
 export type FetchLike = (request: Request) => Promise<Response>
 
-/** What Workers, Bun.serve, hono, msw and a Service Worker all accept. `fetch` needs no `this`. */
+/** A handler as Workers, Bun.serve, hono, msw and a Service Worker accept it. `fetch` needs no `this`. */
 export interface FetchHandler {
-  /** Rejects only for an abort or a bug: what goes wrong is a response. */
+  /** Answers a request. Failures are responses; rejects only for an abort or a bug. */
   readonly fetch: (request: Request) => Promise<Response>
 }
 
+/** Credentials of one registry: a password, a registry token, or an OAuth 2 refresh token. */
 export type Credentials =
-  | { readonly username: string; readonly password: string }
-  | { readonly token: string }
-  | { readonly refreshToken: string }
+  | {
+      /** User name; `<token>` marks `password` as a refresh token, as in Docker's config.json. */
+      readonly username: string
+      /** Password or access token. */
+      readonly password: string
+    }
+  | {
+      /** Sent as `Bearer` as it is, without a token service. */
+      readonly token: string
+    }
+  | {
+      /** Exchanged at the registry's token service. */
+      readonly refreshToken: string
+    }
 
+/** What a request needs access to. */
 export interface AuthScope {
+  /** Host and port. */
   readonly registry: string
-  /** Empty for the registry itself, as at a login: no scope is asked for then. */
+  /** Name of the repository. Empty for the registry itself, as at a login: no scope is requested then. */
   readonly repository: string
+  /** Actions that the request needs. */
   readonly actions: ReadonlyArray<'pull' | 'push' | 'delete'>
 }
 
-/** Asked once per scope; `undefined` means anonymous. What it throws ends the call. */
+/** Looks up credentials, once per scope; `undefined` means anonymous. An error it throws ends the call. */
 export type Keychain = (
   scope: AuthScope,
 ) => Credentials | undefined | Promise<Credentials | undefined>
 
-/** Plain credentials go to the one registry a call names; a call between two takes a keychain. */
+/** Plain credentials are sent only to the one registry that a call names; a call between two takes a keychain. */
 export type CredentialSource = Credentials | Keychain
 
+/** When and how often failed requests are repeated. */
 export interface RetryOptions {
   /** Attempts after the first. Default 2. */
   limit?: number
-  /** Milliseconds before attempt `n` (1-based); `Retry-After` wins over it. Default 250·2ⁿ⁻¹ with jitter. */
+  /** Milliseconds before attempt `n` (1-based); `Retry-After` takes precedence. Default 250·2ⁿ⁻¹ with jitter. */
   delay?: (attempt: number) => number
-  /** Longest wait in milliseconds that a server may ask for. Default 60000. */
+  /** Longest `Retry-After`, in milliseconds, that is waited for. Default 60000. */
   maxDelay?: number
 }
 
+/** How requests are sent. */
 export interface TransportOptions {
   /** Default: the global `fetch`. */
   fetch?: FetchLike
+  /** Credentials of the registry, or a function that looks them up. Default: anonymous. */
   credentials?: CredentialSource
   /** `false` turns retries off. */
   retry?: RetryOptions | false
-  /** Milliseconds for one attempt to answer with headers. Default 30000, plus body time for uploads; `false` for none. */
+  /** Milliseconds until the headers of one attempt's response must arrive. Default 30000, plus body time for uploads; `false` disables the timeout. */
   timeout?: number | false
-  /** Hosts (with port) that are reached over plain http. Loopback is where it speaks no TLS. */
+  /** Hosts (with port) reached over plain http. Hosts on loopback need no entry: they use it unless they speak TLS. */
   insecure?: readonly string[]
-  /** Told once of each thing that a server says by a `Warning` header. Nothing acts on them. */
+  /** Called once per distinct `Warning` header. Informational. */
   onWarning?: (warning: ServerWarning) => void
 }
 
-/** @see Distribution Spec 1.1, Warnings */
+/** A message that a registry attached to a response. @see Distribution Spec 1.1, Warnings */
 export interface ServerWarning {
   /** Host and port. */
   readonly host: string
+  /** Text of the warning, without control characters and secrets. */
   readonly message: string
 }
 
-/** Holds the token cache, limiter and retry policy; share one between calls to share them. */
+/** Sends requests. Holds the token cache, rate limiter and retry policy; calls that share one share these. */
 export interface Transport {
-  /** Rejects for a status that the request does not expect. */
+  /** Sends a request. Rejects for a status that the request does not expect. */
   readonly fetch: (request: TransportRequest) => Promise<Response>
   /**
-   * How a registry is reached: by the scheme if there is one; `http:` for hosts in `insecure`; on
-   * loopback `https:` where the server speaks TLS, which is found out once for each process, else
-   * `http:`, as always in pages; else `https:`.
+   * The protocol of a registry: the given scheme if there is one; `http:` for hosts in `insecure`; on
+   * loopback `https:` if the server speaks TLS, which is detected once per process, else `http:`, as
+   * always in pages; for all others `https:`.
    */
   readonly protocol: (
     registry: string,
@@ -130,13 +165,13 @@ export interface Transport {
       readonly signal?: AbortSignal | undefined
     },
   ) => Promise<'http:' | 'https:'>
-  /** Requests to one host that the platform sends at once, where it keeps others waiting. */
+  /** Requests to one host that the platform sends at once; further ones wait. Absent: no limit. */
   readonly connections?: number
-  /** A server's text without the secrets that this transport has sent. Default: as it is. */
+  /** Removes the secrets that this transport has sent from a server's text. Default: the text unchanged. */
   readonly redact?: (text: string) => string
   /**
-   * Whether a failure of attempt `n` (1-based) is worth another one under this transport's policy;
-   * if so, waits its time first. For work that takes more than one request to do again.
+   * Whether to repeat work after a failure of attempt `n` (1-based) under this transport's policy;
+   * if so, waits for the delay first. For work of more than one request.
    */
   readonly again: (
     error: unknown,
@@ -148,148 +183,194 @@ export interface Transport {
   ) => Promise<boolean>
 }
 
-/** A request that can be made again: its body is opened anew for each attempt. */
+/** A request that can be repeated: its body is opened again for each attempt. */
 export interface TransportRequest {
+  /** Default `GET`. */
   readonly method?: string
+  /** Absolute URL without user-info. */
   readonly url: string | URL
+  /** Headers, except `Authorization`, which the transport adds if there is a `scope`. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Default: no body. */
   readonly body?: BodySource
+  /** Aborting rejects with `signal.reason` itself. */
   readonly signal?: AbortSignal | undefined
-  /** What it is for, the request's own first. Absent: no registry authentication. */
+  /** Access that the request needs, its own repository first. Absent: no registry authentication. */
   readonly scope?: AuthScope | readonly AuthScope[] | undefined
-  /** Statuses that the caller handles; any other of 400 and above rejects. */
+  /** Statuses outside 2xx that the caller handles; others reject. */
   readonly expect?: readonly number[]
-  /** Bytes of the body that have been handed to the network. */
+  /** Called with the number of bytes of the body that were passed to the network. */
   readonly onUpload?: ((loaded: number) => void) | undefined
   /**
-   * Not sent again after a failure that may have reached the server: half of it may have been kept.
-   * A 429 has not been looked at, so it is no such failure.
+   * Does not repeat the request after a failure that may have reached the server, which may have kept
+   * part of it. Requests answered 429 were not processed, so they are repeated.
    */
   readonly once?: boolean
-  /** A redirect to another origin is answered as it is, not followed. */
+  /** Returns a redirect to another origin as the response instead of following it. */
   readonly sameOrigin?: boolean
 }
 
-/** Emitted in this order: one `plan`, then `blob`s interleaved, then one `manifest` per manifest. */
+/** Progress of a transfer. In this order: one `plan`, then `blob`s interleaved, then one `manifest` per manifest. */
 export type TransferEvent =
-  | { readonly type: 'plan'; readonly blobs: number; readonly bytes: number }
   | {
+      /** The transfer was planned. */
+      readonly type: 'plan'
+      /** Number of blobs. */
+      readonly blobs: number
+      /** Size of all blobs, in bytes. */
+      readonly bytes: number
+    }
+  | {
+      /** A blob changed its status, or bytes of it were transferred. */
       readonly type: 'blob'
+      /** The blob. */
       readonly descriptor: Descriptor
-      /** `waiting`, then `active`, ends as one of `done`, `exists`, `mounted`. */
+      /** `waiting`, then `active`, then one of `done`, `exists`, `mounted`. */
       readonly status: 'waiting' | 'active' | 'done' | 'exists' | 'mounted'
-      /** In bytes; equals the size only once the other side has acknowledged. */
+      /** In bytes. Equals the size only after the other side has acknowledged the blob. */
       readonly loaded: number
     }
-  | { readonly type: 'manifest'; readonly descriptor: Descriptor; readonly tag?: string }
+  | {
+      /** A manifest was written. */
+      readonly type: 'manifest'
+      /** The manifest. */
+      readonly descriptor: Descriptor
+      /** Tag that was written with it. */
+      readonly tag?: string
+    }
 
+/** Options of any operation on a store. */
 export interface OperationOptions {
   /** Aborting rejects with `signal.reason` itself, never wrapped. */
   signal?: AbortSignal | undefined
-  /** Told of each step of a transfer. */
+  /** Called for each step of a transfer. */
   onProgress?: ((event: TransferEvent) => void) | undefined
-  /** Streaming hasher for what is too large to hold. Default: `@noble/hashes`, portable but slow. */
+  /** Streaming hasher for content too large to buffer. Default: `@noble/hashes`, portable but slow. */
   createHasher?: CreateHasher | undefined
 }
 
+/** Options of any operation on a registry. */
 export interface RemoteOptions extends OperationOptions, TransportOptions {
-  /** Reuse a transport. Together with any option that makes one it is a `TypeError`. */
+  /** Transport to use. Together with any option that creates one it is a `TypeError`. */
   transport?: Transport
-  /** Blobs in flight at once. Default 8; in pages 6, as browsers send no more to one host. */
+  /** Blobs in flight at once. Default 8; in pages 6, as browsers open no more connections to one host. */
   concurrency?: number
   /**
-   * Milliseconds of waiting in which a download must bring its share of `minRate`, else it is resumed on
-   * a new connection. Default 60000; `false` for no limit, `minRate` included.
+   * Milliseconds of waiting in which a download must receive its share of `minRate`; otherwise it is
+   * resumed on a new connection. Default 60000; `false` for no limit, `minRate` included.
    */
   idleTimeout?: number | false
   /**
-   * Bytes per second that a download must bring. Default 1024; `false` or 0: any byte in `idleTimeout`
-   * is enough.
+   * Lowest rate of a download, in bytes per second. Default 1024; `false` or 0: any byte within
+   * `idleTimeout` is enough.
    */
   minRate?: number | false
 }
 
-/** Where content can be read by descriptor, and names looked up. */
+/** A store that content is read from, by descriptor, and names are resolved in. */
 export interface ReadStore {
-  /** The stream errors at its end when the bytes don't fit the descriptor: don't act on them before it closes. */
+  /** Opens content. The stream errors at its end if the bytes do not match the descriptor: do not act on them before it closes. */
   fetch(target: Descriptor, options?: OperationOptions): Promise<ReadableStream<Uint8Array>>
-  /** Whether it is there; nothing of it is read. */
+  /** Whether the store has the content. Does not read it. */
   has(target: Descriptor, options?: OperationOptions): Promise<boolean>
   /**
-   * A tag or digest to what it names; rejects with `ERR_NOT_FOUND`. `withBytes`: it is read next, so
-   * that a registry may be asked once for both.
+   * Resolves a tag or digest; rejects with `ERR_NOT_FOUND`. `withBytes` also fetches the manifest;
+   * saves one request if it is read next.
    */
   resolve(ref: string, options?: OperationOptions & { withBytes?: boolean }): Promise<Descriptor>
 }
 
+/** A store that content is read from and written to. */
 export interface Store extends ReadStore {
   /**
-   * Resolves once all bytes are kept and fit the descriptor; otherwise nothing is kept.
-   * `tag` names a manifest in the same step: on a registry that saves a round trip.
+   * Stores content. Resolves once all bytes are stored and match the descriptor; otherwise nothing is
+   * stored. `tag` names a manifest in the same step, which saves a round trip to a registry.
    */
   push(
     expected: Descriptor,
     body: BodySource,
     options?: OperationOptions & { tag?: string },
   ): Promise<void>
-  /** Names what is there already; a name that is taken moves. */
+  /** Tags stored content. An existing tag is moved. */
   tag(target: Descriptor, ref: string, options?: OperationOptions): Promise<void>
 }
 
-/** Optional powers, found with `'referrers' in store`. */
+/** A store that lists referrers. Optional, like the interfaces below: test with `'referrers' in store`. */
 export interface ReferrerStore {
   /**
-   * What points at `subject`: signatures, for one. `everywhere`: also what a registry doesn't list
-   * that has the API now, and stands under the tag from before.
+   * Lists the manifests whose subject is `subject`, such as signatures. `everywhere` also lists those
+   * that a registry with the referrers API keeps only under the tag of the older tag schema.
    */
   referrers(
     subject: Descriptor,
     options?: OperationOptions & { artifactType?: string; everywhere?: boolean },
   ): AsyncIterable<Descriptor>
 }
+/** A store with local content. */
 export interface ContentStore {
-  /** Content in hand, to be sent as it is; `undefined` when it would have to be fetched. */
+  /** Content that can be sent as it is; `undefined` if it would have to be fetched. */
   content(target: Descriptor): Uint8Array | Content | undefined
 }
+/** A store that returns small content as bytes. */
 export interface WholeStore {
-  /** All bytes of small content, checked: to read it as a stream costs more than the bytes (measured). */
+  /** All bytes of small content, verified. Faster than reading a stream (measured). */
   whole(target: Descriptor, options?: OperationOptions): Promise<Uint8Array>
 }
+/** A store that knows which blobs it has without a request per blob. */
 export interface KnownBlobsStore {
-  /** What the manifest now at a tag points at, so must be there; empty when there is none. */
+  /** Digests that the manifest at a tag points at, which must exist therefore; empty if there is no such tag. */
   knownBlobs(ref: string, options?: OperationOptions): Promise<ReadonlySet<Digest>>
 }
+/** A store that limits concurrent transfers. */
 export interface PacedStore {
-  /** Transfers that it takes at once without keeping some of them waiting. */
+  /** Transfers that run at once; further ones wait. */
   readonly concurrency?: number
 }
+/** A store that can copy blobs from another repository of its registry. */
 export interface MountStore {
-  /** `true` when the target's registry took the blob over from another of its repositories. */
+  /** Mounts a blob of another repository. Resolves with `false` if the registry did not. */
   mount(target: Descriptor, fromRepository: string, options?: OperationOptions): Promise<boolean>
 }
 
-/** Where an artifact lives: a reference to a registry, or a ref in a store in hand. */
-export type Location = string | Reference | { readonly store: Store; readonly ref: string }
-/** As `Location`, but only read from. */
-export type Source = string | Reference | { readonly store: ReadStore; readonly ref: string }
+/** Where an artifact is stored: a reference to a registry, or a ref in a store. */
+export type Location =
+  | string
+  | Reference
+  | {
+      /** The store. */
+      readonly store: Store
+      /** Tag or digest there. */
+      readonly ref: string
+    }
+/** Like `Location`, but only read from. */
+export type Source =
+  | string
+  | Reference
+  | {
+      /** The store. */
+      readonly store: ReadStore
+      /** Tag or digest there. */
+      readonly ref: string
+    }
 
-/** A signature that held. */
+/** A signature that was verified. */
 export interface VerifiedSignature {
-  /** A sigstore bundle, or cosign's older form. */
+  /** A sigstore bundle, or cosign's legacy format. */
   readonly format: 'bundle' | 'legacy'
-  /** What carries the signature: the referrer's manifest, or the layer under the `.sig` tag. */
+  /** The content that carries the signature: the referrer's manifest, or the layer under the `.sig` tag. */
   readonly descriptor: Descriptor
-  /** Of the certificate; absent for a key. */
+  /** Identity in the certificate; absent for a key. */
   readonly identity?: string
+  /** Issuer of the identity; absent for a key. */
   readonly issuer?: string
-  /** As a log or timestamp authority vouches for it. */
+  /** Time from a log entry or timestamp; absent if the signature has neither. */
   readonly signedAt?: Date
 }
 
 /**
- * Decides whether a manifest may be used, before anything it points at is read: resolves with the
- * signatures that held, or rejects. A function and not a policy object, so that only who verifies
- * ships the verifier.
+ * Decides whether a manifest is accepted, before anything it points at is read: resolves with the
+ * signatures that were verified, or rejects. It is a function, not a policy object, so that only
+ * programs that verify bundle the verifier.
  */
 export type Verifier = (
   subject: { readonly store: ReadStore & Partial<ReferrerStore>; readonly descriptor: Descriptor },
