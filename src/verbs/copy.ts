@@ -22,12 +22,13 @@ export type {
   Verifier,
 } from '../types.ts'
 
+/** Options of `copy`. */
 export interface CopyOptions extends Omit<RemoteOptions, 'credentials'> {
-  /** A function, so that one registry's password can't reach the other. */
+  /** A function, so that the credentials of one registry are not sent to the other. */
   credentials?: Keychain
-  /** Copy signatures and other referrers too, before the tag is written. Default false. */
+  /** Also copies signatures and other referrers, before the tag is written. Default false. */
   referrers?: boolean
-  /** Copy nothing that this refuses. */
+  /** Verifies the artifact before anything is copied. See `createVerifier`. */
   verify?: Verifier
   /** Most manifests of the artifact, and of each of its referrers. Default 1000. */
   maxManifests?: number
@@ -35,11 +36,11 @@ export interface CopyOptions extends Omit<RemoteOptions, 'credentials'> {
   maxReferrers?: number
 }
 
-/** Tags under which cosign before 3 keeps what refers to `sha256-…`. @see cosign, Signature Spec */
+/** Suffixes of the tags, named `sha256-…`, under which cosign before 3 stores referrers. @see cosign, Signature Spec */
 const COSIGN_SUFFIXES = ['sig', 'att', 'sbom'] as const
 
 /**
- * Copies an artifact and everything it points at from one place to another.
+ * Copies an artifact and everything it points at from one location to another.
  *
  * Exported from the main entry point and `spindle/copy`.
  *
@@ -47,11 +48,11 @@ const COSIGN_SUFFIXES = ['sig', 'att', 'sbom'] as const
  * ```ts
  * await copy('ghcr.io/o/app:1.2', 'registry.example/o/app:1.2', { referrers: true })
  * ```
- * @param from Where it is.
- * @param to Where it shall be; the tag is written last.
+ * @param from Location of the artifact.
+ * @param to Location to write to; the tag is written last.
  * @returns The descriptor of the root, the same on both sides.
- * @throws `ERR_DIGEST_MISMATCH` when the source lies about its content; `ERR_POLICY_REJECTED` when
- * `verify` refuses it; else as `push` and `pull`.
+ * @throws `ERR_DIGEST_MISMATCH` when content of the source does not match its digest;
+ * `ERR_POLICY_REJECTED` when `verify` refuses the artifact; otherwise as `push` and `pull`.
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md Distribution Spec}
  */
 export async function copy(
@@ -106,7 +107,7 @@ async function copyCosignTags(
   root: Descriptor,
   options: RemoteOptions,
 ): Promise<void> {
-  // A sha512 digest makes longer tags than there may be, so none has any.
+  // The tag of a sha512 digest would exceed the length limit of tags, so no such tag exists.
   if (!root.digest.startsWith('sha256:')) return
   for (const suffix of COSIGN_SUFFIXES) {
     const tag = `${root.digest.replace(':', '-')}.${suffix}`

@@ -18,17 +18,21 @@ import type {
   WholeStore,
 } from '../types.ts'
 
-/** A source with its store opened; `ref` is what to resolve there. */
+/** A source whose store is open. */
 export interface OpenSource {
   readonly store: ReadStore & Partial<ReferrerStore & ContentStore & PacedStore & WholeStore>
+  /** Tag or digest to resolve in the store. */
   readonly ref: string
+  /** Absent for a store given by the caller. */
   readonly reference?: Reference
 }
+/** A location whose store is open. */
 export interface OpenLocation extends OpenSource {
   readonly store: Store &
     Partial<ReferrerStore & ContentStore & MountStore & KnownBlobsStore & PacedStore>
 }
 
+/** Opens a location for reading and writing. No request is made yet. */
 export function openLocation(location: Location, options: RepositoryOptions): OpenLocation {
   const place = locate(location)
   if ('store' in place) return { store: place.store, ref: place.ref }
@@ -36,6 +40,7 @@ export function openLocation(location: Location, options: RepositoryOptions): Op
   return { ...place, store: { ...createReader(context), ...createWriter(context) } }
 }
 
+/** Opens a source for reading; programs that only read do not bundle uploads. No request is made yet. */
 export function openSource(source: Source, options: RemoteOptions): OpenSource {
   const place = locate(source)
   if ('store' in place) return { store: place.store, ref: place.ref }
@@ -43,7 +48,7 @@ export function openSource(source: Source, options: RemoteOptions): OpenSource {
   return { ...place, store: createReader(context) }
 }
 
-/** Names of the options that all verbs take, for those that refuse any other name. */
+/** Names of the options of all verbs, for verbs that refuse unknown names. */
 export const REMOTE_OPTIONS: Readonly<Record<keyof RemoteOptions, true>> = {
   concurrency: true,
   createHasher: true,
@@ -60,7 +65,7 @@ export const REMOTE_OPTIONS: Readonly<Record<keyof RemoteOptions, true>> = {
   transport: true,
 }
 
-/** Options for a second place: plain credentials stay with the registry of the first. */
+/** Options for a second location: plain credentials are sent only to the registry of the first. */
 export function optionsElsewhere<T extends RemoteOptions>(
   options: T,
   first: Reference | undefined,
@@ -74,7 +79,7 @@ export function optionsElsewhere<T extends RemoteOptions>(
   }
 }
 
-/** A store in hand with what to resolve there, or which registry's. */
+/** A location as a store with a ref, or as a reference with a ref. */
 export function locate<T extends Source>(
   location: T,
 ): Extract<T, { readonly store: unknown }> | { reference: Reference; ref: string } {
@@ -90,7 +95,7 @@ export function locate<T extends Source>(
   return { reference, ref: reference.digest ?? reference.tag ?? 'latest' }
 }
 
-/** The same options with one transport in place of what makes one: a call between two registries shares pace and tokens. */
+/** The same options with one transport in place of those that create one, so that a call between two registries shares rate limits and tokens. */
 export function withTransport(options: RemoteOptions): RemoteOptions {
   const { fetch, credentials, retry, timeout, insecure, onWarning, transport, ...rest } = options
   const making = {
@@ -102,6 +107,6 @@ export function withTransport(options: RemoteOptions): RemoteOptions {
     ...(onWarning === undefined ? {} : { onWarning }),
   }
   if (transport === undefined) return { ...rest, transport: createTransport(making) }
-  // Both together are refused where the repository is opened, in the same words as everywhere.
+  // Both together are refused by `createContext`, with one message for all callers.
   return { ...rest, ...making, transport }
 }

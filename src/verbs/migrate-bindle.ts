@@ -8,21 +8,25 @@ import type { Descriptor, Location, ReadStore, RemoteOptions } from '../types.ts
 import { openLocation } from './location.ts'
 import { type BindleSource, packBindle, type PullBindleOptions } from './pull-bindle.ts'
 
+/** Options of `migrateBindle` and `migrateBindles`. */
 export interface MigrateBindleOptions extends RemoteOptions, Pick<PullBindleOptions, 'verify'> {
-  /** Win over those made from the invoice. */
+  /** Annotations of the manifest. They take precedence over those made from the invoice. */
   annotations?: Readonly<Record<string, string>>
-  /** Say what would be written, and write nothing. Default false. */
+  /** Reports what would be written without writing it. Default false. */
   dryRun?: boolean
 }
 
+/** Result of `migrateBindle`. */
 export interface MigrateBindleResult {
+  /** Id of the bindle. */
   readonly id: BindleId
-  /** Name and digest: what to hand on. */
+  /** Name and digest of the artifact. */
   readonly reference: string
-  /** What names it there, unless that is its digest. */
+  /** Tag of the artifact, if it has one. */
   readonly tag?: string
+  /** Descriptor of the artifact's manifest. */
   readonly descriptor: Descriptor
-  /** `exists` when it had arrived before, `planned` when nothing was written, as with `dryRun`. */
+  /** `exists` when it was migrated before; `planned` with `dryRun`, when nothing was written. */
   readonly status: 'migrated' | 'exists' | 'planned'
 }
 
@@ -30,14 +34,15 @@ export interface MigrateBindleResult {
  * Moves an application from a Bindle server, or out of a standalone bindle, to an OCI location.
  *
  * Exported from `spindle/bindle`. Name, version, description, authors
- * and the facts of its signatures are kept as annotations. A second run skips what has arrived, and
- * gives the same digest.
+ * and
+ * the signers are kept as annotations. A second run skips what was already migrated, and gives the
+ * same digest.
  *
- * @example
+ * @example Move one version to a registry
  * ```ts
  * await migrateBindle({ client, id: 'team/hello/1.0.0' }, 'ghcr.io/team/hello:1.0.0')
  * ```
- * @param to A reference without tag gets the version for one, `+` written as `_`.
+ * @param to A reference without a tag gets the version as its tag, with `+` written as `_`.
  * @throws as `pullBindle` and `push`
  */
 export async function migrateBindle(
@@ -61,13 +66,22 @@ export async function migrateBindle(
   }
 }
 
-/** Of one name: all are listed before the first is moved. */
+/** Versions of one name, which are all listed before the first is moved. */
 const MAX_VERSIONS = 10_000
 
 /**
  * Moves every version of a name, oldest first, so that the newest is written last.
  *
  * Exported from `spindle/bindle`.
+ *
+ * @example Move all versions of an application
+ * ```ts
+ * for await (const { reference, status } of migrateBindles(
+ *   { client, name: 'team/hello' },
+ *   'ghcr.io/team/hello',
+ * ))
+ *   console.log(reference, status)
+ * ```
  * @param to Reference without tag, or what makes a location for an id.
  * @throws as `migrateBindle`; `ERR_LIMIT_EXCEEDED` for more than 10 000 versions
  */
@@ -82,7 +96,7 @@ export async function* migrateBindles(
     options.signal === undefined ? {} : { signal: options.signal },
   )) {
     const version = parseVersion(bindle.version)
-    // A query finds names that contain the words; one name is meant.
+    // A query also finds names that contain the words.
     if (bindle.name === from.name && version !== undefined)
       versions.push({ id: createBindleId(bindle.name, bindle.version), version })
     if (versions.length > MAX_VERSIONS)
@@ -101,7 +115,7 @@ export async function* migrateBindles(
   }
 }
 
-/** What a tag names is whole: it is written last. A tag that may not change isn't written again. */
+/** Whether a tag already names the artifact, which is then complete: tags are written last. */
 async function isThere(
   store: ReadStore,
   ref: string,
@@ -116,7 +130,7 @@ async function isThere(
     return found.digest === digest
   } catch (error) {
     options.signal?.throwIfAborted()
-    // Whatever else is the matter, writing will say it better.
+    // Writing reports other failures better.
     if (isSpindleError(error)) return false
     throw error
   }
@@ -126,6 +140,6 @@ function withTag(to: Location, version: string): Location {
   if (typeof to !== 'string') return to
   const reference = parseReference(to, { defaultRegistry: 'docker.io' })
   if (reference.tag !== undefined || reference.digest !== undefined) return to
-  // Tags have no `+`; Helm writes it so too.
+  // Tags cannot contain `+`; Helm does the same.
   return parseReference(`${formatAddress(reference)}:${version.replaceAll('+', '_')}`)
 }

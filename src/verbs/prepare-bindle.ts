@@ -7,7 +7,7 @@ import type { FileTree } from '../types.ts'
  * The standalone form of an application's bindle, path → content, as `spin bindle prepare` wrote it.
  *
  * Exported from `spindle/bindle`. Contents are read when they are
- * written, so that any number of files needs little memory.
+ * written, so that memory use does not grow with the number of files.
  *
  * @example Into a folder
  * ```ts

@@ -12,31 +12,41 @@ import { packApp, type PackedApp, type PackOptions } from '../spin/artifact/pack
 import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/artifact/unpack.ts'
 import type { Content, OperationOptions, TransferEvent } from '../types.ts'
 
-/** A server and the id there, or a standalone bindle in hand. */
+/** A bindle on a server, or a local standalone bindle. */
 export type BindleSource =
-  { readonly client: BindleClient; readonly id: string | BindleId } | StandaloneBindle
+  | {
+      /** Client of the server. */
+      readonly client: BindleClient
+      /** Id there, as in `team/hello/1.0.0`. */
+      readonly id: string | BindleId
+    }
+  | StandaloneBindle
 
-/** `NAME/VERSION` that the artifact was. */
+/** Id of the bindle that the artifact was made from, as `NAME/VERSION`. */
 const ID_ANNOTATION = 'spindle.bindle.id'
-/** Who had signed the invoice, as JSON: the signatures themselves cover the invoice, not the artifact. */
+/** Signers of the invoice, as JSON. The signatures are left out: they cover the invoice, not the artifact. */
 const SIGNATURES_ANNOTATION = 'spindle.bindle.signatures'
 
+/** Options of `pullBindle`. */
 export interface PullBindleOptions extends UnpackOptions {
-  /** Open only what these keys vouch for. Without it, digests are checked, signers are not. */
-  verify?: VerifyInvoiceOptions & { readonly keyring: Keyring }
+  /** Requires signatures by keys of this keyring. Default: digests are checked, signatures are not. */
+  verify?: VerifyInvoiceOptions & {
+    /** Trusted keys. */
+    readonly keyring: Keyring
+  }
 }
 
 /**
- * Opens a Spin application in a bindle, in the form that `pull` gives: to be read, run, or pushed on.
+ * Opens a Spin application in a bindle, in the form that `pull` returns: it can be read, run or pushed.
  *
- * Exported from `spindle/bindle`. Contents are fetched as they are
- * asked for, and checked.
+ * Exported from `spindle/bindle`. Contents are fetched on
+ * demand and verified.
  *
- * @example
+ * @example Open an application on a Bindle server
  * ```ts
  * const app = await pullBindle({ client, id: 'team/hello/1.0.0' })
  * ```
- * @throws `ERR_NOT_FOUND`, `ERR_CONTENT_INVALID` for what is no Spin application,
+ * @throws `ERR_NOT_FOUND`, `ERR_CONTENT_INVALID` for content that is not a Spin application,
  * `ERR_DIGEST_MISMATCH`, `ERR_POLICY_REJECTED` and `ERR_SIGNATURE_INVALID` with `verify`
  */
 export async function pullBindle(
@@ -47,7 +57,7 @@ export async function pullBindle(
   return unpackApp(packed.descriptor, packed.store, options)
 }
 
-/** @internal The artifact that a bindle makes, its contents still where they are. */
+/** @internal The artifact made from a bindle. Its contents are not read yet. */
 export async function packBindle(
   from: BindleSource,
   options: PullBindleOptions & Pick<PackOptions, 'annotations'> = {},
@@ -76,7 +86,7 @@ function planOf({ parcel = [] }: Invoice): TransferEvent {
   }
 }
 
-/** What the artifact was, which its digest alone doesn't tell. */
+/** Annotations that record the origin of the artifact. */
 function annotationsOf({ bindle, signature }: Invoice): Record<string, string> {
   return {
     [ID_ANNOTATION]: `${bindle.name}/${bindle.version}`,
@@ -95,7 +105,7 @@ function parcelOf({ id, parcels }: StandaloneBindle, { sha256, name, size }: Lab
   if (content === undefined)
     throw new SpindleError(
       'ERR_FILE_MISSING',
-      `the standalone bindle ${id} lacks the parcel ${sha256} (${name}): prepare it anew`,
+      `the standalone bindle ${id} lacks the parcel ${sha256} (${name}): prepare it again`,
     )
   return { size, stream: () => openStream(content) }
 }

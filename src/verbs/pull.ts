@@ -30,15 +30,16 @@ export type {
   Verifier,
 } from '../types.ts'
 
+/** Options of `pull`. */
 export interface PullOptions extends RemoteOptions, UnpackOptions {
-  /** Reads nothing that the manifest points at before this accepts its digest. See `createVerifier`. */
+  /** Verifies the manifest before anything it points at is read. See `createVerifier`. */
   verify?: Verifier
-  /** Content-addressed: what is in it is checked and not fetched again. */
+  /** Store for content by digest: content in it is verified and not fetched again. */
   cache?: Store
 }
 
 /**
- * Opens an application in a registry or store; its contents are fetched and checked as they are asked for.
+ * Opens an application in a registry or store; its contents are fetched on demand and verified.
  *
  * Exported from the main entry point and `spindle/pull`.
  *
@@ -49,7 +50,7 @@ export interface PullOptions extends RemoteOptions, UnpackOptions {
  * const files = await app.files('hello')
  * ```
  * @throws `ERR_NOT_FOUND`, `ERR_UNAUTHORIZED`, `ERR_NETWORK`, `ERR_DIGEST_MISMATCH`,
- * `ERR_CONTENT_INVALID` for what is no Spin application, `ERR_LIMIT_EXCEEDED`,
+ * `ERR_CONTENT_INVALID` for content that is not a Spin application, `ERR_LIMIT_EXCEEDED`,
  * `ERR_POLICY_REJECTED` when `verify` refuses it.
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pull Distribution Spec, Pull}
  */
@@ -60,7 +61,7 @@ export async function pull(from: Source, options: PullOptions = {}): Promise<Pul
   const through = cache === undefined ? store : withCache(store, cache)
   const descriptor = await through.resolve(ref, { ...options, withBytes: true })
   const signatures = await options.verify?.({ store, descriptor }, options)
-  // By digest from here on: a tag that moves can't swap what was verified.
+  // Reads by digest from here on: a moved tag cannot replace the verified content.
   const app = await unpackApp(descriptor, through, options)
   return signatures === undefined ? app : { ...app, signatures }
 }

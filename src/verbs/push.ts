@@ -23,22 +23,26 @@ export type {
 export type { Packable, PackableOptions } from '../spin/source/app.ts'
 export type { ContentStore, Location, ReadStore, Store } from '../types.ts'
 
+/** Options of `push`. */
 export interface PushOptions extends RemoteOptions, Omit<PackableOptions, keyof RemoteOptions> {
-  /** Bytes per upload request. Default: whole blobs; progress is per chunk when set. */
+  /** Bytes per upload request; progress is then reported per chunk. Default: one request per blob. */
   chunkSize?: number
-  /** Another repository of the registry that may have the blobs already. */
+  /** Another repository of the registry that may have the blobs: they are mounted from there. */
   mountFrom?: string
 }
 
+/** Result of `push`. */
 export interface PushResult {
-  /** Name and digest: what to hand on. */
+  /** Name and digest of the artifact. */
   readonly reference: string
+  /** Descriptor of the artifact's manifest. */
   readonly descriptor: Descriptor
+  /** The locked application, as it was pushed. */
   readonly locked: LockedApp
 }
 
 /**
- * Packs an application and puts it into a registry or store; the tag is written last.
+ * Packs an application and pushes it to a registry or store; the tag is written last.
  *
  * Exported from the main entry point and `spindle/push`.
  *
@@ -49,9 +53,9 @@ export interface PushResult {
  *   credentials: { username, password }, signal, onProgress: render,
  * })
  * ```
- * @throws `ERR_APP_INVALID` and `ERR_UNSUPPORTED` for dependencies that can't be composed, `ERR_UNAUTHORIZED`, `ERR_NETWORK`,
- * `ERR_RESPONSE`, `ERR_DIGEST_MISMATCH` when a file
- * changed while it was sent; an unfinished push is taken up again by the next one.
+ * @throws `ERR_APP_INVALID` and `ERR_UNSUPPORTED` for dependencies that can't be composed,
+ * `ERR_UNAUTHORIZED`, `ERR_NETWORK`, `ERR_RESPONSE`, and `ERR_DIGEST_MISMATCH` when a file changed
+ * while it was sent. The next push resumes an unfinished one.
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push Distribution Spec, Push}
  */
 export async function push(

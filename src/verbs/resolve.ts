@@ -7,10 +7,10 @@ export type * from '../registry/remote-types.ts'
 export type { ReadStore, Source } from '../types.ts'
 
 /**
- * Looks up what a tag or digest names, without reading it.
+ * Resolves a tag or digest without reading the manifest.
  *
- * Of a registry, media type and size, and the digest of a tag, are as its answer to HEAD says: not proven
- * before the manifest is read. `pull`, `copy` and `verify` read it, and reject where it does not match.
+ * Media type and size, and the digest of a tag, are taken from a registry's response to HEAD and are
+ * not verified. `pull`, `copy` and `verify` read the manifest, and reject if it does not match.
  *
  * Exported from the main entry point and `spindle/resolve`.
  *

@@ -1,4 +1,4 @@
-/** `spindle/sign`: signatures beside an artifact, as cosign stores them. */
+/** `spindle/sign`: creates signatures and stores them as cosign does. */
 import { assertKnownOptions } from '../bytes/known-names.ts'
 import {
   type CertifyingSigner,
@@ -33,8 +33,9 @@ export type {
 } from '../trust/cosign/sign-artifact.ts'
 export { createKeySigner, type Signer } from '../trust/keys/signer.ts'
 
+/** Options of `sign`. */
 export interface SignOptions extends RemoteOptions, SignArtifactOptions {
-  /** Another place for the signatures, as cosign's `COSIGN_REPOSITORY` says. Default: beside the artifact. */
+  /** Location for the signatures, like cosign's `COSIGN_REPOSITORY`. Default: that of the artifact. */
   signatures?: Location
 }
 
@@ -49,10 +50,10 @@ const OPTIONS: Readonly<Record<keyof SignOptions, true>> = {
 }
 
 /**
- * Signs an artifact and stores the signature beside it, where `cosign verify` finds it.
+ * Signs an artifact and stores the signature where `cosign verify` finds it.
  *
- * Exported from the main entry point and `spindle/sign`. The tag is resolved once; what is
- * signed is the digest in the result.
+ * Exported from the main entry point and `spindle/sign`. The tag is resolved once; the
+ * digest in the result is the one that was signed.
  *
  * @example With a key, for cosign 3
  * ```ts
@@ -63,9 +64,9 @@ const OPTIONS: Readonly<Record<keyof SignOptions, true>> = {
  * await sign('ghcr.io/team/app:1', signer, { credentials, attach: 'both' })
  * ```
  * @param signer A key, or `createKeylessSigner` of `spindle/keyless`.
- * @throws `ERR_SIGNATURE_INVALID` when the signer or a service answers with something that does not
- * hold, before anything is written; `ERR_CONFLICT` when others keep changing the `.sig` tag;
- * the registry's and the services' errors.
+ * @throws `ERR_SIGNATURE_INVALID` when the result of the signer or a service does not verify;
+ * nothing is written then. `ERR_CONFLICT` when other writers keep changing the `.sig` tag. Errors
+ * of the registry and the services.
  * @see {@link https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md Cosign Signature Specification}
  */
 export async function sign(
@@ -73,22 +74,22 @@ export async function sign(
   signer: Signer | CertifyingSigner,
   options: SignOptions = {},
 ): Promise<SignResult> {
-  // A mistyped one would leave out what was to be signed along, or who was to vouch for it.
+  // A misspelled option would leave out annotations or countersignatures.
   assertKnownOptions(options, OPTIONS, 'sign')
   const { signatures, attach, annotations, countersigner, created, reference, ...remote } = options
   const { store, ref, reference: where } = openLocation(at, remote)
   const name = reference ?? (where && dockerReference(where))
   if (name === undefined && attach !== undefined && attach !== 'referrer')
     throw new TypeError(
-      '`reference` is needed for the older form in a store: it signs the name of the repository too',
+      'the legacy format signs the name of the repository too: give `reference` for an artifact in a store',
     )
-  // Its size is signed for as well, and a registry may say another one when it is not read.
+  // The size is signed too. Only reading the manifest proves it.
   const descriptor = await store.resolve(ref, { ...remote, withBytes: true })
   const beside =
     signatures === undefined
       ? store
       : openLocation(signatures, optionsElsewhere(remote, where)).store
-  // Awaited here: workerd reports what rejects before it is waited for.
+  // Awaited here: workerd reports a promise that rejects before it is awaited.
   return await signArtifact(beside, descriptor, signer, {
     ...remote,
     ...(attach !== undefined && { attach }),
@@ -99,7 +100,7 @@ export async function sign(
   })
 }
 
-/** As cosign's Go library writes names: Docker Hub by its old host. */
+/** The name as cosign's Go library writes it: Docker Hub by its old host. */
 function dockerReference({ registry, repository }: Reference): string {
   return `${registry === 'docker.io' ? 'index.docker.io' : registry}/${repository}`
 }

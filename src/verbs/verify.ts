@@ -1,4 +1,4 @@
-/** `spindle/verify`: who signed what. */
+/** `spindle/verify`: verifies signatures. */
 import { assertKnownOptions } from '../bytes/known-names.ts'
 import { loadPolicy } from '../trust/policy/load-policy.ts'
 import type { Policy } from '../trust/policy/policy.ts'
@@ -32,19 +32,19 @@ export {
 } from '../trust/bundle/verify-bundle.ts'
 export type { Proof, SignedBy, TrustedTime } from '../trust/bundle/verify-signature.ts'
 
-/** Where to look, and for what. */
+/** Options of `verify` and `createVerifier`. */
 export interface VerifyOptions extends RemoteOptions {
-  /** Another place that has the signatures, as cosign's `COSIGN_REPOSITORY` says. Default: beside the artifact. */
+  /** Location of the signatures, like cosign's `COSIGN_REPOSITORY`. Default: that of the artifact. */
   signatures?: Source
 }
 
-/** What proves something stands in the policy: here it would be ignored, and is refused. */
+/** Options of the policy, such as keys, are refused here: they would be ignored. */
 const OPTIONS: Readonly<Record<keyof VerifyOptions, true>> = { ...REMOTE_OPTIONS, signatures: true }
 
 /**
  * Verifies the signatures that cosign or this library stored beside an artifact.
  *
- * Exported from the main entry point and `spindle/verify`. Nothing but the registry is asked.
+ * Exported from the main entry point and `spindle/verify`. Only the registry is contacted.
  *
  * @example Only what our release workflow signed
  * ```ts
@@ -58,10 +58,10 @@ const OPTIONS: Readonly<Record<keyof VerifyOptions, true>> = { ...REMOTE_OPTIONS
  * ```ts
  * await verify('ghcr.io/team/app:1', { key: pem, requireTransparencyLog: false })
  * ```
- * @returns The digest that was verified: use it from here on, the tag may move.
- * @throws `PolicyRejected` (`ERR_POLICY_REJECTED`) with every signature that was looked at and why
- * it does not count; `ERR_NOT_FOUND`, `ERR_UNAUTHORIZED`, `ERR_NETWORK`, `ERR_RESPONSE` as they
- * are, for trouble on the way is no verdict; `TypeError` for a policy that can't be meant.
+ * @returns The verified digest. Use it from here on: the tag can move.
+ * @throws `PolicyRejected` (`ERR_POLICY_REJECTED`) with every signature that was examined and why
+ * it was rejected; `ERR_NOT_FOUND`, `ERR_UNAUTHORIZED`, `ERR_NETWORK` and `ERR_RESPONSE` when the
+ * signatures can't be read; `TypeError` for an invalid policy.
  * @see {@link https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md Cosign Signature Specification}
  */
 export async function verify(
@@ -71,7 +71,7 @@ export async function verify(
 ): Promise<VerifyResult> {
   assertKnownOptions(options, OPTIONS, 'verify')
   const { signatures, ...remote } = options
-  // First: a policy that can't be meant must not depend on what is stored.
+  // First, so that an invalid policy is refused whatever the registry has.
   const loaded = await loadPolicy(policy)
   const { store, ref, reference } = openSource(at, remote)
   const descriptor = await store.resolve(ref, remote)
@@ -83,23 +83,23 @@ export async function verify(
 }
 
 /**
- * A policy in the form that `pull`, `copy` and `createAppHandler` take: what they go on to read is
- * the very digest that was verified.
+ * Creates a verifier from a policy, for `pull`, `copy` and `createAppHandler`: they read exactly the
+ * digest that was verified.
  *
  * Exported from the main entry point and `spindle/verify`.
  *
- * @example Refuse to read what isn't signed
+ * @example Refuse unsigned applications
  * ```ts
  * const app = await pull('ghcr.io/team/app:1', { verify: createVerifier({ key: pem, requireTransparencyLog: false }) })
  * ```
- * @param options Of another place for signatures, and how to reach it: a verb's own `fetch` and
- * credentials are for the place of the artifact, and stay there.
- * @throws when it is called, as `verify` does; the policy is checked then too.
+ * @param options Another location of the signatures, and how to reach it. The `fetch` and
+ * credentials of the call that verifies are used only for the artifact's location.
+ * @throws as `verify`, when the verifier is called. The policy is checked then too.
  */
 export function createVerifier(policy: Policy, options: VerifyOptions = {}): Verifier {
   assertKnownOptions(options, OPTIONS, 'createVerifier')
   const loaded = loadPolicy(policy)
-  // Reported to who calls it; until then it is nobody's rejection.
+  // Reported when the verifier is called; not an unhandled rejection until then.
   loaded.catch(() => {})
   const { signatures: place, ...remote } = options
   return async ({ store, descriptor }, call) => {
