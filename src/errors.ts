@@ -51,6 +51,61 @@ export type ErrorCode =
   /** A component crashed. Read its log. */
   | 'ERR_TRAP'
 
+/** What an answer of a server had, in each `ERR_RESPONSE` and in other errors of an answer. */
+export interface ResponseData {
+  /** HTTP status; 0 where the platform does not show it. */
+  readonly status: number
+  readonly method: string
+  /** Query values and user-info removed: redirects carry signatures there. */
+  readonly url: string
+  /** The registry's own errors; empty where it sent none. */
+  readonly details: readonly ResponseDetail[]
+  /** Milliseconds that the server asked to wait before the next attempt. */
+  readonly retryAfter?: number
+}
+
+/** Properties that errors of a code have beside those of `SpindleError`. Other codes have none. */
+export interface ErrorData {
+  ERR_APP_INVALID: { readonly findings: readonly Finding[] }
+  /** Of an answer only; content that was read has no `status`. */
+  ERR_DIGEST_MISMATCH: Partial<ResponseData>
+  ERR_LIMIT_EXCEEDED: Partial<ResponseData>
+  /** Of a registry; a store on this machine has no `status`. */
+  ERR_NOT_FOUND: Partial<ResponseData>
+  ERR_UNAUTHORIZED: Partial<ResponseData>
+  ERR_CONFLICT: Partial<ResponseData>
+  ERR_RESPONSE: ResponseData
+  ERR_SIGNATURE_INVALID: { readonly reason: SignatureReason }
+  ERR_POLICY_REJECTED: {
+    readonly reason: PolicyReason
+    readonly rejected: readonly RejectedSignature[]
+  }
+  /** Of a signature: its algorithm. */
+  ERR_UNSUPPORTED: { readonly reason?: SignatureReason }
+}
+
+/** An error with the properties of its code: `isSpindleError` gives it, and a `switch` narrows it. */
+export type AnySpindleError = {
+  [Code in ErrorCode]: SpindleError & { readonly code: Code } & (Code extends keyof ErrorData
+      ? ErrorData[Code]
+      : unknown)
+}[ErrorCode]
+
+/** Codes whose errors need no other properties. The others have a class each. */
+export type PlainErrorCode = Exclude<
+  ErrorCode,
+  'ERR_APP_INVALID' | 'ERR_POLICY_REJECTED' | 'ERR_RESPONSE' | 'ERR_SIGNATURE_INVALID'
+>
+
+/** Codes of errors that a server's answer makes. */
+export type ResponseErrorCode =
+  | 'ERR_CONFLICT'
+  | 'ERR_DIGEST_MISMATCH'
+  | 'ERR_LIMIT_EXCEEDED'
+  | 'ERR_NOT_FOUND'
+  | 'ERR_RESPONSE'
+  | 'ERR_UNAUTHORIZED'
+
 /** Longest message in characters: some quote what a server or an artifact says, which has megabytes. */
 const MAX_MESSAGE_CHARS = 65_536
 
@@ -62,6 +117,9 @@ export interface Remedy {
   readonly advice: string
 }
 
+/** Marks errors of each copy of this library, so that one recognizes those of another. */
+const BRAND = Symbol.for('spindle.SpindleError')
+
 /** The base of all errors of this library. Exported from the main entry point and `spindle/errors`. */
 export class SpindleError extends Error {
   override readonly name: string = 'SpindleError'
@@ -70,8 +128,15 @@ export class SpindleError extends Error {
   readonly problem: string
   /** The option that gets past this error; the message names it too. */
   readonly remedy?: Remedy
+  /** Which side of a push, pull or copy failed. Absent where it was neither, or not one alone. */
+  readonly side?: 'source' | 'target'
 
-  constructor(code: ErrorCode, said: string, options?: { cause?: unknown; remedy?: Remedy }) {
+  static {
+    // Not in the type: the errors of two copies stay assignable to each other.
+    Object.defineProperty(this.prototype, BRAND, { value: true })
+  }
+
+  constructor(code: PlainErrorCode, said: string, options?: { cause?: unknown; remedy?: Remedy }) {
     const remedy = options?.remedy
     const problem = said.length > MAX_MESSAGE_CHARS ? `${said.slice(0, MAX_MESSAGE_CHARS)}…` : said
     super(
@@ -97,7 +162,7 @@ export interface ResponseDetail {
 }
 
 /** A server answered, but not with what was asked for. */
-export class ResponseError extends SpindleError {
+export class ResponseError extends SpindleError implements ResponseData {
   override readonly name: string = 'ResponseError'
   readonly status: number
   readonly method: string
@@ -108,7 +173,7 @@ export class ResponseError extends SpindleError {
   readonly retryAfter?: number
 
   constructor(
-    code: ErrorCode,
+    code: ResponseErrorCode,
     message: string,
     response: {
       status: number
@@ -119,7 +184,7 @@ export class ResponseError extends SpindleError {
     },
     options?: { cause?: unknown; remedy?: Remedy },
   ) {
-    super(code, message, options)
+    super(code as PlainErrorCode, message, options)
     this.status = response.status
     this.method = response.method
     this.url = response.url
@@ -128,13 +193,36 @@ export class ResponseError extends SpindleError {
   }
 }
 
+/**
+ * A server's answer can't be used, though it is no refusal: a redirect that must not be followed, or
+ * an upload that goes on nowhere. Its code is `ERR_RESPONSE`.
+ */
+export class InvalidResponse extends SpindleError implements ResponseData {
+  override readonly name: string = 'InvalidResponse'
+  readonly status: number
+  readonly method: string
+  readonly url: string
+  readonly details: readonly ResponseDetail[] = []
+
+  constructor(
+    message: string,
+    response: { status: number; method: string; url: string },
+    options?: { cause?: unknown },
+  ) {
+    super('ERR_RESPONSE' as ErrorCode as PlainErrorCode, message, options)
+    this.status = response.status
+    this.method = response.method
+    this.url = response.url
+  }
+}
+
 /** Something said about one place of a file. Lines and columns count from 1. */
 export interface Finding {
   /** Kebab-case, stable; for filtering. */
   readonly code: string
   readonly message: string
-  /** Path of the file in the application's tree. */
-  readonly path: string
+  /** Path of the file in the application's tree. Absent for what no single place of a file is the cause of. */
+  readonly path?: string
   readonly line?: number
   readonly column?: number
   /** The lines around the place with a caret under it. */
@@ -147,7 +235,11 @@ export class AppInvalid extends SpindleError {
   readonly findings: readonly Finding[]
 
   constructor(findings: readonly Finding[], options?: { cause?: unknown }) {
-    super('ERR_APP_INVALID', findings.map(formatFinding).join('\n'), options)
+    super(
+      'ERR_APP_INVALID' as ErrorCode as PlainErrorCode,
+      findings.map(formatFinding).join('\n'),
+      options,
+    )
     this.findings = findings
   }
 }
@@ -188,11 +280,9 @@ export class SignatureInvalid extends SpindleError {
   readonly reason: SignatureReason
 
   constructor(reason: SignatureReason, message: string, options?: { cause?: unknown }) {
-    super(
-      reason === 'UNSUPPORTED_ALGORITHM' ? 'ERR_UNSUPPORTED' : 'ERR_SIGNATURE_INVALID',
-      message,
-      options,
-    )
+    const code: ErrorCode =
+      reason === 'UNSUPPORTED_ALGORITHM' ? 'ERR_UNSUPPORTED' : 'ERR_SIGNATURE_INVALID'
+    super(code as PlainErrorCode, message, options)
     this.reason = reason
   }
 }
@@ -204,26 +294,30 @@ export interface RejectedSignature {
   readonly error: SpindleError
 }
 
+/** Why a policy refuses: nothing signed, no signature that counts, or a host that is not allowed. */
+export type PolicyReason = 'NO_SIGNATURES' | 'NO_MATCHING_SIGNATURE' | 'HOST_NOT_ALLOWED'
+
 /** An artifact does not satisfy a policy; `rejected` has every signature that was looked at. */
 export class PolicyRejected extends SpindleError {
   override readonly name: string = 'PolicyRejected'
-  readonly reason: 'NO_SIGNATURES' | 'NO_MATCHING_SIGNATURE'
+  readonly reason: PolicyReason
   readonly rejected: readonly RejectedSignature[]
 
   constructor(
-    reason: PolicyRejected['reason'],
+    reason: PolicyReason,
     message: string,
     rejected: readonly RejectedSignature[],
     options?: { cause?: unknown },
   ) {
-    super('ERR_POLICY_REJECTED', message, options)
+    super('ERR_POLICY_REJECTED' as ErrorCode as PlainErrorCode, message, options)
     this.reason = reason
     this.rejected = rejected
   }
 }
 
-/** `path:line:column: message`, then the code frame if there is one. */
+/** `path:line:column: message`, then the code frame if there is one; without a path, the message. */
 export function formatFinding(finding: Finding): string {
+  if (finding.path === undefined) return finding.message
   let place = finding.path
   if (finding.line !== undefined) place += `:${finding.line}`
   if (finding.line !== undefined && finding.column !== undefined) place += `:${finding.column}`
@@ -231,18 +325,41 @@ export function formatFinding(finding: Finding): string {
   return `${place}: ${finding.message}${frame}`
 }
 
-const NAMES: ReadonlySet<string> = new Set([
-  'SpindleError',
-  'ResponseError',
-  'AppInvalid',
-  'SignatureInvalid',
-  'PolicyRejected',
-])
+/** Whether the properties that errors of a code must have are there. */
+const REQUIRED: Readonly<Record<string, (error: Record<string, unknown>) => boolean>> = {
+  ERR_APP_INVALID: ({ findings }) => Array.isArray(findings),
+  ERR_RESPONSE: ({ status, details }) => typeof status === 'number' && Array.isArray(details),
+  ERR_SIGNATURE_INVALID: ({ reason }) => typeof reason === 'string',
+  ERR_POLICY_REJECTED: ({ reason, rejected }) =>
+    typeof reason === 'string' && Array.isArray(rejected),
+}
 
-/** Also true for errors of another copy or realm of this library, where `instanceof` fails. */
-export function isSpindleError(value: unknown): value is SpindleError {
-  return (
-    value instanceof SpindleError ||
-    (value instanceof Error && NAMES.has(value.name) && 'code' in value)
-  )
+/**
+ * Whether a value is an error of this library; a `switch` over its `code` then narrows it. Also true
+ * for errors of another copy or realm, where `instanceof` fails. Never throws.
+ *
+ * Exported from the main entry point and `spindle/errors`.
+ *
+ * @example Show all that is wrong with an application
+ * ```ts
+ * if (isSpindleError(error) && error.code === 'ERR_APP_INVALID')
+ *   for (const finding of error.findings) console.error(formatFinding(finding))
+ * ```
+ */
+export function isSpindleError(value: unknown): value is AnySpindleError {
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    const error = value as Record<PropertyKey, unknown>
+    const { code, message } = error
+    return (
+      error[BRAND] === true &&
+      typeof message === 'string' &&
+      typeof code === 'string' &&
+      code.startsWith('ERR_') &&
+      (!Object.hasOwn(REQUIRED, code) || REQUIRED[code]?.(error) === true)
+    )
+  } catch {
+    // A proxy or an accessor threw: no error of ours has one.
+    return false
+  }
 }

@@ -5,6 +5,7 @@
  */
 export { createDigestStreamHasher } from './bytes/digest.ts'
 export {
+  type AnySpindleError,
   AppInvalid,
   type ErrorCode,
   type Finding,

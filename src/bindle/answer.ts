@@ -1,4 +1,4 @@
-import { type ErrorCode, ResponseError, SpindleError } from '../errors.ts'
+import { type ResponseErrorCode, ResponseError, SpindleError } from '../errors.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
 import { readWhole } from '../http/response-body.ts'
 import { isJsonObject, jsonLimits, parseJson } from '../bytes/json.ts'
@@ -95,7 +95,7 @@ async function wordsOf(response: Response, signal: AbortSignal | undefined): Pro
   return decodeUtf8Lossy(bytes).trim()
 }
 
-const CODES: ReadonlyMap<number, ErrorCode> = new Map([
+const CODES: ReadonlyMap<number, ResponseErrorCode> = new Map([
   [401, 'ERR_UNAUTHORIZED'],
   [403, 'ERR_UNAUTHORIZED'],
   [404, 'ERR_NOT_FOUND'],

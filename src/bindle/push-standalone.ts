@@ -1,4 +1,4 @@
-import { isSpindleError, SpindleError } from '../errors.ts'
+import { InvalidResponse, isSpindleError, SpindleError } from '../errors.ts'
 import { forEachBounded } from '../bytes/concurrency.ts'
 import { COLLECT_BYTES } from '../bytes/digest.ts'
 import { describeContent } from '../bytes/describe.ts'
@@ -120,9 +120,10 @@ function assertNothingLost(
       { cause },
     )
   if (cause !== undefined) throw cause
-  throw new SpindleError(
-    'ERR_RESPONSE',
+  throw new InvalidResponse(
     `the server took ${lost.map(([sha256]) => sha256).join(', ')} of ${id}, and lacks it all the same: try again, or ask its operator`,
+    // Each upload was answered with a success.
+    { status: 200, method: 'POST', url: `_i/${id}@${lost[0]?.[0]}` },
   )
 }
 

@@ -1,4 +1,4 @@
-import { SpindleError } from '../errors.ts'
+import { SpindleError, SignatureInvalid, PolicyRejected } from '../errors.ts'
 import { formatBase64, parseBase64 } from '../bytes/base64.ts'
 import { type Ed25519Key, verifyEd25519 } from '../bytes/ed25519.ts'
 import { isPlainObject } from '../bytes/json.ts'
@@ -180,9 +180,10 @@ export async function verifyInvoice(
   const rules = rulesOf(options.strategy ?? 'greedy')
   if (invoice.signature === undefined) {
     if (options.allowUnsigned === true) return []
-    throw new SpindleError(
-      'ERR_POLICY_REJECTED',
+    throw new PolicyRejected(
+      'NO_SIGNATURES',
       'No signatures found on invoice. At least one signature is required',
+      [],
     )
   }
   const count = invoice.signature.length
@@ -202,36 +203,38 @@ export async function verifyInvoice(
     if (isKnown(keyring, key, signature.role, options.honourRoles === true)) {
       verified.push({ by: signature.by, role: signature.role, key: signature.key })
     } else if (rules.allVerified) {
-      throw new SpindleError(
-        'ERR_POLICY_REJECTED',
+      throw new PolicyRejected(
+        'NO_MATCHING_SIGNATURE',
         `strategy requires that all signatures for role(s) must be verified: the key of ${JSON.stringify(signature.by)} is not in the keyring${options.honourRoles === true ? ` as ${signature.role}` : ''}`,
+        [],
       )
     }
   }
   if (verified.length === 0)
-    throw new SpindleError(
-      'ERR_POLICY_REJECTED',
+    throw new PolicyRejected(
+      'NO_MATCHING_SIGNATURE',
       'none of the signatures are made with a known key',
+      [],
     )
   const lacking = rules.allRoles ? rules.roles.find((role) => !filled.has(role)) : undefined
   if (lacking !== undefined)
-    throw new SpindleError('ERR_POLICY_REJECTED', `No signature found for role ${lacking}`)
+    throw new PolicyRejected('NO_MATCHING_SIGNATURE', `No signature found for role ${lacking}`, [])
   return verified
 }
 
 async function assertSignature(invoice: Invoice, signature: InvoiceSignature): Promise<Uint8Array> {
   const key = parseBase64(signature.key)
   if (key?.length !== 32)
-    throw new SpindleError('ERR_SIGNATURE_INVALID', `key is corrupt for \`${signature.by}\``)
+    throw new SignatureInvalid('BUNDLE_MALFORMED', `key is corrupt for \`${signature.by}\``)
   const raw = parseBase64(signature.signature)
   if (raw?.length !== 64)
-    throw new SpindleError(
-      'ERR_SIGNATURE_INVALID',
+    throw new SignatureInvalid(
+      'BUNDLE_MALFORMED',
       `signature block is corrupt for key ${signature.key}`,
     )
   if (!(await verifyEd25519(raw, signatureText(invoice, signature.by, signature.role), key))) {
-    throw new SpindleError(
-      'ERR_SIGNATURE_INVALID',
+    throw new SignatureInvalid(
+      'SIGNATURE_INVALID',
       `signatures \`${signature.key}\` cannot be verified`,
     )
   }

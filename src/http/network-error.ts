@@ -1,4 +1,4 @@
-import { SpindleError } from '../errors.ts'
+import { InvalidResponse, SpindleError } from '../errors.ts'
 import type { Platform } from './platform.ts'
 import { redactUrl } from './redact.ts'
 
@@ -29,9 +29,9 @@ export function networkError(
   }
   const code = codeOf(cause)
   if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW')
-    return new SpindleError(
-      'ERR_RESPONSE',
+    return new InvalidResponse(
       `${method} ${redactUrl(url)} was answered with too many headers; in Node, raise the limit with --max-http-header-size=65536, or createNodeFetch's "maxHeaderSize"`,
+      { status: 0, method, url: redactUrl(url) },
       { cause },
     )
   const next = isOfCertificate(cause)

@@ -1,4 +1,4 @@
-import { SpindleError } from '../errors.ts'
+import { InvalidResponse } from '../errors.ts'
 import { discard } from './response-body.ts'
 import { redactUrl } from './redact.ts'
 
@@ -41,10 +41,17 @@ export async function followRedirects<R extends Response>(
     if (location === null) return { response, url: hop.url }
     // Only 307 and 308 say that a body is to be sent again.
     if (rewrites && hop.method !== 'GET' && hop.method !== 'HEAD') return { response, url: hop.url }
-    const to = resolveRedirect(location, hop.url)
+    const { url, method } = hop
+    const refuse: Refuse = (target, cause) =>
+      new InvalidResponse(
+        `${redactUrl(url)} redirects to ${target}`,
+        { status: response.status, method, url: redactUrl(url) },
+        cause === undefined ? {} : { cause },
+      )
+    const to = resolveRedirect(location, url, refuse)
     if (to.origin !== hop.url.origin && sameOrigin) return { response, url: hop.url }
     discard(response)
-    if (hops >= MAX_HOPS) throw refuse(hop.url, to, `after ${MAX_HOPS} others`)
+    if (hops >= MAX_HOPS) throw refuse(`${shown(to)}, after ${MAX_HOPS} others: not followed`)
     onRedirect?.(hop.url, to)
     const headers = new Headers(hop.headers)
     if (to.origin !== hop.url.origin)
@@ -57,27 +64,26 @@ export function isRedirect(response: Response): boolean {
   return REDIRECTS.includes(response.status) && response.headers.has('location')
 }
 
-function resolveRedirect(location: string, from: URL): URL {
+/** @param refuse Makes the error for a target that must not be followed. */
+function resolveRedirect(location: string, from: URL, refuse: Refuse): URL {
   let to: URL
   try {
     to = new URL(location, from)
   } catch (cause) {
-    throw new SpindleError('ERR_RESPONSE', `${redactUrl(from)} redirects to no URL`, { cause })
+    throw refuse('no URL', cause)
   }
   // `fetch` refuses URLs with user-info, and nobody but us gives us credentials.
   to.username = ''
   to.password = ''
   if (to.protocol !== 'https:' && to.protocol !== from.protocol)
-    throw refuse(from, to, 'which is not https')
+    throw refuse(`${shown(to)}, which is not https: not followed`)
   if (to.protocol !== 'https:' && to.protocol !== 'http:')
-    throw refuse(from, to, 'which is no web address')
+    throw refuse(`${shown(to)}, which is no web address: not followed`)
   return to
 }
 
-function refuse(from: URL, to: URL, why: string): SpindleError {
-  const target = /^https?:$/.test(to.protocol) ? redactUrl(to) : to.protocol
-  return new SpindleError(
-    'ERR_RESPONSE',
-    `${redactUrl(from)} redirects to ${target}, ${why}: not followed`,
-  )
+type Refuse = (target: string, cause?: unknown) => InvalidResponse
+
+function shown(to: URL): string {
+  return /^https?:$/.test(to.protocol) ? redactUrl(to) : to.protocol
 }

@@ -1,5 +1,10 @@
 import { inTime } from '../bytes/abort.ts'
-import { ResponseError, type ErrorCode, type Remedy, type ResponseDetail } from '../errors.ts'
+import {
+  ResponseError,
+  type Remedy,
+  type ResponseDetail,
+  type ResponseErrorCode,
+} from '../errors.ts'
 import { chunksOf, concat } from '../bytes/stream.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { decodeUtf8Lossy, encodeUtf8 } from '../bytes/text.ts'
@@ -15,7 +20,7 @@ const MAX_DETAILS = 16
 /** Characters of each text in a detail; real ones name an image or an action. */
 const MAX_DETAIL_LENGTH = 2000
 
-const CODES: Readonly<Record<number, ErrorCode>> = {
+const CODES: Readonly<Record<number, ResponseErrorCode>> = {
   401: 'ERR_UNAUTHORIZED',
   403: 'ERR_UNAUTHORIZED',
   404: 'ERR_NOT_FOUND',
@@ -97,7 +102,7 @@ export async function responseError(
   )
 }
 
-function errorCodeOf(status: number, details: readonly ResponseDetail[]): ErrorCode {
+function errorCodeOf(status: number, details: readonly ResponseDetail[]): ResponseErrorCode {
   if (details.some(({ code }) => code === 'DIGEST_INVALID')) return 'ERR_DIGEST_MISMATCH'
   return CODES[status] ?? 'ERR_RESPONSE'
 }

@@ -1,4 +1,5 @@
-import { SpindleError } from '../errors.ts'
+import { InvalidResponse, SpindleError } from '../errors.ts'
+import { redactUrl } from '../http/redact.ts'
 
 /** A page has at least one entry; a list of more pages is one that never ends. */
 export const MAX_PAGES = 1000
@@ -24,9 +25,9 @@ function nextPage(response: Response, from: URL): URL | undefined {
     // A proxy that forgets https does not make the next page another server's.
     if (next.hostname === from.hostname && from.protocol === 'https:') next.protocol = 'https:'
     if (next.origin === from.origin && next.username === '' && next.password === '') return next
-    throw new SpindleError(
-      'ERR_RESPONSE',
+    throw new InvalidResponse(
       `${from.host} says that its list goes on at ${next.host}: not followed`,
+      { status: response.status, method: 'GET', url: redactUrl(from) },
     )
   }
   return undefined

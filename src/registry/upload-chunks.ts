@@ -1,6 +1,7 @@
-import { ResponseError, SpindleError } from '../errors.ts'
+import { InvalidResponse, ResponseError } from '../errors.ts'
 import { chunksOf, createCollector, openStream, wrongSize } from '../bytes/stream.ts'
 import { SOURCE_CHANGED } from '../http/body.ts'
+import { redactUrl } from '../http/redact.ts'
 import { discard } from '../http/response-body.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
@@ -35,7 +36,8 @@ export async function pushChunks(
     for (let resumes = 0; at < end; resumes++) {
       try {
         const sent = await patch(context, location, chunk.subarray(at - start), at, options)
-        if (sent === undefined || sent.next !== end) return start === 0 ? false : refuse(expected)
+        if (sent === undefined || sent.next !== end)
+          return start === 0 ? false : refuse(expected, location)
         ;({ location } = sent)
         at = end
       } catch (error) {
@@ -69,10 +71,10 @@ function takesNoChunks(error: unknown): boolean {
   return error.status >= 400 && error.status < 500 && error.status !== 429
 }
 
-function refuse({ digest }: Descriptor): never {
-  throw new SpindleError(
-    'ERR_RESPONSE',
+function refuse({ digest }: Descriptor, location: URL): never {
+  throw new InvalidResponse(
     `the registry lost a part of ${digest} between chunks; leave out "chunkSize"`,
+    { status: 202, method: 'PATCH', url: redactUrl(location) },
   )
 }
 
@@ -151,7 +153,7 @@ function readKept(response: Response, from: URL): Kept | undefined {
   const location = response.headers.get('location')
   return {
     next: Number(last) + 1,
-    location: location === null ? from : resolveLocation(location, from),
+    location: location === null ? from : resolveLocation(location, from, response.status),
   }
 }
 
@@ -160,14 +162,15 @@ function readKept(response: Response, from: URL): Kept | undefined {
  * registry's token; a registry behind a proxy that forgets https is taken at its host's word.
  * @throws `ERR_RESPONSE`
  */
-export function resolveLocation(location: string | null, from: URL): URL {
+export function resolveLocation(location: string | null, from: URL, status: number): URL {
+  const answer = { status, method: 'POST', url: redactUrl(from) }
   let to: URL
   try {
     to = new URL(location ?? '', location === null ? undefined : from)
   } catch (cause) {
-    throw new SpindleError(
-      'ERR_RESPONSE',
+    throw new InvalidResponse(
       `${from.host} began an upload, but said not where it goes on (Location); in a page, it must expose that header`,
+      answer,
       { cause },
     )
   }
@@ -181,9 +184,9 @@ export function resolveLocation(location: string | null, from: URL): URL {
   const isDowngrade =
     to.protocol !== 'https:' && (from.protocol === 'https:' || to.host !== from.host)
   if (isDowngrade || !/^https?:$/.test(to.protocol))
-    throw new SpindleError(
-      'ERR_RESPONSE',
+    throw new InvalidResponse(
       `${from.host} wants an upload to go to ${to.protocol}//${to.host}, which is not https: nothing was sent`,
+      answer,
     )
   return to
 }

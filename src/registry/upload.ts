@@ -116,7 +116,7 @@ function readSession(response: Response, url: URL): UploadSession {
     return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined
   }
   return {
-    location: resolveLocation(response.headers.get('location'), url),
+    location: resolveLocation(response.headers.get('location'), url, response.status),
     minLength: length('oci-chunk-min-length') ?? 1,
     maxLength: length('oci-chunk-max-length') ?? Infinity,
   }

@@ -1,3 +1,4 @@
+import { rewordError } from '../bytes/reword-error.ts'
 import { SpindleError } from '../errors.ts'
 import { compileComponent, compileCore, type CompileOptions } from './component/compile.ts'
 import type { ComponentDependency } from './component/dependency.ts'
@@ -57,7 +58,7 @@ export async function loadExecutor(
       : createLegacyExecutor(module)
   } catch (error) {
     if (!(error instanceof SpindleError)) throw error
-    throw new SpindleError(error.code, `component "${id}": ${error.message}`, { cause: error })
+    throw rewordError(error, `component "${id}": ${error.message}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Json } from '../bytes/json.ts'
-import { SpindleError } from '../errors.ts'
+import { SpindleError, AppInvalid } from '../errors.ts'
 import type { ExecutorConfig } from './component-runtime.ts'
 import { staticResponse } from './http/built-in.ts'
 import type { RunApp, RunTrigger } from './app/run-app.ts'
@@ -19,10 +19,12 @@ export function targetOf({ id, config }: RunTrigger, run: RunApp): Target {
     return { kind: 'static', id, response: staticResponse(id, config['static_response']) }
   }
   if (typeof component !== 'string' || !run.components.has(component)) {
-    throw new SpindleError(
-      'ERR_APP_INVALID',
-      `trigger "${id}" starts a component that the application doesn't have`,
-    )
+    throw new AppInvalid([
+      {
+        code: 'unknown-component',
+        message: `trigger "${id}" starts a component that the application doesn't have`,
+      },
+    ])
   }
   return { kind: 'component', id: component, executor: executorOf(id, config['executor']) }
 }

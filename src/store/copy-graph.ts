@@ -14,6 +14,7 @@ import type {
   Store,
   WholeStore,
 } from '../types.ts'
+import { onEitherSide, onSide, withSide } from './side.ts'
 import { paceOf, HELD_BYTES, readContent } from './read-content.ts'
 import { type Graph, type GraphOptions, type ManifestNode, readGraph } from './graph.ts'
 
@@ -52,15 +53,15 @@ export async function copyGraph(
   const { tag, beforeTag, ...rest } = options
   const known =
     tag !== undefined && to.knownBlobs !== undefined
-      ? to.knownBlobs(tag, operationOptions(options))
+      ? onSide('target', to.knownBlobs(tag, operationOptions(options)))
       : undefined
   if (beforeTag === undefined) return void (await copyOne(from, to, root, options, known))
   const { bytes } = await copyOne(from, to, root, rest, known)
   await beforeTag()
   if (tag === undefined) return
-  if (isLocal(to)) await to.tag(root, tag, operationOptions(options))
+  if (isLocal(to)) await onSide('target', to.tag(root, tag, operationOptions(options)))
   // A registry would have to be read from for `tag`: who pushes need not be allowed to.
-  else await to.push(root, bytes, { ...operationOptions(options), tag })
+  else await onSide('target', to.push(root, bytes, { ...operationOptions(options), tag }))
   options.onProgress?.({ type: 'manifest', descriptor: root, tag })
 }
 
@@ -74,8 +75,11 @@ async function copyOne(
   const { signal, concurrency = paceOf(from, to) } = options
   // Side by side: each is a round trip, and on a first push all come back empty.
   const [graph, there, known] = await Promise.all([
-    readGraph(from, root, { ...operationOptions(options), maxManifests: options.maxManifests }),
-    ifAnswered(to, to.has(root, operationOptions(options)), false, signal),
+    onSide(
+      'source',
+      readGraph(from, root, { ...operationOptions(options), maxManifests: options.maxManifests }),
+    ),
+    ifAnswered(to, onSide('target', to.has(root, operationOptions(options))), false, signal),
     ifAnswered<ReadonlySet<Digest>>(to, knownBlobs, new Set(), signal),
   ])
   options.onProgress?.({
@@ -130,7 +134,7 @@ function createBlobCopier(
   options: CopyGraphOptions,
 ): (descriptor: Descriptor, signal: AbortSignal) => Promise<void> {
   const has = (descriptor: Descriptor, given: OperationOptions): Promise<boolean> =>
-    ifAnswered(to, to.has(descriptor, given), false, given.signal)
+    ifAnswered(to, onSide('target', to.has(descriptor, given)), false, given.signal)
   // A broken-off push left small blobs there. One is asked for; if it is there, so may be others,
   // and asking goes on as long as the answer is yes.
   let first: Promise<boolean> | undefined
@@ -150,7 +154,7 @@ function createBlobCopier(
     if (known.has(descriptor.digest)) return end('exists')
     if (options.mountFrom !== undefined && to.mount !== undefined) {
       // Also answered at once when the blob is there, so nothing need be asked before.
-      const mounted = to.mount(descriptor, options.mountFrom, given)
+      const mounted = onSide('target', to.mount(descriptor, options.mountFrom, given))
       if (await ifAnswered(to, mounted, false, signal)) return end('mounted')
     }
     const asks =
@@ -177,17 +181,20 @@ async function pushBlob(
   options: OperationOptions,
 ): Promise<void> {
   const inHand = from.content?.(descriptor)
-  if (inHand !== undefined) return to.push(descriptor, inHand, options)
+  if (inHand !== undefined) return onEitherSide(to.push(descriptor, inHand, options))
   // Held, so that it can be sent again after a failure; a store at hand checks it itself.
-  if (descriptor.size <= HELD_BYTES && (from.whole !== undefined || !isLocal(to)))
-    return to.push(descriptor, await readContent(from, descriptor, options), options)
+  if (descriptor.size <= HELD_BYTES && (from.whole !== undefined || !isLocal(to))) {
+    const bytes = await onSide('source', readContent(from, descriptor, options))
+    return onSide('target', to.push(descriptor, bytes, options))
+  }
   if (isLocal(to)) return pushOnce(from, to, descriptor, options)
   const source = fetchedContent(from, descriptor, options)
   try {
     await to.push(descriptor, source, options)
   } catch (error) {
     // `fetch` reports a body that broke as its own failure; the source's error is the true one.
-    throw source.failure?.error ?? error
+    if (source.failure !== undefined) throw withSide(source.failure.error, 'source')
+    throw withSide(error, 'target')
   }
 }
 
@@ -203,9 +210,10 @@ async function pushOnce(
   descriptor: Descriptor,
   options: OperationOptions,
 ): Promise<void> {
-  const stream = await from.fetch(descriptor, options)
+  const stream = await onSide('source', from.fetch(descriptor, options))
   try {
-    await to.push(descriptor, stream, options)
+    // A store on this machine fails with errors of its platform: those of this library came with the stream.
+    await onSide('source', to.push(descriptor, stream, options))
   } catch (error) {
     if (!stream.locked) void stream.cancel(error).catch(() => {})
     throw error
@@ -254,7 +262,10 @@ async function copyManifests(
     const naming =
       descriptor === root.descriptor && options.tag !== undefined ? { tag: options.tag } : {}
     if (!there.has(descriptor.digest) || 'tag' in naming) {
-      await to.push(descriptor, bytes, { ...operationOptions(options), ...naming })
+      await onSide(
+        'target',
+        to.push(descriptor, bytes, { ...operationOptions(options), ...naming }),
+      )
     }
     options.onProgress?.({ type: 'manifest', descriptor, ...naming })
   }

@@ -1,5 +1,6 @@
 import { copyGraph } from '../store/copy-graph.ts'
 import { copyReferrers } from '../store/copy-referrers.ts'
+import { onSide } from '../store/side.ts'
 import { assertVerifyOption } from '../store/verify-option.ts'
 import { SpindleError } from '../errors.ts'
 import type { Descriptor, Keychain, Location, RemoteOptions, Source, Verifier } from '../types.ts'
@@ -65,14 +66,18 @@ export async function copy(
   const remote = withTransport(rest)
   const source = openSource(from, remote)
   const target = openLocation(to, remote)
-  const root = await source.store.resolve(source.ref, { ...remote, withBytes: true })
+  const root = await onSide(
+    'source',
+    source.store.resolve(source.ref, { ...remote, withBytes: true }),
+  )
   if (target.reference?.digest !== undefined && target.reference.digest !== root.digest) {
     throw new SpindleError(
       'ERR_DIGEST_MISMATCH',
       `${target.reference} can't name ${root.digest}; give a tag, or no digest`,
     )
   }
-  await verify?.({ store: source.store, descriptor: root }, remote)
+  if (verify !== undefined)
+    await onSide('source', verify({ store: source.store, descriptor: root }, remote))
   const tag =
     target.reference === undefined
       ? target.ref
@@ -88,7 +93,9 @@ export async function copy(
   await copyGraph(source.store, target.store, root, {
     ...how,
     ...(tag === undefined ? {} : { tag }),
-    ...(referrers && { beforeTag: () => copyReferrers(source.store, target.store, root, how) }),
+    ...(referrers && {
+      beforeTag: () => onSide('source', copyReferrers(source.store, target.store, root, how)),
+    }),
   })
   return root
 }
@@ -113,7 +120,7 @@ async function copyCosignTags(
     const tag = `${root.digest.replace(':', '-')}.${suffix}`
     let found: Descriptor
     try {
-      found = await source.store.resolve(tag, { ...options, withBytes: true })
+      found = await onSide('source', source.store.resolve(tag, { ...options, withBytes: true }))
     } catch (error) {
       if (error instanceof SpindleError && error.code === 'ERR_NOT_FOUND') continue
       throw error

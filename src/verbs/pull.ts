@@ -1,5 +1,6 @@
 import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/artifact/unpack.ts'
 import { withCache } from '../store/cached.ts'
+import { onSide } from '../store/side.ts'
 import { assertVerifyOption } from '../store/verify-option.ts'
 import type { RemoteOptions, Source, Store, Verifier } from '../types.ts'
 import { openSource } from './location.ts'
@@ -56,6 +57,10 @@ export interface PullOptions extends RemoteOptions, UnpackOptions {
  */
 export async function pull(from: Source, options: PullOptions = {}): Promise<PulledApp> {
   assertVerifyOption(options)
+  return onSide('source', open(from, options))
+}
+
+async function open(from: Source, options: PullOptions): Promise<PulledApp> {
   const { store, ref } = openSource(from, options)
   const { cache } = options
   const through = cache === undefined ? store : withCache(store, cache)

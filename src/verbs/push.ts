@@ -2,6 +2,7 @@ import { SpindleError } from '../errors.ts'
 import type { Packable, PackableOptions } from '../spin/source/app.ts'
 import type { LockedApp } from '../spin/lock/locked-app.ts'
 import { copyGraph } from '../store/copy-graph.ts'
+import { onSide } from '../store/side.ts'
 import type { Descriptor, Location, RemoteOptions } from '../types.ts'
 import { openLocation } from './location.ts'
 
@@ -64,7 +65,7 @@ export async function push(
   options: PushOptions = {},
 ): Promise<PushResult> {
   const { store, ref, reference } = openLocation(to, options)
-  const packed = await app.pack(options)
+  const packed = await onSide('source', app.pack(options))
   if (reference?.digest !== undefined && reference.digest !== packed.descriptor.digest) {
     throw new SpindleError(
       'ERR_DIGEST_MISMATCH',

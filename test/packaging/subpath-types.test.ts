@@ -5,7 +5,7 @@ import { manifest, notBuilt, root, specifierOf, subpaths } from './installed.ts'
 
 /** What most programs need: a new name here should be one that a user reaches for first. */
 const MAIN_ENTRY = `
-App AppInvalid AppSource CopyOptions Credentials Descriptor Digest ErrorCode FetchHandler FetchLike Finding
+AnySpindleError App AppInvalid AppSource CopyOptions Credentials Descriptor Digest ErrorCode FetchHandler FetchLike Finding
 Keychain LoadAppOptions Location LockedApp Policy PolicyRejected PullOptions PulledApp PushOptions PushResult
 Reference RemoteOptions ResponseError SignOptions SignResult SignatureInvalid Signer Source SpindleError Store
 TransferEvent VerifiedSignature Verifier VerifyOptions VerifyResult

@@ -545,9 +545,9 @@ const PLACES: readonly Place[] = [
     check(text) {
       const { io, err } = terminal()
       const cause = new Error(`cause ${text}`)
-      reportFailure(new SpindleError('ERR_RESPONSE', `message ${text}`, { cause }), io)
+      reportFailure(new SpindleError('ERR_NETWORK', `message ${text}`, { cause }), io)
       reportFailure(new Error(text, { cause: text }), io)
-      expectHarmless(err(), /^(?:error|error\[ERR_RESPONSE\]| )/)
+      expectHarmless(err(), /^(?:error|error\[ERR_NETWORK\]| )/)
     },
   },
   {

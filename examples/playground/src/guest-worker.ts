@@ -1,5 +1,5 @@
 /** The Worker that an application runs in: `guest.ts` has started it. */
-import { SpindleError } from 'spindle/errors'
+import { PolicyRejected } from 'spindle/errors'
 import { createIndexedDbKeyValue, createMemoryKeyValue, type KeyValueStore } from 'spindle/run'
 import { runInWorker } from 'spindle/run-worker'
 import type { FromGuest, ToGuest } from './guest-messages.ts'
@@ -63,7 +63,7 @@ async function reach(request: Request): Promise<Response> {
   })
   if (!isAllowed) {
     say(`${origin} was not reached: it is blocked under Network`)
-    throw new SpindleError('ERR_POLICY_REJECTED', `${origin} is blocked in this playground`)
+    throw new PolicyRejected('HOST_NOT_ALLOWED', `${origin} is blocked in this playground`, [])
   }
   const sends = request.method !== 'GET' && request.method !== 'HEAD'
   try {

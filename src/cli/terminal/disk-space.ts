@@ -44,7 +44,7 @@ export async function withinDisk<T>(
       throw cause
     const { folder, option } = fullest
     throw new SpindleError(
-      cause.code,
+      'ERR_LIMIT_EXCEEDED',
       `${cause.problem}, which is all the free space at ${folder}`,
       {
         cause,

@@ -1,5 +1,5 @@
 import { join, relative, resolve } from 'node:path'
-import { SpindleError } from '../../errors.ts'
+import { AppInvalid } from '../../errors.ts'
 import type { RunApp } from '../../run/app/run-app.ts'
 import {
   type AppState,
@@ -42,26 +42,30 @@ export function stateFiles(
   for (const { id, keyValueStores } of components)
     for (const label of keyValueStores)
       if (!keyValue.has(label))
-        throw new SpindleError(
-          'ERR_APP_INVALID',
-          `unknown key_value_stores label ${JSON.stringify(label)} for component ${JSON.stringify(id)}: configure it by --runtime-config-file`,
-        )
+        throw new AppInvalid([
+          {
+            code: 'undefined-store',
+            message: `unknown key_value_stores label ${JSON.stringify(label)} for component ${JSON.stringify(id)}: configure it by --runtime-config-file`,
+          },
+        ])
   const missing = components.flatMap(({ id, sqliteDatabases }) =>
     sqliteDatabases
       .filter((label) => !sqlite.has(label))
       .map((label) => `- Component ${id} uses database '${label}'`),
   )
   if (missing.length > 0)
-    throw new SpindleError(
-      'ERR_APP_INVALID',
-      [
-        'One or more components use SQLite databases which are not defined.',
-        'Check the spelling, or pass a runtime configuration file that defines these stores.',
-        'See https://spinframework.dev/dynamic-configuration#sqlite-storage-runtime-configuration',
-        'Details:',
-        ...missing,
-      ].join('\n'),
-    )
+    throw new AppInvalid([
+      {
+        code: 'undefined-store',
+        message: [
+          'One or more components use SQLite databases which are not defined.',
+          'Check the spelling, or pass a runtime configuration file that defines these stores.',
+          'See https://spinframework.dev/dynamic-configuration#sqlite-storage-runtime-configuration',
+          'Details:',
+          ...missing,
+        ].join('\n'),
+      },
+    ])
   for (const [label] of first.sqlite)
     if (!sqlite.has(label))
       throw new CommandError(

@@ -91,5 +91,6 @@ export function refusal(proxy: Proxy, status: number, target: string): ProxyErro
   return new ProxyError(
     isTransient ? 'ERR_NETWORK' : 'ERR_RESPONSE',
     `the proxy ${proxy.shown} did not connect to ${target} (${status}); check the host, or name it in NO_PROXY if it is reached without the proxy`,
+    { response: { status, method: 'CONNECT', url: target, details: [] } },
   )
 }

@@ -3,7 +3,7 @@ import process from 'node:process'
 import { domainToASCII } from 'node:url'
 import { formatBase64 } from '../../bytes/base64.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
-import { SpindleError } from '../../errors.ts'
+import { type PlainErrorCode, type ResponseData, SpindleError } from '../../errors.ts'
 import { nonEmpty } from '../files/environment.ts'
 
 /** The proxies for requests. Loopback is always reached without one. */
@@ -25,6 +25,15 @@ export interface ProxySettings {
 /** The error for a proxy that refuses, or that can't be used. */
 export class ProxyError extends SpindleError {
   override readonly name: string = 'ProxyError'
+
+  constructor(
+    code: PlainErrorCode | 'ERR_RESPONSE',
+    message: string,
+    options?: { readonly cause?: unknown; readonly response?: ResponseData },
+  ) {
+    super(code as PlainErrorCode, message, options)
+    if (options?.response !== undefined) Object.assign(this, options.response)
+  }
 }
 
 export interface Proxy {

@@ -1,4 +1,4 @@
-import { SpindleError } from '../../errors.ts'
+import { SpindleError, AppInvalid } from '../../errors.ts'
 import { compileComponent, type CompileOptions } from '../component/compile.ts'
 import type { ComponentDependency } from '../component/dependency.ts'
 import type { ComponentDef } from '../component/binary/model.ts'
@@ -59,16 +59,20 @@ export async function loadDependency(
     .map((extern) => extern.name)
     .filter((candidate) => fillsImport(name, candidate))
   if (wanted.length === 0) {
-    throw new SpindleError('ERR_APP_INVALID', `it has no import for its dependency "${name}"`)
+    throw new AppInvalid([
+      { code: 'unfit-dependency', message: `it has no import for its dependency "${name}"` },
+    ])
   }
   const filled = new Map<string, string>()
   for (const importName of wanted) {
     const found = exportForImport(importName, exports, given)
     if (found === undefined) {
-      throw new SpindleError(
-        'ERR_APP_INVALID',
-        `its dependency "${name}" exports no "${given ?? importName}"`,
-      )
+      throw new AppInvalid([
+        {
+          code: 'unfit-dependency',
+          message: `its dependency "${name}" exports no "${given ?? importName}"`,
+        },
+      ])
     }
     filled.set(importName, found)
   }

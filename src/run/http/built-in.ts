@@ -1,4 +1,4 @@
-import { SpindleError } from '../../errors.ts'
+import { AppInvalid } from '../../errors.ts'
 import { isJsonObject, type Json } from '../../bytes/json.ts'
 import type { RunApp } from '../app/run-app.ts'
 import { hasNoBody } from './execution.ts'
@@ -46,9 +46,13 @@ export function staticResponse(id: string, config: Json): () => Response {
   try {
     make()
   } catch (cause) {
-    throw new SpindleError(
-      'ERR_APP_INVALID',
-      `static_response of trigger "${id}" is no response: ${(cause as Error).message}`,
+    throw new AppInvalid(
+      [
+        {
+          code: 'invalid-response',
+          message: `static_response of trigger "${id}" is no response: ${(cause as Error).message}`,
+        },
+      ],
       { cause },
     )
   }

@@ -1,4 +1,4 @@
-import { SpindleError } from '../../errors.ts'
+import { AppInvalid, PolicyRejected } from '../../errors.ts'
 import {
   allowsSelf,
   allowsUrl,
@@ -37,10 +37,12 @@ export function allowedHosts(
     if (!('problem' in host)) return [host]
     // What a variable holds may be a secret: then only the template is named.
     const why = resolved === text ? host.problem : `"${text}" with its variables put in is no host`
-    throw new SpindleError(
-      'ERR_APP_INVALID',
-      `\`allowed_outbound_hosts\` of component "${component.id}" is malformed: ${why}`,
-    )
+    throw new AppInvalid([
+      {
+        code: 'invalid-host',
+        message: `\`allowed_outbound_hosts\` of component "${component.id}" is malformed: ${why}`,
+      },
+    ])
   })
   return expandServiceChaining(hosts, [...app.components.keys()])
 }
@@ -56,9 +58,10 @@ export function createOutbound(
   routes: OutboundRoutes,
 ): FetchLike {
   const deny = (what: string): never => {
-    throw new SpindleError(
-      'ERR_POLICY_REJECTED',
+    throw new PolicyRejected(
+      'HOST_NOT_ALLOWED',
       `component "${component.id}" may not reach ${what}: list it in its allowed_outbound_hosts`,
+      [],
     )
   }
   return async (request) => {

@@ -1,10 +1,10 @@
-import { SpindleError, type ErrorCode } from '../../errors.ts'
+import { SpindleError, type PlainErrorCode } from '../../errors.ts'
 
 /** A request that its client is answered for: no fault of the component. */
 export class RefusedRequest extends SpindleError {
   readonly status: number
 
-  constructor(status: number, code: ErrorCode, message: string) {
+  constructor(status: number, code: PlainErrorCode, message: string) {
     super(code, message)
     this.status = status
   }

@@ -1,4 +1,4 @@
-import { SpindleError } from '../../errors.ts'
+import { AppInvalid } from '../../errors.ts'
 
 /** A trigger's route, ready to match. @see Spin's HTTP trigger, routing */
 export interface Route<T> {
@@ -110,7 +110,7 @@ function parseSection(section: string, route: string): Token[] {
 }
 
 function invalidRoute(route: string, why: string): never {
-  throw new SpindleError('ERR_APP_INVALID', `route "${route}" is invalid: ${why}`)
+  throw new AppInvalid([{ code: 'invalid-route', message: `route "${route}" is invalid: ${why}` }])
 }
 
 const RANK = { literal: 0, slash: 0, param: 1, wildcard: 2 } as const

@@ -1,4 +1,5 @@
 import type { HeaderPairs } from '../../http/wire.ts'
+import type { ErrorCode } from '../../errors.ts'
 import type { AppHandlerOptions } from '../app-handler.ts'
 import type { AppSnapshot } from '../app/app-snapshot.ts'
 import type { LogLine } from '../host/logs.ts'
@@ -50,7 +51,14 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'ready' }
-  | { readonly type: 'refused'; readonly code: string | undefined; readonly message: string }
+  | {
+      readonly type: 'refused'
+      /** Absent for an error that is not of this library. */
+      readonly code: ErrorCode | undefined
+      readonly message: string
+      /** The properties that errors of the code have. */
+      readonly data: Readonly<Record<string, unknown>>
+    }
   | { readonly type: 'pong' }
   | { readonly type: 'log'; readonly line: LogLine }
   | AnswerMessage

@@ -1,4 +1,5 @@
 import { isSpindleError } from '../../errors.ts'
+import { dataOf } from '../../bytes/reword-error.ts'
 import type { AppHandlerOptions } from '../app-handler.ts'
 import { restoreApp } from '../app/app-snapshot.ts'
 import { createRunHandler } from '../run-handler.ts'
@@ -54,7 +55,8 @@ export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): voi
       post({ type: 'ready' })
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
-      post({ type: 'refused', code: isSpindleError(error) ? error.code : undefined, message })
+      const code = isSpindleError(error) ? error.code : undefined
+      post({ type: 'refused', code, message, data: isSpindleError(error) ? dataOf(error) : {} })
     }
   }
 

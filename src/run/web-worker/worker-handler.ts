@@ -1,4 +1,4 @@
-import { type ErrorCode, SpindleError } from '../../errors.ts'
+import { type PlainErrorCode, SpindleError } from '../../errors.ts'
 import type { App } from '../../spin/source/app.ts'
 import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
 import { assertNoVerifyOption } from '../../store/verify-option.ts'
@@ -138,10 +138,12 @@ export async function createWorkerHandler(
           case 'ready':
             return resolve(thread)
           case 'refused': {
-            const { code, message: text } = message
+            const { code, message: text, data } = message
             worker.terminate()
             return reject(
-              code === undefined ? new Error(text) : new SpindleError(code as ErrorCode, text),
+              code === undefined
+                ? new Error(text)
+                : Object.assign(new SpindleError(code as PlainErrorCode, text), data),
             )
           }
           case 'pong':

@@ -1,6 +1,6 @@
 import { parseJson } from '../../bytes/json.ts'
 import { readBounded } from '../../bytes/stream.ts'
-import { SpindleError } from '../../errors.ts'
+import { InvalidResponse } from '../../errors.ts'
 import type { FetchHandler, FetchLike } from '../../types.ts'
 import type { KeyValueStore } from '../host/spin/key-value-store.ts'
 import { HOST_PATHS, hostUrl, sendTo } from './host-protocol.ts'
@@ -36,7 +36,11 @@ export function createHostKeyValue(host: FetchHandler, label: string): KeyValueS
     const url = hostUrl(HOST_PATHS.keyValue, { label, ...parameters })
     const response = await host.fetch(new Request(url, init))
     if (response.ok) return response
-    throw new SpindleError('ERR_RESPONSE', 'the store failed')
+    throw new InvalidResponse('the store failed', {
+      status: response.status,
+      method: init.method ?? 'GET',
+      url,
+    })
   }
   const read = ({ body }: Response, limit: number): Promise<Uint8Array> =>
     readBounded(body ?? new Uint8Array(), limit, 'what the store answers')

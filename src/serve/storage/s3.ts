@@ -2,8 +2,8 @@ import { AwsClient } from 'aws4fetch'
 import { inTime } from '../../bytes/abort.ts'
 import { MAX_TIMER, MIN_TRANSFER_RATE } from '../../http/timing.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
-import { redactText } from '../../http/redact.ts'
-import { isSpindleError, SpindleError } from '../../errors.ts'
+import { redactText, redactUrl } from '../../http/redact.ts'
+import { InvalidResponse, isSpindleError, SpindleError } from '../../errors.ts'
 import { discard, readWhole } from '../../http/response-body.ts'
 import { isTransientStatus } from '../../http/retry.ts'
 import { paceLimitsOf, streamInTime } from '../../http/timed-reader.ts'
@@ -151,10 +151,11 @@ export function createS3Storage(options: S3StorageOptions): Storage {
   const failure = async (what: string, response: Response): Promise<SpindleError> => {
     const text = await readText(response).catch(() => '')
     const code = textOf(text, 'Code') ?? ''
-    return new SpindleError(
-      response.status === 403 ? 'ERR_UNAUTHORIZED' : 'ERR_RESPONSE',
-      `the bucket ${options.bucket} answered ${response.status} ${redactText(code, 100)} to ${what}`,
-    )
+    const message = `the bucket ${options.bucket} answered ${response.status} ${redactText(code, 100)} to ${what}`
+    if (response.status === 403) return new SpindleError('ERR_UNAUTHORIZED', message)
+    const { status } = response
+    const [method = ''] = what.split(' ', 1)
+    return new InvalidResponse(message, { status, method, url: redactUrl(base) })
   }
 
   const headOf = (key: string, response: Response, size: number): StoredHead => ({

@@ -3,7 +3,7 @@ import { streamFrom, concat, readBounded } from '../../bytes/stream.ts'
 import { gzip } from '../../bytes/gzip.ts'
 import { quotePath } from '../../bytes/path.ts'
 import { type TarFile, writeTar } from '../../bytes/tar.ts'
-import { SpindleError } from '../../errors.ts'
+import { AppInvalid } from '../../errors.ts'
 import type { Content, CreateHasher, Digest } from '../../types.ts'
 
 /** Archives up to this size are kept; larger ones are made anew when they are sent. */
@@ -77,20 +77,24 @@ function assertUnpackable(sorted: readonly TarFile[], place: string): void {
   const paths = new Set<string>()
   for (const { path } of sorted) {
     if (paths.has(path))
-      throw new SpindleError(
-        'ERR_APP_INVALID',
-        `${place} has two files at "${path}": map one of them elsewhere`,
-      )
+      throw new AppInvalid([
+        {
+          code: 'duplicate-path',
+          message: `${place} has two files at "${path}": map one of them elsewhere`,
+        },
+      ])
     paths.add(path)
   }
   for (const { path } of sorted) {
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       const folder = path.slice(0, end)
       if (paths.has(folder))
-        throw new SpindleError(
-          'ERR_APP_INVALID',
-          `${place} has both a file and a folder at "${folder}": map one of them elsewhere`,
-        )
+        throw new AppInvalid([
+          {
+            code: 'duplicate-path',
+            message: `${place} has both a file and a folder at "${folder}": map one of them elsewhere`,
+          },
+        ])
     }
   }
 }

@@ -1,4 +1,4 @@
-import { SpindleError } from '../../errors.ts'
+import { SpindleError, AppInvalid } from '../../errors.ts'
 import { exportForImport, fillsImport } from '../manifest/import-names.ts'
 import { isInherited } from './capabilities.ts'
 import { createTypeTable, type Member, resolved } from './component-types.ts'
@@ -77,7 +77,9 @@ export function composeComponent(
     ({ name }) => only === undefined || fillsImport(only, name),
   )
   if (exports.length === 0)
-    throw new SpindleError('ERR_APP_INVALID', `${what} exports no ${JSON.stringify(only)}`)
+    throw new AppInvalid([
+      { code: 'composition', message: `${what} exports no ${JSON.stringify(only)}` },
+    ])
   for (const { name, sort } of exports) composition.export(instance, name, sort)
   return composition.finish()
 }
@@ -103,17 +105,21 @@ function matchImports(
     const exports = guests[index]?.world.exports ?? []
     const dependency = JSON.stringify(supplier.name)
     if (wanted.length === 0)
-      throw new SpindleError(
-        'ERR_APP_INVALID',
-        `${main.what} has no import for its dependency ${dependency}`,
-      )
+      throw new AppInvalid([
+        {
+          code: 'composition',
+          message: `${main.what} has no import for its dependency ${dependency}`,
+        },
+      ])
     for (const member of wanted) {
       const other = filled.get(member.name)
       if (other !== undefined)
-        throw new SpindleError(
-          'ERR_APP_INVALID',
-          `${main.what} has two dependencies for its import ${JSON.stringify(member.name)}: ${JSON.stringify(suppliers[other.supplier]?.name)} and ${dependency}; keep one of them`,
-        )
+        throw new AppInvalid([
+          {
+            code: 'composition',
+            message: `${main.what} has two dependencies for its import ${JSON.stringify(member.name)}: ${JSON.stringify(suppliers[other.supplier]?.name)} and ${dependency}; keep one of them`,
+          },
+        ])
       const name = exportForImport(
         member.name,
         exports.map((one) => one.name),
@@ -121,16 +127,20 @@ function matchImports(
       )
       const found = exports.find((one) => one.name === name)
       if (found === undefined)
-        throw new SpindleError(
-          'ERR_APP_INVALID',
-          `the dependency ${dependency} of ${main.what} exports no ${JSON.stringify(supplier.export ?? member.name)}`,
-        )
+        throw new AppInvalid([
+          {
+            code: 'composition',
+            message: `the dependency ${dependency} of ${main.what} exports no ${JSON.stringify(supplier.export ?? member.name)}`,
+          },
+        ])
       const problem = mismatch(member, found, typeNumber)
       if (problem !== undefined)
-        throw new SpindleError(
-          'ERR_APP_INVALID',
-          `the dependency ${dependency} of ${main.what} exports ${JSON.stringify(found.name)}, which does not fit the import ${JSON.stringify(member.name)}: ${problem}`,
-        )
+        throw new AppInvalid([
+          {
+            code: 'composition',
+            message: `the dependency ${dependency} of ${main.what} exports ${JSON.stringify(found.name)}, which does not fit the import ${JSON.stringify(member.name)}: ${problem}`,
+          },
+        ])
       filled.set(member.name, { supplier: index, member: found })
     }
   })

@@ -1,5 +1,5 @@
 import { compareVersions, parseVersion } from '../../bindle/semver.ts'
-import { SpindleError } from '../../errors.ts'
+import { SpindleError, AppInvalid } from '../../errors.ts'
 import { compatibleName } from '../manifest/import-names.ts'
 import {
   createTypeTable,
@@ -112,10 +112,12 @@ export function createComposition(
   }
 
   const clash = (one: SharedImport, member: string): never => {
-    throw new SpindleError(
-      'ERR_APP_INVALID',
-      `components to compose disagree about the type of ${JSON.stringify(member)} in their import ${JSON.stringify(one.name)}: build them for the same version of it`,
-    )
+    throw new AppInvalid([
+      {
+        code: 'composition',
+        message: `components to compose disagree about the type of ${JSON.stringify(member)} in their import ${JSON.stringify(one.name)}: build them for the same version of it`,
+      },
+    ])
   }
 
   /** One interface that has whatever any of its users needs of it. */

@@ -1,6 +1,7 @@
 import { formatBase64 } from '../../bytes/base64.ts'
 import { rawDigestOf } from '../../bytes/digest.ts'
 import { isPlainObject } from '../../bytes/json.ts'
+import { rewordError } from '../../bytes/reword-error.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Descriptor, OperationOptions, Store } from '../../types.ts'
 import { attachBundle, attachLayer } from './attach.ts'
@@ -155,10 +156,9 @@ export async function signArtifact(
     } catch (cause) {
       options.signal?.throwIfAborted()
       if (bundle === undefined || !(cause instanceof SpindleError)) throw cause
-      throw new SpindleError(
-        cause.code,
+      throw rewordError(
+        cause,
         `the bundle was attached as ${written[0]!.digest}, but the legacy signature was not: ${cause.message}; sign again with attach: 'tag'`,
-        { cause },
       )
     }
   }

@@ -4,7 +4,7 @@ import { parseJson } from '../../bytes/json.ts'
 import { formatPem, parsePem } from '../../bytes/pem.ts'
 import { sameBytes } from '../../bytes/der.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
-import { SpindleError } from '../../errors.ts'
+import { SpindleError, SignatureInvalid } from '../../errors.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { assertPathTime, buildPath, CODE_SIGNING, MAX_PATH } from '../x509/certificate-path.ts'
 import { parseIdentity, type CertificateIdentity } from '../x509/identity.ts'
@@ -74,12 +74,12 @@ export async function requestCertificate(
 
   const [leaf, ...intermediates] = certificates.map(parseCertificate)
   if (!sameBytes(leaf!.spki, signer.publicKey))
-    throw new SpindleError(
-      'ERR_SIGNATURE_INVALID',
+    throw new SignatureInvalid(
+      'KEY_MISMATCH',
       'Fulcio returned a certificate for another key: check its address, and do not trust this instance',
     )
-  let failure: unknown = new SpindleError(
-    'ERR_SIGNATURE_INVALID',
+  let failure: unknown = new SignatureInvalid(
+    'CERT_CHAIN',
     'the trusted root contains no certificate authority: use the trusted root of this Fulcio instance',
   )
   for (const authority of root.certificateAuthorities) {
@@ -89,8 +89,8 @@ export async function requestCertificate(
       await verifyScts(leaf!, path[1] ?? leaf!, root.ctlogs)
       const identity = parseIdentity(leaf!)
       if (claims.email !== undefined && identity.identity !== claims.email)
-        throw new SpindleError(
-          'ERR_SIGNATURE_INVALID',
+        throw new SignatureInvalid(
+          'IDENTITY_MISMATCH',
           'Fulcio returned a certificate for another identity than that of the token: check its address, and do not trust this instance',
         )
       return { certificates, identity }

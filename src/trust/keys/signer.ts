@@ -1,5 +1,5 @@
 /** Signers: a WebCrypto key, or a key in a key management service. */
-import { SpindleError } from '../../errors.ts'
+import { SpindleError, SignatureInvalid } from '../../errors.ts'
 import { formatEcdsaSignature } from './ecdsa.ts'
 import {
   importPrivateKey,
@@ -93,8 +93,8 @@ export async function signChecked(signer: Signer, bytes: Uint8Array): Promise<Ui
   const signature =
     key.kind === 'ECDSA' && signer.encoding === 'p1363' ? formatEcdsaSignature(raw) : raw
   if (!(await key.verify(signature, bytes))) {
-    throw new SpindleError(
-      'ERR_SIGNATURE_INVALID',
+    throw new SignatureInvalid(
+      'SIGNATURE_INVALID',
       'the signer returned a signature that its public key does not verify: check its key, hash and `encoding`',
     )
   }

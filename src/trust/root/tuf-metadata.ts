@@ -2,7 +2,7 @@
 import { parseHex } from '../../bytes/hex.ts'
 import { isJsonObject, parseUniqueJson } from '../../bytes/json.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
-import { SpindleError } from '../../errors.ts'
+import { SpindleError, SignatureInvalid } from '../../errors.ts'
 import { keyIdOf, loadPublicKey } from '../keys/public-key.ts'
 import { readField, type Field } from '../wire/wire-json.ts'
 
@@ -69,8 +69,8 @@ export async function assertSigned(
     if (await key.verify(sig, bytes)) signers.add(await keyIdOf(key))
   }
   if (signers.size < threshold)
-    throw new SpindleError(
-      'ERR_SIGNATURE_INVALID',
+    throw new SignatureInvalid(
+      'TRUST_ROOT_INVALID',
       `${role}.json has ${signers.size} of ${threshold} required signatures: the repository may be compromised; keep the previous trusted root`,
     )
 }

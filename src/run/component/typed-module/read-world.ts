@@ -1,4 +1,5 @@
-import { isSpindleError, SpindleError } from '../../../errors.ts'
+import { rewordError } from '../../../bytes/reword-error.ts'
+import { isSpindleError } from '../../../errors.ts'
 import type { CanonOptions, Declaration, Definition, TypeDef } from '../binary/model.ts'
 import { readComponent } from '../binary/parse.ts'
 import { createReader, type Reader } from '../binary/reader.ts'
@@ -90,7 +91,7 @@ export function readWorld(
   } catch (error) {
     if (!isSpindleError(error)) throw error
     const place = `its section ${JSON.stringify(name.slice(0, 200))}`
-    throw new SpindleError(error.code, `${place}: ${error.message}`, { cause: error })
+    throw rewordError(error, `${place}: ${error.message}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { quotePath } from '../../../bytes/path.ts'
-import { SpindleError } from '../../../errors.ts'
+import { SpindleError, AppInvalid } from '../../../errors.ts'
 import { parseTemplate, resolveTemplate } from '../../../spin/manifest/template.ts'
 import type { HostInterface } from '../../component/abi/items.ts'
 import type { RunApp, RunComponent } from '../../app/run-app.ts'
@@ -25,17 +25,19 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
     if (value === undefined) {
       // Names come from artifacts: another one must not stand in a line to be typed.
       const flag = VARIABLE.test(name) ? `--variable ${name}=…` : '--variable'
-      throw new SpindleError(
-        'ERR_APP_INVALID',
-        `the application requires the variable ${quotePath(name)}: give it in the option "variables", at a shell with ${flag}`,
-      )
+      throw new AppInvalid([
+        {
+          code: 'variable',
+          message: `the application requires the variable ${quotePath(name)}: give it in the option "variables", at a shell with ${flag}`,
+        },
+      ])
     }
     values.set(name, value)
   }
   return {
     resolve(template) {
       const parsed = parseTemplate(template)
-      if ('problem' in parsed) throw new SpindleError('ERR_APP_INVALID', parsed.problem)
+      if ('problem' in parsed) throw new AppInvalid([{ code: 'variable', message: parsed.problem }])
       let missing = ''
       let length = 0
       const text = resolveTemplate(parsed.parts, (name) => {
@@ -47,10 +49,9 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
         return value
       })
       if (text === undefined)
-        throw new SpindleError(
-          'ERR_APP_INVALID',
-          `no variable "${missing}" is declared in [variables]`,
-        )
+        throw new AppInvalid([
+          { code: 'variable', message: `no variable "${missing}" is declared in [variables]` },
+        ])
       if (length > MAX_RESOLVED)
         throw new SpindleError(
           'ERR_LIMIT_EXCEEDED',
