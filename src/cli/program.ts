@@ -81,7 +81,9 @@ function sayWrongUsage(text: string): string {
   return text.replace(
     /^error: command-argument value '(.*)' is invalid for argument '(.*?)'\. ("\1" is not )?/s,
     (_, value: string, name: string, own?: string) =>
-      own === undefined ? `error: "${value}" is no <${name}>. ` : `error: "${value}" is not `,
+      own === undefined
+        ? `error: "${value}" is not a valid <${name}>. `
+        : `error: "${value}" is not `,
   )
 }
 

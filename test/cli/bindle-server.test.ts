@@ -190,7 +190,7 @@ describe('bindle-server', () => {
     for (const key of ['cert.pem', 'other.pem']) {
       const wrong = await start('--tls-key', key)
       expect(wrong).toMatchObject({ code: 1 })
-      expect(wrong.stderr).toContain('no certificate and its key')
+      expect(wrong.stderr).toContain('not a certificate and its private key')
     }
   })
 

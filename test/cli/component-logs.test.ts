@@ -95,8 +95,8 @@ describe('what components print', () => {
   it.each([
     [['--follow', 'none'], 'the application has no component "none" (--follow); it has keys, rows'],
     [['--follow', 'keys', '--quiet'], "cannot be used with option '--follow"],
-    [['--truncate-logs', '--state-dir', ''], '--truncate-logs has no effect without a folder'],
-    [['--log-dir', 'file/x'], "components' logs can't be kept in"],
+    [['--truncate-logs', '--state-dir', ''], '--truncate-logs has no effect without a log folder'],
+    [['--log-dir', 'file/x'], 'cannot write component logs to'],
   ])('is refused what can’t be (%j)', async (flags, message) => {
     const session = createSession()
     for (const [name, content] of COUNTERS) session.write(`app/${name}`, content)

@@ -63,7 +63,7 @@ describe("cosign's flags that are not here", () => {
       const rest = name === 'generate-key-pair' ? [] : [named(one)]
       const run = await session.run(name, ...spell(flag, harmless), ...rest)
       expect(run).toMatchObject({ code: 2, stdout: '' })
-      expect(run.stderr).toContain(`${flag} is not known here: ${instead}`)
+      expect(run.stderr).toContain(`${flag} is not supported: ${instead}`)
       expect(requests()).toBe(before)
     },
   )

@@ -111,7 +111,7 @@ it('a pull without room says what to do about it, and leaves nothing', async () 
     const { code, stderr } = await run('registry', 'pull', `${url}/team/hello:1`, ...flags)
     expect(code).toBe(1)
     expect(stderr).toContain(
-      `hint: free some space, or name a folder on a disk that has some with ${places}`,
+      `hint: free some space, or name a folder on another disk with ${places}`,
     )
     expect(stderr).not.toContain('--max-size')
   }

@@ -120,7 +120,7 @@ describe('an application larger than the disk', () => {
     const run = await session.run('registry', 'pull', REF, ...flags)
     expect(run).toMatchObject({ code: 1 })
     expect(run.stderr).toContain('which is all the free space at')
-    expect(run.stderr).toContain(`name a folder on a disk that has more with ${flag}`)
+    expect(run.stderr).toContain(`name a folder on another disk with ${flag}`)
     expect(run.stderr).not.toContain('--max-size')
   })
 

@@ -97,7 +97,7 @@ describe('login to a registry that answers everybody', () => {
     expect(await logIn(createRegistryHandler().fetch, 'x')).toEqual({
       code: 0,
       stdout:
-        'Stored the login of ann for registry localhost:5000. It was not tried: the registry answers without a login, and does not check one\n',
+        'Stored the login of ann for registry localhost:5000. It was not tested: the registry allows anonymous access, and does not check logins\n',
       stderr: '',
       isKept: true,
     })
@@ -125,7 +125,7 @@ describe('login to a registry that answers everybody', () => {
       return new Response('{}')
     }, 'x')
     expect(code).toBe(0)
-    expect(stdout).toContain('It was not tried')
+    expect(stdout).toContain('It was not tested')
     expect(elsewhere).toEqual([null])
   })
 })
@@ -202,7 +202,7 @@ it('a registry that cannot be reached keeps no login', async () => {
   )
   expect(code).toBe(1)
   expect(stderr).toContain('cannot authenticate as ann to registry registry.test')
-  expect(stderr).toContain('hint: a server without https needs --insecure')
+  expect(stderr).toContain('hint: use --insecure for a server without HTTPS')
   expect(existsSync(session.path(FILE))).toBe(false)
 }, 20_000)
 

@@ -148,7 +148,7 @@ describe('a policy over what is in no registry', () => {
     const { session } = await createWorld()
     const { code, stdout, stderr } = await session.run(...command, ...BY_KEY)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    expect(stderr).toContain('only what comes from one can be verified')
+    expect(stderr).toContain('only an application from a registry can be verified')
     expect(existsSync(session.path('out'))).toBe(false)
   })
 })
@@ -198,9 +198,9 @@ describe('a policy file', () => {
     [
       'a key in hardware',
       { key: 'pkcs11:object=hello?pin-value=1234' },
-      "can't be taken from pkcs11:",
+      'cannot be read from pkcs11:',
     ],
-    ['a key of a service', { key: ['gcpkms://projects/x'] }, "can't be taken from gcpkms://"],
+    ['a key of a service', { key: ['gcpkms://projects/x'] }, 'cannot be read from gcpkms://'],
     ['an empty list', { anyOf: [] }, '1 to 64'],
     ['a threshold of 0', { ...ours, threshold: 0 }, 'threshold'],
     ['a key twice', '{"key":"a","key":"b"}', 'twice'],

@@ -159,7 +159,9 @@ describe('registry push', () => {
     session.env['SPIN_ALWAYS_BUILD'] = '1'
     const { code, stderr } = await session.run('registry', 'push', '-f', app, REF)
     expect(code).toBe(1)
-    expect(stderr).toContain('the build command of component main failed with exit code 7')
+    expect(stderr).toContain(
+      'build failed: the build command of component main ended with exit code 7',
+    )
     expect(registry.writes).toEqual([])
   })
 

@@ -84,7 +84,7 @@ it('says where it serves, and warns when others may write', async () => {
     ...['serve', '--address', '0.0.0.0:0', '--unauthenticated'],
   )
   expect(run.stdout).toMatch(/^Serving an OCI registry on http:\/\/0\.0\.0\.0:\d+\n$/)
-  expect(run.stderr).toContain('may write: it asks for no password')
+  expect(run.stderr).toContain('can write to it: it requires no password')
 })
 
 it('fails when the address is taken', async () => {
@@ -94,7 +94,7 @@ it('fails when the address is taken', async () => {
   const run = await createSession().run('serve', '--address', `127.0.0.1:${port}`)
   await new Promise((done) => other.close(done))
   expect(run).toMatchObject({ code: 1, stdout: '' })
-  expect(run.stderr).toContain(`can't listen on 127.0.0.1:${port}`)
+  expect(run.stderr).toContain(`cannot listen on 127.0.0.1:${port}`)
   expect(run.stderr).toContain('EADDRINUSE')
 })
 

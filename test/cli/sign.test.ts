@@ -93,7 +93,7 @@ describe('generate-key-pair', () => {
     session.write('a.pub', 'mine')
     const { code, stderr } = await session.run('generate-key-pair', '--output-key-prefix', 'a')
     expect(code).toBe(1)
-    expect(stderr).toContain('a.pub is there already')
+    expect(stderr).toContain('a.pub already exists')
     expect(existsSync(session.path('a.key'))).toBe(false)
   })
 
@@ -183,7 +183,7 @@ describe('sign and verify with a key', () => {
     for (const command of [['sign', '--tlog-upload=false'], ['verify']]) {
       const result = await session.run(...command, '--key', place, REF)
       expect(result).toMatchObject({ code: 2, stdout: '' })
-      expect(result.stderr).toContain(`can't be taken from ${scheme}: give a file or env://NAME`)
+      expect(result.stderr).toContain(`cannot be read from ${scheme}: give a file or env://NAME`)
       expect(result.stderr).not.toContain('1234')
     }
     expect(hosts()).toEqual([])
@@ -299,7 +299,7 @@ describe('sign without a key', () => {
     const verified = await session.run('verify', ...BY_DEV, '--trusted-root', 'root.json', REF)
     expect(verified).toMatchObject({ code: 0 })
     expect(verified.stdout).toContain(
-      'Signed by dev@example.org, vouched for by https://accounts.sigstore.test, at ',
+      'Signed by dev@example.org, authenticated by https://accounts.sigstore.test, at ',
     )
     const json = await session.run(
       'verify',
@@ -327,7 +327,7 @@ describe('sign without a key', () => {
     ).toMatchObject({ code: 0 })
     const alone = await session.run('sign', ...SERVICES, ...login, REF)
     expect(alone).toMatchObject({ code: 1 })
-    expect(alone.stderr).toContain('nobody is there to log in')
+    expect(alone.stderr).toContain('cannot log in without a terminal')
   })
 
   it.each([1, 2] as const)('follows a signing config, to a log of version %i', async (version) => {
@@ -372,8 +372,8 @@ describe('sign without a key', () => {
 
 describe('before anything is sent', () => {
   it.each([
-    [['sign', '--key', 'cosign.key', REF], 2, 'can never be taken back'],
-    [['sign', '--identity-token', 'a.b.c', REF], 2, 'can never be taken back'],
+    [['sign', '--key', 'cosign.key', REF], 2, 'can never be removed'],
+    [['sign', '--identity-token', 'a.b.c', REF], 2, 'can never be removed'],
     [['sign', '--key', 'cosign.key', '--identity-token', 'a.b.c', REF], 2, 'not both'],
     [['sign', '--key', 'none.key', '--tlog-upload=false', REF], 1, 'none.key'],
     [['sign', '--key', 'cosign.pub', '--tlog-upload=false', REF], 1, 'has "PUBLIC KEY": pass the'],
@@ -382,7 +382,7 @@ describe('before anything is sent', () => {
       2,
       '--trusted-root',
     ],
-    [['sign', '--fulcio-url', 'ftp://x', '--trusted-root', 'root.json', REF], 2, 'no address'],
+    [['sign', '--fulcio-url', 'ftp://x', '--trusted-root', 'root.json', REF], 2, 'is not a URL'],
     [
       ['sign', '--rekor-url', 'https://r.example', '--trusted-root', 'root.json', REF],
       2,
@@ -391,7 +391,7 @@ describe('before anything is sent', () => {
     [
       ['sign', '--fulcio-url', 'https://f.example', '--trusted-root', 'root.json', REF],
       2,
-      'has to confirm when',
+      'needs a transparency log or a timestamp authority',
     ],
     [
       ['sign', '--signing-config', 'x', '--fulcio-url', 'https://f.example', REF],
@@ -402,17 +402,25 @@ describe('before anything is sent', () => {
     [
       ['sign', '--key', 'cosign.key', '--attach', 'tag', '--new-bundle-format=false', REF],
       2,
-      'the same',
+      '--attach and --new-bundle-format exclude each other',
     ],
     [['sign', '--key', 'cosign.key', '--attach', 'tag', '--bundle', 'b.json', REF], 2, 'no bundle'],
-    [['verify', REF], 2, 'say who has to have signed'],
+    [['verify', REF], 2, 'name the required signer'],
     [['verify', '--key', 'cosign.pub', ...IDENTITY, REF], 2, 'not both'],
-    [['verify', ...IDENTITY, REF], 2, 'are needed both'],
-    [['verify', '--certificate-oidc-issuer', 'x', REF], 2, 'are needed both'],
-    [['verify', '--trusted-root', 'root.json', REF], 2, 'say who has to have signed'],
+    [['verify', ...IDENTITY, REF], 2, 'are both required'],
+    [['verify', '--certificate-oidc-issuer', 'x', REF], 2, 'are both required'],
+    [['verify', '--trusted-root', 'root.json', REF], 2, 'name the required signer'],
     [['verify', '--key', 'cosign.pub', '--use-signed-timestamps', REF], 2, 'certificates'],
-    [['verify', '--key', 'cosign.pub', '--json', '-o', 'json', REF], 2, 'two answers'],
-    [['verify', '--key', 'cosign.pub', '--policy', 'p.json', REF], 2, 'give it alone'],
+    [
+      ['verify', '--key', 'cosign.pub', '--json', '-o', 'json', REF],
+      2,
+      '--json and --output exclude each other',
+    ],
+    [
+      ['verify', '--key', 'cosign.pub', '--policy', 'p.json', REF],
+      2,
+      '--policy excludes the other policy flags',
+    ],
     [['verify', '--policy', 'none.json', REF], 1, 'none.json'],
   ])('%j is refused', async (args, code, message) => {
     const { session, hosts } = await createWorld()

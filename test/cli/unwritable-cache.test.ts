@@ -16,7 +16,7 @@ function block(session: Session): string {
 }
 
 const warnings = (stderr: string): string[] =>
-  stderr.split('\n').filter((line) => line.startsWith('warning: the cache '))
+  stderr.split('\n').filter((line) => line.startsWith('warning: cannot write to the cache '))
 
 it('a pull goes on without a cache that can’t be written, and says so once', async () => {
   const session = createSession(createRegistry().fetch)
@@ -74,7 +74,7 @@ it('a folder that may not be written to is named with its reason', async () => {
     const { code, stderr } = await session.run(...pull)
     expect({ code, stderr }).toMatchObject({ code: 0 })
     expect(warnings(stderr)).toEqual([
-      expect.stringContaining(`${cache} can't be written (EACCES)`),
+      expect.stringContaining(`cannot write to the cache ${cache} (EACCES)`),
     ])
   } finally {
     if (isRoot) process.seteuid?.(0)

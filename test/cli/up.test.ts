@@ -75,7 +75,7 @@ describe('up', () => {
     const { code, stderr } = await session.run('up', '-f', session.path('app'))
     expect({ code, stderr }).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('.env:2: this is not KEY=VALUE'),
+      stderr: expect.stringContaining('.env:2: expected KEY=VALUE'),
     })
     expect(stderr).not.toContain('s3cret')
     const given = ['--variable', 'greeting=Moin']
@@ -145,8 +145,8 @@ describe('up', () => {
     await new Promise((done) => setTimeout(done, 800))
     expect(await textOf(`${up.url}/hello/Ann`)).toContain('Changed')
     const { stderr } = await up.stop()
-    expect(stderr).toContain('starting it anew')
-    expect(stderr).toContain('goes on')
+    expect(stderr).toContain('restarting it')
+    expect(stderr).toContain('keeps running')
   }, 20_000)
 
   it('answers to the host names of loopback, and to those that it is told', async () => {
@@ -172,14 +172,14 @@ describe('up', () => {
 
   it.each([
     [['up', '--from', 'misspelt'], 1, "File or directory 'misspelt' not found."],
-    [['up', '--from', hello, '--bindle', 'a/1.0.0'], 2, 'give one of'],
+    [['up', '--from', hello, '--bindle', 'a/1.0.0'], 2, 'give only one of'],
     [['up', '--from', hello, '--verify-key', 'k.pub'], 1, 'k.pub'],
     [['up', '--from', hello, '-c', 'nobody'], 1, 'it has hello'],
     [['up', '--bindle', 'a/1.0.0'], 2, '--bindle-server'],
     [['up', '--timeout', 'long'], 2, 'Write seconds'],
     [['up', '--max-memory', 'much'], 2, 'Write a number of bytes'],
     [['up', '--variable', 'x'], 2, 'KEY=VALUE'],
-    [['up', '--from', hello, '-a', 'x=y'], 2, 'say who has to have signed'],
+    [['up', '--from', hello, '-a', 'x=y'], 2, 'name the required signer'],
   ])('%j ends with %d and says %s', async (args, code, message) => {
     const result = await createSession().run(...args)
     expect(result).toMatchObject({ code, stdout: '' })

@@ -78,8 +78,8 @@ describe('wrong usage', () => {
     [['registry', 'login', 'not a host'], 'HOST or HOST:PORT'],
     [['registry', 'login', 'ghcr.io', '-u', 'a', '-p', 'b', '--password-stdin'], 'not both'],
     [['registry', 'login', 'ghcr.io', '--password-stdin'], 'needs --username'],
-    [['registry', 'login', 'ghcr.io'], 'no terminal'],
-    [['registry', 'login', 'ghcr.io', '-u', 'a:b', '-p', 'c'], 'no colon'],
+    [['registry', 'login', 'ghcr.io'], 'without a terminal'],
+    [['registry', 'login', 'ghcr.io', '-u', 'a:b', '-p', 'c'], 'contain a colon'],
     [['serve', '--address', 'nowhere'], 'HOST:PORT'],
   ])('%j is exit code 2 and says %s', async (args, message) => {
     const { code, stdout, stderr } = await createSession().run(...args)
@@ -100,7 +100,10 @@ describe('wrong usage', () => {
   it.each([
     [['registry', 'tags', 'A'], 'error: "A" is not a reference: the name "library/A" must'],
     [['bindle', 'info', 'x'], 'error: "x" is not a bindle id; write NAME/VERSION'],
-    [['registry', 'logout', 'a b'], 'error: "a b" is no <server>. Write HOST or HOST:PORT'],
+    [
+      ['registry', 'logout', 'a b'],
+      'error: "a b" is not a valid <server>. Write HOST or HOST:PORT',
+    ],
   ])('%j says once what was typed: %s', async (args, message) => {
     const { stderr } = await createSession().run(...args)
     expect(stderr.startsWith(message)).toBe(true)

@@ -55,27 +55,48 @@ const COMMANDS = [
 const REFUSED: readonly (readonly [readonly string[], string])[] = [
   ...['trigger', 'sha', 'name', 'repository', 'ref'].map((part) => {
     const flag = `--certificate-github-workflow-${part}`
-    return [['KEY', 'our.pub', flag, 'x'], `${flag} is about certificates`] as const
+    return [['KEY', 'our.pub', flag, 'x'], `${flag} applies to certificates`] as const
   }),
-  [['KEY', 'our.pub', '--insecure-ignore-sct'], '--insecure-ignore-sct is about certificates'],
-  [['KEY', 'our.pub', '--insecure-ignore-sct=false'], '--insecure-ignore-sct is about'],
-  [['KEY', 'our.pub', '--use-signed-timestamps'], '--use-signed-timestamps is about certificates'],
-  [['KEY', 'our.pub', '--use-signed-timestamps=false'], '--use-signed-timestamps is about'],
+  [['KEY', 'our.pub', '--insecure-ignore-sct'], '--insecure-ignore-sct applies to certificates'],
+  [['KEY', 'our.pub', '--insecure-ignore-sct=false'], '--insecure-ignore-sct applies to'],
+  [
+    ['KEY', 'our.pub', '--use-signed-timestamps'],
+    '--use-signed-timestamps applies to certificates',
+  ],
+  [['KEY', 'our.pub', '--use-signed-timestamps=false'], '--use-signed-timestamps applies to'],
   [['KEY', 'our.pub', ...WHO], 'not both'],
   [['KEY', 'our.pub', ...ISSUER], 'not both'],
-  [['--policy', 'policy.json', 'KEY', 'our.pub'], 'give it alone'],
-  [['--policy', 'policy.json', '--annotations', 'a=b'], 'give it alone'],
-  [['--policy', 'policy.json', '--trusted-root', 'root.json'], 'give it alone'],
-  [['--policy', 'policy.json', '--insecure-ignore-tlog'], 'give it alone'],
-  [['--policy', 'policy.json', '--insecure-ignore-tlog=false'], 'give it alone'],
-  [['--policy', 'policy.json', '--insecure-ignore-sct'], 'give it alone'],
-  [['--policy', 'policy.json', '--new-bundle-format=false'], 'give it alone'],
-  [['--policy', 'policy.json', '--use-signed-timestamps'], 'give it alone'],
-  [['--annotations', 'a=b'], 'say who has to have signed'],
-  [['--insecure-ignore-tlog'], 'say who has to have signed'],
-  [['--certificate-github-workflow-ref', 'x'], 'say who has to have signed'],
-  [IDENTITY, 'needed both'],
-  [ISSUER, 'needed both'],
+  [['--policy', 'policy.json', 'KEY', 'our.pub'], '--policy excludes the other policy flags'],
+  [['--policy', 'policy.json', '--annotations', 'a=b'], '--policy excludes the other policy flags'],
+  [
+    ['--policy', 'policy.json', '--trusted-root', 'root.json'],
+    '--policy excludes the other policy flags',
+  ],
+  [
+    ['--policy', 'policy.json', '--insecure-ignore-tlog'],
+    '--policy excludes the other policy flags',
+  ],
+  [
+    ['--policy', 'policy.json', '--insecure-ignore-tlog=false'],
+    '--policy excludes the other policy flags',
+  ],
+  [
+    ['--policy', 'policy.json', '--insecure-ignore-sct'],
+    '--policy excludes the other policy flags',
+  ],
+  [
+    ['--policy', 'policy.json', '--new-bundle-format=false'],
+    '--policy excludes the other policy flags',
+  ],
+  [
+    ['--policy', 'policy.json', '--use-signed-timestamps'],
+    '--policy excludes the other policy flags',
+  ],
+  [['--annotations', 'a=b'], 'name the required signer'],
+  [['--insecure-ignore-tlog'], 'name the required signer'],
+  [['--certificate-github-workflow-ref', 'x'], 'name the required signer'],
+  [IDENTITY, 'both required'],
+  [ISSUER, 'both required'],
   [[...WHO, '--certificate-identity-regexp', 'x'], 'one of them'],
   [[...IDENTITY, '--certificate-oidc-issuer-regexp', '('], 'is not a valid regular expression'],
   // Variables of a shell that are not set.
@@ -91,7 +112,7 @@ const REFUSED: readonly (readonly [readonly string[], string])[] = [
   [[...WHO, ...IDENTITY], 'Give it once'],
   [[...WHO, ...ISSUER], 'Give it once'],
   [['--policy', 'other.json', '--policy', 'policy.json'], 'Give it once'],
-  [['KEY', 'our.pub', '-a', 'stage=prod', '-a', 'stage=test'], 'give each once'],
+  [['KEY', 'our.pub', '-a', 'stage=prod', '-a', 'stage=test'], 'give each key once'],
   [['KEY', 'our.pub', '--insecure-ignore-tlog=false', '--insecure-ignore-tlog'], 'Give it once'],
   [['KEY', 'our.pub', '--insecure-ignore-tlog=yes'], 'true, false'],
 ]

@@ -32,7 +32,7 @@ export async function findApp(cwd: string, flags: SourceFlags): Promise<AppPlace
     (value) => value !== undefined,
   )
   if (given.length > 1)
-    throw new UsageError('give one of --from, --from-file, --from-registry and --bindle')
+    throw new UsageError('give only one of --from, --from-file, --from-registry and --bindle')
   if (flags.bindle !== undefined) return { kind: 'bindle', id: flags.bindle }
   if (flags.fromRegistry !== undefined) return { kind: 'registry', reference: flags.fromRegistry }
   if (flags.fromFile !== undefined) return fromFile(cwd, flags.fromFile)

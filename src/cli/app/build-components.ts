@@ -52,14 +52,19 @@ function run(id: string, command: string, cwd: string, io: CliIo): Promise<void>
     child.stdout.on('data', (chunk: Uint8Array) => io.stderr.write(chunk))
     child.stderr.on('data', (chunk: Uint8Array) => io.stderr.write(chunk))
     child.on('error', (cause) =>
-      reject(new CommandError(`the build command of component ${id} can't be run`, { cause })),
+      reject(
+        new CommandError(
+          `build failed: the build command of component ${id} could not be started`,
+          { cause },
+        ),
+      ),
     )
     child.on('close', (code, signal) => {
       if (code === 0) resolve()
       else
         reject(
           new CommandError(
-            `the build command of component ${id} failed with ${signal ?? `exit code ${code}`}; nothing was pushed`,
+            `build failed: the build command of component ${id} ended with ${signal ?? `exit code ${code}`}`,
           ),
         )
     })

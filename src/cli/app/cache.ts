@@ -34,7 +34,7 @@ export function createCacheWarning(root: string, output: Output): (error: unknow
     if (isSaid) return
     isSaid = true
     output.warn(
-      `the cache ${root} can't be written (${String(code)}), so nothing is kept for next time: name another folder with --cache-dir`,
+      `cannot write to the cache ${root} (${String(code)}), so nothing is cached: name another folder with --cache-dir`,
     )
   }
 }

@@ -101,7 +101,7 @@ function readEntry(
     /^(?:export\p{White_Space}+(?!=))?([A-Za-z_][A-Za-z0-9_.]*)\p{White_Space}*=\p{White_Space}*([^]*)$/u.exec(
       text,
     )
-  if (parts === null) return 'this is not KEY=VALUE'
+  if (parts === null) return 'expected KEY=VALUE'
   const [, key = '', written = ''] = parts
   const value = written.startsWith('#') ? { text: '' } : readValue(written, lookUp)
   if ('problem' in value) return value.problem
@@ -133,7 +133,9 @@ function readValue(
       if (variable === undefined) return { problem: '"${" is not closed with "}"' }
       text += lookUp(variable.name)
       if (text.length > MAX_VALUE_LENGTH)
-        return { problem: `with its variables, this is longer than ${MAX_VALUE_LENGTH} characters` }
+        return {
+          problem: `with its variables filled in, the value is longer than ${MAX_VALUE_LENGTH} characters`,
+        }
       at = variable.end
       // The character after a name without braces is itself, also a quote.
       const after = chars[at + 1]
@@ -145,7 +147,7 @@ function readValue(
       const escaped = chars[++at]
       if (escaped !== undefined && !'\\\'"$ n'.includes(escaped))
         return {
-          problem: String.raw`a backslash can only stand before \ ' " $ n and a blank; double it, or use single quotes`,
+          problem: String.raw`a backslash must be followed by \ ' " $ n or a space; double it, or use single quotes`,
         }
       text += escaped === 'n' ? '\n' : (escaped ?? '')
     } else if (char === quote) {
@@ -157,7 +159,7 @@ function readValue(
     } else if (char === ' ' || char === '\t') {
       return /^[ \t]*(?:#|$)/.test(chars.slice(at).join(''))
         ? { text }
-        : { problem: 'there is text after the value; quote a value with blanks' }
+        : { problem: 'unexpected text after the value; quote a value that contains spaces' }
     } else {
       text += char
     }

@@ -32,7 +32,7 @@ export async function findManifest(cwd: string, path: string | undefined): Promi
     if (dirname(directory) === directory) break
   }
   throw new CommandError(
-    `there is no ${NAME} in ${cwd}, nor in a folder above it; name one with --from FILE`,
+    `there is no ${NAME} in ${cwd} or a parent folder; name one with --from FILE`,
   )
 }
 

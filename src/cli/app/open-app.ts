@@ -37,7 +37,7 @@ const IDLE: Readonly<Record<AppPlace['kind'], readonly [string, readonly (keyof 
       'responseTimeout',
     ],
   ],
-  registry: ['an artifact of a registry', ['build', 'profile']],
+  registry: ['an artifact from a registry', ['build', 'profile']],
   bindle: ['a bindle', ['build', 'cacheDir', 'concurrency', 'profile']],
 }
 
@@ -53,7 +53,7 @@ export async function openApp(
   const verify = await readVerifier(flags, io, output)
   if (verify !== undefined && place.kind !== 'registry')
     throw new UsageError(
-      'signatures are stored in registries: only what comes from one can be verified',
+      'signatures are stored in registries: only an application from a registry can be verified',
     )
   // It runs from memory.
   const maxBytes = memoryLimit(flags)

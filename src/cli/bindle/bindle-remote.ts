@@ -60,10 +60,10 @@ export function serverOf(
 ): URL {
   const text = flags.bindleServer ?? flags.server ?? nonEmpty(env['BINDLE_URL'])
   if (text === undefined)
-    throw new UsageError('name the server with --bindle-server URL, or in BINDLE_URL')
+    throw new UsageError('no Bindle server is named: give --bindle-server URL, or set BINDLE_URL')
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw new UsageError('a Bindle server is named by its URL, as in https://bindle.example/v1')
+    throw new UsageError('the Bindle server must be a URL, for example https://bindle.example/v1')
   return url
 }
 
@@ -76,7 +76,7 @@ export async function bindleClient(
   const url = serverOf(flags, io)
   const credentials = await credentialsOf(flags, url, io)
   return createBindleClient(url, {
-    onWarning: ({ host, message }) => output.warn(`${host} says: ${message}`),
+    onWarning: ({ host, message }) => output.warn(`${host} sends a warning: ${message}`),
     ...timeLimits(flags),
     ...(credentials === undefined ? {} : { credentials }),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),

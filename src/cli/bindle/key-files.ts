@@ -128,7 +128,7 @@ export async function verificationOf(
   const keyring = await readKeyringFile(path)
   if (keyring.key.length === 0)
     throw new CommandError(
-      `there is no key in ${path}, so that nobody would be known: add some with "spindle bindle keys fetch" or "keys add"`,
+      `there is no key in ${path}, so no signature can be verified: add keys with "spindle bindle keys fetch" or "keys add"`,
     )
   return {
     keyring,
@@ -147,7 +147,7 @@ export async function signerOf(
   if (entry !== undefined) return { key: await openSecretKey(entry), by: entry.label }
   if (flags.sign === true || flags.label !== undefined)
     throw new CommandError(
-      `there is no key of a creator${flags.label === undefined ? '' : ` with "${flags.label}" in its label`} in ${path}: make one with "spindle bindle keys create"`,
+      `there is no creator key${flags.label === undefined ? '' : ` with "${flags.label}" in its label`} in ${path}: generate one with "spindle bindle keys create"`,
     )
   return undefined
 }

@@ -123,7 +123,7 @@ export function addBindleServerCommand(program: Command, io: CliIo): void {
 async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
   if (flags.readOnly === true)
-    refuseIdleFlags(flags, ['maxParcelSize'], '--read-only, which takes no parcels')
+    refuseIdleFlags(flags, ['maxParcelSize'], '--read-only, which accepts no parcels')
   const address =
     flags.address ?? variableOf(io, 'BINDLE_IP_ADDRESS_PORT', addressOption) ?? DEFAULT_ADDRESS
   const path = (given: string | undefined, name: string): string | undefined => {
@@ -133,7 +133,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
   const users = path(flags.htpasswdFile, 'BINDLE_HTPASSWD_FILE')
   if ((users === undefined) !== (flags.unauthenticated === true))
     throw new UsageError(
-      'say who may push: those of --htpasswd-file FILE, or everybody with --unauthenticated',
+      'choose who can push: the users in --htpasswd-file FILE, or everyone with --unauthenticated',
     )
   const authenticate = await readLogins(users, flags)
   const tls = await readTls(
@@ -144,7 +144,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
   const strategy = flags.strategy ?? variableOf(io, 'BINDLE_VERIFICATION_STRATEGY', strategyOption)
   if (flags.keyring === undefined && (strategy !== undefined || flags.keyRoles === true))
     throw new UsageError(
-      '--strategy, BINDLE_VERIFICATION_STRATEGY and --key-roles say how to verify: name who is known with --keyring',
+      '--strategy, BINDLE_VERIFICATION_STRATEGY and --key-roles need --keyring FILE',
     )
   const handler = createBindleHandler({
     storage: createFileStorage(directory),
@@ -183,7 +183,7 @@ async function runServer(flags: ServerFlags, io: CliIo): Promise<void> {
 async function keyringOf(path: string): Promise<Keyring> {
   const keyring = await readKeyringFile(path)
   if (keyring.key.length === 0)
-    throw new CommandError(`there is no key in ${path}: nobody could push`)
+    throw new CommandError(`there is no key in ${path}, so every push would be refused`)
   return keyring
 }
 
@@ -194,7 +194,7 @@ async function hostKeyOf(path: string, output: Output): Promise<SecretKeyEntry> 
   if (found === undefined) {
     const made = await generateSecretKey('Default host key', ['host'])
     await writeSecretsFile(path, { ...keys, key: [...keys.key, made] })
-    output.note(`Wrote a new key to sign with to ${path}`)
+    output.note(`Wrote a new signing key to ${path}`)
     return made
   }
   // What is broken is said now, not at the first push.

@@ -58,7 +58,7 @@ async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): 
   if (run.triggers.length === 0)
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'the application has no http trigger: a Worker would answer nothing',
+      'the application has no http trigger, so a Worker would serve no route',
     )
   // The engine that it writes, which other commands need not wait for.
   const { writeWorker } = await import('../up/write-worker.ts')

@@ -75,5 +75,5 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
 }
 
 function taken(name: string): CommandError {
-  return new CommandError(`${name} is there already; name other files with --output-key-prefix`)
+  return new CommandError(`${name} already exists; choose another name with --output-key-prefix`)
 }

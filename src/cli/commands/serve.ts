@@ -93,7 +93,7 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     refuseIdleFlags(
       flags,
       ['maxBlobSize', 'maxManifestSize', 'maxUploads', 'maxUploadSize', 'maxBufferedSize'],
-      '--read-only, which takes no uploads',
+      '--read-only, which accepts no uploads',
     )
   const address = flags.address ?? DEFAULT_ADDRESS
   const path = (given: string | undefined): string | undefined =>
@@ -103,7 +103,7 @@ async function runServe(flags: ServeFlags, io: CliIo): Promise<void> {
     throw new UsageError('--htpasswd-file and --unauthenticated exclude each other')
   if (users === undefined && flags.unauthenticated !== true && !isLocal(address))
     throw new UsageError(
-      `others reach ${address.host}: say who may use the registry, those of --htpasswd-file FILE or everyone with --unauthenticated`,
+      `${address.host} can be reached from other machines: choose who can use the registry, the users in --htpasswd-file FILE or everyone with --unauthenticated`,
     )
   const authenticate = await readLogins(users, flags)
   const tls = await readTls(path(flags.tlsCert), path(flags.tlsKey))

@@ -100,14 +100,14 @@ async function runSign(given: readonly Reference[], flags: SignFlags, io: CliIo)
   const attach = formOf(flags)
   const isUploaded = flags.upload === undefined || isOn(flags.upload)
   if (!isUploaded && flags.bundle === undefined)
-    throw new UsageError('--upload=false leaves nothing behind without --bundle FILE')
+    throw new UsageError('--upload=false needs --bundle FILE: the signature is stored nowhere else')
   const place = signaturesOf(io)
   const remote = remoteOptions(io, output, flags, [...given, ...(place ? [place] : [])])
   const { signer, countersigner } = await readSigner(flags, io, output)
   const references = flags.recursive === true ? await withListed(given, remote) : given
   if (flags.bundle !== undefined && references.length > 1)
     throw new UsageError(
-      '--bundle takes one bundle, and there are several to sign: sign one by one',
+      '--bundle writes one bundle, and there are several artifacts: sign them one by one',
     )
   if (flags.key === undefined) {
     // In cosign's words, which Spin's documents quote.
@@ -149,17 +149,21 @@ function formOf({
   recordCreationTimestamp,
 }: SignFlags): 'referrer' | 'tag' | 'both' {
   if (attach !== undefined && newBundleFormat !== undefined)
-    throw new UsageError('--attach and --new-bundle-format say the same; give one of them')
+    throw new UsageError('--attach and --new-bundle-format exclude each other; give one of them')
   const form =
     attach ?? (newBundleFormat === undefined || isOn(newBundleFormat) ? 'referrer' : 'tag')
   if (form === 'tag' && bundle !== undefined)
-    throw new UsageError('the older form makes no bundle that --bundle could write')
+    throw new UsageError(
+      'the legacy format has no bundle: leave out --bundle, or use --attach referrer',
+    )
   if (form !== 'referrer' && upload !== undefined && !isOn(upload))
     throw new UsageError(
-      'the older form is nowhere but in a registry: --upload=false makes a bundle',
+      'legacy signatures are stored only in a registry: use --upload=false with --attach referrer',
     )
   if (form === 'tag' && isOn(recordCreationTimestamp))
-    throw new UsageError('the older form has no place for --record-creation-timestamp')
+    throw new UsageError(
+      'the legacy format cannot record the creation time: leave out --record-creation-timestamp',
+    )
   return form
 }
 
@@ -170,7 +174,7 @@ async function readSigner(
 ): Promise<{ signer: Parameters<typeof sign>[1]; countersigner?: SignOptions['countersigner'] }> {
   const { key } = flags
   if (key !== undefined && flags.identityToken !== undefined)
-    throw new UsageError('give a key or an identity token, not both')
+    throw new UsageError('give --key or --identity-token, not both')
   const signing = await readSigning(flags, io)
   const { services, trustedRoot } = signing
   const call = { services, trustedRoot, ...(io.fetch === undefined ? {} : { fetch: io.fetch }) }
@@ -184,13 +188,13 @@ async function readSigner(
     return { signer, ...(isAsked && { countersigner: createCountersigner(call) }) }
   }
   if (services.fulcio === false)
-    throw new UsageError('without --key, --fulcio-url says who certifies your identity')
+    throw new UsageError('signing without --key needs a certificate authority: give --fulcio-url')
   if (services.rekor === false && services.timestamp === false)
     throw new UsageError(
-      'without --key, a log or --timestamp-server-url has to confirm when it was signed',
+      'signing without --key needs a transparency log or a timestamp authority: give --rekor-url or --timestamp-server-url',
     )
   if (services.rekor !== false && services.rekor.version === 2 && services.timestamp === false)
-    throw new UsageError('a log of version 2 confirms no time: a timestamp server is needed too')
+    throw new UsageError('a log of version 2 records no time: name a timestamp authority too')
   await confirmPublic(signing, true, flags, io)
   let token: Promise<string> | undefined
   return {

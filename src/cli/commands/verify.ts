@@ -71,14 +71,14 @@ async function runVerify(
 ): Promise<void> {
   const output = createOutput(io, flags)
   if (flags.json === true && flags.output !== undefined)
-    throw new UsageError('--json and --output are two answers; ask for one of them')
+    throw new UsageError('--json and --output exclude each other; give one of them')
   const policy = await policyOf(flags, io)
   if (policy === undefined)
     throw new UsageError(
-      'say who has to have signed: --key, --certificate-identity and --certificate-oidc-issuer, or --policy',
+      'name the required signer: --key, --certificate-identity and --certificate-oidc-issuer, or --policy',
     )
   if (isOn(flags.insecureIgnoreTlog))
-    output.warn('without a transparency log nobody can notice signatures with a stolen key')
+    output.warn('without a transparency log, the use of a stolen key cannot be noticed')
   const place = signaturesOf(io)
   const remote = remoteOptions(io, output, flags, [...references, ...(place ? [place] : [])])
   for (const reference of references) {
@@ -125,7 +125,7 @@ function describeSignature({ signer, times, logEntries }: StoredSignature): stri
   const who =
     signer.kind === 'key'
       ? `the key ${signer.keyId}`
-      : `${signer.identity}, vouched for by ${signer.issuer ?? 'nobody'}`
+      : `${signer.identity}, authenticated by ${signer.issuer ?? 'an unknown issuer'}`
   const when = times.map(({ at, uri }) => `, at ${at.toISOString()} (${uri})`)
   const where = logEntries.map(({ log, index }) => `, entry ${index} of ${log}`)
   return `Signed by ${who}${when.join('')}${where.join('')}`

@@ -45,7 +45,7 @@ export function remoteOptions(
     createHasher: createNodeHasher,
     signal: io.signal,
     ...timeLimits(flags),
-    onWarning: ({ host, message }) => output.warn(`${host} says: ${message}`),
+    onWarning: ({ host, message }) => output.warn(`${host} sends a warning: ${message}`),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
     ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
     ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),

@@ -46,7 +46,7 @@ function assertName(id: string): void {
   if ('problem' in result || result.path !== id || id.includes('/')) {
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `the application has a component ${quotePath(id)}, which can't be a file's name; nothing was written`,
+      `the application has a component ${quotePath(id)}, which is not a valid file name; nothing was written`,
     )
   }
 }

@@ -65,7 +65,7 @@ export async function assertVacant(directory: string): Promise<void> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return
     if (codeOf(error) !== 'ENOTDIR') throw error
-    throw new CommandError(`${directory} is a file, or below one; name a new folder`)
+    throw new CommandError(`${directory} is a file, or inside one; name a new folder`)
   }
   if (names.length > 0)
     throw new CommandError(`${directory} is not empty; remove it, or name a new folder`)
@@ -77,7 +77,7 @@ function safeNames(path: string, platform: string): readonly string[] {
     'problem' in result
       ? result.problem
       : result.path !== path
-        ? 'is not in its plain form'
+        ? 'is not a normalized path'
         : platform === 'win32'
           ? problemOnWindows(path)
           : undefined
@@ -98,7 +98,7 @@ function problemOnWindows(path: string): string | undefined {
       (name) =>
         /[<>:"|?*]|[. ]$/.test(name) || /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i.test(name),
     )
-  return isBad ? "can't be a file's name on Windows" : undefined
+  return isBad ? 'is not a valid file name on Windows' : undefined
 }
 
 async function writeNew(
@@ -112,7 +112,7 @@ async function writeNew(
     if ((cause as { code?: unknown }).code !== 'EEXIST') throw cause
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `the application has two files whose names are one here, ${quotePath(path)} the second; nothing was written`,
+      `the application has two files whose names are the same on this file system, the second is ${quotePath(path)}; nothing was written`,
       { cause },
     )
   })

@@ -18,8 +18,7 @@ const isTar = (path: string): boolean => path.endsWith('.tar')
 export async function assertLayout(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) return
-  if (isTar(path))
-    throw new CommandError(`${path} is there already; remove it, or name another file`)
+  if (isTar(path)) throw new CommandError(`${path} already exists; remove it, or name another file`)
   if (!found.isDirectory())
     throw new CommandError(`${path} is a file; name a folder, or a file that ends with .tar`)
   const marker = await stat(join(path, 'oci-layout')).catch(() => undefined)

@@ -31,9 +31,12 @@ export async function serveUntilStopped(
     ...(tls === undefined ? {} : { tls }),
     ...(allowedHosts === undefined ? {} : { allowedHosts }),
   }).catch((cause: unknown) => {
-    throw new CommandError(`can't listen on ${host}:${port}; name another with ${flag}`, {
-      cause,
-    })
+    throw new CommandError(
+      `cannot listen on ${host}:${port}; choose another address with ${flag}`,
+      {
+        cause,
+      },
+    )
   })
   onListening(listener.url)
   await new Promise<void>((done) => {

@@ -76,7 +76,7 @@ interface Access {
 export function warnOfAccess(output: Output, url: string, access: Access): void {
   if (isLocal(access.address)) return
   if (!access.hasLogins && !access.readOnly)
-    output.warn(`everyone who reaches ${url} may write: it asks for no password`)
+    output.warn(`everyone who can reach ${url} can write to it: it requires no password`)
   if (access.hasLogins && !access.hasTls)
-    output.warn(`passwords reach ${url} unencrypted: use --tls-cert and --tls-key`)
+    output.warn(`passwords are sent to ${url} unencrypted: use --tls-cert and --tls-key`)
 }

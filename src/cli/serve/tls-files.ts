@@ -14,13 +14,13 @@ export async function readTls(
 ): Promise<ListenOptions['tls']> {
   if (certPath === undefined && keyPath === undefined) return undefined
   if (certPath === undefined || keyPath === undefined)
-    throw new UsageError('--tls-cert and --tls-key go together')
+    throw new UsageError('--tls-cert and --tls-key must be given together')
   const tls = { cert: await readPem(certPath), key: await readPem(keyPath) }
   try {
     createSecureContext(tls)
   } catch (cause) {
     throw new CommandError(
-      `${certPath} and ${keyPath} are no certificate and its key, both in PEM and without a password`,
+      `${certPath} and ${keyPath} are not a certificate and its private key, both in PEM format and without a password`,
       { cause },
     )
   }

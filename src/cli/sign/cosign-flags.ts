@@ -17,19 +17,25 @@ type CosignCommand = 'sign' | 'verify' | 'generate-key-pair'
 const BOTH = ['sign', 'verify'] as const
 const ALL = [...BOTH, 'generate-key-pair'] as const
 const LOGIN = 'log in with "spindle registry login HOST"; logins of Docker and podman are used too'
-const TLS = 'name authorities of your own in NODE_EXTRA_CA_CERTS'
-const CERTIFICATE = 'certificates come from --fulcio-url, or a CertifyingSigner of "spindle/sign"'
-const PARTS = '--bundle FILE writes all of it, and --json says what was written'
-const ROOT = 'name who is trusted in a trusted_root.json, and that with --trusted-root'
+const TLS = 'add your own certificate authorities with NODE_EXTRA_CA_CERTS'
+const CERTIFICATE =
+  'certificates come from --fulcio-url, or in code from a CertifyingSigner of "spindle/sign"'
+const PARTS = 'use --bundle FILE, which contains all parts, or --json'
+const ROOT = 'list the authorities in a trusted_root.json, and give it with --trusted-root'
 
 /** Of cosign 2 and 3. A test compares this list with the help of both. */
 export const ABSENT_FLAGS: readonly AbsentFlag[] = [
-  absent('--sk', BOTH, 'a key in hardware signs from code, as a Signer of "spindle/sign"', 'false'),
-  absent('--slot', BOTH, 'a key in hardware signs from code, as a Signer of "spindle/sign"'),
+  absent(
+    '--sk',
+    BOTH,
+    'hardware keys are supported in code only, by a Signer of "spindle/sign"',
+    'false',
+  ),
+  absent('--slot', BOTH, 'hardware keys are supported in code only, by a Signer of "spindle/sign"'),
   absent(
     '--kms',
     ['generate-key-pair'],
-    'a key service is reached from code, as a Signer of "spindle/sign"',
+    'key services are supported in code only, by a Signer of "spindle/sign"',
   ),
   absent('--k8s-keychain', BOTH, LOGIN, 'false'),
   absent('--registry-username', BOTH, LOGIN),
@@ -39,70 +45,74 @@ export const ABSENT_FLAGS: readonly AbsentFlag[] = [
   absent(
     '--registry-client-cert',
     BOTH,
-    'put a proxy that has the certificate before the registry',
+    'use a proxy that presents the certificate to the registry',
   ),
-  absent('--registry-client-key', BOTH, 'put a proxy that has the certificate before the registry'),
-  absent('--registry-server-name', BOTH, 'name the registry as its certificate does'),
+  absent(
+    '--registry-client-key',
+    BOTH,
+    'use a proxy that presents the certificate to the registry',
+  ),
+  absent('--registry-server-name', BOTH, 'use the host name in the certificate of the registry'),
   absent(
     '--registry-referrers-mode',
     ['sign'],
-    'the registry is asked what it can; --attach says which form is written',
+    'support for referrers is detected; --attach selects the storage format',
   ),
   absent('--attachment', BOTH, 'sign and verify the attachment by its own digest'),
   absent(
     '--attachment-tag-prefix',
     BOTH,
-    'tags are named as cosign names them by default; COSIGN_REPOSITORY names another repository',
+    'tags have the default names of cosign; COSIGN_REPOSITORY selects another repository',
   ),
   absent('--certificate', ['sign'], CERTIFICATE),
   absent('--certificate-chain', ['sign'], CERTIFICATE),
-  absent('--issue-certificate', ['sign'], 'sign without --key for a certificate', 'false'),
+  absent('--issue-certificate', ['sign'], 'sign without --key to get a certificate', 'false'),
   absent(
     '--insecure-skip-verify',
     ['sign'],
-    'what services answer is always checked before anything is written',
+    'responses of services are always verified before anything is written',
     'false',
   ),
   absent(
     '--fulcio-auth-flow',
     ['sign'],
-    'a token is taken from --identity-token, the CI job, or a login on any device, in this order',
+    'the token comes from --identity-token, the CI job, or a login in a browser, in this order',
   ),
   absent(
     '--oidc-provider',
     ['sign'],
-    'the token of a CI job is found by itself; give another one with --identity-token',
+    'the token of a CI job is detected; give another one with --identity-token',
   ),
   absent(
     '--oidc-client-secret-file',
     ['sign'],
     'get the token from the issuer, and give it with --identity-token',
   ),
-  absent('--oidc-redirect-url', ['sign'], 'nobody is redirected: the login is on any device'),
+  absent('--oidc-redirect-url', ['sign'], 'the login uses the device flow, which has no redirect'),
   absent('--output-certificate', ['sign'], PARTS),
   absent('--output-payload', ['sign'], PARTS),
   absent('--output-signature', ['sign'], PARTS),
-  absent(
-    '--payload',
-    BOTH,
-    'what is signed is made from the digest; sign from code for another payload',
-  ),
+  absent('--payload', BOTH, 'the payload is made from the digest; sign another payload in code'),
   absent('--timestamp-client-cacert', ['sign'], TLS),
   absent(
     '--timestamp-client-cert',
     ['sign'],
-    'put a proxy that has the certificate before the authority',
+    'use a proxy that presents the certificate to the authority',
   ),
   absent(
     '--timestamp-client-key',
     ['sign'],
-    'put a proxy that has the certificate before the authority',
+    'use a proxy that presents the certificate to the authority',
   ),
-  absent('--timestamp-server-name', ['sign'], 'name the authority as its certificate does'),
+  absent(
+    '--timestamp-server-name',
+    ['sign'],
+    'use the host name in the certificate of the authority',
+  ),
   absent(
     '--allow-certificate-chain',
     ['verify'],
-    'bundles of version 0.3 bring no chain: intermediates belong into --trusted-root',
+    'bundles of version 0.3 contain no chain: put intermediates into --trusted-root',
     'false',
   ),
   absent('--ca-intermediates', ['verify'], ROOT),
@@ -113,43 +123,43 @@ export const ABSENT_FLAGS: readonly AbsentFlag[] = [
   absent(
     '--sct',
     ['verify'],
-    'the proof has to be inside the certificate; --insecure-ignore-sct does without',
+    'the SCT must be embedded in the certificate; --insecure-ignore-sct accepts none',
   ),
   absent(
     '--signature',
     ['verify'],
-    'signatures are read where they are stored; verify a bundle in a file from code, with verifyBundle',
+    'signatures are read from the registry; verify a bundle file in code, with verifyBundle',
   ),
   absent(
     '--signature-digest-algorithm',
     ['verify'],
-    'the key says how it hashes: leave it out',
+    'the key determines the digest algorithm: leave it out',
     'sha256',
   ),
   absent(
     '--check-claims',
     ['verify'],
-    'a signature over something else proves nothing, so that this is always checked',
+    'claims are always checked: a signature over other content proves nothing',
     'true',
   ),
   absent(
     '--local-image',
     ['verify'],
-    'copy it to a registry first: "spindle serve" is one',
+    'copy it to a registry first, for example to "spindle serve"',
     'false',
   ),
-  absent('--private-infrastructure', ['verify'], 'say --insecure-ignore-tlog', 'false'),
-  absent('--rekor-url', ['verify'], 'nobody is asked: the key of the log is in --trusted-root'),
-  absent('--output-file', ALL, 'send stderr to a file, as with 2>FILE'),
-  absent('--timeout', ALL, 'requests end by themselves; Ctrl-C ends all'),
-  absent('--verbose', ALL, '--json says all there is to say', 'false'),
+  absent('--private-infrastructure', ['verify'], 'use --insecure-ignore-tlog', 'false'),
+  absent('--rekor-url', ['verify'], 'the log is not contacted: its key is in --trusted-root'),
+  absent('--output-file', ALL, 'redirect stderr to a file, for example with 2>FILE'),
+  absent('--timeout', ALL, 'each request has its own timeout; Ctrl-C stops the command'),
+  absent('--verbose', ALL, '--json prints all details', 'false'),
 ]
 
 /** What cosign asks for with these is so in any case. */
 export const IDLE_FLAGS: readonly AbsentFlag[] = [
-  absent('--offline', ['verify'], 'nobody but the registry is ever asked', 'true'),
+  absent('--offline', ['verify'], 'only the registry is ever contacted', 'true'),
   absent('--max-workers', ['verify'], 'signatures are read until there are enough'),
-  absent('--experimental-oci11', ['verify'], 'referrers are always looked at', 'true'),
+  absent('--experimental-oci11', ['verify'], 'referrers are always read', 'true'),
 ]
 
 function absent(
@@ -167,7 +177,7 @@ export function addCosignFlags(command: Command, name: CosignCommand): Command {
     if (of.includes(name))
       command.addOption(
         hidden(flag, harmless, (value) => {
-          if (value !== harmless) throw new UsageError(`${flag} is not known here: ${instead}`)
+          if (value !== harmless) throw new UsageError(`${flag} is not supported: ${instead}`)
         }),
       )
   for (const { flag, of, harmless } of IDLE_FLAGS)

@@ -15,7 +15,7 @@ export async function readKeyText(io: CliIo, place: string, what: string): Promi
     const scheme = schemeOfKey(place)
     if (scheme !== undefined)
       throw new UsageError(
-        `${what} can't be taken from ${scheme}: give a file or ${FROM_ENVIRONMENT}NAME; a key service is reached from code, by a Signer of "spindle/sign"`,
+        `${what} cannot be read from ${scheme}: give a file or ${FROM_ENVIRONMENT}NAME; key services are supported in code only, by a Signer of "spindle/sign"`,
       )
     return readTextFile(resolve(io.cwd, place), what)
   }

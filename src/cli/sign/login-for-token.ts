@@ -40,7 +40,7 @@ export async function getIdentityToken(
     return fetchIdentityToken({ ...call, env: io.env, audience })
   if (!isTerminal(io.stderr, io.env))
     throw new CommandError(
-      'nobody is there to log in: give --identity-token or SIGSTORE_ID_TOKEN, a job permission `id-token: write` in GitHub Actions, or --key',
+      'cannot log in without a terminal: give --identity-token, SIGSTORE_ID_TOKEN, the job permission `id-token: write` in GitHub Actions, or --key',
     )
   return requestIdentityToken({
     ...call,

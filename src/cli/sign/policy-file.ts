@@ -55,7 +55,7 @@ async function readKey(value: string, folder: string, where: string): Promise<st
   const scheme = schemeOfKey(value)
   if (scheme !== undefined)
     throw new UsageError(
-      `${where}: the public key can't be taken from ${scheme}: give a file's name or PEM text`,
+      `${where}: the public key cannot be read from ${scheme}: give a file name or PEM text`,
     )
   return readTextFile(resolve(folder, value), 'the public key')
 }

@@ -119,7 +119,7 @@ function once(option: Option): Option {
   const parse = option.parseArg
   return option.argParser((value: string, before: unknown) => {
     if (before !== undefined)
-      throw new InvalidArgumentError('Give it once; --policy takes several alternatives.')
+      throw new InvalidArgumentError('Give it once; a --policy file can have several alternatives.')
     return parse === undefined ? value : parse(value, before as never)
   })
 }
@@ -136,7 +136,7 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
   if (flags.policy !== undefined) {
     if (given.length > 1)
       throw new UsageError(
-        '--policy says all that has to hold; give it alone, and the rest in the file',
+        '--policy excludes the other policy flags: put their requirements into the file',
       )
     return loadPolicyFile(resolve(io.cwd, flags.policy))
   }
@@ -144,7 +144,7 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
   const policy = await (flags.key === undefined && flags.verifyKey === undefined
     ? identityPolicy(flags, io)
     : keyPolicy(flags, io))
-  asUsage('these flags are no policy', () => checkPolicy(policy, 'library'))
+  asUsage('these flags are not a valid policy', () => checkPolicy(policy, 'library'))
   return policy
 }
 
@@ -153,14 +153,14 @@ function assertTogether(given: readonly (keyof PolicyFlags)[]): void {
   const first = given
     .map((name) => FLAGS[name])
     .find(({ says }) => KINDS.includes(says as RuleKind))
-  if (first === undefined) throw new UsageError(`say who has to have signed: ${WHO}`)
+  if (first === undefined) throw new UsageError(`name the required signer: ${WHO}`)
   const kind = first.says === 'key' ? 'key' : 'identity'
   for (const { flag, says } of given.map((name) => FLAGS[name])) {
     if (says !== undefined && POLICY_SCHEMA[says].kinds.includes(kind)) continue
     throw new UsageError(
       says === 'identity' || says === 'issuer'
         ? 'give a key, or --certificate-identity and --certificate-oidc-issuer, not both'
-        : `${flag} is about certificates, and means nothing beside ${first.flag}: it stands beside --certificate-identity`,
+        : `${flag} applies to certificates, and has no effect with ${first.flag}: use it with --certificate-identity`,
     )
   }
 }
@@ -188,7 +188,7 @@ async function identityPolicy(flags: PolicyFlags, io: CliIo): Promise<Policy> {
   )
   if (identity === undefined || issuer === undefined)
     throw new UsageError(
-      '--certificate-identity and --certificate-oidc-issuer, or their -regexp forms, are needed both',
+      '--certificate-identity and --certificate-oidc-issuer, or their -regexp forms, are both required',
     )
   const extensions = Object.fromEntries(
     Object.entries(WORKFLOW).flatMap(([name, flag]) =>

@@ -57,7 +57,7 @@ export async function readSigning(flags: ServiceFlags, io: CliIo): Promise<Signi
   }
   if (addressesOf(services).some((url) => !isPublicGood(url)))
     throw new UsageError(
-      'a private instance is checked against its own trusted root: name it with --trusted-root',
+      'a private instance needs its own trusted root: give it with --trusted-root',
     )
   return { services, trustedRoot: publicGoodRoot }
 }
@@ -86,7 +86,7 @@ async function readServices(flags: ServiceFlags, io: CliIo): Promise<SigningServ
         : publicGoodServices
   for (const url of addressesOf(services))
     if (!URL.canParse(url) || !/^https?:/.test(url))
-      throw new UsageError(`${JSON.stringify(url)} is no address, as in https://rekor.example`)
+      throw new UsageError(`${JSON.stringify(url)} is not a URL, for example https://rekor.example`)
   return upload ? services : { ...services, rekor: false }
 }
 
@@ -113,9 +113,10 @@ export async function confirmPublic(
   const what = isKeyless
     ? 'your identity, such as an e-mail address, and the digest'
     : 'your public key and the digest'
-  const warning = `${what} go into sigstore's public log, and can never be taken back`
+  const warning = `${what} will be published in sigstore's public log, and can never be removed`
   if (io.stdin.isTTY !== true)
-    throw new UsageError(`${warning}: say --yes, or --tlog-upload=false with a key`)
-  const answer = await ask(io, `${warning}. Go on? [y/N] `, { hidden: false })
-  if (!/^y(?:es)?$/i.test(answer.trim())) throw new CommandError('nothing was signed, as you said')
+    throw new UsageError(`${warning}: confirm with --yes, or use --tlog-upload=false with a key`)
+  const answer = await ask(io, `${warning}. Continue? [y/N] `, { hidden: false })
+  if (!/^y(?:es)?$/i.test(answer.trim()))
+    throw new CommandError('not confirmed: nothing was signed')
 }

@@ -28,6 +28,6 @@ export function signaturesOf({ env }: CliIo): Reference | undefined {
   try {
     return parseReference(text, { defaultRegistry: 'docker.io', defaultTag: 'latest' })
   } catch (cause) {
-    throw new UsageError(`COSIGN_REPOSITORY names no repository: ${(cause as Error).message}`)
+    throw new UsageError(`COSIGN_REPOSITORY is not a repository: ${(cause as Error).message}`)
   }
 }

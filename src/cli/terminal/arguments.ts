@@ -57,7 +57,7 @@ export function distinctPairOption(
 ): Map<string, string> {
   const pairs = pairOption(text, before)
   if (pairs.size === before.size)
-    throw new InvalidArgumentError('It gives a key that was given before: give each once.')
+    throw new InvalidArgumentError('The key was given before: give each key once.')
   return pairs
 }
 

@@ -14,7 +14,7 @@ const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 export function spaceHint(error: unknown, command: Command | undefined): string | undefined {
   if (!FULL.has(codeOf(error))) return undefined
   const flags = PLACES.filter((flag) => command?.options.some(({ long }) => long === flag))
-  const elsewhere = `, or name a folder on a disk that has some with ${flags.join(' or ')}`
+  const elsewhere = `, or name a folder on another disk with ${flags.join(' or ')}`
   return `free some space${flags.length === 0 ? '' : elsewhere}`
 }
 
@@ -48,7 +48,7 @@ export async function withinDisk<T>(
       `${cause.problem}, which is all the free space at ${folder}`,
       {
         cause,
-        remedy: { option, advice: 'free some, or name a folder on a disk that has more with %' },
+        remedy: { option, advice: 'free some space, or name a folder on another disk with %' },
       },
     )
   }

@@ -88,7 +88,7 @@ function hintFor(error: unknown, command: Command | undefined): string | undefin
   }
   // Elsewhere it is not for want of https.
   if (code === 'ERR_NETWORK' && / https:/.test(message) && !message.includes('ENOTFOUND')) {
-    return 'a server without https needs --insecure; a certificate authority of your own goes into NODE_EXTRA_CA_CERTS'
+    return 'use --insecure for a server without HTTPS; add your own certificate authority with NODE_EXTRA_CA_CERTS'
   }
   return undefined
 }

@@ -14,7 +14,7 @@ export async function ask(
 ): Promise<string> {
   if (io.stdin.isTTY !== true) {
     throw new UsageError(
-      'there is no terminal to ask on; give --username, and the password with --password-stdin',
+      'cannot prompt without a terminal; give --username, and the password with --password-stdin',
     )
   }
   const { read } = await import('read')

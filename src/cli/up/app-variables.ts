@@ -113,12 +113,12 @@ async function readFileOf(path: string): Promise<[string, string][]> {
     throw new CommandError(`variables are read from a .json or .toml file, not from ${path}`)
   if (!isJsonObject(table))
     throw new CommandError(
-      `${path} with the variables is no table: write { "NAME": "VALUE" }, or NAME = "VALUE" in TOML`,
+      `${path} with the variables is not a table: write { "NAME": "VALUE" }, or NAME = "VALUE" in TOML`,
     )
   return Object.entries(table).map(([name, value]) => {
     if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value))
       throw new CommandError(
-        `${path}: the variable ${JSON.stringify(name)} is no text, number or boolean`,
+        `${path}: the variable ${JSON.stringify(name)} is not a string, number or boolean`,
       )
     return [name, String(value)]
   })

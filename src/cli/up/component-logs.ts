@@ -88,9 +88,9 @@ async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true })
   } catch (cause) {
-    throw new CommandError(`components' logs can't be kept in ${folder}`, {
+    throw new CommandError(`cannot write component logs to ${folder}`, {
       cause,
-      hint: 'give another folder by --log-dir, or "" for none',
+      hint: 'name another folder with --log-dir, or "" for none',
     })
   }
 }

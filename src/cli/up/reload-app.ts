@@ -41,17 +41,19 @@ export function createReloader(
       )
       const lock = await lockOf(app)
       if (isClosed || lock === (await last)) return
-      output.note('The application has changed: starting it anew.')
+      output.note('The application has changed: restarting it.')
       await swap(app)
       last = Promise.resolve(lock)
     } catch (error) {
       if (!isClosed)
-        output.warn(`not reloaded, the application as it was goes on: ${(error as Error).message}`)
+        output.warn(
+          `reload failed, the previous version keeps running: ${(error as Error).message}`,
+        )
     }
   }
   const change = (): void => void (work = work.then(reload))
   const failed = (error: Error): void =>
-    output.warn(`changes are not seen, this folder can't be watched: ${error.message}`)
+    output.warn(`changes are not detected, this folder cannot be watched: ${error.message}`)
   const watchers = [place.directory, ...outsideFolders(first, place.directory)].map((folder) =>
     watchFolder(folder, own, change, failed),
   )

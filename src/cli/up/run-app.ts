@@ -106,7 +106,7 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
   const stateDir = stateFolder(place, flags, config, io)
   const logDir = logFolder(stateDir, flags, config, io)
   if (flags.truncateLogs === true && logDir === undefined)
-    throw new UsageError('--truncate-logs has no effect without a folder of logs: give --log-dir')
+    throw new UsageError('--truncate-logs has no effect without a log folder: give --log-dir')
   if (stateDir !== undefined && existsSync(join(stateDir, 'key-value')))
     output.warn(
       `${join(stateDir, 'key-value')} holds values of an earlier version, which are not read: remove the folder`,
@@ -241,7 +241,7 @@ function outboundOptions(
   if (flags.outboundProxy !== true) return config.outbound
   if (config.outbound?.blockNetworks !== undefined)
     throw new UsageError(
-      '--outbound-proxy: a proxy looks up names itself, so that block_networks of the runtime configuration can’t hold: leave one of them out',
+      '--outbound-proxy: a proxy resolves names itself, so that block_networks of the runtime configuration cannot be enforced: leave one of them out',
     )
   return { ...config.outbound, proxy: readProxyEnvironment(io.env) }
 }

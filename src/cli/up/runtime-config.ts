@@ -43,8 +43,8 @@ const NONE: RuntimeConfig = {
 
 /** What a table of Spin's configures that is not there, and what to do instead. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  client_tls: 'certificates of clients are not supported: leave the table out',
-  llm_compute: 'models are not supported: leave the table out',
+  client_tls: 'client certificates are not supported: leave the table out',
+  llm_compute: 'language models are not supported: leave the table out',
   outbound_mqtt: 'MQTT is not supported: leave the table out',
   outbound_mysql: 'MySQL is not supported: leave the table out',
   outbound_pg: 'PostgreSQL is not supported: leave the table out',
@@ -150,7 +150,7 @@ function outboundOf(reader: Reader, root: JsonObject): RuntimeConfig['outbound']
     throw reader.wrong('outbound_http.connection_pooling', 'must be true or false')
   const networks = networking?.['block_networks'] ?? []
   if (!Array.isArray(networks) || !networks.every((network) => typeof network === 'string'))
-    throw reader.wrong('outbound_networking.block_networks', 'must be an array of text')
+    throw reader.wrong('outbound_networking.block_networks', 'must be an array of strings')
   try {
     createBlockedNetworks(networks)
   } catch (error) {
@@ -180,7 +180,7 @@ function files(
       const table = reader.table(tables, label, place) as JsonObject
       const type = reader.text(table, 'type', `${place}.type`)
       if (type === undefined) throw reader.wrong(`${place}.type`, 'is missing: write type = "spin"')
-      if (SERVICES.has(type)) throw serviceOf(reader, place, type, kind)
+      if (SERVICES.has(type)) throw serviceOf(reader, place, type)
       if (type !== 'spin')
         throw reader.wrong(`${place}.type`, `is ${JSON.stringify(type)}: write type = "spin"`)
       const attach = table['allow_attach_file'] ?? false
@@ -188,7 +188,7 @@ function files(
       if (isDatabase && attach === true)
         throw new SpindleError(
           'ERR_UNSUPPORTED',
-          `${reader.path}: ${place}.allow_attach_file: a statement attaches no file: leave it out`,
+          `${reader.path}: ${place}.allow_attach_file: ATTACH is not supported: leave it out`,
         )
       if (isDatabase && attach !== false)
         throw reader.wrong(`${place}.allow_attach_file`, 'must be true or false')
@@ -203,16 +203,10 @@ function files(
   )
 }
 
-function serviceOf(
-  { path }: Reader,
-  place: string,
-  type: string,
-  kind: 'key_value_store' | 'sqlite_database',
-): SpindleError {
-  const option = kind === 'key_value_store' ? 'keyValue' : 'sqlite'
+function serviceOf({ path }: Reader, place: string, type: string): SpindleError {
   return new SpindleError(
     'ERR_UNSUPPORTED',
-    `${path}: ${place}: type "${type}" needs a service, which the command does not reach: write type = "spin" with a path, or give createAppHandler the option "${option}"`,
+    `${path}: ${place}: type "${type}" is not supported: write type = "spin", with a path`,
   )
 }
 
@@ -246,7 +240,7 @@ function providerOf(reader: Reader, table: JsonObject, place: string, io: CliIo)
     case 'azure_key_vault':
       throw new SpindleError(
         'ERR_UNSUPPORTED',
-        `${reader.path}: ${place}: type "${type}" needs a service, which the command does not reach: write type = "static" or "env", or give values by --variable`,
+        `${reader.path}: ${place}: type "${type}" is not supported: write type = "static" or "env", or give values with --variable`,
       )
     default:
       throw reader.wrong(`${place}.type`, 'must be "static" or "env"')
@@ -276,7 +270,7 @@ function createReader(path: string): Reader {
     text(table, key, place = key) {
       const value = own(table, key)
       if (value === undefined || typeof value === 'string') return value
-      throw wrong(place, 'must be text')
+      throw wrong(place, 'must be a string')
     },
     size(table, key) {
       const value = own(table, key)

@@ -45,7 +45,7 @@ export function stateFiles(
         throw new AppInvalid([
           {
             code: 'undefined-store',
-            message: `unknown key_value_stores label ${JSON.stringify(label)} for component ${JSON.stringify(id)}: configure it by --runtime-config-file`,
+            message: `unknown key_value_stores label ${JSON.stringify(label)} for component ${JSON.stringify(id)}: configure it with --runtime-config-file`,
           },
         ])
   const missing = components.flatMap(({ id, sqliteDatabases }) =>
@@ -69,7 +69,7 @@ export function stateFiles(
   for (const [label] of first.sqlite)
     if (!sqlite.has(label))
       throw new CommandError(
-        `a registered database named '${label}' was expected by --sqlite but not found: configure it by --runtime-config-file`,
+        `a registered database named '${label}' was expected by --sqlite but not found: configure it with --runtime-config-file`,
       )
   const used = (
     files: StateFiles,

@@ -118,27 +118,25 @@ function rolesOption(text: string): InvoiceRole[] {
   return text.split(',').map((name) => {
     const role = parseRole(name)
     if (role === undefined)
-      throw new InvalidArgumentError(
-        'Write roles as creator, approver, host or proxy, joined by ",".',
-      )
+      throw new InvalidArgumentError('Write creator, approver, host or proxy, separated by commas.')
     return role
   })
 }
 
 function keyArgument(text: string): string {
   if (parseBase64(text)?.length !== 32)
-    throw new InvalidArgumentError('Write the base64 of 32 bytes, as "keys print" shows it.')
+    throw new InvalidArgumentError('Write the base64 of 32 bytes, as printed by "keys print".')
   return text
 }
 
 async function runCreate(label: string, flags: CreateFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
-  if (label.trim() === '') throw new UsageError('the label says whose key it is')
+  if (label.trim() === '') throw new UsageError('the label is empty: name the owner of the key')
   const path = secretsPath(flags, io)
   const before = await readSecretsFile(path)
   const entry = await generateSecretKey(label, flags.roles ?? ['creator'])
   await writeSecretsFile(path, { ...before, key: [...before.key, entry] })
-  output.line(`Wrote a new key to ${path}, which only you may read`)
+  output.line(`Wrote a new key to ${path}, which only you can read`)
   const own = await exportPublicKey(entry)
   if (flags.skipKeyring !== true) await addToKeyring([own], { ...flags, json: false }, io, output)
   output.json(own)
@@ -152,7 +150,7 @@ async function runPrint(flags: PrintFlags, io: CliIo): Promise<void> {
   )
   if (entries.length === 0)
     throw new CommandError(
-      `there is no such key in ${path}: make one with "spindle bindle keys create"`,
+      `there is no matching key in ${path}: generate one with "spindle bindle keys create"`,
     )
   const keyring = { version: '1.0', key: await Promise.all(entries.map(exportPublicKey)) } as const
   output.document(decodeUtf8Lossy(formatKeyring(keyring)).trimEnd())
@@ -166,9 +164,9 @@ async function runFetch(flags: FetchFlags, io: CliIo): Promise<void> {
   for (const entry of entries)
     if ((await verifyKeyLabel(entry)) === false)
       throw new CommandError(
-        `the server's key ${JSON.stringify(entry.label)} did not sign that label`,
+        `the signature of the label ${JSON.stringify(entry.label)} was not made by that key of the server`,
       )
-  if (entries.length === 0) output.warn(`${client.server.href} has no keys to show`)
+  if (entries.length === 0) output.warn(`${client.server.href} publishes no keys`)
   // What a server says of its own keys counts for its own role only.
   await addToKeyring(
     entries.map((entry) => ({ ...entry, roles: ['host'] })),

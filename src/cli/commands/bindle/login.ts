@@ -38,9 +38,7 @@ async function runLogin(flags: BindleServerFlags, io: CliIo): Promise<void> {
     transport,
     signal: io.signal,
     onCode: ({ url, code, completeUrl }) =>
-      output.note(
-        `Open ${completeUrl ?? url} in your browser, and type the code ${code} when asked for it.`,
-      ),
+      output.note(`Open ${completeUrl ?? url} in your browser, and enter the code ${code}.`),
   })
   const path = tokenFileOf(flags, server, io)
   await writeFileAtomic(path, formatTokenFile(tokens), 0o600)

@@ -73,14 +73,14 @@ async function runMigrate(
 ): Promise<void> {
   const output = createOutput(io, flags)
   if (to.digest !== undefined)
-    throw new UsageError('what comes to a registry gets its own digest: name a tag, or none')
+    throw new UsageError('the destination cannot have a digest: give a tag, or none')
   if (flags.all === true && (to.tag !== undefined || flags.path !== undefined))
     throw new UsageError(
-      'with --all each version gets a tag of its own, and comes from a server: leave the tag and --path out',
+      '--all copies every version from a server to its own tag: leave out the tag and --path',
     )
   if (flags.path === undefined && (flags.maxSize ?? flags.maxFiles) !== undefined)
     throw new UsageError(
-      '--max-size and --max-files are for a standalone bindle, which is unpacked: give --path',
+      '--max-size and --max-files apply only to a standalone bindle: give --path',
     )
   const verify = await verificationOf(flags, io)
   const moved: object[] = []
@@ -103,7 +103,7 @@ async function runMigrate(
   if (flags.all === true) {
     const client = await bindleClient(flags, io, output)
     await move((options) => migrateBindles({ client, name: id }, formatAddress(to), options))
-    if (moved.length === 0) output.warn(`${client.server.href} has no bindle of the name ${id}`)
+    if (moved.length === 0) output.warn(`${client.server.href} has no bindle named ${id}`)
   } else {
     const source = await sourceOf(parseId(id), flags, io, output)
     await move(async function* (options) {
@@ -117,7 +117,7 @@ function parseId(text: string): BindleId {
   try {
     return parseBindleId(text)
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}; or give --all for every version of a name`)
+    throw new UsageError(`${(error as Error).message}; use --all for every version of a name`)
   }
 }
 

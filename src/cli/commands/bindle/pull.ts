@@ -62,7 +62,9 @@ export function addBindlePullCommand(bindle: Command, io: CliIo): void {
 async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
   if ((flags.output === undefined) === (flags.export === undefined))
-    throw new UsageError('say where to: --output FOLDER for the application, or --export FOLDER')
+    throw new UsageError(
+      'give either --output FOLDER for the application, or --export FOLDER for a standalone bindle',
+    )
   if (flags.export !== undefined)
     refuseIdleFlags(flags, ['maxFiles'], '--export, which unpacks nothing')
   const directory = resolve(io.cwd, flags.output ?? flags.export ?? '.')

@@ -61,9 +61,11 @@ export function addBindlePushCommand(bindle: Command, io: CliIo): void {
 async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
   if (id === undefined && flags.path !== undefined)
-    throw new UsageError('--path is where a standalone bindle is: say which, as in hello/1.0.0')
+    throw new UsageError('--path needs the ID of a standalone bindle, for example hello/1.0.0')
   if (id !== undefined && (flags.file ?? flags.from) !== undefined)
-    throw new UsageError('give the ID of a standalone bindle, or an application with --file')
+    throw new UsageError(
+      'give the ID of a standalone bindle, or an application with --file, not both',
+    )
   if (id !== undefined)
     refuseIdleFlags(flags, ['build', 'buildinfo', 'cacheDir', 'profile'], 'a standalone bindle')
   const client = await bindleClient(flags, io, output)
@@ -93,7 +95,7 @@ async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): P
 function withAdvice(error: unknown): unknown {
   if (!isSpindleError(error) || !error.message.includes('No signatures found')) return error
   return new CommandError(
-    'this server takes signed bindles only: make a key with "spindle bindle keys create", give its operator what "spindle bindle keys print" shows, and push again',
+    'this server accepts only signed bindles: generate a key with "spindle bindle keys create", send the output of "spindle bindle keys print" to its operator, and push again',
     { cause: error },
   )
 }

@@ -31,7 +31,7 @@ Example:
 const REDIRECTS = [301, 302, 303, 307, 308]
 
 const REFUSED =
-  'check the user name and the password; some registries take a token of theirs in its place'
+  'check the user name and the password; some registries need an access token as the password'
 
 export function addLoginCommand(registry: Command, io: CliIo): void {
   registry
@@ -72,7 +72,7 @@ async function runLogin(at: Server, flags: LoginFlags, io: CliIo): Promise<void>
   createOutput(io, {}).line(
     isTried
       ? `Successfully logged in as ${login.username} to registry ${server}`
-      : `Stored the login of ${login.username} for registry ${server}. It was not tried: the registry answers without a login, and does not check one`,
+      : `Stored the login of ${login.username} for registry ${server}. It was not tested: the registry allows anonymous access, and does not check logins`,
   )
 }
 
@@ -90,7 +90,7 @@ async function readLogin(flags: LoginFlags, io: CliIo): Promise<Login> {
   }
   const username = flags.username ?? (await ask(io, 'Username:', { hidden: false }))
   if (username === '' || username.includes(':')) {
-    throw new UsageError('a user name is not empty and has no colon')
+    throw new UsageError('the user name must not be empty or contain a colon')
   }
   const typed = flags.passwordStdin === true ? await readPasswordFromStdin(io) : flags.password
   const password = typed ?? (await ask(io, 'Password:', { hidden: true }))

@@ -72,10 +72,12 @@ export function addPullCommand(registry: Command, io: CliIo): void {
 async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
   if (flags.output !== undefined && flags.ociLayout !== undefined) {
-    throw new UsageError('--output and --oci-layout are two forms of the same; give one of them')
+    throw new UsageError('--output and --oci-layout exclude each other; give one of them')
   }
   if (flags.ociLayout !== undefined && flags.maxFiles !== undefined)
-    throw new UsageError('--max-files is for what is unpacked, and --oci-layout unpacks nothing')
+    throw new UsageError(
+      '--max-files has no effect on --oci-layout, which unpacks nothing: leave it out',
+    )
   const directory = flags.output === undefined ? undefined : resolve(io.cwd, flags.output)
   const layout = flags.ociLayout === undefined ? undefined : resolve(io.cwd, flags.ociLayout)
   // Before anything is fetched.
