@@ -1,4 +1,4 @@
-/** Servers as `fetch` handlers, and where they keep things. Exported as `spindle/serve`. */
+/** `spindle/serve`: servers as `fetch` handlers, and their storage. */
 export type { InvoiceRole } from '../bindle/invoice.ts'
 export type { Keyring, KeyringEntry, SecretKeyEntry } from '../bindle/keyring.ts'
 export type { VerificationStrategy } from '../bindle/signature.ts'

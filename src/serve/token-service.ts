@@ -12,44 +12,55 @@ import type { TokenEndpoint } from './registry/handler.ts'
 import { isRepositoryName } from '../oci/reference.ts'
 import { createTokenSigner } from './http/signed-token.ts'
 
-/** Seconds that a token lasts by default: long enough for a push, short enough to be lost. */
+/** Default lifetime of a token in seconds: long enough for a push, short in case the token leaks. */
 const TOKEN_LIFETIME = 300
-/** Seconds that a refresh token lasts: thirty days. */
+/** Lifetime of a refresh token in seconds: thirty days. */
 const REFRESH_LIFETIME: number = 30 * 24 * 60 * 60
-/** A form holds scopes and a refresh token, no more. */
+/** Largest form: scopes and a refresh token. */
 const MAX_FORM_BYTES = 64 * 1024
-/** Scopes in one token: a mount has two, a copy of many repositories some dozens. */
+/** Most scopes in one token: a mount has two, a copy of many repositories some dozens. */
 const MAX_SCOPES = 100
 const ACTIONS: ReadonlySet<string> = new Set(['pull', 'push', 'delete'])
 
+/** Options of `createTokenService`. */
 export interface TokenServiceOptions extends AccessRules {
-  /** Name that tokens are for; others of the same secret are refused. Default `registry`. */
+  /**
+   * Name of the service, the audience of its tokens. Tokens for another name are rejected even if they have
+   * the same secret. Default `registry`.
+   */
   readonly service?: string
-  /** Absolute URL of the endpoint, as clients see it. Default: the path on the origin they asked. */
+  /** Absolute public URL of the endpoint. Default: `path` on the origin of the request. */
   readonly realm?: string
-  /** Default `/token`. */
+  /** Path of the endpoint. Default `/token`. */
   readonly path?: string
-  /** 32 bytes or more, the same for all instances. Default: random, so that tokens end with the process. */
+  /**
+   * Key that signs tokens: 32 bytes or more, the same for all instances. Default: random, so that tokens
+   * become invalid when the process ends.
+   */
   readonly secret?: Uint8Array
-  /** Seconds that a token lasts. Default 300. */
+  /** Lifetime of a token in seconds. Default 300. */
   readonly lifetime?: number
 }
 
+/** The options of `createRegistryHandler` that `createTokenService` provides. */
 export interface TokenService {
+  /** Checks Bearer tokens. */
   readonly authorize: Authorize
+  /** Issues Bearer tokens. */
   readonly tokenEndpoint: TokenEndpoint
 }
 
 /**
- * Bearer tokens for a registry, and the endpoint that gives them out.
+ * Issues and checks Bearer tokens for a registry.
  *
  * Exported from `spindle/serve`.
  *
- * @example A registry with tokens, as the hosted ones have
+ * @example A registry with token authentication, like hosted registries
  * ```ts
  * const tokens = createTokenService({ authenticate: (name, password) => users.check(name, password) })
  * const registry = createRegistryHandler({ ...tokens })
  * ```
+ * @throws `TypeError` for a `secret` shorter than 32 bytes.
  * @see {@link https://distribution.github.io/distribution/spec/auth/token/ Token Authentication}
  */
 export function createTokenService(options: TokenServiceOptions): TokenService {
@@ -84,7 +95,7 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
     return covers(claims['access'], scope) || challenge(request, scope, 'insufficient_scope')
   }
 
-  /** A token for what of the scopes the user may do; perhaps for nothing: the registry decides then. */
+  /** Issues a token for the permitted part of the scopes. It can be empty: the registry then rejects it. */
   const issue = async (
     request: Request,
     user: string | undefined,
@@ -139,7 +150,7 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
     )
   }
 
-  /** OAuth 2: a password or a refresh token in a form. */
+  /** OAuth 2: a form with a password or a refresh token. */
   const byPost = async (request: Request, form: URLSearchParams): Promise<Response> => {
     const offline = form.get('access_type') === 'offline'
     const scopes = form.getAll('scope').flatMap(splitScopes)
@@ -159,7 +170,7 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       return valid ? issue(request, user, scopes, offline) : refuse()
     }
     return answer(400, {
-      errors: [{ code: 'UNSUPPORTED', message: 'grant_type must be password or refresh_token' }],
+      errors: [{ code: 'UNSUPPORTED', message: 'grant_type should be password or refresh_token' }],
     })
   }
 
@@ -175,13 +186,22 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
         if (request.method !== 'POST')
           return answer(
             405,
-            { errors: [{ code: 'UNSUPPORTED', message: 'GET or POST' }] },
+            {
+              errors: [
+                { code: 'UNSUPPORTED', message: 'method not allowed (allowed: GET, HEAD, POST)' },
+              ],
+            },
             { Allow: 'GET, HEAD, POST, OPTIONS' },
           )
         const form = await readForm(request)
         if (form === undefined)
           return answer(413, {
-            errors: [{ code: 'SIZE_INVALID', message: 'the form is too long, or is none' }],
+            errors: [
+              {
+                code: 'SIZE_INVALID',
+                message: `the form is not valid UTF-8 or longer than ${MAX_FORM_BYTES} bytes`,
+              },
+            ],
           })
         return forService(form, service) ?? byPost(request, form)
       },
@@ -189,12 +209,12 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
   }
 }
 
-/** A token for another service would be refused there; say so here. */
+/** Rejects a request for another service, where the token would not be accepted. */
 function forService(parameters: URLSearchParams, service: string): Response | undefined {
   const asked = parameters.get('service')
   if (asked === null || asked === service) return undefined
   return answer(400, {
-    errors: [{ code: 'UNSUPPORTED', message: `tokens are given for the service ${service} only` }],
+    errors: [{ code: 'UNSUPPORTED', message: `tokens are issued for the service ${service} only` }],
   })
 }
 
@@ -212,7 +232,7 @@ function splitScopes(text: string): string[] {
   return text.split(' ').filter((scope) => scope !== '')
 }
 
-/** `repository:name:pull,push`; the name may hold a colon, so it is cut at the first and the last. */
+/** Parses `repository:name:pull,push`. The name can contain a colon: split at the first and the last one. */
 function parseScope(text: string, registry: string): AuthScope | undefined {
   if (text === 'registry:catalog:*') return { registry, repository: '', actions: ['pull'] }
   const [first, last] = [text.indexOf(':'), text.lastIndexOf(':')]
@@ -224,7 +244,7 @@ function parseScope(text: string, registry: string): AuthScope | undefined {
   return { registry, repository, actions: actions as unknown as AuthScope['actions'] }
 }
 
-/** The ping asks for nothing: any token of ours will do. */
+/** Whether a token covers a scope. The ping at `/v2/` needs no actions, so any token of the service does. */
 function covers(access: readonly unknown[], { repository, actions }: AuthScope): boolean {
   return actions.every((action) =>
     access.some(

@@ -1,6 +1,6 @@
 import { readExactly } from '../../bytes/stream.ts'
 
-/** Up to this size a body is sent as bytes: cheaper than a stream, and of known length everywhere. */
+/** Up to this size a body is buffered: cheaper than a stream, and with known length on every platform. */
 const WHOLE_BYTES = 256 * 1024
 
 interface FixedLengthStreamConstructor {
@@ -11,10 +11,10 @@ interface FixedLengthStreamConstructor {
 }
 
 /**
- * An answer with a body of known length.
+ * Responds with a body of known length.
  *
- * Workers send any stream chunked, whatever the headers say, unless it comes out of their
- * `FixedLengthStream`; pulls without `Content-Length` fail in some clients.
+ * Cloudflare Workers use chunked encoding for every stream except a `FixedLengthStream`, regardless of the
+ * headers; some clients fail without `Content-Length`.
  */
 export async function answerBytes(
   body: ReadableStream<Uint8Array>,
@@ -27,12 +27,12 @@ export async function answerBytes(
   const { FixedLengthStream } = globalThis as { FixedLengthStream?: FixedLengthStreamConstructor }
   if (FixedLengthStream === undefined) return new Response(body, init)
   const { readable, writable } = new FixedLengthStream(length)
-  // A client that leaves errors the pipe; the response is lost then, and nobody is left to tell.
+  // A disconnecting client errors the pipe; there is no response left to report it in.
   body.pipeTo(writable).catch(() => {})
   return new Response(readable, init)
 }
 
-/** JSON that is complete in memory. `HEAD` gets the same headers and no body from the handler. */
+/** Responds with JSON. For `HEAD`, the handler removes the body. */
 export function answerJson(
   value: unknown,
   headers: Readonly<Record<string, string>> = {},
@@ -48,6 +48,7 @@ export function answerJson(
   })
 }
 
+/** Responds without a body. */
 export function answerEmpty(
   status: number,
   headers: Readonly<Record<string, string>> = {},

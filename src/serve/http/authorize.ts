@@ -3,40 +3,56 @@ import { formatScope as formatRepositoryScope } from '../../http/scope.ts'
 import type { AuthScope } from '../../types.ts'
 
 /**
- * Who may do what with a server of this library.
+ * Authorization hooks of the servers.
  *
- * A hook looks at a request and the one thing it wants to do: `authorizeBasic` and
- * `createTokenService` make such hooks, an operator's own function may be one.
+ * `createBasicAuthorizer` and `createTokenService` create such hooks.
  */
 
-/** What a client is told so that it can come back with proof of who it is. @see RFC 9110, 11.6.1 */
+/** Parameters of a `WWW-Authenticate` header. @see RFC 9110, 11.6.1 */
 export interface Challenge {
+  /** Authentication scheme. */
   readonly scheme: 'Basic' | 'Bearer'
   /** `realm`, and for Bearer `service`, `scope`, `error`. */
   readonly parameters: Readonly<Record<string, string>>
 }
 
-/** `true` lets it pass, `false` answers 403, a challenge 401. */
-export type Authorization = boolean | { readonly challenge: Challenge }
+/** `true` accepts the request, `false` answers 403, a challenge 401. */
+export type Authorization =
+  | boolean
+  | {
+      /** Sent as `WWW-Authenticate`. */
+      readonly challenge: Challenge
+    }
 
 /**
- * Asked before every request but preflights.
+ * Decides about a request; called for every request except preflights.
  *
- * An empty `repository` stands for the server itself: no actions for the ping at `/v2/`, `pull` for
- * the list of all repositories. What rejects with `ERR_LIMIT_EXCEEDED`, as too many passwords wait to
- * be checked, is answered with 429.
+ * With an empty `repository` the scope is the server itself: no actions for the ping at `/v2/`, `pull` for
+ * the list of all repositories. If it rejects with `ERR_LIMIT_EXCEEDED`, such as for too many concurrent
+ * password checks, the answer is 429.
  */
 export type Authorize = (
   request: Request,
   scope: AuthScope,
 ) => Authorization | Promise<Authorization>
 
-/** Whether a hook can't decide now, and the client may try again. */
+/** Whether a hook is overloaded, so that the client can retry. */
 export function isBusy(error: unknown): boolean {
   return isSpindleError(error) && error.code === 'ERR_LIMIT_EXCEEDED'
 }
 
-/** One header value; what could end a quoted string is left out. */
+/**
+ * Formats a challenge as the value of `WWW-Authenticate`. Removes quotes, backslashes and non-ASCII
+ * characters from parameter values.
+ *
+ * Exported from `spindle/serve`.
+ *
+ * @example Ask for a login in a handler of your own
+ * ```ts
+ * const header = formatChallenge({ scheme: 'Basic', parameters: { realm: 'registry' } })
+ * return new Response('', { status: 401, headers: { 'WWW-Authenticate': header } })
+ * ```
+ */
 export function formatChallenge({ scheme, parameters }: Challenge): string {
   const list = Object.entries(parameters).map(
     ([name, value]) => `${name}="${value.replace(/[^\x20-\x7e]|["\\]/g, '')}"`,
@@ -44,13 +60,23 @@ export function formatChallenge({ scheme, parameters }: Challenge): string {
   return `${scheme} ${list.join(',')}`
 }
 
-/** As Bearer challenges and tokens spell it; also for the server itself, which clients don't ask for. */
+/**
+ * Formats a scope as in Bearer challenges and tokens, such as `repository:team/app:pull,push`. An empty
+ * repository gives `registry:catalog:*`, or an empty string without actions.
+ *
+ * Exported from `spindle/serve`.
+ *
+ * @example Log the scope of every request
+ * ```ts
+ * createRegistryHandler({ authorize: (_, scope) => (console.log(formatScope(scope)), true) })
+ * ```
+ */
 export function formatScope({ registry, repository, actions }: AuthScope): string {
   if (repository === '') return actions.length === 0 ? '' : 'registry:catalog:*'
   return formatRepositoryScope({ registry, repository, actions })
 }
 
-/** One challenge for two scopes, so that a client that mounts needs one token, not two. */
+/** Combines the scopes of two challenges, so that a client that mounts a blob needs only one token. */
 export function mergeChallenges(first: Challenge, second: Challenge): Challenge {
   const scopes = [first.parameters['scope'], second.parameters['scope']].filter(
     (scope) => scope !== undefined && scope !== '',

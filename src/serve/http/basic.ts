@@ -4,8 +4,8 @@ import type { AuthScope } from '../../types.ts'
 import type { Authorize } from './authorize.ts'
 
 /**
- * Whether a user has this password: `true`, or the name that the user goes by. When name or password
- * is wrong: `false` or `undefined`. What rejects with `ERR_LIMIT_EXCEEDED` is answered with 429.
+ * Checks a password. Returns `true` or the canonical user name for valid credentials, `false` or `undefined`
+ * for invalid ones. If it rejects with `ERR_LIMIT_EXCEEDED`, the answer is 429.
  */
 export type Authenticate = (
   username: string,
@@ -13,27 +13,29 @@ export type Authenticate = (
   request?: Request,
 ) => string | boolean | undefined | Promise<string | boolean | undefined>
 
-/** Who there is and what they may do: the same for Basic and for tokens. */
+/** Users and their permissions, for Basic and token authentication. */
 export interface AccessRules {
+  /** Checks name and password. */
   readonly authenticate: Authenticate
   /**
-   * Whether a user may do all that a scope says; `undefined` is somebody unknown.
-   * Default: every user everything, strangers nothing.
+   * Whether a user has all permissions of a scope; the user is `undefined` for anonymous requests.
+   * Default: authenticated users have all permissions, anonymous requests none.
    */
   readonly permit?: (user: string | undefined, scope: AuthScope) => boolean | Promise<boolean>
 }
 
+/** Options of `createBasicAuthorizer`. */
 export interface BasicOptions extends AccessRules {
-  /** Shown where somebody is asked for a password. Default `registry`. */
+  /** Name shown in the browser's password prompt. Default `registry`. */
   readonly realm?: string
 }
 
 /**
- * An `authorize` hook for name and password with each request.
+ * Creates an `authorize` hook for HTTP Basic authentication.
  *
  * Exported from `spindle/serve`.
  *
- * @example Everybody pulls, one pushes
+ * @example Anonymous pull, one user who can push
  * ```ts
  * createRegistryHandler({
  *   authorize: createBasicAuthorizer({
@@ -52,16 +54,17 @@ export function createBasicAuthorizer(options: BasicOptions): Authorize {
     const header = request.headers.get('Authorization')
     if (header === null) return (await permit(undefined, scope)) || challenge
     const user = await authenticateHeader(request, header, authenticate)
-    // Wrong credentials are never taken for none: the client must learn that they are wrong.
+    // Never treat invalid credentials as anonymous: the client has to learn that they are invalid.
     return user === undefined ? challenge : permit(user, scope)
   }
 }
 
+/** The default of `permit`. */
 export function permitUsers(user: string | undefined): boolean {
   return user !== undefined
 }
 
-/** The user that an `Authorization: Basic` header proves. */
+/** The user of an `Authorization: Basic` header; `undefined` for invalid credentials. */
 export async function authenticateHeader(
   request: Request,
   header: string,
@@ -71,7 +74,7 @@ export async function authenticateHeader(
   return credentials === undefined ? undefined : userOf(credentials, authenticate, request)
 }
 
-/** The name of a user who has the password, else `undefined`. */
+/** The user name for valid credentials, otherwise `undefined`. */
 export async function userOf(
   { username, password }: BasicCredentials,
   authenticate: Authenticate,
@@ -87,7 +90,7 @@ interface BasicCredentials {
   readonly password: string
 }
 
-/** Cut at the first colon: passwords may have more. @see RFC 7617, 2 */
+/** Splits at the first colon: passwords can contain more. @see RFC 7617, 2 */
 function parseBasic(header: string): BasicCredentials | undefined {
   const match = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(header)
   const bytes = parseBase64(match?.[1] ?? '')

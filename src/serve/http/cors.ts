@@ -1,23 +1,22 @@
 /**
- * Cross-origin access to the servers of this library.
+ * Cross-origin access (CORS) to the servers.
  *
- * The classic mistake is a preflight behind authentication: browsers send none with it, so the
- * whole registry can't be used from a page. Here a preflight is answered before anything else.
+ * Preflights are answered before authentication: browsers send them without credentials.
  *
- * CORS only decides what a page may read. A browser sends a simple POST of any page without a
- * preflight, so requests that write are checked too.
+ * CORS only restricts what a page can read. Browsers send simple POST requests of any page without a
+ * preflight, so the origin of writes is checked too.
  */
 export interface CorsOptions {
   /**
-   * Origins of pages that may use the server, as `https://app.example`; `'*'` for all. What other
-   * pages write is refused with 403.
+   * Origins of pages that can use the server, such as `https://app.example`; `'*'` allows all. Writes from
+   * pages of other origins are answered with 403.
    */
   readonly origins: readonly string[] | '*'
 }
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 
-/** All that registry and Bindle clients send; names of headers, none that a page could not set. */
+/** Request headers of registry and Bindle clients. */
 const REQUEST_HEADERS = [
   'Accept',
   'Authorization',
@@ -30,7 +29,7 @@ const REQUEST_HEADERS = [
   'X-Requested-With',
 ]
 
-/** All that clients must read; `*` would not cover answers to requests with `Authorization`. */
+/** Response headers that clients need; `*` does not cover responses to requests with `Authorization`. */
 export const EXPOSED_HEADERS: readonly string[] = [
   'Location',
   'Docker-Content-Digest',
@@ -54,21 +53,21 @@ export const EXPOSED_HEADERS: readonly string[] = [
   'Content-Length',
 ]
 
-/** In seconds. Browsers cap it themselves: Chromium at two hours. */
+/** Cache lifetime of preflights in seconds. Browsers cap it: Chromium at two hours. */
 const MAX_AGE = 86400
 
-/** @throws TypeError for what is no origin; a path or a trailing slash would never match. */
+/** @throws `TypeError` for an invalid origin; with a path or a trailing slash it would never match. */
 export function assertOrigins({ origins }: CorsOptions): void {
   if (origins === '*') return
   for (const origin of origins) {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin)
       throw new TypeError(
-        `"cors.origins" has ${JSON.stringify(origin)}, which is no origin: write it as https://app.example`,
+        `"cors.origins" contains ${JSON.stringify(origin)}, which is not an origin: write it as https://app.example`,
       )
   }
 }
 
-/** The answer to a preflight, or `undefined` when the request isn't one. */
+/** Answers a preflight; `undefined` for any other request. */
 export function answerPreflight(
   request: Request,
   cors: CorsOptions | undefined,
@@ -84,7 +83,7 @@ export function answerPreflight(
   return new Response(null, { status: 204, headers })
 }
 
-/** Adds what lets the page that asked read an answer. Credentials of the browser are never allowed. */
+/** Adds the CORS headers of a response. Never allows credentials of the browser (cookies). */
 export function allowOrigin(
   headers: Headers,
   request: Request,
@@ -104,17 +103,17 @@ export function allowOrigin(
   headers.set('Access-Control-Expose-Headers', EXPOSED_HEADERS.join(', '))
 }
 
-/** Methods that change nothing. @see RFC 9110, 9.2.1 */
+/** Whether a method is safe (read-only). @see RFC 9110, 9.2.1 */
 export function isSafeMethod(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 }
 
 /**
- * Whether a browser sends this for a page that is neither of the server's own origin nor allowed.
+ * Whether a request comes from a page that is neither of the server's origin nor allowed.
  *
- * Programs send neither `Origin` nor `Sec-Fetch-Site`. Browsers send both by themselves, and a page
- * can't set them: `Origin` with every cross-origin request but simple reads, `Sec-Fetch-Site` with
- * every request to https and loopback. A sandboxed page has the origin `null`, which only `'*'` allows.
+ * Non-browser clients send neither `Origin` nor `Sec-Fetch-Site`. Browsers send both, and scripts cannot
+ * set them: `Origin` with every cross-origin request except simple reads, `Sec-Fetch-Site` with every
+ * request to https and loopback. A sandboxed page has the origin `null`, which only `'*'` allows.
  *
  * @see Fetch Standard, `Origin` header; Fetch Metadata, `Sec-Fetch-Site`
  */
@@ -127,7 +126,7 @@ export function isForeignPage(request: Request, url: URL, cors: CorsOptions | un
   return origin !== null && !isOwnOrigin(origin, url)
 }
 
-/** A proxy in front may have ended TLS, so a page over https may be the server's own over http. */
+/** Behind a proxy that terminates TLS, the page has https where the request has http. */
 function isOwnOrigin(origin: string, url: URL): boolean {
   if (!URL.canParse(origin)) return false
   const page = new URL(origin)
@@ -138,8 +137,8 @@ function isOwnOrigin(origin: string, url: URL): boolean {
   )
 }
 
-/** What is said to a page that may not write. */
+/** The message for a page that is not allowed to write. */
 export function refusedPage(request: Request): string {
   const origin = request.headers.get('Origin') ?? 'another site'
-  return `pages of ${origin.slice(0, 255)} may not do that here: name their origin in "cors.origins", or with --cors at a shell`
+  return `pages of ${origin.slice(0, 255)} are not allowed to write: add their origin to "cors.origins", or to --cors on the command line`
 }

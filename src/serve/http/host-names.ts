@@ -1,24 +1,23 @@
 import { isLoopback } from '../../http/realm.ts'
 
 /**
- * Host names that a server answers to.
+ * Protection against DNS rebinding.
  *
- * A page of an attacker's domain whose name is made to resolve to 127.0.0.1 (DNS rebinding) is of
- * the same origin as a server there, so neither CORS nor `Origin` stops it. Its requests still
- * carry the attacker's name in `Host`.
+ * If an attacker's domain resolves to 127.0.0.1, its pages have the same origin as a server there, so
+ * neither CORS nor `Origin` stops them. Their requests still have the attacker's host name in `Host`.
  */
 export interface HostNameOptions {
   /**
-   * Host names that are answered, without port: `registry.test`, `*.registry.test` for all below it,
-   * `*` for any. Those of loopback are always answered: `localhost`, names below it, 127.0.0.0/8 and
-   * `[::1]`. Any other is answered with 421.
+   * Accepted host names, without port: `registry.test`, `*.registry.test` for its subdomains, `*` for any.
+   * Loopback names are always accepted: `localhost`, its subdomains, 127.0.0.0/8 and `[::1]`. Requests with
+   * any other host name are answered with 421.
    */
   allowedHosts?: readonly string[]
 }
 
 /**
- * Whether a URL's host may be answered.
- * @throws TypeError for what is no host name.
+ * Creates a function that checks the host of a request's URL.
+ * @throws `TypeError` for an invalid host name.
  */
 export function createHostCheck(allowed: readonly string[]): (url: URL) => boolean {
   const names = new Set<string>()
@@ -29,7 +28,7 @@ export function createHostCheck(allowed: readonly string[]): (url: URL) => boole
     if (entry === '*') any = true
     else if (name === undefined)
       throw new TypeError(
-        `"allowedHosts" has ${JSON.stringify(entry)}, which is no host name: write it as registry.test, without scheme and port`,
+        `"allowedHosts" contains ${JSON.stringify(entry)}, which is not a host name: write it as registry.test, without scheme and port`,
       )
     else if (entry.startsWith('*.')) suffixes.push(`.${name}`)
     else names.add(name)
@@ -45,17 +44,17 @@ export function createHostCheck(allowed: readonly string[]): (url: URL) => boole
   }
 }
 
-/** What a server says to a host name that is not its own, as text. */
+/** The message for a host name that is not accepted. */
 export function refusedHost({ hostname }: URL): string {
-  return `this server does not answer to the host name ${JSON.stringify(hostname.slice(0, 255))}: name it in "allowedHosts", or with --allow-host at a shell`
+  return `the host name ${JSON.stringify(hostname.slice(0, 255))} is not allowed: add it to "allowedHosts", or to --allow-host on the command line`
 }
 
-/** Browsers take every name below `localhost` to this machine. @see RFC 6761, 6.3 */
+/** Browsers resolve every subdomain of `localhost` to loopback. @see RFC 6761, 6.3 */
 function isLoopbackName(name: string): boolean {
   return isLoopback(name) || name.endsWith('.localhost')
 }
 
-/** As `URL` spells it; `undefined` for what holds more than a name. */
+/** Normalizes a host name like `URL`; `undefined` for anything else. */
 function parseHostName(text: string): string | undefined {
   const host = text.includes(':') && !text.startsWith('[') ? `[${text}]` : text
   if (!/^(?:[^\s/:?#@\\[\]*]+|\[[0-9a-f:.]+\])$/i.test(host)) return undefined

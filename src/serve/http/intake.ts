@@ -5,27 +5,29 @@ import type { BodyRoom, ReceivedBody } from '../../http/body-room.ts'
 import type { Digest, DigestAlgorithm, Hasher } from '../../types.ts'
 import { Refusal } from './refusal.ts'
 
-/** Up to this size a body of known length is read at once and hashed natively; above it, streamed. */
+/** Up to this size a body of known length is buffered and hashed natively; above it, streamed. */
 export const SMALL_BYTES: number = 1024 * 1024
 
-/** Bytes on their way in: counted, bounded and hashed, since what a client says of them proves nothing. */
+/** An incoming body that is counted, bounded and hashed. */
 interface Intake {
-  /** For the storage. Errors at its end when the bytes have not the digest that was promised. */
+  /** For the storage. Errors at its end when the bytes do not match the expected digest. */
   readonly stream: ReadableStream<Uint8Array>
-  /** Reads what the storage did not want, then says what came. */
+  /** Reads what the storage left unread, then returns digest and size. */
   settle(): Promise<{ readonly digest?: Digest; readonly size: number }>
   /** Stops reading. */
   abandon(reason: unknown): void
 }
 
 interface IntakeOptions {
-  /** Absent: only counted. */
+  /** Hasher for the body. Absent: the body is only counted. */
   readonly hash?: { readonly algorithm: DigestAlgorithm; readonly hasher: Hasher }
-  /** More is refused as soon as it comes. */
+  /** Largest size; the first byte beyond it is an error. */
   readonly maxBytes: number
+  /** Digest that the client announced. */
   readonly promised?: Digest
 }
 
+/** Starts reading a body. */
 export function createIntake(source: ReadableStream<Uint8Array>, options: IntakeOptions): Intake {
   const reader = source.getReader()
   const { hash } = options
@@ -49,7 +51,7 @@ export function createIntake(source: ReadableStream<Uint8Array>, options: Intake
     }
     return undefined
   }
-  // The storage may cancel while a chunk is on its way; `settle` must not hash past it.
+  // The storage can cancel while a read is pending; queue reads, so that `settle` hashes chunks in order.
   let turn: Promise<unknown> = Promise.resolve()
   const next = (): Promise<Uint8Array | undefined> => {
     const result = turn.then(read)
@@ -70,7 +72,7 @@ export function createIntake(source: ReadableStream<Uint8Array>, options: Intake
             controller.error(error)
           }
         },
-        // Cancelling is the storage's "I have it already": what was sent must still be checked.
+        // No `cancel`: a storage that already has the content cancels, but `settle` still checks the rest.
       },
       { highWaterMark: 0 },
     ),
@@ -82,7 +84,7 @@ export function createIntake(source: ReadableStream<Uint8Array>, options: Intake
   }
 }
 
-/** A body of a known, small size, checked. */
+/** Buffers a small body and checks its digest. */
 export async function receivePromised(
   bodies: BodyRoom,
   source: ReadableStream<Uint8Array>,
@@ -100,8 +102,8 @@ export async function receivePromised(
 }
 
 /**
- * A request's body; what cuts it off becomes the client's fault, not the server's.
- * @param meter Counts the bytes as they come; what it throws ends the body.
+ * The body of a request. An aborted body is reported as a 400 error of the client.
+ * @param meter Called with the size of each chunk; an error that it throws ends the body.
  */
 export function openBody(
   request: Request,
@@ -128,7 +130,7 @@ export function openBody(
               400,
               {
                 code: 'BLOB_UPLOAD_INVALID',
-                message: 'the body ended early: nothing of it was kept',
+                message: 'the body ended early and was discarded: send it again',
               },
               { cause },
             ),
@@ -141,14 +143,14 @@ export function openBody(
   )
 }
 
-/** What `Content-Length` says, if anything; `undefined` for a streamed body. */
+/** The size in `Content-Length`; `undefined` for a body of unknown length. */
 export function announcedSize(request: Request): number | undefined {
   const header = request.headers.get('Content-Length')
   if (header === null) return request.body === null ? 0 : undefined
   return /^\d{1,15}$/.test(header) ? Number(header) : undefined
 }
 
-/** Several streams as one; each is opened when the one before has ended. */
+/** Concatenates streams; opens each when the previous one has ended. */
 export function joinStreams(
   parts: ReadonlyArray<() => Promise<ReadableStream<Uint8Array>>>,
 ): ReadableStream<Uint8Array> {
@@ -178,7 +180,7 @@ function checkPromise(actual: Digest, promised: Digest | undefined): void {
   if (promised === undefined || actual === promised) return
   throw new Refusal(400, {
     code: 'DIGEST_INVALID',
-    message: 'the content has another digest than was said: nothing of it was kept',
+    message: 'the content does not match the digest and was discarded',
     detail: { promised, actual },
   })
 }
@@ -186,21 +188,21 @@ function checkPromise(actual: Digest, promised: Digest | undefined): void {
 export function tooLarge(cause?: unknown): Refusal {
   return new Refusal(
     413,
-    { code: 'SIZE_INVALID', message: 'the body is larger than this registry accepts' },
+    { code: 'SIZE_INVALID', message: 'the body is larger than this server accepts' },
     { cause },
   )
 }
 
-function noRoom(message: string): Refusal {
+function overloaded(message: string): Refusal {
   return new Refusal(429, { code: 'TOOMANYREQUESTS', message }, { headers: { 'Retry-After': '1' } })
 }
 
-/** What clients are told whose bodies are not held. */
+/** Errors for bodies that cannot be buffered. */
 export const BODY_REFUSALS = {
-  slow: (): Refusal => noRoom('the body came in too slowly while others waited: try again'),
+  slow: (): Refusal => overloaded('the body arrived too slowly while others waited: try again'),
   full: (): Refusal =>
-    noRoom(
-      'too many bodies come in at once: try again in a moment ("maxBufferedBytes", --max-buffered-size at a shell)',
+    overloaded(
+      'too many bodies arrive at once: try again in a moment, or raise "maxBufferedBytes" (--max-buffered-size on the command line)',
     ),
   long: (): Refusal => tooLarge(),
 } as const

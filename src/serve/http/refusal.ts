@@ -6,7 +6,7 @@ interface RefusalEntry {
   readonly detail?: unknown
 }
 
-/** A request that the registry won't carry out: thrown anywhere below the handler, answered there. */
+/** An error response of the registry API: thrown anywhere below the handler, which answers with it. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly status: number
@@ -30,11 +30,11 @@ export class Refusal extends Error {
   }
 }
 
-/** The body that clients parse. @see OCI Distribution Spec 1.1, Error Codes */
+/** Formats the error response. @see OCI Distribution Spec 1.1, Error Codes */
 export function answerRefusal({ status, entries, headers }: Refusal): Response {
   return new Response(JSON.stringify({ errors: entries }), {
     status,
-    // It ends with the next push or login: nothing on the way may keep it.
+    // Not cacheable: the next push or login can change the answer.
     headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
   })
 }

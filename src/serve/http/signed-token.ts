@@ -4,25 +4,27 @@ import type { JsonObject } from '../../bytes/json.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 
 const HEADER = formatBase64Url(encodeUtf8('{"alg":"HS256","typ":"JWT"}'))
-/** As long as the hash: shorter secrets can be guessed. @see RFC 7518, 3.2 */
+/** Shortest secret: as long as the hash, because shorter ones can be guessed. @see RFC 7518, 3.2 */
 const MIN_SECRET_BYTES = 32
 
-/** Signs claims so that whoever has the secret can tell that they are its own. */
+/** Signs and verifies JSON Web Tokens with one secret. */
 interface TokenSigner {
   sign(claims: JsonObject): Promise<string>
-  /** The claims of a token of this signer that is not out of date; else `undefined`. */
+  /** The claims of a valid, unexpired token; otherwise `undefined`. */
   verify(token: string): Promise<JsonObject | undefined>
 }
 
 /**
- * JSON Web Tokens with HMAC-SHA-256 over WebCrypto: one algorithm, so that a token can't choose.
- * @param secret At least 32 bytes; without one a random one is made, and tokens end with the process.
+ * Creates a signer for JSON Web Tokens with HMAC-SHA-256. Accepts no other algorithm in a token's header.
+ * @param secret At least 32 bytes. Default: random, so that tokens become invalid when the process ends.
  */
 export function createTokenSigner(secret: Uint8Array | undefined): TokenSigner {
   if (secret !== undefined && secret.length < MIN_SECRET_BYTES) {
-    throw new TypeError(`"secret" must have at least ${MIN_SECRET_BYTES} bytes`)
+    throw new TypeError(
+      `"secret" should have at least ${MIN_SECRET_BYTES} bytes and has ${secret.length}`,
+    )
   }
-  // On first use: Workers allow no randomness before a request.
+  // Created on first use: Cloudflare Workers provide no random values outside of requests.
   let key: Promise<Awaited<ReturnType<typeof importKey>>> | undefined
   const keyOf = (): ReturnType<typeof importKey> =>
     (key ??= importKey(secret ?? crypto.getRandomValues(new Uint8Array(MIN_SECRET_BYTES))))
