@@ -11,23 +11,23 @@ import { matchesEtag, parseRange } from './range.ts'
 import { Refusal } from '../http/refusal.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
-/** Milliseconds after which something that is pushed again is written again, so that it counts as young. */
+/** Content pushed again is rewritten if older than this, in milliseconds, so that its grace period restarts. */
 export const RENEWAL: number = 60_000
-/** Times that a blob is kept anew because a collection has buried it meanwhile. */
+/** Attempts to store a blob that garbage collections sweep concurrently. */
 const MAX_ATTEMPTS = 5
 
-/** Content never changes under its digest. Shared caches only where everybody may read. */
+/** Content is immutable under its digest. Shared caches are allowed only if everyone can read. */
 export function cachePolicy({ open }: RegistryContext): string {
   return `${open ? 'public' : 'private'}, max-age=31536000, immutable`
 }
 
-/** Where a blob of the repository is. That another one has it is nobody's business here. */
+/** Finds a blob of the repository. Blobs of other repositories are not found. */
 async function findBlob(
   storage: Storage,
   repository: string,
   digest: Digest,
 ): Promise<StoredHead | undefined> {
-  // Nearly all content is of its first generation, and what is there is right whichever counts.
+  // Try generation 0 first: nearly all content has it, and any existing generation has the right bytes.
   for (let generation = 0; ;) {
     if ((await storage.head(linkKey(repository, digest, generation))) !== undefined) {
       const found = await storage.head(blobKey(digest, generation))
@@ -39,7 +39,7 @@ async function findBlob(
   }
 }
 
-/** end-2: `GET` and `HEAD /v2/<name>/blobs/<digest>`, with ranges and conditions. */
+/** end-2: `GET` and `HEAD /v2/<name>/blobs/<digest>`, with range and conditional requests. */
 export async function pullBlob(
   context: RegistryContext,
   { request }: Call,
@@ -58,7 +58,7 @@ export async function pullBlob(
   })
   if (matchesEtag(request.headers.get('If-None-Match'), etag))
     return new Response(null, { status: 304, headers })
-  // Anybody may push a page as a blob: with these a browser saves it and never shows it.
+  // A blob can be an HTML page: these headers make browsers save it instead of showing it.
   headers.set('Content-Type', 'application/octet-stream')
   headers.set('Content-Disposition', 'attachment')
   const { size } = stored
@@ -74,7 +74,7 @@ export async function pullBlob(
   if (range === 'unsatisfiable') {
     throw new Refusal(
       416,
-      { code: 'SIZE_INVALID', message: `the blob has ${size} bytes, none of them in that range` },
+      { code: 'SIZE_INVALID', message: `the range is beyond the end of the blob (${size} bytes)` },
       { headers: { 'Content-Range': `bytes */${size}` } },
     )
   }
@@ -89,7 +89,7 @@ export async function pullBlob(
   return answerBytes(value.body, length, { status: range === undefined ? 200 : 206, headers })
 }
 
-/** end-10: `DELETE /v2/<name>/blobs/<digest>`. Other repositories that have it keep it. */
+/** end-10: `DELETE /v2/<name>/blobs/<digest>`. Other repositories keep the blob. */
 export async function deleteBlob(
   { storage }: RegistryContext,
   repository: string,
@@ -102,10 +102,10 @@ export async function deleteBlob(
 }
 
 /**
- * Takes a blob in and links it to the repository.
+ * Receives a blob and links it to the repository.
  *
- * The bytes are read and hashed even if the registry has them already: who names a digest without
- * having the content must not get it from here.
+ * Reads and hashes the bytes even if the registry already has them: otherwise a client that knows only the
+ * digest could get access to the content.
  */
 export async function receiveBlob(
   context: RegistryContext,
@@ -120,7 +120,7 @@ export async function receiveBlob(
       await receiveStream(context, key, digest, source, size)
       return true
     })
-    if (!kept) throw collected()
+    if (!kept) throw swept()
     return
   }
   const most = Math.min(SMALL_BYTES, maxBlobBytes)
@@ -137,7 +137,7 @@ export async function receiveBlob(
   } finally {
     release()
   }
-  throw collected()
+  throw swept()
 }
 
 async function receiveStream(
@@ -167,19 +167,18 @@ async function receiveStream(
 }
 
 /**
- * Links what `bring` puts at the key it is given, or finds there, to a repository.
- * @returns false when it brought nothing, or a collection of garbage has buried it meanwhile:
- * nothing is linked then.
+ * Links a blob to a repository, after `provide` has stored it under the given key or found it there.
+ * @returns false, without a link, if `provide` returned false or a garbage collection swept the blob.
  */
 export async function keepBlob(
   { storage }: RegistryContext,
   repository: string,
   digest: Digest,
-  bring: (key: string, generation: number) => Promise<boolean>,
+  provide: (key: string, generation: number) => Promise<boolean>,
 ): Promise<boolean> {
   const place = blobGenerationKey(digest)
   const { number } = await readGeneration(storage, place)
-  if (!(await bring(blobKey(digest, number), number))) return false
+  if (!(await provide(blobKey(digest, number), number))) return false
   const link = linkKey(repository, digest, number)
   const linked = await storage.head(link)
   if (linked === undefined || Date.now() - linked.modified > RENEWAL)
@@ -189,19 +188,19 @@ export async function keepBlob(
   return false
 }
 
-/** What was read from the client is gone, so only the client can send it again. */
-function collected(): Refusal {
+/** The body has been consumed, so only the client can send it again. */
+function swept(): Refusal {
   return new Refusal(
     503,
     {
       code: 'TOOMANYREQUESTS',
-      message: 'the blob was removed as garbage meanwhile: push it again',
+      message: 'a garbage collection removed the blob during the upload: push it again',
     },
     { headers: { 'Retry-After': '1' } },
   )
 }
 
-/** The answer to every way of bringing a blob in. */
+/** The response to a completed upload or mount. */
 export function answerPushedBlob(repository: string, digest: Digest): Response {
   return answerEmpty(201, {
     Location: `/v2/${repository}/blobs/${digest}`,
@@ -212,7 +211,7 @@ export function answerPushedBlob(repository: string, digest: Digest): Response {
 function unknownBlob(digest: Digest): Refusal {
   return new Refusal(404, {
     code: 'BLOB_UNKNOWN',
-    message: 'no such blob in this repository',
+    message: 'the blob does not exist in this repository',
     detail: { digest },
   })
 }

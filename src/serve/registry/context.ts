@@ -3,23 +3,23 @@ import type { CreateHasher } from '../../types.ts'
 import type { Storage } from '../storage/port.ts'
 import type { UploadLedger } from './upload-ledger.ts'
 
-/** What every endpoint works with. */
+/** Storage, limits and options, shared by all endpoints. */
 export interface RegistryContext {
   readonly storage: Storage
   readonly createHasher: CreateHasher
   readonly maxBlobBytes: number
   readonly maxManifestBytes: number
-  /** In milliseconds. */
+  /** Milliseconds. */
   readonly uploadTtl: number
   readonly uploads: UploadLedger
-  /** For manifests and small blobs, which are held in full. */
+  /** Buffers for manifests and small blobs. */
   readonly bodies: BodyRoom
   readonly allowSparse: boolean
-  /** Whether every client may read everything, so that a blob may be mounted from wherever it is. */
+  /** Whether every client can read everything, so that a blob can be mounted from any repository. */
   readonly open: boolean
 }
 
-/** One request, its URL parsed once. */
+/** A request and its parsed URL. */
 export interface Call {
   readonly request: Request
   readonly url: URL

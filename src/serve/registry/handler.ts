@@ -39,56 +39,56 @@ import type { UploadLimits } from './upload-ledger.ts'
 import { sweepUploads, UPLOAD_TTL } from './upload-session.ts'
 import { appendUpload, cancelUpload, describeUpload, finishUpload, startUpload } from './uploads.ts'
 
-/** A blob may be as large as that: more than any layer in use, less than a disk. */
+/** Largest blob: larger than any layer in use, smaller than a disk. */
 export const MAX_BLOB_BYTES: number = 16 * 1024 ** 3
 
-/** Answers a path of its own beside the registry's, before authorization. */
+/** Handles one additional path of the registry, without authorization. */
 export interface TokenEndpoint extends FetchHandler {
-  /** Absolute path, as `/token`. */
+  /** Absolute path, such as `/token`. */
   readonly path: string
 }
 
-/** `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
+/** Options of `createRegistryHandler`. `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
 export interface RegistryHandlerOptions extends HostNameOptions {
-  /** Where content is kept. Default: memory of its own. */
+  /** Storage of the content. Default: a new storage in memory. */
   storage?: Storage
-  /** Who may do what. Default: everybody everything. */
+  /** Authorizes requests. Default: everyone may read and write. */
   authorize?: Authorize
-  /** Where clients get Bearer tokens: {@link createTokenService} gives it together with `authorize`. */
+  /** Issues Bearer tokens: {@link createTokenService} returns it together with `authorize`. */
   tokenEndpoint?: TokenEndpoint
-  /** Pages that may use the registry. Default: those of its own origin only. */
+  /** Origins of pages that can use the registry. Default: only its own origin. */
   cors?: CorsOptions
-  /** Refuses every push and deletion with 405. Default false. */
+  /** Answers every push and deletion with 405. Default false. */
   readOnly?: boolean
-  /** Most bytes of one blob; more is answered with 413. Default 16 GiB. */
+  /** Largest blob in bytes; a larger one is answered with 413. Default 16 GiB. */
   maxBlobBytes?: number
-  /** Most bytes of one manifest; more is answered with 413. Default 4 MiB. */
+  /** Largest manifest in bytes; a larger one is answered with 413. Default 4 MiB. */
   maxManifestBytes?: number
-  /** Milliseconds after which an upload that nobody continues is removed. Default one day. */
+  /** Milliseconds after which an inactive upload is removed. Default one day. */
   uploadTtl?: number
-  /** Most uploads open at once; one more is answered with 429. Default 1000. */
+  /** Most concurrently open uploads; one more is answered with 429. Default 1000. */
   maxUploads?: number
-  /** Of one repository. Default 500. */
+  /** Most concurrently open uploads of one repository. Default 500. */
   maxRepositoryUploads?: number
-  /** Most bytes of all uploads that are not finished; more is answered with 429. Default 64 GiB. */
+  /** Most bytes of all unfinished uploads; more is answered with 429. Default 64 GiB. */
   maxUploadBytes?: number
-  /** Of one repository. Default 32 GiB. */
+  /** Most bytes of the unfinished uploads of one repository. Default 32 GiB. */
   maxRepositoryUploadBytes?: number
   /**
-   * Most bytes of all manifests and small blobs that come in at once, as they are held in memory;
-   * above it the slowest is answered with 429. Default 256 MiB.
+   * Most bytes of manifests and small blobs buffered in memory at the same time; above it, the slowest
+   * request is answered with 429. Default 256 MiB.
    */
   maxBufferedBytes?: number
-  /** Takes manifests that refer to what isn't in the repository. Default false. */
+  /** Accepts manifests that refer to content that is not in the repository. Default false. */
   allowSparse?: boolean
   /** Streaming hasher for blobs above 1 MiB. Default: portable, a tenth as fast as a native one. */
   createHasher?: CreateHasher | undefined
-  /** Told of failures of the storage and of the hooks; clients only see a 500. */
+  /** Called with failures of the storage and of the hooks; clients see only the status 500. */
   onError?: (error: unknown, request: Request) => void
 }
 
 /**
- * An OCI registry as a `fetch` handler: the whole distribution specification 1.1.
+ * Creates an OCI registry as a `fetch` handler, with all of the distribution specification 1.1.
  *
  * Exported from `spindle/serve`.
  *
@@ -97,12 +97,12 @@ export interface RegistryHandlerOptions extends HostNameOptions {
  * const registry = createRegistryHandler()
  * await push(app, 'registry.test/team/hello:1', { fetch: registry.fetch })
  * ```
- * @example A registry in a Worker that one site may use
+ * @example A registry in a Worker for the pages of one site
  * ```ts
  * export default createRegistryHandler({ cors: { origins: ['https://app.example'] } })
  * ```
  * @param options Storage, access and limits.
- * @throws TypeError for options that can't be.
+ * @throws `TypeError` for an invalid option.
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md OCI Distribution Specification 1.1}
  */
 export function createRegistryHandler(options: RegistryHandlerOptions = {}): FetchHandler {
@@ -137,13 +137,13 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
     storage,
     uploads: createUploadLedger(storage, uploads),
     createHasher: options.createHasher ?? createPortableHasher,
-    // What would never fit among the uploads is too large at once.
+    // A blob above the limit of all uploads could never be accepted: answer 413 instead of 429.
     maxBlobBytes: Math.min(
       limit('maxBlobBytes', options.maxBlobBytes, MAX_BLOB_BYTES),
       uploads.maxUploadBytes,
       uploads.maxRepositoryUploadBytes,
     ),
-    // What would never fit among the bodies is too large at once.
+    // The same for manifests and the limit of all buffered bodies.
     maxManifestBytes: Math.min(longest, maxBufferedBytes),
     bodies: createBodyRoom(maxBufferedBytes, BODY_REFUSALS),
     uploadTtl: limit('uploadTtl', options.uploadTtl, UPLOAD_TTL),
@@ -161,7 +161,7 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
     if (route === undefined)
       throw new Refusal(404, {
         code: 'UNSUPPORTED',
-        message: 'not a path of a registry: they begin with /v2/',
+        message: 'not a path of the registry API: its paths begin with /v2/',
       })
     const actions = actionsOf(route, request.method)
     if (authorize !== undefined) await admit(authorize, request, url, route, actions)
@@ -173,7 +173,7 @@ export function createRegistryHandler(options: RegistryHandlerOptions = {}): Fet
       )
     }
     if (route.kind === 'uploads') await sweep()
-    // Awaited here: what is refused at once would else be reported as caught by nobody in a Worker.
+    // `return await`: workerd reports a promise that rejects at once as unhandled otherwise.
     return await dispatch(context, { request, url }, route, authorize)
   }
 
@@ -238,12 +238,12 @@ function dispatch(
   }
 }
 
-/** What another handler gives may be what `fetch` gave it, with headers that can't be changed. */
+/** Copies a response of another handler: the headers of a response of `fetch` are immutable. */
 function mutable(response: Response): Response {
   return new Response(response.body, response)
 }
 
-/** What a request wants to do, in the words of scopes. */
+/** The actions of a request, as in scopes. */
 function actionsOf(route: Route, method: string): AuthScope['actions'] {
   if (route.kind === 'ping') return []
   if (route.kind === 'uploads' || route.kind === 'upload') return ['pull', 'push']
@@ -264,9 +264,9 @@ async function admit(
   if (answer === false)
     throw new Refusal(403, {
       code: 'DENIED',
-      message: 'that is not allowed with these credentials',
+      message: 'these credentials do not allow this request',
     })
-  // Who mounts is told of both scopes at once, so that one token will do.
+  // For a mount, challenge for both repositories, so that the client needs only one token.
   const source =
     route.kind === 'uploads' && url.searchParams.has('mount') ? url.searchParams.get('from') : null
   const second: Authorization =
@@ -291,7 +291,7 @@ async function mayRead(
   )
 }
 
-/** Refuses with 429 what can't be decided now. */
+/** Answers 429 if a hook is overloaded. */
 async function whenFree<T>(decide: () => Promise<T>): Promise<T> {
   try {
     return await decide()
@@ -299,7 +299,7 @@ async function whenFree<T>(decide: () => Promise<T>): Promise<T> {
     if (!isBusy(error)) throw error
     throw new Refusal(
       429,
-      { code: 'TOOMANYREQUESTS', message: 'too many logins are being checked: try again' },
+      { code: 'TOOMANYREQUESTS', message: 'too many logins are being checked: try again later' },
       { headers: { 'Retry-After': '1' }, cause: error },
     )
   }
@@ -316,7 +316,7 @@ function unauthorized(challenge: Challenge): Refusal {
 function wrongMethod(allow: string): Refusal {
   return new Refusal(
     405,
-    { code: 'UNSUPPORTED', message: `that can't be done here; ${allow} can` },
+    { code: 'UNSUPPORTED', message: `method not allowed (allowed: ${allow})` },
     { headers: { Allow: `${allow}, OPTIONS` } },
   )
 }
@@ -328,21 +328,21 @@ function asRefusal(
 ): Refusal {
   if (error instanceof Refusal) return error
   onError?.(error, request)
-  // What failed inside is the operator's business: the client learns no paths and no keys.
+  // Internal errors are for the operator only: they can contain paths and keys.
   if (error instanceof Error && 'code' in error && error.code === 'ERR_LIMIT_EXCEEDED') {
-    return new Refusal(507, { code: 'DENIED', message: 'the registry has no room for that' })
+    return new Refusal(507, { code: 'DENIED', message: 'the storage of the registry is full' })
   }
   return new Refusal(500, {
     code: 'UNSUPPORTED',
-    message: 'the registry failed; its operator can see why',
+    message: 'internal error of the registry: ask its operator',
   })
 }
 
-/** Headers that every answer has; and no body for `HEAD`, whatever was answered. */
+/** Adds the headers of every response, and removes the body for `HEAD`. */
 function finish(response: Response, request: Request, cors: CorsOptions | undefined): Response {
   const { headers, status } = response
   headers.set('Docker-Distribution-Api-Version', 'registry/2.0')
-  // Blobs and manifests are anybody's bytes on this origin: never sniffed, never run, never framed.
+  // Blobs and manifests are untrusted content on this origin: no sniffing, scripts or framing.
   headers.set('X-Content-Type-Options', 'nosniff')
   headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox")
   allowOrigin(headers, request, cors)
@@ -351,7 +351,7 @@ function finish(response: Response, request: Request, cors: CorsOptions | undefi
     : response
 }
 
-/** Looks for abandoned uploads now and then, a page at a time, when somebody begins another. */
+/** Removes inactive uploads, at most one page at the start of an upload, every hundredth of the time to live. */
 function createSweeper(context: RegistryContext): () => Promise<void> {
   const pause = context.uploadTtl / 100
   let next = Date.now() + pause
@@ -366,6 +366,6 @@ function createSweeper(context: RegistryContext): () => Promise<void> {
 function limit(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
   if (!Number.isSafeInteger(value) || value < 0)
-    throw new TypeError(`"${name}" must be a whole number from 0 on`)
+    throw new TypeError(`"${name}" should be a non-negative integer and is ${value}`)
   return value
 }

@@ -2,26 +2,26 @@ import { algorithmOf, hexOf, isDigest } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
 
 /**
- * Where things are in the storage.
+ * Keys in the storage.
  *
- * Content is kept once for all repositories; a repository has a link to each blob that was pushed
- * or mounted there, and without one can't read it. Names that begin with `_` can't be part of a
- * repository's name, so no repository reaches into another's.
+ * Blobs are stored once for all repositories. A repository has a link to each blob that was pushed to it or
+ * mounted; without a link it cannot read the blob. No part of a repository name begins with `_`, so keys of
+ * different repositories do not collide.
  *
  *     blobs/sha256/ab/abcd…                          content
  *     repositories/NAME/_blobs/sha256/abcd…          link, empty
  *     repositories/NAME/_manifests/sha256/abcd…      content type, subject, then the exact bytes
  *     repositories/NAME/_tags/TAG                    digest
  *     repositories/NAME/_referrers/SUBJECT/sha256/…  descriptor
- *     uploads/ID/NAME/_session                       that it is open
+ *     uploads/ID/NAME/_session                       state of an open upload
  *     uploads/ID/NAME/_part/0000000000000000         bytes from that offset on
  *     uploads/ID/NAME/_digest                        digest of the first part
- *     catalog/NAME                                   that something was pushed there
- *     pending/ID                                     what a push of a manifest that is under way needs
- *     generations/…                                  which generation of a blob or manifest counts
+ *     catalog/NAME                                   marker: the repository exists
+ *     pending/ID                                     digests that a manifest push in progress needs
+ *     generations/…                                  current generation of a blob or manifest
  *
- * What was collected as garbage and comes again is another generation of it, under another key,
- * ending in `.1`, `.2` …: a deletion that comes late can't meet it. @see generation.ts
+ * Content that is pushed again after a garbage collection is another generation, under another key that ends
+ * in `.1`, `.2` …, so that a late deletion does not affect it. @see generation.ts
  */
 
 export function blobKey(digest: Digest, generation = 0): string {
@@ -64,12 +64,12 @@ export const catalogKey = (repository: string): string => `${CATALOG_PREFIX}${re
 
 export const PENDING_PREFIX = 'pending/'
 
-/** The generations of a blob are counted for all repositories, those of a manifest for its own. */
+/** Generations of a blob are shared by all repositories, those of a manifest belong to one. */
 export const blobGenerationKey = (digest: Digest): string => `generations/blobs/${pathOf(digest)}`
 export const manifestGenerationKey = (repository: string, digest: Digest): string =>
   `generations/manifests/${repository}/_${pathOf(digest)}`
 
-/** What a key of content, a link, a manifest or a referrer ends in; `undefined` for any other. */
+/** Parses the end of the key of a blob, link, manifest or referrer; `undefined` for any other key. */
 export function parseContentKey(key: string): { digest: Digest; generation: number } | undefined {
   const match = /\/(sha256|sha512)(?:\/[0-9a-f]{2})?\/([0-9a-f]+)(?:\.([1-9]\d{0,9}))?$/.exec(key)
   const digest = match === null ? undefined : `${match[1]}:${match[2]}`

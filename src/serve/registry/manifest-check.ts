@@ -4,15 +4,15 @@ import type { JsonObject } from '../../bytes/json.ts'
 import type { Digest } from '../../types.ts'
 import { Refusal } from '../http/refusal.ts'
 
-/** What a registry must know of a manifest that it takes. */
+/** The parts of a manifest that a registry uses. */
 export interface CheckedManifest {
   readonly mediaType: string
-  /** Blobs it can't be used without. */
+  /** Blobs that have to be in the repository. */
   readonly blobs: readonly Digest[]
-  /** Manifests it lists. */
+  /** Manifests of an index, which have to be in the repository. */
   readonly manifests: readonly Digest[]
   readonly subject?: Digest
-  /** For the list of referrers. */
+  /** Shown in the list of referrers. */
   readonly artifactType?: string
   readonly annotations?: Readonly<Record<string, string>>
 }
@@ -20,41 +20,43 @@ export interface CheckedManifest {
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
 
-// Only JSON types: what is pushed is answered with the type it came with, and must never be a page or a script.
+// JSON types only: a pull answers with the pushed type, which must not be one that browsers render or execute.
 const MANIFEST_TYPE = /^application\/(?:[\w.-]+\+)?json$/i
 
 /**
- * Reads a manifest as far as a registry must.
+ * Validates a manifest as far as a registry needs it.
  *
- * Unknown types and fields are taken as they are; descriptors in the known places must be whole.
- * @throws `MANIFEST_INVALID`, saying what is wrong and where.
+ * Accepts unknown types and fields. Descriptors in known fields have to be complete.
+ * @throws `MANIFEST_INVALID` with the invalid field.
  * @see OCI Distribution Spec 1.1, Pushing Manifests
  */
 export function checkManifest(bytes: Uint8Array, contentType: string | null): CheckedManifest {
   const manifest = parse(bytes)
-  const said = contentType?.split(';', 1)[0]?.trim() ?? ''
-  const inside = manifest['mediaType']
-  if (inside !== undefined && typeof inside !== 'string')
+  const headerType = contentType?.split(';', 1)[0]?.trim() ?? ''
+  const fieldType = manifest['mediaType']
+  if (fieldType !== undefined && typeof fieldType !== 'string')
     throw invalid('"mediaType" is not a string')
   const isImage = 'layers' in manifest || 'config' in manifest
   const isIndex = 'manifests' in manifest
-  // One document read as two things is how a scanner is shown another image than the runtime.
+  // With an ambiguous document, a scanner could see another image than the runtime.
   if (isImage && isIndex)
-    throw invalid('it has both "manifests" and "layers" or "config": that is ambiguous')
+    throw invalid('the manifest is ambiguous: it has "manifests" and also "layers" or "config"')
   const mediaType =
-    said !== '' ? said : (inside ?? (isIndex ? OCI_INDEX : isImage ? OCI_MANIFEST : ''))
+    headerType !== ''
+      ? headerType
+      : (fieldType ?? (isIndex ? OCI_INDEX : isImage ? OCI_MANIFEST : ''))
   if (!MANIFEST_TYPE.test(mediaType))
-    throw invalid('send the media type of the manifest as Content-Type; it must be a JSON type')
-  if (inside !== undefined && inside !== mediaType)
+    throw invalid('Content-Type should be the media type of the manifest, which is a JSON type')
+  if (fieldType !== undefined && fieldType !== mediaType)
     throw invalid(
-      `"mediaType" is ${inside.slice(0, 200)}, but Content-Type says ${mediaType.slice(0, 200)}`,
+      `"mediaType" is ${fieldType.slice(0, 200)}, but Content-Type is ${mediaType.slice(0, 200)}`,
     )
   const version = manifest['schemaVersion']
   if (version !== undefined ? version !== 2 : isKnown(mediaType))
-    throw invalid('"schemaVersion" must be 2')
+    throw invalid('"schemaVersion" should be 2')
   if (mediaType === OCI_MANIFEST && !(isImage && 'config' in manifest))
-    throw invalid('an image manifest must have "config" and "layers"')
-  if (mediaType === OCI_INDEX && !isIndex) throw invalid('an image index must have "manifests"')
+    throw invalid('an image manifest should have "config" and "layers"')
+  if (mediaType === OCI_INDEX && !isIndex) throw invalid('an image index should have "manifests"')
 
   const config =
     manifest['config'] === undefined ? undefined : readDescriptor(manifest['config'], 'config')
@@ -86,7 +88,7 @@ function parse(bytes: Uint8Array): JsonObject {
   } catch (cause) {
     throw invalid((cause as Error).message, cause)
   }
-  if (!isJsonObject(value)) throw invalid('it is not a JSON object')
+  if (!isJsonObject(value)) throw invalid('the manifest is not a JSON object')
   return value
 }
 
@@ -94,7 +96,7 @@ function isKnown(mediaType: string): boolean {
   return /^application\/vnd\.(?:oci\.image|docker\.distribution)\./.test(mediaType)
 }
 
-/** Layers that may not be pushed, or stay where they are, by their type. @see OCI Image Spec 1.1, Non-Distributable Layers */
+/** Whether a layer is non-distributable or foreign, so that it is not in the registry. @see OCI Image Spec 1.1, Non-Distributable Layers */
 function isElsewhere(mediaType: string): boolean {
   return mediaType.includes('.nondistributable.') || mediaType.includes('.foreign.')
 }
@@ -109,13 +111,13 @@ function readDescriptors(
   return list.map((entry, i) => readDescriptor(entry, `${field}[${i}]`))
 }
 
-function readDescriptor(value: unknown, place: string): { mediaType: string; digest: Digest } {
-  if (!isJsonObject(value)) throw invalid(`"${place}" is not a descriptor`)
+function readDescriptor(value: unknown, path: string): { mediaType: string; digest: Digest } {
+  if (!isJsonObject(value)) throw invalid(`"${path}" is not a descriptor`)
   const { mediaType, digest, size } = value
-  if (typeof mediaType !== 'string') throw invalid(`"${place}.mediaType" is not a string`)
-  if (!isDigest(digest)) throw invalid(`"${place}.digest" is not a sha256 or sha512 digest`)
+  if (typeof mediaType !== 'string') throw invalid(`"${path}.mediaType" is not a string`)
+  if (!isDigest(digest)) throw invalid(`"${path}.digest" is not a sha256 or sha512 digest`)
   if (!Number.isSafeInteger(size) || (size as number) < 0)
-    throw invalid(`"${place}.size" is not a number of bytes`)
+    throw invalid(`"${path}.size" is not a number of bytes`)
   return { mediaType, digest }
 }
 
@@ -133,7 +135,7 @@ function readAnnotations(value: unknown): Readonly<Record<string, string>> | und
   const wrong = entries.find(([, text]) => typeof text !== 'string')
   if (wrong !== undefined)
     throw invalid(
-      `"annotations" has ${JSON.stringify(wrong[0].slice(0, 200))}, which is not a string`,
+      `the value of ${JSON.stringify(wrong[0].slice(0, 200))} in "annotations" is not a string`,
     )
   return value as Readonly<Record<string, string>>
 }

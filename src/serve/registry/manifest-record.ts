@@ -8,9 +8,9 @@ import type { Storage } from '../storage/port.ts'
 import { readGeneration } from '../storage/generation.ts'
 import { manifestGenerationKey, manifestKey } from './keys.ts'
 
-/** A manifest with what the registry must remember of it beside its bytes. */
+/** A stored manifest: its bytes and metadata. */
 export interface ManifestRecord {
-  /** As it was sent, but for parameters. */
+  /** The pushed `Content-Type`, without parameters. */
   readonly mediaType: string
   readonly subject?: Digest
   readonly bytes: Uint8Array
@@ -18,12 +18,12 @@ export interface ManifestRecord {
 
 const NEWLINE = 0x0a
 
-/** One value, so that content type and bytes can't come apart: a line of JSON, then the exact bytes. */
+/** Formats the stored value: one line of JSON, then the exact bytes. One value, so that writes are atomic. */
 export function formatManifestRecord({ mediaType, subject, bytes }: ManifestRecord): Uint8Array {
   return concat([encodeUtf8(`${JSON.stringify({ mediaType, subject })}\n`), bytes])
 }
 
-/** A manifest of a repository, whichever of its generations is there. */
+/** Reads a manifest of a repository, in any existing generation. */
 export async function findManifest(
   storage: Storage,
   repository: string,
@@ -37,6 +37,7 @@ export async function findManifest(
     : readManifestRecord(storage, manifestKey(repository, digest, number))
 }
 
+/** Reads the stored value of a manifest; `undefined` if it does not exist. */
 export async function readManifestRecord(
   storage: Storage,
   key: string,
@@ -49,7 +50,7 @@ export async function readManifestRecord(
   if (!isJsonObject(head) || typeof head['mediaType'] !== 'string') {
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `the storage has no manifest of this registry at ${value.key}`,
+      `the stored value ${value.key} is not a manifest record: the storage is damaged or used by another program`,
     )
   }
   const subject = head['subject']

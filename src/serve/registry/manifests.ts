@@ -27,14 +27,14 @@ import { isTag } from '../../oci/reference.ts'
 import type { ManifestReference } from './route.ts'
 import { readTag, removeTagsTo, untag, writeTag } from './tags.ts'
 
-/** Look-ups at once while references are held. */
+/** Concurrent look-ups of the references of a manifest. */
 const CHECKS = 16
-/** Tags that one push may set; the specification asks for ten at least. */
+/** Most tags of one push; the specification requires at least ten. */
 const MAX_TAGS = 100
-/** Of what is missing, as many are named in the answer. */
+/** Most missing digests listed in an error response. */
 const NAMED = 100
 
-/** end-3: `GET` and `HEAD /v2/<name>/manifests/<tag-or-digest>`. `Accept` decides nothing: there is one form of each. */
+/** end-3: `GET` and `HEAD /v2/<name>/manifests/<tag-or-digest>`. Ignores `Accept`: a manifest has one media type. */
 export async function pullManifest(
   context: RegistryContext,
   { request }: Call,
@@ -61,7 +61,7 @@ export async function pullManifest(
   return new Response(record.bytes as Uint8Array<ArrayBuffer>, { status: 200, headers })
 }
 
-/** end-7a, 7b: `PUT /v2/<name>/manifests/<tag-or-digest>`. The tag comes last, when all it points at is there. */
+/** end-7a, 7b: `PUT /v2/<name>/manifests/<tag-or-digest>`. Writes the tag last, after the manifest. */
 export async function pushManifest(
   context: RegistryContext,
   { request, url }: Call,
@@ -95,7 +95,7 @@ async function acceptManifest(
   if ('digest' in reference && digest !== reference.digest) {
     throw new Refusal(400, {
       code: 'DIGEST_INVALID',
-      message: 'the manifest has another digest than was said',
+      message: 'the manifest does not match the digest in the URL',
       detail: { promised: reference.digest, actual: digest },
     })
   }
@@ -112,12 +112,12 @@ async function acceptManifest(
     await keepManifest(context, repository, digest, manifest, bytes)
     for (const tag of tags) {
       await writeTag(storage, repository, tag, digest, request.headers)
-      // Who deletes the manifest meanwhile removes its tags before or after this: see that it points at something.
+      // A concurrent deletion of the manifest may have missed this tag: store the manifest again.
       if ((await findManifest(storage, repository, digest)) === undefined)
         await keepManifest(context, repository, digest, manifest, bytes)
     }
   } finally {
-    // One that stays behind is collected with other garbage.
+    // If this fails, the garbage collection removes the note.
     await storage.delete(note).catch(() => {})
   }
   const headers = new Headers({
@@ -130,7 +130,7 @@ async function acceptManifest(
   return new Response(null, { status: 201, headers })
 }
 
-/** end-9: `DELETE /v2/<name>/manifests/<tag-or-digest>`. A digest takes its tags along. */
+/** end-9: `DELETE /v2/<name>/manifests/<tag-or-digest>`. Deleting a digest also removes its tags. */
 export async function deleteManifest(
   context: RegistryContext,
   repository: string,
@@ -144,7 +144,7 @@ export async function deleteManifest(
   const { digest } = reference
   const record = await findManifest(storage, repository, digest)
   if (record === undefined) throw unknownManifest(reference)
-  // All its generations: one that was collected and not yet removed must not come back.
+  // Delete all generations, so that one that is swept but not yet deleted does not become visible.
   const first = [manifestKey(repository, digest)]
   if (record.subject !== undefined) first.unshift(referrerKey(repository, record.subject, digest))
   for (const prefix of first)
@@ -159,21 +159,22 @@ function tagsToSet(url: URL, reference: ManifestReference): readonly string[] {
   if (tags.length > MAX_TAGS)
     throw new Refusal(414, {
       code: 'UNSUPPORTED',
-      message: `more than ${MAX_TAGS} tags in one request`,
+      message: `the request has ${tags.length} tags, more than the limit of ${MAX_TAGS}`,
     })
   const wrong = tags.find((tag) => !isTag(tag))
   if (wrong !== undefined)
     throw new Refusal(400, {
       code: 'MANIFEST_INVALID',
-      message: 'not a tag: letters, digits, . _ and -, up to 128',
+      message:
+        'invalid tag: up to 128 letters, digits, ".", "_" and "-", not starting with "." or "-"',
       detail: { tag: wrong.slice(0, 300) },
     })
   return tags
 }
 
 /**
- * Keeps all that a manifest refers to from being collected, and finds what isn't in this
- * repository. Its subject may be missing.
+ * Prevents the content that a manifest refers to from being swept. Returns what is missing in the
+ * repository, except for the subject, which is allowed to be missing.
  */
 async function holdReferences(
   { storage }: RegistryContext,
@@ -196,7 +197,7 @@ function unknownReferences(missing: readonly Digest[]): Refusal {
     404,
     missing.slice(0, NAMED).map((digest) => ({
       code: 'MANIFEST_BLOB_UNKNOWN',
-      message: 'the manifest refers to what is not in this repository: push that first',
+      message: 'the manifest refers to content that is not in this repository: push it first',
       detail: { digest },
     })),
   )
@@ -223,12 +224,12 @@ async function keepManifest(
   const generation = await holdGeneration(storage, manifestGenerationKey(repository, digest))
   const key = manifestKey(repository, digest, generation)
   const { stored } = await storage.put(key, record, { ifAbsent: true })
-  // Bytes without "mediaType" inside could come as two things: the first to push them said what they are.
+  // Bytes without "mediaType" could be pushed with two types: the first push determines the type.
   const before = stored ? undefined : await readManifestRecord(storage, key)
   if (before !== undefined && before.mediaType !== mediaType) {
     throw new Refusal(400, {
       code: 'MANIFEST_INVALID',
-      message: `the same bytes are here as ${before.mediaType}`,
+      message: `the same manifest already exists with the media type ${before.mediaType}`,
     })
   }
   if (before !== undefined && Date.now() - ((await storage.head(key))?.modified ?? 0) > RENEWAL)
@@ -244,7 +245,7 @@ async function keepManifest(
 function unknownManifest(reference: ManifestReference): Refusal {
   return new Refusal(404, {
     code: 'MANIFEST_UNKNOWN',
-    message: 'no such manifest in this repository',
+    message: 'the manifest does not exist in this repository',
     detail: reference,
   })
 }

@@ -3,14 +3,14 @@ import { parseJson } from '../../bytes/json.ts'
 import type { Digest } from '../../types.ts'
 
 /**
- * Every digest that stands anywhere in a manifest.
+ * Every digest anywhere in a manifest.
  *
- * More than what a push is checked for: layers that may stay elsewhere, and fields of types that are
- * not known here. What may be needed by somebody is not garbage.
+ * More than a push is checked for: also foreign layers and fields of unknown types, which the garbage
+ * collection has to keep.
  */
 export function mentionedDigests(manifest: Uint8Array): ReadonlySet<Digest> {
   const digests = new Set<Digest>()
-  // No recursion, and no limits: a manifest that was accepted before there were any is read as well.
+  // Iterative and without limits, for manifests that an earlier version accepted without limits.
   const rest: unknown[] = [
     parseJson(manifest, 'the manifest', { maxKeys: Infinity, maxDepth: Infinity }),
   ]

@@ -7,17 +7,20 @@ import type { Digest } from '../../types.ts'
 import type { Storage } from '../storage/port.ts'
 import { PENDING_PREFIX } from './keys.ts'
 
-/** A push of a manifest that is under way: what must not be collected until the manifest itself says so. */
+/** A manifest push in progress. Its references must not be swept before the manifest is stored. */
 export interface PendingPush {
   readonly repository: string
   readonly digest: Digest
-  /** All that may be a blob of it. */
+  /** All digests in the manifest, each possibly a blob. */
   readonly mentioned: readonly Digest[]
-  /** That it lists. */
+  /** Manifests of an index. */
   readonly manifests: readonly Digest[]
 }
 
-/** @returns The key of the note, for its removal once the manifest and its tags are there. */
+/**
+ * Writes a note about a push.
+ * @returns The key of the note, to be deleted when the manifest and its tags are stored.
+ */
 export async function announcePush(
   storage: Storage,
   { repository, digest, mentioned, manifests }: PendingPush,
@@ -27,7 +30,7 @@ export async function announcePush(
   return key
 }
 
-/** `undefined` when the push has ended meanwhile. */
+/** Reads a note; `undefined` if the push has ended. */
 export async function readPending(storage: Storage, key: string): Promise<PendingPush | undefined> {
   const value = await storage.get(key)
   if (value === undefined) return undefined

@@ -1,14 +1,14 @@
-/** Part of a value that a client asked for: both ends included. */
+/** A requested range; both ends are inclusive. */
 interface ByteRange {
   readonly first: number
   readonly last: number
 }
 
 /**
- * A `Range` header over a value of `size` bytes.
+ * Parses a `Range` header for a value of `size` bytes.
  *
- * `undefined` means the whole value: no header, another unit, several ranges (a server may ignore
- * those) or what is no range at all. @see RFC 9110, 14.1.2
+ * `undefined` means the whole value: for no header, another unit, several ranges (which a server is allowed
+ * to ignore) or an invalid header. @see RFC 9110, 14.1.2
  */
 export function parseRange(
   header: string | null,
@@ -24,18 +24,18 @@ export function parseRange(
   }
   const first = Number(from)
   const last = to === '' ? size - 1 : Math.min(Number(to), size - 1)
-  // RFC 9110 calls `500-0` invalid, which may be ignored; the conformance suite wants it refused.
+  // RFC 9110 allows ignoring the invalid `500-0`; the conformance suite requires 416.
   return first >= size || last < first ? 'unsatisfiable' : { first, last }
 }
 
-/** Whether `If-None-Match` or `If-Match` names the etag; weak and strong are alike for what never changes. */
+/** Whether `If-None-Match` or `If-Match` contains the etag. Ignores weakness: the content is immutable. */
 export function matchesEtag(header: string | null, etag: string): boolean {
   if (header === null) return false
   if (header.trim() === '*') return true
   return header.split(',').some((entry) => entry.trim().replace(/^W\//, '') === etag)
 }
 
-/** `Content-Range: 0-499` of a chunk, without a unit; some clients write `bytes 0-499/*` all the same. */
+/** Parses `Content-Range: 0-499` of a chunk, without a unit; some clients send `bytes 0-499/*`. */
 export function parseChunkRange(header: string): ByteRange | undefined {
   const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\*|\d+))?$/.exec(header.trim())
   if (match === null) return undefined

@@ -12,17 +12,17 @@ import { formatLink, parsePageSize } from './paging.ts'
 import { Refusal } from '../http/refusal.ts'
 
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
-/** Clients read indexes up to 4 MiB; a page must fit with its frame. */
+/** Largest page: clients accept indexes up to 4 MiB, including the JSON around the descriptors. */
 const PAGE_BYTES = 3.5 * 1024 * 1024
 const PAGE_ENTRIES = 500
-/** Descriptors read at once. */
+/** Descriptors read concurrently. */
 const READS = 8
-/** The end of a key; a digest, unless it was collected and pushed again. */
+/** The end of a key: a digest, with a suffix for generations above 0. */
 const LAST = /^sha\d{3}:[0-9a-f]+(?:\.\d+)?$/
 
 /**
- * What is kept for each referrer: its descriptor as the list will show it.
- * @throws 413 for one that alone would make the list longer than clients read.
+ * Formats the stored value of a referrer: its descriptor in the list.
+ * @throws 413 for a descriptor that alone exceeds the size of a page.
  */
 export function formatReferrer(
   { mediaType, artifactType, annotations }: CheckedManifest,
@@ -33,11 +33,11 @@ export function formatReferrer(
   if (bytes.length <= PAGE_BYTES) return bytes
   throw new Refusal(413, {
     code: 'SIZE_INVALID',
-    message: `its annotations make the list of referrers unreadable: they may have ${PAGE_BYTES} bytes; put more into a layer`,
+    message: `the annotations have more than ${PAGE_BYTES} bytes, which makes the list of referrers too large for clients: move the data into a layer`,
   })
 }
 
-/** As many as fit a page, and at least one. By what is stored of them, so that no more is read than is answered. */
+/** The entries that fit into a page by their stored size, at least one. */
 function fitting(entries: readonly StoredInfo[]): readonly StoredInfo[] {
   let bytes = 0
   const end = entries.findIndex(({ size }, i) => (bytes += size) > PAGE_BYTES && i > 0)
@@ -45,8 +45,8 @@ function fitting(entries: readonly StoredInfo[]): readonly StoredInfo[] {
 }
 
 /**
- * end-12a, 12b: `GET /v2/<name>/referrers/<digest>?artifactType=`. Never 404: without referrers the
- * list is empty. Only manifests of this repository are in it.
+ * end-12a, 12b: `GET /v2/<name>/referrers/<digest>?artifactType=`. Lists manifests of this repository. Never
+ * 404: without referrers the list is empty.
  */
 export async function listReferrers(
   { storage }: RegistryContext,
@@ -70,7 +70,7 @@ export async function listReferrers(
       : readExactly(value.body, value.size, 'a stored referrer')
   })
 
-  // One that was collected and pushed again is there twice until the collection is through.
+  // A referrer can have two generations until the garbage collection has deleted the old one.
   const manifests = new Map<unknown, unknown>()
   for (const text of texts) {
     const entry = text === undefined ? undefined : parseJson(text, 'a stored referrer')

@@ -3,7 +3,7 @@ import { isRepositoryName, isTag } from '../../oci/reference.ts'
 import type { Digest } from '../../types.ts'
 import { Refusal } from '../http/refusal.ts'
 
-/** What a path means. @see OCI Distribution Spec 1.1, Endpoints */
+/** A parsed path. @see OCI Distribution Spec 1.1, Endpoints */
 export type Route =
   | { readonly kind: 'ping' }
   | { readonly kind: 'catalog' }
@@ -23,20 +23,20 @@ export type ManifestReference = { readonly tag: string } | { readonly digest: Di
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
- * Reads the raw path for a request's method. Nothing is decoded but `%3A`, which some clients write for the colon of a
- * digest: whatever else is encoded fits no grammar, so no spelling of `../` gets through.
+ * Parses the raw path of a request. Decodes only `%3A`, which some clients send for the colon of a digest.
+ * Other encoded characters match no grammar, so no encoding of `../` is accepted.
  */
 export function parseRoute(pathname: string, method: string): Route | undefined {
   const path = pathname.replaceAll(/%3a/gi, ':')
   if (path === '/v2' || path === '/v2/') return { kind: 'ping' }
   if (path === '/v2/_catalog') return { kind: 'catalog' }
   if (!path.startsWith('/v2/')) return undefined
-  // Greedy: a repository may itself have "blobs" or "tags" as a component.
+  // Greedy: "blobs" or "tags" can be a component of the repository name.
   const match =
     /^\/v2\/(.+)\/(?:(tags)\/list|(manifests|referrers|blobs\/uploads|blobs)\/([^/]*))$/.exec(path)
   if (match === null) return undefined
   const [, repository = '', tags, kind, last = ''] = match
-  // `/v2/a/blobs/uploads` without its slash is an upload too for some clients.
+  // Some clients omit the final slash of `/v2/a/blobs/uploads/`.
   if (kind === 'blobs' && last === 'uploads')
     return { kind: 'uploads', repository: checkName(repository) }
   if (tags !== undefined) return { kind: 'tags', repository: checkName(repository) }
@@ -49,7 +49,7 @@ export function parseRoute(pathname: string, method: string): Route | undefined 
   if (!UPLOAD_ID.test(last))
     throw new Refusal(404, {
       code: 'BLOB_UPLOAD_UNKNOWN',
-      message: 'no such upload: begin another with POST',
+      message: 'the upload does not exist: start another one with POST',
     })
   return { kind: 'upload', repository, id: last }
 }
@@ -58,7 +58,7 @@ export function checkDigest(value: string): Digest {
   if (isDigest(value)) return value
   throw new Refusal(400, {
     code: 'DIGEST_INVALID',
-    message: 'not a digest of an algorithm that is supported: sha256 and sha512 are, in lower case',
+    message: 'invalid digest: sha256 and sha512 in lower-case hexadecimal are supported',
     detail: { digest: value.slice(0, 200) },
   })
 }
@@ -68,19 +68,19 @@ function checkName(name: string): string {
   throw new Refusal(400, {
     code: 'NAME_INVALID',
     message:
-      'not a repository name: lower-case letters and digits, joined by . _ - and /, up to 255',
+      'invalid repository name: up to 255 lower-case letters and digits, separated by ".", "_", "-" and "/"',
     detail: { name: name.slice(0, 300) },
   })
 }
 
-/** Nothing can be stored under another name, so a read finds none: @see end-3 of the specification. */
+/** Parses a tag or digest. An invalid one is 404 for a read, because nothing can be stored under it. @see end-3 */
 function parseManifestReference(value: string, method: string): ManifestReference {
   if (isTag(value)) return { tag: value }
   if (value.includes(':')) return { digest: checkDigest(value) }
   const isRead = method === 'GET' || method === 'HEAD'
   throw new Refusal(isRead ? 404 : 400, {
     code: isRead ? 'MANIFEST_UNKNOWN' : 'MANIFEST_INVALID',
-    message: 'neither a tag nor a digest: tags have letters, digits, . _ and -, up to 128',
+    message: 'neither a tag nor a digest: tags have up to 128 letters, digits, ".", "_" and "-"',
     detail: { reference: value.slice(0, 300) },
   })
 }

@@ -18,11 +18,11 @@ import { formatLink, parsePageSize } from './paging.ts'
 import { matchesEtag } from './range.ts'
 import { Refusal } from '../http/refusal.ts'
 
-/** Most names in one answer: about a megabyte. Whoever wants more follows the `Link`. */
+/** Most names in one response, about a megabyte; the next page is in `Link`. */
 const PAGE_ENTRIES = 10_000
-/** A sha512 digest has 135 characters. */
+/** Longest stored tag value: a sha512 digest has 135 characters. */
 const MAX_DIGEST_LENGTH = 200
-/** Attempts at a conditional tag before the client is told that others were faster. */
+/** Attempts at a conditional write of a tag before the answer is 412. */
 const MAX_ATTEMPTS = 5
 
 /** end-8a, 8b: `GET /v2/<name>/tags/list?n=&last=`, sorted by code point. */
@@ -35,14 +35,14 @@ export async function listTags(
   if (names.length === 0 && !(await isRepository(context.storage, repository))) {
     throw new Refusal(404, {
       code: 'NAME_UNKNOWN',
-      message: 'no such repository',
+      message: 'the repository does not exist',
       detail: { name: repository },
     })
   }
   return answerJson({ name: repository, tags: names }, { 'Cache-Control': 'no-cache', ...next })
 }
 
-/** `GET /v2/_catalog?n=&last=`: not in the specification, but asked for by many tools. */
+/** `GET /v2/_catalog?n=&last=`: not in the specification, but used by many tools. */
 export async function listCatalog({ storage }: RegistryContext, { url }: Call): Promise<Response> {
   const { names, next } = await listNames(storage, CATALOG_PREFIX, url)
   return answerJson({ repositories: names }, { 'Cache-Control': 'no-cache', ...next })
@@ -95,7 +95,7 @@ async function readTagValue(
   return isDigest(digest) ? { digest, etag: value.etag } : undefined
 }
 
-/** Sets a tag; with `If-Match` or `If-None-Match` only if it is what the client last saw, else 412. */
+/** Writes a tag. With `If-Match` or `If-None-Match`, only if the condition holds; otherwise 412. */
 export async function writeTag(
   storage: Storage,
   repository: string,
@@ -126,7 +126,7 @@ export async function writeTag(
   }
   throw new Refusal(412, {
     code: 'DENIED',
-    message: 'the tag has changed: the manifest was kept, the tag was not set',
+    message: 'the tag does not meet the condition: the manifest was stored, the tag was not set',
     detail: { tag },
   })
 }
@@ -138,7 +138,7 @@ export async function untag(storage: Storage, repository: string, tag: string): 
   return true
 }
 
-/** A deleted manifest must not stay in the list of tags. */
+/** Removes all tags that point to a manifest. */
 export async function removeTagsTo(
   storage: Storage,
   repository: string,

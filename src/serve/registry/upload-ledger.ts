@@ -4,25 +4,25 @@ import { Refusal } from '../http/refusal.ts'
 import { closeSession, offsetOf, parseUploadKey, sessionKey } from './upload-session.ts'
 import type { UploadSession } from './upload-session.ts'
 
-/** Uploads open at once: clients send some 8 blobs each, and leave few of them unfinished. */
+/** Concurrently open uploads: clients send about 8 blobs at a time and abandon few. */
 export const MAX_UPLOADS = 1000
-/** Of one repository, so that nobody takes all of them with the right to push to one. */
+/** Open uploads of one repository, so that a client with access to one repository cannot use all of them. */
 export const MAX_REPOSITORY_UPLOADS = 500
-/** Bytes of all that is not finished: four blobs of the largest size. */
+/** Bytes of all unfinished uploads: four blobs of the largest size. */
 export const MAX_UPLOAD_BYTES: number = 64 * 1024 ** 3
-/** Of one repository. */
+/** Bytes of the unfinished uploads of one repository. */
 export const MAX_REPOSITORY_UPLOAD_BYTES: number = 32 * 1024 ** 3
 
-/** Milliseconds after which an upload may be given up to make room for another. */
+/** Milliseconds of inactivity after which an upload can be removed in favour of another. */
 const IDLE_TIME = 15 * 60_000
-/** Milliseconds after which it is looked again what other instances have opened. */
+/** Milliseconds after which uploads of other instances are counted again. */
 const CENSUS_AGE = 10 * 60_000
-/** The same when there seems to be no room. */
+/** The same, before an upload is refused. */
 const SHORT_CENSUS_AGE = 30_000
-/** Seconds after which a client that was refused may try again. */
+/** `Retry-After` of a refused upload, in seconds. */
 const RETRY_AFTER = 30
 
-/** Each for all repositories, and for any one of them. */
+/** Limits for all repositories together, and for each one. */
 export interface UploadLimits {
   readonly maxUploads: number
   readonly maxRepositoryUploads: number
@@ -32,34 +32,35 @@ export interface UploadLimits {
 
 type Upload = Pick<UploadSession, 'id' | 'repository' | 'prefix' | 'offset'>
 
-/** Counts the bytes of a body that comes in. @throws 429 when there is no room for them */
+/** Counts received bytes. @throws 429 when they exceed a limit. */
 export type Meter = (bytes: number) => void
 
-/** Keeps count of what is uploaded and not finished, and of the room that is left for more. */
+/** Tracks unfinished uploads and enforces their limits. */
 export interface UploadLedger {
-  /** Opens an upload if there may be another. @throws 429 */
+  /** Opens an upload. @throws 429 when there are too many. */
   open(repository: string, open: () => Promise<UploadSession>): Promise<UploadSession>
   /**
-   * Takes in a body of so many bytes, if that is known. They count until `work` has ended; then
-   * those that it says it has kept do, as long as the upload is open.
-   * @throws 429
+   * Receives a body. Its bytes count until `work` has ended; afterwards those that `work` reports as `kept`,
+   * until the upload is closed.
+   * @param announced Size of the body, if known.
+   * @throws 429 when they exceed a limit.
    */
   takeIn<T extends { readonly kept?: number }>(
     upload: Upload | { readonly repository: string },
     announced: number | undefined,
     work: (meter: Meter) => Promise<T>,
   ): Promise<T>
-  /** An upload is finished or cancelled. */
+  /** Removes a finished or cancelled upload. */
   closed(id: string): void
 }
 
-interface Held {
+interface Tracked {
   readonly repository: string
   readonly prefix: string
   bytes: number
   /** Milliseconds since 1970. */
   touched: number
-  /** Requests that work on it here. */
+  /** Requests of this instance that are writing to it. */
   busy: number
 }
 
@@ -69,14 +70,14 @@ interface Sum {
 }
 
 /**
- * The ledger of one instance. It sees what other instances have opened when it lists the storage:
- * at its first upload, every ten minutes, and before it refuses one. Between these, instances
- * together may let in more than the limits say.
+ * Creates the ledger of one instance. It counts uploads of other instances by listing the storage: before the
+ * first upload, every ten minutes, and before it refuses an upload. In between, several instances together
+ * can exceed the limits.
  */
 export function createUploadLedger(storage: Storage, limits: UploadLimits): UploadLedger {
-  const held = new Map<string, Held>()
+  const tracked = new Map<string, Tracked>()
   const total: Sum = { uploads: 0, bytes: 0 }
-  /** Bytes of one upload that would fit if there were no other. */
+  /** Largest possible upload. */
   const largest = Math.min(limits.maxUploadBytes, limits.maxRepositoryUploadBytes)
   const repositories = new Map<string, Sum>()
   let counted = -Infinity
@@ -91,19 +92,19 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
     if (sum.uploads === 0 && sum.bytes === 0) repositories.delete(repository)
     else repositories.set(repository, sum)
   }
-  const hold = ({ id, repository, prefix, offset }: Upload, touched: number): Held => {
-    const known = held.get(id)
+  const track = ({ id, repository, prefix, offset }: Upload, touched: number): Tracked => {
+    const known = tracked.get(id)
     const entry = known ?? { repository, prefix, bytes: 0, touched, busy: 0 }
     add(repository, known === undefined ? 1 : 0, offset - entry.bytes)
     entry.bytes = offset
     entry.touched = Math.max(entry.touched, touched)
-    held.set(id, entry)
+    tracked.set(id, entry)
     return entry
   }
   const forget = (id: string): void => {
-    const entry = held.get(id)
+    const entry = tracked.get(id)
     if (entry === undefined) return
-    held.delete(id)
+    tracked.delete(id)
     add(entry.repository, -1, -entry.bytes)
   }
 
@@ -112,9 +113,9 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
     const found = new Set<string>()
     for await (const { upload, touched } of listUploads(storage)) {
       found.add(upload.id)
-      hold(upload, touched)
+      track(upload, touched)
     }
-    for (const [id, { touched, busy }] of held)
+    for (const [id, { touched, busy }] of tracked)
       if (!found.has(id) && busy === 0 && touched < begun) forget(id)
     counted = Date.now()
   }
@@ -124,7 +125,7 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
     await counting
   }
 
-  /** The limit that so many more would exceed, if any. */
+  /** The limit that the additional uploads or bytes would exceed, if any. */
   const excess = (repository: string, { uploads, bytes }: Sum): keyof UploadLimits | undefined => {
     const own = repositories.get(repository) ?? { uploads: 0, bytes: 0 }
     if (uploads > 0 && own.uploads + uploads > limits.maxRepositoryUploads)
@@ -136,12 +137,12 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
     return undefined
   }
   /**
-   * Gives up the upload that was left longest ago, in one repository or in all.
-   * @returns false when none was left for long enough.
+   * Removes the upload that was inactive for the longest time, in one repository or in all.
+   * @returns false when no upload is idle.
    */
-  const giveUpOne = async (repository: string | undefined): Promise<boolean> => {
+  const removeIdle = async (repository: string | undefined): Promise<boolean> => {
     const latest = Date.now() - IDLE_TIME
-    const idle = [...held]
+    const idle = [...tracked]
       .filter(
         ([, entry]) =>
           entry.busy === 0 &&
@@ -152,7 +153,7 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
     for (const [id, entry] of idle) {
       const now = await storage.head(sessionKey(entry.prefix))
       if (now !== undefined && now.modified >= latest) {
-        // Another instance has gone on with it.
+        // Another instance has continued it.
         entry.touched = now.modified
         continue
       }
@@ -162,7 +163,7 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
     }
     return false
   }
-  /** Counts so much more as soon as there is room: others that wait for it must not see it as free. */
+  /** Reserves uploads or bytes, removing idle uploads if necessary. @throws 429 */
   const reserve = async (repository: string, more: Sum): Promise<void> => {
     await recount(CENSUS_AGE)
     if (excess(repository, more) !== undefined) await recount(SHORT_CENSUS_AGE)
@@ -170,7 +171,7 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
       const limit = excess(repository, more)
       if (limit === undefined) return add(repository, more.uploads, more.bytes)
       const isOwn = limit === 'maxRepositoryUploads' || limit === 'maxRepositoryUploadBytes'
-      if (!(await giveUpOne(isOwn ? repository : undefined))) throw refused(limit, limits[limit])
+      if (!(await removeIdle(isOwn ? repository : undefined))) throw refused(limit, limits[limit])
     }
   }
 
@@ -179,7 +180,7 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
       await reserve(repository, { uploads: 1, bytes: 0 })
       try {
         const session = await open()
-        hold(session, Date.now())
+        track(session, Date.now())
         return session
       } finally {
         add(repository, -1, 0)
@@ -187,7 +188,7 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
     },
     async takeIn(upload, announced, work) {
       const { repository } = upload
-      const entry = 'id' in upload ? hold(upload, Date.now()) : undefined
+      const entry = 'id' in upload ? track(upload, Date.now()) : undefined
       if (entry !== undefined) entry.busy++
       const before = 'id' in upload ? upload.offset : 0
       let reserved = 0
@@ -198,15 +199,15 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
         const result = await work((bytes) => {
           seen += bytes
           const more = seen - reserved
-          // What is too large by itself is refused as that, by who reads it.
+          // A body that is too large by itself is refused with 413 by its reader.
           if (more <= 0 || before + seen > largest) return
           const limit = excess(repository, { uploads: 0, bytes: more })
           if (limit !== undefined) throw refused(limit, limits[limit])
           add(repository, 0, more)
           reserved += more
         })
-        if (entry !== undefined && 'id' in upload && held.get(upload.id) === entry)
-          hold({ ...upload, offset: upload.offset + (result.kept ?? 0) }, Date.now())
+        if (entry !== undefined && 'id' in upload && tracked.get(upload.id) === entry)
+          track({ ...upload, offset: upload.offset + (result.kept ?? 0) }, Date.now())
         return result
       } finally {
         add(repository, 0, -reserved)
@@ -221,8 +222,8 @@ export function createUploadLedger(storage: Storage, limits: UploadLimits): Uplo
 }
 
 /**
- * All uploads of a storage, by pages. Of one with more parts than a page has, only that is read how
- * far it has come.
+ * Lists all uploads of a storage. If an upload has more parts than fit on a page, reads its offset from its
+ * state instead of listing the rest.
  */
 async function* listUploads(
   storage: Storage,
@@ -247,16 +248,18 @@ async function* listUploads(
     }
     yield* found.values()
     if (last === undefined) return
-    // Sorts after all of that upload.
+    // Continue after all keys of that upload.
     after = `${UPLOADS_PREFIX}${last.upload.id}/~`
   }
 }
 
 const REASONS: Readonly<Record<keyof UploadLimits, (most: number) => string>> = {
-  maxUploads: (most) => `${most} uploads are open`,
-  maxRepositoryUploads: (most) => `${most} uploads are open in this repository`,
-  maxUploadBytes: (most) => `unfinished uploads may take ${most} bytes`,
-  maxRepositoryUploadBytes: (most) => `unfinished uploads of one repository may take ${most} bytes`,
+  maxUploads: (most) => `there are ${most} open uploads, the most that are allowed`,
+  maxRepositoryUploads: (most) =>
+    `there are ${most} open uploads in this repository, the most that are allowed`,
+  maxUploadBytes: (most) => `unfinished uploads are limited to ${most} bytes`,
+  maxRepositoryUploadBytes: (most) =>
+    `unfinished uploads of one repository are limited to ${most} bytes`,
 }
 
 function refused(limit: keyof UploadLimits, most: number): Refusal {
@@ -264,7 +267,7 @@ function refused(limit: keyof UploadLimits, most: number): Refusal {
     429,
     {
       code: 'TOOMANYREQUESTS',
-      message: `${REASONS[limit](most)}: finish or cancel others, or try again later; an operator can raise "${limit}"`,
+      message: `${REASONS[limit](most)}: finish or cancel uploads, or try again later; the operator can raise "${limit}"`,
     },
     { headers: { 'Retry-After': String(RETRY_AFTER) } },
   )

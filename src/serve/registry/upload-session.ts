@@ -7,43 +7,43 @@ import { uploadPrefix, UPLOADS_PREFIX } from './keys.ts'
 import { Refusal } from '../http/refusal.ts'
 
 /**
- * An upload that is open.
+ * An open upload.
  *
- * Its parts are named by the offset where they begin and put only if absent: of two chunks for one
- * place exactly one is kept, on whichever machine they arrive. How far it has come stands in one
- * value, which is written by compare-and-set after each part, so that a chunk costs the same however
- * many came before it. A part that was kept and not counted, as its writer died, is counted by
- * whoever looks next.
+ * The keys of its parts contain their offset, and parts are stored with create-if-absent: of two chunks for
+ * the same offset exactly one is stored, also across instances. Offset and number of parts are in one state
+ * value, updated by compare-and-set after each part, so that the cost of a chunk does not depend on the
+ * number of earlier chunks. A part that is stored but not counted, because its writer crashed, is counted by
+ * the next read.
  */
 export interface UploadSession {
   readonly id: string
   readonly repository: string
   readonly prefix: string
-  /** Bytes so far; where the next chunk must begin. */
+  /** Bytes received; the offset of the next chunk. */
   readonly offset: number
-  /** Chunks so far. */
+  /** Chunks received. */
   readonly parts: number
-  /** Of the value that says so. */
+  /** Etag of the state value. */
   readonly etag: string
 }
 
-/** Where uploads are kept, and for how many milliseconds after their last chunk. */
+/** The storage of uploads, and their lifetime after the last chunk in milliseconds. */
 interface UploadStorage {
   readonly storage: Storage
   readonly uploadTtl: number
 }
 
-/** An upload that nobody touches for a day is given up. */
+/** Default lifetime of an inactive upload in milliseconds: one day. */
 export const UPLOAD_TTL: number = 24 * 60 * 60 * 1000
 
-/** As many as S3 joins into one object. Chunks of 5 MiB make 50 GB that way. */
+/** Most chunks of an upload, as in S3: chunks of 5 MiB make up to 50 GB. */
 export const MAX_PARTS = 10_000
 
 const SESSION = 'session'
 const PART = 'part/'
-/** As many digits as the largest safe integer has, so that keys sort as numbers do. */
+/** Digits of the largest safe integer: zero-padded offsets sort numerically. */
 const OFFSET_DIGITS = 16
-/** Of the value that says how far an upload has come: two numbers. */
+/** Largest state value: two numbers. */
 const STATE_BYTES = 64
 
 export function partKey({ prefix, offset }: Pick<UploadSession, 'prefix' | 'offset'>): string {
@@ -58,7 +58,7 @@ export function sessionKey(prefix: string): string {
   return `${prefix}${SESSION}`
 }
 
-/** What a key of an upload says; `undefined` for any other. */
+/** Parses a key of an upload; `undefined` for any other key. */
 export function parseUploadKey(key: string):
   | {
       readonly id: string
@@ -73,6 +73,7 @@ export function parseUploadKey(key: string):
   return { id, repository, prefix, isPart: kind === PART }
 }
 
+/** Creates an upload. */
 export async function openSession(
   { storage }: UploadStorage,
   repository: string,
@@ -80,11 +81,11 @@ export async function openSession(
   const id = randomId()
   const prefix = uploadPrefix(id, repository)
   const put = await storage.put(sessionKey(prefix), formatState(0, 0), { ifAbsent: true })
-  if (!put.stored) throw new Error('two uploads got the same id')
+  if (!put.stored) throw new Error('the random upload ID is already in use')
   return { id, repository, prefix, offset: 0, parts: 0, etag: put.etag }
 }
 
-/** @throws `BLOB_UPLOAD_UNKNOWN` when it was never opened here, is done, cancelled or too old. */
+/** Reads an upload. @throws `BLOB_UPLOAD_UNKNOWN` when it does not exist, is finished, cancelled or expired. */
 export async function readSession(
   { storage, uploadTtl }: UploadStorage,
   repository: string,
@@ -98,15 +99,15 @@ export async function readSession(
     if (Date.now() - value.modified > uploadTtl) throw unknownUpload()
     const session = { id, repository, prefix, ...state, etag: value.etag }
     const next = await storage.head(partKey(session))
-    // An empty part is about to be removed.
+    // An empty part is about to be deleted.
     if (next === undefined || next.size === 0) return session
     await countPart(storage, session, next.size)
   }
 }
 
 /**
- * Counts a part that was kept.
- * @returns false when the upload is another meanwhile: somebody else has counted it, or ended it.
+ * Adds a stored part to the state of the upload.
+ * @returns false when the state has changed: another request has counted the part or closed the upload.
  */
 export async function countPart(
   storage: Storage,
@@ -117,7 +118,7 @@ export async function countPart(
   return (await storage.put(sessionKey(prefix), state, { ifMatch: etag })).stored
 }
 
-/** How far an upload has come, as far as it is counted; `undefined` when there is none. */
+/** The counted bytes of an upload; `undefined` when it does not exist. */
 export async function offsetOf(storage: Storage, prefix: string): Promise<number | undefined> {
   const value = await storage.get(sessionKey(prefix))
   if (value === undefined) return undefined
@@ -132,7 +133,7 @@ export async function listParts(
   const keys: string[] = []
   let end = 0
   for await (const { key, size } of listAll(storage, `${prefix}${PART}`)) {
-    // What is not counted belongs to a chunk that lost its place; it is swept with the session.
+    // An uncounted part is of a chunk that lost a race; it is deleted with the session.
     if (end >= offset) break
     if (key !== partKey({ prefix, offset: end })) throw unknownUpload()
     keys.push(key)
@@ -142,11 +143,12 @@ export async function listParts(
   return keys
 }
 
+/** Deletes an upload. */
 export async function closeSession(
   storage: Storage,
   { prefix, hasParts }: { readonly prefix: string; readonly hasParts: boolean },
 ): Promise<void> {
-  // The state goes first: from then on nobody adds to it.
+  // Delete the state first, so that no more parts are counted.
   await storage.delete(sessionKey(prefix))
   if (!hasParts) return
   for await (const { key } of listAll(storage, prefix)) await storage.delete(key)
@@ -156,7 +158,7 @@ function formatState(offset: number, parts: number): Uint8Array {
   return encodeUtf8(`${offset} ${parts}`)
 }
 
-/** Before versions that count, it was empty: then all is counted anew. */
+/** Parses the state. Earlier versions stored an empty state: then all parts are counted again. */
 function parseState(bytes: Uint8Array): { readonly offset: number; readonly parts: number } {
   const [, offset, parts] = /^(\d{1,16}) (\d{1,8})$/.exec(decodeUtf8(bytes) ?? '') ?? []
   return { offset: Number(offset ?? 0), parts: Number(parts ?? 0) }
@@ -165,13 +167,14 @@ function parseState(bytes: Uint8Array): { readonly offset: number; readonly part
 interface SweepOptions {
   readonly storage: Storage
   readonly uploadTtl: number
-  /** Removes nothing. */
+  /** Deletes nothing. */
   readonly dryRun?: boolean
 }
 
 /**
- * Looks at one page of uploads and removes those that nobody has touched for the time to live.
- * @returns Bytes of each, and where the next call shall go on; `undefined` for the beginning.
+ * Removes expired uploads on one page of the list.
+ * @param after Where to continue; `undefined` for the beginning.
+ * @returns The size of each removed upload, and where to continue; `undefined` after the last page.
  */
 export async function sweepUploads(
   { storage, uploadTtl, dryRun = false }: SweepOptions,
@@ -187,7 +190,7 @@ export async function sweepUploads(
   const removed: number[] = []
   for (const prefix of old) {
     if (young.has(prefix)) continue
-    // The page may end in the middle of an upload: its later parts decide.
+    // The page can end in the middle of an upload: check its other parts too.
     const keys: string[] = []
     let touched = 0
     let bytes = 0
@@ -201,13 +204,13 @@ export async function sweepUploads(
     if (!dryRun) for (const key of keys) await storage.delete(key)
   }
   const last = page.entries.at(-1)?.key
-  // Sorts after all of the last upload, which was looked at whole.
+  // Continue after all keys of the last upload, which was checked completely.
   return { removed, next: page.more && last !== undefined ? `${prefixOf(last)}~` : undefined }
 }
 
 export function unknownUpload(): Refusal {
   return new Refusal(404, {
     code: 'BLOB_UPLOAD_UNKNOWN',
-    message: 'no such upload, or it is done or too old: begin another with POST',
+    message: 'the upload does not exist, is finished or has expired: start another one with POST',
   })
 }

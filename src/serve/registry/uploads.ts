@@ -25,7 +25,10 @@ import {
 import type { Meter } from './upload-ledger.ts'
 import type { UploadSession } from './upload-session.ts'
 
-/** end-4a, 4b, 4c and 11: `POST /v2/<name>/blobs/uploads/`. `mayRead` says whether a blob may be taken from a repository. */
+/**
+ * end-4a, 4b, 4c and 11: `POST /v2/<name>/blobs/uploads/`.
+ * @param mayRead Whether the client can read a repository, to mount a blob from it.
+ */
 export async function startUpload(
   context: RegistryContext,
   { request, url }: Call,
@@ -55,7 +58,7 @@ export async function startUpload(
   if (algorithm !== null && algorithm !== 'sha256' && algorithm !== 'sha512') {
     throw new Refusal(400, {
       code: 'DIGEST_INVALID',
-      message: 'not a supported algorithm: sha256 and sha512 are',
+      message: 'unsupported digest algorithm: sha256 and sha512 are supported',
       detail: { algorithm: algorithm.slice(0, 100) },
     })
   }
@@ -70,7 +73,7 @@ async function mountBlob(
   from: string | null,
   mayRead: (source: string) => Promise<boolean>,
 ): Promise<boolean> {
-  // Without a source the client may take it from wherever it may read; only if all may read all, that is everywhere.
+  // Without `from`, the client can mount from every repository that it can read: all of them if open.
   if (from !== null && !(isRepositoryName(from) && (await mayRead(from)))) return false
   const { storage } = context
   return keepBlob(context, repository, digest, async (key, generation) => {
@@ -82,7 +85,7 @@ async function mountBlob(
   })
 }
 
-/** end-5: `PATCH`, one chunk or the whole as a stream. */
+/** end-5: `PATCH`, one chunk or the whole blob as a stream. */
 export async function appendUpload(
   context: RegistryContext,
   { request }: Call,
@@ -95,7 +98,7 @@ export async function appendUpload(
   if (session.parts >= MAX_PARTS) {
     throw new Refusal(400, {
       code: 'BLOB_UPLOAD_INVALID',
-      message: `more than ${MAX_PARTS} chunks: send larger ones`,
+      message: `the upload has ${MAX_PARTS} chunks, the most that are allowed: send larger chunks`,
     })
   }
   const size = range === undefined ? announcedSize(request) : range.last - range.first + 1
@@ -106,7 +109,7 @@ export async function appendUpload(
   return answerSession(202, { ...session, offset: session.offset + kept })
 }
 
-/** Keeps a chunk, and counts it. */
+/** Stores a chunk and counts it. */
 async function keepPart(
   context: RegistryContext,
   request: Request,
@@ -115,7 +118,7 @@ async function keepPart(
   meter: Meter,
 ): Promise<{ readonly kept: number }> {
   const { storage } = context
-  // A first chunk is often the whole; its digest is worth having only where it saves a second reading.
+  // The first chunk is often the whole blob. Hash it if the storage can then move it without reading it again.
   const hashed = session.offset === 0 && canMove(storage)
   const intake = createIntake(openBody(request, meter), {
     ...(hashed && { hash: { algorithm: 'sha256', hasher: context.createHasher('sha256') } }),
@@ -127,10 +130,10 @@ async function keepPart(
       ...(size !== undefined && { size }),
     })
     const { repository, id } = session
-    // Another chunk was first. The client asks for the state, or reads it here.
+    // Another chunk for the same offset was faster: answer with the current state.
     if (!stored) throw outOfOrder(await readSession(context, repository, id))
     const came = await intake.settle()
-    // An empty part would hold the place of the next one.
+    // An empty part would block the offset for the next chunk.
     if (came.size === 0) await storage.delete(partKey(session))
     else {
       if (came.digest !== undefined)
@@ -144,7 +147,7 @@ async function keepPart(
   }
 }
 
-/** A part that somebody else has counted is as good as counted; of an upload that is ended, none stays. */
+/** Accepts that another request counted the part; deletes the part if the upload is closed. */
 async function assertOpen(context: RegistryContext, session: UploadSession): Promise<void> {
   try {
     await readSession(context, session.repository, session.id)
@@ -154,7 +157,7 @@ async function assertOpen(context: RegistryContext, session: UploadSession): Pro
   }
 }
 
-/** end-6: `PUT ?digest=`, with the whole, with the last chunk, or with nothing more. */
+/** end-6: `PUT ?digest=`, with the whole blob, with the last chunk, or without a body. */
 export async function finishUpload(
   context: RegistryContext,
   { request, url }: Call,
@@ -187,7 +190,7 @@ export async function finishUpload(
         return {}
       })
     } catch (error) {
-      // What was sent fits no digest the client knows: nothing can be added that would mend it.
+      // The content does not match the digest, so the upload cannot be completed.
       if (error instanceof Refusal && error.entries[0]?.code === 'DIGEST_INVALID')
         await close(context, session)
       throw wrongLength(error)
@@ -202,7 +205,7 @@ async function close({ storage, uploads }: RegistryContext, session: UploadSessi
   uploads.closed(session.id)
 }
 
-/** One chunk that was the whole was hashed when it came: it need not be read again. */
+/** Whether the upload has one chunk with that digest, which was hashed when it was received. */
 async function wasHashed(
   { storage }: RegistryContext,
   session: UploadSession,
@@ -253,14 +256,14 @@ export async function cancelUpload(
   return answerEmpty(204)
 }
 
-type SessionPlace = Pick<UploadSession, 'id' | 'repository' | 'offset'>
+type SessionState = Pick<UploadSession, 'id' | 'repository' | 'offset'>
 
-function answerSession(status: number, session: SessionPlace): Response {
+function answerSession(status: number, session: SessionState): Response {
   return answerEmpty(status, sessionHeaders(session))
 }
 
-function sessionHeaders({ id, repository, offset }: SessionPlace): Record<string, string> {
-  // `0-0` before the first byte too: that is what clients know from other registries.
+function sessionHeaders({ id, repository, offset }: SessionState): Record<string, string> {
+  // `0-0` also before the first byte, as in other registries.
   return {
     Location: `/v2/${repository}/blobs/uploads/${id}`,
     Range: `0-${Math.max(offset - 1, 0)}`,
@@ -279,14 +282,14 @@ function chunkRange(
   if (range === undefined)
     throw new Refusal(400, {
       code: 'BLOB_UPLOAD_INVALID',
-      message: 'Content-Range must be first-last, both included, as 0-499',
+      message: 'Content-Range should be <first>-<last>, both inclusive, such as 0-499',
     })
   if (range.first !== session.offset) throw outOfOrder(session)
   const announced = announcedSize(request)
   if (announced !== undefined && announced !== range.last - range.first + 1) {
     throw new Refusal(400, {
       code: 'SIZE_INVALID',
-      message: 'Content-Range and Content-Length do not agree',
+      message: 'Content-Range and Content-Length do not match',
     })
   }
   return range
@@ -297,7 +300,7 @@ function outOfOrder(session: UploadSession): Refusal {
     416,
     {
       code: 'BLOB_UPLOAD_INVALID',
-      message: `out of order: the next chunk begins at ${session.offset}`,
+      message: `chunk out of order: the next chunk begins at ${session.offset}`,
     },
     { headers: sessionHeaders(session) },
   )
@@ -307,7 +310,7 @@ function refuseTooLarge({ maxBlobBytes }: RegistryContext, offset: number, reque
   if (offset + (announcedSize(request) ?? 0) > maxBlobBytes) throw tooLarge()
 }
 
-/** The storage says so when a stream had not the size that was announced. */
+/** Converts the storage's error for a body that does not have the announced size. */
 function wrongLength(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_DIGEST_MISMATCH')
     return error
@@ -315,7 +318,7 @@ function wrongLength(error: unknown): unknown {
     400,
     {
       code: 'SIZE_INVALID',
-      message: 'more or fewer bytes came than were announced: nothing of them was kept',
+      message: 'the body does not have the announced size and was discarded: send it again',
     },
     { cause: error },
   )

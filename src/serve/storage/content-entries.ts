@@ -3,27 +3,27 @@ import { readGeneration } from './generation.ts'
 import { listAll } from './port.ts'
 import type { Storage, StoredInfo } from './port.ts'
 
-/** Things that one collection looks at or removes at once. */
+/** Entries that a garbage collection processes concurrently. */
 export const AT_ONCE = 8
 
-/** Milliseconds that the storage's clock may be behind ours: what is younger than that is read again. */
+/** Largest assumed clock difference to the storage, in milliseconds: newer entries are read a second time. */
 export const CLOCK_SKEW: number = 24 * 60 * 60 * 1000
 
-/** Takes the key of a blob, manifest or parcel apart; `undefined` for other keys. */
+/** Parses the key of a blob, manifest or parcel; `undefined` for other keys. */
 type ParseContentKey = (
   key: string,
 ) => { readonly digest: Digest; readonly generation: number } | undefined
 
-/** A key that ends in a digest, taken apart. */
+/** A stored blob, manifest or parcel. */
 export interface ContentEntry extends StoredInfo {
   readonly digest: Digest
   readonly generation: number
-  /** Whether another generation of it is there as well, so that this one may be dead. */
+  /** Whether another generation of it exists, so that this one may be obsolete. */
   readonly isDoubled: boolean
 }
 
 /**
- * All content below a prefix. Generations of one digest follow each other, but not in their order:
+ * Lists all content below a prefix. Generations of one digest are adjacent, but not in numerical order:
  * `.2` comes after `.10`.
  */
 export async function* listContent(
@@ -44,11 +44,11 @@ export async function* listContent(
   if (last !== undefined) yield { ...last, isDoubled: wasDoubled }
 }
 
-/** Whether it was left by a collection that ended between burying and deleting. */
+/** Whether a collection ended after sweeping this generation, but before deleting it. */
 export async function isLeftover(
   storage: Storage,
-  place: string,
+  generationKey: string,
   { generation, isDoubled }: ContentEntry,
 ): Promise<boolean> {
-  return isDoubled && (await readGeneration(storage, place)).number > generation
+  return isDoubled && (await readGeneration(storage, generationKey)).number > generation
 }

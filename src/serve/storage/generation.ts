@@ -6,34 +6,34 @@ import { randomId } from '../../bytes/random-id.ts'
 import type { Storage } from './port.ts'
 
 /**
- * How a push and a collection of garbage agree about one blob or manifest, on whichever machines
- * they run and however long either pauses.
+ * Synchronizes pushes and garbage collections of one blob or manifest, on any machines and with pauses of
+ * any length.
  *
- * Both first say what they want, then look what the other said:
+ * Both first write their intent, then read the intent of the other:
  *
- * - A push writes what points at the thing (a link, or a note in `pending/`), then holds it.
- * - A collection condemns the thing, then looks once more for what points at it, then buries it.
+ * - A push writes the reference to the content (a link, or a note in `pending/`), then holds the content.
+ * - A collection marks the content as garbage, looks for references once more, then sweeps it.
  *
- * So at least one of them sees the other. Holding and burying both go over one small value by
- * compare-and-set, so that exactly one of them gets it. What is buried is never dug out: its key is
- * not used again, since the next push of the same content makes another generation of it. A
- * deletion may therefore come as late as it likes.
+ * So at least one of them sees the other. Holding and sweeping both update one small value by
+ * compare-and-set, so that only one of them succeeds. A swept key is never used again: the next push of the
+ * same content creates another generation. The deletion can therefore happen at any later time.
  *
- * The value is missing for what no collection ever wanted, and otherwise stays, some hundred bytes.
+ * The value does not exist for content that was never marked. Otherwise it stays, some hundred bytes.
  */
 interface Generation {
-  /** Which generation counts; those below it are dead. */
+  /** The current generation; lower ones are obsolete. */
   readonly number: number
-  /** The collection that wants it. */
-  readonly condemnedBy?: string
-  /** Of the value, for compare-and-set; `undefined` when there is none yet. */
+  /** Identifier of the collection that marked it as garbage. */
+  readonly markedBy?: string
+  /** Etag of the stored value, for compare-and-set; `undefined` if there is none. */
   readonly etag?: string
 }
 
 const MAX_VALUE_BYTES = 1000
-/** Each attempt that fails means that another push held it: its holding is as good as ours. */
+/** Attempts to hold a generation. A failed attempt means that another push held it, which is sufficient. */
 const MAX_ATTEMPTS = 100
 
+/** Reads the current generation; 0 if none is stored. */
 export async function readGeneration(storage: Storage, key: string): Promise<Generation> {
   const value = await storage.get(key)
   if (value === undefined) return { number: 0 }
@@ -43,31 +43,34 @@ export async function readGeneration(storage: Storage, key: string): Promise<Gen
   if (!isJsonObject(stored) || !Number.isSafeInteger(number))
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      `the storage has no generation of this registry at ${key}`,
+      `the stored value ${key} is not a generation record: the storage is damaged or used by another program`,
     )
-  const { condemnedBy } = stored
+  const { markedBy } = stored
   return {
     number: number as number,
     etag: value.etag,
-    ...(typeof condemnedBy === 'string' && { condemnedBy }),
+    ...(typeof markedBy === 'string' && { markedBy }),
   }
 }
 
 /**
- * Keeps the generation that counts from being buried. Call it after whatever points at it is written.
- * @returns Its number. What belongs to a lower one is gone, or will be.
+ * Prevents the current generation from being swept. Call it after writing the reference to it.
+ * @returns Its number. Content of lower generations is deleted, or about to be.
  */
 export async function holdGeneration(storage: Storage, key: string): Promise<number> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const now = await readGeneration(storage, key)
-    if (now.condemnedBy === undefined) return now.number
+    if (now.markedBy === undefined) return now.number
     if (await replace(storage, key, now, { number: now.number })) return now.number
   }
-  throw new SpindleError('ERR_CONFLICT', `others changed ${key} again and again`)
+  throw new SpindleError(
+    'ERR_CONFLICT',
+    `${key} was changed concurrently ${MAX_ATTEMPTS} times: try again`,
+  )
 }
 
-/** Says that a collection wants what is there, unless it is dead already. */
-export async function condemn(
+/** Marks a generation as garbage, unless it is obsolete already. */
+export async function markGarbage(
   storage: Storage,
   key: string,
   number: number,
@@ -75,12 +78,15 @@ export async function condemn(
 ): Promise<boolean> {
   const now = await readGeneration(storage, key)
   return (
-    now.number === number && (await replace(storage, key, now, { number, condemnedBy: collection }))
+    now.number === number && (await replace(storage, key, now, { number, markedBy: collection }))
   )
 }
 
-/** @returns Whether it is dead now: nobody has held it since this collection condemned it. */
-export async function bury(
+/**
+ * Makes a generation obsolete, unless a push has held it since this collection marked it.
+ * @returns Whether it is obsolete, so that its content can be deleted.
+ */
+export async function sweepGarbage(
   storage: Storage,
   key: string,
   number: number,
@@ -88,18 +94,16 @@ export async function bury(
 ): Promise<boolean> {
   const now = await readGeneration(storage, key)
   if (now.number > number) return true
-  return (
-    now.condemnedBy === collection && (await replace(storage, key, now, { number: number + 1 }))
-  )
+  return now.markedBy === collection && (await replace(storage, key, now, { number: number + 1 }))
 }
 
 async function replace(
   storage: Storage,
   key: string,
   { etag }: Generation,
-  next: { number: number; condemnedBy?: string },
+  next: { number: number; markedBy?: string },
 ): Promise<boolean> {
-  // The same words twice would be the same value, and have the same etag in some storages.
+  // Unique: in some storages equal values have the same etag.
   const bytes = encodeUtf8(JSON.stringify({ ...next, nonce: randomId() }))
   const condition = etag === undefined ? { ifAbsent: true } : { ifMatch: etag }
   return (await storage.put(key, bytes, condition)).stored

@@ -12,17 +12,21 @@ import {
   type StoredInfo,
 } from './port.ts'
 
-/** Most bytes that all values together may have, so that a page or Worker isn't killed for its memory. */
+/** Largest sum of all values in bytes: browsers and Workers terminate pages that use too much memory. */
 const MAX_MEMORY_STORAGE_BYTES: number = 1024 * 1024 * 1024
 
-/** Of each value beside its bytes and its key, however empty it is: what engines need, roughly. */
+/** Approximate overhead of a value in engines, in addition to its bytes and key. */
 const ENTRY_BYTES = 200
 
-/** Longest piece handed out at once, so that a slow reader doesn't make a copy of a large value. */
-const PIECE = 256 * 1024
+/** Chunk size of reads in bytes: the whole of a large value is never copied for one reader. */
+const CHUNK_BYTES = 256 * 1024
 
+/** Options of `createMemoryStorage`. */
 export interface MemoryStorageOptions {
-  /** Most bytes to keep, with 200 and its key for each value; a `put` beyond it rejects with `ERR_LIMIT_EXCEEDED`. Default 1 GiB. */
+  /**
+   * Largest sum of all values in bytes, counting 200 bytes and the key for each value; a `put` beyond it
+   * rejects with `ERR_LIMIT_EXCEEDED`. Default 1 GiB.
+   */
   maxBytes?: number
 }
 
@@ -31,7 +35,7 @@ interface Value extends StoredHead {
 }
 
 /**
- * A storage that lives as long as the process, page or isolate.
+ * Creates a storage in memory, which lasts as long as the process, page or isolate.
  *
  * Exported from `spindle/serve`.
  *
@@ -45,12 +49,12 @@ interface Value extends StoredHead {
 export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingStorage {
   const maxBytes = options.maxBytes ?? MAX_MEMORY_STORAGE_BYTES
   const values = new Map<string, Value>()
-  // Listing needs order, a Map has none; sorted again only after keys came or went.
+  // Keys in order, for listing; `undefined` after keys were added or removed.
   let sorted: string[] | undefined
   let used = 0
-  /** Bytes of bodies that are coming in: together with what is kept they must fit. */
+  /** Bytes of bodies being received; they count towards `maxBytes`. */
   let incoming = 0
-  // Tells a value from an equal one put later: deleting and putting again is a change.
+  // Source of etags: a value that is deleted and put again gets a new one.
   let version = 0
 
   const keys = (): readonly string[] => (sorted ??= [...values.keys()].sort())
@@ -79,7 +83,7 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
       const { bytes, ...head } = value
       const start = Math.min(range?.offset ?? 0, bytes.length)
       const end = Math.min(start + (range?.length ?? bytes.length), bytes.length)
-      return { ...head, body: pieces(bytes.subarray(start, end)) }
+      return { ...head, body: streamCopies(bytes.subarray(start, end)) }
     },
 
     async head(key) {
@@ -92,10 +96,10 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
 
     async put(key, body, { ifAbsent = false, ifMatch, size } = {}) {
       assertStorageKey(key)
-      const holds = (): boolean =>
+      const conditionHolds = (): boolean =>
         !(ifAbsent && values.has(key)) &&
         (ifMatch === undefined || values.get(key)?.etag === ifMatch)
-      if (!holds()) {
+      if (!conditionHolds()) {
         await cancelBody(body)
         return { stored: false }
       }
@@ -105,8 +109,8 @@ export function createMemoryStorage(options: MemoryStorageOptions = {}): MovingS
         incoming += more
         counted += more
       }).finally(() => (incoming -= counted))
-      // Asked again: others may have written while the bytes came in. From here on nothing waits.
-      if (!holds()) return { stored: false }
+      // Check again: another call may have written meanwhile. From here on everything is synchronous.
+      if (!conditionHolds()) return { stored: false }
       const before = values.get(key)
       const freed = before === undefined ? 0 : costOf(key, before.size)
       if (used + costOf(key, bytes.length) - freed > maxBytes) throw full(maxBytes)
@@ -146,7 +150,7 @@ function costOf(key: string, bytes: number): number {
   return bytes + key.length + ENTRY_BYTES
 }
 
-/** Index of the first key that is after `after` and not before `prefix`. */
+/** Index of the first key that is greater than `after` and not less than `prefix`. */
 function firstAfter(keys: readonly string[], prefix: string, after: string): number {
   let low = 0
   let high = keys.length
@@ -159,13 +163,13 @@ function firstAfter(keys: readonly string[], prefix: string, after: string): num
   return low
 }
 
-/** All bytes of a body, each counted as it comes. */
+/** Buffers a body; calls `count` with the size of each chunk. */
 async function collect(
   body: StorageBody,
   size: number | undefined,
   count: (bytes: number) => void,
 ): Promise<Uint8Array> {
-  // Copied: what the caller does to its array afterwards must not change what is stored.
+  // Copy, because the caller can modify its array later.
   if (body instanceof Uint8Array) return body.slice()
   const expected = sizeOf(body) ?? size
   const check = createValueSizeCheck(expected)
@@ -182,18 +186,18 @@ async function collect(
 function full(bytes: number): SpindleError {
   return new SpindleError(
     'ERR_LIMIT_EXCEEDED',
-    `the memory storage has no room for more than ${bytes} bytes: raise maxBytes or use another storage`,
+    `the memory storage is full (limit: ${bytes} bytes): raise maxBytes or use another storage`,
   )
 }
 
-function pieces(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  if (bytes.length <= PIECE) return streamOf(bytes.slice())
+function streamCopies(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  if (bytes.length <= CHUNK_BYTES) return streamOf(bytes.slice())
   let at = 0
   return new ReadableStream<Uint8Array>(
     {
       pull(controller) {
-        controller.enqueue(bytes.slice(at, at + PIECE))
-        at += PIECE
+        controller.enqueue(bytes.slice(at, at + CHUNK_BYTES))
+        at += CHUNK_BYTES
         if (at >= bytes.length) controller.close()
       },
     },

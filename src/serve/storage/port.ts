@@ -2,119 +2,156 @@ import type { Content } from '../../types.ts'
 import { createSizeCheck, type SizeCheck } from '../../bytes/stream.ts'
 
 /**
- * The port behind every server of this library: named values, each whole or not there.
+ * The storage interface of the servers: a key-value store with atomic writes and compare-and-set.
  *
- * Narrow enough for a Map, a folder, Cloudflare R2 or an S3 bucket. What a platform can do beyond
- * it is an optional power, found by presence (`'move' in storage`).
+ * Can be implemented over a Map, a directory, Cloudflare R2 or an S3 bucket. Additional capabilities are
+ * optional and detected by presence (`'move' in storage`).
  */
 
-/** What is known of a value without reading it. */
+/** Metadata of a stored value. */
 export interface StoredInfo {
+  /** Key of the value. */
   readonly key: string
-  /** Of the whole value, in bytes. */
+  /** Size of the whole value in bytes. */
   readonly size: number
-  /** When it was put, in milliseconds since 1970, as far as the storage knows. */
+  /** Time of the last write in milliseconds since 1970; 0 if unknown. */
   readonly modified: number
 }
 
-/** The same with the version, for compare-and-set. */
+/** Metadata with the version of the value, for compare-and-set. */
 export interface StoredHead extends StoredInfo {
-  /** Opaque. Two different values of one key never share it. */
+  /** Opaque version. Different values of one key never have the same. */
   readonly etag: string
 }
 
+/** A stored value. */
 export interface StoredValue extends StoredHead {
-  /** The bytes asked for. Read it to its end or cancel it: it may hold resources. */
+  /** The requested bytes. Read it to the end or cancel it, to release its resources. */
   readonly body: ReadableStream<Uint8Array>
 }
 
-/** Part of a value. What lies beyond its end is left out. */
+/** Part of a value. Positions beyond its end are ignored. */
 export interface StoredRange {
   /** First byte, from 0. */
   readonly offset: number
-  /** In bytes. Default: up to the end. */
+  /** Number of bytes. Default: up to the end. */
   readonly length?: number
 }
 
+/** Options of `get`. */
 export interface GetOptions {
+  /** Part of the value to read. Default: all of it. */
   readonly range?: StoredRange
 }
 
-/** A body to keep. A one-shot stream may say its size: object stores like to know it beforehand. */
+/** A value to store. For a one-shot stream, pass `size` if known: object stores need it to stream. */
 export type StorageBody = Uint8Array | Content | ReadableStream<Uint8Array>
 
+/** Options of `put`. */
 export interface PutOptions {
-  /** Put only if there is no such key. Of several at once exactly one is stored. */
+  /** Store only if the key does not exist. Of concurrent writes, exactly one succeeds. */
   readonly ifAbsent?: boolean
-  /** Put only if the value there still has this etag. Of several at once exactly one is stored. */
+  /** Store only if the current value has this etag. Of concurrent writes, exactly one succeeds. */
   readonly ifMatch?: string
-  /** Bytes that a one-shot stream will have; one that has more or fewer is refused. */
+  /** Size of a one-shot stream in bytes; a stream of another size is rejected. */
   readonly size?: number
 }
 
-/** `stored: false` says that `ifAbsent` or `ifMatch` did not hold; nothing was changed. */
+/** Result of a write. `stored: false`: the `ifAbsent` or `ifMatch` condition failed, nothing was changed. */
 export type PutResult =
-  { readonly stored: true; readonly etag: string } | { readonly stored: false }
+  | {
+      /** The value was written. */
+      readonly stored: true
+      /** Version of the new value. */
+      readonly etag: string
+    }
+  | {
+      /** A condition failed. */
+      readonly stored: false
+    }
 
+/** Options of `list`. */
 export interface ListOptions {
-  /** Only keys that sort after this one. */
+  /** List only keys greater than this one. */
   readonly after?: string
-  /** At most so many entries. Default 1000. */
+  /** Most entries to return. Default 1000. */
   readonly limit?: number
 }
 
+/** A page of entries. */
 export interface ListResult {
-  /** In ascending code unit order of their keys. May be fewer than `limit` though there are more. */
+  /** In ascending code unit order of the keys. Can be fewer than `limit` even if `more` is true. */
   readonly entries: readonly StoredInfo[]
-  /** Whether keys follow: list again, `after` the last one here. */
+  /** Whether more keys follow: list again with `after` set to the last key. */
   readonly more: boolean
 }
 
 /**
- * Where a server keeps bytes and names.
+ * Storage of a server.
  *
- * Reads see a `put` as soon as it has resolved, in this process and in every other over the same
- * place. Keys must pass {@link assertStorageKey}.
+ * Reads see a `put` as soon as it has resolved, in this process and in all others with the same storage.
+ * Keys must pass {@link assertStorageKey}.
  */
 export interface Storage {
+  /** Reads a value; `undefined` if it does not exist. */
   get(key: string, options?: GetOptions): Promise<StoredValue | undefined>
+  /** Reads the metadata of a value; `undefined` if it does not exist. */
   head(key: string): Promise<StoredHead | undefined>
   /**
-   * Keeps a value. It appears whole, once all bytes have come, or not at all: a stream that errors
-   * makes this reject with that error and leaves what was there before. When a precondition fails
-   * early, the rest of a stream is cancelled, not read.
+   * Writes a value atomically, after all of its bytes were received. If the stream errors, rejects with that
+   * error and keeps the previous value. If a condition fails early, cancels the stream.
    */
   put(key: string, body: StorageBody, options?: PutOptions): Promise<PutResult>
-  /** Resolves too when there was nothing. */
+  /** Deletes a value; resolves also if it does not exist. */
   delete(key: string): Promise<void>
-  /** Keys that start with `prefix`, which may be empty or end in the middle of a name. */
+  /** Lists keys that start with `prefix`, which can be empty or end in the middle of a name. */
   list(prefix: string, options?: ListOptions): Promise<ListResult>
 }
 
-/** Optional power: renames without moving bytes. */
+/** A storage that can rename values without copying them. */
 export interface MovingStorage extends Storage {
   /**
-   * Makes the value at `from` that of `to`, atomically and at no cost of its size; `from` is gone
-   * then. Nothing happens and `stored` is false when `from` isn't there, or `to` is with `ifAbsent`.
+   * Renames a value atomically. `stored` is false, and nothing changes, if `from` does not exist, or if `to`
+   * exists and `ifAbsent` is set.
    */
   move(from: string, to: string, options?: { readonly ifAbsent?: boolean }): Promise<PutResult>
 }
 
-/** Whether a storage can rename in one step, which saves copying an upload that is complete. */
+/**
+ * Whether a storage can rename values, which avoids copying a completed upload.
+ *
+ * Exported from `spindle/serve`.
+ *
+ * @example Copy where renaming is not possible
+ * ```ts
+ * if (canMove(storage)) await storage.move('a', 'b')
+ * else await storage.put('b', (await storage.get('a'))!.body)
+ * ```
+ */
 export function canMove(storage: Storage): storage is MovingStorage {
   return 'move' in storage && typeof storage.move === 'function'
 }
 
-/** Most entries that one `list` returns when not told otherwise; what R2 and S3 give at once. */
+/** Default number of entries of a `list`; the page size of R2 and S3. */
 export const LIST_LIMIT = 1000
 
-/** Longest key in bytes. R2 and S3 end at 1024; the rest is room for a prefix of the operator's. */
+/** Longest key in bytes. R2 and S3 allow 1024; the difference is for a prefix. */
 export const MAX_KEY_LENGTH = 768
 
 /**
- * Keys are printable ASCII without `\`, names joined by single `/`, none of them `.` or `..`; up to
- * 768 bytes, case matters. A key may be the beginning of another (`a` and `a/b`).
- * @throws TypeError
+ * Validates a storage key: printable ASCII without `\` and spaces, names joined by single `/`, no name `.`
+ * or `..`, up to 768 bytes, case-sensitive. A key can be the beginning of another one (`a` and `a/b`).
+ *
+ * Exported from `spindle/serve`.
+ *
+ * @example In a storage of your own
+ * ```ts
+ * async head(key) {
+ *   assertStorageKey(key)
+ *   return database.find(key)
+ * }
+ * ```
+ * @throws `TypeError` for an invalid key.
  */
 export function assertStorageKey(key: string): void {
   if (key.length > MAX_KEY_LENGTH || !/^[\x21-\x5b\x5d-\x7e]+$/.test(key)) throw badKey(key)
@@ -124,10 +161,20 @@ export function assertStorageKey(key: string): void {
 }
 
 function badKey(key: string): TypeError {
-  return new TypeError(`not a storage key: ${JSON.stringify(key.slice(0, 80))}`)
+  return new TypeError(`invalid storage key: ${JSON.stringify(key.slice(0, 80))}`)
 }
 
-/** Walks all keys of a prefix, page by page, in order. */
+/**
+ * Lists all keys with a prefix in order, page by page.
+ *
+ * Exported from `spindle/serve`.
+ *
+ * @example The size of all blobs
+ * ```ts
+ * let bytes = 0
+ * for await (const { size } of listAll(storage, 'blobs/')) bytes += size
+ * ```
+ */
 export async function* listAll(
   storage: Storage,
   prefix: string,
@@ -143,7 +190,7 @@ export async function* listAll(
   }
 }
 
-/** Of a body that is not wanted any more. */
+/** Cancels a body that will not be read. */
 export async function cancelBody(body: StorageBody): Promise<void> {
   if (!(body instanceof Uint8Array) && 'getReader' in body) await body.cancel().catch(() => {})
 }

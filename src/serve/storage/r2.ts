@@ -11,10 +11,10 @@ import {
 import { checkPrefix, PART_BYTES, readPieces, startingWith } from './pieces.ts'
 import type { Pieces } from './pieces.ts'
 
-/** Most bytes that R2 takes in one `put`, the only write of it that knows conditions. */
+/** Most bytes of one `put`, the only conditional write of R2. */
 const MAX_SINGLE_BYTES = 4.9 * 1024 ** 3
 
-/** Where parts are joined. Garbage of crashed instances stays there; R2's life-cycle rules remove it. */
+/** Prefix of temporary objects. After a crash they stay: remove them with a life-cycle rule of R2. */
 const STAGED = '~staged/'
 
 const { FixedLengthStream } = globalThis as {
@@ -24,58 +24,91 @@ const { FixedLengthStream } = globalThis as {
   }
 }
 
+/** Condition of a write, as `R2Conditional` of `@cloudflare/workers-types`. */
 export interface R2Condition {
+  /** Write only if the object has this etag. */
   etagMatches?: string
+  /** Write only if the object does not have this etag; `*`: only if it does not exist. */
   etagDoesNotMatch?: string
 }
 
+/** Metadata of an object, as `R2Object`. */
 export interface R2Head {
+  /** Key of the object. */
   readonly key: string
+  /** Size in bytes. */
   readonly size: number
+  /** Version of the object. */
   readonly etag: string
-  readonly uploaded: { getTime(): number }
+  /** Time of the write; a `Date`. */
+  readonly uploaded: {
+    /** Milliseconds since 1970. */
+    getTime(): number
+  }
 }
 
+/** An uploaded part, as `R2UploadedPart`. */
 export interface R2Part {
+  /** Number of the part, from 1. */
   readonly partNumber: number
+  /** Version of the part. */
   readonly etag: string
 }
 
+/** A multipart upload, as `R2MultipartUpload`. */
 export interface R2Upload {
+  /** Uploads one part. */
   uploadPart(partNumber: number, value: Uint8Array<ArrayBuffer>): Promise<R2Part>
+  /** Combines the parts to the object. */
   complete(parts: R2Part[]): Promise<R2Head>
+  /** Discards the parts. */
   abort(): Promise<void>
 }
 
-/** What a storage needs of a bucket binding of Cloudflare R2. */
+/** The part of a Cloudflare R2 bucket binding that the storage uses, as `R2Bucket`. */
 export interface R2BucketBinding {
+  /** Reads the metadata of an object. */
   head(key: string): Promise<R2Head | null>
+  /** Reads an object or a part of it. */
   get(
     key: string,
     options?: { range: { offset: number; length?: number } },
-  ): Promise<(R2Head & { readonly body: ReadableStream }) | null>
+  ): Promise<
+    | (R2Head & {
+        /** The object's bytes. */
+        readonly body: ReadableStream
+      })
+    | null
+  >
+  /** Writes an object; `null` if the condition failed. */
   put(
     key: string,
     value: Uint8Array<ArrayBuffer> | ReadableStream,
     options: { onlyIf: R2Condition },
   ): Promise<R2Head | null>
+  /** Deletes an object. */
   delete(key: string): Promise<void>
+  /** Lists objects in order of their keys. */
   list(options: { prefix: string; limit: number; startAfter?: string }): Promise<{
+    /** One page of objects. */
     readonly objects: readonly R2Head[]
+    /** Whether more objects follow. */
     readonly truncated: boolean
   }>
+  /** Starts a multipart upload. */
   createMultipartUpload(key: string): Promise<R2Upload>
 }
 
+/** Options of `createR2Storage`. */
 export interface R2StorageOptions {
-  /** Before every key, as `registry/`. Default: none. */
+  /** Prefix of every key, such as `registry/`. Default: none. */
   prefix?: string
 }
 
 /**
- * A storage in a bucket of Cloudflare R2, for any number of instances at once.
+ * Creates a storage in a Cloudflare R2 bucket, which any number of instances can share.
  *
- * Exported from `spindle/serve`. Holds 8 MiB of each value that comes in, however large it is.
+ * Exported from `spindle/serve`. Buffers 8 MiB of each value that is being written, independent of its size.
  *
  * @example A registry in a Worker
  * ```ts
@@ -112,7 +145,7 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
       throw error
     }
   }
-  /** One write under a condition, of a size that is known: only Workers' own streams say it. */
+  /** Conditional write of a stream. R2 needs its size, which only a `FixedLengthStream` has. */
   const putStream = async (
     key: string,
     pieces: Pieces,
@@ -121,7 +154,7 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
   ): Promise<R2Head | null> => {
     const { readable, writable } = new FixedLengthStream!(size)
     const writer = writable.getWriter()
-    // Whoever reads the other end learns it too.
+    // Errors reach the reader of the other end.
     writer.closed.catch(() => {})
     let failure: { error: unknown } | undefined
     const feed = async (): Promise<void> => {
@@ -137,7 +170,7 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
     const feeding = feed()
     try {
       const put = await bucket.put(key, readable, { onlyIf })
-      // Refused before it was read: nobody will.
+      // The condition failed before R2 read the stream.
       if (put === null) await writer.abort().catch(() => {})
       await feeding
       if (put === null) await pieces.cancel()
@@ -149,26 +182,26 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
     }
   }
   /**
-   * Parts know no conditions, so they are joined at a place of their own, and what they make is
-   * put from there: it costs a second copy, but of several writers exactly one is stored.
+   * Conditional write of unknown size. Multipart uploads have no conditions, so this uploads to a temporary
+   * key and copies from there with a condition.
    */
   const putStaged = async (
     key: string,
     pieces: Pieces,
     onlyIf: R2Condition,
   ): Promise<R2Head | null> => {
-    const place = `${prefix}${STAGED}${crypto.randomUUID()}`
-    await putParts(place, pieces)
+    const staged = `${prefix}${STAGED}${crypto.randomUUID()}`
+    await putParts(staged, pieces)
     try {
-      const whole = await bucket.get(place)
-      if (whole === null || whole.size > MAX_SINGLE_BYTES)
+      const object = await bucket.get(staged)
+      if (object === null || object.size > MAX_SINGLE_BYTES)
         throw new SpindleError(
           'ERR_LIMIT_EXCEEDED',
-          'R2 takes no more than 4.9 GiB under a condition; push the blob in chunks',
+          'conditional writes of R2 are limited to 4.9 GiB: push the blob in chunks',
         )
-      return await bucket.put(key, whole.body, { onlyIf })
+      return await bucket.put(key, object.body, { onlyIf })
     } finally {
-      await bucket.delete(place).catch(() => {})
+      await bucket.delete(staged).catch(() => {})
     }
   }
 
@@ -183,7 +216,7 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
         const found = await bucket.get(`${prefix}${key}`)
         return found === null ? undefined : { ...headOf(found), body: found.body }
       }
-      // R2 refuses a range that begins beyond the end.
+      // R2 rejects a range that begins beyond the end.
       const known = await head(key)
       if (known === undefined) return undefined
       const length = Math.min(range.length ?? known.size, known.size - offset)
@@ -236,7 +269,7 @@ export function createR2Storage(bucket: R2BucketBinding, options: R2StorageOptio
         limit: Math.min(limit, LIST_LIMIT),
         ...(after !== '' && { startAfter: `${prefix}${after}` }),
       })
-      // What is being joined is nobody's value; it sorts after all else.
+      // Leave out temporary objects.
       const own = objects.filter(({ key }) => !key.startsWith(`${prefix}${STAGED}`))
       return { entries: own.map(headOf), more: truncated }
     },

@@ -1,22 +1,22 @@
 import type { StoredInfo } from './port.ts'
 
 /**
- * The few elements of S3's answers that a storage reads. Each holds text only, and keys come
- * percent-encoded, so that no markup hides in them.
+ * Reads the few XML elements of S3 responses that the storage needs. They contain text only, and keys are
+ * percent-encoded, so that they contain no markup.
  */
 
-/** The text of the first element of a name. */
+/** The text of the first element with a name. */
 export function textOf(xml: string, name: string): string | undefined {
   const text = new RegExp(`<${name}(?:\\s[^>]*)?>([^<]*)</${name}>`).exec(xml)?.[1]
   return text === undefined ? undefined : decodeEntities(text)
 }
 
-/** What is inside of all elements of a name. */
+/** The content of all elements with a name. */
 function elementsOf(xml: string, name: string): string[] {
   return [...xml.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, 'gs'))].map((match) => match[1]!)
 }
 
-/** @see {@link https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html ListObjectsV2} */
+/** Parses a page of a list. @see {@link https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html ListObjectsV2} */
 export function parseListing(xml: string): { entries: StoredInfo[]; more: boolean } {
   const isEncoded = textOf(xml, 'EncodingType') === 'url'
   const entries = elementsOf(xml, 'Contents').map((content) => {
@@ -30,7 +30,7 @@ export function parseListing(xml: string): { entries: StoredInfo[]; more: boolea
   return { entries, more: textOf(xml, 'IsTruncated') === 'true' }
 }
 
-/** @see {@link https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html CompleteMultipartUpload} */
+/** Formats the list of parts that completes an upload. @see {@link https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html CompleteMultipartUpload} */
 export function formatCompletion(etags: readonly string[]): string {
   const parts = etags.map(
     (etag, index) =>

@@ -36,50 +36,62 @@ export type {
   StoredValue,
 } from './port.ts'
 
-/** A list of 1000 keys of 1 KiB, with what stands around them. */
+/** Largest XML response: a list of 1000 keys of 1 KiB with their markup. */
 const MAX_XML_BYTES = 4 * 1024 * 1024
 const MAX_ATTEMPTS = 4
 /** Milliseconds before the second attempt; doubled for each one after. */
 const DELAY = 100
 const TIMEOUT = 30_000
 
+/** Options of `createS3Storage`. */
 export interface S3StorageOptions {
-  /** Of the service, without the bucket: `https://s3.eu-central-1.amazonaws.com`. */
+  /** URL of the service without the bucket: `https://s3.eu-central-1.amazonaws.com`. */
   endpoint: string
-  /** The bucket, in the path: what every server of the API takes. */
+  /** Name of the bucket. Requests are path-style, which every S3 server supports. */
   bucket: string
+  /** Access key ID. */
   accessKeyId: string
+  /** Secret access key. */
   secretAccessKey: string
+  /** Session token of temporary credentials. Default: none. */
   sessionToken?: string
-  /** Default `auto`, as R2 has it; AWS wants its own. */
+  /** Region for request signing. Default `auto`, the region of R2; AWS requires that of the bucket. */
   region?: string
-  /** Before every key, as `registry/`. Default: none. */
+  /** Prefix of every key, such as `registry/`. Default: none. */
   prefix?: string
-  /** Default: the global `fetch`. */
+  /** Sends the requests. Default: the global `fetch`. */
   fetch?: FetchLike
   /**
-   * Milliseconds for the service to begin an answer, plus time for the bytes that are sent. Default 30000;
-   * `false` for no limit.
+   * Milliseconds until the service begins its response, plus time for the bytes of the request. Default
+   * 30000; `false` disables the timeout.
    */
   timeout?: number | false
-  /** Milliseconds of waiting in which an object must bring its share of `minRate`. Default 60000; `false` for no limit. */
+  /**
+   * Milliseconds in which a response body must deliver its share of `minRate`. Default 60000; `false`
+   * disables the timeout.
+   */
   idleTimeout?: number | false
-  /** Bytes per second that an object must bring. Default 1024; `false` or 0: any byte in `idleTimeout` is enough. */
+  /**
+   * Least bytes per second of a response body. Default 1024; with `false` or 0, one byte per `idleTimeout`
+   * is enough.
+   */
   minRate?: number | false
 }
 
 /**
- * A storage in a bucket of any server of the S3 API, for any number of instances at once.
+ * Creates a storage in a bucket of an S3-compatible server, which any number of instances can share.
  *
- * Exported from `spindle/storage-s3`. The server must know conditional writes (`If-None-Match: *`
- * and `If-Match`, on `PutObject` and `CompleteMultipartUpload`) and keep keys apart of which one is
- * the beginning of another: AWS, R2 and Ceph do; servers that map keys to files may not.
+ * Exported from `spindle/storage-s3`. The server must support conditional writes (`If-None-Match: *` and
+ * `If-Match`, on `PutObject` and `CompleteMultipartUpload`) and allow a key that is the beginning of another
+ * (`a` and `a/b`): AWS, R2 and Ceph do; servers that map keys to files may not.
  *
  * @example A registry over a bucket
  * ```ts
  * const storage = createS3Storage({ endpoint, region, bucket, accessKeyId, secretAccessKey })
  * const registry = createRegistryHandler({ storage })
  * ```
+ * @throws `TypeError` for an invalid option. The storage's methods reject with `ERR_UNAUTHORIZED` for a 403,
+ * `ERR_RESPONSE` for another error status, `ERR_NETWORK`, `ERR_TIMEOUT`.
  * @see {@link https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html Conditional writes}
  */
 export function createS3Storage(options: S3StorageOptions): Storage {
@@ -87,7 +99,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
   const prefix = checkPrefix(options.prefix ?? '')
   const { accessKeyId, secretAccessKey, sessionToken, timeout = TIMEOUT } = options
   if (timeout !== false && !(timeout > 0))
-    throw new TypeError(`"timeout" must be milliseconds or false, not ${timeout}`)
+    throw new TypeError(`"timeout" should be milliseconds or false and is ${timeout}`)
   const pace = paceLimitsOf(options)
   const client = new AwsClient({
     accessKeyId,
@@ -105,13 +117,13 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     return url.href
   }
-  /** One request, tried again when the server is busy. What else it says is the caller's to judge. */
+  /** Sends one request, with retries for transient errors. Returns any other response. */
   const ask = async (
     method: string,
     url: string,
     init: { headers?: Record<string, string>; body?: Uint8Array | string } = {},
   ): Promise<Response> => {
-    // A condition that was met by a first attempt, whose answer was lost, would fail at the second.
+    // If the response of a conditional write is lost, the write may have succeeded and a retry would fail.
     const once =
       init.headers?.['if-none-match'] !== undefined || init.headers?.['if-match'] !== undefined
     const deadline = timeout !== false && {
@@ -129,16 +141,18 @@ export function createS3Storage(options: S3StorageOptions): Storage {
             signal,
             ...(init.headers !== undefined && { headers: init.headers }),
             ...(init.body !== undefined && { body: init.body as Uint8Array<ArrayBuffer> }),
-            // Keys are encoded here already, as S3 wants them.
+            // Keys are already encoded, as S3 requires.
             aws: { singleEncode: true, allHeaders: false },
           }),
         ),
       ).catch((cause: unknown) => {
         if (!once && attempt < MAX_ATTEMPTS) return undefined
         if (isSpindleError(cause) && cause.code === 'ERR_TIMEOUT') throw cause
-        throw new SpindleError('ERR_NETWORK', `the bucket ${options.bucket} can't be reached`, {
-          cause,
-        })
+        throw new SpindleError(
+          'ERR_NETWORK',
+          `the bucket ${options.bucket} cannot be reached: check the endpoint and the network`,
+          { cause },
+        )
       })
       const busy =
         response === undefined ||
@@ -172,14 +186,14 @@ export function createS3Storage(options: S3StorageOptions): Storage {
     return headOf(key, response, Number(response.headers.get('content-length') ?? 0))
   }
 
-  /** What a write of one request answers. A condition that does not hold is no failure. */
+  /** Evaluates the response to a write. A failed condition is not an error. */
   const settle = async (what: string, response: Response): Promise<PutResult> => {
     const text = await readText(response)
-    // 409 says that another write of the same key is under way: it will have been first.
-    // S3 says 404 to `If-Match` for a key that isn't there.
+    // 409: another conditional write of the same key is in progress and wins.
+    // S3 answers 404 to `If-Match` for a missing key.
     if ([409, 412].includes(response.status)) return { stored: false }
     if (response.status === 404 && textOf(text, 'Code') === 'NoSuchKey') return { stored: false }
-    // A completion may fail after its 200.
+    // CompleteMultipartUpload can fail after the status 200.
     const etag = response.headers.get('etag') ?? textOf(text, 'ETag')
     if (!response.ok || /<Error[\s>]/.test(text) || etag === undefined)
       throw await failure(what, new Response(text, { status: response.status }))
@@ -260,7 +274,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       assertStorageKey(key)
       const { ifAbsent = false, ifMatch } = putOptions
       if (ifAbsent || ifMatch !== undefined) {
-        // Also spares the bytes of what is there already.
+        // Check first, to avoid uploading content that already exists.
         const now = await head(key)
         if ((ifAbsent && now !== undefined) || (ifMatch !== undefined && now?.etag !== ifMatch)) {
           await cancelBody(body)
@@ -320,7 +334,7 @@ function emptyPart(head: StoredHead | undefined) {
   return head === undefined ? undefined : { ...head, body: new Blob().stream() }
 }
 
-/** As the signature has it: all but letters, digits and four marks. */
+/** Percent-encodes like the signature: everything except letters, digits and `-._~`. */
 function encodeName(name: string): string {
   return encodeURIComponent(name).replaceAll(
     /[!'()*]/g,
@@ -329,5 +343,5 @@ function encodeName(name: string): string {
 }
 
 async function readText(response: Response): Promise<string> {
-  return decodeUtf8Lossy(await readWhole(response, MAX_XML_BYTES, 'an answer of the bucket'))
+  return decodeUtf8Lossy(await readWhole(response, MAX_XML_BYTES, 'a response of the bucket'))
 }

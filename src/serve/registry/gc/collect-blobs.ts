@@ -9,7 +9,7 @@ import {
   type ContentEntry,
 } from '../../storage/content-entries.ts'
 import type { DigestFilter } from '../../storage/digest-filter.ts'
-import { bury, condemn, readGeneration } from '../../storage/generation.ts'
+import { markGarbage, readGeneration, sweepGarbage } from '../../storage/generation.ts'
 import { isYoung, listRepositories, type Collection } from './collection.ts'
 import { mentionedDigests } from '../mentioned-digests.ts'
 import {
@@ -20,29 +20,29 @@ import {
   parseContentKey,
 } from '../keys.ts'
 
-/** Removes content that no manifest leads to and nobody has pushed or mounted of late. */
+/** Removes blobs that no manifest refers to and that were not pushed or mounted within the grace period. */
 export async function collectBlobs(collection: Collection, live: DigestFilter): Promise<void> {
   const { storage, id, dryRun, found, signal } = collection
   await markLive(collection, live, () => true)
-  const isWanted = (entry: ContentEntry): boolean =>
+  const isLive = (entry: ContentEntry): boolean =>
     isYoung(collection, entry) || live.has(entry.digest)
-  const sweep = (work: (entry: ContentEntry) => Promise<void>): Promise<void> =>
+  const forEachBlob = (work: (entry: ContentEntry) => Promise<void>): Promise<void> =>
     forEachBounded(listContent(storage, BLOBS_PREFIX, parseContentKey), AT_ONCE, work, signal)
 
   if (!dryRun) {
-    await sweep(async (entry) => {
-      if (!isWanted(entry))
-        await condemn(storage, blobGenerationKey(entry.digest), entry.generation, id)
+    await forEachBlob(async (entry) => {
+      if (!isLive(entry))
+        await markGarbage(storage, blobGenerationKey(entry.digest), entry.generation, id)
     })
-    // Who has not seen that it is condemned has written what leads to it before that: it is seen now.
+    // A push that did not see the mark wrote its reference before it, so this pass finds the reference.
     await markLive(collection, live, ({ modified }) => modified > collection.started - CLOCK_SKEW)
   }
-  await sweep(async (entry) => {
+  await forEachBlob(async (entry) => {
     const { key, digest, generation, size } = entry
-    const place = blobGenerationKey(digest)
-    if (isWanted(entry) && !(await isLeftover(storage, place, entry))) return
+    const generationKey = blobGenerationKey(digest)
+    if (isLive(entry) && !(await isLeftover(storage, generationKey, entry))) return
     if (!dryRun) {
-      if (!(await bury(storage, place, generation, id))) return
+      if (!(await sweepGarbage(storage, generationKey, generation, id))) return
       await storage.delete(key)
     }
     found({ kind: 'blob', digest, bytes: size })
@@ -50,16 +50,17 @@ export async function collectBlobs(collection: Collection, live: DigestFilter): 
   if (!dryRun) await removeDeadLinks(collection, live)
 }
 
+/** Adds the digests that pending pushes, manifests and young links refer to. */
 async function markLive(
   collection: Collection,
   live: DigestFilter,
-  isWanted: (manifest: StoredInfo) => boolean,
+  isRelevant: (manifest: StoredInfo) => boolean,
 ): Promise<void> {
-  // First of all: when a push takes its note away, its manifest is there.
+  // Notes first: a push deletes its note after storing its manifest.
   for await (const { mentioned } of readAllPending(collection))
     for (const digest of mentioned) live.add(digest)
   for await (const repository of listRepositories(collection)) {
-    // What a true run has removed before it comes here.
+    // In a dry run, skip the manifests that a real run would have removed before.
     const gone =
       collection.dryRun && collection.untagged
         ? await findUntagged(collection, repository)
@@ -68,7 +69,7 @@ async function markLive(
       listContent(collection.storage, manifestsPrefix(repository), parseContentKey),
       AT_ONCE,
       async (entry) => {
-        if (!isWanted(entry) || gone?.has(entry.key) === true) return
+        if (!isRelevant(entry) || gone?.has(entry.key) === true) return
         const read = readReferences(collection, entry.key, ({ bytes }) => mentionedDigests(bytes))
         for (const digest of (await read) ?? []) live.add(digest)
       },
@@ -83,7 +84,7 @@ async function markLive(
   }
 }
 
-/** Links to generations that are buried. No push makes another under the same key. */
+/** Removes links to swept generations. No push creates a link under the same key again. */
 async function removeDeadLinks(collection: Collection, live: DigestFilter): Promise<void> {
   const { storage, signal } = collection
   for await (const repository of listRepositories(collection))

@@ -8,50 +8,55 @@ import { createDigestFilter } from '../../storage/digest-filter.ts'
 import { PENDING_PREFIX } from '../keys.ts'
 import { sweepUploads, UPLOAD_TTL } from '../upload-session.ts'
 
-/** A push whose blobs come today and whose manifest comes tomorrow is given up. */
+/** Default grace period in milliseconds: one day between a push of blobs and that of their manifest. */
 const GRACE = 24 * 60 * 60 * 1000
-/** No push of a manifest takes that long: its note is of an instance that has ended. */
+/** Age at which a note about a manifest push is removed: no push takes that long, its instance has crashed. */
 const NOTE_AGE = 7 * 24 * 60 * 60 * 1000
 
+/** Options of `collectGarbage`. */
 export interface GarbageOptions {
   /**
-   * Milliseconds that blobs, manifests and links are left alone after they were pushed, so that a
-   * push has time to end. Shorter never breaks what was pushed whole; a push under way may have to
-   * send a blob again. Default one day.
+   * Grace period in milliseconds: younger blobs, manifests and links are kept, so that pushes have time to
+   * complete. A shorter one never damages complete pushes, but pushes in progress may have to send blobs
+   * again. Default one day.
    */
   readonly grace?: number
   /**
-   * Removes manifests too that no tag leads to: neither itself, nor by an index, nor as a referrer
-   * of a subject that stays. Default false.
+   * Also removes untagged manifests: those that no tag points to, neither directly, nor through an index, nor
+   * as a referrer of a manifest that is kept. Default false.
    */
   readonly untagged?: boolean
-  /** Milliseconds after which an upload that nobody continues is removed. Default one day. */
+  /** Milliseconds after which an inactive upload is removed. Default one day. */
   readonly uploadTtl?: number
-  /** Removes nothing, only says what would be. Default false. */
+  /** Removes nothing, only reports. Default false. */
   readonly dryRun?: boolean
-  /** Bytes of memory for what is in use. With too few, some garbage is overlooked. Default 8 MiB. */
+  /** Bytes of memory for the set of live digests. With too few, some garbage is kept. Default 8 MiB. */
   readonly memory?: number
-  /** Told of each thing that is removed, or would be. */
+  /** Called for each item that is removed, or would be with `dryRun`. */
   readonly onGarbage?: (garbage: Garbage) => void
-  /** Ends it between two steps; what is not removed by then is by the next run. */
+  /** Stops the collection between two steps; the next run removes the rest. */
   readonly signal?: AbortSignal
 }
 
+/** Number and size of the removed items; with `dryRun`, of those that would be removed. */
 export interface GarbageReport {
+  /** Number of blobs. */
   readonly blobs: number
+  /** Number of manifests. */
   readonly manifests: number
+  /** Number of uploads. */
   readonly uploads: number
-  /** That the storage has got back, or would. */
+  /** Sum of their sizes in the storage. */
   readonly bytes: number
 }
 
 /**
- * Removes what a registry keeps and nobody can want any more: blobs that no manifest leads to,
- * uploads that were given up, and by option manifests without a tag.
+ * Removes garbage from the storage of a registry by mark and sweep: blobs without a manifest, inactive
+ * uploads, and optionally untagged manifests.
  *
- * Exported from `spindle/serve`. Safe beside pushes, deletions and other runs, on however many
- * instances over one storage: a manifest whose push was answered with 201 has all its blobs.
- * Only the registries of this version may push at the same time. Each manifest is read once or twice.
+ * Exported from `spindle/serve`. Safe during pushes, deletions and other collections, on any number of
+ * instances with the same storage: a manifest whose push was answered with 201 keeps all its blobs. All
+ * registries that push at the same time must run this version. Reads each manifest once or twice.
  *
  * @example Each night, in a Worker
  * ```ts
@@ -59,11 +64,12 @@ export interface GarbageReport {
  *   scheduled: (_, env) => collectGarbage(createR2Storage(env.BUCKET), { untagged: true }),
  * }
  * ```
- * @example Look first
+ * @example Report without removing
  * ```ts
  * const { bytes } = await collectGarbage(storage, { dryRun: true, onGarbage: console.log })
  * ```
- * @throws `ERR_CONTENT_INVALID` for a manifest that can't be read: nothing more is removed then.
+ * @throws `TypeError` for an invalid option; `ERR_CONTENT_INVALID` for a manifest that cannot be parsed,
+ * after which nothing more is removed; the reason of `signal`; errors of the storage.
  */
 export async function collectGarbage(
   storage: Storage,
@@ -116,6 +122,7 @@ async function removeOldNotes({ storage, started, grace }: Collection): Promise<
 
 function milliseconds(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
-  if (!(value >= 0)) throw new TypeError(`"${name}" must be milliseconds from 0 on, not ${value}`)
+  if (!(value >= 0))
+    throw new TypeError(`"${name}" should be milliseconds, 0 or more, and is ${value}`)
   return value
 }

@@ -4,7 +4,7 @@ import type { Digest } from '../../../types.ts'
 import { listAll } from '../../storage/port.ts'
 import { AT_ONCE, isLeftover, listContent } from '../../storage/content-entries.ts'
 import type { ContentEntry } from '../../storage/content-entries.ts'
-import { bury, condemn } from '../../storage/generation.ts'
+import { markGarbage, sweepGarbage } from '../../storage/generation.ts'
 import { isYoung, listRepositories } from './collection.ts'
 import type { Collection } from './collection.ts'
 import {
@@ -22,10 +22,10 @@ import { readPending } from '../pending.ts'
 import type { PendingPush } from '../pending.ts'
 import { readTag } from '../tags.ts'
 
-/** Of one repository, whose graph is held in memory: some 50 MiB. One with more keeps its untagged manifests. */
+/** Most manifests of one repository, whose graph takes about 50 MiB of memory. Larger ones keep untagged manifests. */
 const MAX_MANIFESTS = 100_000
 
-/** What a manifest leads to, by `read`; `undefined` when it was deleted meanwhile. */
+/** Reads the references of a manifest with `read`; `undefined` when it was deleted concurrently. */
 export async function readReferences<T>(
   { storage }: Collection,
   key: string,
@@ -36,14 +36,16 @@ export async function readReferences<T>(
   try {
     return read(record)
   } catch (cause) {
-    // What can't be read may lead anywhere: nothing may be removed then.
-    throw new SpindleError('ERR_CONTENT_INVALID', `the storage has a broken manifest at ${key}`, {
-      cause,
-    })
+    // An unreadable manifest could refer to anything, so nothing may be removed.
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      `the stored manifest ${key} is damaged: delete or restore it, then collect garbage again`,
+      { cause },
+    )
   }
 }
 
-/** The pushes of manifests that are under way. To be asked before anything that they will have written. */
+/** Lists the manifest pushes in progress. Call it before listing what these pushes write. */
 export async function* readAllPending({ storage }: Collection): AsyncGenerator<PendingPush> {
   for await (const { key } of listAll(storage, PENDING_PREFIX)) {
     const push = await readPending(storage, key)
@@ -51,28 +53,28 @@ export async function* readAllPending({ storage }: Collection): AsyncGenerator<P
   }
 }
 
-/** Removes manifests that no tag, index, subject or push under way leads to. */
+/** Removes manifests that no tag, index, kept subject or push in progress refers to. */
 export async function collectManifests(collection: Collection): Promise<void> {
   const { storage, id, signal, dryRun, found } = collection
   for await (const repository of listRepositories(collection)) {
-    const doomed = await findUntagged(collection, repository)
-    if (doomed.size === 0) continue
-    const placeOf = ({ digest }: ContentEntry): string => manifestGenerationKey(repository, digest)
+    const candidates = await findUntagged(collection, repository)
+    if (candidates.size === 0) continue
+    const keyOf = ({ digest }: ContentEntry): string => manifestGenerationKey(repository, digest)
     if (!dryRun)
       await forEachBounded(
-        doomed.values(),
+        candidates.values(),
         AT_ONCE,
-        async (entry) => void (await condemn(storage, placeOf(entry), entry.generation, id)),
+        async (entry) => void (await markGarbage(storage, keyOf(entry), entry.generation, id)),
         signal,
       )
-    // Who has not seen that it is condemned has written what leads to it before that: it is seen now.
-    const still = dryRun ? doomed : await findUntagged(collection, repository)
+    // A push that did not see the mark wrote its reference before it, so this pass finds the reference.
+    const garbage = dryRun ? candidates : await findUntagged(collection, repository)
     await forEachBounded(
-      still.values(),
+      garbage.values(),
       AT_ONCE,
       async (entry) => {
         if (!dryRun) {
-          if (!(await bury(storage, placeOf(entry), entry.generation, id))) return
+          if (!(await sweepGarbage(storage, keyOf(entry), entry.generation, id))) return
           if (entry.subject !== undefined)
             await storage.delete(
               referrerKey(repository, entry.subject, entry.digest, entry.generation),
@@ -91,12 +93,12 @@ interface Node extends ContentEntry {
   readonly subject: Digest | undefined
 }
 
-/** By key. */
+/** Finds the untagged manifests of a repository, by storage key. */
 export async function findUntagged(
   collection: Collection,
   repository: string,
 ): Promise<ReadonlyMap<string, Node>> {
-  // In this order: a push writes the manifest, then its tags, then takes its note away.
+  // Notes before tags before manifests: a push writes the manifest, then its tags, then deletes its note.
   const roots = [
     ...(await pendingOf(collection, repository)),
     ...(await taggedOf(collection, repository)),
@@ -104,13 +106,13 @@ export async function findUntagged(
   const nodes = await readNodes(collection, repository)
   if (nodes === undefined) return new Map()
   const live = liveOf(nodes, roots)
-  const doomed = new Map<string, Node>()
+  const untagged = new Map<string, Node>()
   for (const node of nodes) {
-    const place = manifestGenerationKey(repository, node.digest)
-    if (!live.has(node.digest) || (await isLeftover(collection.storage, place, node)))
-      doomed.set(node.key, node)
+    const generationKey = manifestGenerationKey(repository, node.digest)
+    if (!live.has(node.digest) || (await isLeftover(collection.storage, generationKey, node)))
+      untagged.set(node.key, node)
   }
-  return doomed
+  return untagged
 }
 
 async function pendingOf(collection: Collection, repository: string): Promise<Digest[]> {
@@ -160,27 +162,27 @@ async function readNodes(
   return nodes.length > MAX_MANIFESTS ? undefined : nodes
 }
 
-/** What the roots and all young manifests lead to: down indexes, and from subjects to their referrers. */
+/** Everything reachable from the roots and young manifests: through indexes, and from subjects to referrers. */
 function liveOf(
   nodes: readonly (Node & { young: boolean })[],
   roots: readonly Digest[],
 ): ReadonlySet<Digest> {
   const next = new Map<Digest, Digest[]>()
-  const lead = (from: Digest, to: readonly Digest[]): void => {
+  const addEdges = (from: Digest, to: readonly Digest[]): void => {
     const known = next.get(from)
     if (known === undefined) next.set(from, [...to])
     else for (const digest of to) known.push(digest)
   }
   for (const { digest, manifests, subject } of nodes) {
-    lead(digest, manifests)
-    if (subject !== undefined) lead(subject, [digest])
+    addEdges(digest, manifests)
+    if (subject !== undefined) addEdges(subject, [digest])
   }
   const live = new Set<Digest>()
-  // A subject that isn't here keeps nothing alive.
-  const here = new Set(nodes.map(({ digest }) => digest))
+  // A missing subject does not keep its referrers.
+  const existing = new Set(nodes.map(({ digest }) => digest))
   const queue = [...roots, ...nodes.filter(({ young }) => young).map(({ digest }) => digest)]
   for (let digest = queue.pop(); digest !== undefined; digest = queue.pop()) {
-    if (live.has(digest) || !here.has(digest)) continue
+    if (live.has(digest) || !existing.has(digest)) continue
     live.add(digest)
     queue.push(...(next.get(digest) ?? []))
   }

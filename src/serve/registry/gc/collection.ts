@@ -2,19 +2,22 @@ import type { Storage, StoredInfo } from '../../storage/port.ts'
 import type { Digest } from '../../../types.ts'
 import { REPOSITORIES_PREFIX } from '../keys.ts'
 
+/** An item that a garbage collection removes. */
 export interface Garbage {
+  /** Kind of the item. */
   readonly kind: 'blob' | 'manifest' | 'upload'
-  /** Of a manifest; blobs are kept for all repositories. */
+  /** Repository of a manifest; absent for blobs, which all repositories share, and uploads. */
   readonly repository?: string
+  /** Digest of a blob or manifest. */
   readonly digest?: Digest
-  /** In the storage. */
+  /** Size in the storage. */
   readonly bytes: number
 }
 
-/** One run of the collector. */
+/** One run of the garbage collection. */
 export interface Collection {
   readonly storage: Storage
-  /** By which it knows what it condemned itself. */
+  /** Identifies the marks of this run. */
   readonly id: string
   /** Milliseconds since 1970. */
   readonly started: number
@@ -25,12 +28,12 @@ export interface Collection {
   readonly found: (garbage: Garbage) => void
 }
 
-/** Too young to be garbage, whatever points at it. */
+/** Whether an entry is within the grace period. */
 export function isYoung({ started, grace }: Collection, { modified }: StoredInfo): boolean {
   return modified > started - grace
 }
 
-/** The names of all repositories, also of those that have blobs only. Reads a few keys of each. */
+/** Lists the names of all repositories, including those with blobs only. Skips from one to the next. */
 export async function* listRepositories({ storage }: Collection): AsyncGenerator<string> {
   let after = REPOSITORIES_PREFIX
   for (;;) {
@@ -39,7 +42,7 @@ export async function* listRepositories({ storage }: Collection): AsyncGenerator
     if (key === undefined) return
     const end = key.indexOf('/_')
     yield key.slice(REPOSITORIES_PREFIX.length, end)
-    // Sorts after everything of this repository, and before those whose names it begins.
+    // Sorts after all keys of this repository, and before repositories below its name.
     after = `${key.slice(0, end)}/_~`
   }
 }
