@@ -74,7 +74,10 @@ export type CreateHasher = (algorithm: DigestAlgorithm) => Hasher
 /** Replaces the global `fetch`; also how tests, relays and proxies are attached. */
 export type FetchLike = (request: Request) => Promise<Response>
 
-/** A handler as Workers, Bun.serve, hono, msw and a Service Worker accept it. `fetch` needs no `this`. */
+/**
+ * A handler as Workers, Bun.serve, hono, msw and a Service Worker accept it. `fetch` needs no
+ * `this`.
+ */
 export interface FetchHandler {
   /** Answers a request. Failures are responses; rejects only for an abort or a bug. */
   readonly fetch: (request: Request) => Promise<Response>
@@ -101,25 +104,37 @@ export type Credentials =
 export interface AuthScope {
   /** Host and port. */
   readonly registry: string
-  /** Name of the repository. Empty for the registry itself, as at a login: no scope is requested then. */
+  /**
+   * Name of the repository. Empty for the registry itself, as at a login: no scope is requested
+   * then.
+   */
   readonly repository: string
   /** Actions that the request needs. */
   readonly actions: ReadonlyArray<'pull' | 'push' | 'delete'>
 }
 
-/** Looks up credentials, once per scope; `undefined` means anonymous. An error it throws ends the call. */
+/**
+ * Looks up credentials, once per scope; `undefined` means anonymous. An error it throws ends the
+ * call.
+ */
 export type Keychain = (
   scope: AuthScope,
 ) => Credentials | undefined | Promise<Credentials | undefined>
 
-/** Plain credentials are sent only to the one registry that a call names; a call between two takes a keychain. */
+/**
+ * Plain credentials are sent only to the one registry that a call names; a call between two takes a
+ * keychain.
+ */
 export type CredentialSource = Credentials | Keychain
 
 /** When and how often failed requests are repeated. */
 export interface RetryOptions {
   /** Attempts after the first. Default 2. */
   limit?: number
-  /** Milliseconds before attempt `n` (1-based); `Retry-After` takes precedence. Default 250·2ⁿ⁻¹ with jitter. */
+  /**
+   * Milliseconds before attempt `n` (1-based); `Retry-After` takes precedence. Default 250·2ⁿ⁻¹
+   * with jitter.
+   */
   delay?: (attempt: number) => number
   /** Longest `Retry-After`, in milliseconds, that is waited for. Default 60000. */
   maxDelay?: number
@@ -133,9 +148,15 @@ export interface TransportOptions {
   credentials?: CredentialSource
   /** `false` turns retries off. */
   retry?: RetryOptions | false
-  /** Milliseconds until the headers of one attempt's response must arrive. Default 30000, plus body time for uploads; `false` disables the timeout. */
+  /**
+   * Milliseconds until the headers of one attempt's response must arrive. Default 30000, plus body
+   * time for uploads; `false` disables the timeout.
+   */
   timeout?: number | false
-  /** Hosts (with port) reached over plain http. Hosts on loopback need no entry: they use it unless they speak TLS. */
+  /**
+   * Hosts (with port) reached over plain http. Hosts on loopback need no entry: they use it unless
+   * they speak TLS.
+   */
   insecure?: readonly string[]
   /** Called once per distinct `Warning` header. Informational. */
   onWarning?: (warning: ServerWarning) => void
@@ -149,7 +170,10 @@ export interface ServerWarning {
   readonly message: string
 }
 
-/** Sends requests. Holds the token cache, rate limiter and retry policy; calls that share one share these. */
+/**
+ * Sends requests. Holds the token cache, rate limiter and retry policy; calls that share one share
+ * these.
+ */
 export interface Transport {
   /** Sends a request. Rejects for a status that the request does not expect. */
   readonly fetch: (request: TransportRequest) => Promise<Response>
@@ -167,7 +191,10 @@ export interface Transport {
   ) => Promise<'http:' | 'https:'>
   /** Requests to one host that the platform sends at once; further ones wait. Absent: no limit. */
   readonly connections?: number
-  /** Removes the secrets that this transport has sent from a server's text. Default: the text unchanged. */
+  /**
+   * Removes the secrets that this transport has sent from a server's text. Default: the text
+   * unchanged.
+   */
   readonly redact?: (text: string) => string
   /**
    * Whether to repeat work after a failure of attempt `n` (1-based) under this transport's policy;
@@ -195,14 +222,17 @@ export interface TransportRequest {
   readonly body?: BodySource
   /** Aborting rejects with `signal.reason` itself. */
   readonly signal?: AbortSignal | undefined
-  /** Access that the request needs, its own repository first. Absent: no registry authentication. */
+  /**
+   * Access that the request needs, its own repository first. Absent: no registry authentication.
+   */
   readonly scope?: AuthScope | readonly AuthScope[] | undefined
   /** Statuses outside 2xx that the caller handles; others reject. */
   readonly expect?: readonly number[]
   /** Called with the number of bytes of the body that were passed to the network. */
   readonly onUpload?: ((loaded: number) => void) | undefined
   /**
-   * Does not repeat the request after a failure that may have reached the server, which may have kept
+   * Does not repeat the request after a failure that may have reached the server, which may have
+   * kept
    * part of it. Requests answered 429 were not processed, so they are repeated.
    */
   readonly once?: boolean
@@ -210,7 +240,10 @@ export interface TransportRequest {
   readonly sameOrigin?: boolean
 }
 
-/** Progress of a transfer. In this order: one `plan`, then `blob`s interleaved, then one `manifest` per manifest. */
+/**
+ * Progress of a transfer. In this order: one `plan`, then `blob`s interleaved, then one `manifest`
+ * per manifest.
+ */
 export type TransferEvent =
   | {
       /** The transfer was planned. */
@@ -245,7 +278,9 @@ export interface OperationOptions {
   signal?: AbortSignal | undefined
   /** Called for each step of a transfer. */
   onProgress?: ((event: TransferEvent) => void) | undefined
-  /** Streaming hasher for content too large to buffer. Default: `@noble/hashes`, portable but slow. */
+  /**
+   * Streaming hasher for content too large to buffer. Default: `@noble/hashes`, portable but slow.
+   */
   createHasher?: CreateHasher | undefined
 }
 
@@ -253,10 +288,14 @@ export interface OperationOptions {
 export interface RemoteOptions extends OperationOptions, TransportOptions {
   /** Transport to use. Together with any option that creates one it is a `TypeError`. */
   transport?: Transport
-  /** Blobs in flight at once. Default 8; in pages 6, as browsers open no more connections to one host. */
+  /**
+   * Blobs in flight at once. Default 8; in pages 6, as browsers open no more connections to one
+   * host.
+   */
   concurrency?: number
   /**
-   * Milliseconds of waiting in which a download must receive its share of `minRate`; otherwise it is
+   * Milliseconds of waiting in which a download must receive its share of `minRate`; otherwise it
+   * is
    * resumed on a new connection. Default 60000; `false` for no limit, `minRate` included.
    */
   idleTimeout?: number | false
@@ -269,7 +308,10 @@ export interface RemoteOptions extends OperationOptions, TransportOptions {
 
 /** A store that content is read from, by descriptor, and names are resolved in. */
 export interface ReadStore {
-  /** Opens content. The stream errors at its end if the bytes do not match the descriptor: do not act on them before it closes. */
+  /**
+   * Opens content. The stream errors at its end if the bytes do not match the descriptor: do not
+   * act on them before it closes.
+   */
   fetch(target: Descriptor, options?: OperationOptions): Promise<ReadableStream<Uint8Array>>
   /** Whether the store has the content. Does not read it. */
   has(target: Descriptor, options?: OperationOptions): Promise<boolean>
@@ -283,7 +325,8 @@ export interface ReadStore {
 /** A store that content is read from and written to. */
 export interface Store extends ReadStore {
   /**
-   * Stores content. Resolves once all bytes are stored and match the descriptor; otherwise nothing is
+   * Stores content. Resolves once all bytes are stored and match the descriptor; otherwise nothing
+   * is
    * stored. `tag` names a manifest in the same step, which saves a round trip to a registry.
    */
   push(
@@ -295,10 +338,14 @@ export interface Store extends ReadStore {
   tag(target: Descriptor, ref: string, options?: OperationOptions): Promise<void>
 }
 
-/** A store that lists referrers. Optional, like the interfaces below: test with `'referrers' in store`. */
+/**
+ * A store that lists referrers. Optional, like the interfaces below: test with `'referrers' in
+ * store`.
+ */
 export interface ReferrerStore {
   /**
-   * Lists the manifests whose subject is `subject`, such as signatures. `everywhere` also lists those
+   * Lists the manifests whose subject is `subject`, such as signatures. `everywhere` also lists
+   * those
    * that a registry with the referrers API keeps only under the tag of the older tag schema.
    */
   referrers(
@@ -318,7 +365,10 @@ export interface WholeStore {
 }
 /** A store that knows which blobs it has without a request per blob. */
 export interface KnownBlobsStore {
-  /** Digests that the manifest at a tag points at, which must exist therefore; empty if there is no such tag. */
+  /**
+   * Digests that the manifest at a tag points at, which must exist therefore; empty if there is no
+   * such tag.
+   */
   knownBlobs(ref: string, options?: OperationOptions): Promise<ReadonlySet<Digest>>
 }
 /** A store that limits concurrent transfers. */
@@ -357,7 +407,10 @@ export type Source =
 export interface VerifiedSignature {
   /** A sigstore bundle, or cosign's legacy format. */
   readonly format: 'bundle' | 'legacy'
-  /** The content that carries the signature: the referrer's manifest, or the layer under the `.sig` tag. */
+  /**
+   * The content that carries the signature: the referrer's manifest, or the layer under the `.sig`
+   * tag.
+   */
   readonly descriptor: Descriptor
   /** Identity in the certificate; absent for a key. */
   readonly identity?: string

@@ -6,14 +6,15 @@ import { createTransport } from '../http/transport.ts'
 import { readWhole } from '../http/response-body.ts'
 import type { Credentials, OperationOptions, TransportOptions } from '../types.ts'
 
+/** Options of `exchangeAzureToken`. */
 export interface AzureExchangeOptions
   extends Pick<OperationOptions, 'signal'>, Omit<TransportOptions, 'credentials'> {
-  /** Directory that the token is of; needed where a registry takes several. */
+  /** Directory (tenant) of the token; needed if the registry accepts several. */
   tenant?: string
 }
 
 /**
- * Turns a Microsoft Entra access token into credentials for one Azure registry.
+ * Exchanges a Microsoft Entra access token for credentials of one Azure registry.
  *
  * Exported from `spindle/repository`.
  *
@@ -43,11 +44,11 @@ export async function exchangeAzureToken(
         ...(tenant !== undefined && { tenant }),
       }).toString(),
     ),
-    // A redirect would carry the token to somebody else.
+    // A redirect to another origin would disclose the token.
     sameOrigin: true,
     signal,
   })
-  const what = `the answer of ${registry} to an exchange of tokens`
+  const what = `the response of ${registry} to the token exchange`
   const answer = parseJson(await readWhole(response, MAX_TOKEN_BYTES, what, signal), what)
   const refreshToken = isJsonObject(answer) ? answer['refresh_token'] : undefined
   if (typeof refreshToken !== 'string' || refreshToken === '')

@@ -11,11 +11,11 @@ import { sendHead } from './head.ts'
 import { isNotFound } from './manifests.ts'
 
 /**
- * Cuts in one download that are mended, those without progress between them not counted twice:
- * a source that gives a byte at a time must end.
+ * Most resumes of one download: a server that sends a byte per connection must not go on for ever.
  */
 const MAX_CUTS = 16
 
+/** Whether the registry has a blob. HEAD first; GET decides if that is inconclusive. */
 export async function hasBlob(
   context: RepositoryContext,
   target: Descriptor,
@@ -31,7 +31,7 @@ export async function hasBlob(
   if (status === 404) return false
   if (response !== undefined && describes(response, target)) return true
   try {
-    // One byte tells as much.
+    // One byte is enough to prove it.
     discard(await openAt(context, target, options, target.size > 0 ? { range: 'bytes=0-0' } : {}))
     return true
   } catch (error) {
@@ -40,7 +40,10 @@ export async function hasBlob(
   }
 }
 
-/** Whether an answer to HEAD can be about a blob: a proxy's page or an empty answer is not. */
+/**
+ * Whether a response to HEAD describes the blob. A proxy's error page or an empty response does
+ * not.
+ */
 function describes(response: Response, { digest, size }: Descriptor): boolean {
   const named = response.headers.get('docker-content-digest')
   const isOther = isDigest(named) && algorithmOf(named) === algorithmOf(digest) && named !== digest
@@ -48,7 +51,7 @@ function describes(response: Response, { digest, size }: Descriptor): boolean {
 }
 
 /**
- * A blob's bytes, verified at their end. A connection that is cut is taken up where it broke.
+ * A blob as a stream, verified at its end. An interrupted download is resumed.
  * @see Distribution Spec 1.1, Pulling Blobs
  */
 export async function fetchBlob(
@@ -60,7 +63,7 @@ export async function fetchBlob(
   return verifyStream(reader, target, options.createHasher ?? context.createHasher)
 }
 
-/** A small blob's bytes, as `fetchBlob` gets them. */
+/** Like `fetchBlob`, but buffered: for small blobs. */
 export async function readBlob(
   context: RepositoryContext,
   target: Descriptor,
@@ -81,7 +84,8 @@ async function openAt(
     url: `${await base(signal)}blobs/${digest}`,
     scope: scope('pull'),
     headers: {
-      // A second coding would make sizes and ranges those of other bytes. Browsers see to it themselves.
+      // With a content coding, sizes and ranges would be those of the coded bytes. Browsers set
+      // this themselves.
       'accept-encoding': 'identity',
       ...range,
     },
@@ -90,8 +94,8 @@ async function openAt(
 }
 
 /**
- * A download's chunks. One that breaks is taken up where it broke; one that is left lets its
- * connection go. The first answer is waited for, so that a missing blob rejects here.
+ * Chunks of a download. An interrupted download is resumed; cancelling closes the connection.
+ * Resolves after the first response, so that a missing blob rejects here.
  */
 async function download(
   context: RepositoryContext,
@@ -106,10 +110,10 @@ async function download(
   let attempt = 0
   let cuts = 0
   let isCoded = false
-  let isLeft = false
-  let leave = (): void => {}
-  const left = new Promise<void>((resolve) => (leave = resolve))
-  /** Opens the rest of what broke, or throws what can't be mended. */
+  let isCancelled = false
+  let reportCancel = (): void => {}
+  const cancelled = new Promise<void>((resolve) => (reportCancel = resolve))
+  /** Requests the remaining bytes, or throws if the failure is final. */
   const resume = async (error: unknown): Promise<void> => {
     signal?.throwIfAborted()
     const failure = error instanceof SpindleError ? error : cut(target, at, error)
@@ -117,22 +121,22 @@ async function download(
     if (cuts++ >= MAX_CUTS || !(await context.transport.again(failure, attempt, { signal })))
       throw failure
     const etag = response.headers.get('etag')
-    // Parts of a coded body are not parts of the blob.
+    // Ranges of a coded body are not ranges of the blob.
     isCoded ||= contentCodings(response).length > 0
     const isRest = at > 0 && !isCoded
     response = await openAt(context, target, options, {
       ...(isRest && { range: `bytes=${at}-` }),
-      // A strong tag only: with a weak one the registry must send all of it again.
+      // A strong ETag only: with a weak one the registry must send the whole blob again.
       ...(isRest && etag?.startsWith('"') && { 'if-range': etag }),
     })
     part = readFrom(response, context, target, at, signal)
     before = at
-    if (isLeft) part.end()
+    if (isCancelled) part.end()
   }
   return {
     async read() {
-      // Longer than announced is a lie, which whoever checks it calls so.
-      while (!isLeft && at <= target.size) {
+      // One byte more than announced is passed on, for the check of the size to fail.
+      while (!isCancelled && at <= target.size) {
         try {
           const value = await part.next()
           if (value === undefined) {
@@ -143,21 +147,21 @@ async function download(
           if (value.length > 0) return { done: false, value }
         } catch (error) {
           part.end()
-          if (!isLeft) await Promise.race([resume(error), left])
+          if (!isCancelled) await Promise.race([resume(error), cancelled])
         }
       }
       part.end()
       return { done: true, value: undefined }
     },
     async cancel() {
-      isLeft = true
-      leave()
+      isCancelled = true
+      reportCancel()
       part.end()
     },
   }
 }
 
-/** What an answer has from a place on. */
+/** Reads a response from offset `from` of the blob on. */
 function readFrom(
   response: Response,
   { pace }: RepositoryContext,
@@ -181,26 +185,29 @@ function readFrom(
   }
 }
 
-/** How many bytes of an answer are known already: 206 goes on where it was asked to, 200 begins again. */
+/**
+ * Number of leading bytes of a response to skip: 206 continues at the requested offset, 200 starts
+ * over.
+ */
 function skipOf(response: Response, at: number, { digest, size }: Descriptor): number {
   if (response.status !== 206) return at
   if (contentCodings(response).length > 0)
-    throw new Error('the registry sent a part in a content coding')
+    throw new Error('the registry sent a byte range in a content coding')
   const [, first, total] =
     /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
-  // Pages can't read the header unless it is exposed; the digest has the last word then.
+  // Pages can read the header only if it is exposed. Without it the digest check decides.
   if (first === undefined) return 0
   if (Number(first) <= at && (total === '*' || Number(total) === size)) return at - Number(first)
   throw new SpindleError(
     'ERR_CONTENT_INVALID',
-    `the registry sent another part of ${digest} than was asked for; try again`,
+    `the registry sent another byte range of ${digest} than requested; try again`,
   )
 }
 
 function cut({ digest, size }: Descriptor, at: number, cause?: unknown): SpindleError {
   return new SpindleError(
     'ERR_NETWORK',
-    `the download of ${digest} broke off after ${at} of ${size} bytes; try again`,
+    `the download of ${digest} was interrupted after ${at} of ${size} bytes; try again`,
     { cause },
   )
 }

@@ -12,34 +12,38 @@ import type {
   TransportOptions,
 } from '../types.ts'
 
-/** What all parts of a repository's client share. */
+/** State shared by the functions of this layer for one repository. */
 export interface RepositoryContext {
   readonly reference: Reference
   readonly transport: Transport
-  /** `https://host/v2/name/`. Of a registry on loopback it is found out whether it speaks TLS. */
+  /** `https://host/v2/name/`. For a registry on loopback the protocol is detected first. */
   readonly base: (signal?: AbortSignal) => Promise<URL>
-  /** Bytes per upload request; absent: whole blobs. */
+  /** Bytes per upload request; absent: one request per blob. */
   readonly chunkSize?: number
   readonly createHasher?: CreateHasher | undefined
-  /** How slowly downloads may come; see `RemoteOptions`. */
+  /** Slowest accepted rate of downloads; see `RemoteOptions`. */
   readonly pace: PaceLimits
-  /** Upload sessions that a declined mount has left open, for the push that follows. */
+  /** Upload sessions opened in place of a mount, for the push that follows. */
   readonly sessions: Map<Digest, UploadSession>
   readonly scope: (...actions: AuthScope['actions']) => AuthScope
-  /** A call's options over the repository's own. */
+  /** The options of a call, with those of the repository as defaults. */
   readonly with: <T extends OperationOptions>(options: T | undefined) => T
 }
 
-/** Where to send a blob. */
+/** An upload session of one blob. */
 export interface UploadSession {
   readonly location: URL
-  /** What the registry wants of a chunk's size, in bytes. */
+  /** Smallest and largest chunk that the registry accepts, in bytes. */
   readonly minLength: number
   readonly maxLength: number
 }
 
+/** Options of `createRepository`. */
 export interface RepositoryOptions extends RemoteOptions {
-  /** Bytes per upload request. Default: whole blobs, which is faster and which all registries take. */
+  /**
+   * Bytes per upload request. Default: one request per blob, which is faster and accepted by all
+   * registries.
+   */
   chunkSize?: number
 }
 
@@ -52,7 +56,7 @@ const TRANSPORT_OPTIONS: readonly (keyof TransportOptions)[] = [
   'timeout',
 ]
 
-/** Opens a repository for the functions of this room. Nothing is asked of the registry yet. */
+/** Creates the context of a repository. No request is made yet. */
 export function createContext(reference: Reference, options: RepositoryOptions): RepositoryContext {
   const { chunkSize, createHasher, signal } = options
   const pace = paceLimitsOf(options)

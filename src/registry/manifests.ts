@@ -17,12 +17,12 @@ import { isTag } from '../oci/reference.ts'
 import type { BodySource, Descriptor, Digest, OperationOptions, Transport } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import { sendHead } from './head.ts'
-import { assertKept } from './upload-put.ts'
+import { assertStored } from './upload-put.ts'
 
-/** On HEAD too: docker-registry 2.8 answers 404 to an OCI manifest otherwise, GHCR as well. */
+/** Sent with HEAD too: docker-registry 2.8 and GHCR answer 404 for an OCI manifest without it. */
 const ACCEPT = { accept: MANIFEST_TYPES.join(', ') }
 
-/** A manifest as it came: checked against the digest that was asked for, if it was one. */
+/** A manifest as received, verified if it was requested by digest. */
 export interface ReceivedManifest {
   readonly descriptor: Descriptor
   readonly bytes: Uint8Array<ArrayBuffer>
@@ -46,14 +46,14 @@ export function mediaTypeOf(response: Response): string {
   return (response.headers.get('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase()
 }
 
-/** What was asked for, or what the registry says that the tag names. */
+/** The requested digest, or for a tag the one in `Docker-Content-Digest`. */
 function namedDigest(ref: string, response: Response): Digest | undefined {
   return [ref, response.headers.get('docker-content-digest')].find(isDigest)
 }
 
 /**
- * What a tag or digest names. `Docker-Content-Digest` is believed here only: the bytes are checked
- * when they are fetched. HEAD saves the bytes; where it fails, GET decides.
+ * Resolves a tag or digest. `Docker-Content-Digest` is trusted only here: bytes are verified when
+ * they are fetched. HEAD saves the bytes; if it is inconclusive, GET follows.
  * @see Distribution Spec 1.1, Pulling manifests
  */
 export async function resolveManifest(
@@ -61,17 +61,19 @@ export async function resolveManifest(
   ref: string,
   options: OperationOptions,
 ): Promise<Descriptor> {
-  const { descriptor } = await askByHead(context, ref, options)
+  const { descriptor } = await requestHead(context, ref, options)
   return descriptor ?? (await getManifest(context, ref, options)).descriptor
 }
 
-/** Whether a manifest is there. A HEAD that is answered 404 counts: at worst it is pushed again. */
+/**
+ * Whether the registry has a manifest. A 404 to HEAD counts: at worst the manifest is pushed again.
+ */
 export async function hasManifest(
   context: RepositoryContext,
   digest: Digest,
   options: OperationOptions,
 ): Promise<boolean> {
-  const { descriptor, status } = await askByHead(context, digest, options)
+  const { descriptor, status } = await requestHead(context, digest, options)
   if (descriptor !== undefined || status === 404) return descriptor !== undefined
   try {
     await getManifest(context, digest, options)
@@ -82,7 +84,7 @@ export async function hasManifest(
   }
 }
 
-async function askByHead(
+async function requestHead(
   context: RepositoryContext,
   ref: string,
   { signal }: OperationOptions,
@@ -97,14 +99,14 @@ async function askByHead(
   const mediaType = mediaTypeOf(response)
   const digest = namedDigest(ref, response)
   const size = bodyLength(response) ?? 0
-  // What a page may not read, or a registry leaves out, the bytes tell.
-  const isWhole = digest !== undefined && size > 0 && isManifestType(mediaType)
-  return isWhole ? { descriptor: { mediaType, digest, size } } : {}
+  // Headers that a page can't read, or that a registry leaves out, are taken from the bytes by GET.
+  const isComplete = digest !== undefined && size > 0 && isManifestType(mediaType)
+  return isComplete ? { descriptor: { mediaType, digest, size } } : {}
 }
 
 /**
- * A manifest by tag or digest, bounded and, by digest, checked.
- * @throws `ERR_CONTENT_INVALID` when it says to be of another type than it came as.
+ * Fetches a manifest by tag or digest, bounded, and verified if requested by digest.
+ * @throws `ERR_CONTENT_INVALID` when its `mediaType` differs from the Content-Type.
  */
 export async function getManifest(
   context: RepositoryContext,
@@ -129,7 +131,10 @@ export async function getManifest(
   return { descriptor: expected ?? { mediaType, digest, size: bytes.length }, bytes }
 }
 
-/** Two readers must not take the same bytes for two things. */
+/**
+ * Requires the media type in the document to match the Content-Type, so that all readers agree on
+ * it.
+ */
 function checkType(
   bytes: Uint8Array,
   delivered: string,
@@ -143,15 +148,15 @@ function checkType(
   throw new SpindleError(
     'ERR_CONTENT_INVALID',
     redact(
-      `${what} says that it is ${JSON.stringify(said)}, but was delivered as ${JSON.stringify(delivered)}`,
+      `${what} has the "mediaType" ${JSON.stringify(said)}, but the Content-Type ${JSON.stringify(delivered)}`,
     ),
   )
 }
 
 /**
- * Puts a manifest under its digest, or a tag. Registries that haven't noticed its last blobs yet are
- * given a moment.
- * @returns Whether the registry says that it has noted the manifest's subject.
+ * Puts a manifest under its digest or a tag. Retries if the registry does not know its last blobs
+ * yet.
+ * @returns Whether the registry processed the manifest's subject (`OCI-Subject`).
  * @see Distribution Spec 1.1, Pushing Manifests
  */
 export async function putManifest(
@@ -171,16 +176,17 @@ export async function putManifest(
       signal,
     })
     discard(response)
-    assertKept(response, descriptor)
+    assertStored(response, descriptor)
     return response.headers.get('oci-subject') !== null
   })
 }
 
+/** Registries answer so while a blob that was just uploaded is not visible yet. */
 function isTooEarly(error: unknown): boolean {
   return hasRegistryCode(error, 'MANIFEST_BLOB_UNKNOWN')
 }
 
-/** The bytes of a manifest that is to be pushed, in memory: no registry takes more than 4 MiB. */
+/** Buffers and verifies a manifest to push: no registry accepts more than 4 MiB. */
 export async function readManifestBody(
   body: BodySource,
   expected: Descriptor,
@@ -194,6 +200,7 @@ export async function readManifestBody(
   return { descriptor: expected, bytes: await readVerified(body, expected, signal) }
 }
 
+/** Deletes a manifest and its tags. */
 export async function deleteManifest(
   { transport, base, scope }: RepositoryContext,
   digest: Digest,
@@ -208,6 +215,7 @@ export async function deleteManifest(
   discard(response)
 }
 
+/** Whether a registry answered 404. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof ResponseError && error.code === 'ERR_NOT_FOUND'
 }

@@ -3,45 +3,51 @@ import { followRedirects } from '../http/redirect.ts'
 import { apiHostOf } from '../oci/reference.ts'
 import type { FetchLike } from '../types.ts'
 
-/** Milliseconds to wait for a mirror's answer: it is there to be fast. */
+/**
+ * Milliseconds until the headers of a mirror's response must arrive: mirrors are expected to be
+ * fast.
+ */
 const TIMEOUT = 5000
-/** Milliseconds for which a mirror that could not be reached is passed over. */
+/** Milliseconds for which an unreachable mirror is skipped. */
 const PAUSE = 30_000
 
-/** What of a registry is content, and the same wherever it comes from. */
+/** Paths of content, which is the same on a mirror. */
 const CONTENT = /^\/v2\/.+\/(?:manifests|blobs)\/[^/]+$/
 
+/** A mirror of one or more registries. */
 export interface Mirror {
-  /** Its origin, and the path below which its `/v2/` is, if any: `https://mirror.example`. */
+  /** Origin, with the path above `/v2/` if there is one: `https://mirror.example`. */
   readonly url: string
-  /** Whether it is a proxy of several registries, which is told by `?ns=` of which. Default false. */
+  /** Adds `?ns=REGISTRY`, for a proxy of several registries. Default false. */
   readonly ns?: boolean
 }
 
+/** Options of `createMirrorFetch`. */
 export interface MirrorFetchOptions {
   /** Default: the global `fetch`. */
   fetch?: FetchLike
-  /** Milliseconds to wait for a mirror's answer. Default 5000. */
+  /** Milliseconds until the headers of a mirror's response must arrive. Default 5000. */
   timeout?: number
 }
 
 /**
- * A `fetch` that asks mirrors before the registry itself, one after another; what they don't have,
- * the registry is asked for.
+ * Creates a `fetch` that requests content from mirrors, one after another, and then from the
+ * registry.
  *
- * Exported from the main entry point and `spindle/repository`. It is for pulls: whatever would change a registry rejects, as
- * a mirror says nothing about what the registry has. Only manifests and blobs are asked for there,
- * never signatures' lists or tags, and never with the registry's credentials, also where a mirror
- * redirects to. Bytes are checked as always; which digest a tag has is the mirror's word, so name a
- * digest or verify.
+ * Exported from the main entry point and `spindle/repository`. For pulls only: requests that would
+ * change a registry reject,
+ * as a mirror does not show what the registry has. Mirrors are used for manifests and blobs only,
+ * not for lists of referrers or tags, and never receive the registry's credentials, nor does a
+ * server they redirect to. Bytes are verified as always. The mirror decides which digest a tag has:
+ * use a digest, or verify a signature.
  *
- * @example Through the mirror of one's own network
+ * @example Use a mirror in the local network
  * ```ts
  * const fetch = createMirrorFetch({ 'docker.io': ['https://mirror.example'] })
  * const app = await pull('docker.io/team/hello:1', { fetch })
  * ```
- * @param mirrors By registry, as references name it. A mirror is reached over http only if its URL says so.
- * @throws TypeError for what is no address.
+ * @param mirrors Mirrors by registry, as in references. Plain http is used only if the URL has that scheme.
+ * @throws TypeError for an invalid URL.
  */
 export function createMirrorFetch(
   mirrors: Readonly<Record<string, readonly (string | Mirror)[]>>,
@@ -56,7 +62,7 @@ export function createMirrorFetch(
   )
   const resting = new Map<URL, number>()
 
-  /** An answer of a mirror's that is one, or nothing. */
+  /** The response of a mirror; `undefined` if it does not have the content or can't be reached. */
   const ask = async (
     request: Request,
     { base, ns }: ParsedMirror,
@@ -72,7 +78,7 @@ export function createMirrorFetch(
     const timer = setTimeout(() => stop.abort(), timeout)
     const both = AbortSignal.any([signal, stop.signal])
     try {
-      // To its end here, where there is no login: who asked would take one along to the registry itself.
+      // Follows redirects here, without credentials: the transport would add those of the registry.
       const { response } = await followRedirects(
         (hop) => send(new Request(hop.url, { ...hop, redirect, signal: both })),
         { method, url, headers },
@@ -95,7 +101,7 @@ export function createMirrorFetch(
     if (list === undefined || !pathname.startsWith('/v2/')) return send(request)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       throw new TypeError(
-        `${host} has mirrors, which are for pulls: push without createMirrorFetch`,
+        `${host} has mirrors, which serve pulls only: push without createMirrorFetch`,
       )
     if (CONTENT.test(pathname))
       for (const mirror of list) {
@@ -116,7 +122,7 @@ function parseMirror(mirror: string | Mirror, registry: string): ParsedMirror {
   const base = URL.canParse(url) ? new URL(url) : undefined
   if (base === undefined || !/^https?:$/.test(base.protocol) || base.username !== '')
     throw new TypeError(
-      `the mirror ${JSON.stringify(url)} of ${registry} must be an address, as https://mirror.example`,
+      `the mirror ${JSON.stringify(url)} of ${registry} must be a URL, as in https://mirror.example`,
     )
   return { base, ...(ns && { ns: registry }) }
 }

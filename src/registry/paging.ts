@@ -1,12 +1,12 @@
 import { InvalidResponse, SpindleError } from '../errors.ts'
 import { redactUrl } from '../http/redact.ts'
 
-/** A page has at least one entry; a list of more pages is one that never ends. */
+/** Most pages of one list. A registry could link pages without end. */
 export const MAX_PAGES = 1000
 
 /**
- * The next page's URL out of a `Link` header, also written without `<>`, as Cloudflare's registry
- * does. On the same origin only: the registry's token goes with the request.
+ * The URL of the next page from a `Link` header, also without `<>`, as Cloudflare's registry writes
+ * it. On the same origin only: the request carries the registry's token.
  * @see RFC 8288; Distribution Spec 1.1, Listing Tags
  */
 function nextPage(response: Response, from: URL): URL | undefined {
@@ -22,24 +22,24 @@ function nextPage(response: Response, from: URL): URL | undefined {
     } catch {
       return undefined
     }
-    // A proxy that forgets https does not make the next page another server's.
+    // A registry behind a proxy that terminates TLS writes http: links.
     if (next.hostname === from.hostname && from.protocol === 'https:') next.protocol = 'https:'
     if (next.origin === from.origin && next.username === '' && next.password === '') return next
     throw new InvalidResponse(
-      `${from.host} says that its list goes on at ${next.host}: not followed`,
+      `${from.host} links to the next page of its list on another origin, ${next.host}: not followed`,
       { status: response.status, method: 'GET', url: redactUrl(from) },
     )
   }
   return undefined
 }
 
-/** A page of a list, as it came. */
+/** A page of a list, as received. */
 export interface Page {
   readonly response: Response
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
-/** Walks the pages of a list, each once. */
+/** Reads the pages of a list, each once. `open` returns `undefined` to stop. */
 export async function* walkPages(
   first: URL,
   open: (url: URL) => Promise<Page | undefined>,

@@ -13,19 +13,22 @@ import type { RepositoryContext } from './context.ts'
 import { getManifest, hasManifest, resolveManifest } from './manifests.ts'
 import { listReferrers } from './referrers.ts'
 
-/** What a repository can be asked, apart from what changes it: a pull brings no upload along. */
+/** Reads a repository. Separate from the writer, so that a pull does not bundle uploads. */
 export function createReader(
   context: RepositoryContext,
 ): ReadStore & WholeStore & ReferrerStore & PacedStore {
   const { connections } = context.transport
-  /** Bytes that came with what was resolved, each for one reader: it may change or detach them. */
+  /**
+   * Manifest bytes received with `withBytes`, each for one read: the caller may change or detach
+   * them.
+   */
   const resolved = new WeakMap<Descriptor, Uint8Array>()
   const whole = async (target: Descriptor, options?: OperationOptions): Promise<Uint8Array> => {
     const given = context.with(options)
     if (!isManifestType(target.mediaType)) return readBlob(context, target, given)
-    const held = resolved.get(target)
+    const buffered = resolved.get(target)
     resolved.delete(target)
-    return held ?? (await getManifest(context, target.digest, given, target)).bytes
+    return buffered ?? (await getManifest(context, target.digest, given, target)).bytes
   }
   return {
     ...(connections !== undefined && { concurrency: connections }),

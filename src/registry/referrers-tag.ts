@@ -8,12 +8,19 @@ import type { Descriptor, Digest, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import { deleteManifest, getManifest, isNotFound, putManifest } from './manifests.ts'
 
-/** Writers that append at once overwrite each other; each looks again whether its entry is there. */
+/**
+ * Most attempts to append: concurrent writers overwrite each other, so each reads the list again
+ * afterwards.
+ */
 const MAX_ROUNDS = 8
-/** About what a read and a write of the list take, in milliseconds. */
+/** Milliseconds that reading and writing the list take, roughly. */
 const SETTLE_MS = 80
 
-/** Its index; empty when there is none. Entries are kept as they are, with what isn't known here. */
+/**
+ * The index under the referrers tag; empty if there is none. `entries` are unchanged, with unknown
+ * members.
+ * @see Distribution Spec 1.1, Referrers Tag Schema
+ */
 export async function readReferrersTag(
   context: RepositoryContext,
   subject: Digest,
@@ -38,10 +45,10 @@ export async function readReferrersTag(
   }
 }
 
-/** Appends of this process to one list, one after the other: it need not race with itself. */
+/** Queues of this process by list, so that its own appends do not race. */
 const queues = new Map<string, Promise<void>>()
 
-/** Adds a referrer to the list, and looks whether it stays there. */
+/** Adds a referrer to the list, and checks that no other writer has removed it. */
 export async function addToReferrersTag(
   context: RepositoryContext,
   subject: Digest,
@@ -69,7 +76,7 @@ async function append(
   options: OperationOptions,
 ): Promise<void> {
   for (let round = 0; round <= MAX_ROUNDS; round++) {
-    // Another process that read the list before this one wrote it has written its own by then.
+    // By then another process that read the list before this one wrote it has written too.
     if (round > 0) await wait(SETTLE_MS * (0.5 + round * Math.random()), options.signal)
     const { entries, descriptors } = await readReferrersTag(context, subject, options)
     if (descriptors.some(({ digest }) => digest === referrer.digest)) return
@@ -78,11 +85,11 @@ async function append(
   }
   throw new SpindleError(
     'ERR_CONFLICT',
-    `${referrer.digest} was pushed, but others kept overwriting the list of referrers ${referrersTag(subject)}; push it again`,
+    `${referrer.digest} was pushed, but other writers kept overwriting the list of referrers ${referrersTag(subject)}; push it again`,
   )
 }
 
-/** Takes a referrer off the list; a list that is empty then goes, too. */
+/** Removes a referrer from the list; deletes the list if it is empty then. */
 export async function removeFromReferrersTag(
   context: RepositoryContext,
   subject: Digest,

@@ -14,14 +14,15 @@ import { getManifest, isNotFound, mediaTypeOf } from './manifests.ts'
 import { type Page, walkPages } from './paging.ts'
 import { addToReferrersTag, readReferrersTag } from './referrers-tag.ts'
 
-/** Registries that were seen to list what was pushed, by origin. */
+/** Origins of registries whose referrers API has listed a pushed manifest. */
 const proven = new WeakMap<Transport, Set<string>>()
 
 /**
- * What refers to a manifest: by the API, or else by the tag; by both if `everywhere`.
+ * Lists the referrers of a manifest: from the API, else from the referrers tag; with `everywhere`
+ * from both.
  *
- * The descriptors under a tag were written by clients, and not all of them well (cosign 3.1 leaves
- * out type and annotations), so each manifest is looked at.
+ * Clients write the descriptors under the tag, some incompletely (cosign 3.1 omits type and
+ * annotations), so each manifest is read.
  * @see Distribution Spec 1.1, Listing Referrers
  */
 export async function* listReferrers(
@@ -33,18 +34,18 @@ export async function* listReferrers(
   const seen = new Set<Digest>()
   const isNew = ({ digest }: Descriptor): boolean =>
     !seen.has(digest) && seen.add(digest) !== undefined
-  let answered = false
+  let hasApi = false
   for await (const page of listByApi(context, subject.digest, options)) {
-    answered = true
+    hasApi = true
     for (const referrer of page)
       if ((artifactType === undefined || referrer.artifactType === artifactType) && isNew(referrer))
         yield referrer
   }
-  if (answered && options.everywhere !== true) return
+  if (hasApi && options.everywhere !== true) return
   const { descriptors } = await readReferrersTag(context, subject.digest, options)
   for (const candidate of descriptors) {
     if (!isNew(candidate) || !isManifestType(candidate.mediaType)) continue
-    const referrer = await examine(context, candidate, subject.digest, options)
+    const referrer = await readReferrer(context, candidate, subject.digest, options)
     if (
       referrer !== undefined &&
       (artifactType === undefined || referrer.artifactType === artifactType)
@@ -53,8 +54,10 @@ export async function* listReferrers(
   }
 }
 
-/** A candidate as its own manifest describes it; `undefined` when it is gone or refers elsewhere. */
-async function examine(
+/**
+ * A candidate as its manifest describes it; `undefined` if it was deleted or has another subject.
+ */
+async function readReferrer(
   context: RepositoryContext,
   candidate: Descriptor,
   subject: Digest,
@@ -68,13 +71,13 @@ async function examine(
       ? referrerDescriptor(candidate, manifest)
       : undefined
   } catch (error) {
-    // Deleted since, by somebody who left the list as it was.
+    // Deleted, while the list was left unchanged.
     if (isNotFound(error)) return undefined
     throw error
   }
 }
 
-/** The API's pages; none at all when there is no such API. */
+/** Pages of the referrers API; none if the registry does not have it. */
 async function* listByApi(
   context: RepositoryContext,
   subject: Digest,
@@ -90,15 +93,15 @@ async function* listByApi(
       url,
       headers: { accept: IMAGE_INDEX },
       scope: scope('pull'),
-      // GHCR sends this to a page of github.com (artifacthub #4785).
+      // GHCR redirects this to a page of github.com (artifacthub #4785).
       sameOrigin: true,
       signal,
     }
     try {
       return await withRetries(transport, { signal }, async () => {
         const response = await transport.fetch(request)
-        const left = response.redirected && new URL(response.url).origin !== base.origin
-        if (!left && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX)
+        const isElsewhere = response.redirected && new URL(response.url).origin !== base.origin
+        if (!isElsewhere && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX)
           return { response, bytes: await readWhole(response, MAX_MANIFEST_BYTES, what, signal) }
         discard(response)
         return undefined
@@ -125,23 +128,23 @@ function isWithoutApi(error: unknown): boolean {
 }
 
 /**
- * Sees to it that a pushed referrer is found: by the API if that lists it, else under the tag.
+ * Makes a pushed referrer discoverable: adds it to the referrers tag unless the API lists it.
  *
  * `OCI-Subject` alone proves nothing: ECR sent it without having the API (sigstore-js #1183), and
- * Quay takes referrers and lists none.
- * @param noted Whether the registry sent `OCI-Subject`.
+ * Quay accepts referrers but lists none.
+ * @param hasSubject Whether the registry sent `OCI-Subject`.
  */
 export async function announceReferrer(
   context: RepositoryContext,
   subject: Digest,
   referrer: Descriptor,
-  noted: boolean,
+  hasSubject: boolean,
   options: OperationOptions,
 ): Promise<void> {
   const { transport } = context
   const base = await context.base(options.signal)
   const origins = proven.get(transport) ?? new Set()
-  if (noted && origins.has(base.origin)) return
+  if (hasSubject && origins.has(base.origin)) return
   try {
     for await (const page of listByApi(context, subject, options)) {
       if (!page.some(({ digest }) => digest === referrer.digest)) continue
@@ -149,8 +152,9 @@ export async function announceReferrer(
       return
     }
   } catch (error) {
-    // Who may push but not read can't look: then the registry's word has to do, as for oras.
-    if (noted && error instanceof ResponseError && error.code === 'ERR_UNAUTHORIZED') return
+    // Credentials that allow pushing but not reading can't list. `OCI-Subject` is trusted then, as
+    // oras does.
+    if (hasSubject && error instanceof ResponseError && error.code === 'ERR_UNAUTHORIZED') return
     throw error
   }
   await addToReferrersTag(context, subject, referrer, options)

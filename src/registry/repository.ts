@@ -38,19 +38,20 @@ export type {
 /** A repository of a registry, as a store. */
 export interface Repository
   extends Store, WholeStore, ReferrerStore, MountStore, KnownBlobsStore, PacedStore {
+  /** The repository, as parsed. */
   readonly reference: Reference
-  /** All tags, in code unit order. */
+  /** Lists all tags, in code unit order. */
   tags(options?: OperationOptions): AsyncIterable<string>
-  /** By digest; a manifest's tags go with it. */
+  /** Deletes a manifest or blob by digest. The tags of a manifest are deleted with it. */
   delete(target: Descriptor, options?: OperationOptions): Promise<void>
 }
 
 /**
- * Opens a repository. Nothing is asked of the registry yet.
+ * Opens a repository as a store. No request is made yet.
  *
  * Exported from the main entry point and `spindle/repository`.
  *
- * @example List what a repository has
+ * @example List the tags of a repository
  * ```ts
  * const repository = createRepository('ghcr.io/team/hello')
  * for await (const tag of repository.tags()) console.log(tag, await repository.resolve(tag))
@@ -65,7 +66,7 @@ export function createRepository(
   options: RepositoryOptions = {},
 ): Repository {
   if (typeof at !== 'string' && !isReference(at))
-    throw new TypeError('a repository is named by a string or a parsed reference')
+    throw new TypeError('a repository must be a string or a parsed reference')
   const reference =
     typeof at === 'string' ? parseReference(at, { defaultRegistry: 'docker.io' }) : at
   const context = createContext(reference, options)

@@ -6,12 +6,14 @@ import type { OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 import { type Page, walkPages } from './paging.ts'
 
-/** One page: docker-registry 2.8 sends all tags in one, and 30 000 of the longest fit. */
+/**
+ * Size of one page in bytes: docker-registry 2.8 sends all tags in one; 30 000 of the longest fit.
+ */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024
 const MAX_TAGS = 1_000_000
 
 /**
- * All tags in code unit order. They are sorted here: docker-registry 2.8 gives them in none.
+ * Lists all tags in code unit order. Sorted here: docker-registry 2.8 does not sort them.
  * @see Distribution Spec 1.1, Listing Tags
  */
 export async function* listTags(
@@ -31,8 +33,8 @@ export async function* listTags(
     const before = tags.size
     for (const tag of list) if (typeof tag === 'string' && isTag(tag)) tags.add(tag)
     if (tags.size > MAX_TAGS)
-      throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} is longer than ${MAX_TAGS}`)
-    // A page that brings nothing new leads nowhere.
+      throw new SpindleError('ERR_LIMIT_EXCEEDED', `${what} has more than ${MAX_TAGS} entries`)
+    // A page without new tags would repeat for ever.
     if (tags.size === before) break
   }
   yield* [...tags].sort()

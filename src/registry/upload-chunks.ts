@@ -5,17 +5,17 @@ import { redactUrl } from '../http/redact.ts'
 import { discard } from '../http/response-body.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
-import { putWhole, scopeAt } from './upload-put.ts'
+import { completeUpload, scopeAt } from './upload-put.ts'
 
-/** Times one chunk is taken up again; the registry keeps what it has got, so each can bring more. */
+/** Most resumes of one chunk. The registry keeps what it received, so each can make progress. */
 const MAX_RESUMES = 8
 
 /**
  * Uploads a blob in chunks, one after the other.
  *
- * Only the `Range` of an answer counts: docker-registry 2.8 answers 202 to chunks out of order and
- * appends them (measured), ECR answers 201 and drops all but the first.
- * @returns `false` when the registry does not take chunks; nothing is kept then.
+ * Only the `Range` of a response is trusted: docker-registry 2.8 answers 202 to chunks out of order
+ * and appends them (measured), ECR answers 201 and drops all but the first.
+ * @returns `false` if the registry does not support chunks; nothing is stored then.
  * @see Distribution Spec 1.1, Pushing a blob in chunks
  */
 export async function pushChunks(
@@ -48,8 +48,8 @@ export async function pushChunks(
           !(await context.transport.again(error, resumes + 1, { signal }))
         )
           throw error
-        const kept = await askKept(context, location, options)
-        // Less than was acknowledged before: this session is lost, the next one begins anew.
+        const kept = await requestStatus(context, location, options)
+        // Less than was acknowledged before: this session is lost, and the caller starts another.
         if (kept === undefined || kept.next < start || kept.next > end) throw error
         ;({ next: at, location } = kept)
       }
@@ -59,13 +59,13 @@ export async function pushChunks(
       onProgress?.({ type: 'blob', descriptor: expected, status: 'active', loaded: start })
   }
   if (start !== size) throw wrongSize(`the source of ${digest}`, size, start, SOURCE_CHANGED)
-  await putWhole(context, location, expected, new Uint8Array(), {
+  await completeUpload(context, location, expected, new Uint8Array(), {
     signal,
   })
   return true
 }
 
-/** Whether the registry does not take chunks, as far as its answer tells. */
+/** Whether a refusal of the first chunk means that the registry does not support chunks. */
 function takesNoChunks(error: unknown): boolean {
   if (!(error instanceof ResponseError) || error.code === 'ERR_UNAUTHORIZED') return false
   return error.status >= 400 && error.status < 500 && error.status !== 429
@@ -84,20 +84,21 @@ async function* regroup(
   size: number,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const held = createCollector()
+  const buffer = createCollector()
   for await (const chunk of chunksOf(openStream(body), signal)) {
     for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + size - held.size)
-      held.add(part)
+      const part = chunk.subarray(at, at + size - buffer.size)
+      buffer.add(part)
       at += part.length
-      if (held.size === size) yield held.take()
+      if (buffer.size === size) yield buffer.take()
     }
   }
-  if (held.size > 0) yield held.take()
+  if (buffer.size > 0) yield buffer.take()
 }
 
-interface Kept {
-  /** The first byte that the registry hasn't got. */
+/** State of an upload session. */
+interface UploadStatus {
+  /** Offset of the first byte that the registry does not have. */
   readonly next: number
   readonly location: URL
 }
@@ -108,7 +109,7 @@ async function patch(
   chunk: Uint8Array,
   at: number,
   { signal }: OperationOptions,
-): Promise<Kept | undefined> {
+): Promise<UploadStatus | undefined> {
   const response = await context.transport.fetch({
     method: 'PATCH',
     url: location,
@@ -121,14 +122,14 @@ async function patch(
     ...(await scopeAt(context, location)),
     signal,
   })
-  return readKept(response, location)
+  return readStatus(response, location)
 }
 
-async function askKept(
+async function requestStatus(
   context: RepositoryContext,
   location: URL,
   { signal }: OperationOptions,
-): Promise<Kept | undefined> {
+): Promise<UploadStatus | undefined> {
   let response: Response
   try {
     response = await context.transport.fetch({
@@ -137,16 +138,16 @@ async function askKept(
       signal,
     })
   } catch (error) {
-    // Whoever may not ask begins anew.
+    // Without the status of the session, the caller starts another.
     if (error instanceof ResponseError) return undefined
     throw error
   }
-  const kept = readKept(response, location)
-  // `0-0` is one byte, but also how an empty session is described.
+  const kept = readStatus(response, location)
+  // `0-0` means one byte, but registries also send it for an empty session.
   return kept?.next === 1 ? { ...kept, next: 0 } : kept
 }
 
-function readKept(response: Response, from: URL): Kept | undefined {
+function readStatus(response: Response, from: URL): UploadStatus | undefined {
   discard(response)
   const last = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.get('range') ?? '')?.[1]
   if (last === undefined || (response.status !== 202 && response.status !== 204)) return undefined
@@ -158,8 +159,9 @@ function readKept(response: Response, from: URL): Kept | undefined {
 }
 
 /**
- * Where the next request of an upload goes. It may be another host, over https and without the
- * registry's token; a registry behind a proxy that forgets https is taken at its host's word.
+ * URL of the next request of an upload. Another host is accepted over https only, and does not get
+ * the registry's token. An http: URL of the same host becomes https: proxies that terminate TLS
+ * cause those.
  * @throws `ERR_RESPONSE`
  */
 export function resolveLocation(location: string | null, from: URL, status: number): URL {
@@ -169,7 +171,7 @@ export function resolveLocation(location: string | null, from: URL, status: numb
     to = new URL(location ?? '', location === null ? undefined : from)
   } catch (cause) {
     throw new InvalidResponse(
-      `${from.host} began an upload, but said not where it goes on (Location); in a page, it must expose that header`,
+      `${from.host} started an upload without a valid Location header; for pages, it must expose that header (CORS)`,
       answer,
       { cause },
     )
@@ -185,7 +187,7 @@ export function resolveLocation(location: string | null, from: URL, status: numb
     to.protocol !== 'https:' && (from.protocol === 'https:' || to.host !== from.host)
   if (isDowngrade || !/^https?:$/.test(to.protocol))
     throw new InvalidResponse(
-      `${from.host} wants an upload to go to ${to.protocol}//${to.host}, which is not https: nothing was sent`,
+      `${from.host} directs the upload to ${to.protocol}//${to.host}, which is not https: nothing was sent`,
       answer,
     )
   return to

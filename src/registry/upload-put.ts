@@ -5,7 +5,10 @@ import { discard } from '../http/response-body.ts'
 import type { AuthScope, BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
 
-/** A location on another host gets no token of the registry's. */
+/**
+ * Scope of a request to an upload location. A location on another host does not get the registry's
+ * token.
+ */
 export async function scopeAt(
   { base, scope }: RepositoryContext,
   location: URL,
@@ -13,8 +16,8 @@ export async function scopeAt(
   return location.origin === (await base()).origin ? { scope: scope('pull', 'push') } : {}
 }
 
-/** The request that ends a session, with all of a blob or with nothing after its chunks. */
-export async function putWhole(
+/** Completes a session: with the whole blob, or with an empty body after its chunks. */
+export async function completeUpload(
   context: RepositoryContext,
   location: URL,
   expected: Descriptor,
@@ -37,7 +40,7 @@ export async function putWhole(
     signal,
     ...(onProgress !== undefined &&
       size === expected.size && {
-        // Complete is what the registry has acknowledged; the last byte's leaving is not that.
+        // The full size is reported only after the registry has acknowledged the blob.
         onUpload: (loaded: number) => {
           if (loaded < size)
             onProgress({ type: 'blob', descriptor: expected, status: 'active', loaded })
@@ -45,15 +48,17 @@ export async function putWhole(
       }),
   })
   discard(response)
-  assertKept(response, expected)
+  assertStored(response, expected)
 }
 
-/** What the registry says that it has kept, if it says so in the same algorithm. */
-export function assertKept(response: Response, { digest }: Descriptor): void {
-  const kept = response.headers.get('docker-content-digest')
-  if (!isDigest(kept) || algorithmOf(kept) !== algorithmOf(digest) || kept === digest) return
+/**
+ * Compares `Docker-Content-Digest`, if it is of the same algorithm, with the digest that was sent.
+ */
+export function assertStored(response: Response, { digest }: Descriptor): void {
+  const stored = response.headers.get('docker-content-digest')
+  if (!isDigest(stored) || algorithmOf(stored) !== algorithmOf(digest) || stored === digest) return
   throw new SpindleError(
     'ERR_DIGEST_MISMATCH',
-    `${digest} was sent, but the registry has kept ${kept}; push again, and ask its operator if that comes back`,
+    `${digest} was sent, but the registry stored ${stored}; push again, and ask its operator if this repeats`,
   )
 }

@@ -6,11 +6,11 @@ import { hasRegistryCode } from '../oci/error-codes.ts'
 import type { BodySource, Descriptor, OperationOptions } from '../types.ts'
 import type { RepositoryContext, UploadSession } from './context.ts'
 import { resolveLocation, pushChunks } from './upload-chunks.ts'
-import { putWhole, scopeAt } from './upload-put.ts'
+import { completeUpload, scopeAt } from './upload-put.ts'
 
 /**
- * Uploads a blob: POST for a session, then one PUT. All registries take that; chunks only some.
- * What breaks is begun again in a fresh session: the old one may hold half of it.
+ * Uploads a blob: POST for a session, then one PUT. All registries accept that; only some accept
+ * chunks. A failed upload is repeated in a new session: the old one may have a part of it.
  * @see Distribution Spec 1.1, Pushing Blobs
  */
 export async function pushBlob(
@@ -23,23 +23,23 @@ export async function pushBlob(
   const size = sizeOf(body) ?? expected.size
   if (size !== expected.size)
     throw wrongSize(`the source of ${expected.digest}`, expected.size, size, SOURCE_CHANGED)
-  let whole = false
+  let isWhole = false
   for (let attempt = 1; ; attempt++) {
     const session = await takeSession(context, expected, options)
     try {
-      const chunk = whole ? undefined : chunkSizeFor(context, session, expected)
+      const chunk = isWhole ? undefined : chunkSizeFor(context, session, expected)
       if (chunk === undefined)
-        return await putWhole(context, session.location, expected, body, options)
+        return await completeUpload(context, session.location, expected, body, options)
       const done = await pushChunks(context, session, expected, body, { ...options, chunk })
       if (done || isStream(body)) {
         if (done) return
         throw new SpindleError(
           'ERR_UNSUPPORTED',
-          `${session.location.host} does not take chunks; leave out "chunkSize", or give a body that can be opened again`,
+          `${session.location.host} does not support chunks; leave out "chunkSize", or pass a body that can be opened again`,
         )
       }
-      // Not the chunks' fault alone: the same bytes go in one request now, and this was no attempt.
-      whole = true
+      // Sends the blob in one request instead. This does not count as an attempt.
+      isWhole = true
       attempt--
       abandon(context, session.location)
     } catch (error) {
@@ -54,7 +54,7 @@ export async function pushBlob(
   }
 }
 
-/** GHCR forgets sessions now and then (jib #4301). */
+/** Whether the registry has lost the session, as GHCR does at times (jib #4301). */
 function isLostSession(error: unknown): boolean {
   return (
     hasRegistryCode(error, 'BLOB_UPLOAD_UNKNOWN') ||
@@ -62,9 +62,12 @@ function isLostSession(error: unknown): boolean {
   )
 }
 
-/** Chunks that a registry may split one blob into: as many parts as S3 takes of one object. */
+/** Most chunks of one blob: the number of parts that S3 accepts for one object. */
 const MAX_CHUNKS = 10_000
-/** Largest chunk that a registry may ask for, as each is buffered. Above the 5 MiB that S3 asks for. */
+/**
+ * Largest minimum chunk size accepted from a registry, in bytes: each chunk is buffered. S3
+ * requires 5 MiB.
+ */
 const MAX_LEAST_CHUNK = 64 * 1024 * 1024
 
 function chunkSizeFor(
@@ -72,19 +75,19 @@ function chunkSizeFor(
   { location, minLength, maxLength }: UploadSession,
   { digest, size }: Descriptor,
 ): number | undefined {
-  const wished = chunkSize ?? (size > maxLength ? maxLength : undefined)
-  if (wished === undefined) return undefined
-  if (wished < minLength && minLength > MAX_LEAST_CHUNK && size > minLength)
+  const requested = chunkSize ?? (size > maxLength ? maxLength : undefined)
+  if (requested === undefined) return undefined
+  if (requested < minLength && minLength > MAX_LEAST_CHUNK && size > minLength)
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `${location.host} wants chunks of at least ${minLength} bytes, more than ${MAX_LEAST_CHUNK}: leave out "chunkSize"`,
+      `${location.host} requires chunks of at least ${minLength} bytes, more than ${MAX_LEAST_CHUNK}: leave out "chunkSize"`,
     )
-  const chunk = Math.min(Math.max(wished, minLength), maxLength)
-  if (chunk < wished || chunkSize === undefined)
+  const chunk = Math.min(Math.max(requested, minLength), maxLength)
+  if (chunk < requested || chunkSize === undefined)
     if (size > chunk * MAX_CHUNKS)
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
-        `${location.host} takes at most ${maxLength} bytes per chunk, so ${digest} would take more than ${MAX_CHUNKS} requests: push smaller blobs, or ask its operator for larger chunks`,
+        `${location.host} accepts at most ${maxLength} bytes per chunk, so ${digest} would need more than ${MAX_CHUNKS} requests: push smaller blobs, or ask its operator to allow larger chunks`,
       )
   return size > chunk ? chunk : undefined
 }
@@ -110,7 +113,7 @@ async function takeSession(
 
 function readSession(response: Response, url: URL): UploadSession {
   discard(response)
-  /** Whole numbers only: a fraction of a byte can't be sent. */
+  /** A positive integer in a header. */
   const length = (name: string): number | undefined => {
     const text = response.headers.get(name)?.trim() ?? ''
     return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined
@@ -122,7 +125,7 @@ function readSession(response: Response, url: URL): UploadSession {
   }
 }
 
-/** Frees what a broken upload holds on the registry; it would free it itself in some hours. */
+/** Deletes the session of a failed upload. Registries otherwise keep it for hours. */
 function abandon(context: RepositoryContext, location: URL): void {
   scopeAt(context, location)
     .then((scope) =>
@@ -133,9 +136,9 @@ function abandon(context: RepositoryContext, location: URL): void {
 }
 
 /**
- * Has the registry take a blob over from another of its repositories.
+ * Mounts a blob from another repository of the registry.
  *
- * A registry that does not opens a session in its place, which is kept for the push that follows.
+ * A registry that does not mount it opens an upload session instead, which the next push uses.
  * @see Distribution Spec 1.1, Mounting a blob from another repository
  */
 export async function mountBlob(
@@ -164,7 +167,8 @@ export async function mountBlob(
     }
     sessions.set(target.digest, readSession(response, url))
   } catch (error) {
-    // No right there, or no such thing as mounts: a plain push will do, or say why not.
+    // No access to that repository, or no support for mounts: a plain push succeeds or reports why
+    // not.
     if (!(error instanceof ResponseError)) throw error
   }
   return false

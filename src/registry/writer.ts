@@ -12,7 +12,7 @@ import {
 import { announceReferrer } from './referrers.ts'
 import { mountBlob, pushBlob } from './upload.ts'
 
-/** Writes to a repository: pushes, tags and mounts. Deletes are in `repository.ts`. */
+/** Writes to a repository: pushes, tags and mounts. `repository.ts` deletes. */
 export function createWriter(
   context: RepositoryContext,
 ): Pick<Store, 'push' | 'tag'> & MountStore & KnownBlobsStore {
@@ -25,16 +25,17 @@ export function createWriter(
     const { digest, mediaType } = descriptor
     const manifest = parseManifest(bytes, mediaType, `the manifest ${digest}`)
     const { subject } = manifest
-    // Under a tag alone a registry would know it by its sha256 only.
+    // A manifest pushed under a tag alone can be found by its sha256 digest only.
     const byDigest = tag === undefined || !digest.startsWith('sha256:')
-    let noted = byDigest && (await putManifest(context, received, digest, options))
-    if (tag !== undefined) noted = (await putManifest(context, received, tag, options)) || noted
+    let hasSubject = byDigest && (await putManifest(context, received, digest, options))
+    if (tag !== undefined)
+      hasSubject = (await putManifest(context, received, tag, options)) || hasSubject
     if (subject !== undefined)
       await announceReferrer(
         context,
         subject.digest,
         referrerDescriptor(descriptor, manifest),
-        noted,
+        hasSubject,
         options,
       )
   }
@@ -63,7 +64,7 @@ export function createWriter(
           successorsOf(parseManifest(bytes, descriptor.mediaType)).map(({ digest }) => digest),
         )
       } catch (error) {
-        // What stands there now is about to be overwritten; it need not be good, nor there.
+        // The manifest there is about to be overwritten: it can be missing or invalid.
         if (isNotFound(error) || isUnreadable(error)) return new Set()
         throw error
       }

@@ -37,7 +37,10 @@ export interface CopyOptions extends Omit<RemoteOptions, 'credentials'> {
   maxReferrers?: number
 }
 
-/** Suffixes of the tags, named `sha256-…`, under which cosign before 3 stores referrers. @see cosign, Signature Spec */
+/**
+ * Suffixes of the tags, named `sha256-…`, under which cosign before 3 stores referrers.
+ * @see cosign, Signature Spec
+ */
 const COSIGN_SUFFIXES = ['sig', 'att', 'sbom'] as const
 
 /**

@@ -40,7 +40,10 @@ export function openLocation(location: Location, options: RepositoryOptions): Op
   return { ...place, store: { ...createReader(context), ...createWriter(context) } }
 }
 
-/** Opens a source for reading; programs that only read do not bundle uploads. No request is made yet. */
+/**
+ * Opens a source for reading; programs that only read do not bundle uploads. No request is made
+ * yet.
+ */
 export function openSource(source: Source, options: RemoteOptions): OpenSource {
   const place = locate(source)
   if ('store' in place) return { store: place.store, ref: place.ref }
@@ -95,7 +98,10 @@ export function locate<T extends Source>(
   return { reference, ref: reference.digest ?? reference.tag ?? 'latest' }
 }
 
-/** The same options with one transport in place of those that create one, so that a call between two registries shares rate limits and tokens. */
+/**
+ * The same options with one transport in place of those that create one, so that a call between two
+ * registries shares rate limits and tokens.
+ */
 export function withTransport(options: RemoteOptions): RemoteOptions {
   const { fetch, credentials, retry, timeout, insecure, onWarning, transport, ...rest } = options
   const making = {

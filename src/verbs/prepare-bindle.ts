@@ -4,7 +4,8 @@ import { appToBindle, type ToBindleOptions } from '../spin/bindle/to-bindle.ts'
 import type { FileTree } from '../types.ts'
 
 /**
- * The standalone form of an application's bindle, path → content, as `spin bindle prepare` wrote it.
+ * The standalone form of an application's bindle, path → content, as `spin bindle prepare` wrote
+ * it.
  *
  * Exported from `spindle/bindle`. Contents are read when they are
  * written, so that memory use does not grow with the number of files.

@@ -24,12 +24,17 @@ export type BindleSource =
 
 /** Id of the bindle that the artifact was made from, as `NAME/VERSION`. */
 const ID_ANNOTATION = 'spindle.bindle.id'
-/** Signers of the invoice, as JSON. The signatures are left out: they cover the invoice, not the artifact. */
+/**
+ * Signers of the invoice, as JSON. The signatures are left out: they cover the invoice, not the
+ * artifact.
+ */
 const SIGNATURES_ANNOTATION = 'spindle.bindle.signatures'
 
 /** Options of `pullBindle`. */
 export interface PullBindleOptions extends UnpackOptions {
-  /** Requires signatures by keys of this keyring. Default: digests are checked, signatures are not. */
+  /**
+   * Requires signatures by keys of this keyring. Default: digests are checked, signatures are not.
+   */
   verify?: VerifyInvoiceOptions & {
     /** Trusted keys. */
     readonly keyring: Keyring
@@ -37,7 +42,8 @@ export interface PullBindleOptions extends UnpackOptions {
 }
 
 /**
- * Opens a Spin application in a bindle, in the form that `pull` returns: it can be read, run or pushed.
+ * Opens a Spin application in a bindle, in the form that `pull` returns: it can be read, run or
+ * pushed.
  *
  * Exported from `spindle/bindle`. Contents are fetched on
  * demand and verified.

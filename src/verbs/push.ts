@@ -26,7 +26,9 @@ export type { ContentStore, Location, ReadStore, Store } from '../types.ts'
 
 /** Options of `push`. */
 export interface PushOptions extends RemoteOptions, Omit<PackableOptions, keyof RemoteOptions> {
-  /** Bytes per upload request; progress is then reported per chunk. Default: one request per blob. */
+  /**
+   * Bytes per upload request; progress is then reported per chunk. Default: one request per blob.
+   */
   chunkSize?: number
   /** Another repository of the registry that may have the blobs: they are mounted from there. */
   mountFrom?: string

@@ -9,7 +9,8 @@ export type { ReadStore, Source } from '../types.ts'
 /**
  * Resolves a tag or digest without reading the manifest.
  *
- * Media type and size, and the digest of a tag, are taken from a registry's response to HEAD and are
+ * Media type and size, and the digest of a tag, are taken from a registry's response to HEAD and
+ * are
  * not verified. `pull`, `copy` and `verify` read the manifest, and reject if it does not match.
  *
  * Exported from the main entry point and `spindle/resolve`.

@@ -35,7 +35,9 @@ export { createKeySigner, type Signer } from '../trust/keys/signer.ts'
 
 /** Options of `sign`. */
 export interface SignOptions extends RemoteOptions, SignArtifactOptions {
-  /** Location for the signatures, like cosign's `COSIGN_REPOSITORY`. Default: that of the artifact. */
+  /**
+   * Location for the signatures, like cosign's `COSIGN_REPOSITORY`. Default: that of the artifact.
+   */
   signatures?: Location
 }
 

@@ -34,7 +34,9 @@ export type { Proof, SignedBy, TrustedTime } from '../trust/bundle/verify-signat
 
 /** Options of `verify` and `createVerifier`. */
 export interface VerifyOptions extends RemoteOptions {
-  /** Location of the signatures, like cosign's `COSIGN_REPOSITORY`. Default: that of the artifact. */
+  /**
+   * Location of the signatures, like cosign's `COSIGN_REPOSITORY`. Default: that of the artifact.
+   */
   signatures?: Source
 }
 
@@ -83,7 +85,8 @@ export async function verify(
 }
 
 /**
- * Creates a verifier from a policy, for `pull`, `copy` and `createAppHandler`: they read exactly the
+ * Creates a verifier from a policy, for `pull`, `copy` and `createAppHandler`: they read exactly
+ * the
  * digest that was verified.
  *
  * Exported from the main entry point and `spindle/verify`.

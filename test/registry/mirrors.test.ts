@@ -149,7 +149,7 @@ describe('a mirror', () => {
     const mirrored = createMirrorFetch({ 'up.test': ['https://near.test'] }, { fetch })
     const repository = createRepository('up.test/t/a', { fetch: mirrored, retry: false })
     await expect(pushArtifact(repository, bytes, 'v1')).rejects.toMatchObject({
-      cause: { message: expect.stringContaining('mirrors, which are for pulls') },
+      cause: { message: expect.stringContaining('mirrors, which serve pulls only') },
     })
   })
 
