@@ -72,7 +72,7 @@ it('a registry without room says so, keeps nothing of it, and goes on', async ()
       body: bytes,
     })
   const refused = await push(LARGE)
-  expect([refused.status, await refused.text()]).toEqual([507, expect.stringContaining('no room')])
+  expect([refused.status, await refused.text()]).toEqual([507, expect.stringContaining('is full')])
   expect(stderr()).toContain(`no room for it in ${place}`)
   expect(readdirSync(join(place, '.spindle', 'temporary'))).toEqual([])
   expect((await push(new Uint8Array([1]))).status).toBe(201)
@@ -88,7 +88,7 @@ it('a Bindle server without room says so, and keeps nothing of it', async () => 
   await expect(push(url)).rejects.toMatchObject({
     status: 507,
     code: 'ERR_LIMIT_EXCEEDED',
-    message: expect.stringContaining('no room'),
+    message: expect.stringContaining('is full'),
   })
   expect(stderr()).toContain(`no room for it in ${place}`)
   expect(readdirSync(join(place, '.spindle', 'temporary'))).toEqual([])

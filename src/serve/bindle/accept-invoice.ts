@@ -20,20 +20,27 @@ import { createBodyRoom, MAX_BUFFERED_BYTES, type ReceivedBody } from '../../htt
 import { BindleProblem } from './answer.ts'
 import { invoiceFormat } from './media-type.ts'
 
+/** Options of a Bindle server that decide which invoices it accepts. */
 export interface AcceptOptions {
-  /** Keys whose invoices are taken. Without it, signatures need only be valid, and none is needed. */
+  /** Trusted keys. Default: none; signatures are then optional, but have to be valid. */
   keyring?: Keyring
-  /** Default `greedy`. Only used with a keyring. */
+  /** Which signatures are required; needs `keyring`. Default `greedy`. */
   strategy?: VerificationStrategy
-  /** Counts a key only for the roles that the keyring gives it. The reference server ignores them. Default false. */
+  /**
+   * Accepts a key only for the roles that it has in the keyring; needs `keyring`. The reference server
+   * ignores roles. Default false.
+   */
   honourRoles?: boolean
-  /** Signs what is accepted, as `host`; its public half joins the keyring. */
+  /** Signs accepted invoices as `host`; its public key is added to the keyring. Default: none. */
   hostKey?: SecretKeyEntry
-  /** Most keys of an invoice; more is answered with 413. Default 160 000, of JSON 200 000: some 11 000 parcels. */
+  /**
+   * Most keys in an invoice; more are answered with 413. Default 160 000, for JSON 200 000: about 11 000
+   * parcels.
+   */
   maxInvoiceKeys?: number
 }
 
-/** Parses, checks and counter-signs a posted invoice, in the reference server's order. */
+/** Parses, verifies and countersigns a posted invoice, in the order of the reference server. */
 export async function acceptInvoice(
   posted: PostedInvoice,
   options: AcceptOptions,
@@ -59,7 +66,7 @@ export async function acceptInvoice(
     if (!isHeaderValue(label.mediaType)) {
       throw new BindleProblem(
         400,
-        `parcel ${JSON.stringify(label.name)}: the media type can't be sent as a header`,
+        `parcel ${JSON.stringify(label.name)}: the media type is not a valid header value`,
       )
     }
   }
@@ -67,8 +74,8 @@ export async function acceptInvoice(
 }
 
 /**
- * What came as JSON, as it is read once it is stored: it may have no form in TOML, or a longer one.
- * One that could not be read again would break every query and collection that meets it.
+ * Parses a JSON invoice again as the TOML that will be stored, which can be longer or impossible. An
+ * unreadable stored invoice would break every query and garbage collection.
  */
 function asStored(bytes: Uint8Array, limits: InvoiceLimits): Invoice {
   return asProblem(() => parseInvoice(bytes, 'invoice', 'toml', limits))
@@ -78,29 +85,31 @@ function limitsOf({ maxInvoiceKeys }: AcceptOptions): InvoiceLimits {
   return { maxKeys: maxInvoiceKeys, option: 'maxInvoiceKeys' }
 }
 
-/** An invoice as it came. */
+/** A received invoice, not yet parsed. */
 export interface PostedInvoice extends ReceivedBody {
   readonly format: 'toml' | 'json'
 }
 
-/** Receives invoices, which are held in full until they are accepted. */
+/** Creates a function that receives invoices, which are buffered until they are accepted. */
 export function createInvoiceReceiver(
   options: AcceptOptions & { readonly maxBufferedBytes?: number },
 ): (request: Request) => Promise<PostedInvoice> {
   const longest = documentBytes(options.maxInvoiceKeys)
   const { maxBufferedBytes = Math.max(MAX_BUFFERED_BYTES, longest) } = options
   if (!Number.isSafeInteger(maxBufferedBytes) || maxBufferedBytes < 1)
-    throw new TypeError(`"maxBufferedBytes" must be a whole number from 1 on`)
+    throw new TypeError(
+      `"maxBufferedBytes" should be a positive integer and is ${maxBufferedBytes}`,
+    )
   const most = Math.min(longest, maxBufferedBytes)
   const long = (): BindleProblem =>
     new BindleProblem(413, `the invoice is longer than ${most} bytes`)
   const room = createBodyRoom(maxBufferedBytes, {
     slow: () =>
-      new BindleProblem(429, 'the invoice came in too slowly while others waited: try again'),
+      new BindleProblem(429, 'the invoice arrived too slowly while others waited: try again'),
     full: () =>
       new BindleProblem(
         429,
-        'too many invoices come in at once: try again in a moment ("maxBufferedBytes", --max-buffered-size at a shell)',
+        'too many invoices arrive at once: try again in a moment, or raise "maxBufferedBytes" (--max-buffered-size on the command line)',
       ),
     long,
   })
@@ -114,7 +123,7 @@ export function createInvoiceReceiver(
     } catch (error) {
       throw error instanceof BindleProblem
         ? error
-        : new BindleProblem(400, 'the invoice ended early')
+        : new BindleProblem(400, 'the invoice ended early: send it again')
     }
   }
 }
@@ -139,7 +148,7 @@ async function checkSignatures(
 ): Promise<void> {
   try {
     if (keyring === undefined) {
-      // Nobody is known, so only damage can be found: each signer is taken at its word.
+      // Without a keyring, verify each signature with its own key, which detects damage only.
       const signers = {
         version: '1.0',
         key: (invoice.signature ?? []).map(({ by, key, role }) => ({
@@ -181,7 +190,7 @@ async function counterSign(invoice: Invoice, hostKey: SecretKeyEntry): Promise<I
   }
 }
 
-/** URLs can't carry these names back; the reference server takes them and loses them. */
+/** Rejects names that no URL can contain. The reference server accepts them, but cannot return them. */
 function assertReachable({ name }: BindleId): void {
   const segments = name.split('/')
   if (
@@ -192,7 +201,7 @@ function assertReachable({ name }: BindleId): void {
   ) {
     throw new BindleProblem(
       400,
-      `invalid ID given: ${JSON.stringify(name)} could not be asked for in a URL`,
+      `invalid ID given: ${JSON.stringify(name)} cannot be used in a URL`,
     )
   }
 }

@@ -1,7 +1,7 @@
 import { formatToml } from '../../bytes/toml.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 
-/** Ends a request with a status and the words of the reference server, which clients match on. */
+/** An error response: a status and the message of the reference server, which clients match on. */
 export class BindleProblem extends Error {
   override readonly name = 'BindleProblem'
   readonly status: number
@@ -16,8 +16,8 @@ export const NOT_FOUND =
   'resource not found: if an item does not appear in our records, it does not exist!'
 
 /**
- * The first type of `Accept` whose subtype is `toml` or `json` wins, quality values unread, as on
- * the reference server; TOML when there is none.
+ * Like the reference server: the first type in `Accept` with the subtype `toml` or `json`, regardless of
+ * quality values; TOML if there is none.
  */
 function prefersJson(request: Request): boolean {
   for (const part of (request.headers.get('accept') ?? '').split(',')) {
@@ -28,7 +28,7 @@ function prefersJson(request: Request): boolean {
   return false
 }
 
-/** A document in the type that the client asked for. */
+/** Responds with a document in the type that the client accepts. */
 export function documentAnswer(
   request: Request,
   status: number,
@@ -43,10 +43,10 @@ export function documentAnswer(
   )
 }
 
-/** Longest message, in characters: some quote what was posted, which has megabytes. */
+/** Longest message in characters: some messages quote the request, which can have megabytes. */
 const MAX_MESSAGE_LENGTH = 2000
 
-/** Always TOML, whatever was asked for: clients of the reference server rely on it. */
+/** Responds with an error. Always TOML, because clients of the reference server rely on it. */
 export function errorAnswer(request: Request, status: number, message: string): Response {
   const error = message.slice(0, MAX_MESSAGE_LENGTH)
   return bytesAnswer(request, status, formatToml({ error }), 'application/toml')
@@ -67,7 +67,7 @@ function bytesAnswer(
     headers: {
       'content-type': type,
       'content-length': String(bytes.length),
-      // What is missing, yanked or refused now may not be so next time.
+      // Not cacheable: a missing or refused invoice can be available later, and an available one yanked.
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     },

@@ -2,26 +2,33 @@ import { isBusy } from '../http/authorize.ts'
 import { type Authenticate, authenticateHeader } from '../http/basic.ts'
 import { BindleProblem } from './answer.ts'
 
-/** What a request wants to do. */
+/** The access that a request needs. */
 export interface BindleAccess {
+  /** Kind of access. */
   readonly action: 'read' | 'push' | 'yank'
   /**
-   * `NAME/VERSION`. Absent for queries, keys and logins, and when an invoice is pushed, whose id is
-   * known once it was read: then the hook is asked again, with it.
+   * `NAME/VERSION`. Absent for queries, keys and logins, and for a push of an invoice before it is parsed:
+   * the hook is then called again with the id.
    */
   readonly id?: string
 }
 
-/** Lets a request pass, or not: then it is answered 401 when it carried credentials, else 403. */
+/** Authorizes a request. If `false`, the answer is 401 for a request with credentials, 403 without. */
 export type BindleAuthorize = (request: Request, access: BindleAccess) => boolean | Promise<boolean>
 
 /**
- * HTTP Basic as the reference server has it: reading needs no credentials, everything else does,
- * and wrong ones are refused even for reading.
+ * Creates an `authorize` hook for HTTP Basic authentication like the reference server: reading needs no
+ * credentials, everything else does, and invalid ones are rejected for reading too.
  *
  * Exported from `spindle/serve`.
  *
- * @param authenticate Whether a user has this password.
+ * @example One user who can push
+ * ```ts
+ * createBindleHandler({
+ *   authorize: authorizeBindleBasic((name, password) => name === 'ci' && password === secret),
+ * })
+ * ```
+ * @param authenticate Checks name and password.
  * @see Bindle, Protocol Specification, Authentication
  */
 export function authorizeBindleBasic(authenticate: Authenticate): BindleAuthorize {
@@ -34,6 +41,7 @@ export function authorizeBindleBasic(authenticate: Authenticate): BindleAuthoriz
   }
 }
 
+/** @throws 401 or 403 unless the hook accepts the request, 429 if it is overloaded. */
 export async function assertAuthorized(
   request: Request,
   access: BindleAccess,
@@ -43,7 +51,8 @@ export async function assertAuthorized(
   try {
     if (await authorize(request, access)) return
   } catch (error) {
-    if (isBusy(error)) throw new BindleProblem(429, 'too many logins are being checked: try again')
+    if (isBusy(error))
+      throw new BindleProblem(429, 'too many logins are being checked: try again later')
     throw error
   }
   throw request.headers.has('authorization')

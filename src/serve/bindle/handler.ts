@@ -30,69 +30,81 @@ import { type BindleTarget, parsePath } from './path.ts'
 import { matchInvoices, parseQuery } from './query.ts'
 import { assertFound, type BindleShelf, createShelf } from './shelf.ts'
 
-/** `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
+/** Options of `createBindleHandler`. `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
 export interface BindleHandlerOptions extends AcceptOptions, HostNameOptions {
-  /** Default: memory. */
+  /** Storage of invoices and parcels. Default: a new storage in memory. */
   storage?: Storage
-  /** Path that the API is mounted at. Default `/v1`, as clients expect. */
+  /** Base path of the API. Default `/v1`, the path that clients use. */
   basePath?: string
-  /** Asked before every request but preflights and `/healthz`. Default: everybody may do everything. */
+  /** Authorizes every request except preflights and `/healthz`. Default: everyone may read and write. */
   authorize?: BindleAuthorize
-  /** Pages that may use the server. Default: those of its own origin only. */
+  /** Origins of pages that can use the server. Default: only its own origin. */
   cors?: CorsOptions
-  /** Refuse whatever changes something. Default false. */
+  /** Answers every write with 403. Default false. */
   readOnly?: boolean
-  /** Longest parcel that is taken, in bytes. Default 1 GiB. */
+  /** Largest parcel in bytes; a larger one is answered with 413. Default 1 GiB. */
   maxParcelBytes?: number
   /**
-   * Most bytes of all invoices that come in at once, as they are held in memory; above it the
-   * slowest is answered with 429. Default 256 MiB.
+   * Most bytes of invoices buffered in memory at the same time; above it, the slowest request is answered
+   * with 429. Default 256 MiB.
    */
   maxBufferedBytes?: number
-  /** Starts a device login; answered at `login`. @see RFC 8628, 3.2 */
+  /** Starts a device login for `GET /login?provider=`. Default: none; the answer is 502. @see RFC 8628, 3.2 */
   login?: (provider: string) => Promise<BindleLogin>
+  /** Streaming hasher for parcels. Default: portable, a tenth as fast as a native one. */
   createHasher?: CreateHasher | undefined
-  /** Told of failures of the storage and of the hooks; clients see none of their reasons. */
+  /** Called with failures of the storage and of the hooks; clients see only the status 500. */
   onError?: (error: unknown, request: Request) => void
 }
 
-/** @see RFC 8628, 3.2, and Bindle, Protocol Specification, Login */
+/** A device login. Names as on the wire. @see RFC 8628, 3.2, and Bindle, Protocol Specification, Login */
 export interface BindleLogin {
+  /** Code with which the client polls for the token. */
   readonly device_code: string
+  /** Code that the user enters. */
   readonly user_code: string
+  /** Page where the user enters the code. */
   readonly verification_uri: string
+  /** The same page with the code filled in. */
   readonly verification_uri_complete?: string
+  /** Lifetime of the codes in seconds. */
   readonly expires_in: number
+  /** Least seconds between two polls. Default 5. */
   readonly interval?: number
+  /** OAuth client identifier for polling. */
   readonly client_id: string
+  /** Token endpoint for polling. */
   readonly token_url: string
 }
 
-/** Files of web applications; a parcel beyond this is a mistake or an attack. */
+/** Largest parcel: parcels are files of web applications, so a larger one is a mistake or an attack. */
 const MAX_PARCEL_BYTES = 1024 * 1024 * 1024
 
-/** Invoices read at once for one page of a query. */
+/** Invoices read concurrently for one page of a query. */
 const PAGE_READS = 8
 
 /**
- * A Bindle server as a `fetch` handler, wire-compatible with bindle-server 0.9.
+ * Creates a Bindle server as a `fetch` handler, wire-compatible with bindle-server 0.9.
  *
- * Exported from `spindle/serve`. Better than the reference: a failed upload can be repeated, HEAD
- * tells the truth, yanked invoices leave queries, encoded and literal ids mean the same.
+ * Exported from `spindle/serve`. Differs from the reference server: a failed upload can be repeated, HEAD
+ * returns the headers of GET, queries omit yanked invoices, and percent-encoded ids equal literal ones.
  *
  * @example In a Worker
  * ```ts
  * export default createBindleHandler({ storage: createR2Storage(env.BUCKET) })
  * ```
+ * @throws `TypeError` for an invalid option.
  * @see Bindle, Protocol Specification
  */
 export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHandler {
   const { storage = createMemoryStorage(), basePath = '/v1', cors, authorize } = options
   if (basePath !== '' && !/^(?:\/[A-Za-z0-9_.~-]+)+$/.test(basePath))
-    throw new TypeError(`"basePath" must be a path such as "/v1", not ${JSON.stringify(basePath)}`)
+    throw new TypeError(
+      `"basePath" should be a path such as "/v1" and is ${JSON.stringify(basePath)}`,
+    )
   if (cors !== undefined) assertOrigins(cors)
   if (options.keyring === undefined && (options.strategy ?? options.honourRoles ?? false) !== false)
-    throw new TypeError('"strategy" and "honourRoles" are about a "keyring": give one')
+    throw new TypeError('"strategy" and "honourRoles" need a "keyring"')
   const isAnswered = createHostCheck(options.allowedHosts ?? ['*'])
   const shelf = createShelf(storage, options.createHasher)
   const receive = createInvoiceReceiver(options)
@@ -101,7 +113,7 @@ export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHa
     try {
       if (!isSafeMethod(request.method)) assertOwnPage(request, url, cors)
       const target = parsePath(url.pathname, basePath)
-      // A GET, but it starts something at the provider.
+      // A GET with a side effect: it starts a login at the provider.
       if (target.kind === 'login') assertOwnPage(request, url, cors)
       if (target.kind === 'health')
         return documentAnswer(asJson(request), 200, { status: 'OK', version: '0.9.1' })
@@ -111,7 +123,7 @@ export function createBindleHandler(options: BindleHandlerOptions = {}): FetchHa
       if (error instanceof BindleProblem) return errorAnswer(request, error.status, error.message)
       options.onError?.(error, request)
       return isSpindleError(error) && error.code === 'ERR_LIMIT_EXCEEDED'
-        ? errorAnswer(request, 507, 'the server has no room for that')
+        ? errorAnswer(request, 507, 'the storage of the server is full')
         : errorAnswer(request, 500, 'internal server error')
     }
   }
@@ -133,7 +145,7 @@ function assertOwnPage(request: Request, url: URL, cors: CorsOptions | undefined
   if (isForeignPage(request, url, cors)) throw new BindleProblem(403, refusedPage(request))
 }
 
-/** `/healthz` is JSON whatever is asked for. */
+/** `/healthz` always answers JSON. */
 function asJson(request: Request): Request {
   return new Request(request.url, {
     method: request.method === 'HEAD' ? 'HEAD' : 'GET',
@@ -261,7 +273,7 @@ async function parcel(
     if (label.size > limit)
       throw new BindleProblem(
         413,
-        `parcel ${target.sha256} has ${label.size} bytes; this server takes ${limit}`,
+        `parcel ${target.sha256} has ${label.size} bytes, more than the limit of ${limit}`,
       )
     await shelf.putParcel(label, bodyOf(request) ?? new Blob().stream())
     return documentAnswer(request, 200, { message: 'parcel created' })
@@ -272,7 +284,7 @@ async function parcel(
   const headers = new Headers({
     'content-type': label.mediaType,
     'cache-control': 'private',
-    // Parcels are whatever somebody pushed: never a page of this origin.
+    // Parcels are untrusted content: do not render them as pages of this origin.
     'content-security-policy': 'sandbox',
     'content-disposition': 'attachment',
     'x-content-type-options': 'nosniff',

@@ -2,11 +2,10 @@ import type { Label } from '../../bindle/invoice.ts'
 import { BindleProblem } from './answer.ts'
 
 /**
- * Media types of what is posted.
+ * Media types that are CORS-safelisted: pages can POST them to other origins without a preflight.
  *
- * A page can send any other server a POST without a preflight only as one of three types, or
- * without a type. Invoices are taken as TOML or JSON alone, as every client sends them. Bindle's own
- * client sends parcels without a type, so there only the three are refused.
+ * Invoices are accepted as TOML or JSON only, the types of all clients. Parcels are also accepted without
+ * a type, as sent by Bindle's own client, so there only these three types are rejected.
  *
  * @see Fetch Standard, CORS-safelisted request-header
  */
@@ -16,7 +15,7 @@ const PAGE_TYPES: readonly (string | undefined)[] = [
   'text/plain',
 ]
 
-/** @throws 415 for a type that is none of an invoice's, or none at all. */
+/** The format of a posted invoice. @throws 415 for another media type or none. */
 export function invoiceFormat(request: Request): 'toml' | 'json' {
   const type = mediaTypeOf(request)
   if (type === 'application/toml') return 'toml'
@@ -27,20 +26,20 @@ export function invoiceFormat(request: Request): 'toml' | 'json' {
   )
 }
 
-/** @throws 415 for a type that a page could send, unless it is the parcel's own. */
+/** @throws 415 for a CORS-safelisted media type, unless it is the type of the parcel. */
 export function assertParcelType(request: Request, label: Label): void {
   const type = mediaTypeOf(request)
   const own = essenceOf(label.mediaType)
-  // Many HTTP clients send any string as plain text.
+  // Many HTTP clients send strings as text/plain.
   const isText = type === 'text/plain' && own.startsWith('text/')
   if (!PAGE_TYPES.includes(type) || type === own || isText) return
   throw new BindleProblem(
     415,
-    `a parcel is not posted as ${type}: use its own media type, application/octet-stream or none`,
+    `a parcel cannot be posted as ${type}: use its own media type, application/octet-stream or none`,
   )
 }
 
-/** `undefined` where the client says none. */
+/** The media type of a request; `undefined` without `Content-Type`. */
 function mediaTypeOf(request: Request): string | undefined {
   const type = request.headers.get('content-type')
   return type === null ? undefined : essenceOf(type)

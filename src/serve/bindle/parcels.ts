@@ -7,19 +7,19 @@ import type { Storage, StoredValue } from '../storage/port.ts'
 import { BindleProblem } from './answer.ts'
 
 /**
- * The bytes that invoices list: each parcel once for all of them.
+ * Stored parcels, each once for all invoices.
  *
- * What was collected as garbage and comes again is another generation of it, under another key,
- * ending in `.1`, `.2` …, so that a deletion that comes late can't meet it. @see generation.ts
+ * A parcel that is pushed again after a garbage collection is another generation, under another key that
+ * ends in `.1`, `.2` …, so that a late deletion does not affect it. @see generation.ts
  */
 export interface Parcels {
   /**
-   * Whether a parcel is here. Then it stays as long as an invoice lists it: call this once that
-   * invoice is written.
+   * Whether a parcel exists. If so, it is kept as long as an invoice lists it: call this after writing the
+   * invoice.
    */
   readonly hold: (sha256: string) => Promise<boolean>
   readonly get: (sha256: string) => Promise<StoredValue | undefined>
-  /** @throws 400 when the bytes don't fit the label, 409 when they are here */
+  /** @throws 400 when the bytes do not match the label, 409 when the parcel exists. */
   readonly put: (label: Label, body: ReadableStream<Uint8Array>) => Promise<void>
 }
 
@@ -28,10 +28,10 @@ export const PARCELS_PREFIX = 'bindle/parcels/'
 export function createParcels(storage: Storage, createHasher: CreateHasher): Parcels {
   const heldKey = async (sha256: string): Promise<string> =>
     parcelKey(sha256, await holdGeneration(storage, parcelGenerationKey(sha256)))
-  const isHere = async (key: string): Promise<boolean> => (await storage.head(key)) !== undefined
+  const exists = async (key: string): Promise<boolean> => (await storage.head(key)) !== undefined
 
   return {
-    hold: async (sha256) => isHere(await heldKey(sha256)),
+    hold: async (sha256) => exists(await heldKey(sha256)),
     async get(sha256) {
       const first = await storage.get(parcelKey(sha256))
       if (first !== undefined) return first
@@ -40,7 +40,7 @@ export function createParcels(storage: Storage, createHasher: CreateHasher): Par
     },
     async put(label, body) {
       const key = await heldKey(label.sha256)
-      if (await isHere(key)) {
+      if (await exists(key)) {
         await body.cancel().catch(() => {})
         throw new BindleProblem(409, 'resource already exists')
       }
@@ -53,16 +53,16 @@ export function createParcels(storage: Storage, createHasher: CreateHasher): Par
   }
 }
 
-/** The client's fault, not the server's: it left, or its line broke. */
+/** The client disconnected: an error of the client, not of the server. */
 function endedEarly(): never {
-  throw new BindleProblem(400, 'the parcel ended early: nothing of it was kept')
+  throw new BindleProblem(400, 'the parcel ended early and was discarded: send it again')
 }
 
 function parcelKey(sha256: string, generation = 0): string {
   return `${PARCELS_PREFIX}${sha256}${generation === 0 ? '' : `.${generation}`}`
 }
 
-/** What a key of a parcel says; `undefined` for any other. */
+/** Parses the key of a parcel; `undefined` for any other key. */
 export function parseParcelKey(key: string): { digest: Digest; generation: number } | undefined {
   const match = /\/([0-9a-f]{64})(?:\.([1-9]\d{0,9}))?$/.exec(key)
   return match === null
@@ -74,7 +74,7 @@ export function parcelGenerationKey(sha256: string): string {
   return `bindle/generations/${sha256}`
 }
 
-/** Passes a parcel's bytes on and errors, before the storage can publish them, when they don't fit. */
+/** Forwards a parcel's bytes; errors before the end, so that nothing is stored, if they do not match the label. */
 function checked(
   body: ReadableStream<Uint8Array>,
   label: Label,

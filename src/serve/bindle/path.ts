@@ -1,7 +1,7 @@
 import { type BindleId, parseBindleId } from '../../bindle/id.ts'
 import { BindleProblem, NOT_FOUND } from './answer.ts'
 
-/** What a request's path names. */
+/** A parsed path. */
 export type BindleTarget =
   | { readonly kind: 'health' | 'invoices' | 'query' | 'keys' | 'login' | 'unknown' }
   | { readonly kind: 'invoice'; readonly id: BindleId }
@@ -9,10 +9,10 @@ export type BindleTarget =
   | { readonly kind: 'parcel'; readonly id: BindleId; readonly sha256: string }
 
 /**
- * Reads a raw path below the handler's base.
+ * Parses the raw path below the base path.
  *
- * Split first, decoded after, so that encoded and literal `+`, `@` and non-ASCII characters mean
- * the same; an encoded slash never joins two segments.
+ * Splits before decoding, so that encoded and literal `+`, `@` and non-ASCII characters are equal, and an
+ * encoded slash never separates segments.
  */
 export function parsePath(pathname: string, base: string): BindleTarget {
   if (pathname === '/healthz') return { kind: 'health' }
@@ -33,7 +33,7 @@ export function parsePath(pathname: string, base: string): BindleTarget {
 }
 
 function decodeId(raw: string): BindleId {
-  // No name holds an encoded slash: what was split there would be joined to another name.
+  // An encoded slash would decode to another name.
   if (/%2f/i.test(raw)) throw new BindleProblem(404, NOT_FOUND)
   try {
     const segments = raw.split('/').map(decodeURIComponent)

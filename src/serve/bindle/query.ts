@@ -32,7 +32,7 @@ const NAMES: ReadonlyMap<string, keyof BindleQuery> = new Map([
 
 const MAX_LIMIT = 255
 
-/** `undefined` for a parameter that is unknown, doubled or of the wrong form: the answer is 400 then. */
+/** Parses a query; `undefined` for an unknown, repeated or invalid parameter, which is answered with 400. */
 export function parseQuery(parameters: URLSearchParams): BindleQuery | undefined {
   const given = new Map<keyof BindleQuery, string>()
   for (const [key, value] of parameters) {
@@ -46,7 +46,7 @@ export function parseQuery(parameters: URLSearchParams): BindleQuery | undefined
   const strict = truth(given.get('strict') ?? 'true')
   if (offset === undefined || limit === undefined || yanked === undefined || strict === undefined)
     return undefined
-  // Every query of this server is strict, and its answers say so, whatever was asked for.
+  // Only strict queries are implemented, so the response always has `strict = true`.
   return {
     query: given.get('query') ?? '',
     version: given.get('version') ?? '',
@@ -66,7 +66,7 @@ function truth(text: string): boolean | undefined {
   return text === 'true' ? true : text === 'false' ? false : undefined
 }
 
-/** The ids that a query means, by name and then by version, oldest first. */
+/** The ids that match a query, sorted by name and version, oldest first. */
 export function matchInvoices(invoices: readonly ListedInvoice[], query: BindleQuery): BindleId[] {
   const range: VersionRange = parseRange(query.version) ?? (() => false)
   const terms = query.query.split(' ').filter((term) => term !== '')

@@ -12,30 +12,30 @@ import { createParcels } from './parcels.ts'
 export const INVOICES_PREFIX = 'bindle/invoices/'
 export const YANKED_PREFIX = 'bindle/yanked/'
 
-/** Look-ups that one request makes at once. */
+/** Concurrent look-ups of one request. */
 const LOOKUPS = 16
 
 /**
- * Invoices kept parsed, and the bytes that they were parsed from at most: each parcel of a push asks
- * for its invoice, which may list thousands.
+ * Size of the cache of parsed invoices, in invoices and in bytes of TOML: every parcel of a push needs the
+ * invoice, which can list thousands.
  */
 const KEPT_INVOICES = 32
 const KEPT_BYTES = 16 * 1024 * 1024
 
-/** Invoices and parcels over a storage: each written once, whole or not at all. */
+/** Stored invoices and parcels, each written atomically and only once. */
 export interface BindleShelf {
-  /** Keeps an invoice as `formatInvoice` writes it. @throws 409 when it exists, yanked or not */
+  /** Stores an invoice, formatted by `formatInvoice`. @throws 409 when it exists, yanked or not. */
   readonly create: (id: BindleId, invoice: Uint8Array) => Promise<void>
-  /** `undefined` when there is none. */
+  /** Reads an invoice; `undefined` when it does not exist. */
   readonly invoice: (id: BindleId) => Promise<Invoice | undefined>
-  /** Irreversible, and harmless when done already. */
+  /** Yanks an invoice. Irreversible and idempotent. */
   readonly yank: (id: BindleId) => Promise<void>
-  /** All ids, and whether each is yanked. Nothing of the invoices is read. */
+  /** Lists all ids without reading the invoices. */
   readonly list: () => Promise<ListedInvoice[]>
-  /** Labels whose parcel isn't here, in the order of the invoice, one for each entry. The others stay. */
+  /** Labels of missing parcels, in the order of the invoice. Existing parcels are kept from then on. */
   readonly missing: (invoice: Invoice) => Promise<Label[]>
   readonly parcel: (sha256: string) => Promise<StoredValue | undefined>
-  /** @throws 400 when the bytes don't fit the label, 409 when they are here */
+  /** @throws 400 when the bytes do not match the label, 409 when the parcel exists. */
   readonly putParcel: (label: Label, body: ReadableStream<Uint8Array>) => Promise<void>
 }
 
@@ -48,11 +48,11 @@ export function createShelf(
   storage: Storage,
   createHasher: CreateHasher = createPortableHasher,
 ): BindleShelf {
-  // A mark of its own in place of a rewrite: invoices never change, so nothing can be lost in a race.
+  // Yanking writes a separate marker, so that invoices stay immutable and concurrent writes cannot conflict.
   const isYanked = async (id: BindleId): Promise<boolean> =>
     (await storage.head(invoiceKey('yanked', id))) !== undefined
 
-  const kept = createInvoiceCache()
+  const cache = createInvoiceCache()
   const parcels = createParcels(storage, createHasher)
 
   return {
@@ -63,12 +63,12 @@ export function createShelf(
     async invoice(id) {
       const key = tryKey('invoices', id)
       if (key === undefined) return undefined
-      let invoice = kept.get(key)
+      let invoice = cache.get(key)
       if (invoice === undefined) {
         const found = await readStoredInvoice(storage, key)
         if (found === undefined) return undefined
         invoice = found.invoice
-        kept.set(key, invoice, found.bytes)
+        cache.set(key, invoice, found.bytes)
       }
       return (await isYanked(id)) ? { ...invoice, yanked: true } : invoice
     },
@@ -80,14 +80,14 @@ export function createShelf(
         listKeys(storage, INVOICES_PREFIX),
         listKeys(storage, YANKED_PREFIX),
       ])
-      const marks = new Set(yanked)
-      return ids.map((path) => ({ id: decodePath(path), yanked: marks.has(path) }))
+      const markers = new Set(yanked)
+      return ids.map((path) => ({ id: decodePath(path), yanked: markers.has(path) }))
     },
     async missing(invoice) {
       const labels = (invoice.parcel ?? []).map((parcel) => parcel.label)
       const shas = [...new Set(labels.map((label) => label.sha256))]
-      const there = await mapBounded(shas, LOOKUPS, parcels.hold)
-      const absent = new Set(shas.filter((_, index) => there[index] === false))
+      const exists = await mapBounded(shas, LOOKUPS, parcels.hold)
+      const absent = new Set(shas.filter((_, index) => exists[index] === false))
       return labels.filter((label) => absent.has(label.sha256))
     },
     parcel: parcels.get,
@@ -95,7 +95,7 @@ export function createShelf(
   }
 }
 
-/** An invoice, and the bytes that it was parsed from; `undefined` when there is none. */
+/** Reads an invoice and the size of its TOML; `undefined` when it does not exist. */
 export async function readStoredInvoice(
   storage: Storage,
   key: string,
@@ -103,14 +103,14 @@ export async function readStoredInvoice(
   const found = await storage.get(key)
   if (found === undefined) return undefined
   const bytes = await readBounded(found.body, Infinity, 'a stored invoice')
-  // What was accepted stays readable, whatever limit there is now.
+  // Without limits: an accepted invoice stays readable when a limit is lowered.
   const invoice = parseInvoice(bytes, `the stored invoice ${key}`, 'toml', {
     maxKeys: Infinity,
   })
   return { invoice, bytes: bytes.length }
 }
 
-/** The invoices that were asked for last. They never change, so none can be out of date. */
+/** A cache of the most recently used invoices. They are immutable, so entries never become stale. */
 function createInvoiceCache(): {
   get: (key: string) => Invoice | undefined
   set: (key: string, invoice: Invoice, bytes: number) => void
@@ -121,7 +121,7 @@ function createInvoiceCache(): {
     get(key) {
       const found = kept.get(key)
       if (found === undefined) return undefined
-      // Maps keep the order of insertion: the one asked for last goes last.
+      // Insert again: maps iterate in insertion order, so the first entry is the least recently used.
       kept.delete(key)
       kept.set(key, found)
       return found.invoice
@@ -139,13 +139,13 @@ function createInvoiceCache(): {
   }
 }
 
-/** Keys hold name and version readably, so that a query needs no index. */
+/** The key contains name and version, so that queries need no index. */
 function invoiceKey(kind: 'invoices' | 'yanked', id: BindleId): string {
   const key = `bindle/${kind}/${encodeName(id.name)}/${encodeName(id.version)}`
   if (key.length > MAX_KEY_LENGTH)
     throw new BindleProblem(
       400,
-      `invalid ID given: it is longer than this server can file, ${MAX_KEY_LENGTH} bytes once encoded`,
+      `invalid ID given: it is longer than ${MAX_KEY_LENGTH} bytes when percent-encoded`,
     )
   return key
 }
@@ -159,7 +159,7 @@ function tryKey(kind: 'invoices' | 'yanked', id: BindleId): string | undefined {
   }
 }
 
-// A leading `~` keeps `.` and `..` from being whole names of a key.
+// The leading `~` prevents the key parts `.` and `..`.
 function encodeName(name: string): string {
   return `~${encodeURIComponent(name).replaceAll(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)}`
 }
@@ -169,14 +169,14 @@ function decodePath(path: string): BindleId {
   return createBindleId(name, version)
 }
 
-/** What follows the prefix. The same for an invoice and the mark that it is yanked. */
+/** The keys without the prefix; equal for an invoice and its yank marker. */
 export async function listKeys(storage: Storage, prefix: string): Promise<string[]> {
   const keys: string[] = []
   for await (const { key } of listAll(storage, prefix)) keys.push(key.slice(prefix.length))
   return keys
 }
 
-/** What a parcel operation answers for an invoice that isn't there. */
+/** @throws 404 for `undefined`. */
 export function assertFound<T>(found: T | undefined): T {
   if (found === undefined) throw new BindleProblem(404, NOT_FOUND)
   return found
