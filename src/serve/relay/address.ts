@@ -1,11 +1,11 @@
 /**
- * Which hosts a relay may be sent to by others: only those of the public internet.
+ * Public internet addresses, the only ones that a relay follows redirects to.
  *
- * A relay stands where its clients do not, often inside a network. What a registry redirects to, or
- * a name resolves to, must not lead into that network.
+ * A relay often runs inside a private network that its clients cannot reach. Redirects of a registry and
+ * resolved names must not lead into that network (server-side request forgery).
  */
 
-/** First address and prefix length of IPv4 ranges that are not public. @see RFC 6890 */
+/** IPv4 ranges that are not public: first address and prefix length. @see RFC 6890 */
 const SPECIAL_V4: ReadonlyArray<readonly [string, number]> = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -24,24 +24,37 @@ const SPECIAL_V4: ReadonlyArray<readonly [string, number]> = [
 ]
 
 /**
- * Names that mean this machine or this network, whatever they resolve to: reserved ones, and those
- * that networks and clusters give themselves. @see RFC 6761, 6762, 8375
+ * Names of the local machine or network, independent of their addresses: reserved names, and common names of
+ * private networks and clusters. @see RFC 6761, 6762, 8375
  */
-const INSIDE =
+const PRIVATE_NAMES =
   /(?:^|\.)(?:localhost|localdomain|local|internal|intranet|lan|home|corp|home\.arpa|svc|consul)$/
 
-/** Whether a host may be reached, as far as its name tells. `hostname` is that of a `URL`, so in its one form. */
+/**
+ * Whether a host is public, judged by its name or literal address.
+ * @param hostname Normalized by `URL`.
+ */
 export function isPublicHost(hostname: string): boolean {
   if (hostname.startsWith('[')) return isPublicAddress(hostname.slice(1, -1))
   if (/^[\d.]+$/.test(hostname)) return isPublicAddress(hostname)
-  // A final dot makes the same name another string.
+  // Remove the root dot, which does not change the meaning of the name.
   const name = hostname.replace(/\.$/, '').toLowerCase()
-  return name.includes('.') && !INSIDE.test(name)
+  return name.includes('.') && !PRIVATE_NAMES.test(name)
 }
 
-/** Whether an address, in any notation that `URL` reads, is one of the public internet. */
+/**
+ * Whether an IPv4 or IPv6 address, in any notation that `URL` accepts, is a public internet address.
+ *
+ * Exported from `spindle/serve`.
+ *
+ * @example Check the addresses of a host
+ * ```ts
+ * const { address } = await dns.promises.lookup('ghcr.io')
+ * if (!isPublicAddress(address)) throw new Error('resolves to a private address')
+ * ```
+ * @returns `false` for anything that is not an address, and for addresses with a zone such as `%eth0`.
+ */
 export function isPublicAddress(address: string): boolean {
-  // A zone such as `%eth0` is that of a link, so of the inside.
   const isV6 = address.includes(':')
   const text = isV6 ? `http://[${address}]/` : `http://${address}/`
   if (!URL.canParse(text)) return false
@@ -60,9 +73,9 @@ function parseV4(address: string): number {
 }
 
 /**
- * Only global unicast, `2000::/3`, without what carries an IPv4 address or a tunnel inside: 6to4,
- * Teredo and other special purposes of `2001::/23`, documentation. IPv4-mapped, NAT64, unique
- * local and link-local addresses all lie outside of it.
+ * Accepts global unicast addresses, `2000::/3`, except 6to4, Teredo and the other special purposes of
+ * `2001::/23`, and documentation addresses. IPv4-mapped, NAT64, unique local and link-local addresses are
+ * outside of `2000::/3`.
  */
 function isPublicV6(address: string): boolean {
   const [first = 0, second = 0] = address

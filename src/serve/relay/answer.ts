@@ -11,11 +11,11 @@ import { unknownRealm } from './token.ts'
 interface AnswerContext extends RewriteContext {
   readonly maxBytes: number
   readonly pace: PaceLimits
-  /** Of a request by `ns`, as mirrors are asked. */
+  /** Set for a request with the parameter `ns` (registry mirror). */
   readonly namespace?: string
 }
 
-/** A registry's answer as a client may see it. @throws 403 for one that leads where no client may go. */
+/** Converts a registry's response for the client. @throws 403 for a redirect that is not allowed. */
 export async function answerUpstream(
   response: Response,
   method: string,
@@ -40,13 +40,18 @@ async function rewrite(
     context.route.kind === 'blob' && (status === 200 || status === 206),
   )
   const location = response.headers.get('location')
-  const place = location === null ? undefined : await rewriteLocation(location, context)
-  if (place !== undefined) headers.set('Location', place)
-  // Reads were followed to their end; of a write only one that may be sent again as it is goes on.
-  if (status >= 300 && status < 400 && status !== 304 && !(place !== undefined && status >= 307))
+  const rewrittenLocation = location === null ? undefined : await rewriteLocation(location, context)
+  if (rewrittenLocation !== undefined) headers.set('Location', rewrittenLocation)
+  // Redirects of reads were followed already. For writes, only 307 and 308 keep method and body.
+  if (
+    status >= 300 &&
+    status < 400 &&
+    status !== 304 &&
+    !(rewrittenLocation !== undefined && status >= 307)
+  )
     throw new Refusal(403, {
       code: 'DENIED',
-      message: `${context.registry.name} sends that somewhere else: not followed`,
+      message: `${context.registry.name} redirects the request to an address that this relay does not follow`,
     })
   const link = response.headers.get('link')
   const next = link === null ? undefined : rewriteLink(link, context)
@@ -63,7 +68,7 @@ async function rewrite(
   if (length !== undefined && length > context.maxBytes)
     throw new Refusal(403, {
       code: 'SIZE_INVALID',
-      message: `that has ${length} bytes, more than this relay hands on`,
+      message: `the response has ${length} bytes, more than the relay's limit of ${context.maxBytes}`,
     })
   if (length !== undefined) headers.set('Content-Length', String(length))
   if (method === 'HEAD' || response.body === null || status === 204 || status === 304) {

@@ -10,25 +10,25 @@ interface FixedLengthStreamConstructor {
 
 const { FixedLengthStream } = globalThis as { FixedLengthStream?: FixedLengthStreamConstructor }
 
-/** Whether a stream of a known length must be made one by the platform. */
+/** Whether the platform needs a `FixedLengthStream` to send a stream of known length (workerd). */
 export const hasFixedLength: boolean = FixedLengthStream !== undefined
 
 interface PassOptions {
-  /** Most bytes. */
+  /** Largest size. */
   readonly maxBytes: number
-  /** How slowly it may come. */
+  /** Least speed. */
   readonly pace: PaceLimits
-  /** In bytes, if it was announced. */
+  /** Announced size in bytes, if any. */
   readonly length: number | undefined
-  /** Told what broke it: the true cause when whoever reads it only says that it broke. */
+  /** Called with the original error, because the reader of the stream may report another one. */
   readonly onFailure?: (error: unknown) => void
 }
 
 /**
- * Hands a body on, chunk by chunk, without ever holding it.
+ * Forwards a body chunk by chunk, without buffering.
  *
- * It errors when it is longer than it may be or was announced, or comes too slowly; what it
- * is read from is cancelled then, and when its reader leaves.
+ * Errors, and cancels the source, when the body is longer than allowed or announced, or too slow. Also
+ * cancels the source when the reader cancels.
  */
 export function passBody(
   source: ReadableStream<Uint8Array>,
@@ -45,13 +45,14 @@ export function passBody(
           if (value === undefined) {
             end()
             if (length !== undefined && seen !== length)
-              throw wrong(`${seen} of ${length} bytes came`)
+              throw limitError(`it has ${seen} bytes instead of the announced ${length}`)
             controller.close()
             return
           }
           seen += value.length
-          if (seen > maxBytes) throw wrong(`it has more than ${maxBytes} bytes`)
-          if (length !== undefined && seen > length) throw wrong(`more than ${length} bytes came`)
+          if (seen > maxBytes) throw limitError(`it has more than ${maxBytes} bytes`)
+          if (length !== undefined && seen > length)
+            throw limitError(`it has more than the announced ${length} bytes`)
           controller.enqueue(value)
         } catch (error) {
           onFailure?.(error)
@@ -69,7 +70,7 @@ export function passBody(
   return readable
 }
 
-/** As `pipeTo`, which in workerd reports to nobody what its reader learns anyway. */
+/** Like `pipeTo`, which in workerd causes an unhandled rejection in addition to the reader's error. */
 async function feed(
   stream: ReadableStream<Uint8Array>,
   writable: WritableStream<Uint8Array>,
@@ -86,6 +87,6 @@ async function feed(
   }
 }
 
-function wrong(why: string): SpindleError {
-  return new SpindleError('ERR_LIMIT_EXCEEDED', `a relayed body was given up: ${why}`)
+function limitError(why: string): SpindleError {
+  return new SpindleError('ERR_LIMIT_EXCEEDED', `the relayed body was aborted: ${why}`)
 }

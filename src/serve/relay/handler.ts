@@ -24,70 +24,85 @@ import { denied, expired, failed, tooLargeOrCut, unknownPath, wrongMethod } from
 import { relayToken } from './token.ts'
 import { createUpstream } from './upstream.ts'
 
-/** Bytes of one body, either way: more than any layer in use; hosts of Workers allow less by themselves. */
+/** Largest body in bytes, in both directions: larger than any layer in use. Hosts of Workers have lower limits. */
 export const MAX_RELAY_BODY_BYTES: number = 5 * 1024 ** 3
-/** Requests of one user in a minute: an app of 2000 files pushed at once stays below it. */
+/** Requests of one user per minute: enough to push an application of 2000 files at once. */
 export const MAX_RELAY_REQUESTS_PER_MINUTE = 6000
 const TIMEOUT = 30_000
 
+/** Limits of a relay. */
 export interface RelayLimits {
-  /** Most bytes of one body, up or down. Default 5 GiB. */
+  /** Largest body in bytes, in both directions. Default 5 GiB. */
   readonly bodyBytes?: number
-  /** Requests of one user in a minute, counted by each instance for itself. Default 6000. */
+  /** Requests of one user per minute, counted per instance; more are answered with 429. Default 6000. */
   readonly requestsPerMinute?: number
-  /** Who a request counts for, as an address or a name. Default: all are one user. */
+  /** Identifies the user of a request, such as by address or name. Default: all requests count as one user. */
   readonly keyOf?: (request: Request) => string
-  /** Milliseconds that a registry has to begin its answer. Default 30000, plus time for an upload's bytes. */
+  /** Milliseconds until the registry begins its response, plus time for an upload's bytes. Default 30000. */
   readonly timeout?: number
-  /** Milliseconds of waiting in which a body must bring its share of `minRate`, up or down. Default 60000. */
+  /** Milliseconds in which a body must deliver its share of `minRate`, in both directions. Default 60000. */
   readonly idle?: number
-  /** Bytes per second that a body must bring, up or down. Default 1024; 0: any byte in `idle` is enough. */
+  /** Least bytes per second of a body, in both directions. Default 1024; with 0, one byte per `idle` is enough. */
   readonly minRate?: number
 }
 
-/** Asked with what a request wants; the repository is empty for the ping at `/v2/` and for tokens. */
+/**
+ * Decides about a request by the scope that it needs. The repository is empty for the ping at `/v2/` and
+ * for token requests.
+ */
 export type RelayRule = (scope: AuthScope, request: Request) => boolean | Promise<boolean>
 
-/** `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
+/** Options of `createRelayHandler`. `allowedHosts` defaults to any name: `listen` restricts it on loopback. */
 export interface RelayHandlerOptions extends HostNameOptions {
-  /** Hosts, with their port, that the relay goes to. Nothing else is reached. */
+  /** Allowed registries: host names, with port if it is not 443. */
   registries: readonly string[]
-  /** Origins of pages that may use it, its own too. Empty: no page, only programs. */
+  /** Origins of pages that can use the relay, including its own. Empty: no pages, only other clients. */
   origins: readonly string[]
-  /** Path that the relay is at. Default `/relay`. */
+  /** Path of the relay. Default `/relay`. */
   prefix?: string
-  /** Its own origin as clients see it, where a proxy before it hides that. Default: that of the request. */
+  /** Public origin of the relay behind a proxy. Default: the origin of the request. */
   publicOrigin?: string
-  /** Who may do anything at all; a user's own secret comes as `Relay-Authorization`. Default: everybody. */
+  /** Allows or rejects requests. Clients can send a secret as `Relay-Authorization`. Default: all are allowed. */
   authorize?: RelayRule
-  /** What may be pushed. Default: nothing. */
+  /** Allows pushes. Default: none are allowed. */
   writable?: RelayRule
-  /** Whether what is `writable` may be deleted as well. Default false. */
+  /** Whether to allow deletions where `writable` allows pushes. Default false. */
   deletes?: boolean
-  /** Credentials of the relay's own, for requests without `Authorization`. Needs `authorize`. */
+  /** Credentials of the relay itself, for requests without `Authorization`. Needs `authorize`. */
   credentials?: Keychain
-  /** Token services that are on another host than their registry, by registry. Docker Hub's and GitLab's are known. */
+  /**
+   * URLs of token services on other hosts than their registry, by registry. Those of Docker Hub and GitLab
+   * are built in.
+   */
   realms?: Readonly<Record<string, readonly string[]>>
-  /** Which of `registries` are spoken to over plain http and may be in a private network: for this machine and tests. */
+  /**
+   * Registries, also listed in `registries`, that use plain http and can be in a private network. For local
+   * use and tests.
+   */
   insecure?: readonly string[]
-  /** Finds the addresses of a host, so that names of private ones are refused. `spindle/node` has one. */
+  /** Resolves host names, to reject those with private addresses. `spindle/node` has one. Default: none. */
   resolveHost?: ResolveHost
-  /** 32 bytes or more, the same for all instances: signs addresses that clients hand back. Default: random. */
+  /**
+   * Key that signs the upload and token URLs that clients send back: 32 bytes or more, the same for all
+   * instances. Default: random.
+   */
   secret?: Uint8Array
+  /** Sizes, rates and timeouts. */
   limits?: RelayLimits
-  /** Default: the global `fetch`. */
+  /** Sends the requests. Default: the global `fetch`. */
   fetch?: FetchLike
-  /** Told of failures; clients see none of their reasons. */
+  /** Called with failures; clients see only the status. */
   onError?: (error: unknown, request: Request) => void
 }
 
 /**
- * A way for pages to registries that don't answer them, as a `fetch` handler.
+ * Creates a relay as a `fetch` handler: gives pages access to registries that do not support CORS.
  *
- * Exported from `spindle/serve`. Closed unless told: to all registries, pages, pushes and deletions.
- * It goes to no private address, hands no cookie on, shows no blob as a page, and keeps nothing.
+ * Exported from `spindle/serve`. Denies by default: only listed registries and origins, no pushes, no
+ * deletions. Connects to no private addresses, forwards no cookies, prevents browsers from rendering blobs,
+ * and stores nothing.
  *
- * @example A relay in a Worker for one site, which may push below `team/`
+ * @example A relay in a Worker for one site, with pushes below `team/`
  * ```ts
  * export default createRelayHandler({
  *   registries: ['ghcr.io', 'docker.io'],
@@ -96,16 +111,18 @@ export interface RelayHandlerOptions extends HostNameOptions {
  *   secret,
  * })
  * ```
- * @throws TypeError for options that can't be.
- * @see `createRelayFetch` of the main entry point, the page's side
+ * @throws `TypeError` for an invalid option.
+ * @see `createRelayFetch`, the client in the page
  */
 export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
   const { prefix = '/relay', limits = {}, authorize, writable, deletes = false, onError } = options
   if (!/^(?:\/[A-Za-z0-9._~-]+)+$/.test(prefix))
-    throw new TypeError(`"prefix" must be a path as /relay, not ${JSON.stringify(prefix)}`)
+    throw new TypeError(
+      `"prefix" should be a path such as "/relay" and is ${JSON.stringify(prefix)}`,
+    )
   if (options.credentials !== undefined && authorize === undefined)
     throw new TypeError(
-      '"credentials" of the relay need "authorize": else everybody who finds the relay has them',
+      '"credentials" need "authorize": otherwise everyone who can reach the relay can use them',
     )
   const registries = createRegistryList(options)
   const origins = createOriginPolicy(options.origins)
@@ -135,13 +152,15 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
   ): Promise<void> => {
     for (const scope of scopes)
       if (authorize !== undefined && !(await authorize(scope, request)))
-        throw denied('this relay does not know you, or does not allow you that')
+        throw denied(
+          'this relay does not allow this request: check the value of Relay-Authorization',
+        )
     const { repository, actions } = scopes[0]!
     if (actions.every((action) => action === 'pull')) return
-    if (actions.includes('delete') && !deletes) throw denied('this relay deletes nothing')
+    if (actions.includes('delete') && !deletes) throw denied('this relay does not allow deletions')
     const scope = { registry: registry.name, repository, actions }
     if (writable === undefined || !(await writable(scope, request)))
-      throw denied(`this relay does not let you push to ${registry.name}/${repository}`)
+      throw denied(`this relay does not allow pushes to ${registry.name}/${repository}`)
   }
 
   const handle = async (request: Request): Promise<Response> => {
@@ -177,14 +196,14 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
             onFailure: (error) => (broken = { error }),
           })
     const headers = upstreamHeaders(request)
-    // A registry's token is for the registry, wherever it sends an upload.
+    // Do not send the registry's token to another host, such as the location of an upload.
     const isElsewhere = target.origin !== registry.base.origin
     if (isElsewhere) headers.delete('authorization')
     const own =
       login === undefined || isElsewhere || headers.has('authorization')
         ? undefined
         : await login.begin(registry, scopes, request.signal)
-    // Whoever has not said from where must not have the relay's rights to look everywhere.
+    // A mount without `from` would use the relay's own permissions for all repositories.
     if (own !== undefined && !url.searchParams.has('from')) target.searchParams.delete('mount')
     if (own?.authorization !== undefined) headers.set('authorization', own.authorization)
     const publicOrigin = options.publicOrigin ?? url.origin
@@ -197,7 +216,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
         url: target,
         headers,
         signal: request.signal,
-        // What is not a list of referrers but a page somewhere (GHCR) is no answer.
+        // GHCR redirects referrers requests to an HTML page.
         sameOrigin: route.kind === 'referrers',
         ...(body !== undefined && { body }),
         ...(body !== undefined && length !== undefined && { length }),
@@ -208,16 +227,16 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
       sent = await sendOnce()
       if (own !== undefined && sent.response.status === 401) {
         discard(sent.response)
-        const better = await login?.again(
+        const renewed = await login?.again(
           registry,
           scopes,
           sent.response,
           own.authorization,
           request.signal,
         )
-        if (better === undefined) throw refusedLogin(registry.name)
+        if (renewed === undefined) throw refusedLogin(registry.name)
         if (body !== undefined) throw expired()
-        headers.set('authorization', better)
+        headers.set('authorization', renewed)
         sent = await sendOnce()
         if (sent.response.status === 401) throw refusedLogin(registry.name)
       }
@@ -244,7 +263,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     })
   }
 
-  /** Where a request goes: a path of the registry's, or what a seal says. */
+  /** The target of a request: a path of the registry, or a sealed URL. */
   async function locate(
     url: URL,
     host: string,
@@ -253,7 +272,10 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
   ): Promise<{ target: URL; repository: string }> {
     const namespace = url.searchParams.get('ns')
     if (namespace !== null && registries.get(namespace) !== registry)
-      throw new Refusal(400, { code: 'UNSUPPORTED', message: `"ns" is not ${registry.name}` })
+      throw new Refusal(400, {
+        code: 'UNSUPPORTED',
+        message: `"ns" should be the registry in the path, ${registry.name}`,
+      })
     if (route.kind !== 'sealed') {
       const target = new URL(url.pathname.slice(prefix.length + 1 + host.length), registry.base)
       target.search = url.search
@@ -264,7 +286,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     if (sealed === undefined)
       throw new Refusal(404, {
         code: 'BLOB_UPLOAD_UNKNOWN',
-        message: 'no such upload, or it is too old: begin another with POST',
+        message: 'the upload does not exist or has expired: start another one with POST',
       })
     const target = new URL(sealed.url)
     const digest = url.searchParams.get('digest')
@@ -291,7 +313,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
   }
 }
 
-/** Splits a path as it was sent. @throws 403 or 404 */
+/** Finds registry and route of a raw path. @throws 403 for another registry, 404 for another path. */
 function find(
   pathname: string,
   prefix: string,
@@ -302,22 +324,23 @@ function find(
   const slash = rest.indexOf('/')
   const host = slash < 0 ? rest : rest.slice(0, slash)
   const registry = registries.get(host)
-  if (registry === undefined) throw denied('this relay does not go to that registry')
+  if (registry === undefined)
+    throw denied('this relay does not allow that registry: its operator can add it to "registries"')
   const route = parseRelayRoute(rest.slice(host.length))
   if (route === undefined) throw unknownPath()
   return { registry, host, route }
 }
 
-/** How slowly a body may come, either way. @throws TypeError */
+/** Least speed of bodies. @throws `TypeError` */
 function relayPace(idleTimeout: number, minRate: number = MIN_RATE): PaceLimits {
   if (!(minRate >= 0 && minRate < Infinity))
-    throw new TypeError(`"limits.minRate" must be bytes per second, not ${minRate}`)
+    throw new TypeError(`"limits.minRate" should be bytes per second, 0 or more, and is ${minRate}`)
   const names = { idleTimeout: 'limits.idle', minRate: 'limits.minRate' }
   return { idleTimeout, minRate, names }
 }
 
 function positive(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
-  if (!(value > 0)) throw new TypeError(`"limits.${name}" must be above 0, not ${value}`)
+  if (!(value > 0)) throw new TypeError(`"limits.${name}" should be above 0 and is ${value}`)
   return value
 }

@@ -1,6 +1,6 @@
 import { EXPOSED_HEADERS } from '../http/cors.ts'
 
-/** All that a client may say to a registry. Never cookies, origins or who else was on the way. */
+/** Request headers that are forwarded to a registry. Not cookies, origins or headers of proxies. */
 const REQUEST_HEADERS = [
   'accept',
   'authorization',
@@ -13,29 +13,30 @@ const REQUEST_HEADERS = [
   'if-modified-since',
 ]
 
-/** Set by the relay itself, whatever the registry says. */
+/** Response headers that the relay sets itself. */
 const OWN_HEADERS = new Set(['location', 'link', 'www-authenticate', 'content-length'])
 const RESPONSE_HEADERS = [...EXPOSED_HEADERS, 'Last-Modified', 'OCI-Chunk-Max-Length'].filter(
   (name) => !OWN_HEADERS.has(name.toLowerCase()),
 )
 
-/** Types that no browser shows or runs. Everything else leaves as plain bytes. */
+/** Media types that browsers do not render or execute. All others become application/octet-stream. */
 const HARMLESS_TYPE = /^application\/(?:[\w.-]+\+)?json(?: *;[\w =.-]*)?$/i
 
+/** The headers of a request to the registry. */
 export function upstreamHeaders(request: Request): Headers {
   const headers = new Headers()
   for (const name of REQUEST_HEADERS) {
     const value = request.headers.get(name)
     if (value !== null) headers.set(name, value)
   }
-  // A second coding would make sizes and ranges those of other bytes.
+  // With a content coding, sizes and ranges would be those of the encoded bytes.
   headers.set('accept-encoding', 'identity')
   return headers
 }
 
 /**
- * What a client sees of a registry's answer. Blobs are anybody's bytes on the relay's origin: never
- * sniffed, shown, framed or run there.
+ * The headers of a response to the client. Blobs are untrusted content on the relay's origin: no sniffing,
+ * rendering, framing or scripts.
  */
 export function clientHeaders(response: Response, immutable: boolean): Headers {
   const headers = new Headers()
@@ -52,7 +53,7 @@ export function clientHeaders(response: Response, immutable: boolean): Headers {
   return headers
 }
 
-/** What every answer of a relay has, its own refusals too. */
+/** Adds the security headers of every response, including errors of the relay. */
 export function guardHeaders(headers: Headers): void {
   headers.set('X-Content-Type-Options', 'nosniff')
   headers.set('Content-Disposition', 'attachment')

@@ -10,15 +10,15 @@ import type { RelayRegistry } from './registries.ts'
 import { unknownRealm } from './token.ts'
 import type { SendUpstream } from './upstream.ts'
 
-/** Credentials that a relay holds itself. What they get it never leaves it. */
+/** Authenticates with the relay's own credentials. Their tokens are never sent to a client. */
 interface RelayLogin {
-  /** The header to begin with; `undefined` where the relay has no credentials of its own. */
+  /** The first `Authorization` header; `undefined` if the relay has no credentials for the registry. */
   begin(
     registry: RelayRegistry,
     scopes: readonly AuthScope[],
     signal: AbortSignal,
   ): Promise<{ readonly authorization: string | undefined } | undefined>
-  /** Another one after a 401; `undefined` when there is no better one. */
+  /** A new header after a 401; `undefined` if there is none. */
   again(
     registry: RelayRegistry,
     scopes: readonly AuthScope[],
@@ -28,7 +28,10 @@ interface RelayLogin {
   ): Promise<string | undefined>
 }
 
-/** @param secrets Remembers what is sent, so that no answer hands it on. */
+/**
+ * Creates the login of a relay.
+ * @param secrets Collects what is sent, to redact it in responses.
+ */
 export function createRelayLogin(
   send: SendUpstream,
   credentials: Keychain,
@@ -67,7 +70,7 @@ export function createRelayLogin(
       try {
         const known = await auth.begin(registry.base, scopes, signal)
         if (known !== undefined) return { authorization: known }
-        // Bodies can't be sent twice: the registry is asked what it wants beforehand.
+        // Request the challenge in advance, because a streamed body cannot be sent twice.
         const { response } = await send({
           registry,
           method: 'GET',
@@ -108,11 +111,14 @@ function failed({ name }: RelayRegistry, cause: unknown): Refusal {
   return refusedLogin(name, cause)
 }
 
-/** No 401: the client could do nothing about it. */
+/** Not 401, because the client cannot provide other credentials. */
 export function refusedLogin(name: string, cause?: unknown): Refusal {
   return new Refusal(
     403,
-    { code: 'DENIED', message: `${name} does not allow that with the relay's own credentials` },
+    {
+      code: 'DENIED',
+      message: `${name} does not allow this request with the credentials of the relay`,
+    },
     { cause },
   )
 }

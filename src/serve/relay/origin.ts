@@ -4,20 +4,20 @@ import { Refusal } from '../http/refusal.ts'
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 const REQUEST_HEADERS =
   'Accept, Authorization, Content-Type, Content-Range, Range, If-Match, If-None-Match, If-Range, Relay-Authorization'
-/** In seconds. Browsers cap it themselves. */
+/** Cache lifetime of preflights in seconds; browsers cap it. */
 const MAX_AGE = 7200
 
 /**
- * Which pages may use a relay, told by what browsers say of them and scripts can't.
+ * Restricts a relay to pages of allowed origins, by headers that browsers set and scripts cannot.
  *
- * No cookies are ever allowed, and a page that is not named is refused before anything is sent.
+ * Never allows cookies. Rejects other pages before sending anything to a registry.
  */
 interface OriginPolicy {
-  /** @throws 403 for a page that may not. */
+  /** @throws 403 for a page that is not allowed. */
   readonly admit: (request: Request, url: URL) => void
-  /** The answer to a preflight, or `undefined` when the request isn't one. */
+  /** Answers a preflight; `undefined` for any other request. */
   readonly preflight: (request: Request) => Response | undefined
-  /** Lets the page that asked read the answer. */
+  /** Adds the CORS headers that let the page read the response. */
   readonly expose: (headers: Headers, request: Request) => void
 }
 
@@ -25,14 +25,14 @@ export function createOriginPolicy(origins: readonly string[]): OriginPolicy {
   for (const origin of origins)
     if (!URL.canParse(origin) || new URL(origin).origin !== origin || origin.includes('*'))
       throw new TypeError(
-        `"origins" has ${JSON.stringify(origin)}, which is no origin: write it as https://app.example`,
+        `"origins" contains ${JSON.stringify(origin)}, which is not an origin: write it as https://app.example`,
       )
   const hosts = new Set(origins.map((origin) => new URL(origin).host))
   const isAllowed = (origin: string | null): origin is string =>
     origin !== null && origins.includes(origin)
 
   const expose = (headers: Headers, request: Request): void => {
-    // Whoever uses the browser next has another secret, and must not find what the last one was let read.
+    // The browser's cache must not serve a response to a user with another secret.
     headers.append('Vary', 'Origin, Authorization, Relay-Authorization')
     const origin = request.headers.get('Origin')
     if (!isAllowed(origin)) return
@@ -44,13 +44,13 @@ export function createOriginPolicy(origins: readonly string[]): OriginPolicy {
     admit(request, url) {
       const origin = request.headers.get('Origin')
       if (origin !== null && !isAllowed(origin)) throw foreign()
-      // An address that somebody follows would show what is behind it.
+      // Navigations would show registry content as a page.
       if (request.headers.get('Sec-Fetch-Mode') === 'navigate') throw foreign()
       if (origin !== null) return
-      // Reads of a page's own origin come without `Origin`, and so do images and scripts of others.
+      // Same-origin reads have no `Origin`, but neither do images and scripts of other sites.
       const site = request.headers.get('Sec-Fetch-Site')
       if (site === null) return
-      // By name: a name of somebody else's may have been made to lead here.
+      // Also check the host name, against DNS rebinding.
       if (site !== 'same-origin' || !hosts.has(url.host)) throw foreign()
     },
     preflight(request) {
@@ -72,6 +72,6 @@ export function createOriginPolicy(origins: readonly string[]): OriginPolicy {
 function foreign(): Refusal {
   return new Refusal(403, {
     code: 'DENIED',
-    message: 'this relay is not for that page: its operator names the origins of those it is for',
+    message: 'this relay does not allow this page: its operator can add the origin to "origins"',
   })
 }

@@ -2,15 +2,14 @@ import { decodeUtf8Lossy, encodeUtf8 } from '../../bytes/text.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import type { Secrets } from '../../http/secrets.ts'
 
-/** Longest refusal that is handed on; real ones have some hundred bytes. */
+/** Largest error response that is forwarded; typical ones have a few hundred bytes. */
 const MAX_REFUSAL_BYTES = 64 * 1024
 
 /**
- * A registry's answer to a request that the relay proved with credentials of its own, as a client may
- * see it: a registry may repeat what it was sent, and the client must not learn it. Of a refusal the
- * body is cleaned too; one that is longer than 64 KiB, or does not come, is left out. Content is
- * checked by its digest and handed on as it is.
- * @param idle Milliseconds that the body is waited for.
+ * Removes the relay's own secrets from a response: a registry can echo them in headers or in the body of an
+ * error. An error body that is larger than 64 KiB or does not arrive in time is dropped. Other bodies are
+ * content with a digest and are not changed.
+ * @param idle Milliseconds to wait for the body of an error.
  */
 export async function withoutOwnSecrets(
   response: Response,
@@ -20,11 +19,11 @@ export async function withoutOwnSecrets(
 ): Promise<Response> {
   const { status, body } = response
   const headers = new Headers(response.headers)
-  // The ellipsis is no character of a header.
+  // Header values cannot contain the ellipsis character.
   for (const [name, value] of response.headers)
     headers.set(name, redactAmongOthers(value).replaceAll('…', '...'))
   if (status < 400 || body === null) return new Response(body, { status, headers })
-  // Of the body as it was.
+  // They describe the body before redaction.
   headers.delete('content-length')
   headers.delete('content-encoding')
   const both = AbortSignal.any([signal, AbortSignal.timeout(idle)])

@@ -1,10 +1,10 @@
 import { Refusal } from '../http/refusal.ts'
 
 const WINDOW = 60_000
-/** Users counted at once. More in one minute share a count: forgetting some would let them begin anew. */
+/** Most users with their own count per minute. Further users share one: evicting users would reset their limit. */
 const MAX_USERS = 10_000
 
-/** Counts requests of each user in minutes of the clock. */
+/** Limits the requests of each user per calendar minute. The returned function throws 429 above the limit. */
 export function createRateLimit(perMinute: number): (user: string) => void {
   let window = 0
   let counts = new Map<string, number>()
@@ -22,7 +22,10 @@ export function createRateLimit(perMinute: number): (user: string) => void {
     const seconds = Math.ceil(((current + 1) * WINDOW - now) / 1000)
     throw new Refusal(
       429,
-      { code: 'TOOMANYREQUESTS', message: `more than ${perMinute} requests in a minute` },
+      {
+        code: 'TOOMANYREQUESTS',
+        message: `more than ${perMinute} requests per minute: try again in ${seconds} s`,
+      },
       { headers: { 'Retry-After': String(seconds) } },
     )
   }

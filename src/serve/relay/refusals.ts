@@ -1,4 +1,4 @@
-/** What the relay refuses, in a registry's words. */
+/** Error responses of the relay, in the format of a registry. */
 import { tooLarge } from '../http/intake.ts'
 import { Refusal } from '../http/refusal.ts'
 
@@ -9,7 +9,7 @@ export function denied(message: string): Refusal {
 export function unknownPath(): Refusal {
   return new Refusal(404, {
     code: 'UNSUPPORTED',
-    message: 'not a path of this relay: they are /<prefix>/<registry host>/v2/…',
+    message: 'not a path of this relay: its paths are /<prefix>/<registry host>/v2/…',
   })
 }
 
@@ -17,13 +17,16 @@ export function wrongMethod(methods: readonly string[]): Refusal {
   const allow = methods.join(', ')
   return new Refusal(
     405,
-    { code: 'UNSUPPORTED', message: `that can't be done here; ${allow} can` },
+    { code: 'UNSUPPORTED', message: `method not allowed (allowed: ${allow})` },
     { headers: { Allow: `${allow}, OPTIONS` } },
   )
 }
 
 export function expired(): Refusal {
-  return new Refusal(503, { code: 'UNSUPPORTED', message: 'a token has run out: try again' })
+  return new Refusal(503, {
+    code: 'UNSUPPORTED',
+    message: "the relay's token for the registry has expired: try again",
+  })
 }
 
 export function tooLargeOrCut(error: unknown): Refusal {
@@ -31,7 +34,7 @@ export function tooLargeOrCut(error: unknown): Refusal {
     return tooLarge(error)
   return new Refusal(
     400,
-    { code: 'BLOB_UPLOAD_INVALID', message: 'the body ended early' },
+    { code: 'BLOB_UPLOAD_INVALID', message: 'the body ended early: send it again' },
     { cause: error },
   )
 }
@@ -39,6 +42,6 @@ export function tooLargeOrCut(error: unknown): Refusal {
 export function failed(): Refusal {
   return new Refusal(500, {
     code: 'UNSUPPORTED',
-    message: 'the relay failed; its operator can see why',
+    message: 'internal error of the relay: ask its operator',
   })
 }

@@ -1,14 +1,14 @@
 import { Refusal } from '../http/refusal.ts'
 import { isPublicAddress, isPublicHost } from './address.ts'
 
-/** A registry that a relay may be asked for. */
+/** An allowed registry of a relay. */
 export interface RelayRegistry {
-  /** Host and port as the operator names it, and as credentials and hooks are asked for it. */
+  /** Host and port in the option `registries`; used for credentials and hooks. */
   readonly name: string
   readonly base: URL
-  /** Plain http, and an address that is otherwise refused. */
+  /** Whether to use plain http and to allow a private address. */
   readonly insecure: boolean
-  /** Token services beside those of its own origin, without queries. */
+  /** URLs of token services on other origins, without query. */
   readonly realms: ReadonlySet<string>
 }
 
@@ -18,15 +18,18 @@ interface RegistryListOptions {
   readonly realms?: Readonly<Record<string, readonly string[]>> | undefined
 }
 
-/** Docker Hub has one name for people, one for its API, and an old one. */
+/** Host names of Docker Hub: in references, of the API, and a legacy one. */
 const HUB = ['docker.io', 'registry-1.docker.io', 'index.docker.io']
-/** Token services that are on another host than their registry. */
+/** Token services on another host than their registry. */
 const KNOWN_REALMS = new Map([
   ['docker.io', ['https://auth.docker.io/token']],
   ['registry.gitlab.com', ['https://gitlab.com/jwt/auth']],
 ])
 
-/** By the name in a path. @throws TypeError for what is no host, and for a private one that is not called insecure. */
+/**
+ * Creates the map of allowed registries by host name in a path.
+ * @throws `TypeError` for an invalid host, and for a private one that is not in `insecure`.
+ */
 export function createRegistryList(
   options: RegistryListOptions,
 ): ReadonlyMap<string, RelayRegistry> {
@@ -34,17 +37,19 @@ export function createRegistryList(
   const list = new Map<string, RelayRegistry>()
   for (const host of insecure)
     if (!registries.includes(host))
-      throw new TypeError(`"insecure" has ${JSON.stringify(host)}, which is not in "registries"`)
+      throw new TypeError(
+        `"insecure" contains ${JSON.stringify(host)}, which is not in "registries": add it there too`,
+      )
   for (const name of registries) {
     const plain = insecure.includes(name)
     const text = `https://${name}`
     if (!URL.canParse(text) || new URL(text).host !== name)
       throw new TypeError(
-        `"registries" has ${JSON.stringify(name)}, which is no host: write it as ghcr.io or registry.example:5000`,
+        `"registries" contains ${JSON.stringify(name)}, which is not a host: write it as ghcr.io or registry.example:5000`,
       )
     if (!plain && !isPublicHost(new URL(text).hostname))
       throw new TypeError(
-        `"registries" has ${name}, which is no public host: name it in "insecure" too if that is meant`,
+        `"registries" contains ${name}, which is not a public host: add it to "insecure" if this is intended`,
       )
     const isHub = HUB.includes(name)
     const own = Object.hasOwn(realms, name) ? realms[name]! : []
@@ -70,25 +75,25 @@ function checkRealm(realm: string, plain: boolean): string {
     (plain || /^https:/.test(realm))
   if (!isOne)
     throw new TypeError(
-      `"realms" has ${JSON.stringify(realm)}: write it as https://auth.example/token`,
+      `"realms" contains ${JSON.stringify(realm)}, which is not a URL without query: write it as https://auth.example/token`,
     )
   return realm
 }
 
 const withoutQuery = (url: URL): string => `${url.origin}${url.pathname}`
 
-/** Whether passwords for a registry may be sent to a token service. */
+/** Whether the relay sends credentials for a registry to a token service. */
 export function isRealmOf(realm: URL, registry: RelayRegistry): boolean {
   if (realm.username !== '' || realm.password !== '') return false
   return realm.origin === registry.base.origin || registry.realms.has(withoutQuery(realm))
 }
 
-/** The addresses of a host. */
+/** Resolves a host name to its addresses. */
 export type ResolveHost = (hostname: string) => Promise<readonly string[]>
 
 /**
- * Whether a relay may send anything to an address that it was given by a registry.
- * @throws 403 for one that is not https on its own port, or leads into a private network.
+ * Checks a URL that a registry returned before a request is sent to it.
+ * @throws 403 unless it is https on the default port and leads to a public address.
  */
 export async function assertReachable(
   url: URL,
@@ -116,14 +121,14 @@ export async function assertReachable(
 function refuse({ name }: RelayRegistry): Refusal {
   return new Refusal(403, {
     code: 'DENIED',
-    message: `${name} leads to an address that this relay does not go to`,
+    message: `${name} redirects to an address that this relay does not allow`,
   })
 }
 
 export function unreachable({ name }: RelayRegistry, cause?: unknown): Refusal {
   return new Refusal(
     502,
-    { code: 'UNSUPPORTED', message: `${name} could not be reached by the relay` },
+    { code: 'UNSUPPORTED', message: `the relay cannot reach ${name}: try again later` },
     { cause },
   )
 }

@@ -6,23 +6,24 @@ import { formatSealedPath, parseRelayRoute } from './route.ts'
 import type { RelayRoute } from './route.ts'
 import type { Sealer } from './seal.ts'
 
-/** What addresses in an answer are rewritten with. */
+/** Data for rewriting URLs in a response. */
 export interface RewriteContext {
   readonly registry: RelayRegistry
-  /** `/<prefix>/<registry host>` as the client wrote it. */
+  /** `/<prefix>/<registry host>` of the request. */
   readonly path: string
-  /** The same with the relay's own origin: a realm must be absolute. */
+  /** The same with the relay's public origin, for realms, which are absolute. */
   readonly publicUrl: string
   readonly route: RelayRoute
   readonly repository: string
   readonly sealer: Sealer
-  /** Where the request went in the end. */
+  /** URL of the response, after redirects. */
   readonly from: URL
 }
 
 /**
- * Challenges with token services behind the relay; those that are not on the list are left out.
- * @returns `undefined` when nothing is left that a client could answer.
+ * Rewrites challenges so that their token services are reached through the relay. Leaves out token services
+ * that are not allowed.
+ * @returns `undefined` when no challenge is left.
  */
 export async function rewriteChallenges(
   header: string,
@@ -61,9 +62,9 @@ export async function rewriteChallenges(
 }
 
 /**
- * Where an upload goes on, or what it has become. Paths of the registry itself are written plainly;
- * whatever else it names for an upload is sealed, so that nobody can make one up.
- * @returns `undefined` for what is none of the client's business.
+ * Rewrites the location of an upload or of pushed content. Paths of the same repository stay readable; any
+ * other URL for an upload is sealed, so that clients cannot forge one.
+ * @returns `undefined` for a location that is not passed on.
  */
 export async function rewriteLocation(
   location: string,
@@ -72,7 +73,7 @@ export async function rewriteLocation(
   const { registry, path, route, repository, sealer, from } = context
   if (!URL.canParse(location, from.href)) return undefined
   const to = new URL(location, from)
-  // Behind a proxy that ends TLS a registry may forget its own scheme (distribution #479).
+  // Some registries behind a proxy that terminates TLS return http URLs (distribution #479).
   if (!registry.insecure && to.protocol === 'http:' && to.hostname === registry.base.hostname)
     to.href = `${registry.base.origin}${to.pathname}${to.search}`
   const plain = parseRelayRoute(to.pathname)
@@ -93,12 +94,12 @@ export async function rewriteLocation(
   return `${path}${formatSealedPath('sealed', seal)}`
 }
 
-/** The next page of the same list; any other link is left out. */
+/** Rewrites the link to the next page of the same list; drops any other link. */
 export function rewriteLink(
   link: string,
   { registry, path, route, repository, from }: RewriteContext,
 ): string | undefined {
-  // Cloudflare's registry leaves out the angle brackets.
+  // Cloudflare's registry omits the angle brackets.
   const target = /^\s*(?:<([^>]*)>|([^\s;,]+))\s*;[^,]*rel="?next"?/i.exec(link)
   const text = target?.[1] ?? target?.[2]
   if (text === undefined || !URL.canParse(text, from.href)) return undefined

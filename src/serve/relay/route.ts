@@ -1,19 +1,19 @@
 import type { AuthScope } from '../../types.ts'
 import { isRepositoryName, isTag } from '../../oci/reference.ts'
 
-/** What a path below `/<prefix>/<registry host>` means. */
+/** A parsed path below `/<prefix>/<registry host>`. */
 export type RelayRoute =
   | { readonly kind: 'ping' }
   | {
       readonly kind: 'tags' | 'referrers' | 'manifest' | 'blob' | 'uploads' | 'upload'
       readonly repository: string
     }
-  /** A token service or a place for an upload that the registry named and the relay has sealed. */
+  /** A sealed URL of a token service or an upload. */
   | { readonly kind: 'token' | 'sealed'; readonly seal: string }
 
-/** Longer hex than any algorithm in use has; the registry knows which ones it takes. */
+/** A digest of any algorithm: the registry decides which ones it supports. */
 const DIGEST = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]{32,256}$/
-/** Registries choose the ids of their uploads; none is known to need more than these. */
+/** Upload IDs are chosen by registries; these characters cover all known ones. */
 const UPLOAD_ID = /^[A-Za-z0-9._~=-]{1,1024}$/
 const SEAL = /^[A-Za-z0-9._-]{1,16384}$/
 
@@ -24,8 +24,8 @@ export const formatSealedPath = (kind: 'token' | 'sealed', seal: string): string
   `${kind === 'token' ? TOKEN_PATH : SEALED_PATH}${seal}`
 
 /**
- * Reads the raw path. Nothing is decoded, and no path with `%` is one: whatever is encoded can't
- * mean one thing here and another at the registry.
+ * Parses the raw path. Decodes nothing and rejects `%`, so that relay and registry cannot interpret an
+ * encoded path differently.
  * @see OCI Distribution Spec 1.1, Endpoints
  */
 export function parseRelayRoute(path: string): RelayRoute | undefined {
@@ -72,12 +72,12 @@ const METHODS: Readonly<Record<RelayRoute['kind'], readonly string[]>> = {
   token: ['GET', 'POST'],
 }
 
-/** The methods of a route. */
+/** The allowed methods of a route. */
 export function methodsOf({ kind }: RelayRoute): readonly string[] {
   return METHODS[kind]
 }
 
-/** What a request wants to do, in the words of scopes. Giving up an upload deletes no content. */
+/** The actions of a request, as in scopes. Cancelling an upload is not a deletion. */
 export function actionsOf(kind: RelayRoute['kind'], method: string): AuthScope['actions'] {
   if (kind === 'ping' || kind === 'token') return []
   if (kind === 'uploads' || kind === 'upload' || kind === 'sealed') return ['pull', 'push']

@@ -4,7 +4,7 @@ import { Refusal } from '../http/refusal.ts'
 import type { RelayRegistry } from './registries.ts'
 import { actionsOf, type RelayRoute } from './route.ts'
 
-/** What must be allowed, the request's own first; who mounts reads from another repository. */
+/** The scopes that a request needs: its own first, then those of the repositories it mounts from. */
 export function scopesOf(
   registry: RelayRegistry,
   repository: string,
@@ -14,9 +14,12 @@ export function scopesOf(
 ): AuthScope[] {
   const own = scopeOf(registry, repository, actionsOf(kind, method))
   const source = kind === 'uploads' ? url.searchParams.getAll('from') : []
-  // What is no name is judged by nobody's rule, and may mean "from anywhere" to a registry.
+  // Rules cannot judge an invalid name, which a registry could interpret as "from anywhere".
   if (!source.every(isRepositoryName))
-    throw new Refusal(400, { code: 'NAME_INVALID', message: '"from" is not a repository' })
+    throw new Refusal(400, {
+      code: 'NAME_INVALID',
+      message: '"from" is not a valid repository name',
+    })
   return [own, ...source.map((from) => scopeOf(registry, from, ['pull']))]
 }
 

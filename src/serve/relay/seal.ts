@@ -1,24 +1,24 @@
 import { createTokenSigner } from '../http/signed-token.ts'
 
-/** Seconds that a place for an upload may be used: longer than a large blob takes over a slow line. */
+/** Lifetime of an upload URL in seconds: longer than a large blob takes on a slow connection. */
 const UPLOAD_LIFETIME: number = 60 * 60
-/** Seconds that the address of a token service may be used: clients keep it as long as they run. */
+/** Lifetime of the URL of a token service in seconds: clients keep it as long as they run. */
 const REALM_LIFETIME: number = 7 * 24 * 60 * 60
 
-/** An address that a registry gave, for one purpose and one registry. */
+/** A URL returned by a registry, valid for one purpose and one registry. */
 interface SealedTarget {
   readonly kind: 'token' | 'sealed'
   /** Host and port as in the relay's paths. */
   readonly registry: string
-  /** What the upload is for; empty for a token service. */
+  /** Repository of the upload; empty for a token service. */
   readonly repository: string
   readonly url: string
 }
 
-/** Signs addresses, so that clients can hand back those that registries gave, and no others. */
+/** Signs URLs, so that clients can send back those returned by registries, and no others. */
 export interface Sealer {
   seal(target: SealedTarget): Promise<string>
-  /** `undefined` for what this relay did not sign, signed for something else, or too long ago. */
+  /** `undefined` for an invalid or expired seal, or one for another purpose or registry. */
   open(
     seal: string,
     expected: Pick<SealedTarget, 'kind' | 'registry'>,

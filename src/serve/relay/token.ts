@@ -8,12 +8,12 @@ import { isRealmOf } from './registries.ts'
 import type { RelayRegistry } from './registries.ts'
 import type { SendUpstream } from './upstream.ts'
 
-/** A form holds scopes and a refresh token, no more. */
+/** Largest form: scopes and a refresh token. */
 const MAX_FORM_BYTES = 64 * 1024
 const PARAMETERS = ['service', 'scope', 'account', 'client_id', 'offline_token']
 
 /**
- * Asks a token service in a client's name, with the client's password, which is seen by nobody else.
+ * Forwards a token request of a client, with the client's credentials, to the token service.
  * @see {@link https://distribution.github.io/distribution/spec/auth/token/ Token Authentication}
  */
 export async function relayToken(
@@ -22,7 +22,7 @@ export async function relayToken(
   realm: URL,
   request: Request,
 ): Promise<Response> {
-  // The list may be shorter than when the realm was sealed.
+  // Check again: the configuration may have changed since the realm was sealed.
   if (!isRealmOf(realm, registry)) throw unknownRealm(registry)
   const url = new URL(realm)
   const query = new URL(request.url).searchParams
@@ -39,7 +39,7 @@ export async function relayToken(
     url,
     headers,
     signal: request.signal,
-    // A password goes where the operator said, and no further.
+    // Never forward the client's password to another origin.
     sameOrigin: true,
     ...(isPost && { body: await readForm(request) }),
   })
@@ -54,7 +54,10 @@ export async function relayToken(
   ).catch((cause: unknown) => {
     throw new Refusal(
       502,
-      { code: 'UNSUPPORTED', message: `the token service of ${registry.name} gave no token` },
+      {
+        code: 'UNSUPPORTED',
+        message: `the token service of ${registry.name} did not send a complete response: try again`,
+      },
       { cause },
     )
   })
@@ -64,10 +67,17 @@ export async function relayToken(
 async function readForm(request: Request): Promise<Uint8Array> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/x-www-form-urlencoded')
-    throw new Refusal(400, { code: 'UNSUPPORTED', message: 'a token is asked for with a form' })
+    throw new Refusal(400, {
+      code: 'UNSUPPORTED',
+      message: 'a token request should have the type application/x-www-form-urlencoded',
+    })
   return readBounded(bodyOf(request) ?? new Uint8Array(), MAX_FORM_BYTES, 'the form').catch(
     (cause: unknown) => {
-      throw new Refusal(413, { code: 'SIZE_INVALID', message: 'the form is too long' }, { cause })
+      throw new Refusal(
+        413,
+        { code: 'SIZE_INVALID', message: `the form is longer than ${MAX_FORM_BYTES} bytes` },
+        { cause },
+      )
     },
   )
 }
@@ -75,6 +85,6 @@ async function readForm(request: Request): Promise<Uint8Array> {
 export function unknownRealm({ name }: RelayRegistry): Refusal {
   return new Refusal(403, {
     code: 'DENIED',
-    message: `${name} names a token service that this relay does not send passwords to: its operator can name it in "realms"`,
+    message: `${name} uses a token service that this relay does not allow: its operator can add it to "realms"`,
   })
 }

@@ -11,35 +11,38 @@ import { assertReachable, unreachable } from './registries.ts'
 import type { RelayRegistry, ResolveHost } from './registries.ts'
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-/** Up to this many bytes a body may be kept by the platform for a redirect; larger ones go straight. */
+/** Up to this size the platform may buffer a body for a redirect; larger ones are sent without redirects. */
 const DIRECT_BYTES = 8 * 1024 * 1024
 
 interface UpstreamRequest {
   readonly registry: RelayRegistry
   readonly method: string
   readonly url: URL
-  /** Where all paths of the relay begin: sent back to itself, it would ask itself without end. */
+  /** URL prefix of the relay's own paths, to reject redirect loops. */
   readonly self?: string
   readonly headers: Headers
   readonly body?: ReadableStream<Uint8Array> | Uint8Array
-  /** Bytes of the body, if they are known. */
+  /** Size of the body in bytes, if known. */
   readonly length?: number
-  /** A redirect to another origin is refused. */
+  /** Whether to reject redirects to another origin. */
   readonly sameOrigin?: boolean
   readonly signal?: AbortSignal
 }
 
-/** Sends to registries and whom they name, and to nobody else. */
+/** Sends a request to a registry. Also returns the URL of the response, after redirects. */
 export type SendUpstream = (request: UpstreamRequest) => Promise<{ response: Response; url: URL }>
 
 interface UpstreamOptions {
   readonly fetch: FetchLike
-  /** Milliseconds until the headers of an answer. */
+  /** Milliseconds until the headers of the response. */
   readonly timeout: number
   readonly resolveHost: ResolveHost | undefined
 }
 
-/** Reads are followed to where they lead, five hops at most; each hop is checked, none takes `Authorization` along. */
+/**
+ * Creates a function that sends requests to registries. Follows redirects of reads, up to five; checks each
+ * target, and drops `Authorization` on another origin.
+ */
 export function createUpstream({ fetch, timeout, resolveHost }: UpstreamOptions): SendUpstream {
   return async (request) => {
     const { registry, method } = request
@@ -47,18 +50,18 @@ export function createUpstream({ fetch, timeout, resolveHost }: UpstreamOptions)
     const headers = new Headers(request.headers)
     for (let hops = 0; ; hops++) {
       if (request.self !== undefined && url.href.startsWith(request.self))
-        throw refuse(registry, 'leads back to this relay')
+        throw refuse(registry, 'redirects back to this relay')
       await assertReachable(url, registry, resolveHost)
       const response = await exchange(fetch, timeout, { ...request, url, headers })
       const location = response.headers.get('location')
       const isRead = method === 'GET' || method === 'HEAD'
       if (!REDIRECTS.has(response.status) || location === null || !isRead) return { response, url }
       discard(response)
-      if (!URL.canParse(location, url.href)) throw refuse(registry, 'redirects to no address')
+      if (!URL.canParse(location, url.href)) throw refuse(registry, 'redirects to an invalid URL')
       if (hops >= MAX_HOPS) throw refuse(registry, `redirects more than ${MAX_HOPS} times`)
       const to = new URL(location, url)
       if (to.origin !== url.origin) {
-        if (request.sameOrigin === true) throw refuse(registry, 'redirects to somewhere else')
+        if (request.sameOrigin === true) throw refuse(registry, 'redirects to another origin')
         headers.delete('authorization')
       }
       url = to
@@ -74,10 +77,10 @@ async function exchange(
   const streams = isStream(body)
   const sent = streams ? await bodyFor(body) : body
   const stop = new AbortController()
-  const late = new SpindleError('ERR_TIMEOUT', `${registry.name} did not answer in time`)
+  const late = new SpindleError('ERR_TIMEOUT', `${registry.name} did not answer in time: try again`)
   const timer = setTimeout(() => stop.abort(late), timeout + (length ?? 0) / MIN_TRANSFER_RATE)
   if (streams && length !== undefined) headers.set('content-length', String(length))
-  // Node keeps all that it sends of a stream for a redirect, unless none may come and there is no window.
+  // Node buffers a streamed body for redirects, unless redirects are errors and `window` is null.
   const direct = streams && !hasFixedLength && !(length !== undefined && length <= DIRECT_BYTES)
   const init = {
     method,
