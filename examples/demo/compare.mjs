@@ -36,9 +36,9 @@ export async function compare(app, folder) {
     seen.files++
     seen.bytes += actual.length
   }
-  for (const { id, wasm, files } of app.components) {
-    await same(`${id}.wasm`, wasm)
-    for (const [path, content] of files) await same(join('assets', id, path), content)
+  for (const { id, wasmContent, fileTree } of app.components) {
+    await same(`${id}.wasm`, wasmContent)
+    for (const [path, content] of fileTree) await same(join('assets', id, path), content)
   }
   const written = readdirSync(folder, { recursive: true, withFileTypes: true })
   const count = written.filter((entry) => entry.isFile()).length

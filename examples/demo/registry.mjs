@@ -6,14 +6,14 @@ export async function tell({ app, place, tag, remote, counter, meter, say, timed
   const target = `${place.name}/spindle-hello:${tag}`
   say('registry', `${place.url.href}${place.own ? ' (in this process)' : ''}`)
 
-  const sizes = app.components.flatMap(({ wasm, files }) =>
-    [wasm, ...files.values()].map((content) => content.length ?? content.size),
+  const sizes = app.components.flatMap(({ wasmContent, fileTree }) =>
+    [wasmContent, ...fileTree.values()].map((content) => content.length ?? content.size),
   )
   const bytes = sizes.reduce((a, b) => a + b, 0)
   const count = sizes.length - app.components.length
   say(
     'application',
-    `${app.manifest.application.name}: ${app.components.length} component, ${count} files, ${bytes} bytes`,
+    `${app.name}: ${app.components.length} component, ${count} files, ${bytes} bytes`,
   )
 
   const first = await timed(() => push(app, target, remote))

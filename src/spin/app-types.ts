@@ -16,7 +16,7 @@ export type {
   VerifiedSignature,
 } from '../types.ts'
 export type { PackedApp, PackOptions } from './artifact/pack.ts'
-export type { PulledApp } from './artifact/pulled-app.ts'
+export type { ComponentContents, PulledApp, PulledComponent } from './artifact/pulled-app.ts'
 export type {
   ContentRef,
   HostRequirements,

@@ -1,4 +1,5 @@
 /** What an application is, from its files to its artifact and back. Exported as `spindle/app`. */
+export { readBytes } from '../bytes/read-bytes.ts'
 export type { SliceableContent } from '../bytes/sliceable.ts'
 export type { FetchLike, PacedStore } from '../types.ts'
 export type * from './app-types.ts'

@@ -1,5 +1,6 @@
 /** Where artifacts are kept outside registries. Exported as `spindle/store`. */
 export { createDigestStreamHasher, type DigestStreamConstructor } from '../bytes/digest.ts'
+export { readBytes } from '../bytes/read-bytes.ts'
 export type { SliceableContent } from '../bytes/sliceable.ts'
 export type {
   BodySource,

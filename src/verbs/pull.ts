@@ -7,7 +7,12 @@ import { openSource } from './location.ts'
 
 export type { Json } from '../bytes/json.ts'
 export type * from '../registry/remote-types.ts'
-export type { PulledApp, ReadImage } from '../spin/artifact/pulled-app.ts'
+export type {
+  ComponentContents,
+  PulledApp,
+  PulledComponent,
+  ReadImage,
+} from '../spin/artifact/pulled-app.ts'
 export type { UnpackOptions } from '../spin/artifact/unpack.ts'
 export type {
   ContentRef,

@@ -12,7 +12,7 @@ const contents = new Map<Digest, Content>([[DIGEST, new Blob([Uint8Array.of(1)])
 function hostileApp(ids: readonly string[], paths: readonly string[] = []): PulledApp {
   const files = paths.map((path) => ({ path, digest: DIGEST }))
   return {
-    manifest: Uint8Array.of(1),
+    manifestBytes: Uint8Array.of(1),
     locked: { components: ids.map((id) => ({ id, source: { digest: DIGEST }, files })) },
   } as unknown as PulledApp
 }

@@ -93,7 +93,7 @@ describe.skipIf(leftOut.length > 0).each([
     ]) {
       expect(pulled.descriptor.digest).toBe(descriptor.digest)
       const files = await pulled.files('hello')
-      for (const [path, content] of app.components[0]!.files) {
+      for (const [path, content] of app.components[0]!.fileTree) {
         const expected =
           content instanceof Uint8Array
             ? content

@@ -55,7 +55,7 @@ describe.skipIf(!hasSkopeo).each([false, true])('skopeo, archive %s', (archive) 
   test('inspects and copies a folder that we wrote, and we read its copy', async () => {
     const folder = join(root, `ours-${archive}`)
     await copyGraph(packed.store, openLayoutDirectory(folder), packed.descriptor, { tag: '1.0' })
-    const manifest = Buffer.from(packed.manifest).toString()
+    const manifest = Buffer.from(packed.manifestBytes).toString()
     expect(skopeo('inspect', '--raw', `oci:${folder}:1.0`).trim()).toBe(manifest)
     // Without a name too, as there is but one.
     expect(skopeo('inspect', '--raw', `oci:${folder}`).trim()).toBe(manifest)

@@ -33,7 +33,7 @@ function createApp(files: string): Folder {
 }
 
 const load = async ({ path }: Folder): Promise<App> => loadApp(await openDirectory(path))
-const filesOf = ({ components }: App): string[] => [...components[0]!.files.keys()]
+const filesOf = ({ components }: App): string[] => [...components[0]!.fileTree.keys()]
 
 /** The same folder, with all that it is asked. */
 function watched(folder: SourceFolder, asked: string[], path = ''): SourceFolder {
@@ -164,7 +164,7 @@ describe('what a manifest names', () => {
     mkdirSync(join(app.path, 'dist'))
     mkdirSync(join(app.path, 'empty/within'), { recursive: true })
     const { components, warnings } = await load(app)
-    expect([...components[0]!.files.keys()]).toEqual([])
+    expect([...components[0]!.fileTree.keys()]).toEqual([])
     expect(warnings.map(({ code }) => code)).toEqual(['no-files', 'no-files'])
   })
 
@@ -206,7 +206,7 @@ describe('what a manifest names', () => {
     symlinkSync('../secret', join(app.path, 'leak.txt'))
     symlinkSync('../beside', join(app.path, 'out'))
     const loaded = await load(app)
-    const { files } = loaded.components[0]!
+    const { fileTree: files } = loaded.components[0]!
     for (const content of files.values())
       await expect(readBounded(content, 100, 'it')).rejects.toMatchObject({
         code: 'ERR_APP_INVALID',

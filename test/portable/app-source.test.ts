@@ -261,7 +261,7 @@ files = ["static/*"]
       ...beside.map((name) => file(name, '')),
     ])
     const { components } = await loadApp(seen(handle))
-    expect([...components[0]!.files.keys()]).toEqual(['static/a.css'])
+    expect([...components[0]!.fileTree.keys()]).toEqual(['static/a.css'])
     expect(opened.toSorted()).toEqual(['a.css', 'app.wasm', 'spin.toml'])
     expect([...new Set(listed)].toSorted()).toEqual(['app', 'static'])
   })
@@ -281,7 +281,7 @@ files = ["static/*"]
     ])
     for (const source of [chosen, dropped]) {
       const { components } = await loadApp(source)
-      expect([...components[0]!.files.keys()]).toEqual(['static/a.css'])
+      expect([...components[0]!.fileTree.keys()]).toEqual(['static/a.css'])
     }
   })
 

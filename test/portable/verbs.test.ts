@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { readBytes } from '../../src/bytes/read-bytes.ts'
+import { decodeUtf8 } from '../../src/bytes/text.ts'
 import { loadApp } from '../../src/spin/source/load-app.ts'
 import { lockApp } from '../../src/spin/source/lock-app.ts'
 import { packApp } from '../../src/spin/artifact/pack.ts'
@@ -61,6 +63,20 @@ describe('an application', () => {
     expect((await resolve('registry.test/team/hello:1', { fetch })).digest).toBe(
       pushed.descriptor.digest,
     )
+  })
+
+  it('has a name, a version and components alike, before it is pushed and when it is pulled', async () => {
+    const { fetch } = registryOf()
+    const app = await loadApp(files())
+    await push(app, 'registry.test/team/hello:1', { fetch })
+    const pulled = await pull('registry.test/team/hello:1', { fetch })
+    for (const { name, version, components } of [app, pulled]) {
+      expect([name, version, components.map(({ id }) => id)]).toEqual(['hello', '1.0.0', ['web']])
+      expect(await components[0]!.wasm()).toEqual(WASM)
+      const tree = await components[0]!.files()
+      expect([...tree.keys()].sort()).toEqual(['index.html', 'robots.txt', 'ü/long.css'])
+      expect(decodeUtf8(await readBytes(tree.get('robots.txt')!))).toBe('User-agent: *')
+    }
   })
 
   it('is pushed again in a handful of requests, and uploads nothing', async () => {
@@ -238,7 +254,7 @@ describe('an application', () => {
     const app = await loadApp(files())
     const [web] = app.components
     const { fetch } = registryOf()
-    const bare = { ...app, components: [{ ...web!, files: new Map() }] }
+    const bare = { ...app, components: [{ ...web!, fileTree: new Map() }] }
     const { locked } = await push(bare, 'registry.test/bare:1', { fetch })
     expect(locked.components[0]).not.toHaveProperty('files')
   })

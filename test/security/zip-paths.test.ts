@@ -95,7 +95,7 @@ describe('in a zip of an application', () => {
       { name: 'static/a.txt', text: 'a' },
     ]
     return loadApp(zipOf([...app, ...entries])).then(
-      ({ components }) => [...components[0]!.files.keys()],
+      ({ components }) => [...components[0]!.fileTree.keys()],
       (error: { code: unknown }) => error.code,
     )
   }

@@ -45,8 +45,8 @@ async function packed(archive: boolean) {
 }
 
 async function readAsShim(archive: boolean): Promise<{ missing: string[]; lock: LockedApp }> {
-  const { manifest, store } = await packed(archive)
-  const { layers } = JSON.parse(new TextDecoder().decode(manifest)) as Manifest
+  const { manifestBytes, store } = await packed(archive)
+  const { layers } = JSON.parse(new TextDecoder().decode(manifestBytes)) as Manifest
   const cache = new Set<string>()
   let lock: LockedApp | undefined
   for (const layer of layers) {
@@ -91,8 +91,8 @@ describe('containerd-shim-spin', () => {
   })
 
   it('gets it, as the config says that it is Wasm', async () => {
-    const { manifest, store } = await packed(false)
-    const { config } = JSON.parse(new TextDecoder().decode(manifest)) as Manifest
+    const { manifestBytes, store } = await packed(false)
+    const { config } = JSON.parse(new TextDecoder().decode(manifestBytes)) as Manifest
     expect(config.mediaType).toBe('application/vnd.oci.image.config.v1+json')
     const text = new TextDecoder().decode(await readContent(store, config, {}))
     expect(JSON.parse(text)).toMatchObject({ architecture: 'wasm', os: 'wasip1' })

@@ -31,8 +31,8 @@ describe('an application', () => {
   it('has its components, their Wasm and their files', async () => {
     const app = await load(manifest('[component.a]\nsource = "a.wasm"\nfiles = ["static/*"]\n'))
     expect(app.components.map(({ id }) => id)).toEqual(['a'])
-    expect(await textOf(app.components[0]!.wasm)).toBe('A')
-    expect([...app.components[0]!.files.keys()]).toEqual(['static/x.txt'])
+    expect(await textOf(app.components[0]!.wasmContent)).toBe('A')
+    expect([...app.components[0]!.fileTree.keys()]).toEqual(['static/x.txt'])
     expect(app.triggers).toMatchObject([{ id: 'a-http-trigger', type: 'http' }])
     expect(app.manifestPath).toBe('spin.toml')
   })
@@ -116,7 +116,7 @@ describe('an application', () => {
       '[component.a]\nsource = "a.wasm"\nenvironment = { A = "1", B = "1" }\n[component.a.profile.debug]\nsource = "b.wasm"\nenvironment = { B = "2" }\n',
     )
     const app = await load(toml, { profile: 'debug' })
-    expect(await textOf(app.components[0]!.wasm)).toBe('B')
+    expect(await textOf(app.components[0]!.wasmContent)).toBe('B')
     expect(app.components[0]!.table.environment).toEqual({ A: '1', B: '2' })
     await expect(load(toml, { profile: 'other' })).rejects.toThrow(
       'Profile other is not defined in this application',
@@ -153,7 +153,7 @@ describe('Wasm from a URL', () => {
       },
     )
     expect(seen).toEqual(['https://files.example/a.wasm?secret=1'])
-    expect(app.components.map(({ wasm }) => wasm)).toEqual([REMOTE, REMOTE])
+    expect(app.components.map(({ wasmContent }) => wasmContent)).toEqual([REMOTE, REMOTE])
   })
 
   it.each<[string, LoadAppOptions, object]>([

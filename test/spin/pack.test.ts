@@ -23,7 +23,7 @@ interface Manifest {
 }
 
 function manifestOf(packed: PackedApp): Manifest {
-  return JSON.parse(Buffer.from(packed.manifest).toString()) as Manifest
+  return JSON.parse(Buffer.from(packed.manifestBytes).toString()) as Manifest
 }
 
 async function blobOf(packed: PackedApp, descriptor: Descriptor): Promise<Buffer> {
@@ -95,7 +95,7 @@ describe('packApp', () => {
         annotations: { 'org.opencontainers.image.created': '2026-01-02T03:04:05.000000006+00:00' },
       },
     )
-    expect(Buffer.from(packed.manifest).toString()).toBe(
+    expect(Buffer.from(packed.manifestBytes).toString()).toBe(
       Buffer.from(fixture('manifest.json')).toString(),
     )
     const { config, layers } = manifestOf(packed)

@@ -69,7 +69,7 @@ describe('unpackApp reads', () => {
       manifestText: (text) => text.replace('"note":"a"', '"note":"a\nb\u0001"'),
     })
     expect(app.annotations['note']).toBe('a\nb\u0001')
-    expect(await digestOf(app.manifest)).toBe(app.descriptor.digest)
+    expect(await digestOf(app.manifestBytes)).toBe(app.descriptor.digest)
   })
 
   test('paths with backslashes and a leading slash', async () => {

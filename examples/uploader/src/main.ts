@@ -42,7 +42,7 @@ async function read({ load, argument }: Chosen): Promise<void> {
     if (controller !== own) return
     chosen = { app, argument }
     showSummary(app)
-    const { name, version } = app.manifest.application
+    const { name, version } = app
     if (argument === 'sample' && find<HTMLInputElement>('reference').value === '') chooseDemo()
     suggestReference(name, version)
     showPushHint()
@@ -142,7 +142,7 @@ find('through-relay').addEventListener('click', () => {
 find('use-demo').addEventListener('click', () => {
   chooseDemo()
   if (chosen !== undefined) {
-    const { name, version } = chosen.app.manifest.application
+    const { name, version } = chosen.app
     suggestReference(name, version)
   }
   void start()

@@ -23,7 +23,7 @@ export async function writeApp(
 ): Promise<WrittenFolder> {
   const contentOf = (digest: Digest): Content => contents.get(digest) as Content
   return writeFolder(directory, platform, options, async (write) => {
-    await write('manifest.json', app.manifest)
+    await write('manifest.json', app.manifestBytes)
     await write('locked.json', encodeUtf8(`${JSON.stringify(app.locked, undefined, 2)}\n`))
     for (const { id, source, files = [] } of app.locked.components) {
       assertName(id)

@@ -1,6 +1,6 @@
 import type { RunDependency } from './dependencies.ts'
 import type { RunApp, RunComponent } from './run-app.ts'
-import { bytesOf } from '../host/wasi/file-system.ts'
+import { readBytes } from '../../bytes/read-bytes.ts'
 
 /** What running needs to know of an application, but its bytes: plain data, that JSON can hold. */
 export interface AppOutline extends Omit<RunApp, 'variables' | 'components'> {
@@ -39,7 +39,7 @@ export async function snapshotOf(app: RunApp): Promise<AppSnapshot> {
     for (const dependency of component.dependencies)
       wasm.set(keyOf(component.id, dependency.name), await dependency.wasm())
     const bytes = new Map<string, Uint8Array>()
-    for (const [path, content] of await component.files()) bytes.set(path, await bytesOf(content))
+    for (const [path, content] of await component.files()) bytes.set(path, await readBytes(content))
     files.set(component.id, bytes)
   }
   return {

@@ -3,7 +3,7 @@ import type { LockedComponent } from '../../spin/lock/locked-app.ts'
 import type { App } from '../../spin/source/app.ts'
 import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
 import type { Content, Digest } from '../../types.ts'
-import { bytesOf } from '../host/wasi/file-system.ts'
+import { readBytes } from '../../bytes/read-bytes.ts'
 import {
   hasMiddleware,
   isPulledApp,
@@ -43,9 +43,9 @@ async function composeMiddleware(app: App | PulledApp): Promise<LockedContents> 
   return {
     ...(isPulledApp(app) && { descriptor: app.descriptor }),
     locked,
-    component: async (id) => bytesOf(contentOf(find(id).source.digest)),
+    component: async (id) => readBytes(contentOf(find(id).source.digest)),
     dependency: async (id, name) =>
-      bytesOf(contentOf(find(id).dependencies?.[name]?.source.digest as Digest)),
+      readBytes(contentOf(find(id).dependencies?.[name]?.source.digest as Digest)),
     files: async (id) =>
       new Map((find(id).files ?? []).map(({ path, digest }) => [path, contentOf(digest)])),
   }

@@ -5,7 +5,7 @@ import type { App, AppComponent } from '../../spin/source/app.ts'
 import type { LockedApp, LockedComponent } from '../../spin/lock/locked-app.ts'
 import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
 import type { RunDependency } from './dependencies.ts'
-import { bytesOf } from '../host/wasi/file-system.ts'
+import { readBytes } from '../../bytes/read-bytes.ts'
 import type { Descriptor, FileTree } from '../../types.ts'
 
 /** What running needs to know of an application, wherever it comes from. */
@@ -208,7 +208,7 @@ function fromApp(app: App): RunApp {
 }
 
 function localComponent(
-  { id, table, wasm, files, dependencies }: AppComponent,
+  { id, table, wasmContent, fileTree, dependencies }: AppComponent,
   role: string | undefined,
 ): RunComponent {
   return {
@@ -223,13 +223,13 @@ function localComponent(
     keyValueStores: table.key_value_stores ?? [],
     sqliteDatabases: table.sqlite_databases ?? [],
     aiModels: table.ai_models ?? [],
-    wasm: readComposed(id, role, () => bytesOf(wasm)),
-    files: () => Promise.resolve(files),
+    wasm: readComposed(id, role, () => readBytes(wasmContent)),
+    files: () => Promise.resolve(fileTree),
     dependencies: Array.from(dependencies, ([name, { export: given, inherit = [], wasm }]) => ({
       name,
       export: given,
       inherit,
-      wasm: () => bytesOf(wasm),
+      wasm: () => readBytes(wasm),
     })),
   }
 }

@@ -165,7 +165,7 @@ export function assertFits(app: PulledApp, maxBytes: number): void {
 
 /** The layers of an application's manifest, each once. */
 export function layersOf(app: PulledApp): ReadonlyMap<Digest, Descriptor> {
-  const manifest = parseManifest(app.manifest)
+  const manifest = parseManifest(app.manifestBytes)
   const layers = manifest.kind === 'manifest' ? manifest.layers : []
   return new Map(layers.toReversed().map((layer) => [layer.digest, layer]))
 }

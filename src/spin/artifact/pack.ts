@@ -58,7 +58,7 @@ export interface PackOptions {
 export interface PackedApp {
   /** Of the manifest. */
   readonly descriptor: Descriptor
-  readonly manifest: Uint8Array
+  readonly manifestBytes: Uint8Array
   /** As it is written into the artifact. */
   readonly locked: LockedApp
   /** Has the manifest and all that it points at, by digest. */
@@ -117,7 +117,7 @@ export async function packApp(lock: LockResult, options: PackOptions = {}): Prom
   const root = await layerOf(manifest, IMAGE_MANIFEST)
   return {
     descriptor: root.descriptor,
-    manifest,
+    manifestBytes: manifest,
     locked,
     store: storeOf([...layers, config, root], root.descriptor),
   }

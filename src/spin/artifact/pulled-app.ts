@@ -8,12 +8,33 @@ import type {
 } from '../../types.ts'
 import type { LockedApp } from '../lock/locked-app.ts'
 
+/** What a component of an `App` and of a `PulledApp` share: its id, and its contents on demand. */
+export interface ComponentContents {
+  readonly id: string
+  /** All bytes of its Wasm. */
+  wasm(options?: OperationOptions): Promise<Uint8Array>
+  /** Its static files, as it sees them: `a/b` is its `/a/b`. */
+  files(options?: OperationOptions): Promise<FileTree>
+}
+
+/** A component of a `PulledApp`. Its contents are fetched and checked when they are asked for. */
+export interface PulledComponent extends ComponentContents {
+  /** The Wasm that fills one of its imports, by the name it has in the lock. */
+  dependency(name: string, options?: OperationOptions): Promise<Uint8Array>
+}
+
 /** An application in a registry or store: its lock is read, contents come when they are asked for. */
 export interface PulledApp {
+  /** `name` of the lock's metadata; empty where it has none. */
+  readonly name: string
+  /** `version` of the lock's metadata, where it has one. */
+  readonly version?: string
+  /** In the order of the lock. */
+  readonly components: readonly PulledComponent[]
   /** What was resolved: a manifest, or an index with one. */
   readonly descriptor: Descriptor
   /** The manifest's bytes, as they were signed and hashed. */
-  readonly manifest: Uint8Array
+  readonly manifestBytes: Uint8Array
   readonly annotations: Readonly<Record<string, string>>
   readonly locked: LockedApp
   /** Those that were asked for and held; empty when none were asked for. */

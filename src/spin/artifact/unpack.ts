@@ -5,7 +5,14 @@ import { readVerified } from '../../bytes/verified.ts'
 import { type Remedy, SpindleError } from '../../errors.ts'
 import { type ImageManifest, MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
 import { paceOf } from '../../store/read-content.ts'
-import type { Descriptor, Digest, OperationOptions, PacedStore, ReadStore } from '../../types.ts'
+import type {
+  Descriptor,
+  Digest,
+  FileTree,
+  OperationOptions,
+  PacedStore,
+  ReadStore,
+} from '../../types.ts'
 import { type CollectOptions, createArtifactContents } from './artifact-contents.ts'
 import { parseLockedApp } from '../lock/parse-locked-app.ts'
 import type {
@@ -100,33 +107,50 @@ export async function unpackApp(
     return component
   }
 
+  const component = async (id: string, call?: OperationOptions): Promise<Uint8Array> => {
+    const { source } = find(id)
+    const found = await collect([source], call)
+    return found.get(source.digest) as Uint8Array
+  }
+  const dependency = async (
+    id: string,
+    name: string,
+    call?: OperationOptions,
+  ): Promise<Uint8Array> => {
+    const { dependencies = {} } = find(id)
+    const { source } = Object.hasOwn(dependencies, name)
+      ? (dependencies[name] as LockedDependency)
+      : noDependency(id, name)
+    const found = await collect([source], call)
+    return found.get(source.digest) as Uint8Array
+  }
+  const files = async (id: string, call?: OperationOptions): Promise<FileTree> => {
+    const { files: listed = [] } = find(id)
+    const found = await collect(listed, call)
+    // Of two at one path the later counts, as when they are written one after the other.
+    return new Map(listed.map(({ path, digest }) => [path, found.get(digest) as Uint8Array]))
+  }
+  const { name, version } = locked.metadata ?? {}
+
   return {
     descriptor,
-    manifest: bytes,
+    manifestBytes: bytes,
+    name: typeof name === 'string' ? name : '',
+    ...(typeof version === 'string' ? { version } : {}),
     annotations: manifest.annotations ?? {},
     locked,
+    components: locked.components.map(({ id }) => ({
+      id,
+      wasm: (call) => component(id, call),
+      files: (call) => files(id, call),
+      dependency: (wanted, call) => dependency(id, wanted, call),
+    })),
     signatures: [],
     store,
     ...(image === undefined ? {} : { unpacked: image.contents }),
-    async component(id, call) {
-      const { source } = find(id)
-      const found = await collect([source], call)
-      return found.get(source.digest) as Uint8Array
-    },
-    async dependency(id, name, call) {
-      const { dependencies = {} } = find(id)
-      const { source } = Object.hasOwn(dependencies, name)
-        ? (dependencies[name] as LockedDependency)
-        : noDependency(id, name)
-      const found = await collect([source], call)
-      return found.get(source.digest) as Uint8Array
-    },
-    async files(id, call) {
-      const { files = [] } = find(id)
-      const found = await collect(files, call)
-      // Of two at one path the later counts, as when they are written one after the other.
-      return new Map(files.map(({ path, digest }) => [path, found.get(digest) as Uint8Array]))
-    },
+    component,
+    dependency,
+    files,
     contents: (call) => collect(locked.components.flatMap(refsOf), call),
   }
 }

@@ -78,11 +78,15 @@ export async function appToBindle(
   const wasm = await mapBounded(
     app.components,
     HASHES,
-    (component) => describe(component.wasm, wasmName(component), 'application/wasm'),
+    (component) => describe(component.wasmContent, wasmName(component), 'application/wasm'),
     options.signal,
   )
   const files = app.components.flatMap((component) =>
-    [...component.files].map(([path, content]) => ({ group: groupOf(component), path, content })),
+    [...component.fileTree].map(([path, content]) => ({
+      group: groupOf(component),
+      path,
+      content,
+    })),
   )
   const labels = await mapBounded(
     files,
@@ -220,7 +224,7 @@ function manifestOf(app: App, wasm: readonly Label[]): BindleManifest {
 
 function bindleComponent(
   app: App,
-  { id, table, files }: AppComponent,
+  { id, table, fileTree }: AppComponent,
   source: string,
 ): BindleComponent {
   const { config } = triggersOf(app, id)[0]?.table ?? { config: {} }
@@ -230,7 +234,7 @@ function bindleComponent(
     source,
     id,
     description: table.description === '' ? undefined : table.description,
-    files: table.files !== undefined || files.size > 0 ? `files-${id}` : undefined,
+    files: table.files !== undefined || fileTree.size > 0 ? `files-${id}` : undefined,
     allowedHttpHosts: httpHostsOf(table.allowed_outbound_hosts ?? []),
     keyValueStores: list(table.key_value_stores),
     sqliteDatabases: list(table.sqlite_databases),

@@ -7,6 +7,7 @@ import type {
   TriggerTable,
 } from '../manifest/app-manifest.ts'
 import type { PackedApp, PackOptions } from '../artifact/pack.ts'
+import type { ComponentContents } from '../artifact/pulled-app.ts'
 
 export interface PackableOptions extends PackOptions {
   /**
@@ -33,6 +34,10 @@ export interface Packable {
  * on: a copy with other components packs those.
  */
 export interface App extends Packable {
+  /** `application.name` of the manifest. */
+  readonly name: string
+  /** `application.version` of the manifest, where it has one. */
+  readonly version?: string
   /** In the form of version 2, normalized: each trigger has an id, each component a name, the profile is applied. */
   readonly manifest: AppManifest
   /** Path of the manifest in `files`. */
@@ -58,12 +63,12 @@ export interface AppTrigger {
 }
 
 /** A component with its contents. */
-export interface AppComponent {
-  readonly id: string
+export interface AppComponent extends ComponentContents {
   readonly table: ComponentTable
-  readonly wasm: Uint8Array | Content
+  /** Its Wasm, as it is packed. */
+  readonly wasmContent: Uint8Array | Content
   /** As the component sees them: `a/b` is its `/a/b`. */
-  readonly files: FileTree
+  readonly fileTree: FileTree
   readonly dependencies: ReadonlyMap<string, AppDependency>
 }
 

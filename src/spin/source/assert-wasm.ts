@@ -17,10 +17,10 @@ export async function assertWasm(
   signal?: AbortSignal,
 ): Promise<void> {
   const wanted = [
-    ...components.flatMap(({ id, table, wasm, dependencies }) => {
+    ...components.flatMap(({ id, table, wasmContent, dependencies }) => {
       const who = `component ${quotePath(id)}`
       return [
-        { who: `${who}: ${describeSource(table.source)}`, wasm },
+        { who: `${who}: ${describeSource(table.source)}`, wasm: wasmContent },
         ...[...dependencies].map(([name, dependency]) => namedIn(who, name, dependency)),
       ]
     }),

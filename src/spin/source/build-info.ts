@@ -20,10 +20,12 @@ export async function contentBuildInfo(
     for await (const chunk of chunksOf(openStream(content), options.signal))
       await hasher.update(chunk)
   }
-  for (const { table, wasm, files } of app.components) {
+  for (const { table, wasmContent, fileTree } of app.components) {
     const { source } = table
-    await add(typeof source === 'object' && 'digest' in source ? encodeUtf8(source.digest) : wasm)
-    for (const content of files.values()) await add(content)
+    await add(
+      typeof source === 'object' && 'digest' in source ? encodeUtf8(source.digest) : wasmContent,
+    )
+    for (const content of fileTree.values()) await add(content)
   }
   const manifest = app.files.get(app.manifestPath)
   if (manifest !== undefined) await add(manifest)

@@ -1,3 +1,4 @@
+import { readBytes } from '../../bytes/read-bytes.ts'
 import { normalizePath, quotePath } from '../../bytes/path.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import { SpindleError } from '../../errors.ts'
@@ -83,7 +84,10 @@ export async function loadApp(source: AppSource, options: LoadAppOptions = {}): 
   const prepared = prepareParts(manifest, files, spots, wasm, profile, budget)
   const warnings = document.report.warnings()
   await wasm.settle()
+  const { name, version } = manifest.application
   const app: App = {
+    name,
+    ...(version === undefined ? {} : { version }),
     manifest,
     manifestPath,
     files: tree,
@@ -177,8 +181,15 @@ function prepareParts(
     return (): AppComponent => ({
       id,
       table,
-      wasm: take(source),
-      files: resolved.files,
+      wasmContent: take(source),
+      fileTree: resolved.files,
+      // Of the object that they are called on: a copy can have other contents.
+      wasm(options) {
+        return readBytes(this.wasmContent, options)
+      },
+      async files() {
+        return this.fileTree
+      },
       dependencies: new Map([...dependencies].map(([name, make]) => [name, make()])),
     })
   })

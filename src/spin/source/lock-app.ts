@@ -76,10 +76,10 @@ async function hashContents(
   options: LockAppOptions,
 ): Promise<{ refs: Refs; contents: ReadonlyMap<Digest, Uint8Array | Content> }> {
   const wanted = new Set<Uint8Array | Content>()
-  for (const { wasm, dependencies, files } of app.components) {
-    wanted.add(wasm)
+  for (const { wasmContent, dependencies, fileTree } of app.components) {
+    wanted.add(wasmContent)
     for (const dependency of dependencies.values()) wanted.add(dependency.wasm)
-    for (const file of files.values()) wanted.add(file)
+    for (const file of fileTree.values()) wanted.add(file)
   }
   for (const { dependencies } of app.triggers) {
     for (const dependency of [...dependencies.values()].flat()) wanted.add(dependency.wasm)
@@ -147,7 +147,7 @@ function lockTrigger({ id, type, table, dependencies }: AppTrigger, refs: Refs):
 }
 
 function lockComponent(
-  { id, table, wasm, files, dependencies }: AppComponent,
+  { id, table, wasmContent, fileTree, dependencies }: AppComponent,
   refs: Refs,
   options: LockAppOptions,
 ): LockedComponent {
@@ -168,11 +168,13 @@ function lockComponent(
   return {
     id,
     ...(isEmpty(metadata) ? {} : { metadata }),
-    source: lockSource(wasm, refs),
+    source: lockSource(wasmContent, refs),
     ...(isEmpty(table.environment) ? {} : { env: table.environment }),
-    ...(files.size === 0
+    ...(fileTree.size === 0
       ? {}
-      : { files: [...files].map(([path, file]) => ({ ...(refs.get(file) as ContentRef), path })) }),
+      : {
+          files: [...fileTree].map(([path, file]) => ({ ...(refs.get(file) as ContentRef), path })),
+        }),
     ...(isEmpty(table.variables) ? {} : { config: table.variables }),
     ...(dependencies.size === 0
       ? {}

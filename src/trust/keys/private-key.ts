@@ -130,7 +130,7 @@ export async function publicKeyOfPrivate(key: WebKey): Promise<WebKey> {
 /**
  * Formats a private key as PKCS#8 PEM, unencrypted: store it as a secret.
  *
- * Exported from the main entry point and from `spindle/sign`.
+ * Exported from `spindle/sign`.
  *
  * @example Write a new key
  * ```ts
@@ -158,7 +158,7 @@ function assertExtractable(key: WebKey, nextStep: string): void {
 /**
  * Formats a public key as SPKI PEM, the format of `cosign.pub`.
  *
- * Exported from the main entry point and from `spindle/sign`.
+ * Exported from `spindle/sign`.
  *
  * @example Publish the public key of a pair
  * ```ts

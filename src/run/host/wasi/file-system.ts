@@ -1,5 +1,5 @@
-import { readExactly } from '../../../bytes/stream.ts'
-import type { Content, FileTree } from '../../../types.ts'
+import { readBytes } from '../../../bytes/read-bytes.ts'
+import type { FileTree } from '../../../types.ts'
 
 interface FileNode {
   readonly kind: 'file'
@@ -43,15 +43,9 @@ export async function loadFileSystem(files: FileTree): Promise<DirectoryNode> {
       if (next?.kind !== 'directory') parent.entries.set(name, (next = directory()))
       parent = next as typeof parent
     }
-    parent.entries.set(last, { kind: 'file', bytes: await bytesOf(content), id: ++count })
+    parent.entries.set(last, { kind: 'file', bytes: await readBytes(content), id: ++count })
   }
   return root
-}
-
-export function bytesOf(content: Uint8Array | Content): Promise<Uint8Array> {
-  return content instanceof Uint8Array
-    ? Promise.resolve(content)
-    : readExactly(content, content.size, 'a file')
 }
 
 /**
