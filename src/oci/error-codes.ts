@@ -1,6 +1,6 @@
 import { ResponseError } from '../errors.ts'
 
-/** The codes that the specification has; it allows no others. @see OCI Distribution Spec 1.1, Error Codes */
+/** All error codes of the specification. @see OCI Distribution Spec 1.1, Error Codes */
 export type RegistryErrorCode =
   | 'BLOB_UNKNOWN'
   | 'BLOB_UPLOAD_INVALID'
@@ -17,7 +17,7 @@ export type RegistryErrorCode =
   | 'UNAUTHORIZED'
   | 'UNSUPPORTED'
 
-/** Whether a registry gave one of these codes as its reason. */
+/** Whether an error is a registry's response with one of these codes. */
 export function hasRegistryCode(error: unknown, ...codes: readonly RegistryErrorCode[]): boolean {
   return (
     error instanceof ResponseError &&

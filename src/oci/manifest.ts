@@ -5,11 +5,16 @@ import { encodeUtf8 } from '../bytes/text.ts'
 import type { Descriptor } from '../types.ts'
 import { parseAnnotations, parseDescriptor } from './descriptor.ts'
 
+/** Media type of an image manifest. */
 export const IMAGE_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
+/** Media type of an image index. */
 export const IMAGE_INDEX = 'application/vnd.oci.image.index.v1+json'
 const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json'
-/** Sent with every manifest GET and HEAD: some registries answer 404 to an OCI manifest otherwise. */
+/**
+ * Media types of manifests. Sent with every manifest GET and HEAD: some registries answer 404
+ * without them.
+ */
 export const MANIFEST_TYPES: readonly string[] = [
   IMAGE_MANIFEST,
   IMAGE_INDEX,
@@ -17,11 +22,15 @@ export const MANIFEST_TYPES: readonly string[] = [
   DOCKER_LIST,
 ]
 
-/** What images had before 2016: `…manifest.v1+json`, and signed `…manifest.v1+prettyjws`. */
+/** Manifests of images before 2016: `…manifest.v1+json`, and signed `…manifest.v1+prettyjws`. */
 const SCHEMA_1_TYPE = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/
 
+/** Media type of an image's config. */
 export const IMAGE_CONFIG = 'application/vnd.oci.image.config.v1+json'
-/** `{}`: the config of an artifact that has none. @see OCI Image Spec 1.1, Guidance for an Empty Descriptor */
+/**
+ * Media type of `{}`, the config of an artifact without one.
+ * @see OCI Image Spec 1.1, Guidance for an Empty Descriptor
+ */
 export const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json'
 export const EMPTY_DESCRIPTOR: Descriptor = {
   mediaType: EMPTY_TYPE,
@@ -30,15 +39,20 @@ export const EMPTY_DESCRIPTOR: Descriptor = {
 }
 export const EMPTY_BYTES: Uint8Array<ArrayBuffer> = encodeUtf8('{}')
 
-/** What registries take as a manifest at least, and none is known to take more. @see Distribution Spec 1.1, Pushing Manifests */
+/**
+ * Largest manifest in bytes: all registries must accept this size, and none is known to accept
+ * more.
+ * @see Distribution Spec 1.1, Pushing Manifests
+ */
 export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024
 
-/** A ceiling on what one manifest lists, far above what 4 MiB of real descriptors hold. */
+/** Most entries of one manifest, far above what 4 MiB of real descriptors hold. */
 const MAX_ENTRIES = 65_536
 
+/** An image manifest. @see OCI Image Spec 1.1, Image Manifest */
 export interface ImageManifest {
   readonly kind: 'manifest'
-  /** As the manifest says, or the type it was delivered as. */
+  /** From the manifest, or the type it was delivered as. */
   readonly mediaType: string
   readonly config: Descriptor
   readonly layers: readonly Descriptor[]
@@ -56,15 +70,17 @@ interface ImageIndex {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
+/** A manifest or index. */
 export type Manifest = ImageManifest | ImageIndex
 
+/** Whether a media type is that of an image manifest or index. */
 export function isManifestType(mediaType: string): boolean {
   return MANIFEST_TYPES.includes(mediaType)
 }
 
 /**
- * Refuses Docker's schema 1 by name: such manifests have no descriptors.
- * @param mediaType How it was delivered, or as what it is listed.
+ * Refuses Docker schema 1 manifests, which have no descriptors.
+ * @param mediaType The type that it was delivered or listed as.
  * @throws `ERR_CONTENT_INVALID`
  * @see https://distribution.github.io/distribution/spec/deprecated-schema-v1/
  */
@@ -80,7 +96,7 @@ export function assertNotSchema1(
   )
     throw invalid(
       what,
-      'is a Docker schema 1 manifest, a format that registries and tools have dropped; push the image again with a current tool',
+      'is a Docker schema 1 manifest, a format that registries and tools no longer support; push the image again with a current tool',
     )
 }
 
@@ -91,9 +107,9 @@ function isIndexType(mediaType: string): boolean {
 /**
  * Reads a manifest or index.
  *
- * A missing `mediaType` is taken from how it was delivered, else from its shape; raw control
- * characters in strings, which Spin's CLI wrote, are let pass.
- * @param mediaType How it was delivered; one of another kind than the document says is refused.
+ * A missing `mediaType` is taken from the type it was delivered as, else from its members. Raw
+ * control characters in strings are accepted: Spin's CLI wrote them.
+ * @param mediaType The type that it was delivered as. Must match the document's.
  * @throws `ERR_CONTENT_INVALID`
  * @see OCI Image Spec 1.1, Image Manifest and Image Index
  */
@@ -108,21 +124,21 @@ export function parseManifest(
   if (document['schemaVersion'] !== 2)
     throw invalid(
       what,
-      `has schemaVersion ${JSON.stringify(document['schemaVersion'])}; only 2 is known`,
+      `has schemaVersion ${JSON.stringify(document['schemaVersion'])}; only 2 is supported`,
     )
-  const said = document['mediaType']
-  if (said !== undefined && (typeof said !== 'string' || !isManifestType(said)))
-    throw invalid(what, `is of the type ${JSON.stringify(said)}, which is no manifest`)
+  const declared = document['mediaType']
+  if (declared !== undefined && (typeof declared !== 'string' || !isManifestType(declared)))
+    throw invalid(what, `has the type ${JSON.stringify(declared)}, which is not that of a manifest`)
   if (
-    said !== undefined &&
+    declared !== undefined &&
     mediaType !== undefined &&
     isManifestType(mediaType) &&
-    said !== mediaType
+    declared !== mediaType
   ) {
-    throw invalid(what, `says that it is ${said}, but was delivered as ${mediaType}`)
+    throw invalid(what, `has the "mediaType" ${declared}, but was delivered as ${mediaType}`)
   }
   const type =
-    said ??
+    declared ??
     (mediaType !== undefined && isManifestType(mediaType)
       ? mediaType
       : 'manifests' in document
@@ -141,7 +157,7 @@ export function parseManifest(
       : { annotations: parseAnnotations(document['annotations'], what) }),
   }
   if (isIndexType(type)) {
-    // A document of both kinds would be another thing to another reader.
+    // Readers would disagree about a document of both kinds.
     if ('layers' in document || 'config' in document) throw invalid(what, 'is an index with layers')
     return {
       kind: 'index',
@@ -165,13 +181,16 @@ function parseList(value: unknown, key: string, what: string): Descriptor[] {
   return value.map((entry, index) => parseDescriptor(entry, `${key}[${index}] of ${what}`))
 }
 
-/** What must be there before a manifest is: its config and layers, or its manifests. Not its subject. */
+/**
+ * Content that must exist before a manifest is pushed: config and layers, or manifests. Not its
+ * subject.
+ */
 export function successorsOf(manifest: Manifest): Descriptor[] {
   return manifest.kind === 'index' ? [...manifest.manifests] : [manifest.config, ...manifest.layers]
 }
 
 /**
- * How a manifest with a subject is listed among the referrers.
+ * Descriptor of a manifest in the list of referrers of its subject.
  * @see Distribution Spec 1.1, Listing Referrers
  */
 export function referrerDescriptor(descriptor: Descriptor, manifest: Manifest): Descriptor {

@@ -4,10 +4,11 @@ import type { Digest, Reference } from '../types.ts'
 
 export type { Digest, Reference } from '../types.ts'
 
+/** Options of `parseReference`. */
 export interface ParseReferenceOptions {
-  /** Registry assumed when the input names none. Without it, such input is rejected. */
+  /** Registry for input that names none. Default: such input is rejected. */
   defaultRegistry?: string
-  /** Tag assumed when the input has neither tag nor digest. */
+  /** Tag for input with neither tag nor digest. Default: none. */
   defaultTag?: string
 }
 
@@ -17,10 +18,10 @@ const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/
 const HOST =
   /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/
 
-/** Longest host and name together, in characters: what other clients keep to. */
+/** Longest host and name together, in characters: the limit of other clients. */
 const MAX_LENGTH = 255
 
-/** All of Docker Hub's names mean one registry. */
+/** Canonical name of Docker Hub, which has several. */
 const HUB = 'docker.io'
 const HUB_ALIASES: ReadonlySet<string> = new Set([
   HUB,
@@ -30,19 +31,20 @@ const HUB_ALIASES: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Reads a reference, as people type it.
+ * Parses a reference, as users type it.
  *
  * Exported from the main entry point and `spindle/reference`. Takes `host/name`,
- * `host/name:tag`, `host/name@digest` and `host/name:tag@digest`, where the digest wins. A leading
- * `https://` or `http://` says how the registry is reached, and becomes `scheme`; `oci://` is passed
- * over.
+ * `host/name:tag`, `host/name@digest` and `host/name:tag@digest`, where the digest takes
+ * precedence. A leading
+ * `https://` or `http://` selects the protocol and becomes `scheme`; `oci://` is
+ * ignored.
  *
- * @example
+ * @example Parse a short name
  * ```ts
  * parseReference('ghcr.io/team/hello:1').tag // '1'
  * parseReference('nginx', { defaultRegistry: 'docker.io', defaultTag: 'latest' }).toString() // 'docker.io/library/nginx:latest'
  * ```
- * @throws `ERR_REFERENCE_INVALID`, saying what is wrong with it.
+ * @throws `ERR_REFERENCE_INVALID`; the message names the invalid part.
  * @see {@link https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests Distribution Spec, names and tags}
  */
 export function parseReference(input: string, options: ParseReferenceOptions = {}): Reference {
@@ -118,7 +120,7 @@ function invalid(input: string, problem: string): SpindleError {
   )
 }
 
-/** A reference from parts that are known to be good. */
+/** Creates a reference from valid parts. */
 export function createReference(parts: {
   registry: string
   repository: string
@@ -129,7 +131,7 @@ export function createReference(parts: {
   return { ...parts, toString: () => formatReference(parts) }
 }
 
-/** The canonical form: host, full name, then tag and digest as far as they are there. */
+/** The canonical form: host and full name, then tag and digest if present. */
 export function formatReference({
   registry,
   repository,
@@ -139,7 +141,10 @@ export function formatReference({
   return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`
 }
 
-/** The canonical form after the scheme, if there is one: what `parseReference` reads back whole. */
+/**
+ * The canonical form with the scheme, if there is one. `parseReference` restores the reference from
+ * it.
+ */
 export function formatAddress(reference: Reference): string {
   const { scheme } = reference
   return `${scheme === undefined ? '' : `${scheme}://`}${formatReference(reference)}`
@@ -162,23 +167,23 @@ export function isReference(value: unknown): value is Reference {
   )
 }
 
-/** Whether text may name a manifest besides a digest. */
+/** Whether a text is a valid tag. */
 export function isTag(text: string): boolean {
   return TAG.test(text)
 }
 
-/** Whether a text may name a repository, as in `team/hello`. */
+/** Whether a text is a valid repository name, as in `team/hello`. */
 export function isRepositoryName(text: string): boolean {
   return text.length <= MAX_LENGTH && NAME.test(text)
 }
 
-/** Where the API of a registry is: Docker Hub's is not at its name. */
+/** Host of a registry's API. That of Docker Hub differs from its name. */
 export function apiHostOf(registry: string): string {
   return registry === HUB ? 'registry-1.docker.io' : registry
 }
 
 /**
- * The tag that lists what refers to a manifest, on registries without the referrers API.
+ * The tag of the list of referrers of a manifest, on registries without the referrers API.
  * @see Distribution Spec 1.1, Referrers Tag Schema
  */
 export function referrersTag(subject: Digest): string {

@@ -13,16 +13,17 @@ import type {
 import { readContent } from './read-content.ts'
 
 /**
- * A store that is read through a cache: content is looked for there first, and kept there after.
+ * A store that reads content through a cache and stores what it fetches there.
  *
- * Names are always resolved at the origin. Cached bytes are checked on reading; damaged ones are
- * fetched anew. Content too large to hold is streamed past the cache.
+ * Names are always resolved at the origin. Cached bytes are verified when they are read; corrupt
+ * ones
+ * are fetched again. Content too large to buffer bypasses the cache.
  */
 export function withCache(
   origin: ReadStore & Partial<ReferrerStore & PacedStore & WholeStore>,
   cache: Store,
 ): ReadStore & WholeStore & Partial<ReferrerStore & PacedStore> {
-  /** Checked bytes, unless the cache has none, or damaged ones. */
+  /** Verified bytes; `undefined` if the cache has none or they are corrupt. */
   const readCached = async (
     target: Descriptor,
     options: OperationOptions,
@@ -32,7 +33,7 @@ export function withCache(
       return await readContent(cache, target, options)
     } catch (error) {
       options.signal?.throwIfAborted()
-      // Damaged or gone since: the origin has it still.
+      // Corrupt or evicted: read from the origin.
       return undefined
     }
   }
@@ -45,12 +46,13 @@ export function withCache(
   }
   return {
     ...(origin.concurrency !== undefined && { concurrency: origin.concurrency }),
-    // Whoever verifies later finds signatures where they are.
+    // Referrers are listed at the origin, for a later verification.
     ...(origin.referrers !== undefined && {
       referrers: (subject, options) => origin.referrers!(subject, options),
     }),
     async resolve(ref, { withBytes = false, ...options } = {}) {
-      // Looked up first, as some registries count what is fetched; that may give a wrong size.
+      // Resolved without bytes first, as some registries count downloads. The size can be wrong
+      // then.
       const found = await origin.resolve(ref, options)
       const isKnown = !withBytes || (await readCached(found, options)) !== undefined
       return isKnown ? found : origin.resolve(found.digest, { ...options, withBytes })

@@ -2,21 +2,21 @@ import { readVerified } from '../bytes/verified.ts'
 import { SpindleError } from '../errors.ts'
 import type { Descriptor, Digest, Store } from '../types.ts'
 
-/** Where bytes are kept by digest: the Cache API, a bucket, a database, a folder. */
+/** Storage for bytes by digest, such as the Cache API, a bucket, a database or a folder. */
 export interface ContentKeeper {
-  /** `undefined` when there is nothing. What it gives is checked by who asked. */
+  /** Opens content; `undefined` if there is none. The caller verifies it. */
   get(digest: Digest, target: Descriptor): Promise<ReadableStream<Uint8Array> | undefined>
-  /** Told only of bytes that were checked. */
+  /** Stores bytes. Called with verified bytes only. */
   put(digest: Digest, bytes: Uint8Array, target: Descriptor): Promise<void>
-  /** Default: by `get`, for what can't tell without opening it. */
+  /** Whether there is content. Default: opens it with `get`. */
   has?(digest: Digest, target: Descriptor): Promise<boolean>
 }
 
 /**
- * A cache for `pull` over whatever keeps bytes.
+ * Creates a cache for `pull` over any storage for bytes.
  *
- * Exported from the main entry point and `spindle/store`. It has no names: those are looked up
- * at the registry.
+ * Exported from the main entry point and `spindle/store`. It has no names: they are
+ * resolved at the registry.
  *
  * @example In the cache of a browser or Worker
  * ```ts
@@ -33,7 +33,7 @@ export function createContentCache(keeper: ContentKeeper): Store {
   const noNames = async (): Promise<never> => {
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'a cache of content has no names; look them up at the registry',
+      'a content cache has no names; resolve them at the registry',
     )
   }
   return {

@@ -15,26 +15,28 @@ import type {
   WholeStore,
 } from '../types.ts'
 import { onEitherSide, onSide, withSide } from './side.ts'
-import { paceOf, HELD_BYTES, readContent } from './read-content.ts'
+import { paceOf, BUFFERED_BYTES, readContent } from './read-content.ts'
 import { type Graph, type GraphOptions, type ManifestNode, readGraph } from './graph.ts'
 
 /**
- * From this size on, asking costs less than sending again. Below it a registry answers a HEAD
- * about as slowly as it takes the blob: HEADs made up half of the time of a first push (measured).
+ * Size in bytes from which a HEAD costs less than sending the blob again. Registries answer a HEAD
+ * about as slowly as they accept a small blob: HEADs took half of the time of a first push
+ * (measured).
  */
 const WORTH_ASKING_BYTES = 256 * 1024
 
-/** Failures of a saving that the push itself would meet as well. */
+/** Failures of an optional request that the push itself would meet too. */
 const STOPPING: readonly ErrorCode[] = ['ERR_NETWORK', 'ERR_TIMEOUT', 'ERR_CREDENTIALS_INVALID']
 
+/** Options of `copyGraph`. */
 export interface CopyGraphOptions extends GraphOptions {
-  /** Blobs in flight at once. Default 8, or what `paceOf` says of both sides. */
+  /** Blobs in flight at once. Default: `paceOf` both sides, at most 8. */
   concurrency?: number
-  /** Name to give the root; written last. */
+  /** Tag of the root; written last. */
   tag?: string
   /** Another repository of the target's registry that may have the blobs. */
   mountFrom?: string
-  /** Runs when all of the artifact is there, before the tag is written. See `copyReferrers`. */
+  /** Runs after the artifact is complete and before the tag is written. See `copyReferrers`. */
   beforeTag?: () => Promise<void>
 }
 
@@ -42,7 +44,7 @@ export interface CopyGraphOptions extends GraphOptions {
  * Copies an artifact and everything it points at between two stores.
  *
  * Blobs first, then manifests from the leaves up, the tag last: an interrupted copy never leaves a
- * name for what isn't whole, and a second run skips what has arrived.
+ * tag on an incomplete artifact, and a second run skips what was copied.
  */
 export async function copyGraph(
   from: ReadStore & Partial<ContentStore & PacedStore & WholeStore>,
@@ -60,7 +62,7 @@ export async function copyGraph(
   await beforeTag()
   if (tag === undefined) return
   if (isLocal(to)) await onSide('target', to.tag(root, tag, operationOptions(options)))
-  // A registry would have to be read from for `tag`: who pushes need not be allowed to.
+  // `tag` of a registry reads the manifest first, which credentials for pushing may not allow.
   else await onSide('target', to.push(root, bytes, { ...operationOptions(options), tag }))
   options.onProgress?.({ type: 'manifest', descriptor: root, tag })
 }
@@ -73,7 +75,7 @@ async function copyOne(
   knownBlobs?: Promise<ReadonlySet<Digest>>,
 ): Promise<ManifestNode> {
   const { signal, concurrency = paceOf(from, to) } = options
-  // Side by side: each is a round trip, and on a first push all come back empty.
+  // Concurrently: each is a round trip, and on a first push none finds anything.
   const [graph, there, known] = await Promise.all([
     onSide(
       'source',
@@ -102,9 +104,10 @@ async function copyOne(
 }
 
 /**
- * What only saves work does not stop a push: credentials may be good for pushing and not for reading,
- * and what is there may be unreadable. Without a connection nothing can be pushed either, and a store
- * on this machine that fails is broken.
+ * Ignores failures of a request that only saves work: credentials may allow pushing but not
+ * reading,
+ * and the existing content may be unreadable. Failures of the connection, and of a local store, are
+ * not ignored.
  */
 async function ifAnswered<T>(
   to: Partial<KnownBlobsStore>,
@@ -122,7 +125,7 @@ async function ifAnswered<T>(
   }
 }
 
-/** Large blobs first: a long one started last would be waited for alone. */
+/** Large blobs first: a large one started last would run alone at the end. */
 function largestFirst(graph: Graph): Descriptor[] {
   return [...graph.blobs].sort((a, b) => b.size - a.size)
 }
@@ -135,8 +138,7 @@ function createBlobCopier(
 ): (descriptor: Descriptor, signal: AbortSignal) => Promise<void> {
   const has = (descriptor: Descriptor, given: OperationOptions): Promise<boolean> =>
     ifAnswered(to, onSide('target', to.has(descriptor, given)), false, given.signal)
-  // A broken-off push left small blobs there. One is asked for; if it is there, so may be others,
-  // and asking goes on as long as the answer is yes.
+  // An interrupted push leaves small blobs. Checks one; as long as it exists, checks the next too.
   let first: Promise<boolean> | undefined
   let probing = true
   const hasSmall = async (descriptor: Descriptor, given: OperationOptions): Promise<boolean> => {
@@ -153,7 +155,7 @@ function createBlobCopier(
       onProgress?.({ type: 'blob', descriptor, status, loaded: descriptor.size })
     if (known.has(descriptor.digest)) return end('exists')
     if (options.mountFrom !== undefined && to.mount !== undefined) {
-      // Also answered at once when the blob is there, so nothing need be asked before.
+      // Also succeeds when the repository has the blob already, so no check is needed before.
       const mounted = onSide('target', to.mount(descriptor, options.mountFrom, given))
       if (await ifAnswered(to, mounted, false, signal)) return end('mounted')
     }
@@ -180,10 +182,10 @@ async function pushBlob(
   descriptor: Descriptor,
   options: OperationOptions,
 ): Promise<void> {
-  const inHand = from.content?.(descriptor)
-  if (inHand !== undefined) return onEitherSide(to.push(descriptor, inHand, options))
-  // Held, so that it can be sent again after a failure; a store at hand checks it itself.
-  if (descriptor.size <= HELD_BYTES && (from.whole !== undefined || !isLocal(to))) {
+  const local = from.content?.(descriptor)
+  if (local !== undefined) return onEitherSide(to.push(descriptor, local, options))
+  // Buffered, so that it can be sent again after a failure. A local store verifies it itself.
+  if (descriptor.size <= BUFFERED_BYTES && (from.whole !== undefined || !isLocal(to))) {
     const bytes = await onSide('source', readContent(from, descriptor, options))
     return onSide('target', to.push(descriptor, bytes, options))
   }
@@ -192,18 +194,18 @@ async function pushBlob(
   try {
     await to.push(descriptor, source, options)
   } catch (error) {
-    // `fetch` reports a body that broke as its own failure; the source's error is the true one.
+    // `fetch` reports a failed body as its own failure; the source's error is the cause.
     if (source.failure !== undefined) throw withSide(source.failure.error, 'source')
     throw withSide(error, 'target')
   }
 }
 
-/** A store at hand is asked for next to nothing, and does not try again what has failed. */
+/** Whether a store is local: checks cost nothing there, and it does not retry. */
 function isLocal(to: Partial<KnownBlobsStore>): boolean {
   return to.knownBlobs === undefined
 }
 
-/** As a stream, so that only the target checks it. */
+/** Pushes a stream, which only the target verifies. */
 async function pushOnce(
   from: ReadStore,
   to: Store,
@@ -212,7 +214,7 @@ async function pushOnce(
 ): Promise<void> {
   const stream = await onSide('source', from.fetch(descriptor, options))
   try {
-    // A store on this machine fails with errors of its platform: those of this library came with the stream.
+    // A local store fails with errors of the platform. Errors of this library come from the stream.
     await onSide('source', to.push(descriptor, stream, options))
   } catch (error) {
     if (!stream.locked) void stream.cancel(error).catch(() => {})
@@ -221,8 +223,8 @@ async function pushOnce(
 }
 
 /**
- * Content that is fetched anew each time it is opened, so that an upload can be tried again; checked
- * once, by whoever reads it or on its way.
+ * Content that is fetched again each time it is opened, so that an upload can be retried. Verified
+ * once: by its reader or on the way.
  */
 function fetchedContent(
   from: ReadStore,
@@ -256,7 +258,7 @@ async function copyManifests(
   if (root === undefined)
     throw new SpindleError(
       'ERR_CONTENT_INVALID',
-      'what is to be copied is a blob, not a manifest; name the artifact that it belongs to',
+      'the source is a blob, not a manifest; name the artifact that it belongs to',
     )
   for (const { descriptor, bytes } of manifests) {
     const naming =
@@ -272,7 +274,7 @@ async function copyManifests(
   return root
 }
 
-/** What a store's method takes of a copy's options. */
+/** The options of a copy that are passed to methods of a store. */
 export function operationOptions(options: OperationOptions): OperationOptions {
   return {
     signal: options.signal,

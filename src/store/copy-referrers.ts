@@ -16,14 +16,14 @@ const MAX_REFERRER_DEPTH = 8
 const MAX_REFERRERS = 10_000
 
 interface CopyReferrersOptions extends Omit<CopyGraphOptions, 'tag' | 'beforeTag'> {
-  /** Most referrers of one root, those of referrers included. Default 10000. */
+  /** Most referrers of one root, including those of its referrers. Default 10000. */
   maxReferrers?: number | undefined
 }
 
 /**
- * Copies what refers to a root, and what refers to that.
+ * Copies the referrers of a root, and their referrers.
  *
- * Before the root is named: a reader that wants signatures must find them the moment there is a tag.
+ * Runs before the root is tagged: signatures must exist as soon as the tag does.
  */
 export async function copyReferrers(
   from: ReadStore & Partial<ReferrerStore & ContentStore>,

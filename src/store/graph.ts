@@ -9,26 +9,32 @@ import {
 import type { Descriptor, Digest, OperationOptions, ReadStore } from '../types.ts'
 import { readFetched } from './read-content.ts'
 
-/** A manifest with its bytes, as the graph walk found it. */
+/** A manifest of an artifact. */
 export interface ManifestNode {
   readonly descriptor: Descriptor
+  /** As received, verified. */
   readonly bytes: Uint8Array
 }
 
-/** An artifact's parts, each once. */
+/** Manifests and blobs of an artifact, each once. */
 export interface Graph {
-  /** What a manifest points at stands before it; the root is last. */
+  /** A manifest follows all those it points at; the root is last. */
   readonly manifests: readonly ManifestNode[]
+  /** Not read. */
   readonly blobs: readonly Descriptor[]
 }
 
-/** A Spin application has one manifest, a multi-platform image tens; more is an attack on memory. */
+/** Most manifests of one artifact. A Spin application has one, a multi-platform image tens. */
 export const MAX_MANIFESTS = 1000
-/** Bytes of all manifests of an artifact, which are held together. Real ones have some kilobytes each. */
+/**
+ * Most bytes of all manifests of an artifact, which are buffered together. Real ones have some
+ * kilobytes each.
+ */
 export const MAX_GRAPH_BYTES: number = 64 * 1024 * 1024
-/** Indexes in indexes in indexes: real ones nest once. */
+/** Most levels of nested indexes. Real ones have one. */
 export const MAX_DEPTH = 16
 
+/** Options of `readGraph`. */
 export interface GraphOptions extends OperationOptions {
   /** Most manifests of one artifact. Default 1000. */
   maxManifests?: number | undefined
@@ -36,8 +42,9 @@ export interface GraphOptions extends OperationOptions {
 
 /**
  * Reads a root and all manifests under it; blobs are listed, not read.
- * A layer that carries `urls` only is still listed: a copy must be whole.
- * @throws `ERR_LIMIT_EXCEEDED` for a graph too large or too deep, `ERR_DIGEST_MISMATCH` for a lie.
+ * A layer with `urls` is listed too: a copy must be complete.
+ * @throws `ERR_LIMIT_EXCEEDED` for a graph too large or too deep; `ERR_DIGEST_MISMATCH` for content
+ * that does not match its digest.
  */
 export async function readGraph(
   store: ReadStore,
@@ -47,7 +54,7 @@ export async function readGraph(
   const { maxManifests = MAX_MANIFESTS } = options
   const manifests = new Map<Digest, ManifestNode>()
   const blobs = new Map<Digest, Descriptor>()
-  let held = 0
+  let buffered = 0
   const visit = async (target: Descriptor, depth: number): Promise<void> => {
     if (!isManifestType(target.mediaType)) {
       assertNotSchema1(`the manifest ${target.digest}`, target.mediaType)
@@ -66,8 +73,8 @@ export async function readGraph(
         `${root.digest} has more than ${maxManifests} manifests`,
         { remedy: { option: 'maxManifests', advice: 'raise % if you trust the source' } },
       )
-    held += target.size
-    if (held > MAX_GRAPH_BYTES)
+    buffered += target.size
+    if (buffered > MAX_GRAPH_BYTES)
       throw new SpindleError(
         'ERR_LIMIT_EXCEEDED',
         `the manifests of ${root.digest} have more than ${MAX_GRAPH_BYTES} bytes; copy its parts one by one`,
@@ -81,7 +88,7 @@ export async function readGraph(
   return { manifests: [...manifests.values()], blobs: [...blobs.values()] }
 }
 
-/** A manifest's bytes, bounded and checked. */
+/** Reads a manifest, bounded and verified. */
 export async function readManifest(
   store: ReadStore,
   target: Descriptor,
@@ -90,7 +97,7 @@ export async function readManifest(
   if (target.size > MAX_MANIFEST_BYTES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `the manifest ${target.digest} has ${target.size} bytes, more than the ${MAX_MANIFEST_BYTES} that registries take`,
+      `the manifest ${target.digest} has ${target.size} bytes, more than the ${MAX_MANIFEST_BYTES} that registries accept`,
     )
   }
   return readFetched(store, target, options)

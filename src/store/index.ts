@@ -1,4 +1,4 @@
-/** Where artifacts are kept outside registries. Exported as `spindle/store`. */
+/** Stores for artifacts outside registries. Exported as `spindle/store`. */
 export { createDigestStreamHasher, type DigestStreamConstructor } from '../bytes/digest.ts'
 export { readBytes } from '../bytes/read-bytes.ts'
 export type { SliceableContent } from '../bytes/sliceable.ts'

@@ -8,24 +8,25 @@ import { SpindleError } from '../errors.ts'
 import type { BodySource, Content, ReferrerStore, Store } from '../types.ts'
 import { createLayoutStore, type LayoutFiles } from './layout.ts'
 
-/** Largest blob that is taken into memory. */
+/** Largest blob to buffer, in bytes. */
 const MAX_BLOB_BYTES = 1024 * 1024 * 1024
 
-/** A layout in memory that can be had as a tar. */
+/** A layout in memory that can be written as a tar. */
 export type LayoutArchive = Store &
   ReferrerStore & {
     /**
-     * The layout as a tar, as skopeo's `oci-archive:` reads it: the same contents and names give the
+     * The layout as a tar, as skopeo's `oci-archive:` reads it. The same contents and names give
+     * the
      * same bytes.
      */
     archive(): Content
   }
 
 /**
- * An OCI image layout in memory, empty or from a tar.
+ * Opens an OCI image layout in memory, empty or from a tar.
  *
- * Exported from `spindle/store`. Of a `Blob` only the headers are read;
- * contents stay where they are until they are asked for.
+ * Exported from `spindle/store`. Only the headers of a `Blob`
+ * are read; contents are read on demand.
  *
  * @example Save an application as a file to download
  * ```ts
@@ -34,7 +35,8 @@ export type LayoutArchive = Store &
  * const file = await new Response(layout.archive().stream()).blob()
  * ```
  *
- * Rejects with `ERR_CONTENT_INVALID` for what is no tar, and `ERR_LIMIT_EXCEEDED`.
+ * Rejects with `ERR_CONTENT_INVALID` for bytes that are not a tar with a layout, and
+ * `ERR_LIMIT_EXCEEDED`.
  */
 export async function readLayoutTar(tar?: Uint8Array | SliceableContent): Promise<LayoutArchive> {
   const contents = new Map<string, Uint8Array | Content>()
@@ -49,11 +51,11 @@ export async function readLayoutTar(tar?: Uint8Array | SliceableContent): Promis
     if (!contents.has('oci-layout'))
       throw new SpindleError(
         'ERR_CONTENT_INVALID',
-        'this tar is no OCI layout: it has no file "oci-layout"',
+        'this tar is not an OCI layout: it has no file "oci-layout"',
       )
   }
   const archive = (): Content => {
-    // `oci-layout` first, as a sign of what follows.
+    // `oci-layout` first, so that readers recognize the format.
     const rank = (path: string): string => (path === 'oci-layout' ? '' : path)
     const files = [...contents]
       .map(([path, content]) => ({ path, content }))

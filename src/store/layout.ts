@@ -25,23 +25,24 @@ import type {
   WholeStore,
 } from '../types.ts'
 
-/** Where a layout keeps its few kinds of files: three methods, so that a folder, a tar or a bucket fits. */
+/** Files of a layout, in a folder, a tar or a bucket. */
 export interface LayoutFiles {
-  /** `undefined` when there is no such file. */
+  /** Reads a file; `undefined` if it does not exist. */
   read(path: string): Promise<Uint8Array | Content | undefined>
-  /** Keeps all of the body or nothing: a reader never sees half a file. */
+  /** Writes a file atomically: readers never see a part of it. */
   write(
     path: string,
     body: BodySource,
     options?: { signal?: AbortSignal | undefined },
   ): Promise<void>
+  /** Whether a file exists. */
   has(path: string): Promise<boolean>
 }
 
-/** Largest `index.json`: thousands of tags. */
+/** Largest `index.json` in bytes: thousands of tags. */
 const MAX_INDEX_BYTES = 16 * 1024 * 1024
-/** Blobs up to this size are held to be checked: 8 in flight are 32 MiB. */
-const WHOLE_BYTES = 4 * 1024 * 1024
+/** Blobs up to this size are buffered to be verified: 8 in flight are 32 MiB. */
+const BUFFERED_BYTES = 4 * 1024 * 1024
 const REF_NAME = 'org.opencontainers.image.ref.name'
 const LAYOUT_FILE = 'oci-layout'
 const INDEX_FILE = 'index.json'
@@ -52,16 +53,16 @@ interface Entry {
 }
 
 /**
- * An OCI image layout as a store: what skopeo calls `oci:` over a folder, `oci-archive:` over a tar.
+ * Creates a store over an OCI image layout: skopeo's `oci:` for a folder, `oci-archive:` for a tar.
  *
- * Exported from the main entry point and `spindle/store`. Made over a folder by
- * `openLayoutDirectory` of `spindle/node`, over a tar by `readLayoutTar`.
+ * Exported from the main entry point and `spindle/store`. For a folder use
+ * `openLayoutDirectory` of `spindle/node`, for a tar `readLayoutTar`.
  *
- * Names stand in `index.json`. A manifest that is pushed without one is listed there too, unless
- * another lists it, so that it can be found. Changes to the index are made one after another within
- * this store; two programs that write one layout at a time overwrite each other's names.
+ * Names are stored in `index.json`. A manifest pushed without a name is listed there too, unless an
+ * index lists it. One store updates the index sequentially; two programs that write to a layout
+ * concurrently overwrite each other's names.
  *
- * Methods reject with `ERR_NOT_FOUND`, `ERR_CONTENT_INVALID` for what is no layout,
+ * Methods reject with `ERR_NOT_FOUND`, `ERR_CONTENT_INVALID` for an invalid layout,
  * `ERR_DIGEST_MISMATCH`, and `ERR_UNSUPPORTED` for a layout of another version.
  * @see OCI Image Spec 1.1, Image Layout
  */
@@ -83,7 +84,7 @@ export function createLayoutStore(files: LayoutFiles): Store & WholeStore & Refe
     return manifest
   }
 
-  /** One after another, each on what the one before has written. */
+  /** Updates run one after another, each on the result of the previous one. */
   const update = (
     change: (entries: readonly Entry[]) => Promise<readonly Entry[]>,
   ): Promise<void> => {
@@ -105,7 +106,7 @@ export function createLayoutStore(files: LayoutFiles): Store & WholeStore & Refe
       manifest?.kind === 'index' ? successorsOf(manifest).map(({ digest }) => digest) : [],
     )
     await update(async (entries) => {
-      // Nameless parts of an index are found through it from now on.
+      // Manifests without a name that this index lists are found through it from now on.
       let kept = entries.filter(
         (entry) => entry.name !== undefined || !parts.has(entry.descriptor.digest),
       )
@@ -166,9 +167,9 @@ export function createLayoutStore(files: LayoutFiles): Store & WholeStore & Refe
         await files.write(path, bytes, writing)
         await list(expected, options.tag)
       } else {
-        // In one go where it is small: the portable streaming hasher is ten times slower than WebCrypto.
+        // Buffered if small: the portable streaming hasher is ten times slower than WebCrypto.
         const checked =
-          expected.size <= WHOLE_BYTES
+          expected.size <= BUFFERED_BYTES
             ? await readVerified(body, expected, signal, options.createHasher)
             : verifyStream(openStream(body), expected, options.createHasher)
         await files.write(path, checked, writing)
@@ -194,7 +195,7 @@ export function createLayoutStore(files: LayoutFiles): Store & WholeStore & Refe
   }
 }
 
-/** Where a layout keeps a blob. */
+/** Path of a blob. */
 export function pathOf(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`
 }
@@ -228,7 +229,7 @@ async function readIndex(files: LayoutFiles): Promise<readonly Entry[] | undefin
   if (!isJsonObject(version) || version['imageLayoutVersion'] !== '1.0.0')
     throw new SpindleError(
       'ERR_UNSUPPORTED',
-      'this OCI layout has another version than 1.0.0: convert it with skopeo',
+      'the version of this OCI layout is not 1.0.0: convert it with skopeo',
     )
   const body = await files.read(INDEX_FILE)
   if (body === undefined) return []
@@ -243,7 +244,7 @@ async function readIndex(files: LayoutFiles): Promise<readonly Entry[] | undefin
 }
 
 function formatIndex(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
-  // Sorted, so that pushes that run side by side give the same bytes whoever ends first.
+  // Sorted, so that concurrent pushes give the same bytes in any order.
   const keyOf = ({ descriptor, name = '' }: Entry): string => `${name} ${descriptor.digest}`
   const sorted = [...entries].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
   const manifests = sorted.map(({ descriptor, name }) => {
@@ -257,7 +258,7 @@ function formatIndex(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
   return formatCanonicalJson({ schemaVersion: 2, mediaType: IMAGE_INDEX, manifests })
 }
 
-// What is said about a place in an index isn't said about the content.
+/** Without the annotations of an index entry, which are not those of the content. */
 function bare({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size }
 }
@@ -267,5 +268,5 @@ function missing(what: string): SpindleError {
 }
 
 function invalid(problem: string): SpindleError {
-  return new SpindleError('ERR_CONTENT_INVALID', `this is no OCI layout: ${problem}`)
+  return new SpindleError('ERR_CONTENT_INVALID', `this is not an OCI layout: ${problem}`)
 }

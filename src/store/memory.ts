@@ -14,7 +14,7 @@ import type {
 } from '../types.ts'
 
 /**
- * A store that keeps everything in memory.
+ * Creates a store in memory.
  *
  * Exported from the main entry point and `spindle/store`.
  *

@@ -1,9 +1,11 @@
 import { isSpindleError, ResponseError } from '../errors.ts'
 
-/** Which end of a copy something belongs to. */
+/** The end of a copy that an error belongs to. */
 export type Side = 'source' | 'target'
 
-/** Settles as a call to one side does; its error names that side, unless it names one already. */
+/**
+ * Awaits a call to one side, and names that side in its error unless the error names one already.
+ */
 export async function onSide<T>(side: Side, call: PromiseLike<T>): Promise<T> {
   try {
     return await call
@@ -13,8 +15,8 @@ export async function onSide<T>(side: Side, call: PromiseLike<T>): Promise<T> {
 }
 
 /**
- * Settles as a push of content from the source to the target does. Content that does not match its
- * digest, or is not there, is the fault of the source.
+ * Awaits a push of content from the source to the target. An error about content that is missing or
+ * does not match its digest names the source; any other the target.
  */
 export async function onEitherSide<T>(call: PromiseLike<T>): Promise<T> {
   try {
@@ -28,7 +30,7 @@ export async function onEitherSide<T>(call: PromiseLike<T>): Promise<T> {
   }
 }
 
-/** The error itself, which names a side from then on. What is not of this library is left alone. */
+/** Sets the side of an error and returns it. Errors of other libraries are unchanged. */
 export function withSide(error: unknown, side: Side): unknown {
   if (isSpindleError(error) && error.side === undefined && Object.isExtensible(error))
     Object.assign(error, { side })

@@ -12,7 +12,7 @@ import {
 import { chunksOf, openStream } from '../../bytes/stream.ts'
 import { verifyStream } from '../../bytes/verified.ts'
 import { createContentCache } from '../../store/content-cache.ts'
-import { HELD_BYTES } from '../../store/read-content.ts'
+import { BUFFERED_BYTES } from '../../store/read-content.ts'
 import type { Descriptor, Store } from '../../types.ts'
 import { writeFileAtomic, writeThrough } from './bounded-file.ts'
 import { writeChunks } from './write-chunks.ts'
@@ -71,7 +71,7 @@ export function createFileCache(root: string, platform: string = process.platfor
   return {
     ...cache,
     async push(target, body, options = {}) {
-      if (body instanceof Uint8Array || target.size <= HELD_BYTES)
+      if (body instanceof Uint8Array || target.size <= BUFFERED_BYTES)
         return cache.push(target, body, options)
       const { signal, createHasher } = options
       const checked = verifyStream(openStream(body), target, createHasher)

@@ -5,7 +5,7 @@ import { gunzip } from '../../bytes/gzip.ts'
 import { chunksOf, openStream, streamFrom, streamOf } from '../../bytes/stream.ts'
 import { verifyStream } from '../../bytes/verified.ts'
 import { readTar } from '../../bytes/untar.ts'
-import { paceOf, HELD_BYTES, readContent } from '../../store/read-content.ts'
+import { paceOf, BUFFERED_BYTES, readContent } from '../../store/read-content.ts'
 import type {
   Content,
   Descriptor,
@@ -80,7 +80,7 @@ export async function openContents(
   const fetchLayer = async (layer: Descriptor, stop: AbortSignal | undefined): Promise<void> => {
     const call = { signal: stop, createHasher }
     onProgress?.({ type: 'blob', descriptor: layer, status: 'active', loaded: 0 })
-    if (layer.size <= HELD_BYTES) {
+    if (layer.size <= BUFFERED_BYTES) {
       const bytes = await readContent(app.store, layer, call)
       if (!(await keep.has(layer, call))) await keep.push(layer, bytes, call)
     } else if (!(await isIntact(keep, layer, call)))
@@ -153,7 +153,7 @@ async function unpackArchive(
     signal?.throwIfAborted()
     index++
     if (entry.kind !== 'file') continue
-    if (entry.size <= HELD_BYTES) {
+    if (entry.size <= BUFFERED_BYTES) {
       const bytes = await entry.bytes()
       const digest = await digestOf(bytes)
       if (!isNew(digest)) continue
