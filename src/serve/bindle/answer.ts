@@ -12,6 +12,7 @@ export class BindleProblem extends Error {
   }
 }
 
+/** Message of a 404, as of the reference server. */
 export const NOT_FOUND =
   'resource not found: if an item does not appear in our records, it does not exist!'
 
@@ -52,6 +53,7 @@ export function errorAnswer(request: Request, status: number, message: string): 
   return bytesAnswer(request, status, formatToml({ error }), 'application/toml')
 }
 
+/** Responds with plain text. */
 export function textAnswer(request: Request, status: number, text: string): Response {
   return bytesAnswer(request, status, encodeUtf8(text), 'text/plain; charset=utf-8')
 }

@@ -25,6 +25,7 @@ export interface Parcels {
 
 export const PARCELS_PREFIX = 'bindle/parcels/'
 
+/** Creates the parcels over a storage. */
 export function createParcels(storage: Storage, createHasher: CreateHasher): Parcels {
   const heldKey = async (sha256: string): Promise<string> =>
     parcelKey(sha256, await holdGeneration(storage, parcelGenerationKey(sha256)))

@@ -39,11 +39,13 @@ export interface BindleShelf {
   readonly putParcel: (label: Label, body: ReadableStream<Uint8Array>) => Promise<void>
 }
 
+/** An invoice in a list. */
 export interface ListedInvoice {
   readonly id: BindleId
   readonly yanked: boolean
 }
 
+/** Creates the invoices and parcels over a storage. */
 export function createShelf(
   storage: Storage,
   createHasher: CreateHasher = createPortableHasher,

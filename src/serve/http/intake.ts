@@ -185,6 +185,7 @@ function checkPromise(actual: Digest, promised: Digest | undefined): void {
   })
 }
 
+/** 413 for a body above the limit. */
 export function tooLarge(cause?: unknown): Refusal {
   return new Refusal(
     413,

@@ -18,6 +18,7 @@ export type Route =
   | { readonly kind: 'upload'; readonly repository: string; readonly id: string }
   | { readonly kind: 'referrers'; readonly repository: string; readonly digest: Digest }
 
+/** The last part of the path of a manifest. */
 export type ManifestReference = { readonly tag: string } | { readonly digest: Digest }
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -54,6 +55,7 @@ export function parseRoute(pathname: string, method: string): Route | undefined 
   return { kind: 'upload', repository, id: last }
 }
 
+/** @throws 400 for an unsupported or invalid digest. */
 export function checkDigest(value: string): Digest {
   if (isDigest(value)) return value
   throw new Refusal(400, {

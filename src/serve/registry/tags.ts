@@ -77,6 +77,7 @@ async function isRepository(storage: Storage, repository: string): Promise<boole
   return false
 }
 
+/** The digest of a tag; `undefined` if it does not exist. */
 export async function readTag(
   storage: Storage,
   repository: string,
@@ -131,6 +132,7 @@ export async function writeTag(
   })
 }
 
+/** Removes a tag. @returns Whether it existed. */
 export async function untag(storage: Storage, repository: string, tag: string): Promise<boolean> {
   const key = tagKey(repository, tag)
   if ((await storage.head(key)) === undefined) return false

@@ -50,6 +50,7 @@ export function partKey({ prefix, offset }: Pick<UploadSession, 'prefix' | 'offs
   return `${prefix}${PART}${String(offset).padStart(OFFSET_DIGITS, '0')}`
 }
 
+/** Key of the digest of the first part. */
 export function firstDigestKey(session: UploadSession): string {
   return `${session.prefix}digest`
 }
@@ -208,6 +209,7 @@ export async function sweepUploads(
   return { removed, next: page.more && last !== undefined ? `${prefixOf(last)}~` : undefined }
 }
 
+/** 404 for an upload that is not open. */
 export function unknownUpload(): Refusal {
   return new Refusal(404, {
     code: 'BLOB_UPLOAD_UNKNOWN',

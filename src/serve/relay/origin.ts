@@ -21,6 +21,7 @@ interface OriginPolicy {
   readonly expose: (headers: Headers, request: Request) => void
 }
 
+/** Creates the policy for a list of origins. @throws `TypeError` for an invalid origin. */
 export function createOriginPolicy(origins: readonly string[]): OriginPolicy {
   for (const origin of origins)
     if (!URL.canParse(origin) || new URL(origin).origin !== origin || origin.includes('*'))

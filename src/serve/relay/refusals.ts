@@ -22,6 +22,7 @@ export function wrongMethod(methods: readonly string[]): Refusal {
   )
 }
 
+/** 503 when the relay's own token expired during an upload. */
 export function expired(): Refusal {
   return new Refusal(503, {
     code: 'UNSUPPORTED',
@@ -29,6 +30,7 @@ export function expired(): Refusal {
   })
 }
 
+/** Converts the error of an incoming body: 413 above the limit, 400 otherwise. */
 export function tooLargeOrCut(error: unknown): Refusal {
   if (error instanceof Error && 'code' in error && error.code === 'ERR_LIMIT_EXCEEDED')
     return tooLarge(error)

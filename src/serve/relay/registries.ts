@@ -125,6 +125,7 @@ function refuse({ name }: RelayRegistry): Refusal {
   })
 }
 
+/** 502 for a registry that cannot be reached. */
 export function unreachable({ name }: RelayRegistry, cause?: unknown): Refusal {
   return new Refusal(
     502,

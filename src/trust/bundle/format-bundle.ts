@@ -19,6 +19,7 @@ interface BundleParts {
   }
 }
 
+/** Formats the JSON of a bundle. */
 export function formatBundle({
   verifier,
   entries,

@@ -68,6 +68,7 @@ export interface CertifyingSigner {
   }>
 }
 
+/** Options for signing an artifact. */
 export interface SignArtifactOptions extends OperationOptions {
   /**
    * `referrer` writes a sigstore bundle as a referrer, as cosign ≥3 does. `tag` writes a legacy signature

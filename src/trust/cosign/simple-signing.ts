@@ -52,6 +52,7 @@ interface LayerParts {
   readonly timestamp?: Uint8Array
 }
 
+/** Formats the annotations of a layer with a legacy signature. */
 export function formatLayerAnnotations({
   signature,
   certificates,

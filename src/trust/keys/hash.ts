@@ -11,6 +11,7 @@ export type SubjectDigest = Digest | `sha384:${string}`
 /** The signed content: bytes, or only their digest. */
 export type Covered = Uint8Array | KnownDigest
 
+/** A digest of content that is not available. */
 export interface KnownDigest {
   readonly hash: HashName
   readonly value: Uint8Array
@@ -49,6 +50,7 @@ export async function hashBy(algorithm: string, data: Covered): Promise<Uint8Arr
   )
 }
 
+/** Hashes bytes with WebCrypto. */
 export async function hash(name: HashName, data: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.digest(name, data as Uint8Array<ArrayBuffer>))
 }

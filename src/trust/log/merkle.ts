@@ -3,10 +3,12 @@ import { sameBytes } from '../../bytes/der.ts'
 import { rawDigestOf } from '../../bytes/digest.ts'
 import { concat } from '../../bytes/stream.ts'
 
+/** Hash of a leaf: SHA-256 over 0x00 and the entry. */
 export function leafHash(entry: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   return rawDigestOf(concat([Uint8Array.of(0), entry]))
 }
 
+/** Hash of an inner node: SHA-256 over 0x01 and both child hashes. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   return rawDigestOf(concat([Uint8Array.of(1), left, right]))
 }

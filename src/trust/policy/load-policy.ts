@@ -9,6 +9,7 @@ export type LoadedPolicy =
   | { readonly anyOf: readonly LoadedPolicy[]; readonly threshold: number }
   | { readonly allOf: readonly LoadedPolicy[] }
 
+/** A loaded rule; has either `keys` or `certificate`. */
 export interface LoadedRule {
   readonly keys?: readonly PublicKey[]
   readonly certificate?: Required<

@@ -9,6 +9,7 @@ import type { AllOfPolicy, AnyOfPolicy, IdentityPolicy, KeyPolicy } from './poli
 
 /** The kinds of rules: each rule has exactly one of these keys. */
 const KINDS = ['key', 'identity', 'anyOf', 'allOf'] as const
+/** Kind of a rule. */
 export type RuleKind = (typeof KINDS)[number]
 
 /** Deepest nesting of `anyOf` and `allOf`; most rules in one of them, and most items of any list. */
@@ -27,6 +28,7 @@ interface KeySchema extends Shape {
   readonly inFile?: Shape
 }
 
+/** A key of any kind of rule. */
 export type PolicyKey =
   keyof KeyPolicy | keyof IdentityPolicy | keyof AnyOfPolicy | keyof AllOfPolicy
 /** Keys for regular expressions, which JSON cannot represent. */
@@ -47,6 +49,7 @@ const TEXT_OR_PATTERN: Shape = {
   isValid: (value) => isText(value) || isPattern(value),
 }
 
+/** All keys of policies. */
 export const POLICY_SCHEMA: Readonly<Record<PolicyKey, KeySchema>> = {
   key: {
     kinds: ['key'],

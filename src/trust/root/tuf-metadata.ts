@@ -6,6 +6,7 @@ import { SpindleError, SignatureInvalid } from '../../errors.ts'
 import { keyIdOf, loadPublicKey } from '../keys/public-key.ts'
 import { readField, type Field } from '../wire/wire-json.ts'
 
+/** Top-level roles of TUF. */
 export type TufRole = 'root' | 'timestamp' | 'snapshot' | 'targets'
 
 /** Most signatures or keys of one role: the public-good root has five. */

@@ -20,6 +20,7 @@ const EXTENDED_KEY_USAGE = '2.5.29.37'
 /** Extensions enforced by this verifier; any other critical extension is rejected. */
 const SUPPORTED = [KEY_USAGE, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE]
 
+/** Extended key usages. */
 export const CODE_SIGNING = '1.3.6.1.5.5.7.3.3'
 export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
 const ANY_USAGE = '2.5.29.37.0'

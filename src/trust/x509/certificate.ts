@@ -106,6 +106,7 @@ function parseExtensions(field: Der | undefined): Certificate['extensions'] {
   return extensions
 }
 
+/** Parses the public key of a certificate. @throws as `parsePublicKey`. */
 export function publicKeyOf(certificate: Certificate): PublicKey {
   return parsePublicKey(certificate.spki)
 }
