@@ -30,6 +30,15 @@ export class Refusal extends Error {
   }
 }
 
+/** 405 for a method that a path does not have. @param allow Methods of the path, as in `Allow`. */
+export function methodNotAllowed(allow: string): Refusal {
+  return new Refusal(
+    405,
+    { code: 'UNSUPPORTED', message: `method not allowed (allowed: ${allow})` },
+    { headers: { Allow: `${allow}, OPTIONS` } },
+  )
+}
+
 /** Formats the error response. @see OCI Distribution Spec 1.1, Error Codes */
 export function answerRefusal({ status, entries, headers }: Refusal): Response {
   return new Response(JSON.stringify({ errors: entries }), {

@@ -23,7 +23,7 @@ import type { Call, RegistryContext } from './context.ts'
 import { BODY_REFUSALS } from '../http/intake.ts'
 import { deleteManifest, pullManifest, pushManifest } from './manifests.ts'
 import { listReferrers } from './referrers.ts'
-import { answerRefusal, Refusal } from '../http/refusal.ts'
+import { answerRefusal, methodNotAllowed, Refusal } from '../http/refusal.ts'
 import { isRepositoryName } from '../../oci/reference.ts'
 import { parseRoute } from './route.ts'
 import type { Route } from './route.ts'
@@ -204,37 +204,37 @@ function dispatch(
   switch (route.kind) {
     case 'ping':
       if (method === 'GET') return answerJson({})
-      throw wrongMethod('GET, HEAD')
+      throw methodNotAllowed('GET, HEAD')
     case 'catalog':
       if (method === 'GET') return listCatalog(context, call)
-      throw wrongMethod('GET, HEAD')
+      throw methodNotAllowed('GET, HEAD')
     case 'tags':
       if (method === 'GET') return listTags(context, call, route.repository)
-      throw wrongMethod('GET, HEAD')
+      throw methodNotAllowed('GET, HEAD')
     case 'referrers':
       if (method === 'GET') return listReferrers(context, call, route.repository, route.digest)
-      throw wrongMethod('GET, HEAD')
+      throw methodNotAllowed('GET, HEAD')
     case 'manifest':
       if (method === 'GET') return pullManifest(context, call, route.repository, route.reference)
       if (method === 'PUT') return pushManifest(context, call, route.repository, route.reference)
       if (method === 'DELETE') return deleteManifest(context, route.repository, route.reference)
-      throw wrongMethod('GET, HEAD, PUT, DELETE')
+      throw methodNotAllowed('GET, HEAD, PUT, DELETE')
     case 'blob':
       if (method === 'GET') return pullBlob(context, call, route.repository, route.digest)
       if (method === 'DELETE') return deleteBlob(context, route.repository, route.digest)
-      throw wrongMethod('GET, HEAD, DELETE')
+      throw methodNotAllowed('GET, HEAD, DELETE')
     case 'uploads':
       if (method === 'POST')
         return startUpload(context, call, route.repository, (source) =>
           mayRead(authorize, call, source),
         )
-      throw wrongMethod('POST')
+      throw methodNotAllowed('POST')
     case 'upload':
       if (method === 'GET') return describeUpload(context, route.repository, route.id)
       if (method === 'PATCH') return appendUpload(context, call, route.repository, route.id)
       if (method === 'PUT') return finishUpload(context, call, route.repository, route.id)
       if (method === 'DELETE') return cancelUpload(context, route.repository, route.id)
-      throw wrongMethod('GET, PATCH, PUT, DELETE')
+      throw methodNotAllowed('GET, PATCH, PUT, DELETE')
   }
 }
 
@@ -310,14 +310,6 @@ function unauthorized(challenge: Challenge): Refusal {
     401,
     { code: 'UNAUTHORIZED', message: 'authentication required' },
     { headers: { 'WWW-Authenticate': formatChallenge(challenge) } },
-  )
-}
-
-function wrongMethod(allow: string): Refusal {
-  return new Refusal(
-    405,
-    { code: 'UNSUPPORTED', message: `method not allowed (allowed: ${allow})` },
-    { headers: { Allow: `${allow}, OPTIONS` } },
   )
 }
 

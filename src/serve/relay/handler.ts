@@ -6,7 +6,7 @@ import type { AuthScope, FetchHandler, FetchLike, Keychain } from '../../types.t
 import { createHostCheck, refusedHost } from '../http/host-names.ts'
 import type { HostNameOptions } from '../http/host-names.ts'
 import { announcedSize, tooLarge } from '../http/intake.ts'
-import { answerRefusal, Refusal } from '../http/refusal.ts'
+import { answerRefusal, methodNotAllowed, Refusal } from '../http/refusal.ts'
 import { answerUpstream } from './answer.ts'
 import { passBody } from './body.ts'
 import { guardHeaders, upstreamHeaders } from './headers.ts'
@@ -20,7 +20,7 @@ import { methodsOf, parseRelayRoute } from './route.ts'
 import type { RelayRoute } from './route.ts'
 import { scopeOf, scopesOf } from './scopes.ts'
 import { createSealer } from './seal.ts'
-import { denied, expired, failed, tooLargeOrCut, unknownPath, wrongMethod } from './refusals.ts'
+import { denied, expired, failed, tooLargeOrCut, unknownPath } from './refusals.ts'
 import { relayToken } from './token.ts'
 import { createUpstream } from './upstream.ts'
 
@@ -170,7 +170,7 @@ export function createRelayHandler(options: RelayHandlerOptions): FetchHandler {
     count(limits.keyOf?.(request) ?? '')
     const { registry, host, route } = find(url.pathname, prefix, registries)
     const { method } = request
-    if (!methodsOf(route).includes(method)) throw wrongMethod(methodsOf(route))
+    if (!methodsOf(route).includes(method)) throw methodNotAllowed(methodsOf(route).join(', '))
     const path = `${prefix}/${host}`
     if (route.kind === 'token') {
       await permit(registry, [scopeOf(registry, '', [])], request)

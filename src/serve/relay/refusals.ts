@@ -13,15 +13,6 @@ export function unknownPath(): Refusal {
   })
 }
 
-export function wrongMethod(methods: readonly string[]): Refusal {
-  const allow = methods.join(', ')
-  return new Refusal(
-    405,
-    { code: 'UNSUPPORTED', message: `method not allowed (allowed: ${allow})` },
-    { headers: { Allow: `${allow}, OPTIONS` } },
-  )
-}
-
 /** 503 when the relay's own token expired during an upload. */
 export function expired(): Refusal {
   return new Refusal(503, {
