@@ -1,12 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { isBuild } from '../../bindle/semver.ts'
 import type { StandaloneBindle } from '../../bindle/standalone.ts'
-import { appToBindle } from '../../spin/bindle/to-bindle.ts'
+import { appToBindle, type ToBindleOptions } from '../../spin/bindle/to-bindle.ts'
 import { createNodeHasher } from '../../node/files/hasher.ts'
 import { findManifest } from './find-manifest.ts'
 import type { CliIo } from '../terminal/io.ts'
 import { addSizeOptions } from '../terminal/limit-flags.ts'
-import { loadLocalApp, localAppOptions, type LocalFlags } from './local-app.ts'
+import {
+  loadLocalApp,
+  type LocalAppOptions,
+  localAppOptions,
+  type LocalFlags,
+} from './local-app.ts'
 import type { Output } from '../terminal/output.ts'
 import { withProgress } from '../terminal/progress.ts'
 
@@ -41,20 +46,37 @@ function buildInfoOption(text: string): string {
   return text
 }
 
+/** How a bindle is made of an application. */
+interface BindleAppOptions {
+  /** The manifest or its folder; `undefined` to look for one. */
+  readonly path: string | undefined
+  readonly local: LocalAppOptions
+  readonly bindle: Pick<ToBindleOptions, 'buildInfo'>
+}
+
+export function bindleAppOptions(flags: BindleAppFlags, io: CliIo): BindleAppOptions {
+  const { file, from, buildinfo } = flags
+  return {
+    path: file ?? from,
+    local: localAppOptions(flags, io),
+    bindle: { ...(buildinfo !== undefined && { buildInfo: buildinfo }) },
+  }
+}
+
 export async function loadBindle(
-  flags: BindleAppFlags,
+  { path, local, bindle }: BindleAppOptions,
   io: CliIo,
   output: Output,
 ): Promise<StandaloneBindle> {
-  const place = await findManifest(io.cwd, flags.file ?? flags.from)
-  const app = await loadLocalApp(place, localAppOptions(flags, io), io, output)
+  const place = await findManifest(io.cwd, path)
+  const app = await loadLocalApp(place, local, io, output)
   output.warnOf(app.warnings)
   const { result } = await withProgress(io, 'Preparing', (onProgress) =>
     appToBindle(app, {
       createHasher: createNodeHasher,
       signal: io.signal,
       onProgress,
-      ...(flags.buildinfo === undefined ? {} : { buildInfo: flags.buildinfo }),
+      ...bindle,
     }),
   )
   return result

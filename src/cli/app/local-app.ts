@@ -13,7 +13,7 @@ import { createCacheWarning } from './cache.ts'
 import { createDownloadCache } from './download-cache.ts'
 import type { ManifestPlace } from './find-manifest.ts'
 import type { CliIo } from '../terminal/io.ts'
-import { memoryLimit, type SizeFlags } from '../terminal/limit-flags.ts'
+import { sizeLimits, type SizeFlags } from '../terminal/limit-flags.ts'
 import type { Output } from '../terminal/output.ts'
 import { cacheRoot, type ServerFlags, timeLimits } from '../registry/remote.ts'
 
@@ -25,7 +25,7 @@ export interface LocalFlags extends SizeFlags, ServerFlags {
 }
 
 /** How an application is loaded from a folder. */
-interface LocalAppOptions {
+export interface LocalAppOptions {
   /** Run the components' build commands first. */
   readonly build: boolean
   /** The folder where downloaded components are kept. */
@@ -39,7 +39,7 @@ export function localAppOptions(flags: LocalFlags, io: CliIo): LocalAppOptions {
     build: build === true || isSet(io.env['SPIN_ALWAYS_BUILD']),
     cache: cacheRoot(io, cacheDir),
     load: {
-      maxWasmBytes: memoryLimit(flags),
+      maxWasmBytes: sizeLimits(flags).memory,
       ...(maxSize !== undefined && { maxBytes: maxSize }),
       ...(maxFiles !== undefined && { maxFiles }),
       ...(profile !== undefined && { profile }),

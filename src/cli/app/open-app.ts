@@ -6,10 +6,10 @@ import { pull } from '../../verbs/pull.ts'
 import { pullBindle } from '../../verbs/pull-bindle.ts'
 import { createNodeHasher } from '../../node/files/hasher.ts'
 import { type AppPlace, loadWasmApp } from './app-source.ts'
-import { type BindleServerFlags, bindleClient } from '../bindle/bindle-remote.ts'
+import { bindleClient, bindleServer, type BindleServerFlags } from '../bindle/bindle-remote.ts'
 import { openOptionalCache } from './cache.ts'
 import { type CliIo, UsageError } from '../terminal/io.ts'
-import { memoryLimit, refuseIdleFlags, type SizeFlags } from '../terminal/limit-flags.ts'
+import { sizeLimits, refuseIdleFlags, type SizeFlags } from '../terminal/limit-flags.ts'
 import { loadLocalApp, localAppOptions, type LocalFlags } from './local-app.ts'
 import type { Output } from '../terminal/output.ts'
 import type { PolicyFlags } from '../sign/policy-flags.ts'
@@ -56,7 +56,7 @@ export async function openApp(
       'signatures are stored in registries: only an application from a registry can be verified',
     )
   // It runs from memory.
-  const maxBytes = memoryLimit(flags)
+  const maxBytes = sizeLimits(flags).memory
   const limits = { maxBytes, ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }) }
   switch (place.kind) {
     case 'folder': {
@@ -84,7 +84,7 @@ export async function openApp(
       return result
     }
     case 'bindle': {
-      const client = await bindleClient(flags, io, output)
+      const client = await bindleClient(bindleServer(flags, io), io, output)
       const { result } = await withProgress(io, 'Pulling', (onProgress) =>
         pullBindle(
           { client, id: place.id },

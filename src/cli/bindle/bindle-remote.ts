@@ -1,6 +1,10 @@
 import { join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type BindleClient, createBindleClient } from '../../bindle/client.ts'
+import {
+  type BindleClient,
+  type BindleClientOptions,
+  createBindleClient,
+} from '../../bindle/client.ts'
 import type { BindleCredentials } from '../../bindle/credentials.ts'
 import { parseBindleId, type BindleId } from '../../bindle/id.ts'
 import { createOidcCredentials, formatTokenFile, parseTokenFile } from '../../bindle/oidc.ts'
@@ -54,10 +58,7 @@ export function idArgument(text: string): BindleId {
   }
 }
 
-export function serverOf(
-  flags: BindleServerFlags & { readonly server?: string },
-  { env }: CliIo,
-): URL {
+export function serverOf(flags: BindleServerFlags & { readonly server?: string }, { env }: CliIo): URL {
   const text = flags.bindleServer ?? flags.server ?? nonEmpty(env['BINDLE_URL'])
   if (text === undefined)
     throw new UsageError('no Bindle server is named: give --bindle-server URL, or set BINDLE_URL')
@@ -67,45 +68,68 @@ export function serverOf(
   return url
 }
 
-/** A client for the server that flags or variables name, with the login that is meant for it. */
+/** A Bindle server, and how it is reached. */
+interface BindleServer {
+  readonly url: URL
+  readonly login: BindleCredentials | undefined
+  /** The file with the tokens of a login; an error if it is missing and was named. */
+  readonly tokens: { readonly path: string; readonly isNamed: boolean }
+  readonly client: BindleClientOptions
+}
+
+/** The server that flags or variables name, with its login. */
+export function bindleServer(flags: BindleServerFlags, io: CliIo): BindleServer {
+  const { maxKeys, insecure } = flags
+  const url = serverOf(flags, io)
+  return {
+    url,
+    login: loginOf(flags, io),
+    tokens: { path: tokenFileOf(flags, url, io), isNamed: namedTokenFile(flags, io) !== undefined },
+    client: {
+      ...timeLimits(flags),
+      ...(maxKeys !== undefined && { maxKeys }),
+      ...(insecure === true && { insecure: [url.host] }),
+    },
+  }
+}
+
+/** A client for a server, with the login that is meant for it. */
 export async function bindleClient(
-  flags: BindleServerFlags,
+  server: BindleServer,
   io: CliIo,
   output: Output,
 ): Promise<BindleClient> {
-  const url = serverOf(flags, io)
-  const credentials = await credentialsOf(flags, url, io)
-  return createBindleClient(url, {
+  const credentials = server.login ?? (await tokensOf(server))
+  return createBindleClient(server.url, {
+    ...server.client,
     onWarning: ({ host, message }) => output.warn(`${host} sends a warning: ${message}`),
-    ...timeLimits(flags),
     ...(credentials === undefined ? {} : { credentials }),
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
-    ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
-    ...(flags.insecure === true ? { insecure: [url.host] } : {}),
   })
 }
 
-async function credentialsOf(
-  flags: BindleServerFlags,
-  server: URL,
-  io: CliIo,
-): Promise<BindleCredentials | undefined> {
-  const { env } = io
+function loginOf(
+  { bindleUsername, bindlePassword }: BindleServerFlags,
+  { env }: CliIo,
+): BindleCredentials | undefined {
   const username =
-    flags.bindleUsername ?? nonEmpty(env['BINDLE_USERNAME']) ?? nonEmpty(env['BINDLE_HTTP_USER'])
+    bindleUsername ?? nonEmpty(env['BINDLE_USERNAME']) ?? nonEmpty(env['BINDLE_HTTP_USER'])
   const password =
-    flags.bindlePassword ??
-    nonEmpty(env['BINDLE_PASSWORD']) ??
-    nonEmpty(env['BINDLE_HTTP_PASSWORD'])
+    bindlePassword ?? nonEmpty(env['BINDLE_PASSWORD']) ?? nonEmpty(env['BINDLE_HTTP_PASSWORD'])
   if (username !== undefined && password !== undefined) return { username, password }
   if (username !== undefined || password !== undefined)
     throw new UsageError(
       `there is a ${username === undefined ? 'password without a user name' : 'user name without a password'} for the Bindle server; give --bindle-username and --bindle-password, or BINDLE_USERNAME and BINDLE_PASSWORD`,
     )
-  const path = tokenFileOf(flags, server, io)
+  return undefined
+}
+
+async function tokensOf({
+  tokens: { path, isNamed },
+}: BindleServer): Promise<BindleCredentials | undefined> {
   const bytes = await readFileBounded(path, MAX_TOKEN_FILE_BYTES)
   if (bytes === undefined) {
-    if (isNamed(flags, io)) throw new CommandError(`there is no token file ${path}`)
+    if (isNamed) throw new CommandError(`there is no token file ${path}`)
     return undefined
   }
   return createOidcCredentials(parseTokenFile(bytes, path), (fresh) =>
@@ -113,16 +137,15 @@ async function credentialsOf(
   )
 }
 
-function isNamed(flags: BindleServerFlags, { env }: CliIo): boolean {
-  return (flags.tokenFile ?? nonEmpty(env['BINDLE_TOKEN_FILE'])) !== undefined
+function namedTokenFile({ tokenFile }: BindleServerFlags, { env }: CliIo): string | undefined {
+  return tokenFile ?? nonEmpty(env['BINDLE_TOKEN_FILE'])
 }
 
 /**
- * One file for each server: the `bindle` command has a single one, and shows its tokens to whatever
- * server it is pointed at.
+ * One file per server. The `bindle` command has a single one, and sends its tokens to any server.
  */
 export function tokenFileOf(flags: BindleServerFlags, server: URL, io: CliIo): string {
-  const named = flags.tokenFile ?? nonEmpty(io.env['BINDLE_TOKEN_FILE'])
+  const named = namedTokenFile(flags, io)
   if (named !== undefined) return resolve(io.cwd, named)
   const name = `${server.protocol.slice(0, -1)}-${server.host.replace(/[^\w.-]/g, '_')}.toml`
   return join(bindleFolder(io), 'tokens', name)

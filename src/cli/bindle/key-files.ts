@@ -137,17 +137,37 @@ export async function verificationOf(
   }
 }
 
-/** The user's key to sign with as creator; `undefined` when there is none. */
-export async function signerOf(
-  flags: SignFlags,
-  io: CliIo,
-): Promise<{ readonly key: Ed25519Key; readonly by: string } | undefined> {
-  const path = secretsPath(flags, io)
-  const entry = selectSecretKey(await readSecretsFile(path), 'creator', flags.label)
+/** Whether a bindle is signed, and with which key. */
+export interface SigningOptions {
+  /** `undefined` where the command decides. */
+  readonly sign: boolean | undefined
+  /** The file with secret keys. */
+  readonly secrets: string
+  /** Text in the label of the key. Default: any. */
+  readonly label: string | undefined
+}
+
+export function signingOptions(flags: SignFlags, io: CliIo): SigningOptions {
+  const { sign, label } = flags
+  // A label asks for a signature.
+  return {
+    sign: sign ?? (label === undefined ? undefined : true),
+    secrets: secretsPath(flags, io),
+    label,
+  }
+}
+
+/** The user's key to sign with as creator; `undefined` if there is none and none is required. */
+export async function signerOf({
+  sign,
+  secrets: path,
+  label,
+}: SigningOptions): Promise<{ readonly key: Ed25519Key; readonly by: string } | undefined> {
+  const entry = selectSecretKey(await readSecretsFile(path), 'creator', label)
   if (entry !== undefined) return { key: await openSecretKey(entry), by: entry.label }
-  if (flags.sign === true || flags.label !== undefined)
+  if (sign === true)
     throw new CommandError(
-      `there is no creator key${flags.label === undefined ? '' : ` with "${flags.label}" in its label`} in ${path}: generate one with "spindle bindle keys create"`,
+      `there is no creator key${label === undefined ? '' : ` with "${label}" in its label`} in ${path}: generate one with "spindle bindle keys create"`,
     )
   return undefined
 }

@@ -13,7 +13,19 @@ import type { FileTree, OperationOptions } from '../../types.ts'
 import { contentOf, readDirectory } from '../../node/files/directory.ts'
 import { writeDirectory } from '../../node/files/write-directory.ts'
 import { CommandError, type CliIo } from '../terminal/io.ts'
-import { memoryLimit, type SizeFlags } from '../terminal/limit-flags.ts'
+import { type SizeFlags, type SizeLimits, sizeLimits } from '../terminal/limit-flags.ts'
+
+interface StandaloneLimits extends SizeLimits {
+  /** Keys of the invoice. */
+  readonly maxKeys?: number
+}
+
+export function standaloneLimits(
+  flags: SizeFlags & { readonly maxKeys?: number },
+): StandaloneLimits {
+  const { maxKeys } = flags
+  return { ...sizeLimits(flags), ...(maxKeys !== undefined && { maxKeys }) }
+}
 
 /**
  * Opens a standalone bindle where the `bindle` command looks for it: the tarball or folder of that
@@ -22,17 +34,16 @@ import { memoryLimit, type SizeFlags } from '../terminal/limit-flags.ts'
 export async function openStandalone(
   path: string,
   id: BindleId,
-  flags: SizeFlags & { readonly maxKeys?: number },
+  { memory, disk, maxFiles, maxKeys }: StandaloneLimits,
   io: CliIo,
 ): Promise<StandaloneBindle> {
   const place = resolve(io.cwd, path)
   const found = await stat(place).catch(() => undefined)
   if (found === undefined) throw new CommandError(`there is no file or folder "${path}"`)
-  const { maxFiles, maxKeys, maxSize } = flags
   const options = { signal: io.signal, maxKeys, ...(maxFiles === undefined ? {} : { maxFiles }) }
   // A tarball is unpacked into memory; files of a folder stay on disk.
   const unpack = async (file: string): Promise<StandaloneBindle> =>
-    unpackStandalone(await contentOf(file, file), { ...options, maxBytes: memoryLimit(flags) })
+    unpackStandalone(await contentOf(file, file), { ...options, maxBytes: memory })
   if (found.isFile()) return asked(await unpack(place), id)
   const tarball = join(place, await tarballName(id))
   if ((await stat(tarball).catch(() => undefined))?.isFile() === true)
@@ -41,7 +52,7 @@ export async function openStandalone(
   const inside = (await stat(folder).catch(() => undefined))?.isDirectory() === true
   const tree = await readDirectory(inside ? folder : place, {
     ...options,
-    ...(maxSize === undefined ? {} : { maxBytes: maxSize }),
+    ...(disk === undefined ? {} : { maxBytes: disk }),
   })
   return parseStandalone(tree, id, { maxKeys })
 }

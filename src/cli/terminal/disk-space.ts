@@ -3,7 +3,6 @@ import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { isSpindleError, SpindleError } from '../../errors.ts'
 import { codeOf } from '../../node/files/system-error.ts'
-import type { SizeFlags } from './limit-flags.ts'
 
 /** Flags that name a folder to write to. */
 const PLACES = ['--output', '--export', '--oci-layout', '--staging-dir', '--cache-dir', '--log-dir']
@@ -27,13 +26,14 @@ export interface DiskPlace {
 /**
  * Runs `work` with the bytes that an application may have where it is written to disk: what is free in
  * the fullest of the places. No flag makes a disk larger, so beyond that the error is about space.
+ * @param given The limit of the user, which replaces that of the disks.
  */
 export async function withinDisk<T>(
-  flags: SizeFlags,
+  given: number | undefined,
   places: readonly DiskPlace[],
   work: (maxBytes: number) => Promise<T>,
 ): Promise<T> {
-  if (flags.maxSize !== undefined) return work(flags.maxSize)
+  if (given !== undefined) return work(given)
   const free = await Promise.all(places.map(({ folder }) => freeSpace(folder)))
   const maxBytes = Math.min(...free)
   try {

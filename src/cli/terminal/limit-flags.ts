@@ -65,7 +65,19 @@ export function refuseIdleFlags<T>(
   throw new UsageError(`${flag} has no effect on ${what}: leave it out`)
 }
 
-/** Bytes that an application may have where it is held in memory. */
-export function memoryLimit(flags: SizeFlags): number {
-  return flags.maxSize ?? availableMemory()
+/** Limits of an application. */
+export interface SizeLimits {
+  /** Bytes where it is held in memory. */
+  readonly memory: number
+  /** Bytes where it is written to disk; `undefined` for the free space. */
+  readonly disk: number | undefined
+  readonly maxFiles?: number
+}
+
+export function sizeLimits({ maxSize, maxFiles }: SizeFlags): SizeLimits {
+  return {
+    memory: maxSize ?? availableMemory(),
+    disk: maxSize,
+    ...(maxFiles !== undefined && { maxFiles }),
+  }
 }

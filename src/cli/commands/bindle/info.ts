@@ -7,6 +7,7 @@ import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../bindle
 import {
   addBindleServerOptions,
   bindleClient,
+  bindleServer,
   type BindleServerFlags,
   idArgument,
 } from '../../bindle/bindle-remote.ts'
@@ -36,7 +37,7 @@ export function addInfoCommand(bindle: Command, io: CliIo): void {
 
 async function runInfo(id: BindleId, flags: InfoFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
-  const client = await bindleClient(flags, io, output)
+  const client = await bindleClient(bindleServer(flags, io), io, output)
   const verify = await verificationOf(flags, io)
   const invoice = await client.invoice(id, { signal: io.signal, yanked: flags.yanked ?? false })
   if (verify !== undefined) await verifyInvoice(invoice, verify.keyring, verify)

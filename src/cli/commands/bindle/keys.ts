@@ -25,6 +25,7 @@ import {
 import {
   addBindleServerOptions,
   bindleClient,
+  bindleServer,
   type BindleServerFlags,
 } from '../../bindle/bindle-remote.ts'
 import { CommandError, type CliIo, UsageError } from '../../terminal/io.ts'
@@ -159,7 +160,7 @@ async function runPrint(flags: PrintFlags, io: CliIo): Promise<void> {
 
 async function runFetch(flags: FetchFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
-  const client = await bindleClient(flags, io, output)
+  const client = await bindleClient(bindleServer(flags, io), io, output)
   const { key: entries } = await client.keys({ signal: io.signal })
   for (const entry of entries)
     if ((await verifyKeyLabel(entry)) === false)

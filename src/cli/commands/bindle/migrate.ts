@@ -13,6 +13,7 @@ import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../bindle
 import {
   addBindleServerOptions,
   bindleClient,
+  bindleServer,
   type BindleServerFlags,
 } from '../../bindle/bindle-remote.ts'
 import { type CliIo, UsageError } from '../../terminal/io.ts'
@@ -20,7 +21,7 @@ import { addSizeOptions, type SizeFlags } from '../../terminal/limit-flags.ts'
 import { createOutput, type Output } from '../../terminal/output.ts'
 import { withProgress } from '../../terminal/progress.ts'
 import { minRateOption, remoteOptions } from '../../registry/remote.ts'
-import { openStandalone } from '../../bindle/standalone-place.ts'
+import { openStandalone, standaloneLimits } from '../../bindle/standalone-place.ts'
 
 interface MigrateFlags extends BindleServerFlags, VerifyFlags, SizeFlags {
   readonly path?: string
@@ -101,7 +102,7 @@ async function runMigrate(
     })
   }
   if (flags.all === true) {
-    const client = await bindleClient(flags, io, output)
+    const client = await bindleClient(bindleServer(flags, io), io, output)
     await move((options) => migrateBindles({ client, name: id }, formatAddress(to), options))
     if (moved.length === 0) output.warn(`${client.server.href} has no bindle named ${id}`)
   } else {
@@ -127,8 +128,8 @@ async function sourceOf(
   io: CliIo,
   output: Output,
 ): Promise<Parameters<typeof migrateBindle>[0]> {
-  if (flags.path !== undefined) return openStandalone(flags.path, id, flags, io)
-  return { client: await bindleClient(flags, io, output), id }
+  if (flags.path !== undefined) return openStandalone(flags.path, id, standaloneLimits(flags), io)
+  return { client: await bindleClient(bindleServer(flags, io), io, output), id }
 }
 
 const WORDS = { migrated: 'migrated', exists: 'already there', planned: 'would write' } as const

@@ -2,8 +2,13 @@ import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { signInvoice } from '../../../bindle/signature.ts'
-import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../../app/bindle-app.ts'
-import { addSignOptions, type SignFlags, signerOf } from '../../bindle/key-files.ts'
+import {
+  addBindleAppOptions,
+  type BindleAppFlags,
+  bindleAppOptions,
+  loadBindle,
+} from '../../app/bindle-app.ts'
+import { addSignOptions, type SignFlags, signerOf, signingOptions } from '../../bindle/key-files.ts'
 import type { CliIo } from '../../terminal/io.ts'
 import { createOutput } from '../../terminal/output.ts'
 import { writeStandalone } from '../../bindle/standalone-place.ts'
@@ -36,9 +41,10 @@ export function addPrepareCommand(bindle: Command, io: CliIo): void {
 
 async function runPrepare(flags: PrepareFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
-  const signer =
-    flags.sign === true || flags.label !== undefined ? await signerOf(flags, io) : undefined
-  const made = await loadBindle(flags, io, output)
+  const signing = signingOptions(flags, io)
+  const app = bindleAppOptions(flags, io)
+  const signer = signing.sign === true ? await signerOf(signing) : undefined
+  const made = await loadBindle(app, io, output)
   const invoice =
     signer === undefined
       ? made.invoice

@@ -13,6 +13,7 @@ import { addVerifyOptions, type VerifyFlags, verificationOf } from '../../bindle
 import {
   addBindleServerOptions,
   bindleClient,
+  bindleServer,
   type BindleServerFlags,
   idArgument,
 } from '../../bindle/bindle-remote.ts'
@@ -23,7 +24,7 @@ import { createOutput } from '../../terminal/output.ts'
 import { withProgress } from '../../terminal/progress.ts'
 import { minRateOption } from '../../registry/remote.ts'
 import { withScratchStore } from '../../registry/scratch-store.ts'
-import { writeStandalone } from '../../bindle/standalone-place.ts'
+import { standaloneLimits, writeStandalone } from '../../bindle/standalone-place.ts'
 import { formatCount, formatSize } from '../../terminal/text.ts'
 import { writeApp } from '../../registry/write-app.ts'
 import { assertVacant, type WrittenFolder } from '../../registry/write-folder.ts'
@@ -59,18 +60,34 @@ export function addBindlePullCommand(bindle: Command, io: CliIo): void {
     .action((id: BindleId, flags: PullFlags) => runPull(id, flags, io))
 }
 
-async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void> {
-  const output = createOutput(io, flags)
+/** Where a bindle is written, and in which form. */
+interface Target {
+  readonly directory: string
+  /** `app`: unpacked; the others are standalone bindles. */
+  readonly form: 'app' | 'folder' | 'tarball'
+}
+
+function targetOf(flags: PullFlags, cwd: string): Target {
   if ((flags.output === undefined) === (flags.export === undefined))
     throw new UsageError(
       'give either --output FOLDER for the application, or --export FOLDER for a standalone bindle',
     )
   if (flags.export !== undefined)
     refuseIdleFlags(flags, ['maxFiles'], '--export, which unpacks nothing')
-  const directory = resolve(io.cwd, flags.output ?? flags.export ?? '.')
+  return {
+    directory: resolve(cwd, flags.output ?? flags.export ?? '.'),
+    form: flags.output !== undefined ? 'app' : flags.tarball === true ? 'tarball' : 'folder',
+  }
+}
+
+async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const { directory, form } = targetOf(flags, io.cwd)
+  const { disk, maxFiles, maxKeys } = standaloneLimits(flags)
+  const server = bindleServer(flags, io)
   // Before anything is fetched.
-  if (flags.output !== undefined) await assertVacant(directory)
-  const client = await bindleClient(flags, io, output)
+  if (form === 'app') await assertVacant(directory)
+  const client = await bindleClient(server, io, output)
   const verify = await verificationOf(flags, io)
   const places = [{ folder: directory, option: 'output' as const }]
   let written: WrittenFolder | undefined
@@ -80,18 +97,18 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
       signal: io.signal,
       onProgress,
     }
-    if (flags.export === undefined) {
+    if (form === 'app') {
       const app = await pullBindle(
         { client, id },
         {
           ...options,
           ...(verify === undefined ? {} : { verify }),
-          ...(flags.maxKeys === undefined ? {} : { maxKeys: flags.maxKeys }),
+          ...(maxKeys === undefined ? {} : { maxKeys }),
         },
       )
       await withScratchStore(directory, io.platform, async (store) => {
-        const contents = await withinDisk(flags, places, (maxBytes) =>
-          openContents(app, store, { ...options, maxBytes, maxFiles: flags.maxFiles }),
+        const contents = await withinDisk(disk, places, (maxBytes) =>
+          openContents(app, store, { ...options, maxBytes, maxFiles }),
         )
         written = await writeApp(app, contents, directory, io.platform, options)
       })
@@ -99,8 +116,8 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
     }
     const bindle = await openBindle(client, id, options)
     if (verify !== undefined) await verifyInvoice(bindle.invoice, verify.keyring, verify)
-    await withinDisk(flags, places, async (maxBytes) => assertParcelsFit(bindle.invoice, maxBytes))
-    await writeStandalone(bindle, directory, flags.tarball === true ? 'tarball' : 'folder', options)
+    await withinDisk(disk, places, async (maxBytes) => assertParcelsFit(bindle.invoice, maxBytes))
+    await writeStandalone(bindle, directory, form, options)
   })
   output.line(`pulled: ${id}`)
   if (written !== undefined)

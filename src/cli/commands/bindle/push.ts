@@ -8,11 +8,23 @@ import type { StandaloneBindle } from '../../../bindle/standalone.ts'
 import { isSpindleError } from '../../../errors.ts'
 import { createNodeHasher } from '../../../node/files/hasher.ts'
 import { countOption } from '../../terminal/arguments.ts'
-import { addBindleAppOptions, type BindleAppFlags, loadBindle } from '../../app/bindle-app.ts'
-import { addSignOptions, type SignFlags, signerOf } from '../../bindle/key-files.ts'
+import {
+  addBindleAppOptions,
+  type BindleAppFlags,
+  bindleAppOptions,
+  loadBindle,
+} from '../../app/bindle-app.ts'
+import {
+  addSignOptions,
+  type SignFlags,
+  signerOf,
+  type SigningOptions,
+  signingOptions,
+} from '../../bindle/key-files.ts'
 import {
   addBindleServerOptions,
   bindleClient,
+  bindleServer,
   type BindleServerFlags,
   idArgument,
 } from '../../bindle/bindle-remote.ts'
@@ -20,7 +32,7 @@ import { CommandError, type CliIo, UsageError } from '../../terminal/io.ts'
 import { refuseIdleFlags, type SizeFlags } from '../../terminal/limit-flags.ts'
 import { createOutput } from '../../terminal/output.ts'
 import { describeTransfer, withProgress } from '../../terminal/progress.ts'
-import { openStandalone, writeStandalone } from '../../bindle/standalone-place.ts'
+import { openStandalone, standaloneLimits, writeStandalone } from '../../bindle/standalone-place.ts'
 
 interface PushFlags extends BindleServerFlags, BindleAppFlags, SignFlags, SizeFlags {
   readonly path?: string
@@ -68,20 +80,24 @@ async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): P
     )
   if (id !== undefined)
     refuseIdleFlags(flags, ['build', 'buildinfo', 'cacheDir', 'profile'], 'a standalone bindle')
-  const client = await bindleClient(flags, io, output)
+  const app = bindleAppOptions(flags, io)
+  const limits = standaloneLimits(flags)
+  const signing = signingOptions(flags, io)
+  const server = bindleServer(flags, io)
+  const { folder, staging, transfer } = placesOf(flags, io)
+  const client = await bindleClient(server, io, output)
   const made =
     id === undefined
-      ? await loadBindle(flags, io, output)
-      : await openStandalone(flags.path ?? '.', id, flags, io)
-  const bindle = await signed(made, client, flags, io)
-  if (flags.stagingDir !== undefined)
-    await writeStandalone(bindle, resolve(io.cwd, flags.stagingDir), 'folder', io)
+      ? await loadBindle(app, io, output)
+      : await openStandalone(folder, id, limits, io)
+  const bindle = await signed(made, client, signing, io.signal)
+  if (staging !== undefined) await writeStandalone(bindle, staging, 'folder', io)
   const { summary } = await withProgress(io, 'Pushing', (onProgress) =>
     pushStandalone(client, bindle, {
       createHasher: createNodeHasher,
       signal: io.signal,
       onProgress,
-      ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+      ...transfer,
     }).catch((error: unknown) => {
       throw bindle.invoice.signature === undefined ? withAdvice(error) : error
     }),
@@ -91,7 +107,22 @@ async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): P
   output.json({ id: String(bindle.id), server: client.server.href, ...summary })
 }
 
-/** In the words of the reference server. */
+/** The folders of standalone bindles, and how parcels are sent. */
+function placesOf({ path = '.', stagingDir, concurrency }: PushFlags, io: CliIo): PushPlaces {
+  return {
+    folder: path,
+    staging: stagingDir === undefined ? undefined : resolve(io.cwd, stagingDir),
+    transfer: { ...(concurrency !== undefined && { concurrency }) },
+  }
+}
+
+interface PushPlaces {
+  readonly folder: string
+  readonly staging: string | undefined
+  readonly transfer: { readonly concurrency?: number }
+}
+
+/** Adds advice to the message of the reference server for unsigned bindles. */
 function withAdvice(error: unknown): unknown {
   if (!isSpindleError(error) || !error.message.includes('No signatures found')) return error
   return new CommandError(
@@ -104,15 +135,15 @@ function withAdvice(error: unknown): unknown {
 async function signed(
   bindle: StandaloneBindle,
   client: BindleClient,
-  flags: SignFlags,
-  io: CliIo,
+  signing: SigningOptions,
+  signal: AbortSignal,
 ): Promise<StandaloneBindle> {
-  if (flags.sign === false) return bindle
+  if (signing.sign === false) return bindle
   const hasOwn = (bindle.invoice.signature?.length ?? 0) > 0
-  if (flags.sign !== true && flags.label === undefined) {
-    if (hasOwn || (await client.generation({ signal: io.signal })) === '0.8') return bindle
+  if (signing.sign === undefined) {
+    if (hasOwn || (await client.generation({ signal })) === '0.8') return bindle
   }
-  const signer = await signerOf(flags, io)
+  const signer = await signerOf(signing)
   if (signer === undefined) return bindle
   return {
     ...bindle,

@@ -3,6 +3,7 @@ import { countOption } from '../../terminal/arguments.ts'
 import {
   addBindleServerOptions,
   bindleClient,
+  bindleServer,
   type BindleServerFlags,
 } from '../../bindle/bindle-remote.ts'
 import type { CliIo } from '../../terminal/io.ts'
@@ -37,7 +38,7 @@ export function addQueryCommand(bindle: Command, io: CliIo): void {
 
 async function runQuery(words: string[], flags: QueryFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
-  const client = await bindleClient(flags, io, output)
+  const client = await bindleClient(bindleServer(flags, io), io, output)
   const found: { readonly id: string; readonly yanked: boolean }[] = []
   const invoices = client.query(words.join(' '), {
     signal: io.signal,

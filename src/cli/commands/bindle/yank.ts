@@ -3,6 +3,7 @@ import type { BindleId } from '../../../bindle/id.ts'
 import {
   addBindleServerOptions,
   bindleClient,
+  bindleServer,
   type BindleServerFlags,
   idArgument,
 } from '../../bindle/bindle-remote.ts'
@@ -24,7 +25,9 @@ export function addYankCommand(bindle: Command, io: CliIo): void {
     .addHelpText('after', EXAMPLE)
     .action(async (id: BindleId, flags: BindleServerFlags) => {
       const output = createOutput(io, flags)
-      await (await bindleClient(flags, io, output)).yank(id, { signal: io.signal })
+      await (
+        await bindleClient(bindleServer(flags, io), io, output)
+      ).yank(id, { signal: io.signal })
       output.line(`yanked: ${id}`)
       output.json({ id: String(id), yanked: true })
     })

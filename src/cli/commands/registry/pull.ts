@@ -13,7 +13,7 @@ import { referenceArgument } from '../../terminal/arguments.ts'
 import { openCache } from '../../app/cache.ts'
 import { type DiskPlace, withinDisk } from '../../terminal/disk-space.ts'
 import { type CliIo, UsageError } from '../../terminal/io.ts'
-import { addSizeOptions, memoryLimit, type SizeFlags } from '../../terminal/limit-flags.ts'
+import { addSizeOptions, sizeLimits, type SizeFlags } from '../../terminal/limit-flags.ts'
 import { createOutput } from '../../terminal/output.ts'
 import { addPolicyOptions, type PolicyFlags } from '../../sign/policy-flags.ts'
 import { withProgress } from '../../terminal/progress.ts'
@@ -69,17 +69,34 @@ export function addPullCommand(registry: Command, io: CliIo): void {
     .action((reference: Reference, flags: PullFlags) => runPull(reference, flags, io))
 }
 
-async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promise<void> {
-  const output = createOutput(io, flags)
-  if (flags.output !== undefined && flags.ociLayout !== undefined) {
+/** Where an application is written beside the cache: at most one of them. */
+interface Target {
+  /** The folder that the application is unpacked to. */
+  readonly directory: string | undefined
+  /** The OCI image layout that it is added to. */
+  readonly layout: string | undefined
+}
+
+function targetOf({ output, ociLayout, maxFiles }: PullFlags, cwd: string): Target {
+  if (output !== undefined && ociLayout !== undefined)
     throw new UsageError('--output and --oci-layout exclude each other; give one of them')
-  }
-  if (flags.ociLayout !== undefined && flags.maxFiles !== undefined)
+  if (ociLayout !== undefined && maxFiles !== undefined)
     throw new UsageError(
       '--max-files has no effect on --oci-layout, which unpacks nothing: leave it out',
     )
-  const directory = flags.output === undefined ? undefined : resolve(io.cwd, flags.output)
-  const layout = flags.ociLayout === undefined ? undefined : resolve(io.cwd, flags.ociLayout)
+  return {
+    directory: output === undefined ? undefined : resolve(cwd, output),
+    layout: ociLayout === undefined ? undefined : resolve(cwd, ociLayout),
+  }
+}
+
+async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promise<void> {
+  const output = createOutput(io, flags)
+  const { directory, layout } = targetOf(flags, io.cwd)
+  const { memory, disk, maxFiles } = sizeLimits(flags)
+  const root = cacheRoot(io, flags.cacheDir)
+  const remote = remoteOptions(io, output, flags, [reference])
+  const { concurrency } = remote
   // Before anything is fetched.
   const verify = await readVerifier(flags, io, output)
   if (directory !== undefined) await assertVacant(directory)
@@ -87,7 +104,6 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
 
   output.line('Pulling app from the Registry.')
   let written: WrittenFolder | undefined
-  const root = cacheRoot(io, flags.cacheDir)
   const kept = await openCache(root, io, output)
   const scratch = directory ?? join(tmpdir(), 'spindle')
   const places: readonly DiskPlace[] = [
@@ -101,7 +117,6 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
     onProgress: OperationOptions['onProgress'],
   ): Promise<PulledApp> => {
     const operation: OperationOptions = { signal: io.signal, onProgress }
-    const remote = remoteOptions(io, output, flags, [reference])
     const { store, ref } = openSource(reference, remote)
     const app = await pull(
       { store, ref },
@@ -111,33 +126,33 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
         cache,
         readImage,
         // Of images, which are unpacked in memory to find their application.
-        maxBytes: memoryLimit(flags),
-        ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }),
+        maxBytes: memory,
+        ...(maxFiles === undefined ? {} : { maxFiles }),
         ...(verify === undefined ? {} : { verify }),
       },
     )
     if (verify !== undefined) output.note(`Verified ${app.descriptor.digest}`)
     if (layout !== undefined) {
       const inMemory = layout.endsWith('.tar')
-      if (inMemory) assertFits(app, memoryLimit(flags))
+      if (inMemory) assertFits(app, memory)
       else
-        await withinDisk(flags, [{ folder: layout, option: 'output' }], async (maxBytes) =>
+        await withinDisk(disk, [{ folder: layout, option: 'output' }], async (maxBytes) =>
           assertFits(app, maxBytes),
         )
       await writeLayout(app, layout, reference.tag ?? 'latest', {
         ...operation,
-        ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+        ...(concurrency === undefined ? {} : { concurrency }),
       })
       return app
     }
-    const contents = await withinDisk(flags, places, (maxBytes) =>
+    const contents = await withinDisk(disk, places, (maxBytes) =>
       openContents(app, cache, {
         ...operation,
         createHasher: createNodeHasher,
         origin: store,
         maxBytes,
-        maxFiles: flags.maxFiles,
-        concurrency: flags.concurrency,
+        maxFiles,
+        concurrency,
       }),
     )
     if (directory !== undefined)
