@@ -1,6 +1,7 @@
 /** Strict transparency logs of both versions: canonical bodies, trees with more than one leaf, no entry that doesn't verify. */
 import { formatBase64, parseBase64 } from '../../src/bytes/base64.ts'
 import { rawDigestOf } from '../../src/bytes/digest.ts'
+import { createEd25519Key } from '../../src/bytes/ed25519.ts'
 import { formatHex } from '../../src/bytes/hex.ts'
 import {
   formatCanonicalJson,
@@ -13,7 +14,7 @@ import { concat } from '../../src/bytes/stream.ts'
 import { decodeUtf8, encodeUtf8 } from '../../src/bytes/text.ts'
 import { parseCertificate } from '../../src/trust/x509/certificate.ts'
 import { preAuthEncoding } from '../../src/trust/bundle/dsse.ts'
-import { parsePublicKey } from '../../src/trust/keys/public-key.ts'
+import { ED25519_SPKI, parsePublicKey } from '../../src/trust/keys/public-key.ts'
 import { createKeyPair, signEcdsa } from './certificates.ts'
 import { createMerkleLog } from './merkle-log.ts'
 
@@ -191,19 +192,10 @@ function readVerifier(encoded: string): { pem: string; spki: Uint8Array } | unde
 }
 
 export async function createRekorV2({ host, flaw }: RekorOptions): Promise<RekorLog> {
-  const pair = (await crypto.subtle.generateKey({ name: 'Ed25519' }, true, [
-    'sign',
-    'verify',
-  ])) as CryptoKeyPair
-  const spki = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey))
+  const { publicKey, sign } = await createEd25519Key(crypto.getRandomValues(new Uint8Array(32)))
+  const spki = concat([ED25519_SPKI, publicKey])
   // C2SP signed notes: name, newline, algorithm 1, key.
-  const logId = await rawDigestOf(
-    concat([encodeUtf8(`${host}\n`), Uint8Array.of(1), spki.subarray(-32)]),
-  )
-  const sign = async (text: Uint8Array): Promise<Uint8Array> =>
-    new Uint8Array(
-      await crypto.subtle.sign('Ed25519', pair.privateKey, text as Uint8Array<ArrayBuffer>),
-    )
+  const logId = await rawDigestOf(concat([encodeUtf8(`${host}\n`), Uint8Array.of(1), publicKey]))
   const tree = createMerkleLog({
     origin: host,
     name: host,

@@ -1,4 +1,9 @@
-import { getPublicKeyAsync, signAsync, verifyAsync } from '@noble/ed25519'
+import type * as Noble from '@noble/ed25519'
+
+/** Loaded for keys that the engine cannot use, and to derive public keys. */
+function loadNoble(): Promise<typeof Noble> {
+  return import('@noble/ed25519')
+}
 
 /** A signing key that never leaves this object. */
 export interface Ed25519Key {
@@ -41,19 +46,26 @@ export async function createEd25519Key(
 ): Promise<Ed25519Key> {
   if (seed.length !== 32) throw new TypeError(`an Ed25519 seed has 32 bytes, not ${seed.length}`)
   const own = Uint8Array.from(seed)
-  const publicKey = Uint8Array.from(await getPublicKeyAsync(own))
-  if (!(await usesNative(options))) {
-    return { publicKey, sign: async (message) => Uint8Array.from(await signAsync(message, own)) }
-  }
-  const pkcs8 = new Uint8Array(PKCS8.length + 32)
-  pkcs8.set(PKCS8)
-  pkcs8.set(own, PKCS8.length)
-  const key = await crypto.subtle.importKey('pkcs8', pkcs8, 'Ed25519', false, ['sign'])
+  const noble = await loadNoble()
+  const publicKey = Uint8Array.from(await noble.getPublicKeyAsync(own))
+  const key = (await usesNative(options)) ? await importSeed(own) : undefined
   return {
     publicKey,
     sign: async (message) =>
-      new Uint8Array(await crypto.subtle.sign('Ed25519', key, message as Uint8Array<ArrayBuffer>)),
+      key === undefined
+        ? Uint8Array.from(await noble.signAsync(message, own))
+        : new Uint8Array(
+            await crypto.subtle.sign('Ed25519', key, message as Uint8Array<ArrayBuffer>),
+          ),
   }
+}
+
+/** `undefined` where the engine refuses the seed: WebKit refuses those that begin with a zero. */
+function importSeed(seed: Uint8Array): Promise<CryptoKey | undefined> {
+  const pkcs8 = new Uint8Array(PKCS8.length + seed.length)
+  pkcs8.set(PKCS8)
+  pkcs8.set(seed, PKCS8.length)
+  return crypto.subtle.importKey('pkcs8', pkcs8, 'Ed25519', false, ['sign']).catch(() => undefined)
 }
 
 /**
@@ -71,26 +83,24 @@ export async function verifyEd25519(
   const r = signature.subarray(0, 32)
   if (!isStrictPoint(publicKey) || !isStrictPoint(r)) return false
   if (!isBelow(signature.subarray(32), GROUP_ORDER)) return false
-  if (!(await usesNative(options))) {
-    return verifyAsync(signature, message, publicKey, { zip215: false }).catch(() => false)
-  }
-  try {
-    const key = await crypto.subtle.importKey(
-      'raw',
-      publicKey as Uint8Array<ArrayBuffer>,
-      'Ed25519',
-      false,
-      ['verify'],
-    )
-    return await crypto.subtle.verify(
-      'Ed25519',
-      key,
-      signature as Uint8Array<ArrayBuffer>,
-      message as Uint8Array<ArrayBuffer>,
-    )
-  } catch {
-    return false
-  }
+  const key = (await usesNative(options)) ? await importPoint(publicKey) : undefined
+  const verified =
+    key === undefined
+      ? (await loadNoble()).verifyAsync(signature, message, publicKey, { zip215: false })
+      : crypto.subtle.verify(
+          'Ed25519',
+          key,
+          signature as Uint8Array<ArrayBuffer>,
+          message as Uint8Array<ArrayBuffer>,
+        )
+  return verified.catch(() => false)
+}
+
+/** `undefined` where the engine refuses it: WebKit refuses points that begin with a zero. */
+function importPoint(publicKey: Uint8Array): Promise<CryptoKey | undefined> {
+  return crypto.subtle
+    .importKey('raw', publicKey as Uint8Array<ArrayBuffer>, 'Ed25519', false, ['verify'])
+    .catch(() => undefined)
 }
 
 function littleEndian(value: bigint): Uint8Array {

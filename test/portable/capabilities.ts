@@ -7,7 +7,7 @@ import {
   type Keyring,
 } from '../../src/bindle/keyring.ts'
 import { signInvoice, verifyInvoice } from '../../src/bindle/signature.ts'
-import { parseBase64 } from '../../src/bytes/base64.ts'
+import { formatBase64Url, parseBase64 } from '../../src/bytes/base64.ts'
 import { createRelayFetch } from '../../src/http/relay-fetch.ts'
 import { createAppHandler, createIndexedDbKeyValue, splitComponent } from '../../src/run/index.ts'
 import { createBindleHandler } from '../../src/serve/bindle/handler.ts'
@@ -20,7 +20,11 @@ import { unpackApp } from '../../src/spin/artifact/unpack.ts'
 import { readLayoutTar } from '../../src/store/layout-tar.ts'
 import { importCosignKey } from '../../src/trust/keys/cosign-key.ts'
 import { createKeylessSigner } from '../../src/trust/keyless/keyless.ts'
-import { generateKeyPair, type WebKeyPair } from '../../src/trust/keys/private-key.ts'
+import {
+  generateKeyPair,
+  type PrivateJwk,
+  type WebKeyPair,
+} from '../../src/trust/keys/private-key.ts'
 import { createKeySigner } from '../../src/trust/keys/signer.ts'
 import { copy } from '../../src/verbs/copy.ts'
 import { pull } from '../../src/verbs/pull.ts'
@@ -49,7 +53,8 @@ YTh5L2cwRjh2TnQxbkxvRDlSVTVCSmRKZnc9PSJ9
 `
 
 /** Columns of the README's table of runtimes. */
-export type Runtime = 'Node 20, 22' | 'Node 24, 26' | 'Chromium' | 'workerd'
+export type Runtime =
+  'Node 20, 22' | 'Node 24, 26' | 'Bun' | 'Deno' | 'Chromium' | 'Firefox' | 'WebKit' | 'workerd'
 
 export interface Capability {
   /** As in the README's table. */
@@ -83,10 +88,11 @@ async function pushed(options: PushOptions = {}) {
   return { fetch, ...result }
 }
 
-async function signAndVerify({ privateKey, publicKey }: WebKeyPair): Promise<void> {
+async function signAndVerify(key: WebKeyPair | PrivateJwk): Promise<void> {
   const { fetch } = await pushed()
-  await sign(ref, await createKeySigner(privateKey), { fetch, attach: 'both' })
-  await verify(ref, { key: publicKey, requireTransparencyLog: false }, { fetch })
+  const signer = await createKeySigner(key)
+  await sign(ref, signer, { fetch, attach: 'both' })
+  await verify(ref, { key: signer.publicKey, requireTransparencyLog: false }, { fetch })
 }
 
 async function ask(handler: { fetch(request: Request): Promise<Response> }): Promise<void> {
@@ -124,9 +130,11 @@ export const capabilities: readonly Capability[] = [
   {
     name: 'sign and verify with Ed25519 keys',
     prove: async () =>
-      signAndVerify(
-        (await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])) as WebKeyPair,
-      ),
+      signAndVerify({
+        kty: 'OKP',
+        crv: 'Ed25519',
+        d: formatBase64Url(crypto.getRandomValues(new Uint8Array(32))),
+      }),
   },
   {
     name: '`cosign.key` files',
@@ -192,7 +200,11 @@ export const capabilities: readonly Capability[] = [
         throw Object.assign(cause, { code })
       })
     },
-    refused: { 'Node 20, 22': 'ERR_UNSUPPORTED', workerd: 'ERR_UNSUPPORTED' },
+    refused: {
+      'Node 20, 22': 'ERR_UNSUPPORTED',
+      WebKit: 'ERR_UNSUPPORTED',
+      workerd: 'ERR_UNSUPPORTED',
+    },
   },
   {
     name: 'values kept in IndexedDB',
@@ -204,6 +216,8 @@ export const capabilities: readonly Capability[] = [
     refused: {
       'Node 20, 22': 'ERR_UNSUPPORTED',
       'Node 24, 26': 'ERR_UNSUPPORTED',
+      Bun: 'ERR_UNSUPPORTED',
+      Deno: 'ERR_UNSUPPORTED',
       workerd: 'ERR_UNSUPPORTED',
     },
   },

@@ -227,9 +227,12 @@ describe('the older form', () => {
 
   it('takes no more than are read, and says where one more can go', async () => {
     await fresh()
-    const signer = await createKeySigner(pair)
-    const attach = (): Promise<unknown> =>
-      signArtifact(store, artifact, signer, { attach: 'tag', reference: 'registry.test/app' })
+    // By another key each time: engines that sign deterministically would make the same signature.
+    const attach = async (): Promise<unknown> =>
+      signArtifact(store, artifact, await createKeySigner(await generateKeyPair()), {
+        attach: 'tag',
+        reference: 'registry.test/app',
+      })
     await attach()
     // A hundred of one: only their number counts.
     const tag = `${artifact.digest.replace(':', '-')}.sig`

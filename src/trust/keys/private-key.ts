@@ -4,11 +4,14 @@ import {
   DER_NULL,
   DER_OCTET_STRING,
   DER_SEQUENCE,
+  expectDer,
   formatDer,
   formatDerInteger,
   formatDerOid,
   derMembers,
+  parseDer,
 } from '../../bytes/der.ts'
+import { parseBase64Url } from '../../bytes/base64.ts'
 import { formatPem, parsePem } from '../../bytes/pem.ts'
 import { SpindleError } from '../../errors.ts'
 import type { WebKey } from './public-key.ts'
@@ -92,6 +95,7 @@ export async function importPrivateKey(
   const algorithm = algorithmOfJwk(input)
   return withImportError(
     crypto.subtle.importKey('jwk', input as JsonWebKey, algorithm, extractable, ['sign']),
+    input,
   )
 }
 
@@ -102,18 +106,52 @@ export async function importPkcs8(der: Uint8Array, extractable: boolean): Promis
     crypto.subtle.importKey('pkcs8', der as Uint8Array<ArrayBuffer>, algorithm, extractable, [
       'sign',
     ]),
+    der,
   )
 }
 
-async function withImportError(key: Promise<WebKey>): Promise<WebKey> {
+async function withImportError(
+  key: Promise<WebKey>,
+  input: Uint8Array | PrivateJwk,
+): Promise<WebKey> {
   try {
     return await key
   } catch (cause) {
+    if (ed25519Seed(input) !== undefined)
+      throw new SpindleError(
+        'ERR_UNSUPPORTED',
+        "this engine's WebCrypto cannot import this Ed25519 key: pass the key itself to `createKeySigner`",
+        { cause },
+      )
     // The engine's message stays in the cause: some engines quote their input.
     throw new SpindleError('ERR_CONTENT_INVALID', 'the private key is damaged: export it again', {
       cause,
     })
   }
+}
+
+/**
+ * @internal The seed of an Ed25519 key, 32 bytes; `undefined` for other keys and malformed ones.
+ * @see RFC 8410, 7, and RFC 8037, 2
+ */
+export function ed25519Seed(input: string | Uint8Array | PrivateJwk): Uint8Array | undefined {
+  try {
+    const seed = readEd25519Seed(input)
+    return seed?.length === 32 ? seed : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function readEd25519Seed(input: string | Uint8Array | PrivateJwk): Uint8Array | undefined {
+  if (typeof input === 'string' || input instanceof Uint8Array) {
+    const der = typeof input === 'string' ? pkcs8OfPem(input) : input
+    if (algorithmOfPkcs8(der).name !== 'Ed25519') return undefined
+    const { value } = expectDer(derMembers(der)[2], DER_OCTET_STRING)
+    return expectDer(parseDer(value), DER_OCTET_STRING).value
+  }
+  if (algorithmOfJwk(input).name !== 'Ed25519' || input.d === undefined) return undefined
+  return parseBase64Url(input.d)
 }
 
 /** Derives the public key from an extractable private key. */

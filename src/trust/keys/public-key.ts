@@ -9,8 +9,10 @@ import {
   formatDer,
 } from '../../bytes/der.ts'
 import { rawDigestOf } from '../../bytes/digest.ts'
+import { verifyEd25519 } from '../../bytes/ed25519.ts'
 import { formatHex, parseHex } from '../../bytes/hex.ts'
 import { parsePem } from '../../bytes/pem.ts'
+import { concat } from '../../bytes/stream.ts'
 import { SignatureInvalid, SpindleError } from '../../errors.ts'
 import { parseEcdsaSignature } from './ecdsa.ts'
 import type { HashName, KnownDigest } from './hash.ts'
@@ -114,6 +116,8 @@ const OTHERS: ReadonlyMap<string, Kind> = new Map([
   // Ed25519 hashes internally; this is the hash of Ed25519ph, which logs of digests use.
   ['1.3.101.112', { kind: 'Ed25519', name: 'Ed25519', hashes: ['SHA-512'] }],
 ])
+/** What precedes the 32 bytes of an Ed25519 key. @see RFC 8410, 4 */
+export const ED25519_SPKI: Uint8Array = parseHex('302a300506032b6570032100')!
 /** AlgorithmIdentifier of an RSA key. */
 const RSA_ALGORITHM = '300d06092a864886f70d0101010500'
 
@@ -134,23 +138,26 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
       'the public key has an unsupported algorithm: ECDSA on P-256, P-384 or P-521, RSA and Ed25519 are supported',
     )
   const { kind, name, namedCurve, width, hashes } = found
-  if (kind === 'RSA') assertModulus(key)
+  if (kind === 'Ed25519') return ed25519PublicKey(spki, key, found)
+  const modulusBytes = kind === 'RSA' ? modulusBytesOf(key) : undefined
   const imported = new Map<string, Promise<CryptoKey>>()
   const importKey = (hash: HashName): Promise<CryptoKey> => {
     const wanted = { ...found, hash }
     const pending =
       imported.get(hash) ?? crypto.subtle.importKey('spki', spki, wanted, true, ['verify'])
     imported.set(hash, pending)
-    return pending.catch((cause: unknown) => {
-      throw (cause as Error).name === 'NotSupportedError'
-        ? unsupported(`the WebCrypto of this runtime does not support ${name}`, cause)
-        : new SpindleError('ERR_CONTENT_INVALID', `the public key is not a valid ${name} key`, {
-            cause,
-          })
-    })
+    return pending.catch(refuseKey)
+  }
+  const refuseKey = (cause: unknown): never => {
+    throw (cause as Error).name === 'NotSupportedError'
+      ? unsupported(`the WebCrypto of this runtime does not support ${name}`, cause)
+      : new SpindleError('ERR_CONTENT_INVALID', `the public key is not a valid ${name} key`, {
+          cause,
+        })
   }
   const rawOf = (signature: Uint8Array): Uint8Array | undefined => {
-    if (kind === 'Ed25519' && signature.length !== 64) return undefined
+    // WebKit accepts leading zeros. RFC 8017, 8.2.2: a signature is as long as the modulus.
+    if (modulusBytes !== undefined && signature.length !== modulusBytes) return undefined
     return width === undefined ? signature : attempt(() => parseEcdsaSignature(signature, width))
   }
   return {
@@ -160,28 +167,26 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
     async verify(signature, data, hash = hashes[0]!) {
       const cryptoKey = await importKey(hash)
       const raw = rawOf(signature)
-      return (
-        raw !== undefined &&
-        crypto.subtle.verify(
+      if (raw === undefined) return false
+      // Deno imports points that are not on the curve, and rejects when it verifies with them.
+      return crypto.subtle
+        .verify(
           { name, hash },
           cryptoKey,
           raw as Uint8Array<ArrayBuffer>,
           data as Uint8Array<ArrayBuffer>,
         )
-      )
+        .catch(refuseKey)
     },
     async verifyDigest(signature, { hash, value }, verifier) {
       if (!hashes.includes(hash))
         throw unsupported(
-          kind === 'Ed25519'
-            ? 'Ed25519 signs content, and Ed25519ph its SHA-512 digest: pass the artifact, or that digest'
-            : `the key signs ${hashes.join(' or ')} digests, not ${hash}: pass such a digest, or the artifact`,
+          `the key signs ${hashes.join(' or ')} digests, not ${hash}: pass such a digest, or the artifact`,
         )
       // Let WebCrypto reject invalid keys, as when verifying over content.
       await importKey(hash)
       const raw = rawOf(signature)
-      const algorithm = (namedCurve ??
-        (kind === 'RSA' ? name : 'Ed25519ph')) as DigestSignature['algorithm']
+      const algorithm = (namedCurve ?? name) as DigestSignature['algorithm']
       return (
         raw !== undefined &&
         // Only `true` counts, not a truthy value such as an object.
@@ -191,18 +196,54 @@ export function parsePublicKey(der: Uint8Array): PublicKey {
     },
     async canonicalSpki() {
       const key = await importKey(hashes[0]!)
-      return new Uint8Array(await crypto.subtle.exportKey('spki', key))
+      return new Uint8Array(await crypto.subtle.exportKey('spki', key).catch(refuseKey))
     },
   }
 }
 
-function assertModulus(key: Uint8Array): void {
+/**
+ * Verifies with {@link verifyEd25519}, whose answers are the same in every engine: WebKit refuses keys
+ * that begin with a zero, and engines differ in points of small order.
+ */
+function ed25519PublicKey(
+  spki: Uint8Array<ArrayBuffer>,
+  key: Uint8Array,
+  { kind, hashes }: Kind,
+): PublicKey {
+  if (key.length !== 32)
+    throw new SpindleError('ERR_CONTENT_INVALID', 'the public key is not a valid Ed25519 key')
+  return {
+    kind,
+    spki,
+    hashes,
+    verify: (signature, data) => verifyEd25519(signature, data, key),
+    async verifyDigest(signature, { hash, value }, verifier) {
+      if (!hashes.includes(hash))
+        throw unsupported(
+          'Ed25519 signs content, and Ed25519ph its SHA-512 digest: pass the artifact, or that digest',
+        )
+      const request = {
+        algorithm: 'Ed25519ph',
+        publicKey: spki,
+        signature,
+        hash,
+        digest: value,
+      } as const
+      return signature.length === 64 && (await verifier(request)) === true
+    },
+    canonicalSpki: async () => concat([ED25519_SPKI, key]),
+  }
+}
+
+/** Bytes of the modulus, and so of a signature, of a PKCS#1 key. Refuses sizes out of bounds. */
+function modulusBytesOf(key: Uint8Array): number {
   const modulus = derIntegerBytes(derMembers(key)[0])
-  const size = modulus.length * 8 - (modulus[0] === 0 ? 8 : Math.clz32(modulus[0]!) - 24)
-  if (size < MIN_RSA_BITS || size > MAX_RSA_BITS)
+  const bits = modulus.length * 8 - (modulus[0] === 0 ? 8 : Math.clz32(modulus[0]!) - 24)
+  if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS)
     throw unsupported(
-      `the RSA key has ${size} bits: ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits are supported`,
+      `the RSA key has ${bits} bits: ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits are supported`,
     )
+  return Math.ceil(bits / 8)
 }
 
 /** Wraps a bare PKCS#1 RSA key. @see https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1 */

@@ -1,14 +1,18 @@
 /** Signers: a WebCrypto key, or a key in a key management service. */
 import { SpindleError, SignatureInvalid } from '../../errors.ts'
 import { formatEcdsaSignature } from './ecdsa.ts'
+import { formatBase64Url } from '../../bytes/base64.ts'
+import { createEd25519Key } from '../../bytes/ed25519.ts'
+import { concat } from '../../bytes/stream.ts'
 import {
+  ed25519Seed,
   importPrivateKey,
   publicKeyOfPrivate,
   type PrivateJwk,
   type WebKeyPair,
 } from './private-key.ts'
 import type { HashName } from './hash.ts'
-import { parsePublicKey, type WebKey } from './public-key.ts'
+import { ED25519_SPKI, parsePublicKey, type WebKey } from './public-key.ts'
 
 /**
  * Signs with one key. Implement it for a key management service.
@@ -49,6 +53,9 @@ export interface Signer {
 export async function createKeySigner(
   key: WebKeyPair | WebKey | string | Uint8Array | PrivateJwk,
 ): Promise<Signer> {
+  const isInput = typeof key === 'string' || key instanceof Uint8Array || 'kty' in key
+  const seed = isInput ? ed25519Seed(key) : undefined
+  if (isInput && seed !== undefined) return createEd25519Signer(seed, key)
   const { privateKey, publicKey } = await pairOf(key)
   const spki = new Uint8Array(await crypto.subtle.exportKey('spki', publicKey as CryptoKey))
   const { name } = privateKey.algorithm
@@ -70,6 +77,20 @@ export async function createKeySigner(
         ),
       ),
   }
+}
+
+/** Signs without WebCrypto where the engine lacks Ed25519, or cannot import the seed. */
+async function createEd25519Signer(
+  seed: Uint8Array,
+  input: string | Uint8Array | PrivateJwk,
+): Promise<Signer> {
+  const { publicKey, sign } = await createEd25519Key(seed)
+  if (typeof input === 'object' && 'x' in input && input['x'] !== formatBase64Url(publicKey))
+    throw new SpindleError(
+      'ERR_CONTENT_INVALID',
+      'the private key is damaged: its "x" is not the public half of its "d"',
+    )
+  return { publicKey: concat([ED25519_SPKI, publicKey]), encoding: 'p1363', sign }
 }
 
 async function pairOf(

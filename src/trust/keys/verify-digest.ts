@@ -6,6 +6,7 @@ import { sha512 } from '@noble/hashes/sha2.js'
 import { derBits, derMembers } from '../../bytes/der.ts'
 import { concat } from '../../bytes/stream.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
+import { SpindleError } from '../../errors.ts'
 import { parsePublicKey, type DigestSignature, type DigestVerifier } from './public-key.ts'
 import { verifyRsaDigest } from './rsa-digest.ts'
 
@@ -51,10 +52,20 @@ export const verifyDigest: DigestVerifier = (request: DigestSignature): boolean 
     case 'Ed25519ph':
       return verifyEd25519ph(key, signature, digest)
     default:
+      assertPoint(key, algorithm)
       return (
         signature.length === CURVES[algorithm].lengths.signature &&
         CURVES[algorithm].verify(signature, digest, key, { prehash: false, lowS: false })
       )
+  }
+}
+
+/** Engines differ in when they find out that a key's point is not on its curve. */
+function assertPoint(key: Uint8Array, curve: keyof typeof CURVES): void {
+  try {
+    CURVES[curve].Point.fromBytes(key)
+  } catch (cause) {
+    throw new SpindleError('ERR_CONTENT_INVALID', `the public key is not on ${curve}`, { cause })
   }
 }
 
