@@ -75,8 +75,9 @@ async function runLane(lane) {
   const resultPath = join(scratch, `${lane.name}.json`)
   const status = await run(
     lane.name,
-    lane.node,
+    lane.program,
     [
+      ...(lane.args ?? []),
       join(root, 'node_modules', 'vitest', 'vitest.mjs'),
       ...['run', '--config', 'test/vitest.config.ts'],
       ...lane.projects.flatMap((project) => ['--project', project]),
@@ -85,8 +86,9 @@ async function runLane(lane) {
     ],
     {
       // Programs that ask for `node` get the lane's.
-      PATH: [dirname(lane.node), process.env.PATH].join(delimiter),
+      PATH: [dirname(lane.program), process.env.PATH].join(delimiter),
       LANE_RESULT: resultPath,
+      LANE_INCLUDE: (lane.include ?? []).join(),
       LANE_EXCLUDE: (lane.exclude ?? []).join(),
       // What one Node has transformed, the others need not.
       LANE_CACHE: join(scratch, 'transformed'),

@@ -3,10 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
-import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { BaseSequencer, type BrowserProviderOption, type TestSpecification } from 'vitest/node'
 import { CHROMIUM_FLAGS, findChromium } from './lanes/chromium.mjs'
+import { firefoxLaunch } from './lanes/firefox.mjs'
 import { recipes } from './lanes/recipes.mjs'
 import { sharedVectors } from './lanes/shared-vectors.mjs'
+import { webkit } from './lanes/webkit-provider.mjs'
 import { workerScriptDefine } from './lanes/worker-script.mjs'
 
 const executablePath = findChromium()
@@ -53,7 +55,10 @@ const ALONE = [
 
 const define = await workerScriptDefine()
 /** By variable: `--exclude` does not reach the projects. */
-const leftOut = (process.env['LANE_EXCLUDE'] ?? '').split(',').filter(Boolean)
+const namesIn = (variable: string): string[] =>
+  (process.env[variable] ?? '').split(',').filter(Boolean)
+const only = namesIn('LANE_INCLUDE')
+const leftOut = namesIn('LANE_EXCLUDE')
 
 function nodeProject(
   name: string,
@@ -67,7 +72,7 @@ function nodeProject(
       name,
       environment: 'node',
       setupFiles: ['test/lanes/byte-equality.ts'],
-      include: files.include,
+      include: only.length > 0 ? only : files.include,
       exclude: ['test/workerd/**', '**/node_modules/**', ...leftOut, ...(files.exclude ?? [])],
       isolate: files.isolate,
       // A busy machine is slow, not broken; what hangs still ends.
@@ -75,6 +80,42 @@ function nodeProject(
       hookTimeout: 30_000,
       expect: { poll: { timeout: 20_000 } },
       retry,
+    },
+  }
+}
+
+/** The portable cases in one page of a browser. */
+function browserProject(
+  name: 'chromium' | 'firefox' | 'webkit',
+  provider: BrowserProviderOption,
+): TestProjectInlineConfiguration {
+  return {
+    plugins: [sharedVectors(), recipes()],
+    // Found late, they would reload the page under the tests.
+    optimizeDeps: {
+      include: [
+        '@noble/ciphers/salsa.js',
+        '@noble/curves/abstract/edwards.js',
+        '@noble/curves/ed25519.js',
+        '@noble/curves/nist.js',
+        '@noble/hashes/scrypt.js',
+      ],
+    },
+    test: {
+      name,
+      include: ['test/portable/**/*.test.ts'],
+      setupFiles: ['test/lanes/byte-equality.ts'],
+      // One page for all files.
+      isolate: false,
+      testTimeout: 30_000,
+      retry,
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        provider,
+        instances: [{ browser: name }],
+      },
     },
   }
 }
@@ -107,40 +148,17 @@ export default defineConfig({
         exclude: ALONE,
         isolate: false,
       }),
-      {
-        plugins: [sharedVectors(), recipes()],
-        // Found late, they would reload the page under the tests.
-        optimizeDeps: {
-          include: [
-            '@noble/ciphers/salsa.js',
-            '@noble/curves/abstract/edwards.js',
-            '@noble/curves/ed25519.js',
-            '@noble/curves/nist.js',
-            '@noble/hashes/scrypt.js',
-          ],
-        },
-        test: {
-          name: 'chromium',
-          include: ['test/portable/**/*.test.ts'],
-          setupFiles: ['test/lanes/byte-equality.ts'],
-          // One page for all files.
-          isolate: false,
-          testTimeout: 30_000,
-          retry,
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            provider: playwright({
-              launchOptions: {
-                args: CHROMIUM_FLAGS,
-                ...(executablePath === undefined ? {} : { executablePath }),
-              },
-            }),
-            instances: [{ browser: 'chromium' }],
+      browserProject(
+        'chromium',
+        playwright({
+          launchOptions: {
+            args: CHROMIUM_FLAGS,
+            ...(executablePath === undefined ? {} : { executablePath }),
           },
-        },
-      },
+        }),
+      ),
+      browserProject('firefox', playwright({ launchOptions: firefoxLaunch() })),
+      browserProject('webkit', webkit()),
       {
         plugins: [
           sharedVectors(),

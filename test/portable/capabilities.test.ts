@@ -3,15 +3,23 @@ import { capabilities, type Runtime } from './capabilities.ts'
 
 // The README's table of runtimes is held to this: see test/docs/tables.test.ts.
 
-const { process } = globalThis as { process?: { versions: { node: string } } }
-const runtime: Runtime =
-  'document' in globalThis
-    ? 'Chromium'
-    : process === undefined
-      ? 'workerd'
-      : Number(process.versions.node.split('.')[0]) < 24
-        ? 'Node 20, 22'
-        : 'Node 24, 26'
+const { process, Deno } = globalThis as {
+  process?: { versions: { node: string; bun?: string } }
+  Deno?: object
+}
+const runtime: Runtime = runtimeHere()
+
+function runtimeHere(): Runtime {
+  if ('document' in globalThis) {
+    const { userAgent } = navigator
+    if (userAgent.includes('Firefox/')) return 'Firefox'
+    return userAgent.includes('Chrome/') ? 'Chromium' : 'WebKit'
+  }
+  if (Deno !== undefined) return 'Deno'
+  if (process?.versions.bun !== undefined) return 'Bun'
+  if (process === undefined) return 'workerd'
+  return Number(process.versions.node.split('.')[0]) < 24 ? 'Node 20, 22' : 'Node 24, 26'
+}
 
 describe(`in ${runtime}`, () => {
   it.each(capabilities.map((capability) => [capability.name, capability] as const))(
