@@ -1,21 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { Command } from 'commander'
 import { isSpindleError, SpindleError } from '../../errors.ts'
-import { codeOf } from '../../node/files/system-error.ts'
-
-/** Flags that name a folder to write to. */
-const PLACES = ['--output', '--export', '--oci-layout', '--staging-dir', '--cache-dir', '--log-dir']
-/** What a disk, a quota or a limit of the process refuses a write with. */
-const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
-
-/** What to do about a write that failed for want of space; `undefined` for other failures. */
-export function spaceHint(error: unknown, command: Command | undefined): string | undefined {
-  if (!FULL.has(codeOf(error))) return undefined
-  const flags = PLACES.filter((flag) => command?.options.some(({ long }) => long === flag))
-  const elsewhere = `, or name a folder on another disk with ${flags.join(' or ')}`
-  return `free some space${flags.length === 0 ? '' : elsewhere}`
-}
 
 /** A folder that is written to, and the option that names another one. */
 export interface DiskPlace {

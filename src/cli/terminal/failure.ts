@@ -2,9 +2,9 @@ import { type Command, CommanderError } from 'commander'
 import { adviceOf, isSpindleError, ResponseError, type SpindleError } from '../../errors.ts'
 import { ProxyError } from '../../node/fetch/proxy.ts'
 import { serverArgument } from './arguments.ts'
-import { spaceHint } from './disk-space.ts'
 import { type CliIo, CommandError, Interrupted, UsageError } from './io.ts'
 import { flagFor } from './limit-flags.ts'
+import { systemHint, systemProblem } from './system-failure.ts'
 import { paintFor, printableBlock } from './text.ts'
 
 /** Longer chains repeat themselves. */
@@ -29,7 +29,9 @@ export function reportFailure(error: unknown, io: CliIo, command?: Command): num
   for (const cause of causesOf(error))
     lines.push(`  ${paint('dim', 'caused by:')} ${printableBlock(cause)}`)
   const hint =
-    error instanceof CommandError && error.hint !== undefined ? error.hint : hintFor(error, command)
+    error instanceof CommandError && error.hint !== undefined
+      ? error.hint
+      : hintFor(error, io, command)
   if (hint !== undefined) lines.push(`  ${paint('dim', 'hint:')} ${printableBlock(hint)}`)
   io.stderr.write(`${lines.join('\n')}\n`)
   return error instanceof UsageError ? 2 : 1
@@ -37,7 +39,7 @@ export function reportFailure(error: unknown, io: CliIo, command?: Command): num
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.message !== '') return problemOf(error)
+  if (error.message !== '') return systemProblem(error) ?? problemOf(error)
   // Node's connection attempts to several addresses fail together, without a word of their own.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   const { code } = error as { code?: unknown }
@@ -69,9 +71,9 @@ function causesOf(error: unknown): string[] {
 }
 
 /** What to do at a shell; the message itself says what is true everywhere. */
-function hintFor(error: unknown, command: Command | undefined): string | undefined {
-  const space = firstOf(error, (one) => spaceHint(one, command))
-  if (space !== undefined) return space
+function hintFor(error: unknown, io: CliIo, command: Command | undefined): string | undefined {
+  const system = firstOf(error, (one) => systemHint(one, io, command))
+  if (system !== undefined) return system
   const found = withCode(error)
   if (found === undefined) return undefined
   const { remedy } = found

@@ -3,7 +3,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open, realpath, rename, rm } from 'node:fs/promises'
 import { SpindleError } from '../../errors.ts'
 import { retryWithFolder } from './folders.ts'
-import { isMissing } from './system-error.ts'
+import { isMissing, withPath } from './system-error.ts'
 import { withDescriptor } from './descriptors.ts'
 
 /**
@@ -44,6 +44,8 @@ export async function readFileBounded(
       at += chunk.length
     }
     return bytes
+  } catch (error) {
+    throw withPath(error, path)
   } finally {
     await file.close()
   }
@@ -92,7 +94,7 @@ export async function writeThrough(
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw error
+    throw withPath(error, path)
   }
 }
 
