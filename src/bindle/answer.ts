@@ -1,6 +1,6 @@
 import { type ResponseErrorCode, ResponseError, SpindleError } from '../errors.ts'
 import { redactText, redactUrl } from '../http/redact.ts'
-import { readWhole } from '../http/response-body.ts'
+import { readBody } from '../http/response-body.ts'
 import { isJsonObject, jsonLimits, parseJson } from '../bytes/json.ts'
 import { decodeUtf8Lossy } from '../bytes/text.ts'
 import type { Transport } from '../types.ts'
@@ -43,7 +43,7 @@ export async function readAnswer(
 ): Promise<ServerAnswer> {
   const { status } = response
   await assertAnswered(response, question, signal)
-  const bytes = await readWhole(response, question.limit, question.what, signal)
+  const bytes = await readBody(response, question.limit, question.what, signal)
   const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   const { what, maxKeys } = question
   if (type === 'application/json')
@@ -78,7 +78,7 @@ export async function assertAnswered(
 async function wordsOf(response: Response, signal: AbortSignal | undefined): Promise<string> {
   let bytes: Uint8Array
   try {
-    bytes = await readWhole(response, MAX_ERROR_BYTES, 'the error', signal)
+    bytes = await readBody(response, MAX_ERROR_BYTES, 'the error', signal)
   } catch {
     signal?.throwIfAborted()
     return ''

@@ -4,7 +4,7 @@ import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { lifetimeOf, pollDeviceCode } from '../http/device-code.ts'
 import { redactText } from '../http/redact.ts'
-import { readWhole } from '../http/response-body.ts'
+import { readBody } from '../http/response-body.ts'
 import type { Transport } from '../types.ts'
 import { readAnswer, redactBy } from './answer.ts'
 import type { BindleClient } from './client.ts'
@@ -171,7 +171,7 @@ async function askTokens(
     ...(signal === undefined ? {} : { signal }),
   })
   const value = parseJson(
-    await readWhole(response, MAX_TOKEN_BYTES, 'the token answer', signal),
+    await readBody(response, MAX_TOKEN_BYTES, 'the token answer', signal),
     'the token answer',
   )
   if (!isJsonObject(value))

@@ -6,11 +6,11 @@ import { discard } from './response-body.ts'
 import { coversScopes, formatScope, mergeScopes, namedScopes, pushOnly } from './scope.ts'
 import { fetchToken, formatBasic, type SendChecked, type Token } from './token.ts'
 
-/** What every registry has: its challenge says how to log in. */
+/** Endpoint of every registry. Its challenge tells the authentication scheme. */
 const BASE_PATH = '/v2/'
-/** Tokens held at once; a mirror of many repositories must not grow without end. */
+/** Most cached tokens: copying many repositories must not use unbounded memory. */
 const MAX_TOKENS = 256
-/** Milliseconds after which "forbidden" may mean that credentials have expired: ECR says it so. */
+/** Age in milliseconds from which 403 can mean expired credentials, as from ECR. */
 const MAY_HAVE_EXPIRED = 60_000
 
 interface CachedToken {
@@ -21,21 +21,21 @@ interface CachedToken {
   readonly token: Promise<Token>
 }
 
-/** What an origin was seen to ask for; used before it asks again. */
+/** Authentication scheme of an origin, from its last challenge. Used without a new challenge. */
 type Scheme =
   { readonly basic: true } | { readonly realm: string; readonly service: string | undefined }
 
-/** Answers challenges of registries, and spares them by what it has learned. */
+/** Handles authentication challenges and caches tokens. */
 export interface Auth {
-  /** The header to begin with; `undefined` as long as the origin hasn't asked for one. */
+  /** The `Authorization` of a first attempt; `undefined` until the origin has sent a challenge. */
   readonly begin: (
     origin: URL,
     scopes: readonly AuthScope[],
     signal?: AbortSignal,
   ) => Promise<string | undefined>
   /**
-   * What an answer of the origin asks for: its own challenge, or else that of `/v2/`, which is asked
-   * once for each origin. `undefined` for an answer that logging in can't change.
+   * The challenge for a response: its own, or that of `/v2/`, requested once per origin.
+   * `undefined` if authentication cannot change the response.
    */
   readonly challenge: (
     url: URL,
@@ -43,30 +43,36 @@ export interface Auth {
     answer: { readonly response: Response; readonly sent: string | undefined },
     signal?: AbortSignal,
   ) => Promise<string | undefined>
-  /** The header to come back with after a challenge; `undefined` when there is no better one. */
+  /**
+   * The `Authorization` that answers a challenge; `undefined` if it would be the same as before.
+   */
   readonly answer: (
     origin: URL,
     scopes: readonly AuthScope[],
     refused: { readonly challenges: string; readonly sent: string | undefined },
     signal?: AbortSignal,
   ) => Promise<string | undefined>
-  readonly held: Keychain['held']
+  /** See `Keychain`. */
+  readonly lastLookup: Keychain['lastLookup']
+  /** See `Keychain`. */
   readonly renew: Keychain['renew']
 }
 
-/** What a keychain gave, and when. */
-interface Held {
+/** Credentials from a keychain, and when they were looked up. */
+interface Lookup {
   readonly since: number
   readonly credentials: Promise<Credentials | undefined>
 }
 
+/** Creates the authentication of one transport. */
 export function createAuth(send: SendChecked, source: CredentialSource | undefined): Auth {
   const schemes = new Map<string, Scheme>()
-  /** What `/v2/` asks for, by origin. */
+  /** Challenges of `/v2/`, by origin. */
   const bases = new Map<string, Promise<string | undefined>>()
   /**
-   * Scopes to ask for in place of those that were meant, by those: more, where the registry wants
-   * more; fewer, where the token service grants no more.
+   * Scopes to request in place of those a request needs, by the latter: more if the registry
+   * demands
+   * more; fewer if the token service grants no more.
    */
   const wanted = new Map<string, readonly string[]>()
   const cache = new Map<string, CachedToken>()
@@ -89,11 +95,11 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       const token = await raceAbort(held.token, signal)
       if (token.renewAt > Date.now()) return `Bearer ${token.value}`
       forget(held)
-      // Whoever was first to see its age has begun to fetch the next.
+      // Another request may have started to fetch the next token.
       const next = cache.get(key)
       if (next !== undefined) return `Bearer ${(await raceAbort(next.token, signal)).value}`
     }
-    // Without the caller's signal: others wait for the same token.
+    // Without the caller's signal: other requests wait for the same token.
     const token = fetchToken(send, { realm, service, scopes, registry: origin, credentials })
     const entry: CachedToken = { origin: origin.origin, realm, service, scopes, token }
     if (cache.size >= MAX_TOKENS) cache.delete(cache.keys().next().value!)
@@ -113,17 +119,17 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
   const askBase = (origin: URL): Promise<string | undefined> => {
     const known = bases.get(origin.origin)
     if (known !== undefined) return known
-    // Without the caller's signal: others wait for the same. What got no answer is asked again.
+    // Without the caller's signal: other requests wait for the same. Repeated after a failure.
     const asked = fetchBaseChallenge(send, origin)
     bases.set(origin.origin, asked)
     asked.catch(() => bases.delete(origin.origin))
     return asked
   }
-  /** @param meant What the request itself needs, by which larger or smaller scopes are remembered. */
+  /** @param needed Scopes of the request itself, under which different scopes are remembered. */
   const bearer = async (
     origin: URL,
     scheme: { realm: string; service: string | undefined },
-    { meant, scopes }: { meant: readonly string[]; scopes: readonly string[] },
+    { needed, scopes }: { needed: readonly string[]; scopes: readonly string[] },
     credentials: Credentials | undefined,
     signal?: AbortSignal,
   ): Promise<string> => {
@@ -133,17 +139,18 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
     } catch (error) {
       const fewer = pushOnly(scopes)
       if (fewer === undefined || !isDenial(error)) throw error
-      // Credentials that may only push: a service may refuse the whole scope instead of a part.
+      // Credentials for pushing only: some services refuse the whole scope instead of granting a
+      // part.
       const token = await tokenFor(origin, scheme, fewer, credentials, signal).catch(() => {
         throw error
       })
-      remember(origin, meant, fewer)
+      remember(origin, needed, fewer)
       return token
     }
   }
-  const remember = (origin: URL, meant: readonly string[], scopes: readonly string[]): void => {
+  const remember = (origin: URL, needed: readonly string[], scopes: readonly string[]): void => {
     if (wanted.size >= MAX_TOKENS) wanted.clear()
-    wanted.set([origin.origin, ...meant].join(' '), scopes)
+    wanted.set([origin.origin, ...needed].join(' '), scopes)
   }
 
   return {
@@ -152,9 +159,9 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       if (scheme === undefined) return undefined
       const credentials = await keychain.find(scopes, signal)
       if ('basic' in scheme) return basic(credentials)
-      const meant = namedScopes(scopes)
-      const asked = wanted.get([origin.origin, ...meant].join(' ')) ?? meant
-      return bearer(origin, scheme, { meant, scopes: asked }, credentials, signal)
+      const needed = namedScopes(scopes)
+      const requested = wanted.get([origin.origin, ...needed].join(' ')) ?? needed
+      return bearer(origin, scheme, { needed, scopes: requested }, credentials, signal)
     },
     async challenge(url, scopes, { response, sent }, signal) {
       const { status } = response
@@ -162,7 +169,7 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       const offered = response.headers.get('www-authenticate')
       const isOwn = isAnswerable(offered)
       if (!isOwn && url.pathname === BASE_PATH) return undefined
-      // What is private may be denied, or be answered as if it were not there.
+      // Registries answer 403 or 404 for private repositories too.
       if (status !== 401 && (sent !== undefined || !(await keychain.has(scopes, signal))))
         return undefined
       if (isOwn) return offered
@@ -179,28 +186,34 @@ export function createAuth(send: SendChecked, source: CredentialSource | undefin
       if (asBearer === undefined || realm === undefined) {
         if (!offered.some(({ scheme }) => scheme === 'basic')) return undefined
         const header = basic(credentials)
-        // Also when it was refused: this is how to begin with other credentials.
+        // Stored even if these credentials were refused: later ones use the same scheme.
         schemes.set(origin.origin, { basic: true })
         return header === sent ? undefined : header
       }
       if (sent !== undefined) await drop(sent)
       const scheme = { realm, service: asBearer.parameters.get('service') }
-      const meant = namedScopes(scopes)
-      // What was asked for stands first: some services read only that.
-      const asked = mergeScopes([...challengedScopes(asBearer), ...meant])
+      const needed = namedScopes(scopes)
+      // The scopes of the challenge come first: some services read only the first.
+      const requested = mergeScopes([...challengedScopes(asBearer), ...needed])
       schemes.set(origin.origin, scheme)
-      if (!coversScopes(meant, asked)) remember(origin, meant, asked)
-      const header = await bearer(origin, scheme, { meant, scopes: asked }, credentials, signal)
+      if (!coversScopes(needed, requested)) remember(origin, needed, requested)
+      const header = await bearer(
+        origin,
+        scheme,
+        { needed, scopes: requested },
+        credentials,
+        signal,
+      )
       return header === sent ? undefined : header
     },
-    held: keychain.held,
+    lastLookup: keychain.lastLookup,
     renew: keychain.renew,
   }
 }
 
 /**
- * The challenge of `/v2/`, if there is one. Also beside 200, as zot has it where strangers may read
- * something (project-zot/zot #3869).
+ * The challenge of `/v2/`, if there is one. Also with status 200, as zot sends it if anonymous
+ * access is partly allowed (project-zot/zot #3869).
  * @see Distribution Spec 1.1, Determining Support
  */
 async function fetchBaseChallenge(send: SendChecked, origin: URL): Promise<string | undefined> {
@@ -208,7 +221,7 @@ async function fetchBaseChallenge(send: SendChecked, origin: URL): Promise<strin
     const request = { url: new URL(BASE_PATH, origin), expect: [401, 403, 404], sameOrigin: true }
     const response = await send(request, () => {})
     discard(response)
-    // Browsers follow redirects on their own; another origin's challenge is not the registry's.
+    // Browsers follow redirects themselves. A challenge of another origin is not the registry's.
     const isElsewhere = response.redirected && new URL(response.url).origin !== origin.origin
     const offered = response.headers.get('www-authenticate')
     return !isElsewhere && isAnswerable(offered) ? offered : undefined
@@ -218,7 +231,9 @@ async function fetchBaseChallenge(send: SendChecked, origin: URL): Promise<strin
   }
 }
 
-/** Whether a token service may have refused for the scope. 401 is also that of a wrong password. */
+/**
+ * Whether a token service may have refused because of the scope. 401 also means a wrong password.
+ */
 function isDenial(error: unknown): boolean {
   return error instanceof ResponseError && [400, 401, 403].includes(error.status)
 }
@@ -230,7 +245,7 @@ function challengedScopes({ parameters }: Challenge): string[] {
 function basic(credentials: Credentials | undefined): string | undefined {
   if (credentials === undefined) return undefined
   if ('username' in credentials) return formatBasic(credentials)
-  // A registry that asks for Basic may still know a token when it sees one.
+  // A registry that requests Basic may accept a token too.
   return 'token' in credentials ? `Bearer ${credentials.token}` : undefined
 }
 
@@ -239,20 +254,25 @@ interface Keychain {
     scopes: readonly AuthScope[],
     signal?: AbortSignal,
   ) => Promise<Credentials | undefined>
-  /** Whether there are credentials for this, as far as can be told without a registry that asks. */
+  /** Whether there are credentials for these scopes, as far as is known before a challenge. */
   readonly has: (scopes: readonly AuthScope[], signal?: AbortSignal) => Promise<boolean>
-  /** What was found before; to be taken before a request that may be refused. */
-  readonly held: (scopes: readonly AuthScope[]) => Held | undefined
-  /** Asks anew for what was held and refused; whether there is something else now. */
-  readonly renew: (scopes: readonly AuthScope[], status: number, held?: Held) => Promise<boolean>
+  /** The last lookup; to be read before a request, and passed to `renew` if that is refused. */
+  readonly lastLookup: (scopes: readonly AuthScope[]) => Lookup | undefined
+  /** Looks refused credentials up again; resolves with whether they have changed. */
+  readonly renew: (
+    scopes: readonly AuthScope[],
+    status: number,
+    refused?: Lookup,
+  ) => Promise<boolean>
 }
 
 /**
- * Asks once per scope, until what it gave is refused; plain credentials belong to the first registry
- * that is named.
+ * Looks credentials up once per scope, and again after they were refused. Plain credentials are
+ * used
+ * for the first registry only.
  */
 function createKeychain(source: CredentialSource | undefined): Keychain {
-  const found = new Map<string, Held>()
+  const found = new Map<string, Lookup>()
   let owner: string | undefined
   const keyOf = ([scope]: readonly AuthScope[]): string =>
     scope === undefined ? '' : `${scope.registry}/${formatScope(scope)}`
@@ -263,7 +283,7 @@ function createKeychain(source: CredentialSource | undefined): Keychain {
       owner ??= scope.registry
       if (owner === scope.registry) return source
       throw new TypeError(
-        `"credentials" are those of ${owner}, and ${scope.registry} asks for some: give a function from registry to credentials`,
+        `"credentials" are those of ${owner}, and ${scope.registry} requires some too: pass a function that returns the credentials of a registry`,
       )
     }
     const key = keyOf(scopes)
@@ -282,21 +302,21 @@ function createKeychain(source: CredentialSource | undefined): Keychain {
       const scope = scopes[0]
       if (scope === undefined || source === undefined) return false
       if (typeof source !== 'function') return owner === undefined || owner === scope.registry
-      // A keychain that fails is reported once a registry asks for credentials.
+      // A failing keychain is reported once a registry sends a challenge.
       return find(scopes, signal).then(
         (credentials) => credentials !== undefined,
         () => true,
       )
     },
-    held: (scopes) => found.get(keyOf(scopes)),
-    async renew(scopes, status, held) {
-      if (held === undefined) return false
-      if (status !== 401 && !(status === 403 && Date.now() - held.since > MAY_HAVE_EXPIRED))
+    lastLookup: (scopes) => found.get(keyOf(scopes)),
+    async renew(scopes, status, refused) {
+      if (refused === undefined) return false
+      if (status !== 401 && !(status === 403 && Date.now() - refused.since > MAY_HAVE_EXPIRED))
         return false
-      // Unless somebody else has asked since.
-      if (found.get(keyOf(scopes)) === held) found.delete(keyOf(scopes))
+      // Unless another request has looked them up since.
+      if (found.get(keyOf(scopes)) === refused) found.delete(keyOf(scopes))
       const now = await find(scopes)
-      return JSON.stringify(now) !== JSON.stringify(await held.credentials)
+      return JSON.stringify(now) !== JSON.stringify(await refused.credentials)
     },
   }
 }
@@ -306,6 +326,6 @@ function assertCredentials(value: Credentials | undefined): Credentials | undefi
     return value
   throw new SpindleError(
     'ERR_CREDENTIALS_INVALID',
-    '"credentials" gave something else than { username, password }, { token } or { refreshToken }',
+    '"credentials" returned something other than { username, password }, { token } or { refreshToken }',
   )
 }

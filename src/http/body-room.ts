@@ -1,33 +1,38 @@
 import { whenAborted } from '../bytes/abort.ts'
 import { chunksOf, createCollector } from '../bytes/stream.ts'
 
-/** Bytes that a server holds of bodies unless told otherwise: 64 of the largest manifests, 16 of the largest invoices. */
+/**
+ * Default limit of a server for buffered bodies, in bytes: 64 of the largest manifests, 16 of the
+ * largest invoices.
+ */
 export const MAX_BUFFERED_BYTES: number = 256 * 1024 * 1024
 
+/** A buffered body. */
 export interface ReceivedBody {
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** The bytes are not held here any more. */
+  /** Returns the memory of the body. */
   release(): void
 }
 
-/** Counts the bytes of a body in place of the room. */
+/** Counts the bytes of a body in place of the shared limit. */
 interface Payer {
-  /** Throws when that is too much: the body is rejected with it. */
+  /** Adds bytes. Throws to reject the body. */
   charge(bytes: number): void
   release(bytes: number): void
 }
 
 interface ReceiveOptions {
   readonly signal?: AbortSignal | undefined
-  /** Pays for this body alone: it takes no room of others, and is never given up for them. */
+  /** Counts this body separately: outside the shared limit, and never evicted. */
   readonly payer?: Payer | undefined
 }
 
-/** Bodies of requests that are received whole, and the memory that all of them together may take. */
+/** Buffers bodies of requests within one memory limit. */
 export interface BodyRoom {
   /**
-   * Rejects with a refusal for a body that is longer than `maxBytes`, or has no room, with what the
-   * payer throws, and with `signal.reason` when aborted.
+   * Buffers a body. Rejects with a refusal if it is longer than `maxBytes` or exceeds the memory
+   * limit,
+   * with the error of the payer, and with `signal.reason` when aborted.
    */
   receive(
     body: ReadableStream<Uint8Array>,
@@ -37,40 +42,40 @@ export interface BodyRoom {
 }
 
 interface Refusals {
-  /** Of a body that came in for the longest, when others had no room. */
+  /** For the oldest incoming body, evicted in favour of others. */
   slow(): Error
-  /** Of a body that has no room while the others are at work. */
+  /** For a body that does not fit beside complete ones. */
   full(): Error
-  /** Of a body that is too long. */
+  /** For a body that is too long. */
   long(): Error
 }
 
 /**
- * Makes room for a body by giving up the one that has been coming in for the longest: a client that
- * is slow on purpose keeps nothing from others.
+ * Creates a buffer for bodies. When it is full, the body that has been incoming for the longest is
+ * evicted, so that deliberately slow clients do not block others.
  *
- * @param limit Bytes of all bodies that come in or were not released.
+ * @param limit Bytes of all bodies that are incoming or not released.
  */
 export function createBodyRoom(limit: number, refusals: Refusals): BodyRoom {
-  let held = 0
-  /** What ends them, and frees their bytes: the one that comes in for the longest first. */
+  let used = 0
+  /** Functions that evict incoming bodies, the oldest first. */
   const incoming = new Set<() => void>()
 
   const room: Payer = {
     charge(bytes) {
-      held += bytes
+      used += bytes
     },
     release(bytes) {
-      held -= bytes
+      used -= bytes
     },
   }
 
   const makeRoom = (newest: () => void): void => {
     for (const slowest of incoming) {
-      if (held <= limit || slowest === newest) break
+      if (used <= limit || slowest === newest) break
       slowest()
     }
-    if (held > limit) throw refusals.full()
+    if (used > limit) throw refusals.full()
   }
 
   return {

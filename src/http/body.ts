@@ -10,30 +10,30 @@ import {
 import type { BodySource } from '../types.ts'
 import type { Platform } from './platform.ts'
 
-/** Bytes up to this size go out as they are: nothing to report on the way, and no copy worth saving. */
-const WHOLE_BYTES = 256 * 1024
+/** Bytes up to this size are sent without a stream: progress and copies do not matter. */
+const SMALL_BYTES = 256 * 1024
 const PIECE_BYTES = 64 * 1024
 
 /** Advice for a body whose size is not the expected one. */
 export const SOURCE_CHANGED = 'it changed while it was sent; load it again'
 
-/** A body as `fetch` takes it here. */
+/** A body in the form that `fetch` takes on this platform. */
 export interface OpenBody {
   readonly init: {
     readonly body: Uint8Array<ArrayBuffer> | Blob | ReadableStream<Uint8Array>
     readonly duplex?: 'half'
   }
-  /** In bytes; `undefined` when nobody knows. */
+  /** In bytes; `undefined` if unknown. */
   readonly size: number | undefined
-  /** What the source failed with: the true cause when the request fails. */
+  /** The failure of the source, which is the cause if the request fails. */
   readonly failure: () => { readonly error: unknown } | undefined
 }
 
 /**
- * Opens a body for one attempt, in the form that gets a `Content-Length` on this platform:
- * registries refuse chunked uploads, or buffer them whole.
+ * Opens a body for one attempt, in the form that is sent with a `Content-Length` on this platform:
+ * registries refuse uploads without one, or buffer them.
  *
- * Node takes a stream beside the header, Workers a `FixedLengthStream`, browsers bytes or a `Blob`.
+ * Node takes a stream and the header, Workers a `FixedLengthStream`, browsers bytes or a `Blob`.
  */
 export async function openBody(
   source: BodySource,
@@ -50,9 +50,9 @@ export async function openBody(
     size,
     failure: () => undefined,
   })
-  if (source instanceof Uint8Array && (source.length <= WHOLE_BYTES || platform.guarded))
+  if (source instanceof Uint8Array && (source.length <= SMALL_BYTES || platform.isBrowser))
     return whole(source)
-  if (source instanceof Blob && (source.size === 0 || platform.guarded)) return whole(source)
+  if (source instanceof Blob && (source.size === 0 || platform.isBrowser)) return whole(source)
   let failure: { error: unknown } | undefined
   const stream = watchStream(() => openBytes(source), {
     ...counting(size, options.onUpload),
@@ -60,7 +60,7 @@ export async function openBody(
       failure = { error }
     },
   })
-  if (platform.guarded) {
+  if (platform.isBrowser) {
     // Disk-backed in browsers, so that a large layer does not fill the tab's memory.
     const until = { signal: options.signal } as StreamPipeOptions
     return whole(await new Response(stream.pipeThrough(new TransformStream(), until)).blob())
@@ -68,12 +68,12 @@ export async function openBody(
   if (platform.FixedLengthStream === undefined || size === undefined)
     return { init: { body: stream, duplex: 'half' }, size, failure: () => failure }
   const { readable, writable } = new platform.FixedLengthStream(size)
-  // When it breaks, `fetch` rejects, and `failure` says why.
+  // When it fails, `fetch` rejects, and `failure` has the cause.
   stream.pipeTo(writable).catch(() => {})
   return { init: { body: readable, duplex: 'half' }, size, failure: () => failure }
 }
 
-/** In pieces that are copies: who sends may detach what it is given, and the caller's bytes are the caller's. */
+/** In pieces that are copies: `fetch` may detach its input, and the bytes belong to the caller. */
 function openBytes(source: BodySource): ReadableStream<Uint8Array> | ChunkReader {
   if (!(source instanceof Uint8Array)) return openStream(source)
   let at = 0
@@ -94,7 +94,7 @@ function counting(
   const check = createSizeCheck('the source of an upload', size, SOURCE_CHANGED)
   return {
     chunk({ length }) {
-      // What was handed out before has been taken, now that there is more to be read.
+      // The previous chunks were consumed, as the next one is read.
       if (loaded > 0) onUpload?.(loaded)
       loaded += length
       check.add(length)
@@ -106,7 +106,7 @@ function counting(
   }
 }
 
-/** Only what can be opened anew can be sent again. */
+/** Whether a body can be sent again: a stream can't. */
 export function isReplayable(body: BodySource | undefined): boolean {
   return !isStream(body)
 }

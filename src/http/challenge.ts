@@ -1,13 +1,15 @@
-/** One way a server offers to be convinced. `scheme` and parameter names are lower case. */
+/** An authentication challenge. */
 export interface Challenge {
+  /** In lower case. */
   readonly scheme: string
+  /** By name, in lower case. */
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** More than any server sends; a longer header is not worth reading. */
+/** Longest header in characters; longer ones are ignored. No server sends as much. */
 const MAX_HEADER_LENGTH = 16 * 1024
 
-/** Whether a `WWW-Authenticate` header offers a scheme that is known here, with what it needs. */
+/** Whether a `WWW-Authenticate` header has a supported scheme with its required parameters. */
 export function isAnswerable(header: string | null): header is string {
   return parseChallenges(header ?? '').some(
     ({ scheme, parameters }) =>
@@ -15,15 +17,15 @@ export function isAnswerable(header: string | null): header is string {
   )
 }
 
-// A token, then what tells its role: `=` and a value for a parameter, else it names a scheme.
+// A token: with `=` and a value it is a parameter, otherwise a scheme.
 const PIECE =
   /[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]*))|\s*(?=[\s,]|$))/y
 
 /**
- * All challenges of a `WWW-Authenticate` header.
+ * Parses all challenges of a `WWW-Authenticate` header.
  *
- * `fetch` joins several headers with commas, which also part parameters and stand inside quoted
- * scopes. What can't be read ends the list.
+ * `fetch` joins several headers with commas, which also separate parameters and occur in quoted
+ * scopes. A syntax error ends the list.
  * @see RFC 9110, 11.6.1
  */
 export function parseChallenges(header: string): Challenge[] {
@@ -40,7 +42,7 @@ export function parseChallenges(header: string): Challenge[] {
     }
     const parameters = challenges.at(-1)?.parameters
     if (parameters === undefined) return challenges
-    // The first one counts: a second is a mistake, or somebody's who could add to the header.
+    // The first value counts: a second is a mistake or was injected.
     if (!parameters.has(name.toLowerCase()))
       parameters.set(name.toLowerCase(), quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '')
   }

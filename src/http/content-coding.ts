@@ -6,8 +6,9 @@ const REMOVED: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br']
 const KNOWN: ReadonlySet<string> = new Set([...REMOVED, 'zstd'])
 
 /**
- * What servers write for no coding. `aws-chunked` is how an object came to its store: stores like S3
- * keep the name and give the object without it.
+ * Values that mean no coding. `aws-chunked` is a coding of uploads: stores like S3 keep the name
+ * and
+ * return the object without it.
  */
 const NONE: ReadonlySet<string> = new Set([
   '',
@@ -27,7 +28,7 @@ const MAGIC: Readonly<Record<string, readonly number[]>> = {
 
 /**
  * The codings of a response's body, in the order in which they were applied. `fetch` removes them
- * from the body but not from the header. None is ever asked for: proxies on the way add them.
+ * from the body but not from the header. None is ever requested: proxies add them.
  */
 export function contentCodings(response: Pick<Response, 'headers'>): readonly string[] {
   return namesOf(response).filter((coding) => !NONE.has(coding))
@@ -40,7 +41,10 @@ function namesOf({ headers }: Pick<Response, 'headers'>): readonly string[] {
     .map((coding) => coding.trim())
 }
 
-/** The length of a body as `fetch` hands it on, where `Content-Length` tells: it counts coded bytes. */
+/**
+ * The length of a body as `fetch` returns it; `undefined` if there is a coding, as `Content-Length`
+ * counts coded bytes.
+ */
 export function bodyLength(response: Pick<Response, 'headers'>): number | undefined {
   const length = response.headers.get('content-length') ?? ''
   return /^\d{1,15}$/.test(length) && contentCodings(response).length === 0
@@ -58,8 +62,8 @@ export function unknownCoding(
 }
 
 /**
- * A response whose body fails if it is still coded: a `fetch` that does not know one of the codings,
- * as Node's does not know zstd, removes none.
+ * A response whose body errors if it is still coded: a `fetch` that does not support one of the
+ * codings, as Node's does not support zstd, removes none.
  *
  * @param what Names it in messages.
  */
@@ -88,9 +92,10 @@ export function withoutCoding(response: Response, what: string): Response {
   })
 }
 
+/** The error for a body in an unsupported content coding. */
 export function codingError(coding: string, what: string): SpindleError {
   return new SpindleError(
     'ERR_UNSUPPORTED',
-    `${what} came in the content coding ${JSON.stringify(coding.slice(0, 40))}, which was not asked for and can't be removed: have the server, or the proxy before it, send it without`,
+    `${what} came in the content coding ${JSON.stringify(coding.slice(0, 40))}, which was not requested and is not supported: configure the server, or the proxy before it, to send it without`,
   )
 }

@@ -1,42 +1,50 @@
-/** Waiting for a person to confirm a device code. @see https://www.rfc-editor.org/rfc/rfc8628#section-3.5 */
+/**
+ * Polling for the confirmation of a device code.
+ * @see https://www.rfc-editor.org/rfc/rfc8628#section-3.5
+ */
 import { wait } from './timing.ts'
 
-/** Seconds between two questions where the issuer names none, and what `slow_down` adds. RFC 8628, 3.2 and 3.5. */
+/**
+ * Default seconds between two polls, and the seconds that `slow_down` adds. RFC 8628, 3.2 and 3.5.
+ */
 const DEFAULT_INTERVAL = 5
 const SLOW_DOWN = 5
 
-/** Seconds: below that, the questions would flood the issuer, whatever interval it names. */
+/** Shortest interval in seconds, whatever the issuer specifies. */
 const MIN_INTERVAL = 1
-/** Seconds: a longer interval would hold the login beyond the end of its code. */
+/** Longest interval in seconds: a longer one would outlast the code. */
 const MAX_INTERVAL = 60
-/** Seconds of a login in all: no issuer's codes last longer, and none may hold a login for ever. */
+/** Longest lifetime of a code in seconds. No known issuer's codes last longer. */
 const MAX_LIFETIME = 1800
 
-/** Seconds that a code is waited for, of those that its issuer names. */
+/** Seconds to poll for a code with the given lifetime. */
 export function lifetimeOf(expiresIn: number): number {
   return Math.min(expiresIn, MAX_LIFETIME)
 }
 
 interface DeviceCodePoll<T> {
-  /** Seconds that the code lasts. */
+  /** Lifetime of the code in seconds. */
   readonly expiresIn: number
-  /** Seconds between two questions, as the issuer wants them. */
+  /** Seconds between two polls, from the issuer. */
   readonly interval: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** Seconds to wait, for tests. Default: real time. */
+  /** Replaces the timer in tests. Default: real time. */
   readonly wait?: ((seconds: number, signal?: AbortSignal) => Promise<void>) | undefined
-  /** Asks once. */
+  /** Polls once. */
   readonly ask: () => Promise<T>
-  /** The `error` of an answer. */
+  /** The `error` of a response. */
   readonly errorOf: (answer: T) => unknown
 }
 
-/** Asks until the answer is another than "not yet". Resolves with `undefined` when the code has expired. */
+/**
+ * Polls until the user has decided. Resolves with the response, or `undefined` when the code has
+ * expired.
+ */
 export async function pollDeviceCode<T>(poll: DeviceCodePoll<T>): Promise<T | undefined> {
   const { signal, wait: pause = (seconds, stop) => wait(seconds * 1000, stop) } = poll
   const lifetime = lifetimeOf(poll.expiresIn)
   let interval = poll.interval ?? DEFAULT_INTERVAL
-  // By the clock too: each question takes its time.
+  // Limited by the clock too, as polls take time.
   const ends = Date.now() + lifetime * 1000
   for (let waited = 0; waited < lifetime && Date.now() < ends;) {
     const seconds = Math.min(Math.max(interval, MIN_INTERVAL), MAX_INTERVAL)

@@ -1,19 +1,21 @@
 import { wait } from './timing.ts'
 
-/** The pace that is begun with after a 429, in milliseconds between requests: GHCR's 2000 a minute. */
+/** Milliseconds between requests after a first 429: the rate of GHCR, 2000 per minute. */
 const FIRST_GAP = 30
+/** Most milliseconds between requests. */
 const MAX_GAP = 1000
 
-/** One per host, so that one 429 slows all workers and not only the one that met it. */
+/** Limits the rate of requests to one host: a 429 slows all concurrent requests. */
 export interface Limiter {
-  /** Resolves when the next request may go out. */
+  /** Resolves when the next request can be sent. */
   readonly turn: (signal?: AbortSignal) => Promise<void>
-  /** The server wants to be left alone for some milliseconds, and asked less often after. */
+  /** Pauses for some milliseconds and lowers the rate, after a 429. */
   readonly slow: (milliseconds: number) => void
-  /** A request went well: the pace may rise again. */
+  /** Raises the rate, after a success. */
   readonly ease: () => void
 }
 
+/** Creates a limiter without a limit: the first `slow` sets one. */
 export function createLimiter(): Limiter {
   let gap = 0
   let next = 0

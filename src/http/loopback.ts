@@ -3,27 +3,28 @@ import { discard } from './response-body.ts'
 import type { Sender } from './sender.ts'
 import { codeOf, isOfCertificate } from './network-error.ts'
 
-/** Milliseconds for an answer of this machine. What is slower is taken for TLS through a tunnel. */
+/** Milliseconds for a response of this machine. A slower one is taken for TLS through a tunnel. */
 const DETECT_TIME = 3000
 
 /**
- * What OpenSSL calls an answer that is not TLS, and one that refuses TLS in TLS, as for want of a
- * client's certificate. Node's own client has it in the message only, under the code EPROTO.
+ * OpenSSL's errors for a response that is not TLS, and for a TLS alert, such as a missing client
+ * certificate. Node's own client has them in the message only, under the code EPROTO.
  */
 const NOT_TLS = /wrong.version.number|packet.length.too.long/i
 const TLS_ALERT = /alert/i
-/** What servers of TLS say to plain http, as Go's, nginx and Apache. */
+/** Status of TLS servers for plain http, as of Go, nginx and Apache. */
 const WANTS_TLS = 400
 
 type Protocol = 'http:' | 'https:'
 
-/** Results of this process, by sender, as it decides which server is reached, and by host. */
+/** Results of this process, by sender and host: the sender decides which server is reached. */
 const found = new WeakMap<Sender, Map<string, Promise<Protocol>>>()
 
 /**
- * How a server on this machine is reached: by https if it speaks TLS, else by plain http, as Docker
- * does it. It is asked for `/v2/` once, without credentials. A certificate that is not trusted is one
- * all the same: such a server is not asked by plain http.
+ * Detects the protocol of a server on this machine: https if it speaks TLS, else plain http, as Docker
+ * does. Requests `/v2/` without credentials. A server with an untrusted certificate is not
+ * contacted
+ * over plain http.
  */
 export async function detectProtocol(
   send: Sender,
@@ -36,15 +37,15 @@ export async function detectProtocol(
   found.set(send, hosts)
   const known = hosts.get(host)
   if (known !== undefined) return raceAbort(known, signal)
-  // Without the caller's signal: others wait for the same.
-  const asked = detect(send, host, Math.min(timeout || DETECT_TIME, DETECT_TIME)).then(
+  // Without the caller's signal: other calls wait for the same result.
+  const detected = detect(send, host, Math.min(timeout || DETECT_TIME, DETECT_TIME)).then(
     ({ protocol, isSure }) => {
       if (!isSure) hosts.delete(host)
       return protocol
     },
   )
-  hosts.set(host, asked)
-  return raceAbort(asked, signal)
+  hosts.set(host, detected)
+  return raceAbort(detected, signal)
 }
 
 async function detect(
@@ -58,7 +59,7 @@ async function detect(
         method: 'GET',
         headers: new Headers(),
         redirect: 'manual',
-        deadline: { milliseconds, error: () => new Error('too late') },
+        deadline: { milliseconds, error: () => new Error('no response in time') },
       })
       discard(response)
       return response.status
@@ -72,7 +73,7 @@ async function detect(
     return { protocol: 'https:', isSure: true }
   if (NOT_TLS.test(reason)) return { protocol: 'http:', isSure: true }
   if (codeOf(secure) === 'ECONNREFUSED') return { protocol: 'http:', isSure: false }
-  // Workers give no reason, and some servers just hang up.
+  // Workers report no reason, and some servers only close the connection.
   const plain = await ask('http:')
   const isPlain = typeof plain === 'number' && plain !== WANTS_TLS
   return { protocol: isPlain ? 'http:' : 'https:', isSure: isPlain }

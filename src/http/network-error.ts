@@ -2,14 +2,14 @@ import { InvalidResponse, SpindleError } from '../errors.ts'
 import type { Platform } from './platform.ts'
 import { redactUrl } from './redact.ts'
 
-/** What a registry must let a page read; without them uploads and tokens can't work. */
+/** Headers that a registry must expose to pages (CORS) for uploads and tokens. */
 const EXPOSED =
   'Location, Docker-Content-Digest, Link, Range, OCI-Subject, WWW-Authenticate, Content-Length'
 
-/** What OpenSSL and Node call a certificate that does not convince, as `SELF_SIGNED_CERT_IN_CHAIN`. */
+/** Codes of OpenSSL and Node for an untrusted certificate, as in `SELF_SIGNED_CERT_IN_CHAIN`. */
 const OF_CERTIFICATES = /CERT|LEAF_SIGNATURE|^INVALID_CA$/
 
-/** A failure to get any answer, with what is known of the reason. */
+/** The error for a request without a response, with the reason as far as it is known. */
 export function networkError(
   method: string,
   url: URL,
@@ -17,7 +17,7 @@ export function networkError(
   cause: unknown,
 ): SpindleError {
   const what = `${method} ${redactUrl(url)} got no answer`
-  if (platform.guarded) {
+  if (platform.isBrowser) {
     const { origin } = platform
     const next =
       origin === url.origin
@@ -44,12 +44,12 @@ export function networkError(
   )
 }
 
-/** Whether a certificate was refused: so it will be next time. */
+/** Whether a certificate was refused. Retries do not help then. */
 export function isOfCertificate(error: unknown): boolean {
   return OF_CERTIFICATES.test(codeOf(error) ?? '')
 }
 
-/** The deepest code among the causes, as `ECONNREFUSED`. */
+/** The code of the deepest cause, as in `ECONNREFUSED`. */
 export function codeOf(error: unknown): string | undefined {
   let found: string | undefined
   for (let depth = 0, at = error; depth < 5 && at instanceof Error; depth++, at = at.cause) {

@@ -1,21 +1,25 @@
-/** What browsers open to one host over HTTP/1.1; further requests wait, and their timeouts run. */
+/**
+ * Connections that browsers open to one host over HTTP/1.1. Further requests wait while their
+ * timeouts run.
+ */
 const CONNECTIONS_OF_PAGES = 6
 
-/** What the core must know of where it runs. Detected by what is there, never by a name. */
+/** Properties of the runtime. Detected by features, never by name. */
 export interface Platform {
   /**
-   * Browsers hide redirects and the reason of failures, and stream no bodies over HTTP/1.1; they
-   * are known by the headers that they keep scripts from setting.
+   * Browser `fetch` (opaque redirects, CORS): hides redirects and reasons of failures, and does not
+   * stream request bodies over HTTP/1.1. Detected by a header that scripts cannot set.
    */
-  readonly guarded: boolean
-  /** Requests that are sent to one host at once; absent: as many as there are. */
+  readonly isBrowser: boolean
+  /** Requests to one host that are sent at once; absent: no limit. */
   readonly connections?: number
-  /** The page's or worker's own origin; absent outside browsers. */
+  /** Origin of the page or worker; absent outside browsers. */
   readonly origin?: string
-  /** Workers send a stream with a known length only through this. */
+  /** Cloudflare Workers: needed to send a stream with a `Content-Length`. */
   readonly FixedLengthStream?: FixedLengthStreamConstructor
 }
 
+/** The global `FixedLengthStream` of Cloudflare Workers. */
 export interface FixedLengthStreamConstructor {
   new (length: number): {
     readonly readable: ReadableStream<Uint8Array>
@@ -23,17 +27,18 @@ export interface FixedLengthStreamConstructor {
   }
 }
 
+/** Detects the runtime. */
 export function detectPlatform(): Platform {
   const { FixedLengthStream, location } = globalThis as {
     FixedLengthStream?: FixedLengthStreamConstructor
     location?: { readonly origin?: string }
   }
   const probe = new Request('http://localhost/', { headers: { 'accept-charset': 'x' } })
-  const guarded = !probe.headers.has('accept-charset')
+  const isBrowser = !probe.headers.has('accept-charset')
   return {
-    guarded,
-    ...(guarded && { connections: CONNECTIONS_OF_PAGES }),
-    ...(guarded && location?.origin !== undefined && { origin: location.origin }),
+    isBrowser,
+    ...(isBrowser && { connections: CONNECTIONS_OF_PAGES }),
+    ...(isBrowser && location?.origin !== undefined && { origin: location.origin }),
     ...(FixedLengthStream !== undefined && { FixedLengthStream }),
   }
 }

@@ -1,11 +1,12 @@
 import { SpindleError } from '../errors.ts'
 import { redactUrl } from './redact.ts'
 
+/** Whether a host is this machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 }
 
-/** Addresses of the inside of a network. `URL` has brought odd spellings of IPv4 into this form. */
+/** Whether a host is in a private network. `URL` has normalized unusual spellings of IPv4. */
 function isPrivate(hostname: string): boolean {
   return (
     isLoopback(hostname) ||
@@ -18,8 +19,8 @@ function isPrivate(hostname: string): boolean {
 }
 
 /**
- * Where a registry sends us for a token, and with it our password: https, unless the registry
- * itself is http, and not into a private network that the registry isn't in.
+ * Checks the URL of a token service, which receives the password: https, unless the registry itself
+ * uses http; and not in a private network, unless the registry is in one.
  * @throws `ERR_UNAUTHORIZED`
  */
 export function assertRealm(realm: URL, registry: URL): void {

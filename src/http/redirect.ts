@@ -2,12 +2,12 @@ import { InvalidResponse } from '../errors.ts'
 import { discard } from './response-body.ts'
 import { redactUrl } from './redact.ts'
 
-/** Real chains have one or two hops: registry, storage, a region of it. */
+/** Most redirects of one request. Real chains have one or two: to storage, to a region of it. */
 export const MAX_HOPS = 5
 
 const REDIRECTS = [301, 302, 303, 307, 308]
 
-/** What one hop sends. `sensitive` headers are for the first origin only. */
+/** One request of a chain of redirects. */
 export interface Hop {
   readonly method: string
   readonly url: URL
@@ -16,15 +16,16 @@ export interface Hop {
 
 interface RedirectOptions {
   readonly sameOrigin: boolean
-  /** May refuse by throwing. */
+  /** Called before a redirect is followed; can throw to refuse it. */
   readonly onRedirect?: ((from: URL, to: URL) => void) | undefined
 }
 
 /**
- * Sends a request and follows its redirects by hand: `fetch` of older Workers hands `Authorization`
- * to the new origin, Node's can't send a body again, and no one refuses to leave https.
+ * Sends a request and follows redirects itself: `fetch` of older Workers sends `Authorization` to
+ * the
+ * new origin, Node's can't send a body again, and none refuses a redirect from https to http.
  *
- * Browsers hide redirects and follow them on their own, as safely.
+ * Browsers hide redirects and follow them themselves, as safely.
  * @throws `ERR_RESPONSE` for a redirect that must not be followed.
  * @see RFC 9110, 15.4
  */
@@ -39,7 +40,7 @@ export async function followRedirects<R extends Response>(
     const location = isRedirect(response) ? response.headers.get('location') : null
     const rewrites = response.status < 304
     if (location === null) return { response, url: hop.url }
-    // Only 307 and 308 say that a body is to be sent again.
+    // Only 307 and 308 require the body to be sent again.
     if (rewrites && hop.method !== 'GET' && hop.method !== 'HEAD') return { response, url: hop.url }
     const { url, method } = hop
     const refuse: Refuse = (target, cause) =>
@@ -60,25 +61,26 @@ export async function followRedirects<R extends Response>(
   }
 }
 
+/** Whether a response is a redirect with a location. */
 export function isRedirect(response: Response): boolean {
   return REDIRECTS.includes(response.status) && response.headers.has('location')
 }
 
-/** @param refuse Makes the error for a target that must not be followed. */
+/** @param refuse Creates the error for a target that must not be followed. */
 function resolveRedirect(location: string, from: URL, refuse: Refuse): URL {
   let to: URL
   try {
     to = new URL(location, from)
   } catch (cause) {
-    throw refuse('no URL', cause)
+    throw refuse('an invalid URL', cause)
   }
-  // `fetch` refuses URLs with user-info, and nobody but us gives us credentials.
+  // `fetch` refuses URLs with user-info, and credentials of a redirect must not be used.
   to.username = ''
   to.password = ''
   if (to.protocol !== 'https:' && to.protocol !== from.protocol)
     throw refuse(`${shown(to)}, which is not https: not followed`)
   if (to.protocol !== 'https:' && to.protocol !== 'http:')
-    throw refuse(`${shown(to)}, which is no web address: not followed`)
+    throw refuse(`${shown(to)}, which is not an http URL: not followed`)
   return to
 }
 

@@ -2,33 +2,37 @@ import { isStream } from '../bytes/stream.ts'
 import type { FetchLike } from '../types.ts'
 import { detectPlatform } from './platform.ts'
 
+/** Options of `createRelayFetch`. */
 export interface RelayFetchOptions {
   /** Default: the global `fetch`. */
   fetch?: FetchLike
-  /** Sent with each request, as `{ 'Relay-Authorization': … }` for a relay that asks for it. */
+  /**
+   * Headers added to each request, as in `{ 'Relay-Authorization': … }` for a relay that requires
+   * it.
+   */
   headers?: Readonly<Record<string, string>>
 }
 
 /**
- * A `fetch` that goes to registries through a relay, for pages that no registry answers.
+ * Creates a `fetch` that reaches registries through a relay, for pages: registries rarely allow
+ * CORS.
  *
  * Exported from the main entry point and `spindle/repository`. Requests to `https://<host>/v2/…` go to
- * `<relay>/<host>/v2/…`, and addresses in the answers come back as the registry's own, so that
- * push, pull and copy work as if they spoke to it. All else, as signing services, is reached
- * directly.
+ * `<relay>/<host>/v2/…`, and URLs in responses are translated back, so that push, pull and
+ * copy work unchanged. Other requests, such as those to signing services, are sent directly.
  *
  * @example Push from a page through the relay of its own site
  * ```ts
  * await push(app, 'ghcr.io/team/hello:1', { credentials, fetch: createRelayFetch('/relay') })
  * ```
- * @param relay Where the relay is, as `https://relay.example/relay` or a path of the page's own origin.
- * @throws TypeError for a relative address outside of a page.
+ * @param relay URL of the relay, as in `https://relay.example/relay`, or a path of the page's origin.
+ * @throws TypeError for a relative URL outside of a page.
  */
 export function createRelayFetch(relay: string | URL, options: RelayFetchOptions = {}): FetchLike {
   const { fetch: send = (request: Request) => fetch(request), headers = {} } = options
   const base = resolveRelay(relay)
   const root = base.pathname.replace(/\/$/, '')
-  const { guarded } = detectPlatform()
+  const { isBrowser } = detectPlatform()
 
   return async (request) => {
     const url = new URL(request.url)
@@ -39,9 +43,9 @@ export function createRelayFetch(relay: string | URL, options: RelayFetchOptions
     target.search = url.search
     const more = new Headers(request.headers)
     for (const [name, value] of Object.entries(headers)) more.set(name, value)
-    const response = await send(await readdress(request, target, more, guarded))
+    const response = await send(await readdress(request, target, more, isBrowser))
 
-    // A realm is absolute and a location is not; a proxy may have changed the origin of either.
+    // Realms are absolute URLs, locations relative; a proxy may have changed the origin of either.
     const restore = (text: string): string =>
       text.replaceAll(
         new RegExp(
@@ -62,16 +66,19 @@ export function createRelayFetch(relay: string | URL, options: RelayFetchOptions
   }
 }
 
-/** The same request to another address. Browsers stream no bodies over HTTP/1.1: there it goes as a `Blob`. */
+/**
+ * The same request to another URL. In browsers with a `Blob` as body: they do not stream bodies
+ * over HTTP/1.1.
+ */
 async function readdress(
   request: Request,
   url: URL,
   headers: Headers,
-  guarded: boolean,
+  isBrowser: boolean,
 ): Promise<Request> {
   const { method, signal, redirect } = request
   const hasBody = method !== 'GET' && method !== 'HEAD'
-  const body = !hasBody ? null : guarded ? await request.blob() : request.body
+  const body = !hasBody ? null : isBrowser ? await request.blob() : request.body
   return new Request(url, {
     method,
     headers,
@@ -79,10 +86,10 @@ async function readdress(
     redirect,
     ...(body !== null && { body }),
     ...(isStream(body) && { duplex: 'half' }),
-    // What Node sends directly it need not keep: see the transport.
+    // Keeps Node from buffering the body: see the transport.
     ...(isStream(body) && redirect === 'error' && { window: null }),
-    // No cookies, and no dialog of the browser's when a registry wants a password.
-    ...(guarded && { credentials: 'omit' }),
+    // No cookies, and no password dialog of the browser.
+    ...(isBrowser && { credentials: 'omit' }),
   } as RequestInit)
 }
 

@@ -5,15 +5,15 @@ import type { Transport, TransportRequest } from '../types.ts'
 import { withRetries } from './retry.ts'
 import { MIN_TRANSFER_RATE } from './timing.ts'
 
-/** Milliseconds that any body may take; as long as a transport waits for headers. */
+/** Milliseconds that any body can take: the transport's timeout for headers. */
 const MIN_TIME = 30_000
 
 /**
- * All of an answer's body, bounded in size and in time, as its size warrants; `what` names it in
- * messages.
- * @throws `ERR_NETWORK` when the connection breaks while it comes, `ERR_TIMEOUT`, `ERR_LIMIT_EXCEEDED`
+ * Buffers the body of a response, bounded in size, and in time in proportion to the size; `what`
+ * names it in messages.
+ * @throws `ERR_NETWORK` when the connection breaks, `ERR_TIMEOUT`, `ERR_LIMIT_EXCEEDED`
  */
-export async function readWhole(
+export async function readBody(
   response: Response,
   limit: number,
   what: string,
@@ -23,7 +23,7 @@ export async function readWhole(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const deadline = {
     milliseconds: MIN_TIME + announced / MIN_TRANSFER_RATE,
-    error: () => new SpindleError('ERR_TIMEOUT', `${what} did not come to its end; try again`),
+    error: () => new SpindleError('ERR_TIMEOUT', `${what} was not complete in time; try again`),
   }
   const body = response.body ?? new Uint8Array()
   try {
@@ -33,12 +33,15 @@ export async function readWhole(
   } catch (cause) {
     signal?.throwIfAborted()
     if (cause instanceof SpindleError) throw cause
-    throw new SpindleError('ERR_NETWORK', `${what} broke off on its way; try again`, { cause })
+    throw new SpindleError('ERR_NETWORK', `${what} was interrupted; try again`, { cause })
   }
 }
 
-/** An answer with all of its body. One that breaks off on its way is asked for again, as one that never came. */
-export async function fetchWhole(
+/**
+ * Sends a request and buffers the body of the response. Retries an interrupted body like a failed
+ * request.
+ */
+export async function fetchBuffered(
   transport: Transport,
   request: TransportRequest,
   limit: number,
@@ -47,11 +50,11 @@ export async function fetchWhole(
   const { signal } = request
   return withRetries(transport, { signal }, async () => {
     const response = await transport.fetch(request)
-    return { response, bytes: await readWhole(response, limit, what, signal) }
+    return { response, bytes: await readBody(response, limit, what, signal) }
   })
 }
 
-/** Lets go of an answer whose body nobody reads: otherwise it would hold its connection. */
+/** Cancels a body that is not read: it would keep its connection busy. */
 export function discard(response: Response | undefined): void {
   void response?.body?.cancel().catch(() => {})
 }

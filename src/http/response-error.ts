@@ -12,9 +12,9 @@ import { redactText, redactUrl } from './redact.ts'
 import { parseRetryAfter } from './retry-after.ts'
 import { redactDetail } from './secrets.ts'
 
-/** What is read of an error's body: real ones have some hundred bytes, proxies send pages. */
+/** Bytes read of an error's body. Real ones have some hundred bytes; proxies send pages. */
 const MAX_ERROR_BODY_BYTES: number = 64 * 1024
-/** Milliseconds that it is waited for: it comes with the headers as a rule. */
+/** Milliseconds to wait for the body: it usually follows the headers at once. */
 const ERROR_BODY_TIME = 5000
 const MAX_DETAILS = 16
 /** Characters of each text in a detail; real ones name an image or an action. */
@@ -29,45 +29,45 @@ const CODES: Readonly<Record<number, ResponseErrorCode>> = {
 }
 
 const ADVICE: Readonly<Record<string, string>> = {
-  401: 'log in, or give credentials that are good for this',
-  403: 'these credentials may not do that here; ask for the right, or check that the repository exists',
-  404: 'check the name; what is private is answered so too',
+  401: 'log in, or use credentials with access to this',
+  403: 'these credentials lack the permission; request it, or check that the repository exists',
+  404: 'check the name; registries also answer 404 for private repositories',
   405: 'the server does not offer this, or not for this content',
   413: 'it is too large for the server or a proxy before it',
   429: 'too many requests',
   501: 'the server does not offer this',
-  505: 'the server does not speak this version of HTTP; a proxy on the way may be the cause',
+  505: 'the server does not support this version of HTTP; a proxy may be the cause',
   507: "the server's disk is full; its operator has to free space",
-  5: 'the trouble is on the server; try again later',
-  DIGEST_INVALID: 'what arrived is not what was announced; was it changed while it was sent?',
+  5: 'the server failed; try again later',
+  DIGEST_INVALID:
+    'the content received does not match its digest; it may have changed while it was sent',
   NAME_UNKNOWN: 'check the name; some registries want the repository created first',
   MANIFEST_INVALID: 'the registry may not allow these media types (GitLab and Quay keep a list)',
   MANIFEST_BLOB_UNKNOWN: 'a blob it lists is missing; push again',
   TOOMANYREQUESTS: 'too many requests; wait, or log in for a higher limit',
 }
 
-/** What to do about some of them. */
+/** Options that help with some of them. */
 const REMEDIES: Readonly<Record<number, Remedy>> = {
   413: { option: 'chunkSize', advice: 'raise their limit, or set %' },
   429: { option: 'concurrency', advice: 'wait, or lower %' },
 }
 
-/** What a server said, as it may be shown: at most so many characters. */
+/** Redacts and truncates a server's text for messages. */
 type Clean = (text: string, limit?: number) => string
 
 interface ResponseErrorOptions {
-  /** What to do next, in place of what the status says. */
+  /** Advice that replaces the one for the status. */
   readonly hint?: string
-  /** Takes out the secrets that were sent: see `createSecrets`. */
+  /** Removes the secrets that were sent: see `createSecrets`. */
   readonly redact?: (text: string) => string
 }
 
 /**
- * An answer that is not what was asked for, as an error. Reads its body, up to 64 KiB and for 5 s, and
- * closes it.
+ * Makes an error of an unexpected response. Reads its body, up to 64 KiB and 5 s, and closes it.
  *
- * The message has the method, the URL without secrets, the status, the server's own codes and what
- * to do next.
+ * The message contains the method, the URL without secrets, the status, the server's codes and the
+ * next step.
  */
 export async function responseError(
   response: Response,
@@ -128,7 +128,9 @@ async function readStart(response: Response): Promise<string> {
   return decodeUtf8Lossy(concat(chunks))
 }
 
-/** Registries send `{errors: [{code, message, detail}]}`, token services `{details}` or `{error}`. */
+/**
+ * Registries send `{errors: [{code, message, detail}]}`, token services `{details}` or `{error}`.
+ */
 function parseDetails(text: string, clean: Clean): ResponseDetail[] {
   let document: unknown
   try {

@@ -9,10 +9,10 @@ const UNITS: Readonly<Record<string, number>> = {
 }
 
 /**
- * How long a server asks to be left alone, in milliseconds.
+ * Milliseconds that a server asks to wait before the next request.
  *
- * From `Retry-After`, in seconds or as a date; else from GHCR's message, which says it as Go
- * durations are written: `retry-after: 10.487765ms, allowed: 2000/minute`.
+ * From `Retry-After`, in seconds or as a date; else from GHCR's message, as a Go duration:
+ * `retry-after: 10.487765ms, allowed: 2000/minute`.
  * @see RFC 9110, 10.2.3
  */
 export function parseRetryAfter(header: string | null, body = ''): number | undefined {

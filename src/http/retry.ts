@@ -6,20 +6,24 @@ import { wait } from './timing.ts'
 const DEFAULT_MAX_RETRIES = 2
 const DEFAULT_MAX_DELAY = 60_000
 
-/** Statuses below 500 that another attempt may fix: timeout, too early, rate limit. */
+/** Statuses below 500 that are retried: timeout, too early, rate limit. */
 const RETRIED = [408, 425, 429]
-/** Not implemented, version not supported: another attempt gets the same answer. */
+/** Statuses above 499 that are final: not implemented, version not supported. */
 const FINAL = [501, 505]
 
 interface AgainOptions {
   readonly signal?: AbortSignal | undefined
-  /** Failures beyond the usual ones that another attempt may mend. */
+  /** Failures to retry in addition to transient ones. */
   readonly also?: (error: unknown) => boolean
 }
 
-/** Whether a failure of attempt `n` (1-based) is worth another one; if so, waits its time first. */
+/**
+ * Whether to repeat work after a failure of attempt `n` (1-based); if so, waits for the delay
+ * first.
+ */
 export type Again = (error: unknown, attempt: number, options?: AgainOptions) => Promise<boolean>
 
+/** Creates the retry policy of a transport. */
 export function createRetry(options: RetryOptions | false = {}): Again {
   if (options === false) return async () => false
   const {
@@ -32,7 +36,7 @@ export function createRetry(options: RetryOptions | false = {}): Again {
   return async (error, attempt, { signal, also } = {}) => {
     if (attempt > limit || !(isTransient(error) || also?.(error) === true)) return false
     const asked = error instanceof ResponseError ? error.retryAfter : undefined
-    // To wait less than asked is certain to fail again.
+    // A shorter wait than requested would fail again.
     if (asked !== undefined && asked > maxDelay) return false
     await wait(asked ?? delay(attempt), signal)
     return true
@@ -65,10 +69,12 @@ export async function withRetries<T>(
   }
 }
 
+/** Whether a status is retried. */
 export function isTransientStatus(status: number): boolean {
   return RETRIED.includes(status) || (status >= 500 && status < 600 && !FINAL.includes(status))
 }
 
+/** Whether a failure is retried: no response, no response in time, or a transient status. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ResponseError) return isTransientStatus(error.status)
   return (
@@ -77,7 +83,7 @@ export function isTransient(error: unknown): boolean {
   )
 }
 
-/** Doubles each time; spread, so that workers that failed together don't return together. */
+/** Doubles each time, with jitter, so that concurrent requests are not repeated at once. */
 function defaultDelay(attempt: number): number {
   return 250 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)
 }

@@ -1,20 +1,20 @@
 import type { AuthScope } from '../types.ts'
 
-/** `repository:name:pull,push`, as token services spell what a token is good for. */
+/** A scope as token services write it: `repository:name:pull,push`. */
 export function formatScope({ repository, actions }: AuthScope): string {
   return `repository:${repository}:${[...actions].sort().join(',')}`
 }
 
-/** The scopes of what is named, merged. A login names no repository, and asks for none. */
+/** The merged scopes of repositories. A login names no repository and has no scope. */
 export function namedScopes(scopes: readonly AuthScope[]): string[] {
   return mergeScopes(scopes.filter(({ repository }) => repository !== '').map(formatScope))
 }
 
 /**
- * One entry per resource with all its actions, sorted, in the order that the resources came in:
- * some services read only the first.
+ * One scope per resource with all its actions, sorted, in the original order of resources: some
+ * services read only the first.
  *
- * Names may hold a colon, so the first and the last one part the three fields.
+ * Names can contain colons, so the first and the last colon separate the three fields.
  * @see https://distribution.github.io/distribution/spec/auth/scope/
  */
 export function mergeScopes(scopes: Iterable<string>): string[] {
@@ -36,7 +36,7 @@ export function mergeScopes(scopes: Iterable<string>): string[] {
   return [...merged, ...opaque]
 }
 
-/** Merged scopes without `pull` where `push` is asked for too; `undefined` if that changes none. */
+/** Merged scopes without `pull` if they contain `push`; `undefined` if that changes none. */
 export function pushOnly(scopes: readonly string[]): string[] | undefined {
   const fewer = scopes.map((scope) => {
     const last = scope.lastIndexOf(':') + 1
@@ -48,7 +48,7 @@ export function pushOnly(scopes: readonly string[]): string[] | undefined {
   return fewer.some((scope, at) => scope !== scopes[at]) ? fewer : undefined
 }
 
-/** Whether a token for `granted` is good for `wanted`. Both merged. */
+/** Whether a token for `granted` covers `wanted`. Both are merged. */
 export function coversScopes(granted: readonly string[], wanted: readonly string[]): boolean {
   return wanted.every((scope) => {
     if (granted.includes(scope)) return true

@@ -2,44 +2,47 @@ import { formatBase64Unpadded, formatBase64Url, parseBase64 } from '../bytes/bas
 import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/text.ts'
 
-/** Secrets remembered at once, the newest: a long life has many short-lived tokens. */
+/** Most secrets remembered; older ones are dropped, as tokens are short-lived. */
 const MAX_SECRETS = 256
-/** Shorter secrets would be found in any text. */
+/** Shortest secret in characters: shorter ones would occur in any text. */
 const MIN_LENGTH = 4
-/** In headers and in messages of our own, where a short secret may be a word or number. */
+/** The same for our own messages, where a short secret can be a word or number. */
 const MIN_LENGTH_AMONG_OTHERS = 8
-/** Forms with credentials have some kilobytes. */
+/** Largest form in bytes that is searched for secrets. Real ones have some kilobytes. */
 const MAX_FORM_BYTES = 256 * 1024
-/** Deeper details of an error say nothing to anybody. */
+/** Most levels of nested JSON that are searched. */
 const MAX_DEPTH = 8
-/** Longer chains of causes repeat themselves. */
+/** Most causes of an error that are redacted. */
 const MAX_CAUSES = 6
 
-/** What members of forms and documents are called that hold secrets. */
+/** Names of members of forms and documents with secrets. */
 const SECRET_NAME =
   /pass(?:word|phrase|wd)|token|secret|verifier|assertion|credential|authorization|^device_code$|^code$/i
 
-/** What was sent to prove who asks, so that a server's words can be shown without it. */
+/** Secrets that were sent, to be removed from a server's texts. */
 export interface Secrets {
-  /** Remembers what a request proves itself with: its `Authorization`, and the members of its form. */
+  /** Adds the secrets of a request: its `Authorization`, and members of its form. */
   readonly addRequest: (
     headers: Headers,
     body?: Uint8Array | string | undefined,
     contentType?: string | undefined,
   ) => void
-  /** A text of a server without any of the secrets, as they are or in a usual encoding. */
+  /** Removes the secrets from a server's text, plain or in a usual encoding. */
   readonly redact: (text: string) => string
-  /** The same for a text that is not a server's words only: secrets of fewer than 8 characters stay. */
+  /**
+   * The same for a text that is not only a server's: secrets of fewer than 8 characters are kept.
+   */
   readonly redactAmongOthers: (text: string) => string
-  /** Takes the secrets out of what an error and its causes say. */
+  /** Removes the secrets from an error and its causes. */
   readonly redactError: (error: unknown) => void
 }
 
+/** Creates an empty collection of secrets. */
 export function createSecrets(): Secrets {
-  /** By secret, its spellings. */
+  /** Encodings by secret. */
   const known = new Map<string, readonly string[]>()
   const headers = new Set<string>()
-  /** What finds them, by the least length; made when it is needed. */
+  /** Search patterns by minimum length; created when needed. */
   const patterns = new Map<number, RegExp | undefined>()
 
   const add = (secret: string): void => {
@@ -94,7 +97,7 @@ export function createSecrets(): Secrets {
   }
 }
 
-/** The longest first, so that nothing is left of one that has another in it. */
+/** The longest first, so that no rest of a longer one is left. */
 function patternOf(spellings: readonly string[], least: number): RegExp | undefined {
   const all = [...new Set(spellings)]
     .filter(({ length }) => length >= least)
@@ -103,10 +106,10 @@ function patternOf(spellings: readonly string[], least: number): RegExp | undefi
   return all.length === 0 ? undefined : new RegExp(all.join('|'), 'gi')
 }
 
-/** A word with something percent-encoded in it. */
+/** A word with percent-encoded characters. */
 const ENCODED_WORD = /[^\s%]*%[0-9a-f]{2}\S*/gi
 
-/** Once, and once more what was encoded twice. */
+/** Decodes a word, twice if it was encoded twice. */
 function decode(word: string): string {
   let text = word.replaceAll('+', ' ')
   for (let times = 0; times < 2; times++) {
@@ -137,12 +140,12 @@ function secretsIn(text: string, contentType: string): string[] {
   try {
     visit(parseJson(encodeUtf8(text), 'the body'), false, 0)
   } catch {
-    // Not what it says it is: nothing is known of it.
+    // Not JSON: no known secrets.
   }
   return found
 }
 
-/** As servers repeat what they were sent: as it is, in base64, or encoded for URLs, JSON or HTML. */
+/** Encodings in which servers repeat a secret: plain, base64, or escaped for URLs, JSON or HTML. */
 function spellingsOf(secret: string): string[] {
   const bytes = encodeUtf8(secret)
   const wellFormed = secret.replace(/\p{Cs}/gu, '\ufffd')
@@ -170,7 +173,7 @@ function inJson(text: string): string {
   return JSON.stringify(text).slice(1, -1)
 }
 
-/** The `detail` of a server's error: every text in it is cleaned, members that name secrets are left out. */
+/** The `detail` of a server's error: cleans every text and hides members with names of secrets. */
 export function redactDetail(value: unknown, clean: (text: string) => string, depth = 0): unknown {
   if (typeof value === 'string') return clean(value)
   if (typeof value === 'number') return clean(String(value)) === String(value) ? value : '…'

@@ -14,7 +14,9 @@ export interface OutgoingRequest extends TimeLimits {
 /** Sends one request that is given in its parts, and keeps its deadline. */
 export type Sender = (url: URL, request: OutgoingRequest) => Promise<Response>
 
-/** By `fetch`: its own sender, or the one made of it. Not a property: only the transport uses it. */
+/**
+ * By `fetch`: its own sender, or the one made of it. Not a property: only the transport uses it.
+ */
 const senders = new WeakMap<FetchLike, Sender>()
 /** Senders that were set by `setSender`. */
 const ownSenders = new WeakSet<Sender>()
@@ -31,11 +33,14 @@ export function setSender(fetch: FetchLike, sender: Sender): void {
   ownSenders.add(sender)
 }
 
+/** Whether a sender was set by `setSender`. */
 export function isOwnSender(sender: Sender): boolean {
   return ownSenders.has(sender)
 }
 
-/** The sender of a `fetch`: its own, or one that makes a `Request` for it. The same at each call. */
+/**
+ * The sender of a `fetch`: its own, or one that makes a `Request` for it. The same at each call.
+ */
 export function senderOf(fetch: FetchLike): Sender {
   const known = senders.get(fetch)
   if (known !== undefined) return known

@@ -4,30 +4,31 @@ import type { ChunkReader } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
 
 /**
- * The slowest body that is waited for, in bytes per second. Real lines bring more; a peer that sends
- * a byte now and then would be read for ever.
+ * Default lowest rate of a body, in bytes per second. Real connections are faster; a peer that
+ * sends a
+ * byte now and then would otherwise be read for ever.
  */
 export const MIN_RATE = 1024
 
 /**
- * Milliseconds of waiting in which a download must bring its share of {@link MIN_RATE}: longer than
- * registries take to fetch a cold blob from their storage.
+ * Milliseconds of waiting in which a download must receive its share of {@link MIN_RATE}: longer than
+ * registries take to fetch a blob from cold storage.
  */
 export const IDLE_TIMEOUT = 60_000
 
-/** How slowly a body may come. */
+/** Lowest accepted rate of a body. */
 export interface PaceLimits {
   /** Milliseconds; `false` for no limit, `minRate` included. */
   readonly idleTimeout: number | false
   /** Bytes per second; `false` or 0: any byte in `idleTimeout` is enough. */
   readonly minRate: number | false
-  /** What the caller's options are called, for messages. Default: as here. */
+  /** Names of the caller's options, for messages. Default: these. */
   readonly names?: { readonly idleTimeout: string; readonly minRate: string }
 }
 
 /**
- * The limits that options give, with their defaults.
- * @throws TypeError for an option that is no such limit.
+ * The limits in options, with their defaults.
+ * @throws TypeError for an invalid limit.
  */
 export function paceLimitsOf({
   idleTimeout = IDLE_TIMEOUT,
@@ -43,20 +44,21 @@ export function paceLimitsOf({
   return { idleTimeout, minRate }
 }
 
-/** A body's chunks, one read after another. */
+/** Reads the chunks of a body. */
 export interface TimedReader {
   /**
-   * The next chunk, or nothing after the last.
-   * @throws `ERR_TIMEOUT` when the server stands still or sends too slowly; the connection is let go.
+   * The next chunk; `undefined` after the last.
+   * @throws `ERR_TIMEOUT` when the server sends nothing or too slowly; the connection is closed.
    */
   readonly next: () => Promise<Uint8Array | undefined>
-  /** Lets the connection go. */
+  /** Closes the connection. */
   readonly end: () => void
 }
 
 /**
- * Reads an answer's body as long as it comes: in each `idleTimeout` spent waiting for the server it must
- * bring as many bytes as `minRate` makes. The time that the reader takes does not count.
+ * Reads the body of a response with a minimum rate: in each `idleTimeout` spent waiting for the
+ * server
+ * it must receive `minRate` × `idleTimeout` bytes. Time between reads does not count.
  *
  * @param what Names the body in messages, as in `the download of sha256:…`.
  */
@@ -70,7 +72,7 @@ export function createTimedReader(
   return timeReads(body.getReader(), limits, what, signal)
 }
 
-/** As {@link createTimedReader}, for the reader of any body. */
+/** Like {@link createTimedReader}, for the reader of any body. */
 export function timeReads(
   reader: ChunkReader,
   { idleTimeout, minRate, names }: PaceLimits,
@@ -80,12 +82,12 @@ export function timeReads(
   const limit = idleTimeout === false ? Infinity : idleTimeout
   const share = Math.max(1, ((minRate || 0) * limit) / 1000)
   let late: SpindleError | undefined
-  // One timer that looks how much came, not one for each of thousands of chunks.
+  // One timer for all chunks, which checks how many bytes were received.
   let timer: ReturnType<typeof setTimeout> | undefined
   let waitingSince: number | undefined
-  /** Milliseconds waited, and bytes that came, since the last share was complete. */
+  /** Milliseconds waited and bytes received since the last share was complete. */
   let waited = 0
-  let came = 0
+  let received = 0
   const watch = (milliseconds: number): void => {
     timer = setTimeout(
       () => {
@@ -94,8 +96,8 @@ export function timeReads(
         const left = waitingSince + limit - waited - Date.now()
         if (left > 0) return watch(left)
         late =
-          came === 0
-            ? new SpindleError('ERR_TIMEOUT', `${what} stood still for ${limit} ms`, {
+          received === 0
+            ? new SpindleError('ERR_TIMEOUT', `${what} received nothing for ${limit} ms`, {
                 remedy: {
                   option: names?.idleTimeout ?? 'idleTimeout',
                   advice: 'try again, or raise %',
@@ -103,7 +105,7 @@ export function timeReads(
               })
             : new SpindleError(
                 'ERR_TIMEOUT',
-                `${what} brought ${came} bytes in ${limit} ms, less than ${minRate} per second`,
+                `${what} received ${received} bytes in ${limit} ms, less than ${minRate} per second`,
                 {
                   remedy: { option: names?.minRate ?? 'minRate', advice: 'try again, or lower %' },
                 },
@@ -125,14 +127,14 @@ export function timeReads(
       const since = (waitingSince = Date.now())
       if (timer === undefined && limit !== Infinity) watch(limit - waited)
       const { done, value } = await reader.read().catch((error: unknown) => {
-        // What was given up may end in any way.
+        // A cancelled read can end in any way.
         throw late ?? error
       })
       waitingSince = undefined
       if (late !== undefined) throw late
       if (done) return undefined
-      came += value.length
-      if (came >= share) came = waited = 0
+      received += value.length
+      if (received >= share) received = waited = 0
       else waited += Date.now() - since
       return value
     },
@@ -141,8 +143,8 @@ export function timeReads(
 }
 
 /**
- * An answer's body as a stream, read as {@link createTimedReader} does. It errors with `ERR_NETWORK`
- * where the connection breaks; cancelled, read or not, it lets the connection go.
+ * The body of a response as a stream, read as by {@link createTimedReader}. Errors with `ERR_NETWORK`
+ * when the connection breaks. Cancelling closes the connection.
  */
 export function streamInTime(
   response: Response,
@@ -163,7 +165,7 @@ export function streamInTime(
           end()
           signal?.throwIfAborted()
           if (cause instanceof SpindleError) throw cause
-          throw new SpindleError('ERR_NETWORK', `${what} broke off; try again`, { cause })
+          throw new SpindleError('ERR_NETWORK', `${what} was interrupted; try again`, { cause })
         }
       },
       cancel: end,

@@ -1,9 +1,12 @@
 import { raceAbort } from '../bytes/abort.ts'
 
-/** The slowest transfer that is waited for, in bytes per millisecond: 32 KiB a second. */
+/** Lowest rate on which timeouts are based, in bytes per millisecond: 32 KiB per second. */
 export const MIN_TRANSFER_RATE = 32
 
-/** Milliseconds: `setTimeout` counts in a signed 32-bit number of them, and fires at once above it. */
+/**
+ * Longest delay of `setTimeout` in milliseconds, a signed 32-bit number. It fires at once above
+ * that.
+ */
 export const MAX_TIMER = 0x7fff_ffff
 
 /** Resolves after some milliseconds, or rejects with the signal's reason. */

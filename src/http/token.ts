@@ -5,18 +5,20 @@ import { encodeUtf8 } from '../bytes/text.ts'
 import type { Credentials, TransportRequest } from '../types.ts'
 import { assertRealm } from './realm.ts'
 import { redactUrl } from './redact.ts'
-import { readWhole } from './response-body.ts'
+import { readBody } from './response-body.ts'
 
-/** Real tokens have some kilobytes; one that listed every right of an organisation would fit too. */
+/** Largest response of a token service in bytes. Real tokens have some kilobytes. */
 export const MAX_TOKEN_BYTES: number = 128 * 1024
+/** Seconds that a token without `expires_in` is valid, as the specification says. */
 const DEFAULT_LIFE = 60
 const CLIENT_ID = 'spindle'
-/** As a user name: the password is a refresh token. Docker's config.json and helpers say it so. */
+/** User name that marks the password as a refresh token, in Docker's config.json and helpers. */
 const TOKEN_USER = '<token>'
 
+/** A registry token. */
 export interface Token {
   readonly value: string
-  /** Milliseconds since 1970 from which on a new one is better asked for. */
+  /** Time from which a new token is fetched, in milliseconds since 1970. */
   readonly renewAt: number
 }
 
@@ -28,12 +30,13 @@ interface TokenQuery {
   readonly credentials: Credentials | undefined
 }
 
-/** Sends a request whose redirects are looked at before they are followed. */
+/** Sends a request and calls `onRedirect` before a redirect is followed. */
 export type SendChecked = (
   request: TransportRequest,
   onRedirect: (from: URL, to: URL) => void,
 ) => Promise<Response>
 
+/** An `Authorization` with a password. */
 export function formatBasic({
   username,
   password,
@@ -44,7 +47,7 @@ export function formatBasic({
   return `Basic ${formatBase64(encodeUtf8(`${username}:${password}`))}`
 }
 
-/** The refresh token among credentials, under either of its names. */
+/** The refresh token in credentials, in either form. */
 function refreshTokenOf(credentials: Credentials | undefined): string | undefined {
   if (credentials === undefined || 'token' in credentials) return undefined
   if ('refreshToken' in credentials) return credentials.refreshToken
@@ -52,8 +55,9 @@ function refreshTokenOf(credentials: Credentials | undefined): string | undefine
 }
 
 /**
- * Asks a token service for a token: by GET, with a password or anonymously; by POST with a refresh
- * token, or where GET is not to be had.
+ * Fetches a token from a token service: by GET, with a password or anonymously; by POST with a
+ * refresh
+ * token, or if GET is not supported.
  * @throws `ERR_UNAUTHORIZED`, `ERR_CONTENT_INVALID`, `ERR_LIMIT_EXCEEDED`
  * @see https://distribution.github.io/distribution/spec/auth/token/
  */
@@ -104,7 +108,7 @@ async function post(
       if (from.origin !== to.origin)
         throw new SpindleError(
           'ERR_UNAUTHORIZED',
-          `the token service ${redactUrl(from)} redirects to ${redactUrl(to)}: credentials are not sent on`,
+          `the token service ${redactUrl(from)} redirects to ${redactUrl(to)}: credentials are not sent there`,
         )
     },
   )
@@ -118,7 +122,7 @@ function parseRealm(text: string, registry: URL): URL {
   } catch (cause) {
     throw new SpindleError(
       'ERR_UNAUTHORIZED',
-      `${registry.host} asks for a token, but names no service to get it from; check the address of the registry`,
+      `${registry.host} requires a token, but names no valid token service; check the address of the registry`,
       { cause },
     )
   }
@@ -127,8 +131,8 @@ function parseRealm(text: string, registry: URL): URL {
 }
 
 async function readToken(response: Response, realm: URL): Promise<Token> {
-  const what = `the answer of the token service ${redactUrl(realm)}`
-  const answer = parseJson(await readWhole(response, MAX_TOKEN_BYTES, what), what)
+  const what = `the response of the token service ${redactUrl(realm)}`
+  const answer = parseJson(await readBody(response, MAX_TOKEN_BYTES, what), what)
   const {
     token,
     access_token: accessToken,
@@ -136,12 +140,12 @@ async function readToken(response: Response, realm: URL): Promise<Token> {
     issued_at: issuedAt,
   } = isJsonObject(answer) ? answer : {}
   const value = typeof token === 'string' && token !== '' ? token : accessToken
-  // What is sent as a header must be one.
+  // The token is sent in a header.
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value))
     throw new SpindleError('ERR_CONTENT_INVALID', `${what} has no token`)
   const life = (typeof expiresIn === 'number' && expiresIn > 0 ? expiresIn : DEFAULT_LIFE) * 1000
   const now = Date.now()
   const age = typeof issuedAt === 'string' ? now - Date.parse(issuedAt) : 0
-  // An age beyond half of its life says more of the two clocks than of the token.
+  // An age of more than half the lifetime means that the two clocks differ.
   return { value, renewAt: now + 0.8 * life - (age > 0 && age < life / 2 ? age : 0) }
 }

@@ -25,21 +25,28 @@ import { isOwnSender, senderOf } from './sender.ts'
 import { createWarner } from './warning.ts'
 
 const DEFAULT_TIMEOUT = 30_000
-/** 401s answered for one request: no scheme, then too small a scope, then an expired token. */
+/**
+ * Most challenges answered for one request: no scheme, then too small a scope, then an expired
+ * token.
+ */
 const MAX_CHALLENGES = 3
-/** Up to this many bytes a body may be kept to follow a redirect with it; larger ones go straight. */
+/**
+ * Largest body in bytes that is buffered to follow a redirect with it; larger ones do not follow
+ * any.
+ */
 const REPLAYED_BYTES = 8 * 1024 * 1024
 
-/** One for all transports: what was found out through it is remembered for the process. */
+/** One for all transports, so that detected protocols are shared in the process. */
 const globalFetch: FetchLike = (request) => fetch(request)
 
 /**
- * Makes what all requests to registries and Bindle servers go through: retries, redirects,
- * authentication, one pace per host.
+ * Creates a transport, which sends the requests to registries and Bindle servers with retries,
+ * redirects, authentication and a rate limit per host.
  *
- * Exported from the main entry point and `spindle/repository`. Share one between calls, and they share its tokens.
+ * Exported from the main entry point and `spindle/repository`. Calls that share one share its
+ * tokens.
  *
- * @example One token for two calls
+ * @example Share tokens between two calls
  * ```ts
  * const transport = createTransport({ credentials })
  * await push(app, 'ghcr.io/team/hello:1', { transport })
@@ -51,7 +58,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
   return createTransportOn(detectPlatform(), options)
 }
 
-/** The transport of another platform than this one, for tests. */
+/** Creates a transport for a platform. Exported for tests. */
 export function createTransportOn(platform: Platform, options: TransportOptions): Transport {
   const { timeout = DEFAULT_TIMEOUT, insecure = [], onWarning } = options
   if (timeout !== false && !(timeout > 0 && timeout < Infinity))
@@ -61,13 +68,13 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
   const sendOnce = senderOf(fetchOnce)
   const isOwn = isOwnSender(sendOnce)
   const retry = createRetry(options.retry)
-  /** Failures that were tried again as often as they may be: no caller begins over. */
+  /** Failures after the last retry: callers do not retry them again. */
   const exhausted = new WeakSet<object>()
   const secrets = createSecrets()
   const onProxyAuthorization = (value: string): void =>
     secrets.addRequest(new Headers({ authorization: value }))
   const again: Again = async (error, count, how) => {
-    // What broke a body has not been cleaned: it came after the answer's head.
+    // Failures of a body are not redacted yet: they occur after the headers.
     secrets.redactError(error)
     return !exhausted.has(error as object) && (await retry(error, count, how))
   }
@@ -83,7 +90,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     return limiter
   }
 
-  /** One request and its answer's headers. */
+  /** Sends one request; resolves with the headers of the response. */
   async function exchange(
     { method, url, headers }: Hop,
     request: TransportRequest,
@@ -91,10 +98,10 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
   ): Promise<Response> {
     const { signal, body } = request
     if (url.protocol === 'http:' && !mayBePlain(url))
-      throw new SpindleError('ERR_UNSUPPORTED', `${redactUrl(url)} is plain http`, {
+      throw new SpindleError('ERR_UNSUPPORTED', `${redactUrl(url)} uses plain http`, {
         remedy: {
           option: 'insecure',
-          advice: `allow it for ${url.host} by % if its network may read along`,
+          advice: `allow it for ${url.host} by % if its network is trusted`,
         },
       })
     await limiterOf(url.host).turn(signal)
@@ -121,11 +128,11 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
             error: () =>
               new SpindleError(
                 'ERR_TIMEOUT',
-                `${method} ${redactUrl(url)} was not answered in time`,
+                `${method} ${redactUrl(url)} got no response in time`,
                 { remedy: { option: 'timeout', advice: 'raise % if the server is slow' } },
               ),
           }
-    const straight = !isOwn && mustGoStraight(opened, platform)
+    const withoutRedirects = !isOwn && mustNotFollow(opened, platform)
     try {
       const init = {
         ...opened?.init,
@@ -134,11 +141,12 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
         signal,
         deadline,
         ...(isOwn && { onProxyAuthorization }),
-        ...(straight && { window: null }),
-        // What can't be looked at must not be followed with a secret in the body.
-        redirect: straight
+        ...(withoutRedirects && { window: null }),
+        // In browsers redirects can't be checked, so they are not followed with a secret in the
+        // body.
+        redirect: withoutRedirects
           ? 'error'
-          : !platform.guarded
+          : !platform.isBrowser
             ? 'manual'
             : checksRedirects && method === 'POST'
               ? 'error'
@@ -146,11 +154,11 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       } as const
       const response = await sendOnce(url, init)
       warn(response, url)
-      // A server answers a body that broke with a complaint; what broke it is the news.
+      // Servers answer an incomplete body with an error; the failure of the body is the cause.
       const broken = opened?.failure()
       if (broken !== undefined) throw broken.error
       if (opened?.size !== undefined) request.onUpload?.(opened.size)
-      // A sender removes codings, and reports one it doesn't know when the body is read.
+      // Own senders remove codings, and report unsupported ones when the body is read.
       if (isOwn || !response.ok || method === 'HEAD') return response
       const what = `${method} ${redactUrl(url)}`
       const unknown = unknownCoding(response, what)
@@ -159,7 +167,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       throw unknown
     } catch (error) {
       signal?.throwIfAborted()
-      // A body that broke is the cause, not the request that it broke.
+      // The failure of the body is the cause of the request's.
       const failure = opened?.failure()
       if (failure !== undefined) throw failure.error
       throw error instanceof SpindleError ? error : networkError(method, url, platform, error)
@@ -184,7 +192,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
         { sameOrigin, onRedirect },
       )
       const { response } = sent
-      // Another origin's challenge is none of the registry's business, nor of its credentials'.
+      // Credentials are not used for the challenge of another origin.
       if (scopes === undefined || sent.url.origin !== url.origin) return response
       const refusal = { response, sent: authorization }
       const offered =
@@ -209,7 +217,7 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
     const url = parseUrl(request.url)
     signal?.throwIfAborted()
     const scopes = scopesOf(request.scope) ?? []
-    let held = auth.held(scopes)
+    let lookup = auth.lastLookup(scopes)
     for (let count = 1; ; count++) {
       try {
         const response = await attempt(request, url, onRedirect)
@@ -231,9 +239,9 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
             ),
           )
         if (!isReplayable(request.body)) throw error
-        if (error instanceof ResponseError && (await auth.renew(scopes, error.status, held))) {
-          // Once for all of a request: a keychain may give others each time.
-          held = undefined
+        if (error instanceof ResponseError && (await auth.renew(scopes, error.status, lookup))) {
+          // Once per request: a keychain can return different credentials each time.
+          lookup = undefined
           continue
         }
         if (once && !tooMany) throw error
@@ -251,8 +259,8 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
       const { host, hostname } = new URL(`http://${registry}`)
       if (insecureHosts.has(host)) return 'http:'
       if (!isLoopback(hostname)) return 'https:'
-      // Pages are not told why a request failed, so that nothing could be found out.
-      return platform.guarded ? 'http:' : detectProtocol(sendOnce, host, timeout, signal)
+      // Pages do not see the reason of a failure, so nothing can be detected.
+      return platform.isBrowser ? 'http:' : detectProtocol(sendOnce, host, timeout, signal)
     },
     ...(platform.connections !== undefined && { connections: platform.connections }),
     redact: secrets.redact,
@@ -261,12 +269,15 @@ export function createTransportOn(platform: Platform, options: TransportOptions)
 }
 
 /**
- * Node's `fetch` keeps all that it has sent of a stream, in case of a redirect: a layer of 1 GiB
- * took 1 GiB of memory (measured). It doesn't when no redirect may come and there is no window.
+ * Whether to send without following redirects. Node's `fetch` buffers all it has sent of a stream
+ * for
+ * a possible redirect: a layer of 1 GiB took 1 GiB of memory (measured). It does not if redirects
+ * are
+ * errors and `window` is null.
  */
-function mustGoStraight(body: OpenBody | undefined, platform: Platform): boolean {
+function mustNotFollow(body: OpenBody | undefined, platform: Platform): boolean {
   return (
-    !platform.guarded &&
+    !platform.isBrowser &&
     platform.FixedLengthStream === undefined &&
     body?.init.duplex !== undefined &&
     (body.size === undefined || body.size > REPLAYED_BYTES)
@@ -281,8 +292,8 @@ function scopesOf(scope: TransportRequest['scope']): readonly AuthScope[] | unde
 function parseUrl(value: string | URL): URL {
   const url = new URL(value)
   if (url.username !== '' || url.password !== '')
-    throw new TypeError(`the URL of ${url.host} has a user name in it: give "credentials" instead`)
+    throw new TypeError(`the URL of ${url.host} contains a user name: pass "credentials" instead`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new TypeError(`${url.protocol} is no protocol to reach a server by`)
+    throw new TypeError(`the protocol ${url.protocol} is not supported: use https: or http:`)
   return url
 }

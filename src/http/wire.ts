@@ -1,34 +1,35 @@
 import { bodyOf } from '../bytes/request-body.ts'
 
-/** Headers in their order, repeated ones apart. Each character of a value is one byte. */
+/** Headers in their order, repeated ones separate. Each character of a value is one byte. */
 export type HeaderPairs = ReadonlyArray<readonly [name: string, value: string]>
 
-/** What a message is on the wire, as far as `Request` and `Response` can't say it. */
+/** Properties of a message on the wire that `Request` and `Response` can't represent. */
 export interface Wire {
   readonly headers: HeaderPairs
-  /** Of a request: path and query as they were received. A URL removes `..` and encodes anew. */
+  /** Path and query of a request, as received. A URL removes `..` and changes the encoding. */
   readonly target?: string
-  /** Those that came after the body, once it has ended. */
+  /** Trailers, after the body has ended. */
   readonly trailers?: (() => HeaderPairs | undefined) | undefined
-  /** Takes the body of a request whose method has none for `Request`. Once. */
+  /** Takes the body of a request whose method can't have one in `Request`. Once. */
   readonly takeBody?: () => ReadableStream<Uint8Array>
-  /** Of a request: milliseconds to connect in, and between two pieces of the response. */
+  /** Timeouts of a request in milliseconds: to connect, and between two chunks of the response. */
   readonly timeouts?: { readonly connect?: number | undefined; readonly idle?: number | undefined }
 }
 
 const wires = new WeakMap<Request | Response, Wire>()
 
-/** Says what a message is on the wire. Whoever makes another message of it drops that. */
+/** Attaches wire properties to a message. A message made from it does not have them. */
 export function withWire<T extends Request | Response>(message: T, wire: Wire | undefined): T {
   if (wire !== undefined) wires.set(message, wire)
   return message
 }
 
+/** The wire properties of a message, if it has any. */
 export function wireOf(message: Request | Response): Wire | undefined {
   return wires.get(message)
 }
 
-/** A request's body, where `Request` can't carry it too. */
+/** The body of a request, including one that `Request` can't carry. */
 export function takeRequestBody(request: Request): ReadableStream<Uint8Array> | null {
   return wires.get(request)?.takeBody?.() ?? bodyOf(request)
 }
@@ -45,8 +46,8 @@ export function withBody(
 /**
  * A message's headers, their names in lower case.
  *
- * `Headers` joins what is repeated. It is taken apart again where nobody has changed it since the
- * message was received or made: what a handler in between has set, or removed, counts.
+ * `Headers` joins repeated headers. They are separated again unless they were changed since the
+ * message was received or created: changes of handlers take precedence.
  */
 export function exactHeaders(message: Request | Response): HeaderPairs {
   const joined = [...message.headers]
@@ -73,12 +74,12 @@ export function exactHeaders(message: Request | Response): HeaderPairs {
   ]
 }
 
-/** As `Headers` does. */
+/** Trims like `Headers`. */
 function trim(value: string): string {
   return value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')
 }
 
-/** A flat list, as Node has headers, in pairs. */
+/** Pairs of a flat list, Node's form of headers. */
 export function pairsOf(flat: readonly string[]): HeaderPairs {
   return Array.from(
     { length: flat.length / 2 },

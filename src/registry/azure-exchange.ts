@@ -3,7 +3,7 @@ import { isJsonObject, parseJson } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/text.ts'
 import { MAX_TOKEN_BYTES } from '../http/token.ts'
 import { createTransport } from '../http/transport.ts'
-import { readWhole } from '../http/response-body.ts'
+import { readBody } from '../http/response-body.ts'
 import type { Credentials, OperationOptions, TransportOptions } from '../types.ts'
 
 /** Options of `exchangeAzureToken`. */
@@ -49,7 +49,7 @@ export async function exchangeAzureToken(
     signal,
   })
   const what = `the response of ${registry} to the token exchange`
-  const answer = parseJson(await readWhole(response, MAX_TOKEN_BYTES, what, signal), what)
+  const answer = parseJson(await readBody(response, MAX_TOKEN_BYTES, what, signal), what)
   const refreshToken = isJsonObject(answer) ? answer['refresh_token'] : undefined
   if (typeof refreshToken !== 'string' || refreshToken === '')
     throw new SpindleError('ERR_CONTENT_INVALID', `${what} has no refresh token`)

@@ -4,7 +4,7 @@ import { isJsonObject, parseLooseJson } from '../bytes/json.ts'
 import { readExactly } from '../bytes/stream.ts'
 import { readVerified, wrongDigest } from '../bytes/verified.ts'
 import { bodyLength } from '../http/content-coding.ts'
-import { discard, fetchWhole } from '../http/response-body.ts'
+import { discard, fetchBuffered } from '../http/response-body.ts'
 import { withRetries } from '../http/retry.ts'
 import { hasRegistryCode } from '../oci/error-codes.ts'
 import {
@@ -122,7 +122,7 @@ export async function getManifest(
     scope: scope('pull'),
     signal,
   }
-  const { response, bytes } = await fetchWhole(transport, request, MAX_MANIFEST_BYTES, what)
+  const { response, bytes } = await fetchBuffered(transport, request, MAX_MANIFEST_BYTES, what)
   if (expected !== undefined) await readExactly(bytes, expected.size, what)
   const named = namedDigest(ref, response)
   const digest = await digestBy(createHasher, bytes, named && algorithmOf(named))

@@ -1,5 +1,5 @@
 import { ResponseError } from '../errors.ts'
-import { discard, readWhole } from '../http/response-body.ts'
+import { discard, readBody } from '../http/response-body.ts'
 import { withRetries } from '../http/retry.ts'
 import {
   IMAGE_INDEX,
@@ -102,7 +102,7 @@ async function* listByApi(
         const response = await transport.fetch(request)
         const isElsewhere = response.redirected && new URL(response.url).origin !== base.origin
         if (!isElsewhere && response.status === 200 && mediaTypeOf(response) === IMAGE_INDEX)
-          return { response, bytes: await readWhole(response, MAX_MANIFEST_BYTES, what, signal) }
+          return { response, bytes: await readBody(response, MAX_MANIFEST_BYTES, what, signal) }
         discard(response)
         return undefined
       })

@@ -1,6 +1,6 @@
 import { SpindleError } from '../errors.ts'
 import { isJsonObject, parseJson } from '../bytes/json.ts'
-import { fetchWhole } from '../http/response-body.ts'
+import { fetchBuffered } from '../http/response-body.ts'
 import { isTag } from '../oci/reference.ts'
 import type { OperationOptions } from '../types.ts'
 import type { RepositoryContext } from './context.ts'
@@ -25,7 +25,7 @@ export async function* listTags(
   const base = await context.base(signal)
   const what = `the list of tags of ${base.host}`
   const open = (url: URL): Promise<Page> =>
-    fetchWhole(transport, { url, scope: scope('pull'), signal }, MAX_PAGE_BYTES, what)
+    fetchBuffered(transport, { url, scope: scope('pull'), signal }, MAX_PAGE_BYTES, what)
   for await (const bytes of walkPages(new URL('tags/list', base), open)) {
     const page = parseJson(bytes, what)
     const list = isJsonObject(page) ? (page['tags'] ?? []) : undefined

@@ -110,7 +110,7 @@ describe('a server on loopback', () => {
 
   it('is reached by plain http from pages, which can’t find out', async () => {
     const { asked, fetch } = machine({ https: 200, http: 200 })
-    const page = createTransportOn({ guarded: true, origin: 'http://localhost:3000' }, { fetch })
+    const page = createTransportOn({ isBrowser: true, origin: 'http://localhost:3000' }, { fetch })
     expect(await page.protocol('localhost:5000')).toBe('http:')
     expect(await page.protocol('localhost:5000', { scheme: 'https' })).toBe('https:')
     expect(asked).toEqual([])
@@ -171,7 +171,7 @@ describe('a scheme before a reference', () => {
     const { error, origins } = await resolve('http://r.test/a')
     expect(error).toMatchObject({
       code: 'ERR_UNSUPPORTED',
-      message: expect.stringMatching(/^http:\/\/r\.test\/.* is plain http: .*"insecure"/),
+      message: expect.stringMatching(/^http:\/\/r\.test\/.* uses plain http: .*"insecure"/),
     })
     expect(origins).toEqual([])
     expect((await resolve('http://r.test/a', { insecure: ['r.test'] })).origins).toEqual([

@@ -6,7 +6,7 @@ describe('the source of an upload in a page', () => {
     let left: unknown
     const stalled = new ReadableStream<Uint8Array>({ cancel: (reason) => void (left = reason) })
     const { fetch } = createTransportOn(
-      { guarded: true },
+      { isBrowser: true },
       { fetch: async () => new Response(null, { status: 201 }) },
     )
     const stop = new AbortController()

@@ -254,7 +254,7 @@ describe('other registries', () => {
   })
 
   it('in a page, a registry without CORS is told from one that is down as far as can be', async () => {
-    const page = { guarded: true, origin: 'https://app.test' }
+    const page = { isBrowser: true, origin: 'https://app.test' }
     const transport = createTransportOn(page, { fetch: createNoCorsPersona().fetch, retry: false })
     const repository = createRepository('registry.test/t/a', { transport })
     await expect(repository.resolve('v1')).rejects.toThrow(

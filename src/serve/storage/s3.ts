@@ -4,7 +4,7 @@ import { MAX_TIMER, MIN_TRANSFER_RATE } from '../../http/timing.ts'
 import { decodeUtf8Lossy } from '../../bytes/text.ts'
 import { redactText, redactUrl } from '../../http/redact.ts'
 import { InvalidResponse, isSpindleError, SpindleError } from '../../errors.ts'
-import { discard, readWhole } from '../../http/response-body.ts'
+import { discard, readBody } from '../../http/response-body.ts'
 import { isTransientStatus } from '../../http/retry.ts'
 import { paceLimitsOf, streamInTime } from '../../http/timed-reader.ts'
 import type { FetchLike } from '../../types.ts'
@@ -343,5 +343,5 @@ function encodeName(name: string): string {
 }
 
 async function readText(response: Response): Promise<string> {
-  return decodeUtf8Lossy(await readWhole(response, MAX_XML_BYTES, 'a response of the bucket'))
+  return decodeUtf8Lossy(await readBody(response, MAX_XML_BYTES, 'a response of the bucket'))
 }

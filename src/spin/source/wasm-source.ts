@@ -1,7 +1,7 @@
 import { digestOf } from '../../bytes/digest.ts'
 import { type Remedy, ResponseError, SpindleError } from '../../errors.ts'
 import { bodyLength, unknownCoding } from '../../http/content-coding.ts'
-import { discard, readWhole } from '../../http/response-body.ts'
+import { discard, readBody } from '../../http/response-body.ts'
 import { fetchInTime } from '../../http/sender.ts'
 import type { Content, FetchLike } from '../../types.ts'
 import { findWasmProblem } from './wasm-format.ts'
@@ -126,7 +126,7 @@ async function readResponse(
   }
   const announced = bodyLength(response) || limit
   const size = Math.min(announced, limit)
-  return readWhole(response, limit, `${who}: ${shown}`, signal, size, WASM_REMEDY)
+  return readBody(response, limit, `${who}: ${shown}`, signal, size, WASM_REMEDY)
 }
 
 /** Gets a package through the caller's resolver. */
