@@ -35,7 +35,7 @@ describe('the Bindle client', () => {
     expect((await client.invoice(bindle.id, { yanked: true })).yanked).toBe(true)
   })
 
-  it('puts ids into URLs literally, as servers match them', async () => {
+  it('writes ids literally into URLs, as servers match them', async () => {
     const urls: string[] = []
     const client = clientOf(
       between(createBindleHandler(), (request) => {
@@ -56,7 +56,7 @@ describe('the Bindle client', () => {
     },
   )
 
-  it('pages through queries, and stops at a server that never ends', async () => {
+  it('pages through queries, and stops at a server with endless pages', async () => {
     const handler = createBindleHandler()
     const client = clientOf(handler)
     for (const version of ['1.0.0', '1.1.0', '1.2.0'])
@@ -73,7 +73,7 @@ describe('the Bindle client', () => {
     for await (const _ of endless.query('')) expect.unreachable()
   })
 
-  it('leaves out yanked invoices though the reference server sends them', async () => {
+  it('leaves out yanked invoices, which the reference server sends', async () => {
     const client = clientOf(
       between(createBindleHandler(), () =>
         toml(
@@ -85,7 +85,7 @@ describe('the Bindle client', () => {
     for await (const _ of client.query('')) expect.unreachable()
   })
 
-  it('reads anonymously when its login is refused, and sends it for all else', async () => {
+  it('reads anonymously when its login is rejected, and sends it for everything else', async () => {
     const authorize = authorizeBindleBasic((_, password) => password === 'right')
     const handler = createBindleHandler({ authorize })
     await pushStandalone(
@@ -159,13 +159,13 @@ describe('the Bindle client', () => {
       'ERR_RESPONSE',
     ],
     ['is empty', () => new Response(null, { status: 404 }), 'ERR_NOT_FOUND'],
-  ])('gives a coded error when the answer %s', async (_, answer, code) => {
+  ])('rejects with a coded error when the response %s', async (_, answer, code) => {
     await expect(
       clientOf(between(createBindleHandler(), answer)).invoice('a/1.0.0'),
     ).rejects.toMatchObject({ code })
   })
 
-  it('tells generations of servers apart', async () => {
+  it('distinguishes versions of servers', async () => {
     expect(await clientOf(createBindleHandler()).generation()).toBe('0.9')
     expect(
       await clientOf(
@@ -179,7 +179,7 @@ describe('the Bindle client', () => {
 })
 
 describe('pushing a bindle', () => {
-  it('goes on where an earlier push stopped', async () => {
+  it('resumes an earlier push', async () => {
     const handler = createBindleHandler()
     const bindle = await bindleOf(['red', 'green', 'blue'])
     let uploads = 0
@@ -203,13 +203,13 @@ describe('pushing a bindle', () => {
     ).toHaveLength(1)
   })
 
-  it('is content when the same is there already', async () => {
+  it('succeeds when the same bindle exists', async () => {
     const client = clientOf(createBindleHandler())
     await pushStandalone(client, await bindleOf(['red']))
     expect(await pushStandalone(client, await bindleOf(['red']))).toMatchObject({ uploaded: 0 })
   })
 
-  it('refuses when something else has the id', async () => {
+  it('rejects when another bindle has the id', async () => {
     const client = clientOf(createBindleHandler())
     await pushStandalone(client, await bindleOf(['red']))
     await expect(pushStandalone(client, await bindleOf(['green']))).rejects.toMatchObject({
@@ -218,7 +218,7 @@ describe('pushing a bindle', () => {
     })
   })
 
-  it('refuses when the id was yanked', async () => {
+  it('rejects a yanked id', async () => {
     const client = clientOf(createBindleHandler())
     await pushStandalone(client, await bindleOf(['red']))
     await client.yank('team/app/1.0.0')
@@ -228,7 +228,7 @@ describe('pushing a bindle', () => {
     })
   })
 
-  it('names parcels that a server of old has poisoned, and calls it no success', async () => {
+  it('reports parcels that an old server cannot store, and fails', async () => {
     const bindle = await bindleOf(['red'])
     const poisoned = between(createBindleHandler(), (request) =>
       request.method === 'POST' && request.url.includes('@')
@@ -242,10 +242,10 @@ describe('pushing a bindle', () => {
     })
   })
 
-  it('takes no invoice for complete that the server itself says is not', async () => {
+  it('does not treat an invoice as complete if the server reports missing parcels', async () => {
     const handler = createBindleHandler()
     const bindle = await bindleOf(['red', 'green'])
-    // As the reference server, which counts the folder that a broken upload left for the parcel.
+    // Like the reference server, which treats the folder of a failed upload as the parcel.
     const server = between(handler, async (request) => {
       if (request.method !== 'POST') return undefined
       if (request.url.includes('@')) return toml(409, 'error = "resource already exists"')
@@ -258,7 +258,7 @@ describe('pushing a bindle', () => {
     })
   })
 
-  it('goes from one server to another, each parcel through no more than memory', async () => {
+  it('copies from one server to another with bounded memory', async () => {
     const from = clientOf(createBindleHandler())
     const to = clientOf(createBindleHandler())
     const bindle = await bindleOf(['red', 'green'])
@@ -269,7 +269,7 @@ describe('pushing a bindle', () => {
     })
   })
 
-  it('takes 409 for success when the parcel is there in the end', async () => {
+  it('treats 409 as success when the parcel exists afterwards', async () => {
     const handler = createBindleHandler()
     const raced = between(handler, async (request) => {
       if (request.method !== 'POST' || !request.url.includes('@')) return undefined
@@ -281,7 +281,7 @@ describe('pushing a bindle', () => {
     })
   })
 
-  it('asks what arrived when an answer was lost', async () => {
+  it('checks what was stored when a response was lost', async () => {
     const handler = createBindleHandler()
     const losing = between(handler, async (request) => {
       if (request.method !== 'POST' || !request.url.includes('@')) return undefined
@@ -301,7 +301,7 @@ describe('pushing a bindle', () => {
     })
   })
 
-  it('sends nothing of a file that changed since the invoice was made', async () => {
+  it('sends nothing of a file that changed after the invoice was created', async () => {
     const bindle = await bindleOf(['red'])
     const [sha256] = bindle.parcels.keys()
     let uploads = 0
@@ -318,7 +318,7 @@ describe('pushing a bindle', () => {
     expect(uploads).toBe(0)
   })
 
-  it('says which parcels nobody has', async () => {
+  it('reports parcels that are missing everywhere', async () => {
     const bindle = await bindleOf(['red'])
     await expect(
       pushStandalone(clientOf(createBindleHandler()), { ...bindle, parcels: new Map() }),
@@ -339,14 +339,14 @@ describe('pushing a bindle', () => {
     ).rejects.toBe(reason)
   })
 
-  it('keeps to its limit of parcels in flight', async () => {
+  it('limits concurrent parcels', async () => {
     let now = 0
     let most = 0
     const handler = createBindleHandler()
     const counting = between(handler, async (request) => {
       if (!request.url.includes('@')) return undefined
       most = Math.max(most, ++now)
-      // Long enough for the others to come.
+      // Long enough for the others to start.
       await new Promise((resolve) => setTimeout(resolve, 5))
       const response = await handler.fetch(request)
       now--

@@ -15,7 +15,7 @@ const RUNS = Number(process.env['SPINDLE_RUNS'] ?? 120)
 
 const texts = fc.constantFrom(['one'], ['one', 'two'], ['three'])
 const race = fc.record({
-  /** Yanked before anything else begins: what they list is garbage. */
+  /** Invoices yanked at the beginning: their parcels are garbage. */
   before: fc.array(texts, { minLength: 1, maxLength: 3 }),
   pushers: fc.tuple(texts, texts),
   yanksToo: fc.boolean(),

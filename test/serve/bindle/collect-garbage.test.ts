@@ -18,7 +18,7 @@ const setUp = () => {
   return { storage, client: clientOf(createBindleHandler({ storage })) }
 }
 
-describe('collecting the garbage of a Bindle server', () => {
+describe('garbage collection of a Bindle server', () => {
   it('removes parcels that only yanked invoices list, and no others', async () => {
     const { storage, client } = setUp()
     const [old, now] = [await bindleOf(['both', 'old']), await bindleOf(['both', 'new'], '2.0.0')]
@@ -43,7 +43,7 @@ describe('collecting the garbage of a Bindle server', () => {
     expect((await client.invoice(old.id, { yanked: true })).yanked).toBe(true)
   })
 
-  it('takes again what it removed, however often', async () => {
+  it('accepts removed parcels again, repeatedly', async () => {
     const { storage, client } = setUp()
     for (let version = 1; version <= 12; version++) {
       const bindle = await bindleOf(['same'], `${version}.0.0`)
@@ -57,7 +57,7 @@ describe('collecting the garbage of a Bindle server', () => {
     expect(await parcelsOf(storage)).toBe(0)
   })
 
-  it('removes what a run left that ended in the middle, beside the parcel that is in use', async () => {
+  it('removes the leftovers of an interrupted run, but not the parcel in use', async () => {
     const { storage, client } = setUp()
     const broken = { ...storage, delete: () => Promise.reject(new Error('ended')) }
     const first = await bindleOf(['same'])
@@ -71,7 +71,7 @@ describe('collecting the garbage of a Bindle server', () => {
     expect(await client.missing((await bindleOf([], '2.0.0')).id)).toEqual([])
   })
 
-  it('removes nothing when an invoice can’t be read, or when told to stop', async () => {
+  it('removes nothing when an invoice is unreadable, or when aborted', async () => {
     const { storage, client } = setUp()
     const bindle = await bindleOf(['one'])
     await pushStandalone(client, bindle)

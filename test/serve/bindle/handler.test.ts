@@ -45,7 +45,7 @@ const post = (ask: ReturnType<typeof client>, invoice: Invoice): Promise<Respons
   ask('POST', '/_i', formatInvoice(invoice), { 'content-type': 'application/toml' })
 
 describe('the Bindle server', () => {
-  it('without a keyring takes unsigned invoices, as Spin sends them', async () => {
+  it('accepts unsigned invoices, as sent by Spin, without a keyring', async () => {
     const ask = client()
     const red = await labelOf('red')
     expect((await post(ask, invoiceOf('1.0.0', [red]))).status).toBe(202)
@@ -54,7 +54,7 @@ describe('the Bindle server', () => {
     expect((await post(ask, invoiceOf('1.0.1', [red]))).status).toBe(201)
   })
 
-  it('takes a parcel again after uploads that lied or broke off, and shows nothing of those', async () => {
+  it('accepts a parcel after mismatching or interrupted uploads, which leave nothing behind', async () => {
     const ask = client()
     const red = await labelOf('red')
     await post(ask, invoiceOf('1.0.0', [red]))
@@ -77,7 +77,7 @@ describe('the Bindle server', () => {
     expect((await ask('POST', path, 'red')).status).toBe(200)
   })
 
-  it('creates an invoice once, however many ask at the same time', async () => {
+  it('creates an invoice once under concurrent requests', async () => {
     const ask = client()
     const statuses = await Promise.all(
       Array.from({ length: 8 }, async () => (await post(ask, invoiceOf('1.0.0', []))).status),
@@ -85,7 +85,7 @@ describe('the Bindle server', () => {
     expect(statuses.sort()).toEqual([201, ...Array<number>(7).fill(409)])
   })
 
-  it('keeps a parcel once, however many send it at the same time', async () => {
+  it('stores a parcel once under concurrent requests', async () => {
     const ask = client()
     const red = await labelOf('red')
     await post(ask, invoiceOf('1.0.0', [red]))
@@ -98,7 +98,7 @@ describe('the Bindle server', () => {
     expect(statuses.sort()).toEqual([200, 409, 409, 409])
   })
 
-  it('shares parcels between two servers over one storage', async () => {
+  it('shares parcels between two servers with one storage', async () => {
     const storage = freshStorage()
     const [one, two] = [client({ storage }), client({ storage })]
     const red = await labelOf('red')
@@ -107,7 +107,7 @@ describe('the Bindle server', () => {
     expect(await (await two('GET', `/_i/team/app/1.0.0@${red.sha256}`)).text()).toBe('red')
   })
 
-  it('hides a yanked invoice and its parcels, for good', async () => {
+  it('hides a yanked invoice and its parcels permanently', async () => {
     const ask = client()
     const red = await labelOf('red')
     await post(ask, invoiceOf('1.0.0', [red]))
@@ -125,7 +125,7 @@ describe('the Bindle server', () => {
     expect(await found('?q=team&yanked=true')).toBe(1)
   })
 
-  it('orders versions as versions and pages through them', async () => {
+  it('sorts by semantic version and pages through the results', async () => {
     const ask = client()
     for (const version of ['1.10.0', '1.2.0', '1.9.0']) await post(ask, invoiceOf(version, []))
     const page = async (query: string) =>
@@ -145,7 +145,7 @@ describe('the Bindle server', () => {
   })
 
   it.each(['a@b', '', '..', 'a/../b', 'a//b', 'a\nb'])(
-    'refuses the name %j, which could not be asked for again',
+    'rejects the name %j, which cannot be used in a URL',
     async (name) => {
       expect((await post(client(), invoiceOf('1.0.0', [], name))).status).toBe(400)
     },
@@ -161,7 +161,7 @@ describe('the Bindle server', () => {
     },
   )
 
-  it('refuses media types that would break out of a header, and digests that are none', async () => {
+  it('rejects media types that are invalid header values, and invalid digests', async () => {
     expect(
       (
         await post(
@@ -176,7 +176,7 @@ describe('the Bindle server', () => {
     ).toBe(400)
   })
 
-  it('serves parcels so that none can act as a page of its origin', async () => {
+  it('serves parcels so that browsers do not render them', async () => {
     const ask = client()
     const page = await labelOf('<script>1</script>', { mediaType: 'text/html' })
     await post(ask, invoiceOf('1.0.0', [page]))
@@ -187,7 +187,7 @@ describe('the Bindle server', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff')
   })
 
-  it('bounds what it takes', async () => {
+  it('limits the size of invoices and parcels', async () => {
     const ask = client({ maxParcelBytes: 4 })
     const large = await labelOf('large')
     await post(ask, invoiceOf('1.0.0', [large]))
@@ -200,7 +200,7 @@ describe('the Bindle server', () => {
     )
   })
 
-  it('changes nothing when it is read-only', async () => {
+  it('rejects writes when it is read-only', async () => {
     const storage = freshStorage()
     await post(client({ storage }), invoiceOf('1.0.0', []))
     const ask = client({ storage, readOnly: true })
@@ -209,7 +209,7 @@ describe('the Bindle server', () => {
     expect((await post(ask, invoiceOf('2.0.0', []))).status).toBe(403)
   })
 
-  it('answers preflights before it asks who is there, to the pages that it was told', async () => {
+  it('answers preflights of allowed origins before authentication', async () => {
     const ask = client({ cors: { origins: ['https://app.example'] }, authorize: () => false })
     const preflight = (origin: string) =>
       ask('OPTIONS', '/_i', undefined, { origin, 'access-control-request-method': 'POST' })
@@ -224,7 +224,7 @@ describe('the Bindle server', () => {
     expect(refused.headers.get('access-control-allow-origin')).toBe('https://app.example')
   })
 
-  it('tells a hook what a request wants to do', async () => {
+  it('calls the hook with the access that a request needs', async () => {
     const seen: unknown[] = []
     const ask = client({ authorize: (_, access) => (seen.push(access), true) })
     await ask('GET', '/_i/team/app/1.0.0')

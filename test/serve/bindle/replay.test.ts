@@ -28,12 +28,12 @@ interface Improvement {
   readonly why: string
   readonly status: number
   readonly contentType: string
-  /** Of an answer to HEAD, whose body is what GET would give. */
+  /** The recorded response to HEAD, with the body of GET. */
   readonly contentLength?: string
   readonly body: string
 }
 
-/** What this server does better on purpose: by file and exchange, the answer in place of the recorded one. */
+/** Intended differences: by file and exchange, the response instead of the recorded one. */
 const IMPROVED = JSON.parse(fixture('improved-answers.json')) as Readonly<
   Record<string, Readonly<Record<string, Improvement>>>
 >
@@ -75,10 +75,10 @@ async function replay(name: string, options: BindleHandlerOptions): Promise<stri
   return differences
 }
 
-/** As bytes, which carry no type of their own; a string would add one. */
+/** Bytes, because a string body would add a content type. */
 function bodyOf({ method, path, reqBody }: Exchange): { body?: Uint8Array<ArrayBuffer> } {
   if (method === 'GET') return {}
-  // The record is text and names this body, an empty module, in place of showing it.
+  // The recording is text and has a name instead of this body, an empty module.
   if (path.endsWith('@93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476'))
     return { body: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0) }
   return reqBody === undefined
@@ -86,7 +86,7 @@ function bodyOf({ method, path, reqBody }: Exchange): { body?: Uint8Array<ArrayB
     : { body: new TextEncoder().encode(reqBody) as Uint8Array<ArrayBuffer> }
 }
 
-/** Documents are compared as values: `null` and absent mean the same, host signatures differ in their time. */
+/** Compares documents as values: `null` equals absent, and the times of host signatures are ignored. */
 function sameMeaning(
   type: string | undefined,
   actual: string,
@@ -97,7 +97,7 @@ function sameMeaning(
   if (type === undefined || !/^application\/(?:toml|json)/.test(type)) return actual === recorded
   const value = (text: string): unknown =>
     plain(type.endsWith('json') ? JSON.parse(text) : parseToml(text, 'a body'))
-  // Parsers word their complaints differently; that there is one, and of which kind, is the meaning.
+  // Parsers have different messages; compare only the kind of the error.
   if (status === 400 && recorded.includes('deserialize error'))
     return actual.includes('Request body toml deserialize error')
   return JSON.stringify(value(actual)) === JSON.stringify(value(recorded))
@@ -116,16 +116,16 @@ function plain(value: unknown): unknown {
 }
 
 describe('recorded exchanges with the reference server', () => {
-  it('0.9.1 without authentication: equal but for the improvements', async () => {
+  it('0.9.1 without authentication: equal except for the improvements', async () => {
     expect(await replay('http-main.json', { keyring, hostKey })).toEqual([])
   })
-  it('0.9.1 with Basic authentication: equal but for the improvements', async () => {
+  it('0.9.1 with Basic authentication: equal except for the improvements', async () => {
     const authorize = authorizeBindleBasic(
       (username, password) => username === 'admin' && password === 'sw0rdf1sh',
     )
     expect(await replay('http-basic.json', { keyring, hostKey, authorize })).toEqual([])
   })
-  it('0.8.2 with a push by Spin: equal but for the improvements', async () => {
+  it('0.8.2 with a push by Spin: equal except for the improvements', async () => {
     expect(await replay('http-spin-on-0.8.2.json', { hostKey })).toEqual([])
   })
 })

@@ -27,7 +27,7 @@ describe('CORS', () => {
     'Access-Control-Request-Headers': 'authorization,content-type',
   }
 
-  it('answers preflights before it asks who is there', async () => {
+  it('answers preflights before authentication', async () => {
     const { send } = createClient({
       authorize: () => false,
       cors: { origins: ['https://app.example'] },
@@ -49,7 +49,7 @@ describe('CORS', () => {
     expect(response.headers.get('Access-Control-Allow-Credentials')).toBeNull()
   })
 
-  it('lets pages read refusals and all headers that clients need', async () => {
+  it('exposes error responses and all headers that clients need', async () => {
     const { send } = createClient({
       authorize: createBasicAuthorizer(rules),
       cors: { origins: '*' },
@@ -63,7 +63,7 @@ describe('CORS', () => {
       expect(response.headers.get('Access-Control-Expose-Headers')).toContain(header)
   })
 
-  it('allows no other origin, and none unless told', async () => {
+  it('allows no other origin, and none by default', async () => {
     const some = createClient({ cors: { origins: ['https://app.example'] } })
     const response = await some.send('GET', '/v2/', { headers: { Origin: 'https://evil.example' } })
     expect([
@@ -87,7 +87,7 @@ describe('Basic', () => {
     authorize: createBasicAuthorizer({ ...rules, realm: 'a "realm"' }),
   })
 
-  it('challenges strangers and wrong passwords, even where strangers may go', async () => {
+  it('challenges anonymous requests and wrong passwords, even where anonymous access is allowed', async () => {
     for (const headers of [
       {},
       basic('ann', 'wrong'),
@@ -108,7 +108,7 @@ describe('Basic', () => {
     ).toBe(401)
   })
 
-  it('lets users do what they may, and no more', async () => {
+  it('enforces the permissions of users', async () => {
     const ann = basic('ann', 'ann:secret')
     expect((await client.send('POST', '/v2/ann/x/blobs/uploads/', { headers: ann })).status).toBe(
       202,
@@ -136,7 +136,7 @@ describe('Bearer', () => {
     return ((await response.json()) as { token: string }).token
   }
 
-  it('says where to get a token and for what', async () => {
+  it('challenges with realm and scope', async () => {
     const { send } = setUp()
     const read = async (method: string, path: string): Promise<string | null> =>
       (await send(method, path)).headers.get('WWW-Authenticate')
@@ -153,7 +153,7 @@ describe('Bearer', () => {
     )
   })
 
-  it('opens what the token names, to whom may have it', async () => {
+  it('grants the scopes of the token that the user has', async () => {
     const client = setUp()
     const ann = basic('ann', 'ann:secret')
     const token = await tokenFor(client, 'repository:ann/x:pull,push', ann)
@@ -168,7 +168,7 @@ describe('Bearer', () => {
       expect(response.status).toBe(401)
       expect(response.headers.get('WWW-Authenticate')).toContain('error="insufficient_scope"')
     }
-    // Granted is what may be, not what was asked.
+    // Only permitted actions are granted.
     const other = await tokenFor(client, 'repository:bob/x:pull,push', ann)
     expect(
       (
@@ -194,7 +194,7 @@ describe('Bearer', () => {
     ).toBe(404)
   })
 
-  it('believes no token that it did not sign, or that is over', async () => {
+  it('rejects forged and expired tokens', async () => {
     const [client, other, brief] = [setUp(), setUp(), setUp({ lifetime: 0 })]
     const ann = basic('ann', 'ann:secret')
     const good = await tokenFor(client, 'repository:ann/x:pull', ann)
@@ -246,7 +246,7 @@ describe('Bearer', () => {
     expect(() => setUp({ secret: new Uint8Array(31) })).toThrow(TypeError)
   })
 
-  it('gives tokens by form, and refresh tokens that are no access tokens', async () => {
+  it('issues tokens by form, and refresh tokens that are not accepted as access tokens', async () => {
     const client = setUp()
     const post = (form: Record<string, string>): Promise<Response> =>
       client.send('POST', '/token', {
@@ -303,7 +303,7 @@ describe('Bearer', () => {
   })
 })
 
-it('asks a hook about repositories only, whatever a client calls one', async () => {
+it('calls the hook only with valid repository names', async () => {
   const asked: string[] = []
   const { send } = createClient({
     authorize(_, { repository }) {
@@ -316,8 +316,8 @@ it('asks a hook about repositories only, whatever a client calls one', async () 
   expect(new Set(asked)).toEqual(new Set(['a', 'b']))
 })
 
-describe('failures inside', () => {
-  it('are told to the operator and not to the client', async () => {
+describe('internal failures', () => {
+  it('are reported to the operator and not to the client', async () => {
     const told: unknown[] = []
     const failure = new Error('/secret/path is full')
     const registry = createRegistryHandler({

@@ -15,7 +15,7 @@ export interface SendOptions {
   body?: Uint8Array | string | ReadableStream<Uint8Array>
 }
 
-/** A bare HTTP client of a registry in hand: what is sent is what stands in the test. */
+/** A minimal HTTP client of a local registry, without retries or added headers. */
 export interface Client {
   send(method: string, path: string, options?: SendOptions): Promise<Response>
   /** Pushes a blob by POST and PUT. */
@@ -26,7 +26,7 @@ export interface Client {
     manifest: object,
     headers?: Readonly<Record<string, string>>,
   ): Promise<{ digest: Digest; response: Response; bytes: Uint8Array }>
-  /** An image of one empty config and one layer, pushed whole. */
+  /** Pushes an image with an empty config and one layer. */
   image(
     repository: string,
     reference?: string,
@@ -94,7 +94,7 @@ export function createClient(options: RegistryHandlerOptions = {}): Client {
   return client
 }
 
-/** Code of the first error of an answer, in the shape that the specification demands. */
+/** Code of the first error of a response, in the format of the specification. */
 export async function codeOf(response: Response): Promise<string> {
   expect(response.headers.get('Content-Type')).toBe('application/json')
   const body = (await response.json()) as { errors: { code: string; message: string }[] }
@@ -103,7 +103,7 @@ export async function codeOf(response: Response): Promise<string> {
   return body.errors[0]!.code
 }
 
-/** A stream without a length, as `fetch` makes of a streamed body. */
+/** A stream of unknown length, like a streamed body of `fetch`. */
 export function streamed(...chunks: readonly string[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {

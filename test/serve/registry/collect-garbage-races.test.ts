@@ -12,12 +12,12 @@ import { createTurns } from '../storage/turns.ts'
 import { createClient, OCI_INDEX, OCI_MANIFEST } from './client.ts'
 import type { Client } from './client.ts'
 
-/** An hour: to a collection without grace all is old, so that age protects nothing. */
+/** One hour: without a grace period, age protects nothing. */
 const AGE = 3_600_000
 const older = <T extends { modified: number } | undefined>(value: T): T =>
   value === undefined ? value : { ...value, modified: value.modified - AGE }
 
-/** All of a storage, an hour ago. */
+/** A storage whose values are one hour older. */
 function aged(inner: MovingStorage): Storage {
   return {
     ...inner,
@@ -94,7 +94,7 @@ const step = fc.oneof(image, index, collect, untag, blob)
 const RUNS = Number(process.env['SPINDLE_RUNS'] ?? 120)
 
 const race = fc.record({
-  /** What there is, and what of it is garbage. */
+  /** The stored content, and which of it is garbage. */
   before: fc.array(fc.oneof(image, index, untag, blob), { minLength: 1, maxLength: 4 }),
   collector: fc.array(collect, { minLength: 1, maxLength: 2 }),
   pusher: fc.array(fc.oneof({ weight: 3, arbitrary: image }, index), {
@@ -107,7 +107,7 @@ const race = fc.record({
   }),
 })
 
-/** Fails unless all that can be read by tag or digest can be read to its last blob. */
+/** Fails unless every readable manifest has all of its blobs. */
 async function assertWhole(client: Client, reference: string): Promise<void> {
   const response = await client.send('GET', `/v2/app/manifests/${reference}`)
   expect(response.status, reference).toBe(200)
@@ -163,7 +163,7 @@ it(
             )
             status = await putManifest(client, list, OCI_INDEX, s.tag)
           }
-          // A blob may be gone between its push and that of the manifest: then the push is refused whole.
+          // A blob can be collected before the push of its manifest: that push is then rejected.
           expect([201, 404]).toContain(status)
           if (status === 201) pushed++
         }
@@ -189,7 +189,7 @@ it(
         const list = await client.send('GET', '/v2/app/tags/list')
         const { tags = [] } = (await list.json()) as { tags?: string[] }
         for (const tag of tags) await assertWhole(client, tag)
-        // And in the calm nothing is left of what nobody wants.
+        // A collection without concurrent pushes removes all garbage.
         await collectGarbage(aged(storage), { grace: 0, untagged: true })
         for (const tag of tags) await assertWhole(client, tag)
         for (const tag of tags) await client.send('DELETE', `/v2/app/manifests/${tag}`)
@@ -199,7 +199,7 @@ it(
       }),
       { numRuns: RUNS },
     )
-    // It did meet what it is about.
+    // The races did occur.
     expect(pushed).toBeGreaterThan(RUNS)
     expect(collected).toBeGreaterThan(RUNS / 10)
   },

@@ -25,7 +25,7 @@ async function keysOf(storage: Storage, prefix = ''): Promise<string[]> {
   return keys
 }
 
-/** A memory storage that can be made to look older. */
+/** A memory storage whose values can be aged. */
 function createAging(): { storage: Storage; age: (milliseconds: number) => void } {
   const inner = createMemoryStorage()
   let aged = 0
@@ -61,8 +61,8 @@ type Client = ReturnType<typeof createClient>
 const statusOf = async (client: Client, path: string): Promise<number> =>
   (await client.send('HEAD', path)).status
 
-describe('collecting garbage', () => {
-  it('keeps the tenth generation beside what is left of the second, and removes that at once', async () => {
+describe('garbage collection', () => {
+  it('keeps the tenth generation and removes a leftover second one', async () => {
     const { storage, client } = setUp()
     const { digest, layer } = await client.image('a', 'v1')
     const [tenth, key] = [{ number: 10, nonce: '' }, manifestKey('a', digest)]
@@ -72,7 +72,7 @@ describe('collecting garbage', () => {
     await storage.delete(key)
     await storage.delete(blobKey(layer))
     await client.image('a', 'v1')
-    // As an instance leaves them that ended between burying and deleting.
+    // Left by an instance that crashed after sweeping and before deleting.
     await storage.put(blobKey(layer, 2), encodeUtf8('left'))
     await storage.put(manifestKey('a', digest, 2), left)
     const gone = { blobs: 1, manifests: 1 }
@@ -85,7 +85,7 @@ describe('collecting garbage', () => {
     expect((await keysOf(storage)).filter((key) => key.endsWith('.2'))).toEqual([])
   })
 
-  it('removes blobs that no manifest of any repository leads to, their links, and no others', async () => {
+  it('removes unreferenced blobs and their links, and no others', async () => {
     const { storage, age, client } = setUp()
     const kept = await client.image('a', 'v1')
     const lost = await client.blob('a', 'lost')
@@ -107,13 +107,13 @@ describe('collecting garbage', () => {
     ])
   })
 
-  it('leaves alone what is young: a push has a day for its manifest', async () => {
+  it('keeps content within the grace period of one day', async () => {
     const { storage, age, client } = setUp()
     const { digest } = await client.blob('a', 'soon wanted')
     age(23 * 3_600_000)
     expect((await collectGarbage(storage, { untagged: true })).blobs).toBe(0)
     age(2 * 3_600_000)
-    // Pushed again, so wanted again, though the bytes are old.
+    // Pushed again, which restarts the grace period.
     await client.blob('a', 'soon wanted')
     expect((await collectGarbage(storage)).blobs).toBe(0)
     expect(await statusOf(client, `/v2/a/blobs/${digest}`)).toBe(200)
@@ -121,7 +121,7 @@ describe('collecting garbage', () => {
     expect((await collectGarbage(storage)).blobs).toBe(1)
   })
 
-  it('takes what was collected when it is pushed again, and collects it again', async () => {
+  it('accepts collected content when it is pushed again, and collects it again', async () => {
     const { storage, age, client } = setUp()
     for (let round = 0; round < 3; round++) {
       const { digest, layer } = await client.image('a', 'v1')
@@ -148,7 +148,7 @@ describe('collecting garbage', () => {
     }
   })
 
-  it('deletes what was collected and pushed again as anything else', async () => {
+  it('deletes content that was collected and pushed again', async () => {
     const { storage, age, client } = setUp()
     const { digest } = await client.image('a')
     age(1000)
@@ -160,7 +160,7 @@ describe('collecting garbage', () => {
     expect(await statusOf(client, `/v2/a/blobs/${layer}`)).toBe(404)
   })
 
-  it('mounts what was collected and pushed again, and nothing that is gone', async () => {
+  it('mounts content that was collected and pushed again, but not collected content', async () => {
     const { storage, age, client } = setUp()
     const { digest } = await client.blob('a', 'mounted')
     age(1000)
@@ -172,7 +172,7 @@ describe('collecting garbage', () => {
     expect(await statusOf(client, `/v2/b/blobs/${digest}`)).toBe(200)
   })
 
-  it('gives way to a push that comes just before it would bury', async () => {
+  it('does not sweep content that a push holds after it was marked', async () => {
     const { storage, age, client } = setUp()
     const { digest } = await client.blob('a', 'wanted again')
     age(2 * 3_600_000)
@@ -180,7 +180,7 @@ describe('collecting garbage', () => {
     const watched: Storage = {
       ...storage,
       async get(key, options) {
-        // The first look condemns, the second buries.
+        // The first read is for the mark, the second for the sweep.
         if (key.startsWith('generations/') && ++looks === 2) await client.blob('a', 'wanted again')
         return storage.get(key, options)
       },
@@ -190,9 +190,9 @@ describe('collecting garbage', () => {
   })
 
   it.each([
-    ['keeps what it has in hand as another generation', { 'Content-Length': '12' }, [201]],
-    ['asks for what has streamed past once more', {}, [503, 201]],
-  ])('overtakes a push, which %s', async (_, headers, statuses) => {
+    ['stores its buffered body as another generation', { 'Content-Length': '12' }, [201]],
+    ['asks the client to send a streamed body again', {}, [503, 201]],
+  ])('sweeps during a push, which %s', async (_, headers, statuses) => {
     const { storage, age, client } = setUp()
     const { digest } = await client.blob('a', 'wanted again')
     age(2 * 3_600_000)
@@ -221,7 +221,7 @@ describe('collecting garbage', () => {
     expect(await statusOf(client, `/v2/a/blobs/${digest}`)).toBe(200)
   })
 
-  it('removes untagged manifests only when told, and what they alone lead to', async () => {
+  it('removes untagged manifests, and content that only they refer to, only with the option', async () => {
     const { storage, age, client } = setUp()
     const { digest, layer } = await client.image('a')
     age(1000)
@@ -234,7 +234,7 @@ describe('collecting garbage', () => {
     expect(await statusOf(client, `/v2/a/blobs/${layer}`)).toBe(404)
   })
 
-  it('keeps what a tag leads to: by indexes in indexes, and referrers of referrers', async () => {
+  it('keeps what a tag leads to through nested indexes and referrers of referrers', async () => {
     const { storage, age, client } = setUp()
     const image = await client.image('a')
     const descriptor = (digest: Digest) => ({ mediaType: OCI_INDEX, digest, size: 1 })
@@ -260,7 +260,7 @@ describe('collecting garbage', () => {
     expect(await keysOf(storage, 'repositories/')).toEqual([])
   })
 
-  it('keeps every blob that a manifest mentions, in whatever field', async () => {
+  it('keeps every blob that a manifest mentions in any field', async () => {
     const { storage, age, client } = setUp()
     const { digest } = await client.blob('a', 'of another type')
     const { response } = await client.manifest('a', 'v1', {
@@ -273,7 +273,7 @@ describe('collecting garbage', () => {
     expect((await collectGarbage(storage, now)).blobs).toBe(0)
   })
 
-  it('says what it would remove, and removes nothing', async () => {
+  it('reports garbage and removes nothing in a dry run', async () => {
     const { storage, age, client } = setUp()
     await client.image('a')
     await client.blob('a', 'lost')
@@ -287,7 +287,7 @@ describe('collecting garbage', () => {
     expect(await collectGarbage(storage, { ...now, untagged: true })).toEqual(would)
   })
 
-  it('removes uploads that were given up, over many pages', async () => {
+  it('removes inactive uploads across many pages', async () => {
     const { storage, age, client } = setUp()
     for (let i = 0; i < 40; i++) {
       const open = await client.send('POST', '/v2/a/blobs/uploads/')
@@ -304,7 +304,7 @@ describe('collecting garbage', () => {
     expect((await client.send('GET', young.headers.get('Location')!)).status).toBe(204)
   })
 
-  it('ends between two steps when it is told, with the reason itself', async () => {
+  it('stops between two steps when aborted, with the reason itself', async () => {
     const { storage, age, client } = setUp()
     for (let i = 0; i < 50; i++) await client.blob('a', `lost ${i}`)
     age(1000)
@@ -318,11 +318,11 @@ describe('collecting garbage', () => {
       reason,
     )
     expect(seen).toBeLessThan(30)
-    // The next one ends the work.
+    // The next collection completes the work.
     expect((await collectGarbage(storage, now)).blobs).toBe(50 - seen)
   })
 
-  it('removes nothing more when it meets a manifest that it can not read', async () => {
+  it('stops at an unreadable manifest', async () => {
     const { storage, age, client } = setUp()
     await client.image('a', 'v1')
     const { digest } = await client.blob('a', 'lost')
@@ -336,7 +336,7 @@ describe('collecting garbage', () => {
     expect(await statusOf(client, `/v2/a/blobs/${digest}`)).toBe(200)
   })
 
-  it('takes only options that can be', async () => {
+  it('rejects invalid options', async () => {
     const { storage } = setUp()
     for (const options of [
       { grace: -1 },
@@ -348,7 +348,7 @@ describe('collecting garbage', () => {
   })
 })
 
-it('a filter of digests forgets none that was added, and takes few others for one', async () => {
+it('a digest filter has no false negatives and few false positives', async () => {
   const filter = createDigestFilter(2000)
   const digestAt = (i: number): Promise<Digest> => digestOf(encodeUtf8(String(i)))
   const digests = await Promise.all(Array.from({ length: 3000 }, (_, i) => digestAt(i)))

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { codeOf, createClient } from './client.ts'
 
 describe('end-1: GET /v2/', () => {
-  it('answers 200 with the version of the interface', async () => {
+  it('answers 200 with the API version', async () => {
     const { send } = createClient()
     for (const path of ['/v2/', '/v2']) {
       const response = await send('GET', path)
@@ -18,7 +18,7 @@ describe('end-1: GET /v2/', () => {
     expect(response.body).toBeNull()
   })
 
-  it('says which methods a path has', async () => {
+  it('answers 405 with the allowed methods', async () => {
     const { send } = createClient()
     const response = await send('POST', '/v2/')
     expect(response.status).toBe(405)
@@ -34,14 +34,14 @@ describe('end-1: GET /v2/', () => {
     }
   })
 
-  it('knows no other paths', async () => {
+  it('answers 404 for other paths', async () => {
     const { send } = createClient()
     for (const path of ['/', '/v1/', '/v2/a', '/v2/a/b/c', '/v2//blobs/x/y', '/v2/a/tags/other']) {
       expect((await send('GET', path)).status, path).toBe(404)
     }
   })
 
-  it('says what is wrong with a name', async () => {
+  it('explains invalid repository names', async () => {
     const { send } = createClient()
     for (const name of [
       'A',

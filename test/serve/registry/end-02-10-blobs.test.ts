@@ -4,7 +4,7 @@ import { codeOf, createClient } from './client.ts'
 const NOWHERE = `sha256:${'0'.repeat(64)}`
 
 describe('end-2: GET and HEAD /v2/<name>/blobs/<digest>', () => {
-  it('gives the blob with digest, length and a type that is never a page', async () => {
+  it('returns the blob with digest, length and a type that browsers do not render', async () => {
     const client = createClient()
     const { digest } = await client.blob('team/app', 'hello')
     for (const method of ['GET', 'HEAD']) {
@@ -23,13 +23,13 @@ describe('end-2: GET and HEAD /v2/<name>/blobs/<digest>', () => {
     }
   })
 
-  it('takes a digest whose colon is encoded', async () => {
+  it('accepts a digest with an encoded colon', async () => {
     const client = createClient()
     const { digest } = await client.blob('a', 'hello')
     expect((await client.send('GET', `/v2/a/blobs/${encodeURIComponent(digest)}`)).status).toBe(200)
   })
 
-  it('answers 404 for what is not there, without a body to HEAD', async () => {
+  it('answers 404 for a missing blob, without a body for HEAD', async () => {
     const { send } = createClient()
     const get = await send('GET', `/v2/a/blobs/${NOWHERE}`)
     expect(get.status).toBe(404)
@@ -39,7 +39,7 @@ describe('end-2: GET and HEAD /v2/<name>/blobs/<digest>', () => {
     expect(head.body).toBeNull()
   })
 
-  it('answers 400 for what is no digest', async () => {
+  it('answers 400 for an invalid digest', async () => {
     const { send } = createClient()
     for (const digest of [
       'sha256:abc',
@@ -54,7 +54,7 @@ describe('end-2: GET and HEAD /v2/<name>/blobs/<digest>', () => {
     }
   })
 
-  it('gives ranges', async () => {
+  it('returns ranges', async () => {
     const client = createClient()
     const { digest } = await client.blob('a', '0123456789')
     const read = async (
@@ -85,7 +85,7 @@ describe('end-2: GET and HEAD /v2/<name>/blobs/<digest>', () => {
     }
   })
 
-  it('answers 304 to who has it already', async () => {
+  it('answers 304 to a matching If-None-Match', async () => {
     const client = createClient()
     const { digest } = await client.blob('a', 'hello')
     for (const tag of [`"${digest}"`, `W/"${digest}"`, `"x", "${digest}"`, '*']) {
@@ -103,7 +103,7 @@ describe('end-2: GET and HEAD /v2/<name>/blobs/<digest>', () => {
 })
 
 describe('end-10: DELETE /v2/<name>/blobs/<digest>', () => {
-  it('removes it from this repository at once, and from no other', async () => {
+  it('removes the blob from this repository only', async () => {
     const client = createClient()
     const { digest } = await client.blob('a', 'hello')
     await client.blob('b', 'hello')

@@ -7,7 +7,7 @@ import { codeOf, createClient, EMPTY_TYPE, OCI_INDEX, OCI_MANIFEST } from './cli
 const NOWHERE = `sha256:${'0'.repeat(64)}` as const
 
 describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
-  it('keeps the exact bytes and type, by tag and by digest', async () => {
+  it('stores the exact bytes and type, by tag and by digest', async () => {
     const client = createClient()
     const config = await client.blob('a', '{}')
     const text = `{ "schemaVersion":2,\n "layers": [], "config": {"mediaType":"${EMPTY_TYPE}","digest":"${config.digest}","size":2},\t"more": "\\u00e9é" }\n`
@@ -37,7 +37,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
     }
   })
 
-  it('takes what the image specification allows', async () => {
+  it('accepts everything that the image specification allows', async () => {
     const client = createClient()
     const config = { mediaType: EMPTY_TYPE, ...(await client.blob('a', '{}')) }
     const { digest, size } = await client.image('a')
@@ -105,7 +105,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
       ).toBe(201)
   })
 
-  it('refuses what is no manifest, saying why', async () => {
+  it('rejects invalid manifests with a reason', async () => {
     const client = createClient()
     const config = { mediaType: EMPTY_TYPE, ...(await client.blob('a', '{}')) }
     const refused: [string, object][] = [
@@ -161,7 +161,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
     ).toBe(OCI_INDEX)
   })
 
-  it('refuses a digest that is not that of the bytes', async () => {
+  it('rejects a digest that does not match the bytes', async () => {
     const response = (
       await createClient().manifest('a', NOWHERE, {
         schemaVersion: 2,
@@ -172,7 +172,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
     expect([response.status, await codeOf(response)]).toEqual([400, 'DIGEST_INVALID'])
   })
 
-  it('takes sha512 digests', async () => {
+  it('accepts sha512 digests', async () => {
     const client = createClient()
     const bytes = encodeUtf8(`{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[]}`)
     const digest = await digestOf(bytes, 'sha512')
@@ -186,7 +186,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
     ).toBe(digest)
   })
 
-  it('names all blobs and manifests that are missing, unless sparse manifests are allowed', async () => {
+  it('lists all missing blobs and manifests, unless sparse manifests are allowed', async () => {
     const config = { mediaType: EMPTY_TYPE, digest: NOWHERE, size: 2 }
     const layer = { mediaType: 'text/plain', digest: `sha256:${'1'.repeat(64)}`, size: 2 }
     const image = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [layer] }
@@ -206,7 +206,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
       ['MANIFEST_BLOB_UNKNOWN', layer.digest],
     ])
     expect((await strict.manifest('a', 'v1', index)).response.status).toBe(404)
-    // That another repository has the blob does not help.
+    // A blob in another repository does not count.
     await strict.blob('b', '{}')
     const elsewhere = {
       ...image,
@@ -220,7 +220,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
       expect((await lenient.manifest('a', 'v1', manifest)).response.status).toBe(201)
   })
 
-  it('takes 4 MiB and refuses more with 413, said or streamed', async () => {
+  it('accepts 4 MiB and rejects more with 413, with announced length or streamed', async () => {
     const client = createClient()
     const frame = `{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[],"x":""}`
     const fit = frame.replace('""', `"${'x'.repeat(4 * 1024 * 1024 - frame.length)}"`)
@@ -241,7 +241,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
     }
   })
 
-  it('sets a tag only while it is what the client last saw', async () => {
+  it('sets a tag only if the condition of the client holds', async () => {
     const client = createClient()
     const one = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], annotations: { n: '1' } }
     const two = { ...one, annotations: { n: '2' } }
@@ -260,7 +260,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
     ).toBe(201)
   })
 
-  it('lets one of many win a conditional tag, over two processes', async () => {
+  it('lets exactly one of many conditional writes of a tag succeed, across two processes', async () => {
     const storage = freshStorage()
     const clients = [createClient({ storage }), createClient({ storage })]
     const results = await Promise.all(
@@ -282,7 +282,7 @@ describe('end-7a: PUT /v2/<name>/manifests/<tag-or-digest>', () => {
 })
 
 describe('end-7b: PUT by digest with ?tag=', () => {
-  it('sets all tags and names them', async () => {
+  it('sets all tags and returns them', async () => {
     const client = createClient()
     const manifest = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }
     const digest = await digestOf(encodeUtf8(JSON.stringify(manifest)))
@@ -300,7 +300,7 @@ describe('end-7b: PUT by digest with ?tag=', () => {
       ).toBe(digest)
   })
 
-  it('sets none when one is no tag, or when they are too many', async () => {
+  it('sets none when one is invalid, or when there are too many', async () => {
     const client = createClient()
     const manifest = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }
     const digest = await digestOf(encodeUtf8(JSON.stringify(manifest)))
@@ -325,7 +325,7 @@ describe('end-3: GET and HEAD /v2/<name>/manifests/<tag-or-digest>', () => {
     },
   )
 
-  it('does not care what the client accepts', async () => {
+  it('ignores Accept', async () => {
     const client = createClient()
     const { digest } = await client.image('a', 'v1')
     for (const accept of ['*/*', 'text/html', OCI_INDEX, '']) {
@@ -341,7 +341,7 @@ describe('end-3: GET and HEAD /v2/<name>/manifests/<tag-or-digest>', () => {
     expect([cached.status, cached.body]).toEqual([304, null])
   })
 
-  it('answers 404 for what is not there and 400 for what is no digest', async () => {
+  it('answers 404 for a missing manifest and 400 for an invalid digest', async () => {
     const client = createClient()
     await client.image('a', 'v1')
     for (const reference of ['v2', NOWHERE]) {
@@ -356,7 +356,7 @@ describe('end-3: GET and HEAD /v2/<name>/manifests/<tag-or-digest>', () => {
 })
 
 describe('end-9: DELETE /v2/<name>/manifests/<tag-or-digest>', () => {
-  it('removes a tag and leaves the manifest', async () => {
+  it('removes a tag and keeps the manifest', async () => {
     const client = createClient()
     const { digest } = await client.image('a', 'v1')
     expect((await client.send('DELETE', '/v2/a/manifests/v1')).status).toBe(202)
@@ -365,7 +365,7 @@ describe('end-9: DELETE /v2/<name>/manifests/<tag-or-digest>', () => {
     expect(await codeOf(await client.send('DELETE', '/v2/a/manifests/v1'))).toBe('MANIFEST_UNKNOWN')
   })
 
-  it('removes a manifest with all tags that name it, and no others', async () => {
+  it('removes a manifest with all of its tags, and no others', async () => {
     const client = createClient()
     const { digest } = await client.image('a', 'v1')
     await client.image('a', 'other')
@@ -384,7 +384,7 @@ describe('end-9: DELETE /v2/<name>/manifests/<tag-or-digest>', () => {
     expect((await client.send('DELETE', `/v2/a/manifests/${digest}`)).status).toBe(404)
   })
 
-  it('never leaves a tag that points nowhere, however pushes and deletions meet', async () => {
+  it('never leaves a dangling tag after concurrent pushes and deletions', async () => {
     const client = createClient()
     for (let round = 0; round < 20; round++) {
       const { digest, bytes } = await client.image('a', 'v1')

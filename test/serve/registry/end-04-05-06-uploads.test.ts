@@ -14,7 +14,7 @@ async function open(client: Client): Promise<string> {
 }
 
 describe('end-4b: POST ?digest=', () => {
-  it('takes a blob in one request', async () => {
+  it('accepts a blob in one request', async () => {
     const client = createClient()
     for (const text of ['hello', '']) {
       const digest = await digestOf(encodeUtf8(text))
@@ -26,7 +26,7 @@ describe('end-4b: POST ?digest=', () => {
     }
   })
 
-  it('takes sha512 too', async () => {
+  it('accepts sha512', async () => {
     const client = createClient()
     const digest = await digestOf(encodeUtf8('hello'), 'sha512')
     expect(
@@ -38,7 +38,7 @@ describe('end-4b: POST ?digest=', () => {
 })
 
 describe('end-4a, 6: POST, then PUT', () => {
-  it('opens a session and takes the blob, streamed or not', async () => {
+  it('opens a session and accepts the blob, streamed or not', async () => {
     const client = createClient()
     for (const body of [encodeUtf8('hello'), streamed('hel', 'lo')]) {
       const location = await open(client)
@@ -51,7 +51,7 @@ describe('end-4a, 6: POST, then PUT', () => {
     }
   })
 
-  it('refuses another digest than the content has, and keeps nothing', async () => {
+  it('rejects a digest that does not match the content, and stores nothing', async () => {
     const storage = freshStorage()
     const client = createClient({ storage })
     const digest = await digestOf(encodeUtf8('other'))
@@ -63,7 +63,7 @@ describe('end-4a, 6: POST, then PUT', () => {
     expect((await storage.list('')).entries).toEqual([])
   })
 
-  it('refuses to close without a digest, or with a wrong one', async () => {
+  it('rejects a missing or invalid digest', async () => {
     const client = createClient()
     for (const query of ['', '?digest=x', `?digest=md5:${'0'.repeat(32)}`]) {
       const response = await client.send('PUT', `${await open(client)}${query}`, { body: 'hello' })
@@ -71,7 +71,7 @@ describe('end-4a, 6: POST, then PUT', () => {
     }
   })
 
-  it('knows a session only in its own repository', async () => {
+  it('finds a session only in its own repository', async () => {
     const client = createClient()
     const location = await open(client)
     for (const method of ['GET', 'PATCH', 'DELETE']) {
@@ -97,7 +97,7 @@ describe('end-5: PATCH', () => {
     body: text,
   })
 
-  it('takes chunks in order, the last one with PUT or before it', async () => {
+  it('accepts chunks in order, the last one with PUT or before it', async () => {
     const client = createClient()
     const digest = await digestOf(encodeUtf8('hello world'))
     for (const last of [' world', '']) {
@@ -122,7 +122,7 @@ describe('end-5: PATCH', () => {
     }
   })
 
-  it('takes the whole as one stream', async () => {
+  it('accepts the whole blob as one stream', async () => {
     const client = createClient()
     const location = await open(client)
     expect(
@@ -133,7 +133,7 @@ describe('end-5: PATCH', () => {
     expect(await (await client.send('GET', `/v2/a/blobs/${digest}`)).text()).toBe('hello')
   })
 
-  it('believes no digest of one chunk that was the whole', async () => {
+  it('verifies the digest of a single chunk', async () => {
     const client = createClient()
     const location = await open(client)
     await client.send('PATCH', location, { body: 'hello' })
@@ -144,7 +144,7 @@ describe('end-5: PATCH', () => {
     expect([response.status, await codeOf(response)]).toEqual([400, 'DIGEST_INVALID'])
   })
 
-  it('answers 416 to a chunk out of order and says where to go on', async () => {
+  it('answers 416 to a chunk out of order, with the current offset', async () => {
     const client = createClient()
     const location = await open(client)
     expect((await client.send('PATCH', location, chunk(3, 'lo'))).status).toBe(416)
@@ -166,7 +166,7 @@ describe('end-5: PATCH', () => {
     )
   })
 
-  it('keeps exactly one of two chunks for the same place', async () => {
+  it('stores exactly one of two chunks for the same offset', async () => {
     const client = createClient()
     const location = await open(client)
     const answers = await Promise.all(
@@ -176,7 +176,7 @@ describe('end-5: PATCH', () => {
     expect((await client.send('GET', location)).headers.get('Range')).toBe('0-2')
   })
 
-  it('refuses a chunk that is shorter or longer than it says, and goes on from before', async () => {
+  it('rejects a chunk of another length than announced, and continues from the previous offset', async () => {
     const client = createClient()
     const location = await open(client)
     for (const body of [streamed('he'), streamed('hello!')]) {
@@ -199,7 +199,7 @@ describe('end-5: PATCH', () => {
     expect((await client.send('PATCH', location, chunk(0, 'hello'))).status).toBe(202)
   })
 
-  it('takes an empty chunk for no chunk', async () => {
+  it('ignores an empty chunk', async () => {
     const client = createClient()
     const location = await open(client)
     for (const body of ['', streamed()])
@@ -211,7 +211,7 @@ describe('end-5: PATCH', () => {
 })
 
 describe('end-13, 14: state and cancelling of an upload', () => {
-  it('says how much is there, so that a broken upload goes on', async () => {
+  it('returns the offset, so that an interrupted upload can be resumed', async () => {
     const client = createClient()
     const location = await open(client)
     expect((await client.send('GET', location)).headers.get('Range')).toBe('0-0')
@@ -233,7 +233,7 @@ describe('end-13, 14: state and cancelling of an upload', () => {
     ).toBe(201)
   })
 
-  it('goes on in another process over the same storage', async () => {
+  it('resumes in another process with the same storage', async () => {
     const storage = freshStorage()
     const [one, two] = [createClient({ storage }), createClient({ storage })]
     const location = await open(one)
@@ -244,7 +244,7 @@ describe('end-13, 14: state and cancelling of an upload', () => {
     expect(await (await one.send('GET', `/v2/a/blobs/${digest}`)).text()).toBe('hello')
   })
 
-  it('forgets a cancelled upload and all its bytes', async () => {
+  it('removes a cancelled upload and all its bytes', async () => {
     const storage = freshStorage()
     const client = createClient({ storage })
     const location = await open(client)
@@ -255,7 +255,7 @@ describe('end-13, 14: state and cancelling of an upload', () => {
     expect((await storage.list('')).entries).toEqual([])
   })
 
-  it('gives up uploads that nobody continues', async () => {
+  it('removes inactive uploads', async () => {
     const storage = freshStorage()
     const client = createClient({ storage, uploadTtl: 20 })
     const location = await open(client)
@@ -269,8 +269,8 @@ describe('end-13, 14: state and cancelling of an upload', () => {
   })
 })
 
-describe('uploads of one blob at once', () => {
-  it('all succeed, and the blob is there once', async () => {
+describe('concurrent uploads of one blob', () => {
+  it('all succeed, and the blob is stored once', async () => {
     const storage = freshStorage()
     const clients = [createClient({ storage }), createClient({ storage })]
     const bytes = new Uint8Array(1_500_000).map((_, i) => i)
@@ -286,7 +286,7 @@ describe('uploads of one blob at once', () => {
     expect((await storage.list('uploads/')).entries).toEqual([])
   })
 
-  it('leaves nothing of a body that is cut, and takes the next try', async () => {
+  it('discards an interrupted body and accepts the next attempt', async () => {
     const storage = freshStorage()
     const client = createClient({ storage })
     const bytes = new Uint8Array(2_000_000)

@@ -12,7 +12,7 @@ async function tagged(): Promise<Client> {
   return client
 }
 
-/** Follows every `Link`, as clients do. */
+/** Follows every `Link`, like clients. */
 async function walk(client: Client, path: string): Promise<string[][]> {
   const pages: string[][] = []
   for (let next: string | undefined = path; next !== undefined;) {
@@ -26,13 +26,13 @@ async function walk(client: Client, path: string): Promise<string[][]> {
 }
 
 describe('end-8a: GET /v2/<name>/tags/list', () => {
-  it('lists all tags by code point', async () => {
+  it('lists all tags sorted by code point', async () => {
     const response = await (await tagged()).send('GET', '/v2/a/b/tags/list')
     expect(await response.json()).toEqual({ name: 'a/b', tags: SORTED })
     expect(response.headers.get('Link')).toBeNull()
   })
 
-  it('answers 404 for a repository where nothing was ever pushed, and an empty list where no tag is', async () => {
+  it('answers 404 for an unknown repository, and an empty list for one without tags', async () => {
     const client = createClient()
     const response = await client.send('GET', '/v2/a/tags/list')
     expect([response.status, await codeOf(response)]).toEqual([404, 'NAME_UNKNOWN'])
@@ -49,7 +49,7 @@ describe('end-8a: GET /v2/<name>/tags/list', () => {
     })
   })
 
-  it('does not mix a repository with one inside it', async () => {
+  it('does not mix a repository with one below its name', async () => {
     const client = createClient()
     await client.manifest('a', 'outer', INDEX)
     await client.manifest('a/b', 'inner', INDEX)
@@ -59,7 +59,7 @@ describe('end-8a: GET /v2/<name>/tags/list', () => {
 })
 
 describe('end-8b: GET /v2/<name>/tags/list?n=&last=', () => {
-  it('gives pages that together are the list', async () => {
+  it('returns pages that together are the list', async () => {
     const client = await tagged()
     expect(await walk(client, '/v2/a/b/tags/list?n=3')).toEqual([
       SORTED.slice(0, 3),
@@ -82,7 +82,7 @@ describe('end-8b: GET /v2/<name>/tags/list?n=&last=', () => {
     ])
   })
 
-  it('gives nothing for n=0, and no link', async () => {
+  it('returns nothing for n=0, and no link', async () => {
     const response = await (await tagged()).send('GET', '/v2/a/b/tags/list?n=0')
     expect([await response.json(), response.headers.get('Link')]).toEqual([
       { name: 'a/b', tags: [] },
@@ -90,7 +90,7 @@ describe('end-8b: GET /v2/<name>/tags/list?n=&last=', () => {
     ])
   })
 
-  it('refuses what is no number', async () => {
+  it('rejects an invalid number', async () => {
     const client = await tagged()
     for (const n of ['-1', 'x', '1.5', ''])
       expect((await client.send('GET', `/v2/a/b/tags/list?n=${n}`)).status, n).toBe(400)

@@ -3,7 +3,7 @@ import { createClient } from './client.ts'
 import type { AuthScope } from '../../../src/types.ts'
 
 describe('end-11: POST ?mount=&from=', () => {
-  it('takes a blob over from another repository', async () => {
+  it('mounts a blob from another repository', async () => {
     const client = createClient()
     const { digest } = await client.blob('a', 'hello')
     const response = await client.send('POST', `/v2/b/c/blobs/uploads/?mount=${digest}&from=a`)
@@ -17,7 +17,7 @@ describe('end-11: POST ?mount=&from=', () => {
     expect((await client.send('GET', `/v2/b/c/blobs/${digest}`)).status).toBe(200)
   })
 
-  it('opens an upload when the source has it not', async () => {
+  it('opens an upload when the source does not have the blob', async () => {
     const client = createClient()
     const { digest } = await client.blob('a', 'hello')
     for (const from of ['other', 'NO NAME', '']) {
@@ -37,7 +37,7 @@ describe('end-11: POST ?mount=&from=', () => {
     }
   })
 
-  it('finds the blob anywhere without a source, where everybody may read everything', async () => {
+  it('finds the blob in any repository without a source if everyone can read everything', async () => {
     const client = createClient()
     const { digest } = await client.blob('a', 'hello')
     expect((await client.send('POST', `/v2/b/blobs/uploads/?mount=${digest}`)).status).toBe(201)
@@ -46,7 +46,7 @@ describe('end-11: POST ?mount=&from=', () => {
     ).toBe(202)
   })
 
-  it('mounts only what the client may read, and nothing unnamed then', async () => {
+  it('mounts only from repositories that the client can read, and not without a source then', async () => {
     const seen: AuthScope[] = []
     const client = createClient({
       authorize: (_, scope) => {

@@ -24,17 +24,17 @@ async function list(client: Client, path: string): Promise<{ response: Response;
 }
 
 describe('end-12a: GET /v2/<name>/referrers/<digest>', () => {
-  it('is an empty index where there are none, even for an unknown repository', async () => {
+  it('returns an empty index without referrers, even for an unknown repository', async () => {
     const { body } = await list(createClient(), `/v2/a/referrers/${NOWHERE}`)
     expect(body).toEqual({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] })
   })
 
-  it('refuses what is no digest', async () => {
+  it('rejects an invalid digest', async () => {
     const response = await createClient().send('GET', '/v2/a/referrers/v1')
     expect([response.status, await codeOf(response)]).toEqual([400, 'DIGEST_INVALID'])
   })
 
-  it('has images and indexes with type, size and annotations, and says so when they are pushed', async () => {
+  it('lists images and indexes with type, size and annotations, and answers their push with OCI-Subject', async () => {
     const client = createClient()
     const config = {
       mediaType: 'application/vnd.example.config+json',
@@ -85,7 +85,7 @@ describe('end-12a: GET /v2/<name>/referrers/<digest>', () => {
     )
   })
 
-  it('has only what is in this repository, and no more what was deleted', async () => {
+  it('lists only manifests of this repository, without deleted ones', async () => {
     const client = createClient()
     const { digest } = await client.image('a', undefined, { subject })
     await client.image('b', undefined, { subject })
@@ -102,7 +102,7 @@ describe('end-12a: GET /v2/<name>/referrers/<digest>', () => {
 })
 
 describe('end-12b: GET /v2/<name>/referrers/<digest>?artifactType=', () => {
-  it('filters and says so', async () => {
+  it('filters, and answers with OCI-Filters-Applied', async () => {
     const client = createClient()
     const { digest } = await client.image('a', undefined, { subject, artifactType: 'text/x' })
     await client.image('a', undefined, { subject, artifactType: 'text/y+json' })
@@ -124,7 +124,7 @@ describe('end-12b: GET /v2/<name>/referrers/<digest>?artifactType=', () => {
     ).toBeNull()
   })
 
-  it('gives pages whose links keep the filter', async () => {
+  it('returns pages whose links keep the filter', async () => {
     const client = createClient()
     const wanted = new Set<string>()
     for (let i = 0; i < 7; i++) {
@@ -151,7 +151,7 @@ describe('end-12b: GET /v2/<name>/referrers/<digest>?artifactType=', () => {
     expect(found).toHaveLength(3)
   })
 
-  it('gives pages that a client can read, however long the annotations are', async () => {
+  it('returns pages small enough for clients, even with long annotations', async () => {
     const client = createClient()
     for (let i = 0; i < 5; i++)
       await client.image('a', undefined, {

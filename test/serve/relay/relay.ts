@@ -15,7 +15,7 @@ export interface Sent {
   readonly headers: Headers
 }
 
-/** A relay before a registry that is asked through `upstream`, and all that left the relay. */
+/** A relay in front of a registry that is called through `upstream`, and all requests of the relay. */
 export function relayBefore(
   upstream: FetchLike | FetchHandler = createRegistryHandler(),
   options: Partial<RelayHandlerOptions> = {},
@@ -43,7 +43,7 @@ export function relayBefore(
   }
 }
 
-/** An upstream that gives one answer to all. */
+/** An upstream with one response to everything. */
 export function always(
   status: number,
   headers: Record<string, string> = {},

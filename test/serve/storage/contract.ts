@@ -36,13 +36,13 @@ async function keysOf(storage: Storage, prefix = ''): Promise<string[]> {
   return keys
 }
 
-/** What every storage must do; `open` gives another view of one place, as a second process would have. */
+/** The contract of every storage; `open` opens the same storage again, like a second process. */
 export function describeStorage(
   name: string,
   create: () => Promise<{ storage: Storage; open: () => Storage }>,
 ): void {
   describe(`${name} storage`, () => {
-    it('gives back what was put, with its size, and nothing for what was not', async () => {
+    it('returns stored values with their size, and undefined for missing ones', async () => {
       const { storage } = await create()
       expect(await storage.put('a/b', encodeUtf8('hello'))).toMatchObject({ stored: true })
       expect(await textAt(storage, 'a/b')).toBe('hello')
@@ -51,7 +51,7 @@ export function describeStorage(
       expect(await storage.get('a/b/c')).toBeUndefined()
     })
 
-    it('keeps bytes, content and streams, empty ones too', async () => {
+    it('stores bytes, content and streams, also empty ones', async () => {
       const { storage } = await create()
       await storage.put('bytes', new Uint8Array(0))
       await storage.put('content', new Blob(['content']))
@@ -66,7 +66,7 @@ export function describeStorage(
       expect(await textAt(storage, 'empty')).toBe('')
     })
 
-    it('does not change with the array it was given', async () => {
+    it('copies the given array', async () => {
       const { storage } = await create()
       const bytes = encodeUtf8('before')
       await storage.put('key', bytes)
@@ -74,7 +74,7 @@ export function describeStorage(
       expect(await textAt(storage, 'key')).toBe('before')
     })
 
-    it('reads ranges, cut at the end of the value', async () => {
+    it('reads ranges, clamped to the end of the value', async () => {
       const { storage } = await create()
       await storage.put('key', encodeUtf8('0123456789'))
       const read = async (offset: number, length?: number): Promise<string | undefined> => {
@@ -92,7 +92,7 @@ export function describeStorage(
       expect(await read(5, 0)).toBe('')
     })
 
-    it('carries values larger than one piece, whole and in ranges', async () => {
+    it('stores values larger than one part, read as a whole and in ranges', async () => {
       const { storage } = await create()
       const bytes = new Uint8Array(5 * 1024 * 1024 + 17).map((_, i) => (i * 7) >> 3)
       await storage.put(
@@ -112,7 +112,7 @@ export function describeStorage(
       expect(part.every((byte, i) => byte === bytes[2_097_000 + i])).toBe(true)
     })
 
-    it('can be left in the middle of a body', async () => {
+    it('allows cancelling a body', async () => {
       const { storage } = await create()
       await storage.put('large', new Uint8Array(3 * 1024 * 1024))
       const reader = (await storage.get('large'))!.body.getReader()
@@ -122,7 +122,7 @@ export function describeStorage(
       expect(await storage.head('large')).toBeUndefined()
     })
 
-    it('keeps nothing of a stream that breaks, and what was there before', async () => {
+    it('discards a failing stream and keeps the previous value', async () => {
       const { storage } = await create()
       const broken = new Error('cut')
       await expect(
@@ -137,7 +137,7 @@ export function describeStorage(
       expect(await keysOf(storage)).toEqual(['old'])
     })
 
-    it('refuses a stream that has not the size it said', async () => {
+    it('rejects a stream that does not have the announced size', async () => {
       const { storage } = await create()
       await expect(
         storage.put('short', streamOfChunks([encodeUtf8('abc')]), { size: 4 }),
@@ -148,7 +148,7 @@ export function describeStorage(
       expect(await keysOf(storage)).toEqual([])
     })
 
-    it('shows a value only once it is whole', async () => {
+    it('shows a value only when it is complete', async () => {
       const { storage, open } = await create()
       let feed!: ReadableStreamDefaultController<Uint8Array>
       const slow = new ReadableStream<Uint8Array>({
@@ -165,7 +165,7 @@ export function describeStorage(
       expect(await open().head('slow')).toMatchObject({ size: 3_000_000 })
     })
 
-    it('puts if absent: of many at once exactly one', async () => {
+    it('puts if absent: exactly one of many concurrent writes succeeds', async () => {
       const { storage, open } = await create()
       const views = [storage, open(), open()]
       const results = await Promise.all(
@@ -178,7 +178,7 @@ export function describeStorage(
       expect(await textAt(open(), 'once')).toBe(`writer ${winner}`)
     })
 
-    it('puts if absent while another writer is still sending: the first to be whole stays', async () => {
+    it('puts if absent during another write: the first complete value stays', async () => {
       const { storage, open } = await create()
       let feed!: ReadableStreamDefaultController<Uint8Array>
       const slow = storage.put(
@@ -199,7 +199,7 @@ export function describeStorage(
       expect(await textAt(storage, 'key')).toBe('fast')
     })
 
-    it('compares and sets: a counter raised by many loses nothing', async () => {
+    it('compares and sets: a counter incremented concurrently is correct', async () => {
       const { storage, open } = await create()
       await storage.put('counter', encodeUtf8('0'))
       const views = [storage, open(), open()]
@@ -215,7 +215,7 @@ export function describeStorage(
       expect(await textAt(storage, 'counter')).toBe('30')
     })
 
-    it('refuses to set over another value, or over nothing', async () => {
+    it('does not replace another or a missing value', async () => {
       const { storage } = await create()
       expect(await storage.put('key', encodeUtf8('x'), { ifMatch: 'anything' })).toEqual({
         stored: false,
@@ -232,7 +232,7 @@ export function describeStorage(
       expect(await textAt(storage, 'key')).toBe('2')
     })
 
-    it('does not read a stream to its end when a precondition has failed already', async () => {
+    it('does not read a stream to its end when a condition has failed already', async () => {
       const { storage } = await create()
       await storage.put('key', encodeUtf8('there'))
       let cancelled = false
@@ -249,7 +249,7 @@ export function describeStorage(
       expect(cancelled).toBe(true)
     })
 
-    it('deletes, and deletes what is not there', async () => {
+    it('deletes existing and missing values', async () => {
       const { storage } = await create()
       await storage.put('a/b/c', encodeUtf8('x'))
       await storage.delete('a/b/c')
@@ -281,7 +281,7 @@ export function describeStorage(
       expect(await storage.list('b/', { after: 'b/2' })).toEqual({ entries: [], more: false })
     })
 
-    it('tells keys apart that a file system might not', async () => {
+    it('distinguishes keys that a file system may not', async () => {
       const { storage } = await create()
       const keys = [
         'case',
@@ -320,7 +320,7 @@ export function describeStorage(
       expect(await keysOf(storage)).toEqual([...keys].sort())
     })
 
-    it('refuses what is no key', async () => {
+    it('rejects invalid keys', async () => {
       const { storage } = await create()
       for (const key of [
         '',
@@ -345,7 +345,7 @@ export function describeStorage(
       }
     })
 
-    it('moves whole values, if it can', async () => {
+    it('moves values, if supported', async () => {
       const { storage } = await create()
       if (!canMove(storage)) return
       await storage.put('from', encodeUtf8('moved'))
@@ -362,7 +362,7 @@ export function describeStorage(
       expect(await storage.move('never', 'to')).toEqual({ stored: false })
     })
 
-    it('behaves as a sorted map does, whatever is done to it', async () => {
+    it('behaves like a sorted map under any sequence of operations', async () => {
       const key = fc.constantFrom('a', 'a/b', 'A', 'a-', 'b', 'b/c/d', 'b/c', 'l'.repeat(100))
       const step = fc.oneof(
         fc.record({

@@ -8,7 +8,7 @@ describeStorage('memory', async () => {
   return { storage, open: () => storage }
 })
 
-it('refuses to grow beyond its limit, and frees what is deleted', async () => {
+it('rejects values beyond its limit, and frees deleted ones', async () => {
   const storage = createMemoryStorage({ maxBytes: 10_000 })
   await storage.put('a', new Uint8Array(6000))
   await expect(storage.put('b', new Uint8Array(6000))).rejects.toMatchObject({
@@ -23,7 +23,7 @@ it('refuses to grow beyond its limit, and frees what is deleted', async () => {
   expect(await storage.head('b')).toMatchObject({ size: 9000 })
 })
 
-it('is filled by empty values too, as by uploads that are opened and left', async () => {
+it('counts empty values too, such as abandoned uploads', async () => {
   const storage = createMemoryStorage({ maxBytes: 100_000 })
   const registry = createRegistryHandler({ storage })
   const open = async (): Promise<number> =>
