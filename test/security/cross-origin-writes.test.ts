@@ -13,8 +13,8 @@ import { listAll } from '../../src/serve/storage/port.ts'
 import { always, relayBefore } from '../serve/relay/relay.ts'
 import { codeOf, createClient, OCI_MANIFEST } from '../serve/registry/client.ts'
 
-// A browser sends a simple POST of any page to any server, loopback included, and only keeps the
-// answer from the page. What it writes must be refused before it is read.
+// Browsers send a simple POST of any page to any server, including loopback, and only hide the
+// response from the page. Such a write must be rejected before its body is read.
 
 const OWN = 'https://registry.test'
 const PAGE = 'https://app.example'
@@ -25,7 +25,7 @@ const sha256 = digest.slice('sha256:'.length)
 
 type Sent = Readonly<Record<string, string>>
 
-/** What browsers say of pages that may not. */
+/** Headers that browsers send for pages that are not allowed. */
 const FOREIGN: readonly Sent[] = [
   { Origin: 'https://evil.example' },
   { Origin: 'null' },
@@ -42,7 +42,7 @@ const FOREIGN: readonly Sent[] = [
   { 'Sec-Fetch-Site': 'same-site' },
 ]
 
-/** What programs and pages that may say. */
+/** Headers of other clients and of allowed pages. */
 const ALLOWED: readonly Sent[] = [
   {},
   { Origin: OWN },
@@ -59,7 +59,7 @@ const keysOf = async (storage: Storage): Promise<string[]> => {
   return keys
 }
 
-/** A body that says whether somebody asked for it. */
+/** A body that records whether it was read. */
 function watched(bytes: Uint8Array): { body: ReadableStream<Uint8Array>; pulls: () => number } {
   let pulls = 0
   const body = new ReadableStream<Uint8Array>(
@@ -76,7 +76,7 @@ function watched(bytes: Uint8Array): { body: ReadableStream<Uint8Array>; pulls: 
 }
 
 describe('a registry', () => {
-  /** Each endpoint that writes, over a repository that has something to lose. */
+  /** Each endpoint that writes, with a repository that has content. */
   async function setUp() {
     const storage = createMemoryStorage()
     const tokens = createTokenService({ authenticate: () => 'ann' })
@@ -120,13 +120,13 @@ describe('a registry', () => {
     expect((await client.send('POST', path, { headers, body: text })).status).toBe(201)
   })
 
-  it('lets every page write where the operator says so, sandboxed ones too', async () => {
+  it('allows writes of every page with all origins allowed, also of sandboxed ones', async () => {
     const { send } = createClient({ cors: { origins: '*' } })
     for (const headers of FOREIGN)
       expect((await send('POST', '/v2/b/blobs/uploads/', { headers })).status).toBe(202)
   })
 
-  it('takes a page of https for its own where a proxy has ended TLS', async () => {
+  it('accepts its own https page behind a proxy that terminates TLS', async () => {
     const { fetch } = createRegistryHandler()
     const post = (url: string, origin: string): Promise<Response> =>
       fetch(new Request(`${url}/v2/a/blobs/uploads/`, { method: 'POST', headers: { origin } }))
@@ -135,7 +135,7 @@ describe('a registry', () => {
     expect((await post('https://registry.test', 'http://registry.test')).status).toBe(403)
   })
 
-  it('names the option that lets a page write', async () => {
+  it('names the option that allows a page to write', async () => {
     const { send } = createClient()
     const headers = { Origin: 'https://evil.example' }
     const response = await send('POST', '/v2/a/blobs/uploads/', { headers })
@@ -144,7 +144,7 @@ describe('a registry', () => {
     expect(response.headers.get('Access-Control-Allow-Origin')).toBeNull()
   })
 
-  it('still answers reads of any page, whose answers the browser keeps from it', async () => {
+  it('answers reads of any page, whose responses the browser hides', async () => {
     const { client } = await setUp()
     const response = await client.send('GET', '/v2/a/manifests/v1', { headers: FOREIGN[0]! })
     expect(response.status).toBe(200)
@@ -208,7 +208,7 @@ describe('a Bindle server', () => {
       })
       expect(pulls()).toBe(0)
     }
-    // A GET that starts something.
+    // A GET with a side effect.
     expect((await send('GET', '/login?provider=x', headers)).status).toBe(403)
     expect(logins()).toBe(0)
     expect(await keysOf(storage)).toEqual(before)
@@ -231,7 +231,7 @@ describe('a Bindle server', () => {
     'application/x-www-form-urlencoded',
     'multipart/form-data; boundary=x',
     'text/toml',
-  ])('takes no invoice of the media type %s, which pages can send', async (type) => {
+  ])('rejects an invoice of the media type %s, which pages can send', async (type) => {
     const { storage, send } = await setUp()
     const before = await keysOf(storage)
     const headers: Sent = type === undefined ? {} : { 'Content-Type': type }
@@ -246,7 +246,7 @@ describe('a Bindle server', () => {
     ['application/wasm', 'multipart/form-data; boundary=x', 415],
     ['application/wasm', 'text/plain', 415],
     ['text/html', 'application/x-www-form-urlencoded', 415],
-    // Bindle's own client sends none; that for .NET sends strings as text.
+    // Bindle's own client sends no type; the one for .NET sends strings as text.
     ['application/wasm', undefined, 200],
     ['application/wasm', 'application/wasm', 200],
     ['application/wasm', 'application/octet-stream', 200],
@@ -260,7 +260,7 @@ describe('a Bindle server', () => {
   })
 })
 
-it.each(FOREIGN)('a relay takes no write of a page with %j', async (headers) => {
+it.each(FOREIGN)('a relay rejects writes of a page with %j', async (headers) => {
   const { ask, sent } = relayBefore(always(201), { writable: () => true, deletes: true })
   for (const [method, path] of [
     ['POST', '/registry.example/v2/a/blobs/uploads/'],
@@ -277,7 +277,7 @@ describe('behind a port', () => {
     for (const listener of open.splice(0)) await listener.close()
   })
 
-  /** As a browser sends a form of another site. */
+  /** Like a form of another site in a browser. */
   function post(url: string, headers: Sent): Promise<number | undefined> {
     return new Promise((resolve, reject) => {
       const sent = httpRequest(url, { method: 'POST', headers }, (response) => {
@@ -287,7 +287,7 @@ describe('behind a port', () => {
     })
   }
 
-  it('stores nothing of a simple cross-origin POST, and all that programs send', async () => {
+  it('rejects a simple cross-origin POST and accepts requests of other clients', async () => {
     const storage = createMemoryStorage()
     const listener = await listen(createRegistryHandler({ storage }))
     open.push(listener)

@@ -7,8 +7,8 @@ import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
 import type { FetchHandler } from '../../src/types.ts'
 
-// Bodies that a server holds in full take its memory: many that are never finished, and one that
-// comes in a byte at a time.
+// Buffered bodies take the memory of a server: many that are never finished, and one that
+// arrives byte by byte.
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -61,7 +61,7 @@ const SERVERS = [
 ]
 
 describe.each(SERVERS)('$name that are never finished', ({ whole, create, push }) => {
-  it('make room for others, the longest first', async () => {
+  it('are removed in favour of others, the longest first', async () => {
     const server = create(1000)
     const slow = [push(server), push(server)]
     for (const one of slow) {
@@ -73,7 +73,7 @@ describe.each(SERVERS)('$name that are never finished', ({ whole, create, push }
     good.end()
     expect((await good.response).status).toBe(201)
     expect((await slow[0]!.response).status).toBe(429)
-    // The other goes on, and nothing is left of those before.
+    // The other continues, and the previous ones are released.
     const next = slow[1]!
     next.send(spaces(500))
     await later(5)
@@ -81,12 +81,12 @@ describe.each(SERVERS)('$name that are never finished', ({ whole, create, push }
     last.send(whole.slice(0, 40))
     last.send(whole.slice(40))
     last.end()
-    // The invoice is there already.
+    // The invoice exists already.
     expect([201, 409]).toContain((await last.response).status)
     expect((await next.response).status).toBe(429)
   })
 
-  it('that are longer than all may be are refused', async () => {
+  it('that exceed the limit of all bodies are rejected', async () => {
     const server = create(1000)
     const one = push(server)
     one.send(spaces(1001))
@@ -94,9 +94,9 @@ describe.each(SERVERS)('$name that are never finished', ({ whole, create, push }
   })
 })
 
-describe('bytes that come one by one', () => {
-  // Of bodies, values and answers alike: see `createCollector`.
-  it('are joined, so that no array for each is held', async () => {
+describe('bytes that arrive one by one', () => {
+  // Of bodies, values and responses: see `createCollector`.
+  it('are joined, so that no array for each of them is kept', async () => {
     const count = 1_000_000
     const heap = (): number => {
       collectGarbage()
@@ -117,7 +117,7 @@ describe('bytes that come one by one', () => {
     expect(collector.size).toBe(0)
   })
 
-  it('make the same whole', async () => {
+  it('give the same result', async () => {
     const text = Array.from({ length: 1000 }, (_, i) => i % 251)
     const stream = (): ReadableStream<Uint8Array> =>
       new ReadableStream({

@@ -9,8 +9,8 @@ import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
 import { always, relayBefore } from '../serve/relay/relay.ts'
 import { codeOf } from '../serve/registry/client.ts'
 
-// A page whose domain name is made to resolve to 127.0.0.1 (DNS rebinding) is of the same origin as a
-// server there: neither CORS nor `Origin` stops it. Only the name that it asks for shows it.
+// A page whose domain name resolves to 127.0.0.1 (DNS rebinding) has the same origin as a
+// server there: neither CORS nor `Origin` stops it. Only the requested host name reveals it.
 
 const LOOPBACK = [
   'localhost',
@@ -38,7 +38,7 @@ afterEach(async () => {
   for (const listener of open.splice(0)) await listener.close()
 })
 
-/** A registry behind a port, and what it has been asked. */
+/** A registry behind a port, and the requests it received. */
 async function start(options: ListenOptions = {}) {
   const asked: string[] = []
   const registry = createRegistryHandler({ storage: createMemoryStorage() })
@@ -81,7 +81,7 @@ describe('a server on a loopback address', () => {
     expect((await ask(`${host}:${port}`)).status).toBe(200)
   })
 
-  it.each(FOREIGN)('answers to %s with 421 and asks the handler nothing', async (host) => {
+  it.each(FOREIGN)('answers 421 to %s without calling the handler', async (host) => {
     const { ask, asked, port } = await start()
     for (const method of ['GET', 'POST', 'OPTIONS']) {
       expect((await ask(host, method)).status).toBe(421)
@@ -90,7 +90,7 @@ describe('a server on a loopback address', () => {
     expect(asked).toEqual([])
   })
 
-  it('believes no header of a proxy, and says which option lets a name in', async () => {
+  it('ignores headers of proxies, and names the option that allows a host name', async () => {
     const { ask, asked } = await start()
     const { status, text } = await ask('evil.example', 'GET', {
       'X-Forwarded-Host': 'localhost',
@@ -102,7 +102,7 @@ describe('a server on a loopback address', () => {
     expect(asked).toEqual([])
   })
 
-  it('answers to the names that it is given as well', async () => {
+  it('also accepts the names in its options', async () => {
     const { ask } = await start({
       allowedHosts: ['registry.test', '*.apps.test', '10.0.0.1', '::2'],
     })
@@ -114,7 +114,7 @@ describe('a server on a loopback address', () => {
       expect((await ask(host)).status).toBe(421)
   })
 
-  it('answers to any name where it is told so', async () => {
+  it('accepts any name with *', async () => {
     const { ask } = await start({ allowedHosts: ['*'] })
     expect((await ask('evil.example')).status).toBe(200)
   })
@@ -128,7 +128,7 @@ describe('a server on a loopback address', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200/)
   })
 
-  it('answers a host that is none with 400', async () => {
+  it('answers 400 to an invalid host', async () => {
     const { ask, asked } = await start()
     for (const host of ['999.999.999.999', 'user@localhost', 'localhost:99999'])
       expect((await ask(host)).status).toBe(400)
@@ -137,7 +137,7 @@ describe('a server on a loopback address', () => {
 })
 
 describe('a server on another address', () => {
-  it('answers to any name, unless it is restricted', async () => {
+  it('accepts any name, unless it is restricted', async () => {
     const { ask } = await start({ host: '0.0.0.0' })
     expect((await ask('registry.example')).status).toBe(200)
     const restricted = await start({ host: '0.0.0.0', allowedHosts: ['registry.example'] })
@@ -150,11 +150,11 @@ describe('a handler', () => {
   const at = (host: string): Request => new Request(`http://${host}/v2/`)
   const names = { allowedHosts: ['registry.test'] }
 
-  it('answers to any name, as it does not know where it is', async () => {
+  it('accepts any name by default', async () => {
     expect((await createRegistryHandler().fetch(at('evil.example'))).status).toBe(200)
   })
 
-  it('of a registry answers to the names that it is given, and to preflights for them', async () => {
+  it('of a registry accepts the names in its options, also in preflights', async () => {
     const { fetch } = createRegistryHandler({ ...names, cors: { origins: '*' } })
     expect((await fetch(at('registry.test:5000'))).status).toBe(200)
     const refused = await fetch(at('evil.example'))
@@ -164,7 +164,7 @@ describe('a handler', () => {
     expect((await fetch(preflight)).status).toBe(421)
   })
 
-  it('of a Bindle server does so too, in its own words', async () => {
+  it('of a Bindle server does so too, with its own errors', async () => {
     const { fetch } = createBindleHandler(names)
     expect((await fetch(new Request('http://registry.test/v1/_q'))).status).toBe(200)
     const refused = await fetch(new Request('http://evil.example/v1/_q'))
@@ -174,7 +174,7 @@ describe('a handler', () => {
     })
   })
 
-  it('of a relay does so too, before it asks anybody', async () => {
+  it('of a relay does so too, before it sends anything', async () => {
     const { ask, sent } = relayBefore(always(200), names)
     expect((await ask('/registry.example/v2/')).status).toBe(421)
     expect(sent).toEqual([])

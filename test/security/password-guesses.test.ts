@@ -12,8 +12,8 @@ import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createTokenService } from '../../src/serve/token-service.ts'
 import { codeOf } from '../serve/registry/client.ts'
 
-// Whoever may send requests guesses names and passwords: how long an answer takes must not tell which
-// names there are, and guesses must not keep the server from its work.
+// Clients can guess names and passwords: the response time must not reveal which
+// names exist, and guesses must not block the server.
 
 const folder = mkdtempSync(join(tmpdir(), 'spindle-htpasswd-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -35,7 +35,7 @@ const basic = (user: string, password: string): Record<string, string> => ({
 })
 
 describe('an unknown user', () => {
-  it('costs the same hashes as a known one of whatever cost', async () => {
+  it('costs the same hashes as a known user of any cost', async () => {
     const hashesOf = await createHashChoice(parseHtpasswd(USERS.join('\n'), 'users', 14))
     for (const user of ['ann', 'bob', 'cleo', 'nobody', '', '__proto__'])
       expect(hashesOf(user).map(getRounds)).toEqual([4, 5, 9])
@@ -53,17 +53,17 @@ describe('an unknown user', () => {
     for (const user of ['ann', 'bob', 'cleo']) {
       expect(await authenticate(user, 'Secret')).toBe(false)
       expect(await authenticate(user, 'secret')).toBe(true)
-      // By the memory of what matched.
+      // From the cache of successful logins.
       expect(await authenticate(user, 'secret')).toBe(true)
       expect(await authenticate(user, 'Secret')).toBe(false)
     }
   })
 })
 
-describe('a guess', () => {
-  it('leaves the thread of the server free', async () => {
+describe('a password check', () => {
+  it('does not block the thread of the server', async () => {
     const authenticate = await read(`ann:${hashSync('secret', 11)}`)
-    // Starts the thread.
+    // Starts the worker thread.
     await authenticate('ann', 'first')
     let turns = 0
     let going = true
@@ -74,30 +74,30 @@ describe('a guess', () => {
     turn()
     expect(await authenticate('ann', 'guess')).toBe(false)
     going = false
-    // On the server's thread it would have been one in each tenth of a second.
+    // On the server's thread it would block for a tenth of a second each time.
     expect(turns).toBeGreaterThan(100)
   })
 
-  it('waits behind so many others only, and is refused then', async () => {
+  it('is rejected when too many others are waiting', async () => {
     const authenticate = await read(USERS.join('\n'), { maxPending: 3 })
     const guesses = await Promise.allSettled(
       Array.from({ length: 10 }, async (_, i) => authenticate('ann', `guess ${i}`)),
     )
     const refused = guesses.filter(({ status }) => status === 'rejected')
-    // One is under way, three wait.
+    // One is running, three are waiting.
     expect(refused).toHaveLength(6)
     for (const guess of refused)
       expect(guess).toMatchObject({ reason: { code: 'ERR_LIMIT_EXCEEDED' } })
     expect(await authenticate('ann', 'secret')).toBe(true)
   })
 
-  it('with the same password is made once for all requests that come together', async () => {
+  it('runs once for concurrent requests with the same password', async () => {
     const authenticate = await read(USERS.join('\n'), { maxPending: 1 })
     const all = Array.from({ length: 50 }, async () => authenticate('cleo', 'secret'))
     expect(await Promise.all(all)).toEqual(all.map(() => true))
   })
 
-  it('that matched once waits behind none', async () => {
+  it('that succeeded before does not wait', async () => {
     const authenticate = await read(USERS.join('\n'), { maxPending: 1 })
     await authenticate('ann', 'secret')
     const guesses = [1, 2].map(async (i) => authenticate('cleo', `guess ${i}`))
@@ -105,7 +105,7 @@ describe('a guess', () => {
     await Promise.all(guesses)
   })
 
-  it('that is one too many is answered with 429 by each server, not as a wrong password', async () => {
+  it('above the limit is answered with 429 by each server, not as a wrong password', async () => {
     const authenticate = await read(`ann:${hashSync('secret', 9)}`, { maxPending: 1 })
     const tokens = createTokenService({ authenticate })
     const servers = [
@@ -130,7 +130,7 @@ describe('a guess', () => {
 })
 
 describe('a file', () => {
-  it('with a hash that takes too long is refused, naming its line and both ways out', async () => {
+  it('with a hash that takes too long is rejected with its line and both solutions', async () => {
     const dear = `ann:$2y$15$${'a'.repeat(53)}`
     await expect(read(`# users\n${dear}`)).rejects.toMatchObject({
       code: 'ERR_CREDENTIALS_INVALID',
@@ -156,7 +156,7 @@ describe('a file', () => {
     ['ann:secret', 'something else'],
     [':$2y$05$' + 'a'.repeat(53), 'something else'],
     ['ann', 'no colon'],
-  ])('with %s is refused, naming the format and showing nothing of it', async (line, format) => {
+  ])('with %s is rejected with the format, without quoting the line', async (line, format) => {
     const failure = read(line)
     await expect(failure).rejects.toMatchObject({ code: 'ERR_CREDENTIALS_INVALID' })
     await expect(failure).rejects.toThrow(format)

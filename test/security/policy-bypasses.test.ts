@@ -1,4 +1,4 @@
-// What runs, is pulled or copied under a policy has to be what was verified, whatever the registry does meanwhile.
+// Content that is run, pulled or copied under a policy must be the verified content, even if the registry changes it.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { IMAGE_INDEX, IMAGE_MANIFEST } from '../../src/oci/manifest.ts'
 import { createRepository } from '../../src/registry/repository.ts'
@@ -34,7 +34,7 @@ let signer: Signer
 let policy: Policy
 let verify: Verifier
 let registry: FetchHandler
-/** What is signed, and what an attacker would have run in its place. */
+/** The signed application, and an attacker's replacement. */
 let good: Descriptor
 let bad: Descriptor
 
@@ -54,7 +54,7 @@ beforeEach(async () => {
   await sign(`${REPOSITORY}:good`, signer, registry)
 })
 
-/** The registry, but the tag names the good one until something was asked about signatures, then the bad one. */
+/** A registry that moves the tag to the attacker's application after the first request for signatures. */
 function swapping(): FetchLike {
   let isVerified = false
   return async (request) => {
@@ -81,14 +81,14 @@ describe('a tag that moves after it was verified', () => {
   })
 })
 
-describe('a registry that delivers something else under the digest that was verified', () => {
-  it.each(['manifests', 'blobs'])('is refused where it swaps %s', async (kind) => {
+describe('a registry that returns other content for the verified digest', () => {
+  it.each(['manifests', 'blobs'])('is rejected when it swaps %s', async (kind) => {
     const swapped: FetchLike = async (request) => {
       const { pathname } = new URL(request.url)
       if (request.method !== 'GET' || !pathname.includes(`/${kind}/`))
         return registry.fetch(request)
       const response = await registry.fetch(request)
-      // Of the same length, so that only the digest can tell.
+      // Of the same length, so that only the digest differs.
       const bytes = new Uint8Array(await response.arrayBuffer())
       const isAsked = kind === 'blobs' || pathname.endsWith(good.digest)
       if (isAsked) bytes[bytes.length - 1]! ^= 1
@@ -101,7 +101,7 @@ describe('a registry that delivers something else under the digest that was veri
     })
   })
 
-  it('is refused where it calls a signed manifest an index', async () => {
+  it('is rejected when it returns a signed manifest as an index', async () => {
     const renamed: FetchLike = async (request) => {
       const response = await registry.fetch(request)
       const { pathname } = new URL(request.url)
@@ -123,7 +123,7 @@ describe('an index', () => {
     return `${REPOSITORY}@${(await pushJson(repository, index, IMAGE_INDEX)).digest}`
   }
 
-  it('is not signed because what it lists is', async () => {
+  it('is not signed by the signatures of its manifests', async () => {
     const at = await indexOf({ ...good, mediaType: IMAGE_MANIFEST })
     await expect(pull(at, { ...registry, verify })).rejects.toMatchObject(REFUSED)
     await expect(copy(at, `${REPOSITORY}-mirror:1`, { ...registry, verify })).rejects.toMatchObject(
@@ -131,7 +131,7 @@ describe('an index', () => {
     )
   })
 
-  it('that is signed vouches for what it lists, and for nothing else', async () => {
+  it('that is signed covers its manifests, and nothing else', async () => {
     const at = await indexOf(bad)
     await sign(at, signer, registry)
     const app = await pull(at, { ...registry, verify })
@@ -143,7 +143,7 @@ describe('an index', () => {
 })
 
 describe('a cache', () => {
-  it('does not vouch: what is in it is verified anew', async () => {
+  it('does not replace verification', async () => {
     const cache = createMemoryStore()
     await (await pull(`${REPOSITORY}:bad`, { ...registry, cache })).component('a')
     await expect(pull(`${REPOSITORY}:bad`, { ...registry, cache, verify })).rejects.toMatchObject(
@@ -151,7 +151,7 @@ describe('a cache', () => {
     )
   })
 
-  it('with other bytes under a digest is passed over, or ends the call', async () => {
+  it('with other bytes for a digest is ignored, or ends the call', async () => {
     const lying: Store = {
       ...createMemoryStore(),
       has: async () => true,
@@ -161,7 +161,7 @@ describe('a cache', () => {
     expect(await app.component('a')).toEqual(wasmOf(1))
   })
 
-  it('holds no signatures: one that was taken back counts no more', async () => {
+  it('does not contain signatures: a deleted one does not count', async () => {
     const cache = createMemoryStore()
     await pull(`${REPOSITORY}:good`, { ...registry, cache, verify })
     const unsigned = createRegistryHandler()
@@ -176,7 +176,7 @@ describe('a cache', () => {
 })
 
 describe('createAppHandler', () => {
-  it('asks about what it runs, not about what was verified when it was pulled', async () => {
+  it('verifies what it runs, not what was verified when it was pulled', async () => {
     const verified = await pull(`${REPOSITORY}:good`, { ...registry, verify })
     const other = await pull(`${REPOSITORY}:bad`, registry)
     const { signatures } = verified
@@ -185,7 +185,7 @@ describe('createAppHandler', () => {
     )
   })
 
-  it('refuses what has no digest to ask about', async () => {
+  it('rejects an application without a digest', async () => {
     const app = await loadApp({ 'spin.toml': MANIFEST, 'a.wasm': wasmOf(1) })
     await expect(createAppHandler(app, { verify })).rejects.toThrow(TypeError)
   })

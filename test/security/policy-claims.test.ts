@@ -1,4 +1,4 @@
-// What a policy asks of a signature counts in every format: one that has no place for it does not satisfy it.
+// Requirements of a policy apply to every format: a format without the claim does not satisfy them.
 import { beforeAll, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/bytes/digest.ts'
 import { encodeUtf8 } from '../../src/bytes/text.ts'
@@ -16,7 +16,7 @@ const over = { artifact }
 
 let policy: KeyPolicy
 let signer: Signer
-/** A bundle with a statement, whose subject may have a name; and one over bare bytes. */
+/** A bundle with a statement, optionally with a subject name, and one over bare bytes. */
 let statementBundle: (name?: unknown) => Promise<Json>
 let bare: Json
 beforeAll(async () => {
@@ -32,13 +32,13 @@ beforeAll(async () => {
   bare = await messageBundle(signer, artifact)
 })
 
-describe('a bundle is refused', () => {
+describe('a bundle is rejected', () => {
   it.each<[string, object, string]>([
     ['where only legacy signatures count', { formats: ['legacy'] }, 'FORMAT_MISMATCH'],
     ['without the name', { reference: 'registry.test/app' }, 'REFERENCE_MISMATCH'],
     ['without the annotation', { annotations: { stage: 'prod' } }, 'ANNOTATION_MISMATCH'],
     ['without the type', { predicateTypes: ['https://slsa.dev/provenance/v1'] }, 'PREDICATE_TYPE'],
-  ])('%s that is asked for, over a statement or bare bytes', async (_, more, reason) => {
+  ])('%s that the policy requires, over a statement or bare bytes', async (_, more, reason) => {
     for (const bundle of [await statementBundle(), bare]) {
       await verifyBundle(bundle, over, policy)
       const strict = { ...policy, ...more }
@@ -50,7 +50,7 @@ describe('a bundle is refused', () => {
     }
   })
 
-  it('over bare bytes where a type of statement is asked for, whichever', async () => {
+  it('over bare bytes if the policy requires any predicate type', async () => {
     const strict = { ...policy, predicateTypes: [COSIGN] }
     await verifyBundle(await statementBundle(), over, strict)
     await expect(verifyBundle(bare, over, strict)).rejects.toMatchObject({
@@ -58,7 +58,7 @@ describe('a bundle is refused', () => {
     })
   })
 
-  it('whose subject has another name than is asked for', async () => {
+  it('whose subject has another name than required', async () => {
     const named = { ...policy, reference: 'ghcr.io/team/app' }
     const { reference } = await verifyBundle(await statementBundle('ghcr.io/team/app'), over, named)
     expect(reference).toBe('ghcr.io/team/app')
@@ -70,7 +70,7 @@ describe('a bundle is refused', () => {
 })
 
 describe('a legacy signature', () => {
-  it('is no statement of another type, and counts as that of cosign sign', async () => {
+  it('counts as a statement of cosign sign, and of no other type', async () => {
     const store = createMemoryStore()
     const { digest: ref } = await createArtifact(store)
     await sign({ store, ref }, signer, { attach: 'tag', reference: 'r/a' })
@@ -81,7 +81,7 @@ describe('a legacy signature', () => {
     ).rejects.toMatchObject({ rejected: [{ error: { reason: 'PREDICATE_TYPE' } }] })
   })
 
-  it('is all that counts where its name is asked for: bundles of cosign have none', async () => {
+  it('is the only one that satisfies a required name: bundles of cosign have none', async () => {
     const store = createMemoryStore()
     const { digest: ref } = await createArtifact(store)
     await sign({ store, ref }, signer)
@@ -95,8 +95,8 @@ describe('a legacy signature', () => {
   })
 })
 
-describe('what a bundle is verified over', () => {
-  it('is one thing: of an artifact and a digest that differ, one would not be looked at', async () => {
+describe('the subject of a bundle', () => {
+  it('is either an artifact or a digest: with both, one would be ignored', async () => {
     const digest = await digestOf(artifact)
     const foreign = await digestOf(encodeUtf8('other'))
     const bundle = await statementBundle()

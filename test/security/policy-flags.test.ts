@@ -1,4 +1,4 @@
-// Flags and files that ask for more than is checked: they end with exit code 2 before anybody is asked.
+// Flags and files with requirements that would not be checked: exit code 2 before any request.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createRepository } from '../../src/registry/repository.ts'
@@ -51,7 +51,7 @@ const COMMANDS = [
   { command: ['build-worker'], key: '--verify-key', to: [] },
 ]
 
-/** The flags, with KEY for the command's own, and what is said about them. */
+/** The flags, with KEY for the command's own, and the error message. */
 const REFUSED: readonly (readonly [readonly string[], string])[] = [
   ...['trigger', 'sha', 'name', 'repository', 'ref'].map((part) => {
     const flag = `--certificate-github-workflow-${part}`
@@ -99,7 +99,7 @@ const REFUSED: readonly (readonly [readonly string[], string])[] = [
   [ISSUER, 'both required'],
   [[...WHO, '--certificate-identity-regexp', 'x'], 'one of them'],
   [[...IDENTITY, '--certificate-oidc-issuer-regexp', '('], 'is not a valid regular expression'],
-  // Variables of a shell that are not set.
+  // Unset shell variables.
   [['KEY', ''], 'is empty'],
   [['--policy', ''], '--policy is empty'],
   [['--certificate-identity', '', ...ISSUER], '--certificate-identity is empty'],
@@ -107,7 +107,7 @@ const REFUSED: readonly (readonly [readonly string[], string])[] = [
   [['--certificate-identity-regexp', '', ...ISSUER], '--certificate-identity-regexp is empty'],
   [[...WHO, '--certificate-github-workflow-ref', ''], '--certificate-github-workflow-ref is empty'],
   [[...WHO, '--trusted-root', ''], '--trusted-root is empty'],
-  // Of two values the first would be ignored.
+  // The first of two values would be ignored.
   [['KEY', 'our.pub', 'KEY', 'other.pub'], 'Give it once'],
   [[...WHO, ...IDENTITY], 'Give it once'],
   [[...WHO, ...ISSUER], 'Give it once'],
@@ -132,7 +132,7 @@ const ours: Json = { key: 'our.pub', requireTransparencyLog: false }
 const person: Json = { identity: 'ann@example.org', issuer: 'https://accounts.example' }
 
 describe('a policy file', () => {
-  it('with what is refused of the library is exit code 2', async () => {
+  it('that the library rejects is exit code 2', async () => {
     expect(await session.run('verify', '--policy', 'policy.json', REF)).toMatchObject({ code: 0 })
   })
 
@@ -229,7 +229,7 @@ describe('bindle', () => {
 })
 
 describe('sign', () => {
-  it('refuses a second value for an annotation', async () => {
+  it('rejects a second value for an annotation', async () => {
     const again = ['-a', 'stage=prod', '-a', 'stage=test']
     const { code } = await session.run(
       'sign',

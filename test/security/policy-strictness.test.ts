@@ -1,4 +1,4 @@
-// A policy that asks for more than is checked: every key of it is enforced, or the policy is refused.
+// Every key of a policy is enforced, or the policy is rejected.
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createVerifier, verify } from '../../src/verbs/verify.ts'
 import { createPolicyWorlds, type LeafKind, type PolicyWorlds } from '../portable/policy-worlds.ts'
@@ -10,22 +10,22 @@ beforeAll(async () => {
 })
 
 interface Sample {
-  /** Rules that may have the key. */
+  /** Rules that allow the key. */
   readonly places: readonly string[]
   /** A valid value that the signature does not satisfy. */
   readonly strict: (worlds: PolicyWorlds) => unknown
-  /** Why it is rejected then. */
+  /** Reason of the rejection. */
   readonly reason: RegExp
   readonly wrong: readonly unknown[]
   readonly empty: readonly unknown[]
-  /** Only of a signature without an entry in a log. */
+  /** Only for a signature without a log entry. */
   readonly unlogged?: boolean
 }
 
 const LEAVES = ['key', 'identity']
 const KINDS = [...LEAVES, 'anyOf', 'allOf']
 
-/** Written down once more, so that a key that is left out of the schema is noticed. */
+/** Repeated here, to detect a key that is missing in the schema. */
 const SAMPLES: Readonly<Record<string, Sample>> = {
   key: {
     places: ['key'],
@@ -153,10 +153,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
 
 interface Rule {
   readonly name: string
-  /** The kind of the rule that gets the key. */
+  /** Kind of the rule that contains the key. */
   readonly kind: string
   readonly leaf: LeafKind
-  /** The key as messages name it. */
+  /** The key as in error messages. */
   readonly shown: (key: string) => string
   /** A policy that is satisfied, with more keys in the rule. */
   readonly policy: (more: object) => Json
@@ -175,7 +175,7 @@ const RULES: readonly Rule[] = LEAVES.flatMap((leaf): Rule[] => {
       name: `anyOf around ${leaf}`,
       kind: 'anyOf',
       shown: (key) => key,
-      // Two alternatives, of which one is satisfied: a threshold has something to count.
+      // Two rules, one of them satisfied, for the threshold to count.
       policy: (more) => ({ anyOf: [lenient(base.leaf), other()], ...more }),
     },
     {
@@ -214,22 +214,22 @@ const at = ({ leaf }: Rule, { unlogged = false }: Partial<Sample> = {}) => ({
   ref: worlds.refs[leaf][unlogged ? 'unlogged' : 'logged'],
 })
 
-/** @param names What the message has to name. */
+/** @param names Expected in the message. */
 async function assertRefused(rule: Rule, policy: Json, ...names: readonly string[]): Promise<void> {
   const refusal: unknown = await verify(at(rule), policy).catch((error: unknown) => error)
   expect(refusal).toBeInstanceOf(TypeError)
   for (const name of names) expect((refusal as TypeError).message).toContain(name)
-  // The same where a policy is loaded now and used later.
+  // The same for a policy that is loaded now and used later.
   const descriptor = await worlds.store.resolve(at(rule).ref)
   const verdict = createVerifier(policy)({ store: worlds.store, descriptor })
   await expect(verdict).rejects.toThrow(TypeError)
 }
 
 describe.each(RULES)('in a rule of the kind $name,', (rule) => {
-  it.each(Object.entries(SAMPLES))('`%s` is enforced or refused', async (key, sample) => {
+  it.each(Object.entries(SAMPLES))('`%s` is enforced or rejected', async (key, sample) => {
     const place = at(rule, sample)
     await verify(place, rule.policy({}))
-    // Absent, unless the rule needs it.
+    // `undefined` counts as absent, unless the rule needs the key.
     const needed = rule.kind === rule.leaf ? lenient(rule.leaf) : { [rule.kind]: [] }
     if (!(key in needed)) await verify(place, rule.policy({ [key]: undefined }))
 
@@ -247,7 +247,7 @@ describe.each(RULES)('in a rule of the kind $name,', (rule) => {
   })
 })
 
-describe('a policy is refused', () => {
+describe('a policy is rejected', () => {
   const key = (): Json => lenient('key')
   const verdict = (policy: unknown): Promise<unknown> =>
     verify({ store: worlds.store, ref: worlds.refs.key.logged }, policy as Json)
@@ -297,7 +297,7 @@ describe('a policy is refused', () => {
     await expect(verdict({ ...key(), ...more })).rejects.toThrow(`did you mean \`${meant}\`?`)
   })
 
-  it('with a key that is not known, saying which are', async () => {
+  it('with an unknown key, listing the known ones', async () => {
     const refused = expect(verdict({ ...key(), frobnicate: true })).rejects
     await refused.toThrow('`frobnicate` is not known: known are `key`')
     await expect(verdict({ anyOf: [key(), { ...key(), x: 1 }] })).rejects.toThrow('`anyOf[1]`')

@@ -1,4 +1,4 @@
-// One signer who counts for several: an `anyOf` with a threshold asks for as many signers as it says.
+// An `anyOf` with a threshold requires as many different signers.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createSigstoreInstance, type SigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
@@ -43,7 +43,7 @@ beforeEach(async () => {
 const signBy = async (...signers: readonly Parameters<typeof sign>[1][]): Promise<void> => {
   for (const signer of signers) await sign({ store, ref: artifact.digest }, signer)
 }
-/** By somebody whose address an identity provider confirmed. */
+/** A signature by an identity. */
 const signAs = (email: string) => signBy(keylessSigner(sigstore, 1, { email, sub: email }))
 const verdict = (policy: Json): Promise<VerifyResult> =>
   verify({ store, ref: artifact.digest }, policy as Policy)
@@ -59,7 +59,7 @@ const person = (identity: string | RegExp): Json => ({
 })
 
 describe('two of several keys', () => {
-  it('are two signatures: one is not enough, whoever made it', async () => {
+  it('are two signatures: one is not enough', async () => {
     const [a, b, c] = keys
     const policy = { anyOf: [a.rule, b.rule, c.rule], threshold: 2 }
     await expect(verdict(policy)).rejects.toMatchObject({ reason: 'NO_SIGNATURES' })
@@ -91,7 +91,7 @@ describe('two of several keys', () => {
   it('are not one key in two encodings', async () => {
     const [a] = keys
     await signBy(a.signer)
-    // X.509 lets a point be written with both coordinates, or with one and a sign.
+    // X.509 allows uncompressed and compressed points.
     const point = a.signer.publicKey.subarray(-64)
     const algorithm = a.signer.publicKey.subarray(2, 23)
     const bits = [0x03, 34, 0, 2 + (point[63]! & 1), ...point.subarray(0, 32)]
@@ -105,10 +105,10 @@ describe('two of several keys', () => {
   })
 })
 
-describe('two of several persons', () => {
+describe('two of several identities', () => {
   const ANY = /.+@example\.org/
 
-  it('are not one who satisfies two rules', async () => {
+  it('are not one identity that satisfies two rules', async () => {
     await signAs('ann@example.org')
     await refused({ anyOf: [person(ANY), person('ann@example.org')], threshold: 2 }, /^1 of 2/)
     await signAs('bob@example.org')
@@ -118,7 +118,7 @@ describe('two of several persons', () => {
   it.each([
     ['after', ['ann@example.org', 'bob@example.org']],
     ['before', ['bob@example.org', 'ann@example.org']],
-  ] as const)('are found where the one with fewer rules signed %s the other', async (_, order) => {
+  ] as const)('are found when the one with fewer rules signed %s the other', async (_, order) => {
     for (const email of order) await signAs(email)
     const rules = [person(ANY), person('ann@example.org')]
     for (const anyOf of [rules, rules.toReversed()]) {
@@ -128,7 +128,7 @@ describe('two of several persons', () => {
     await refused({ anyOf: [...rules, person('bob@example.org')], threshold: 3 }, /^2 of 3/)
   })
 
-  it('are not one whose address is written in two ways, or confirmed by two issuers', async () => {
+  it('are not one address in two capitalizations or from two issuers', async () => {
     await signAs('ann@example.org')
     await signAs('Ann@Example.org')
     await refused({ ...person(/ann@example\.org/i), threshold: 2 }, /1 of 2 signers/)
@@ -138,7 +138,7 @@ describe('two of several persons', () => {
     )
   })
 
-  it('may be a key and an identity', async () => {
+  it('can be a key and an identity', async () => {
     const [a] = keys
     const policy = { anyOf: [a.rule, person(ANY)], threshold: 2 }
     await signAs('ann@example.org')
@@ -147,7 +147,7 @@ describe('two of several persons', () => {
     expect((await verdict(policy)).signatures).toHaveLength(2)
   })
 
-  it('may be one of each group', async () => {
+  it('can be one of each group', async () => {
     const [a, b, c] = keys
     const policy = {
       anyOf: [{ anyOf: [a.rule, b.rule] }, { anyOf: [b.rule, c.rule] }],
@@ -160,7 +160,7 @@ describe('two of several persons', () => {
   })
 })
 
-describe('a threshold is refused', () => {
+describe('a threshold is rejected', () => {
   const [a, b] = [{ key: 'x', requireTransparencyLog: false }, { key: 'y' }]
   it.each<[string, Json, string]>([
     ['beside allOf', { allOf: [a, b], threshold: 2 }, '`threshold` is not allowed with `allOf`'],
@@ -188,7 +188,7 @@ describe('a threshold is refused', () => {
     expect((refusal as TypeError).message).toContain(message)
   })
 
-  it('over one bundle, wherever it stands: that has one signer', async () => {
+  it('for one bundle, at any level: a bundle has one signer', async () => {
     const made = await signKeyless()
     const over = { digest: made.artifact.digest }
     const rule = made.policy()

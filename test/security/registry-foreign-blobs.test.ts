@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
 import { createClient, streamed } from '../serve/registry/client.ts'
 
-// Content is kept once for all repositories: who knows a digest must not get it through his own.
+// Blobs are stored once for all repositories: knowing a digest must not give access to the blob.
 describe('blobs of other repositories', () => {
   const setUp = async (): Promise<{ client: ReturnType<typeof createClient>; digest: string }> => {
     const storage = createMemoryStorage()
@@ -14,7 +14,7 @@ describe('blobs of other repositories', () => {
     return { client, digest }
   }
 
-  it('can not be read, mounted or linked by naming their digest', async () => {
+  it('cannot be read, mounted or linked by their digest', async () => {
     const { client, digest } = await setUp()
     const uploads = '/v2/mine/blobs/uploads/'
     expect((await client.send('GET', `/v2/secret/blobs/${digest}`)).status).toBe(403)
@@ -32,7 +32,7 @@ describe('blobs of other repositories', () => {
     expect((await client.send('GET', `/v2/mine/blobs/${digest}`)).status).toBe(404)
   })
 
-  it('are not given away by a manifest that refers to them', async () => {
+  it('are not accessible through a manifest that refers to them', async () => {
     const { client, digest } = await setUp()
     const layer = { mediaType: 'text/plain', digest, size: 10 }
     const manifest = { schemaVersion: 2, config: layer, layers: [layer] }

@@ -6,7 +6,7 @@ import { codeOf, createClient, OCI_INDEX, OCI_MANIFEST } from '../serve/registry
 const subject = { mediaType: OCI_MANIFEST, digest: `sha256:${'0'.repeat(64)}`, size: 7 }
 const LIST = `/v2/a/referrers/${subject.digest}`
 
-/** An index about the subject with so many letters of annotations. */
+/** An index that refers to the subject, with annotations of the given length. */
 const referrer = (letter: string, length: number) => ({
   schemaVersion: 2,
   mediaType: OCI_INDEX,
@@ -15,7 +15,7 @@ const referrer = (letter: string, length: number) => ({
   annotations: { long: letter.repeat(length) },
 })
 
-// Whoever may push puts 4 MiB of annotations into each of 500 referrers; whoever may pull asks for them.
+// A client that can push could put 4 MiB of annotations into each of 500 referrers.
 describe('referrers with long annotations', () => {
   it.each(['', '?artifactType=text/none'])(
     'cost a list no more memory than it answers with: referrers%s',
@@ -46,7 +46,7 @@ describe('referrers with long annotations', () => {
     },
   )
 
-  it('are refused where one alone would make the list longer than clients read', async () => {
+  it('are rejected if one alone would exceed what clients read', async () => {
     const client = createClient()
     const { response } = await client.manifest('a', undefined, referrer('a', 3_900_000))
     expect([response.status, await codeOf(response)]).toEqual([413, 'SIZE_INVALID'])

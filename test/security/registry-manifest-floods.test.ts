@@ -8,7 +8,7 @@ import type { Descriptor, Digest, ReadStore } from '../../src/types.ts'
 
 const MANIFEST = 4 * 1024 * 1024
 
-it('an index of hundreds of the largest manifests is left before all of them are held', async () => {
+it('an index of hundreds of the largest manifests is aborted before all are buffered', async () => {
   const contents = new Map<Digest, Uint8Array>()
   const keep = async (mediaType: string, value: object): Promise<Descriptor> => {
     const bytes = formatCanonicalJson({ schemaVersion: 2, mediaType, ...value })

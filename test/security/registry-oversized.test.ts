@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
 import { createClient, OCI_INDEX } from '../serve/registry/client.ts'
 
-// A body that never ends must be left as soon as it is longer than allowed, and nothing of it kept.
+// An endless body must be aborted as soon as it exceeds the limit, and discarded.
 function endless(): { body: ReadableStream<Uint8Array>; sent: () => number } {
   let sent = 0
   const body = new ReadableStream<Uint8Array>(
@@ -18,8 +18,8 @@ function endless(): { body: ReadableStream<Uint8Array>; sent: () => number } {
   return { body, sent: () => sent }
 }
 
-describe('bodies without an end', () => {
-  it('are refused as blobs, on every way in', async () => {
+describe('endless bodies', () => {
+  it('are rejected as blobs by every endpoint', async () => {
     const storage = createMemoryStorage()
     const client = createClient({ storage, maxBlobBytes: 1_000_000 })
     const location = (await client.send('POST', '/v2/a/blobs/uploads/')).headers.get('Location')!
@@ -41,7 +41,7 @@ describe('bodies without an end', () => {
     expect((await storage.list('blobs/')).entries).toEqual([])
   })
 
-  it('are not made of many small chunks either', async () => {
+  it('are rejected in many small chunks too', async () => {
     const client = createClient({ maxBlobBytes: 10 })
     const location = (await client.send('POST', '/v2/a/blobs/uploads/')).headers.get('Location')!
     expect((await client.send('PATCH', location, { body: '123456' })).status).toBe(202)
@@ -49,7 +49,7 @@ describe('bodies without an end', () => {
     expect((await client.send('PATCH', location, { body: '1234' })).status).toBe(202)
   })
 
-  it('are refused as manifests', async () => {
+  it('are rejected as manifests', async () => {
     const { body, sent } = endless()
     const headers = { 'Content-Type': OCI_INDEX }
     const response = await createClient().send('PUT', '/v2/a/manifests/x', { headers, body })

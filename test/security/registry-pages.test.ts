@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { createClient, OCI_INDEX } from '../serve/registry/client.ts'
 
-// Whoever may push chooses bytes that the registry's origin answers with: they must never run there.
-it('never serves what was pushed as a page or a script', async () => {
+// Everyone who can push chooses bytes on the registry's origin: browsers must never run them there.
+it('never serves pushed content as a page or a script', async () => {
   const client = createClient()
   const { digest } = await client.blob('a', '<script>alert(1)</script>')
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }

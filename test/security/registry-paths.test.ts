@@ -7,8 +7,8 @@ import { createFileStorage } from '../../src/node/storage/file-storage.ts'
 import { namesOfKey } from '../../src/node/storage/storage-path.ts'
 import { createClient } from '../serve/registry/client.ts'
 
-// Names of repositories, tags and uploads come from clients and become paths of files.
-it('writes and reads nothing outside its folder, whatever a client names', async () => {
+// Clients choose names of repositories, tags and uploads, which become file paths.
+it('never reads or writes outside of its folder', async () => {
   const outside = await mkdtemp(join(tmpdir(), 'spindle-paths-'))
   await writeFile(join(outside, 'secret'), 'secret')
   const client = createClient({ storage: createFileStorage(join(outside, 'registry')) })
@@ -43,7 +43,7 @@ it('writes and reads nothing outside its folder, whatever a client names', async
           path,
           method === 'PUT' || method === 'PATCH' ? { body: '{}' } : {},
         )
-        // `..` that the URL parser resolves to the ping is a request for the ping, no more.
+        // The URL parser resolves `..` to the path of the ping.
         const isPing = new URL(path, 'https://x').pathname === '/v2/'
         if (!isPing) expect(response.status, `${method} ${path}`).toBeGreaterThanOrEqual(400)
         expect(await response.text()).not.toContain('secret"')
@@ -57,7 +57,7 @@ it('writes and reads nothing outside its folder, whatever a client names', async
   await rm(outside, { recursive: true })
 })
 
-it('maps every key to names that no file system treats specially, and no two to one', () => {
+it('maps every key to portable file names, without collisions', () => {
   const key = fc
     .stringMatching(/^[!-.0-[\]-~]{1,200}$/)
     .filter((text) => text !== '.' && text !== '..')

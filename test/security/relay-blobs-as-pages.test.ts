@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { always, DIGEST, relayBefore } from '../serve/relay/relay.ts'
 
-// Blobs, manifests and errors are anybody's bytes on the origin of the relay, often that of an app.
+// Blobs, manifests and errors are untrusted content on the relay's origin, which is often that of an app.
 it.each([
   'text/html',
   'text/html; charset=utf-8',
@@ -36,7 +36,7 @@ it.each([
   }
 })
 
-it('a relay is as careful with what it says itself', async () => {
+it('a relay protects its own error responses in the same way', async () => {
   const { ask } = relayBefore()
   for (const path of ['/<script>/v2/', '/registry.example/<script>', '/x']) {
     const response = await ask(path)

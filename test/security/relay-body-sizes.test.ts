@@ -26,9 +26,9 @@ function endless(onCancel: () => void = () => {}): ReadableStream<Uint8Array> {
 const streamed = (body: ReadableStream<Uint8Array>): RequestInit =>
   ({ method: 'PUT', body, duplex: 'half' }) as RequestInit
 
-// Whoever sends without end keeps a relay, its line and its bill busy.
+// Endless bodies would use the relay's connections and traffic.
 describe('a relay', () => {
-  it('refuses a body that is announced as too large before it sends anything', async () => {
+  it('rejects a body with a too large announced size before it sends anything', async () => {
     const { ask, sent } = relayBefore(swallow, { writable, limits: { bodyBytes: 10 } })
     const headers = { 'content-length': '11' }
     expect((await ask(PUT, { method: 'PUT', headers, body: 'x'.repeat(11) })).status).toBe(413)
@@ -43,7 +43,7 @@ describe('a relay', () => {
     expect(cancelled).toBe(true)
   })
 
-  it('stops an answer that is too large, or longer than it said', async () => {
+  it('stops a response that is too large, or longer than announced', async () => {
     for (const headers of LENGTHS) {
       let cancelled = false
       const { ask } = relayBefore(
@@ -64,7 +64,7 @@ describe('a relay', () => {
     expect((await ask(BLOB)).status).toBe(403)
   })
 
-  it('reads no answer that nobody reads', async () => {
+  it('does not read a response that the client does not read', async () => {
     let pulled = 0
     const { ask } = relayBefore(
       async () =>
@@ -86,7 +86,7 @@ describe('a relay', () => {
     await response.body!.cancel()
   })
 
-  it('gives up what stands still, up and down', async () => {
+  it('aborts stalled bodies in both directions', async () => {
     const still = (): ReadableStream<Uint8Array> =>
       new ReadableStream({ pull: () => new Promise(() => {}) })
     const limits = { idle: 20 }
@@ -104,7 +104,7 @@ describe('a relay', () => {
     expect((await silent.ask(BLOB)).status).toBe(504)
   })
 
-  it('reads no token and no form without end', async () => {
+  it('limits the size of tokens and forms', async () => {
     const { ask } = relayBefore(async (request) =>
       request.url.endsWith('/v2/')
         ? always(401, { 'www-authenticate': 'Bearer realm="https://registry.example/token"' })(

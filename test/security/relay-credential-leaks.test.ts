@@ -8,7 +8,7 @@ const LOGIN = { username: 'relay', password: 'pa55word' }
 const persona = (): ReturnType<typeof createTokenAuthPersona> =>
   createTokenAuthPersona(createRegistryHandler(), { ...LOGIN, anonymous: false })
 
-// A relay's own credentials buy a page what the operator allows, and are never seen by it.
+// A relay's own credentials allow what the operator permits, and are never sent to a page.
 describe('a relay with credentials', () => {
   const options = {
     credentials: () => LOGIN,
@@ -18,13 +18,13 @@ describe('a relay with credentials', () => {
   }
   const user = { 'Relay-Authorization': 'user', Origin: PAGE }
 
-  it('is not made without a rule for who may use them', () => {
+  it('requires a rule for who can use them', () => {
     expect(() =>
       createRelayHandler({ registries: [REGISTRY], origins: [], credentials: () => LOGIN }),
     ).toThrow(TypeError)
   })
 
-  it('uses them for who may, and shows neither them nor what they got', async () => {
+  it('uses them for allowed requests, and reveals neither them nor their tokens', async () => {
     const { ask, sent } = relayBefore(persona(), options)
     const start = await ask('/registry.example/v2/team/app/blobs/uploads/', {
       method: 'POST',
@@ -43,14 +43,14 @@ describe('a relay with credentials', () => {
     }
   })
 
-  it('uses them for nobody else, nowhere else', async () => {
+  it('uses them for no other request and no other registry', async () => {
     const { ask, sent } = relayBefore(persona(), options)
     const requests: ReadonlyArray<readonly [string, string, Record<string, string>]> = [
       ['GET', '/registry.example/v2/team/app/manifests/v1', { Origin: PAGE }],
       ['GET', '/registry.example/v2/other/app/manifests/v1', user],
       ['POST', '/registry.example/v2/team/other/blobs/uploads/', user],
       ['DELETE', '/registry.example/v2/team/app/manifests/v1', user],
-      // To mount is to read from the other repository.
+      // A mount reads from the other repository.
       [
         'POST',
         `/registry.example/v2/team/app/blobs/uploads/?mount=${DIGEST}&from=other/secret`,
@@ -67,7 +67,7 @@ describe('a relay with credentials', () => {
     expect(sent).toEqual([])
   })
 
-  it('lets nobody look for a blob everywhere with them', async () => {
+  it('does not mount from any repository with them', async () => {
     const { ask, sent } = relayBefore(persona(), options)
     const path = `/registry.example/v2/team/app/blobs/uploads/?mount=${DIGEST}`
     expect((await ask(path, { method: 'POST', headers: user })).status).toBe(202)
@@ -84,7 +84,7 @@ describe('a relay with credentials', () => {
     },
   )
 
-  it('lets no browser show to one user what it kept for another', async () => {
+  it('prevents browsers from serving a cached response to another user', async () => {
     const { ask } = relayBefore(async () => new Response('blob'), {
       authorize: options.authorize,
     })
@@ -94,7 +94,7 @@ describe('a relay with credentials', () => {
     expect(response.headers.get('vary')).toContain('Relay-Authorization')
   })
 
-  it("hands no challenge on that would send a page's password in their place", async () => {
+  it('drops challenges that would make a page send its own password', async () => {
     const wrong = createTokenAuthPersona(createRegistryHandler(), {
       username: 'another',
       password: 'x',
@@ -107,7 +107,7 @@ describe('a relay with credentials', () => {
     expect(await response.text()).not.toContain('pa55word')
   })
 
-  it("does not mix them with a page's own", async () => {
+  it('does not mix them with the credentials of a page', async () => {
     const { ask, sent } = relayBefore(persona(), options)
     await ask('/registry.example/v2/team/app/manifests/v1', {
       headers: { ...user, Authorization: 'Bearer mine' },
@@ -115,7 +115,7 @@ describe('a relay with credentials', () => {
     expect(sent.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer mine'])
   })
 
-  it('says nothing of its failures but that it failed', async () => {
+  it('reveals nothing about internal failures', async () => {
     const told: unknown[] = []
     const { ask } = relayBefore(
       async () => {

@@ -8,7 +8,7 @@ const resolving =
   async (name: string): Promise<readonly string[]> =>
     names[name] ?? []
 
-// A public name may have a private address.
+// A public name can have a private address.
 describe('a relay that resolves names', () => {
   it.each([
     [['127.0.0.1']],
@@ -16,7 +16,7 @@ describe('a relay that resolves names', () => {
     [['::ffff:127.0.0.1']],
     [['169.254.169.254']],
     [['93.184.215.14', '10.0.0.1']],
-  ])('does not follow to a name that means %s', async (addresses) => {
+  ])('does not follow a redirect to a name that resolves to %s', async (addresses) => {
     const { ask, sent } = relayBefore(always(302, { location: 'https://rebound.example/x' }), {
       resolveHost: resolving({
         'registry.example': ['93.184.215.14'],
@@ -27,7 +27,7 @@ describe('a relay that resolves names', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('does not go to a registry whose name has become private', async () => {
+  it('does not connect to a registry whose name now resolves to a private address', async () => {
     const { ask, sent } = relayBefore(always(200), {
       resolveHost: resolving({ 'registry.example': ['127.0.0.1'] }),
     })
@@ -35,7 +35,7 @@ describe('a relay that resolves names', () => {
     expect(sent).toEqual([])
   })
 
-  it("goes nowhere when the name is nobody's", async () => {
+  it('answers 502 when the name does not resolve', async () => {
     const { ask, sent } = relayBefore(always(200), { resolveHost: resolving({}) })
     expect((await ask(BLOB)).status).toBe(502)
     const failing = relayBefore(always(200), {
@@ -49,14 +49,14 @@ describe('a relay that resolves names', () => {
     expect([...sent, ...failing.sent]).toEqual([])
   })
 
-  it('finds the loopback behind a name with what Node has', async () => {
+  it('detects a loopback address with the resolver of Node', async () => {
     expect(await resolveHost('localhost')).toSatisfy((all: readonly string[]) =>
       all.every((address) => address === '::1' || address.startsWith('127.')),
     )
   })
 })
 
-// Without a resolver, as in Workers, names of the inside are still known by themselves.
+// Without a resolver, as in Workers, private names are still rejected by name.
 it.each(['localhost', 'localhost.', 'a.localhost', 'printer.local', 'db.internal', 'intranet'])(
   'a relay follows nobody to %s',
   async (name) => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DIGEST, relayBefore } from '../serve/relay/relay.ts'
 
-// What is decoded once here and once there means two things.
+// A path that relay and registry decode differently has two meanings.
 describe('a relay', () => {
   it.each([
     '/registry.example/v2/a%2fb/manifests/v1',
@@ -26,7 +26,7 @@ describe('a relay', () => {
     expect(sent).toEqual([])
   })
 
-  it('takes a backslash and dots for what every URL takes them for', async () => {
+  it('normalizes backslashes and dots like every URL', async () => {
     const { ask, sent } = relayBefore()
     expect((await ask('/registry.example/v2/../../evil.example/v2/')).status).toBe(403)
     expect((await ask('/registry.example\\..\\evil.example/v2/')).status).toBe(403)
@@ -34,7 +34,7 @@ describe('a relay', () => {
     expect(sent).toEqual([])
   })
 
-  it('sends nothing but paths of the grammar to the registry, whatever is asked', async () => {
+  it('sends only valid paths to the registry, for any request', async () => {
     const part = fc.oneof(
       fc.constantFrom(
         'v2',

@@ -4,7 +4,7 @@ import { always, PAGE, relayBefore, RELAY } from '../serve/relay/relay.ts'
 
 const PATH = '/registry.example/v2/'
 
-// A page that somebody opens must not use a relay that was made for another.
+// A page must not use a relay that is intended for other pages.
 describe('a relay', () => {
   it.each([
     'https://evil.example',
@@ -16,7 +16,7 @@ describe('a relay', () => {
     'https://app.example, https://evil.example',
     RELAY,
     '',
-  ])('refuses a page of the origin "%s" before it sends anything', async (origin) => {
+  ])('rejects a page of the origin "%s" before it sends anything', async (origin) => {
     const { ask, sent } = relayBefore(always(200))
     for (const method of ['GET', 'HEAD']) {
       const response = await ask(PATH, { method, headers: { Origin: origin } })
@@ -38,15 +38,15 @@ describe('a relay', () => {
     { 'Sec-Fetch-Site': 'same-site', 'Sec-Fetch-Mode': 'no-cors' },
     { 'Sec-Fetch-Site': 'none', 'Sec-Fetch-Mode': 'navigate' },
     { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'navigate' },
-    // A name of the attacker's that was made to lead here is its own origin.
+    // With DNS rebinding, the attacker's name is the own origin.
     { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' },
-  ])('refuses what images, links, frames and rebound names ask: %o', async (headers) => {
+  ])('rejects requests of images, links, frames and rebound names: %o', async (headers) => {
     const { ask, sent } = relayBefore(always(200))
     expect((await ask(PATH, { headers })).status).toBe(403)
     expect(sent).toEqual([])
   })
 
-  it('answers its own page, the pages named, and programs', async () => {
+  it('answers its own page, allowed pages, and other clients', async () => {
     const own = relayBefore(always(200), { origins: [RELAY] })
     const headers = { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }
     expect((await own.ask(PATH, { headers })).status).toBe(200)
@@ -60,7 +60,7 @@ describe('a relay', () => {
     expect(response.headers.get('access-control-allow-credentials')).toBeNull()
   })
 
-  it('answers a preflight before anything else, with all that clients send', async () => {
+  it('answers a preflight first, with all headers that clients send', async () => {
     const { ask, sent } = relayBefore(always(401))
     const response = await ask(PATH, {
       method: 'OPTIONS',

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { always, DIGEST, PAGE, relayBefore } from '../serve/relay/relay.ts'
 
-// What a header means to a proxy, a cache or a cookie jar must not come from the other side.
+// Headers for proxies, caches and cookies must not pass the relay.
 describe('a relay', () => {
-  it('hands on only what registries must know', async () => {
+  it('forwards only headers that registries need', async () => {
     const { ask, sent } = relayBefore(always(200))
     const kept = {
       accept: 'application/json',
@@ -44,7 +44,7 @@ describe('a relay', () => {
     expect(Object.fromEntries(sent[0]!.headers)).toEqual({ ...kept, 'accept-encoding': 'identity' })
   })
 
-  it('hands back only what clients must know', async () => {
+  it('returns only headers that clients need', async () => {
     const { ask } = relayBefore(
       always(
         200,
@@ -94,7 +94,7 @@ describe('a relay', () => {
     expect(response.headers.get('vary')).toBe('Origin, Authorization, Relay-Authorization')
   })
 
-  it('lets no name be asked for as another mirror', async () => {
+  it('rejects a mirror namespace of another registry', async () => {
     const { ask, sent } = relayBefore(always(200))
     expect((await ask('/registry.example/v2/a/manifests/v1?ns=evil.example')).status).toBe(400)
     expect(sent).toEqual([])

@@ -4,7 +4,7 @@ import { createRelayHandler } from '../../src/serve/relay/handler.ts'
 import { isPublicAddress, isPublicHost } from '../../src/serve/relay/address.ts'
 import { relayBefore } from '../serve/relay/relay.ts'
 
-// A host in the path is a host that a stranger chose.
+// The host in the path is chosen by the client.
 describe('a relay', () => {
   it.each([
     'evil.example',
@@ -57,7 +57,7 @@ describe('a relay', () => {
     '0.0.0.0',
     '169.254.169.254',
     '[::ffff:7f00:1]',
-  ])('is not made for %s by mistake', (host) => {
+  ])('rejects %s as a registry unless it is insecure', (host) => {
     const options = { registries: [host], origins: [] }
     expect(() => createRelayHandler(options)).toThrow(TypeError)
     expect(() => createRelayHandler({ ...options, insecure: [host] })).not.toThrow()
@@ -71,7 +71,7 @@ describe('a relay', () => {
     'GHCR.io',
     'ghcr.io:443',
     '',
-  ])('is not made for "%s", which is no host', (host) => {
+  ])('rejects "%s", which is not a host', (host) => {
     expect(() => createRelayHandler({ registries: [host], origins: [] })).toThrow(TypeError)
   })
 })
@@ -128,7 +128,7 @@ describe('an address', () => {
     expect(isPublicAddress(address)).toBe(true)
   })
 
-  it('of a private range is refused in every spelling that a URL has for it', () => {
+  it('of a private range is rejected in every notation of URLs', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(0x7f000000, 0x0a000000, 0xa9fe0000),

@@ -6,7 +6,7 @@ const linkOf = async (link: string): Promise<string | null> =>
     'link',
   )
 
-// A list's next page is followed with the token of the first.
+// Clients request the next page of a list with the same token.
 it.each([
   '<https://evil.example/v2/a/tags/list?last=x>; rel="next"',
   '<//evil.example/v2/a/tags/list>; rel="next"',
@@ -18,7 +18,7 @@ it.each([
   '<https://registry.example/v2/a/tags/list>; rel="preload"',
   '</v2/a/tags/list%2f..>; rel=next',
   '<>; rel=stylesheet, <https://evil.example/x.css>; rel=stylesheet',
-])('a relay hands no link on that is %s', async (link) => {
+])('a relay drops a link that is %s', async (link) => {
   expect(await linkOf(link)).toBeNull()
 })
 
@@ -26,6 +26,6 @@ it.each([
   '</v2/a/tags/list?last=x&n=2>; rel="next"',
   '<https://registry.example/v2/a/tags/list?last=x&n=2>; rel=next',
   '/v2/a/tags/list?last=x&n=2; rel=next',
-])('a relay writes the next page %s as its own', async (link) => {
+])('a relay rewrites the next page %s', async (link) => {
   expect(await linkOf(link)).toBe('</relay/registry.example/v2/a/tags/list?last=x&n=2>; rel="next"')
 })

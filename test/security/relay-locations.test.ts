@@ -8,9 +8,9 @@ const START = '/registry.example/v2/a/blobs/uploads/'
 const start = (location: string): FetchLike => always(202, { location, range: '0-0' })
 const POST = { method: 'POST' }
 
-// Where a registry says that an upload goes on, the client sends its bytes, and its token.
+// Clients send their bytes and their token to the location of an upload.
 describe('a relay', () => {
-  it('writes locations of the registry as its own', async () => {
+  it('rewrites locations of the registry', async () => {
     for (const location of [
       '/v2/a/blobs/uploads/1?_state=x',
       'https://registry.example/v2/a/blobs/uploads/1?_state=x',
@@ -23,7 +23,7 @@ describe('a relay', () => {
     }
   })
 
-  it('seals all others, and sends no token there', async () => {
+  it('seals all other locations, and sends no token there', async () => {
     for (const location of [
       'https://storage.example/upload?sig=s3cr3t#x',
       'https://registry.example/artifacts-uploads/namespaces/p/1',
@@ -60,7 +60,7 @@ describe('a relay', () => {
     'https://user:pass@storage.example/x',
     'file:///etc/passwd',
     'https://',
-  ])('hands no location on that is %s', async (location) => {
+  ])('drops a location that is %s', async (location) => {
     const { ask } = relayBefore(start(location), { writable })
     expect((await ask(START, POST)).headers.get('location')).toBeNull()
   })
@@ -71,9 +71,9 @@ describe('a relay', () => {
     'https://2852039166/latest/meta-data/',
     'https://[::ffff:169.254.169.254]/x',
     'https://storage.example:9200/x',
-    // Its own address: it would push to itself, without end.
+    // The relay itself: an endless loop.
     `${RELAY}/relay/registry.example/v2/a/blobs/uploads/1`,
-  ])('does not send an upload to %s though the registry says so', async (location) => {
+  ])('does not send an upload to the location %s', async (location) => {
     const { ask, sent } = relayBefore(start(location), { writable })
     const sealed = (await ask(START, POST)).headers.get('location')!
     expect((await ask(sealed.slice('/relay'.length), { method: 'PUT', body: 'x' })).status).toBe(
@@ -82,7 +82,7 @@ describe('a relay', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('asks again whether a sealed upload may be pushed, for its repository', async () => {
+  it('authorizes a sealed upload again, for its repository', async () => {
     const sealer = createSealer(SECRET)
     const seal = await sealer.seal({
       kind: 'sealed',
@@ -99,7 +99,7 @@ describe('a relay', () => {
     expect(sent).toEqual([])
   })
 
-  it('says nothing of where a manifest is elsewhere', async () => {
+  it('drops the location of a manifest on another host', async () => {
     const { ask } = relayBefore(
       always(201, { location: 'https://evil.example/v2/a/manifests/v1' }),
       {

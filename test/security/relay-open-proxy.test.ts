@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { createRelayHandler } from '../../src/serve/relay/handler.ts'
 import { DIGEST, PAGE, relayBefore, RELAY } from '../serve/relay/relay.ts'
 
-// A relay that goes wherever it is told is everybody's proxy.
+// A relay without restrictions would be an open proxy.
 describe('a relay', () => {
-  it('goes nowhere when no registry was named', async () => {
+  it('relays nothing without registries', async () => {
     let asked = 0
     const relay = createRelayHandler({
       registries: [],
@@ -44,7 +44,7 @@ describe('a relay', () => {
     expect(sent).toEqual([])
   })
 
-  it('pushes and deletes nothing unless told', async () => {
+  it('rejects pushes and deletions by default', async () => {
     const { ask, sent } = relayBefore()
     const requests: ReadonlyArray<readonly [string, string]> = [
       ['POST', '/registry.example/v2/a/blobs/uploads/'],
@@ -57,7 +57,7 @@ describe('a relay', () => {
     expect(sent).toEqual([])
   })
 
-  it('deletes nothing where it may push, and pushes only where it may', async () => {
+  it('rejects deletions where it allows pushes, and allows pushes only by the rule', async () => {
     const { ask, sent } = relayBefore(undefined, {
       writable: ({ repository }) => repository === 'team/app',
     })
@@ -73,7 +73,7 @@ describe('a relay', () => {
     ).toBe(202)
   })
 
-  it.each(['CONNECT', 'TRACE', 'PROPFIND', 'QUERY'])('knows no method %s', async (method) => {
+  it.each(['CONNECT', 'TRACE', 'PROPFIND', 'QUERY'])('rejects the method %s', async (method) => {
     const { relay, sent } = relayBefore()
     const request = new Request(`${RELAY}/relay/registry.example/v2/`)
     Object.defineProperty(request, 'method', { value: method })
@@ -81,7 +81,7 @@ describe('a relay', () => {
     expect(sent).toEqual([])
   })
 
-  it('limits how often one user asks', async () => {
+  it('limits the requests of one user', async () => {
     const { relay } = relayBefore(undefined, {
       limits: {
         requestsPerMinute: 2,
@@ -97,7 +97,7 @@ describe('a relay', () => {
         )
       ).status
     const statuses = [await ask('a'), await ask('a'), await ask('a'), await ask('b')]
-    // A minute may end between two of them, once.
+    // The minute can end between two requests, once.
     expect(statuses[3]).toBe(200)
     expect([
       [200, 200, 429, 200],

@@ -19,13 +19,13 @@ it.each([
   'https://storage.example:9200/_search',
   'http://registry.example/v2/',
   'http://storage.example:6379/',
-])('nor to where the registry redirects, %s', async (location) => {
+])('and does not follow its redirect to %s', async (location) => {
   const { ask, sent } = relayBefore(always(302, { location }))
   expect((await ask('/registry.example/v2/a/manifests/v1')).status).toBe(403)
   expect(sent).toHaveLength(1)
 })
 
-it('names a port when the operator does', async () => {
+it('allows a port that is in the options', async () => {
   const { ask, sent } = relayBefore(always(200), { registries: ['registry.example:5000'] })
   expect((await ask('/registry.example/v2/')).status).toBe(403)
   expect((await ask('/registry.example:5000/v2/')).status).toBe(200)

@@ -7,7 +7,7 @@ const challenge = (realm: string): FetchLike =>
     'www-authenticate': `Bearer realm="${realm}",service="s",scope="repository:a:pull"`,
   })
 
-// Passwords are sent to the realm.
+// Clients send passwords to the realm.
 describe('a relay', () => {
   it.each([
     'https://evil.example/token',
@@ -24,7 +24,7 @@ describe('a relay', () => {
     '/token',
     'https://auth.docker.io/token',
     'nonsense',
-  ])('hands no challenge on that leads to %s', async (realm) => {
+  ])('drops a challenge with the realm %s', async (realm) => {
     const { ask } = relayBefore(challenge(realm))
     const response = await ask('/registry.example/v2/')
     expect(response.status).toBe(403)
@@ -32,7 +32,7 @@ describe('a relay', () => {
     expect(await response.text()).not.toContain('evil.example')
   })
 
-  it('leaves other challenges when one of two leads elsewhere', async () => {
+  it('keeps the other challenge when one of two is dropped', async () => {
     const { ask } = relayBefore(
       always(401, { 'www-authenticate': 'Bearer realm="https://evil.example/t", Basic realm="r"' }),
     )
@@ -41,7 +41,7 @@ describe('a relay', () => {
     expect(response.headers.get('www-authenticate')).toBe('Basic realm="r"')
   })
 
-  it('takes no realm that it has not signed, or signed for another registry or purpose', async () => {
+  it('accepts only realms that it has signed, for the same registry and purpose', async () => {
     const registries = [REGISTRY, 'other.example']
     const { ask, sent } = relayBefore(challenge('https://registry.example/token'), { registries })
     const offered = (await ask('/registry.example/v2/')).headers.get('www-authenticate') ?? ''
@@ -65,12 +65,12 @@ describe('a relay', () => {
       expect(response.status, wrong).toBe(404)
     }
     expect(sent).toEqual([])
-    // A relay with another secret has signed nothing of it.
+    // A relay with another secret.
     const stranger = relayBefore(undefined, { secret: new Uint8Array(32).fill(8) })
     expect((await stranger.ask(path)).status).toBe(404)
   })
 
-  it('sends a password to the realm and not to where that redirects', async () => {
+  it('sends a password to the realm and not to its redirect', async () => {
     const { ask, sent } = relayBefore(async (request) =>
       request.url.endsWith('/v2/')
         ? challenge('https://registry.example/token')(request)
@@ -93,7 +93,7 @@ describe('a relay', () => {
     }
   })
 
-  it('knows the token service of Docker Hub under each of its names', async () => {
+  it('knows the token service of Docker Hub for each of its host names', async () => {
     for (const host of ['docker.io', 'registry-1.docker.io', 'index.docker.io']) {
       const { ask, sent } = relayBefore(challenge('https://auth.docker.io/token'), {
         registries: ['docker.io'],

@@ -4,7 +4,7 @@ import { always, DIGEST, RELAY, relayBefore } from '../serve/relay/relay.ts'
 
 const BLOB = `/registry.example/v2/a/blobs/${DIGEST}`
 
-// A registry, or who can push to one, may send a relay to where it stands and others don't.
+// A registry, or a client that can push to it, could redirect a relay into its private network.
 describe('a relay', () => {
   it.each([
     'https://127.0.0.1/',
@@ -61,7 +61,7 @@ describe('a relay', () => {
     }
   })
 
-  it('follows to public storage, without what was for the registry', async () => {
+  it('follows redirects to public storage, without the credentials for the registry', async () => {
     const upstream: FetchLike = async (request) =>
       new URL(request.url).host === 'storage.example'
         ? new Response('content', { headers: { 'content-length': '7' } })
@@ -77,7 +77,7 @@ describe('a relay', () => {
     expect(sent.map(({ headers }) => headers.get('range'))).toEqual(['bytes=0-6', 'bytes=0-6'])
   })
 
-  it('checks each hop, and does not take a token back to where it came from', async () => {
+  it('checks each hop, and does not send a token again after another origin', async () => {
     const hops: Record<string, string> = {
       'registry.example': 'https://one.example/',
       'one.example': 'https://registry.example/v2/again',
@@ -97,7 +97,7 @@ describe('a relay', () => {
     ])
   })
 
-  it('follows five and no more', async () => {
+  it('follows at most five redirects', async () => {
     const { ask, sent } = relayBefore(async (request) => {
       const n = Number(new URL(request.url).searchParams.get('n') ?? 0)
       return new Response(null, {

@@ -6,10 +6,10 @@ import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
 import type { Storage } from '../../src/serve/storage/port.ts'
 import { createClient } from '../serve/registry/client.ts'
 
-// An upload of thousands of small chunks: if each cost more than the one before, one client would
-// keep the server busy with what it has sent already.
+// An upload of thousands of small chunks: if each cost more than the previous one, one client could
+// keep the server busy with chunks that it has sent before.
 
-/** A memory storage that writes down what it is asked for, and how many bytes are read of it. */
+/** A memory storage that records its calls and the bytes read. */
 function createCounting(): { storage: Storage; calls: string[]; bytes: () => number } {
   const inner = createMemoryStorage()
   const calls: string[] = []
@@ -36,7 +36,7 @@ function createCounting(): { storage: Storage; calls: string[]; bytes: () => num
 const CHUNKS = 1500
 
 describe('a chunk of an upload', () => {
-  it('costs the same however many came before it', async () => {
+  it('costs the same after any number of chunks', async () => {
     const { storage, calls, bytes } = createCounting()
     const client = createClient({ storage })
     const open = await client.send('POST', '/v2/a/blobs/uploads/')
@@ -59,14 +59,14 @@ describe('a chunk of an upload', () => {
     const digest = await digestOf(concat(chunks))
     const done = await client.send('PUT', `${location}?digest=${digest}`)
     expect(done.status).toBe(201)
-    // To join and remove the parts takes a few calls for each of them.
+    // Joining and removing the parts takes a few calls per part.
     expect(calls.length).toBeLessThan(6 * CHUNKS)
     expect(await (await client.send('GET', `/v2/a/blobs/${digest}`)).text()).toBe(
       new TextDecoder().decode(concat(chunks)),
     )
   })
 
-  it('is asked for its place at the same cost', async () => {
+  it('has a status request of constant cost', async () => {
     const { storage, calls } = createCounting()
     const client = createClient({ storage })
     const open = await client.send('POST', '/v2/a/blobs/uploads/')
@@ -78,8 +78,8 @@ describe('a chunk of an upload', () => {
   })
 })
 
-describe('a chunk that was kept and not counted, as the server died', () => {
-  /** Loses the next write of how far an upload has come. */
+describe('a chunk that was stored but not counted, because the server crashed', () => {
+  /** Drops the next write of an upload's state. */
   function createDying(): { storage: Storage; die: () => void } {
     const inner = createMemoryStorage()
     let dies = false
@@ -98,7 +98,7 @@ describe('a chunk that was kept and not counted, as the server died', () => {
     }
   }
 
-  it('is counted by whoever looks next', async () => {
+  it('is counted by the next request', async () => {
     const { storage, die } = createDying()
     const client = createClient({ storage, onError: () => {} })
     const open = await client.send('POST', '/v2/a/blobs/uploads/')
@@ -111,7 +111,7 @@ describe('a chunk that was kept and not counted, as the server died', () => {
     expect((await client.send('PUT', `${location}?digest=${digest}`)).status).toBe(201)
   })
 
-  it('is not taken for missing by a client that sends it again', async () => {
+  it('is not treated as missing when a client sends it again', async () => {
     const { storage, die } = createDying()
     const client = createClient({ storage, onError: () => {} })
     const open = await client.send('POST', '/v2/a/blobs/uploads/')
@@ -124,8 +124,8 @@ describe('a chunk that was kept and not counted, as the server died', () => {
   })
 })
 
-describe('a chunk that comes while its upload is cancelled', () => {
-  it('leaves nothing', async () => {
+describe('a chunk that arrives while its upload is cancelled', () => {
+  it('leaves nothing behind', async () => {
     const inner = createMemoryStorage()
     const during: { cancel?: () => Promise<unknown> } = {}
     const storage: Storage = {

@@ -4,7 +4,7 @@ import { encodeUtf8 } from '../../src/bytes/text.ts'
 import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
 import { codeOf, createClient, streamed, type Client } from '../serve/registry/client.ts'
 
-// Uploads that are opened and left: they may take neither the disk nor the turn of others.
+// Abandoned uploads must neither fill the disk nor block other uploads.
 
 const MINUTE = 60_000
 
@@ -29,7 +29,7 @@ async function expectRefused(response: Response, limit: string): Promise<void> {
   expect(text).toContain(limit)
 }
 
-describe('uploads that are opened and left', () => {
+describe('abandoned uploads', () => {
   it('are as many as may be of one repository, and of all', async () => {
     const client = createClient({ maxUploads: 5, maxRepositoryUploads: 3 })
     for (let i = 0; i < 3; i++) await opened(client, 'a')
@@ -38,13 +38,13 @@ describe('uploads that are opened and left', () => {
     await expectRefused(await open(client, 'c'), 'maxUploads')
   })
 
-  it('are no more when they are opened all at once', async () => {
+  it('are limited when they are opened concurrently', async () => {
     const client = createClient({ maxUploads: 5 })
     const answers = await Promise.all(Array.from({ length: 20 }, () => open(client)))
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(5)
   })
 
-  it('make room when they are finished, cancelled or not what they say', async () => {
+  it('free their place when they are finished, cancelled or rejected', async () => {
     const client = createClient({ maxUploads: 1 })
     const digest = await digestOf(encodeUtf8('hello'))
     const first = await opened(client)
@@ -60,7 +60,7 @@ describe('uploads that are opened and left', () => {
     await expectRefused(await open(client), 'maxUploads')
   })
 
-  it('are given up for another one when they have been idle for a while, the oldest first', async () => {
+  it('are removed in favour of another upload when idle, the oldest first', async () => {
     const storage = createMemoryStorage()
     const client = createClient({ storage, maxUploads: 2 })
     const oldest = await opened(client)
@@ -78,7 +78,7 @@ describe('uploads that are opened and left', () => {
     expect(keys.filter((key) => key.includes(oldest.split('/').at(-1)!))).toEqual([])
   })
 
-  it('of others are not given up for the sake of a full repository', async () => {
+  it('of other repositories are not removed in favour of a full repository', async () => {
     const client = createClient({ maxRepositoryUploads: 1 })
     const other = await opened(client, 'b')
     later(16 * MINUTE)
@@ -87,7 +87,7 @@ describe('uploads that are opened and left', () => {
     expect((await client.send('GET', other)).status).toBe(204)
   })
 
-  it('count in another instance over the same storage, and after a restart', async () => {
+  it('count in another instance with the same storage, and after a restart', async () => {
     const storage = createMemoryStorage()
     const options = { storage, maxUploads: 3, maxUploadBytes: 10 }
     const one = createClient(options)
@@ -104,7 +104,7 @@ describe('uploads that are opened and left', () => {
   })
 })
 
-describe('bytes that are sent and left', () => {
+describe('bytes of abandoned uploads', () => {
   it('are as many as may be of one repository, and of all', async () => {
     const limits = { maxUploadBytes: 20, maxRepositoryUploadBytes: 12 }
     const client = createClient(limits)
@@ -122,13 +122,13 @@ describe('bytes that are sent and left', () => {
     const three = await opened(client, 'b')
     expect((await client.send('PATCH', three, { body: '12345678' })).status).toBe(202)
     await expectRefused(await client.send('PATCH', three, { body: '1' }), 'maxUploadBytes')
-    // A refused chunk leaves nothing: what was there before is still to be finished.
+    // A rejected chunk leaves nothing, and the upload can still be finished.
     const digest = await digestOf(encodeUtf8('1234'))
     expect((await client.send('PUT', `${two}?digest=${digest}`)).status).toBe(201)
     expect((await client.send('PATCH', three, { body: '1' })).status).toBe(202)
   })
 
-  it('count while they come, also of a blob in one request', async () => {
+  it('count while they arrive, also for a blob in one request', async () => {
     const client = createClient({ maxUploadBytes: 10, maxRepositoryUploadBytes: 10 })
     let go = (): void => {}
     const waiting = new Promise<void>((resolve) => (go = resolve))
@@ -150,15 +150,15 @@ describe('bytes that are sent and left', () => {
     expect((await client.send('PATCH', location, { body: 'abc' })).status).toBe(202)
   })
 
-  it('of a blob that would never fit are refused as too many', async () => {
+  it('of a blob that could never fit are rejected with 413', async () => {
     const client = createClient({ maxUploadBytes: 10 })
     const response = await client.send('PATCH', await opened(client), { body: '12345678901' })
     expect([response.status, await codeOf(response)]).toEqual([413, 'SIZE_INVALID'])
   })
 })
 
-describe('bodies that come in at once', () => {
-  it('fill a memory storage no further than it may be filled', async () => {
+describe('concurrent bodies', () => {
+  it('do not exceed the limit of a memory storage', async () => {
     const storage = createMemoryStorage({ maxBytes: 10_000 })
     let go = (): void => {}
     const waiting = new Promise<void>((resolve) => (go = resolve))
