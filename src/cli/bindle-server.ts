@@ -2,5 +2,5 @@
 import process from 'node:process'
 import { runProcess } from './run-process.ts'
 
-// The name and flags of the reference server's program, for whoever follows its documents.
+// The name and flags of Bindle's own server, so that its documentation applies.
 await runProcess(['bindle-server', ...process.argv.slice(2)])

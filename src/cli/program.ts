@@ -53,7 +53,7 @@ export function createProgram(io: CliIo): Command {
       writeErr: (text) => void io.stderr.write(wrapProse(text, widthOf(io.stderr))),
       getOutHelpWidth: () => widthOf(io.stdout),
       getErrHelpWidth: () => widthOf(io.stderr),
-      outputError: (text) => void io.stderr.write(printable(sayWrongUsage(text))),
+      outputError: (text) => void io.stderr.write(printable(rewordUsageError(text))),
       getOutHasColors: () => hasColor(io.stdout, io.env),
       getErrHasColors: () => hasColor(io.stderr, io.env),
     })
@@ -66,18 +66,18 @@ export function createProgram(io: CliIo): Command {
   addSignCommand(program, io)
   addVerifyCommand(program, io)
   addGenerateKeyPairCommand(program, io)
-  addWayOut(program, program.name())
+  addHelpHint(program, program.name())
   return program
 }
 
-/** What is wrong is followed by where to read how it is right. */
-function addWayOut(command: Command, path: string): void {
+/** Adds the command that shows the help to usage errors. */
+function addHelpHint(command: Command, path: string): void {
   command.showHelpAfterError(`Run "${path} --help" for usage.`)
-  for (const below of command.commands) addWayOut(below, `${path} ${below.name()}`)
+  for (const below of command.commands) addHelpHint(below, `${path} ${below.name()}`)
 }
 
-/** In our words: "command-argument" is nobody's, and values stand quoted in most of what follows. */
-function sayWrongUsage(text: string): string {
+/** Rewords commander's error for arguments: without "command-argument", and without repeating the value. */
+function rewordUsageError(text: string): string {
   return text.replace(
     /^error: command-argument value '(.*)' is invalid for argument '(.*?)'\. ("\1" is not )?/s,
     (_, value: string, name: string, own?: string) =>
@@ -87,7 +87,7 @@ function sayWrongUsage(text: string): string {
   )
 }
 
-/** The package's version, from the `package.json` above this file, wherever a build has put it. */
+/** The package version, from the nearest `package.json` above this file. */
 function readVersion(): string {
   for (let folder = new URL('.', import.meta.url); ; folder = new URL('..', folder)) {
     try {
@@ -97,7 +97,7 @@ function readVersion(): string {
       }
       if (manifest.name === 'spindle' && manifest.version !== undefined) return manifest.version
     } catch {
-      // Not here: look above.
+      // Not in this folder: try the parent.
     }
     if (folder.href === new URL('..', folder).href) return 'unknown'
   }

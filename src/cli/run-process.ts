@@ -5,18 +5,18 @@ import { readProxyEnvironment } from '../node/fetch/proxy.ts'
 import { Interrupted } from './terminal/io.ts'
 import { runCli } from './program.ts'
 
-/** Runs a command line as this process: its streams, its signals, its exit code. */
+/** Runs a command line with the streams, signals and exit code of this process. */
 export async function runProcess(args: readonly string[]): Promise<void> {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       const reason = new Interrupted(signal)
-      // Whoever asks a second time doesn't want to wait for the end of what is under way.
+      // A second signal exits at once.
       if (stop.signal.aborted) process.exit(reason.exitCode)
       stop.abort(reason)
     })
   }
-  // `spindle registry tags … | head -1`: the reader has what it wanted.
+  // For example `spindle registry tags … | head -1`: the reader has closed the pipe.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
     throw error

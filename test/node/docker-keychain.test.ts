@@ -114,12 +114,12 @@ describe('auths in config.json', () => {
   it.each([
     ['no JSON', '{"auths": {"ghcr.io": {"auth": "c2VjcmV0', 'it is not JSON'],
     ['no UTF-8', new Uint8Array([0x7b, 0xff, 0x7d]), 'it is not UTF-8'],
-    ['a list', '[]', 'it is no JSON object'],
-    ['auths that are a list', '{"auths":[]}', '"auths" is no object'],
+    ['a list', '[]', 'it is not a JSON object'],
+    ['auths that are a list', '{"auths":[]}', '"auths" is not an object'],
     [
       'an entry that is a text',
       '{"auths":{"ghcr.io":"c2VjcmV0OnB3"}}',
-      'the login for "ghcr.io" is no object',
+      'the login for "ghcr.io" is not an object',
     ],
     ['bad base64', '{"auths":{"ghcr.io":{"auth":"c2Vj*mV0"}}}', 'not the base64 of user:password'],
     [
@@ -130,7 +130,7 @@ describe('auths in config.json', () => {
     [
       'a number for auth',
       '{"auths":{"ghcr.io":{"auth":7}}}',
-      '"auth" of the login for "ghcr.io" is no text',
+      '"auth" of the login for "ghcr.io" is not a string',
     ],
     [
       'a password alone',
@@ -138,7 +138,7 @@ describe('auths in config.json', () => {
       'has a password and no username',
     ],
     ['a helper that is no text', '{"credHelpers":{"ghcr.io":{}}}', '"credHelpers" has no helper'],
-    ['a store that is no text', '{"credsStore":true}', '"credsStore" is no helper'],
+    ['a store that is no text', '{"credsStore":true}', '"credsStore" is not a helper'],
   ])(
     'that hold %s are an error which names the file and not the secret',
     async (_, content, message) => {

@@ -26,7 +26,7 @@ export type AppPlace =
   | { readonly kind: 'registry'; readonly reference: Reference }
   | { readonly kind: 'bindle'; readonly id: BindleId }
 
-/** Finds out what is meant, as `spin up` does: what is there as a file is one. */
+/** Resolves the source of an application as `spin up` does: an existing path is a file or folder. */
 export async function findApp(cwd: string, flags: SourceFlags): Promise<AppPlace> {
   const given = [flags.from, flags.file, flags.fromFile, flags.fromRegistry, flags.bindle].filter(
     (value) => value !== undefined,
@@ -57,7 +57,7 @@ async function fromFile(cwd: string, path: string): Promise<AppPlace> {
   return { kind: 'folder', place: await findManifest(cwd, path) }
 }
 
-/** Whether what is no file can be meant as a reference: a lone word without a tag is rather a misspelt path. */
+/** Whether a text that is not a path is a reference: a single word without a tag is more likely a misspelt path. */
 function isReferenceText(text: string): boolean {
   let reference: Reference
   try {
@@ -70,7 +70,7 @@ function isReferenceText(text: string): boolean {
   return !reference.registry.includes('docker') || text.includes('docker')
 }
 
-/** An application of one component that answers everything. */
+/** An application of one component that serves every route. */
 export async function loadWasmApp(path: string, maxBytes: number): Promise<App> {
   const bytes = await readFileBounded(path, maxBytes)
   if (bytes === undefined) throw new CommandError(`there is no file "${path}"`)
@@ -89,7 +89,7 @@ source = "app.wasm"
   return app
 }
 
-/** A name that a manifest takes: words of letters and digits. */
+/** A valid name for a manifest: words of letters and digits. */
 function idOf(name: string): string {
   const words = name
     .toLowerCase()

@@ -15,7 +15,7 @@ import {
 import type { Output } from '../terminal/output.ts'
 import { withProgress } from '../terminal/progress.ts'
 
-/** Flags of what makes a bindle of an application; their names are Spin's. */
+/** Flags of commands that make a bindle of an application, with Spin's names. */
 export interface BindleAppFlags extends LocalFlags {
   readonly file?: string
   readonly from?: string

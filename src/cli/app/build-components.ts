@@ -6,8 +6,8 @@ import { CommandError, type CliIo } from '../terminal/io.ts'
 import type { Output } from '../terminal/output.ts'
 
 /**
- * Runs the build commands of an application's components, one after another, through the shell as
- * Spin does: they are the user's own, and are written for one.
+ * Runs the build commands of an application's components, one after another, in a shell as
+ * Spin does: the commands are the user's own.
  */
 export async function buildComponents(
   manifest: AppManifest,
@@ -48,7 +48,7 @@ function run(id: string, command: string, cwd: string, io: CliIo): Promise<void>
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: io.signal,
     })
-    // Both to stderr: stdout is for the answer.
+    // Both to stderr: stdout is for the result.
     child.stdout.on('data', (chunk: Uint8Array) => io.stderr.write(chunk))
     child.stderr.on('data', (chunk: Uint8Array) => io.stderr.write(chunk))
     child.on('error', (cause) =>

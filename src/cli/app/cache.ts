@@ -7,7 +7,7 @@ import { codeOf } from '../../node/files/system-error.ts'
 import type { CliIo } from '../terminal/io.ts'
 import type { Output } from '../terminal/output.ts'
 
-/** What a disk refuses a write with. A cache is a saving: a command goes on without it. */
+/** Errors of a cache folder that cannot be written to. The command continues without a cache. */
 const UNWRITABLE: ReadonlySet<unknown> = new Set([
   'EACCES',
   'EDQUOT',
@@ -23,23 +23,23 @@ const UNWRITABLE: ReadonlySet<unknown> = new Set([
 ])
 
 /**
- * Makes what is called with the failure of a write to a cache. It warns once, and throws what is not
- * the disk's refusal.
+ * Creates a handler for failed writes to a cache. It warns once, and rethrows errors that do not mean
+ * that the folder cannot be written to.
  */
 export function createCacheWarning(root: string, output: Output): (error: unknown) => void {
-  let isSaid = false
+  let hasWarned = false
   return (error) => {
     const code = codeOf(error)
     if (!UNWRITABLE.has(code)) throw error
-    if (isSaid) return
-    isSaid = true
+    if (hasWarned) return
+    hasWarned = true
     output.warn(
       `cannot write to the cache ${root} (${String(code)}), so nothing is cached: name another folder with --cache-dir`,
     )
   }
 }
 
-/** A cache of content for a command; `undefined`, after a warning, where nothing can be written. */
+/** Opens the content cache of a command; `undefined`, after a warning, if it cannot be written to. */
 export async function openCache(
   root: string,
   io: CliIo,
@@ -60,7 +60,7 @@ export async function openCache(
   return createFileCache(root, io.platform)
 }
 
-/** The same, for a caller that keeps what it has pushed: what the disk refuses later is not kept. */
+/** Like `openCache`, but later writes that fail are skipped after a warning. */
 export async function openOptionalCache(
   root: string,
   io: CliIo,

@@ -7,11 +7,11 @@ import type { FetchLike } from '../../types.ts'
 import { readFileBounded, writeFileAtomic } from '../../node/files/bounded-file.ts'
 
 /**
- * A `fetch` that keeps the components a manifest names by URL and digest under `registry/wasm`, as
- * Spin does, and gives them from there when they are still what the manifest says.
+ * A `fetch` that caches the components that a manifest names by URL and digest in `registry/wasm`, as
+ * Spin does. A cached component is used only if it matches the digest.
  *
- * @param maxBytes Longest component.
- * @param onFailure Called when one can't be kept; what it throws ends the request.
+ * @param maxBytes Maximum size of a component.
+ * @param onFailure Called when a component cannot be cached; an error that it throws fails the request.
  */
 export function createDownloadCache(
   root: string,
@@ -42,7 +42,7 @@ export function createDownloadCache(
     const response = await fetch(request)
     if (!response.ok || response.body === null) return response
     const { body } = response
-    // Read when the caller reads it: the time to answer ends with the headers.
+    // Read lazily: the response timeout ends with the headers.
     const keep = async function* (): AsyncGenerator<Uint8Array> {
       const { signal } = request
       const bytes = await readBounded(body, maxBytes, 'the component', signal, WASM_REMEDY)

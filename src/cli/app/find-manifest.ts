@@ -5,15 +5,15 @@ import { isMissing } from '../../node/files/system-error.ts'
 
 export interface ManifestPlace {
   readonly directory: string
-  /** The file's name in there. */
+  /** The file name in `directory`. */
   readonly name: string
 }
 
 const NAME = 'spin.toml'
 
 /**
- * Finds an application's manifest as Spin does: the file or folder that is named, else `spin.toml`
- * in the current folder, else in the closest folder above that has one.
+ * Finds an application's manifest as Spin does: the named file or folder, else `spin.toml`
+ * in the current folder or the nearest parent that has one.
  */
 export async function findManifest(cwd: string, path: string | undefined): Promise<ManifestPlace> {
   if (path !== undefined) {

@@ -17,7 +17,7 @@ import { sizeLimits, type SizeFlags } from '../terminal/limit-flags.ts'
 import type { Output } from '../terminal/output.ts'
 import { cacheRoot, type ServerFlags, timeLimits } from '../registry/remote.ts'
 
-/** Flags of every command that takes an application from a folder. */
+/** Flags of commands that load an application from a folder. */
 export interface LocalFlags extends SizeFlags, ServerFlags {
   readonly build?: boolean
   readonly profile?: string
@@ -28,7 +28,7 @@ export interface LocalFlags extends SizeFlags, ServerFlags {
 export interface LocalAppOptions {
   /** Run the components' build commands first. */
   readonly build: boolean
-  /** The folder where downloaded components are kept. */
+  /** The cache folder for downloaded components. */
   readonly cache: string
   readonly load: LoadAppOptions & { readonly maxWasmBytes: number }
 }
@@ -49,7 +49,7 @@ export function localAppOptions(flags: LocalFlags, io: CliIo): LocalAppOptions {
   }
 }
 
-/** Reads an application from a folder, building it first when asked to. */
+/** Loads an application from a folder, after building it if requested. */
 export async function loadLocalApp(
   place: ManifestPlace,
   { build, cache, load }: LocalAppOptions,
@@ -74,12 +74,12 @@ export async function loadLocalApp(
       load.maxWasmBytes,
     ),
   })
-  // What runs it would only say that it can't be compiled.
+  // Checked here: a host would only report that compilation failed.
   await assertWasm(app, io.signal)
   return app
 }
 
-/** Wasm that a manifest names beside its folder, as `../target/hello.wasm`. Its files may not be there. */
+/** Wasm sources outside the manifest's folder, for example `../target/hello.wasm`. Files cannot be outside. */
 function outsideSources(manifest: AppManifest): readonly string[] {
   const paths = new Set<string>()
   const note = (path: unknown): void => {
@@ -111,7 +111,7 @@ interface Component extends Sources {
   readonly profile?: Readonly<Record<string, Sources>>
 }
 
-/** The folder that all sources are below, and the path from there to the application's. */
+/** The nearest folder that contains all sources, and the path from there to the application's folder. */
 function topOf(
   directory: string,
   sources: readonly string[],

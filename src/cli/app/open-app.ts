@@ -17,11 +17,11 @@ import { withProgress } from '../terminal/progress.ts'
 import { cacheRoot, type RemoteFlags, remoteOptions } from '../registry/remote.ts'
 import { readVerifier } from '../sign/verifier.ts'
 
-/** Flags that say how an application is fetched. */
+/** Flags of commands that open an application from any source. */
 export interface OpenFlags
   extends RemoteFlags, LocalFlags, PolicyFlags, BindleServerFlags, SizeFlags {}
 
-/** What a source is called, and the flags that have no effect on it. */
+/** The name of each kind of source, and the flags that have no effect on it. */
 const IDLE: Readonly<Record<AppPlace['kind'], readonly [string, readonly (keyof OpenFlags)[]]>> = {
   folder: ['a local application', ['concurrency', 'maxKeys', 'minRate']],
   wasm: [
@@ -41,7 +41,7 @@ const IDLE: Readonly<Record<AppPlace['kind'], readonly [string, readonly (keyof 
   bindle: ['a bindle', ['build', 'cacheDir', 'concurrency', 'profile']],
 }
 
-/** Loads or pulls an application, under a policy if there is one. */
+/** Loads or pulls an application, and verifies it if there is a policy. */
 export async function openApp(
   place: AppPlace,
   flags: OpenFlags,
@@ -55,7 +55,7 @@ export async function openApp(
     throw new UsageError(
       'signatures are stored in registries: only an application from a registry can be verified',
     )
-  // It runs from memory.
+  // The application is held in memory.
   const maxBytes = sizeLimits(flags).memory
   const limits = { maxBytes, ...(flags.maxFiles === undefined ? {} : { maxFiles: flags.maxFiles }) }
   switch (place.kind) {

@@ -19,7 +19,7 @@ import {
   timeLimits,
 } from '../registry/remote.ts'
 
-/** Flags of every command that talks to a Bindle server. */
+/** Flags of commands that connect to a Bindle server. */
 export interface BindleServerFlags extends ServerFlags {
   readonly bindleServer?: string
   readonly bindleUsername?: string
@@ -30,10 +30,10 @@ export interface BindleServerFlags extends ServerFlags {
   readonly json?: boolean
 }
 
-/** Tokens have a few kilobytes. */
+/** Token files have a few kilobytes. */
 const MAX_TOKEN_FILE_BYTES = 256 * 1024
 
-/** Flags are Spin's, and so are their variables; those of the `bindle` command are known too. */
+/** Flags and variables have Spin's names; those of the `bindle` command are accepted too. */
 export function addBindleServerOptions(command: Command): Command {
   return command
     .option('--bindle-server <url>', 'Bindle server (default: BINDLE_URL)')
@@ -58,7 +58,10 @@ export function idArgument(text: string): BindleId {
   }
 }
 
-export function serverOf(flags: BindleServerFlags & { readonly server?: string }, { env }: CliIo): URL {
+export function serverOf(
+  flags: BindleServerFlags & { readonly server?: string },
+  { env }: CliIo,
+): URL {
   const text = flags.bindleServer ?? flags.server ?? nonEmpty(env['BINDLE_URL'])
   if (text === undefined)
     throw new UsageError('no Bindle server is named: give --bindle-server URL, or set BINDLE_URL')
@@ -151,7 +154,7 @@ export function tokenFileOf(flags: BindleServerFlags, server: URL, io: CliIo): s
   return join(bindleFolder(io), 'tokens', name)
 }
 
-/** Where the `bindle` command and server keep their settings. */
+/** The configuration folder of the `bindle` command and server. */
 export function bindleFolder(io: CliIo): string {
   return join(configFolder(io), 'bindle')
 }

@@ -21,7 +21,7 @@ import { nonEmpty } from '../../node/files/environment.ts'
 import { bindleFolder } from './bindle-remote.ts'
 import { CommandError, type CliIo } from '../terminal/io.ts'
 
-/** Thousands of keys. */
+/** Enough for thousands of keys. */
 const MAX_KEYS_BYTES = 4 * 1024 * 1024
 /** Only their owner may read them. */
 const MODE = 0o600
@@ -115,12 +115,12 @@ export async function writeSecretsFile(path: string, keys: SecretKeys): Promise<
   await writeFileAtomic(path, formatSecretKeys(keys), MODE)
 }
 
-/** What `verify` of the library's verbs takes; `undefined` when nobody asked for it. */
+/** The `verify` option of the library's verbs; `undefined` if no flag asks for verification. */
 export async function verificationOf(
   flags: VerifyFlags,
   io: CliIo,
 ): Promise<(VerifyInvoiceOptions & { readonly keyring: Keyring }) | undefined> {
-  // Each of them says how to verify, so that none may be passed over.
+  // Each of these flags asks for verification; ignoring one would be unsafe.
   const { verify, strategy, keyRoles, keyring: named } = flags
   const isAsked = verify === true || strategy !== undefined || keyRoles === true
   if (!isAsked && named === undefined) return undefined

@@ -28,8 +28,8 @@ export function standaloneLimits(
 }
 
 /**
- * Opens a standalone bindle where the `bindle` command looks for it: the tarball or folder of that
- * id's name below `path`; or `path` itself.
+ * Opens a standalone bindle where the `bindle` command looks for it: the tarball or folder named for the
+ * id in `path`, or `path` itself.
  */
 export async function openStandalone(
   path: string,
@@ -57,14 +57,14 @@ export async function openStandalone(
   return parseStandalone(tree, id, { maxKeys })
 }
 
-/** Writes one into a folder, in the form in which `openStandalone` finds it there. */
+/** Writes a standalone bindle to a folder, where `openStandalone` finds it. */
 export async function writeStandalone(
   bindle: StandaloneBindle,
   directory: string,
   form: 'folder' | 'tarball',
   options: OperationOptions,
 ): Promise<void> {
-  // Its size is not known before it is packed, and nobody asks.
+  // The size is unknown before packing, and not used.
   const stream = () => streamFrom(packStandalone(bindle, options))
   const files: FileTree =
     form === 'folder'

@@ -187,7 +187,7 @@ async function keyringOf(path: string): Promise<Keyring> {
   return keyring
 }
 
-/** Made at the first start, as the reference server does, so that clients can know this server. */
+/** Loads the host key, or generates it at the first start as Bindle's own server does. */
 async function hostKeyOf(path: string, output: Output): Promise<SecretKeyEntry> {
   const keys = await readSecretsFile(path)
   const found = selectSecretKey(keys, 'host')
@@ -197,7 +197,7 @@ async function hostKeyOf(path: string, output: Output): Promise<SecretKeyEntry> 
     output.note(`Wrote a new signing key to ${path}`)
     return made
   }
-  // What is broken is said now, not at the first push.
+  // Report a broken key now, not at the first push.
   await openSecretKey(found)
   return found
 }

@@ -20,7 +20,7 @@ Example:
   $ spindle bindle push --file spin.toml
   $ spindle up --bindle hello/1.0.0`
 
-/** `spindle bindle`, which Spin had until 1.0, with what the `bindle` command had beside it. */
+/** `spindle bindle`: the command of Spin before 1.0, with subcommands of the `bindle` command. */
 export function addBindleCommand(program: Command, io: CliIo): void {
   const bindle = program
     .command('bindle')

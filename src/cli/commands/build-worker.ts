@@ -51,7 +51,7 @@ export function addBuildWorkerCommand(program: Command, io: CliIo): void {
 async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
   const directory = resolve(io.cwd, flags.output ?? 'worker')
-  // Before anything is fetched.
+  // Checked before anything is fetched.
   await assertVacant(directory)
   const app = await openApp(await findApp(io.cwd, { from: source }), flags, io, output)
   const run = await openRunApp(app)
@@ -60,7 +60,7 @@ async function buildWorker(source: string, flags: BuildWorkerFlags, io: CliIo): 
       'ERR_UNSUPPORTED',
       'the application has no http trigger, so a Worker would serve no route',
     )
-  // The engine that it writes, which other commands need not wait for.
+  // Imported here, because other commands do not need the engine.
   const { writeWorker } = await import('../up/write-worker.ts')
   const origin = { source, digest: isPulledApp(app) ? app.descriptor.digest : undefined }
   const written = await writeWorker(run, origin, directory, io.platform, {

@@ -43,13 +43,13 @@ async function runGenerateKeyPair(flags: GenerateFlags, io: CliIo): Promise<void
     string,
     string,
   ]
-  // Before a password is asked for.
+  // Checked before the password prompt.
   for (const name of [key, pub]) {
-    const isThere = await access(resolve(io.cwd, name)).then(
+    const exists = await access(resolve(io.cwd, name)).then(
       () => true,
       () => false,
     )
-    if (isThere) throw taken(name)
+    if (exists) throw alreadyExists(name)
   }
   const { privateKey, publicKey } = await generateKeyPair()
   const pem = await formatPublicKey(publicKey)
@@ -61,11 +61,11 @@ async function runGenerateKeyPair(flags: GenerateFlags, io: CliIo): Promise<void
   output.json({ privateKey: key, publicKey: pub, keyId: await keyIdOf(await loadPublicKey(pem)) })
 }
 
-/** A key that is lost can't be had again: nothing is written over. */
+/** Writes a new file. Existing files are never overwritten: a lost key cannot be recovered. */
 async function writeNew(path: string, text: string, mode: number): Promise<void> {
   const file = await open(path, 'wx', mode).catch((cause: unknown) => {
     if ((cause as { code?: unknown }).code !== 'EEXIST') throw cause
-    throw taken(path)
+    throw alreadyExists(path)
   })
   try {
     await file.writeFile(text)
@@ -74,6 +74,6 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   }
 }
 
-function taken(name: string): CommandError {
+function alreadyExists(name: string): CommandError {
   return new CommandError(`${name} already exists; choose another name with --output-key-prefix`)
 }

@@ -17,7 +17,7 @@ helpers, then from podman's auth.json.
 Example:
   $ spindle registry push ghcr.io/ann/hello:1.0.0`
 
-/** `spindle registry`, which Spin 0.8 called `oci`. */
+/** `spindle registry`, called `oci` in Spin 0.8. */
 export function addRegistryCommand(program: Command, io: CliIo): void {
   const registry = program
     .command('registry')

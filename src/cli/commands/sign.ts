@@ -27,7 +27,7 @@ import {
   type ServiceFlags,
 } from '../sign/signing-services.ts'
 
-/** An index lists some platforms; this ends what lists itself or a whole registry. */
+/** Maximum manifests to sign with `--recursive`. An index lists a few platforms. */
 const MAX_MANIFESTS = 256
 
 interface SignFlags extends RemoteFlags, ServiceFlags, TokenFlags {
@@ -110,7 +110,7 @@ async function runSign(given: readonly Reference[], flags: SignFlags, io: CliIo)
       '--bundle writes one bundle, and there are several artifacts: sign them one by one',
     )
   if (flags.key === undefined) {
-    // In cosign's words, which Spin's documents quote.
+    // The messages of cosign, which Spin's documentation quotes.
     output.note('Generating ephemeral keys...')
     output.note('Retrieving signed certificate...')
   }
@@ -181,11 +181,11 @@ async function readSigner(
   if (key !== undefined) {
     await confirmPublic(signing, false, flags, io)
     const signer = await createKeySigner(await readPrivateKey(io, key))
-    // Without a log nobody is told by default: a time alone proves nothing of a key.
-    const isAsked =
+    // Without a log, no timestamp is requested by default: a timestamp alone proves nothing about a key.
+    const isCountersigned =
       services.rekor !== false ||
       (services.timestamp !== false && services.timestamp !== publicGoodServices.timestamp)
-    return { signer, ...(isAsked && { countersigner: createCountersigner(call) }) }
+    return { signer, ...(isCountersigned && { countersigner: createCountersigner(call) }) }
   }
   if (services.fulcio === false)
     throw new UsageError('signing without --key needs a certificate authority: give --fulcio-url')
@@ -201,13 +201,13 @@ async function readSigner(
     signer: createKeylessSigner({
       ...call,
       audience: audienceOf(flags),
-      // Once for all that is signed: a person logs in once.
+      // One token for all artifacts, so that the user logs in once.
       identityToken: () => (token ??= getIdentityToken(flags, io, output)),
     }),
   }
 }
 
-/** What references name, and what an index among it lists, each by its digest and once. */
+/** The artifacts of references and the manifests that their indexes list, each once, by digest. */
 async function withListed(
   references: readonly Reference[],
   remote: RemoteOptions,

@@ -31,7 +31,7 @@ export function addUpCommand(program: Command, io: CliIo): void {
     .addHelpText('after', EXAMPLE)
     .action(async (flags: RunFlags & SourceFlags) => {
       const place = await findApp(io.cwd, flags)
-      // An engine for components, which other commands need not wait for.
+      // Imported here, because other commands do not need the engine.
       const { runApp } = await import('../up/run-app.ts')
       await runApp(place, flags, io)
     })

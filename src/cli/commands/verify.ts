@@ -120,7 +120,7 @@ function report(
   for (const signature of signatures) output.line(describeSignature(signature))
 }
 
-/** One signature in words. */
+/** Describes a signature in one line. */
 function describeSignature({ signer, times, logEntries }: StoredSignature): string {
   const who =
     signer.kind === 'key'
@@ -131,7 +131,7 @@ function describeSignature({ signer, times, logEntries }: StoredSignature): stri
   return `Signed by ${who}${when.join('')}${where.join('')}`
 }
 
-/** What was checked, in cosign's words. */
+/** The checks, in the wording of cosign. */
 function describeChecks(signatures: readonly StoredSignature[]): string[] {
   const isLogged = signatures.every(({ logEntries }) => logEntries.length > 0)
   const isKey = signatures.every(({ signer }) => signer.kind === 'key')

@@ -12,12 +12,12 @@ import type { Output } from '../terminal/output.ts'
 import { isOn, switchOption } from '../terminal/switch-option.ts'
 
 /**
- * Milliseconds for a server to begin an answer. Registries that scan or replicate on a manifest's PUT
+ * Milliseconds until a server responds. Registries that scan or replicate on a manifest's PUT
  * (Harbor), or copy a large blob on its last request, take minutes.
  */
 const RESPONSE_TIMEOUT = 5 * 60_000
 
-/** Flags of every command that talks to a server. */
+/** Flags of commands that connect to a server. */
 export interface ServerFlags {
   /** Milliseconds; `false` for no limit. */
   readonly responseTimeout?: number | false
@@ -25,7 +25,7 @@ export interface ServerFlags {
   readonly minRate?: number
 }
 
-/** Flags of every command that talks to a registry. */
+/** Flags of commands that connect to a registry. */
 export interface RemoteFlags extends ServerFlags {
   readonly insecure?: boolean
   readonly concurrency?: number
@@ -33,7 +33,7 @@ export interface RemoteFlags extends ServerFlags {
   readonly json?: boolean
 }
 
-/** Options of the library's verbs, from flags and this machine's logins. */
+/** Options for the library's verbs, from flags and the logins of this machine. */
 export function remoteOptions(
   io: CliIo,
   output: Output,
@@ -53,7 +53,7 @@ export function remoteOptions(
   }
 }
 
-/** How long a server may take, for the library's clients. */
+/** Timeouts for the library's clients. */
 export function timeLimits({ responseTimeout, minRate }: ServerFlags): {
   readonly timeout: number | false
   readonly idleTimeout?: number | false
@@ -73,7 +73,7 @@ export function responseTimeoutOption(): Option {
   ).argParser(timeLimitOption)
 }
 
-/** Of commands that download blobs or parcels. */
+/** For commands that download blobs or parcels. */
 export function minRateOption(): Option {
   return new Option(
     '--min-rate <bytes>',
@@ -81,7 +81,7 @@ export function minRateOption(): Option {
   ).argParser((text: string) => (text === '0' ? 0 : sizeOption(text)))
 }
 
-/** For what lists files: a locked application, or an invoice. */
+/** @param of The document that lists files: a locked application, or an invoice. */
 export function maxKeysOption(of: string): Option {
   return new Option(
     '--max-keys <count>',
@@ -99,12 +99,12 @@ export function addDownloadOptions(command: Command, of = 'a locked application'
     .addOption(maxKeysOption(of))
 }
 
-/** Where pulled content is kept: Spin's cache, or the folder that is given in its place. */
+/** The cache folder: Spin's, or the given one. */
 export function cacheRoot(io: CliIo, given: string | undefined): string {
   return given === undefined ? join(cacheFolder(io), 'spin') : resolve(io.cwd, given)
 }
 
-/** `--insecure`, and what cosign calls it. */
+/** Adds `--insecure` with the aliases of cosign, and timeouts. */
 export function addInsecureOptions(command: Command): Command {
   const aliases = ['--allow-http-registry', '--allow-insecure-registry']
   command

@@ -4,8 +4,8 @@ import type { Store } from '../../types.ts'
 import { createFileCache } from '../../node/files/file-cache.ts'
 
 /**
- * Runs `work` with a store on the disk that `directory` will be on, for content that is too large to
- * hold in memory; the store is removed at the end.
+ * Runs `work` with a store on the disk of `directory`, for content that is too large to
+ * hold in memory. The store is removed at the end.
  */
 export async function withScratchStore<T>(
   directory: string,

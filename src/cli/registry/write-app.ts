@@ -6,7 +6,7 @@ import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
 import type { Content, Digest, OperationOptions } from '../../types.ts'
 import { writeFolder, type WrittenFolder } from './write-folder.ts'
 
-/** Files written side by side. */
+/** Files written concurrently. */
 const CONCURRENCY = 16
 
 /**
@@ -28,7 +28,7 @@ export async function writeApp(
     for (const { id, source, files = [] } of app.locked.components) {
       assertName(id)
       await write(`${id}.wasm`, contentOf(source.digest))
-      // Of two at one path the later counts, as when they are written one after the other.
+      // Of two files with one path the later wins, as in sequential writes.
       const byPath = new Map(files.map(({ path, digest }) => [path, digest]))
       await forEachBounded(
         byPath,
@@ -40,7 +40,7 @@ export async function writeApp(
   })
 }
 
-/** A component's id becomes a file's name: one that leads elsewhere is refused. */
+/** Refuses a component id that is not a plain file name. */
 function assertName(id: string): void {
   const result = normalizePath(id)
   if ('problem' in result || result.path !== id || id.includes('/')) {

@@ -16,10 +16,10 @@ export interface WrittenFolder {
 }
 
 /**
- * Makes a new folder of what `fill` writes, by paths below it.
+ * Creates a folder with the files that `fill` writes, by paths relative to it.
  *
- * The folder must be empty or not there: nothing of the user's is written over or mixed with what
- * came from a registry. It appears with everything in it or not at all.
+ * The folder must be empty or missing: files of the user are never overwritten or mixed with content
+ * from a registry. The folder appears complete or not at all.
  */
 export async function writeFolder(
   directory: string,
@@ -29,7 +29,7 @@ export async function writeFolder(
 ): Promise<WrittenFolder> {
   await assertVacant(directory)
   await mkdir(dirname(directory), { recursive: true })
-  // Beside the target, so that it can be renamed; new, so that no link in it leads elsewhere.
+  // Next to the target, so that it can be renamed; new, so that it contains no symbolic links.
   const temporary = join(
     dirname(directory),
     `.${basename(directory)}.${randomBytes(6).toString('hex')}.partial`,
@@ -45,7 +45,7 @@ export async function writeFolder(
       written.files++
     })
     signal?.throwIfAborted()
-    // Windows renames to no folder, not even an empty one.
+    // Windows cannot rename to an existing folder, even an empty one.
     await rmdir(directory).catch((error: unknown) => {
       if (!isMissing(error)) throw error
     })
@@ -57,7 +57,7 @@ export async function writeFolder(
   return written
 }
 
-/** Refuses a folder that has something in it. */
+/** Refuses a folder that is not empty. */
 export async function assertVacant(directory: string): Promise<void> {
   let names: string[]
   try {
@@ -90,7 +90,7 @@ function safeNames(path: string, platform: string): readonly string[] {
   return path.split('/')
 }
 
-/** Names that Windows reads as devices or streams, or changes on the way. */
+/** Names that Windows treats as devices or streams, or changes. */
 function problemOnWindows(path: string): string | undefined {
   const isBad = path
     .split('/')
@@ -107,7 +107,7 @@ async function writeNew(
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  // `wx`: two names that the file system takes for one must not become one file.
+  // `wx`: two names that are equal on the file system must not become one file.
   const file = await withDescriptor(() => open(target, 'wx')).catch((cause: unknown) => {
     if ((cause as { code?: unknown }).code !== 'EEXIST') throw cause
     throw new SpindleError(

@@ -14,7 +14,7 @@ import { assertVacant } from './write-folder.ts'
 
 const isTar = (path: string): boolean => path.endsWith('.tar')
 
-/** Refuses a place that holds something else than a layout: nothing of the user's is written over. */
+/** Refuses a path that holds something other than a layout: files of the user are never overwritten. */
 export async function assertLayout(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) return
@@ -25,7 +25,7 @@ export async function assertLayout(path: string): Promise<void> {
   if (marker === undefined) await assertVacant(path)
 }
 
-/** Adds an application to an OCI image layout in a folder, or makes a tar of one. */
+/** Adds an application to an OCI image layout in a folder, or creates a tar archive of one. */
 export async function writeLayout(
   app: PulledApp,
   path: string,

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { ListenOptions } from '../../node/listen/listen.ts'
 import { countOption, sizeOption } from '../terminal/arguments.ts'
 
-/** Flags of every command that listens: what its clients may take. */
+/** Flags of commands that listen: limits for clients. */
 export interface ListenFlags {
   /** Bytes. */
   readonly maxHeaderSize?: number
@@ -11,7 +11,7 @@ export interface ListenFlags {
   readonly maxConnections?: number
 }
 
-/** @param headerSize The default of `--max-header-size`, for the help. */
+/** @param headerSize The default of `--max-header-size` in the help. */
 export function addListenOptions(command: Command, headerSize = '16384'): Command {
   return command
     .option(

@@ -16,7 +16,7 @@ interface ServePlace extends Address {
   readonly flag?: string
 }
 
-/** Listens, says so, and serves until the user wants to stop. */
+/** Listens, reports the URL, and serves until the user stops the command. */
 export async function serveUntilStopped(
   handler: FetchHandler,
   { host, port, tls, allowedHosts, limits = {}, http2 = false, flag = '--address' }: ServePlace,

@@ -12,7 +12,7 @@ import {
 import { UsageError } from '../terminal/io.ts'
 import type { Output } from '../terminal/output.ts'
 
-/** Flags of the servers that say which browsers and host names they answer. */
+/** Flags of the servers about logins, origins and host names. */
 export interface AccessFlags {
   readonly htpasswdMaxCost?: number
   readonly cors?: readonly string[]
@@ -49,7 +49,7 @@ export function addAllowHostOption(command: Command): Command {
   )
 }
 
-/** Who may log in, by a file that `htpasswd -B` wrote; `undefined` without one. */
+/** Reads the users of a file from `htpasswd -B`; `undefined` without a file. */
 export async function readLogins(
   path: string | undefined,
   { htpasswdMaxCost: maxCost }: AccessFlags,
@@ -59,20 +59,20 @@ export async function readLogins(
   return undefined
 }
 
-/** Whether only this machine reaches an address. */
+/** Whether an address can be reached from this machine only. */
 export function isLocal({ host }: Address): boolean {
   return isLoopback(host.includes(':') ? `[${host}]` : host)
 }
 
 interface Access {
   readonly address: Address
-  /** Whether it asks for a password. */
+  /** Whether it requires a password. */
   readonly hasLogins: boolean
   readonly hasTls: boolean
   readonly readOnly: boolean
 }
 
-/** Warns of what others on the network can do or see. */
+/** Warns if others on the network can write or read passwords. */
 export function warnOfAccess(output: Output, url: string, access: Access): void {
   if (isLocal(access.address)) return
   if (!access.hasLogins && !access.readOnly)

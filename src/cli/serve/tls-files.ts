@@ -4,10 +4,10 @@ import { readFileBounded } from '../../node/files/bounded-file.ts'
 import type { ListenOptions } from '../../node/listen/listen.ts'
 import { CommandError, UsageError } from '../terminal/io.ts'
 
-/** A long chain of certificates. */
+/** Enough for a long certificate chain. */
 const MAX_PEM_BYTES = 1024 * 1024
 
-/** What a server speaks https with, checked here: later it would look like an address that is taken. */
+/** Reads the certificate and key, and checks them: `listen` would report a bad pair as an address error. */
 export async function readTls(
   certPath: string | undefined,
   keyPath: string | undefined,

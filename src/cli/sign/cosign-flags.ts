@@ -2,13 +2,13 @@ import { type Command, Option } from 'commander'
 import { UsageError } from '../terminal/io.ts'
 import { switchOption } from '../terminal/switch-option.ts'
 
-/** A flag of cosign's that is not here. */
+/** A flag of cosign that is not supported. */
 interface AbsentFlag {
   readonly flag: string
   readonly of: readonly CosignCommand[]
-  /** What to do in its place. */
+  /** The alternative, for the message. */
   readonly instead: string
-  /** The only thing that it may say: that of which nothing else is done here anyway. */
+  /** The only value that is accepted, because it matches the behaviour. */
   readonly harmless?: string
 }
 
@@ -23,7 +23,7 @@ const CERTIFICATE =
 const PARTS = 'use --bundle FILE, which contains all parts, or --json'
 const ROOT = 'list the authorities in a trusted_root.json, and give it with --trusted-root'
 
-/** Of cosign 2 and 3. A test compares this list with the help of both. */
+/** Unsupported flags of cosign 2 and 3. A test compares this list with the help of both. */
 export const ABSENT_FLAGS: readonly AbsentFlag[] = [
   absent(
     '--sk',
@@ -155,7 +155,7 @@ export const ABSENT_FLAGS: readonly AbsentFlag[] = [
   absent('--verbose', ALL, '--json prints all details', 'false'),
 ]
 
-/** What cosign asks for with these is so in any case. */
+/** Flags of cosign that are accepted and ignored: they ask for the default behaviour. */
 export const IDLE_FLAGS: readonly AbsentFlag[] = [
   absent('--offline', ['verify'], 'only the registry is ever contacted', 'true'),
   absent('--max-workers', ['verify'], 'signatures are read until there are enough'),
@@ -171,7 +171,7 @@ function absent(
   return { flag, of, instead, ...(harmless !== undefined && { harmless }) }
 }
 
-/** Lets be typed what cosign's users may type: refused with what to do instead, or passed over. */
+/** Adds cosign's other flags, hidden: refused with an alternative, or ignored. */
 export function addCosignFlags(command: Command, name: CosignCommand): Command {
   for (const { flag, of, instead, harmless } of ABSENT_FLAGS)
     if (of.includes(name))
@@ -185,7 +185,7 @@ export function addCosignFlags(command: Command, name: CosignCommand): Command {
   return command
 }
 
-/** @param switchValue Of a switch, which may stand there bare. */
+/** @param switchValue `true` or `false` for a switch, which needs no value. */
 function hidden(
   flag: string,
   switchValue: string | undefined,

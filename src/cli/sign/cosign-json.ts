@@ -6,7 +6,7 @@ import type { StoredSignature } from '../../trust/cosign/stored-signatures.ts'
 import type { Descriptor, Reference } from '../../types.ts'
 
 const FULCIO = '1.3.6.1.4.1.57264.1'
-/** Fulcio's copies of a GitHub token, which stand there by name and by object identifier. */
+/** Claims of a GitHub token in Fulcio certificates. cosign prints each by name and by object identifier. */
 const WORKFLOW = {
   githubWorkflowTrigger: `${FULCIO}.2`,
   githubWorkflowSha: `${FULCIO}.3`,
@@ -16,10 +16,10 @@ const WORKFLOW = {
 } as const
 
 /**
- * As `cosign verify --output json` writes them: one array for one artifact, in one line.
+ * Formats signatures like `cosign verify --output json`: one array per artifact, on one line.
  *
- * Of a bundle cosign says what was signed and not by whom; here its signer stands there as in the
- * older form.
+ * For a bundle, cosign prints the artifact but not the signer; here the signer is added as in the
+ * legacy format.
  */
 export function toCosignJson(
   signatures: readonly StoredSignature[],
@@ -36,14 +36,14 @@ export function toCosignJson(
     const keys = Object.keys(optional).sort()
     return {
       critical: {
-        // What names a subject in a statement is no reference to cosign.
+        // cosign does not treat the subject name of a statement as a reference.
         identity: {
           'docker-reference': (format === 'legacy' ? reference : undefined) ?? nameOf(asked),
         },
         image: { 'docker-manifest-digest': digest },
         type: format === 'legacy' ? PAYLOAD_KIND : predicateType,
       },
-      // Go writes members of a map in this order, and an empty one otherwise than none.
+      // Go sorts the keys of a map, and prints an empty map differently from nil.
       optional:
         format === 'legacy' && keys.length === 0
           ? null
@@ -65,7 +65,7 @@ function describeSigner({ signer }: StoredSignature): Record<string, string> {
   return said
 }
 
-/** What the log and the timestamp authority said, which only the older form has in reach. */
+/** The log entry and the timestamp, which only the legacy format has in annotations. */
 function proofsOf({ format, descriptor }: StoredSignature): Record<string, unknown> {
   const { annotations = {} } = descriptor
   const [log, time] = [annotations[LOG_KEY], annotations[TIMESTAMP_KEY]]
@@ -77,7 +77,7 @@ function proofsOf({ format, descriptor }: StoredSignature): Record<string, unkno
       }
 }
 
-/** In full, as cosign's Go library writes it. */
+/** The full name, as written by cosign's Go library. */
 function nameOf({ registry, repository, digest, tag = 'latest' }: Reference): string {
   const host = registry === 'docker.io' ? 'index.docker.io' : registry
   return `${host}/${repository}${digest === undefined ? `:${tag}` : `@${digest}`}`

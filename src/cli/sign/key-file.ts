@@ -9,7 +9,7 @@ import { readTextFile } from '../terminal/text-file.ts'
 
 const FROM_ENVIRONMENT = 'env://'
 
-/** The text of a key: of a file, or as cosign writes it `env://NAME`, of an environment variable. */
+/** The text of a key from a file, or from an environment variable as `env://NAME` (as in cosign). */
 export async function readKeyText(io: CliIo, place: string, what: string): Promise<string> {
   if (!place.startsWith(FROM_ENVIRONMENT)) {
     const scheme = schemeOfKey(place)
@@ -26,7 +26,7 @@ export async function readKeyText(io: CliIo, place: string, what: string): Promi
   return text
 }
 
-/** A private key: encrypted as cosign does, or plain PEM. */
+/** Reads a private key: encrypted in the format of cosign, or plain PEM. */
 export async function readPrivateKey(io: CliIo, place: string): Promise<WebKey> {
   const pem = await readKeyText(io, place, 'the private key')
   if (!/-----BEGIN ENCRYPTED (?:COSIGN|SIGSTORE) PRIVATE KEY-----/.test(pem))
@@ -34,16 +34,16 @@ export async function readPrivateKey(io: CliIo, place: string): Promise<WebKey> 
   return importCosignKey(pem, await readKeyPassword(io, 'Enter password for private key: '))
 }
 
-/** The password of a key, from where cosign takes it: `COSIGN_PASSWORD`, the terminal, stdin. */
+/** Reads the password of a key as cosign does: from `COSIGN_PASSWORD`, the terminal, or stdin. */
 async function readKeyPassword(io: CliIo, question: string): Promise<string> {
   const given = io.env['COSIGN_PASSWORD']
   if (given !== undefined) return given
   if (io.stdin.isTTY === true) return ask(io, question, { hidden: true })
-  // Nothing on stdin is rather a forgotten password than an empty one.
+  // An empty stdin is more likely a forgotten password than an empty one.
   return readPasswordFromStdin(io, ': set COSIGN_PASSWORD, which may be empty')
 }
 
-/** The password of a new key, typed twice where it is typed. */
+/** Reads the password of a new key; on a terminal it is entered twice. */
 export async function readNewPassword(io: CliIo): Promise<string> {
   const password = await readKeyPassword(io, 'Enter password for private key: ')
   if (io.env['COSIGN_PASSWORD'] !== undefined || io.stdin.isTTY !== true) return password

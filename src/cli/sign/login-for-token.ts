@@ -6,7 +6,7 @@ import type { Output } from '../terminal/output.ts'
 import { isOn } from '../terminal/switch-option.ts'
 import { readTextFile } from '../terminal/text-file.ts'
 
-/** Flags that say who signs without a key; their names are cosign's. */
+/** Flags of keyless signing, with cosign's names. */
 export interface TokenFlags {
   readonly identityToken?: string
   readonly oidcIssuer?: string
@@ -14,14 +14,14 @@ export interface TokenFlags {
   readonly oidcDisableAmbientProviders?: boolean | string
 }
 
-/** As the issuer and Fulcio know this program. */
+/** The client ID at the issuer, and the audience of tokens for Fulcio. */
 export function audienceOf({ oidcClientId = 'sigstore' }: TokenFlags): string {
   return oidcClientId
 }
 
 /**
- * An identity token: the one that is given, that of the CI job this runs in, or of a person who logs
- * in on any device.
+ * Gets an identity token: the given one, that of the CI job, or one from a login with the
+ * device flow.
  */
 export async function getIdentityToken(
   flags: TokenFlags,
@@ -30,7 +30,7 @@ export async function getIdentityToken(
 ): Promise<string> {
   const { identityToken: given, oidcIssuer } = flags
   if (given !== undefined) {
-    // Three parts in base64url, which no file has for a name.
+    // A JWT: three parts in base64url. No file has such a name.
     if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(given)) return given
     return (await readTextFile(resolve(io.cwd, given), 'the identity token')).trim()
   }

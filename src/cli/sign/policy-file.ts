@@ -9,10 +9,10 @@ import { UsageError } from '../terminal/io.ts'
 import { readTextFile } from '../terminal/text-file.ts'
 
 /**
- * Reads a policy file: the library's `Policy` as JSON, with files named in place of what they hold.
+ * Reads a policy file: the library's `Policy` as JSON, with file names in place of keys and roots.
  *
  * `{ "key": "cosign.pub" }`, a PEM text or a list of either; or `{ "identity": …, "issuer": … }`, each
- * also as `identityRegexp` and `issuerRegexp`, which have to match the whole; or `{ "anyOf": […] }` and
+ * also as `identityRegexp` and `issuerRegexp`, which must match entirely; or `{ "anyOf": […] }` and
  * `{ "allOf": […] }` of such. `trustedRoot` is a file's name or the object itself, and the public-good
  * instance's when it is left out. The other keys are those of `Policy`. Names of files are from the
  * policy's folder.
@@ -60,7 +60,7 @@ async function readKey(value: string, folder: string, where: string): Promise<st
   return readTextFile(resolve(folder, value), 'the public key')
 }
 
-/** What the library refuses as an argument was wrongly used at a shell. */
+/** Turns an error about an argument of the library into a usage error. */
 export function asUsage<T>(where: string, check: () => T): T {
   try {
     return check()

@@ -12,7 +12,7 @@ import { asUsage, loadPolicyFile } from './policy-file.ts'
 import { isOn, switchOption } from '../terminal/switch-option.ts'
 import { readTextFile } from '../terminal/text-file.ts'
 
-/** Flags of every command that verifies; their names are cosign's where it has them. */
+/** Flags of commands that verify signatures, with cosign's names where it has them. */
 export interface PolicyFlags {
   /** `--key` of `verify`, `--verify-key` elsewhere. */
   readonly key?: string
@@ -43,7 +43,7 @@ const WORKFLOW = {
   githubWorkflowRef: 'certificateGithubWorkflowRef',
 } as const satisfies Partial<Record<keyof CertificateExtensions, keyof PolicyFlags>>
 
-/** Each flag, and the key of a policy that it says: where that may stand, the flag may. */
+/** Each flag, and the policy key that it sets: the flag is allowed where the key is. */
 const FLAGS: Readonly<
   Record<keyof PolicyFlags, { readonly flag: string; readonly says?: PolicyKey }>
 > = {
@@ -114,7 +114,7 @@ export function addPolicyOptions(command: Command, keyFlag: '--key' | '--verify-
   )
 }
 
-/** Of two values one would be ignored, perhaps the stricter. */
+/** Refuses a second value: one of the two would be ignored, possibly the stricter one. */
 function once(option: Option): Option {
   const parse = option.parseArg
   return option.argParser((value: string, before: unknown) => {
@@ -124,13 +124,13 @@ function once(option: Option): Option {
   })
 }
 
-/** What the flags ask for, or `undefined` when they ask for nothing. */
+/** The policy of the flags; `undefined` if there are none. */
 export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | undefined> {
   const given = (Object.keys(FLAGS) as (keyof PolicyFlags)[]).filter(
     (name) => flags[name] !== undefined,
   )
   if (given.length === 0) return undefined
-  // As of a variable of the shell that is not set: it must not be passed over.
+  // An empty value can come from an unset shell variable. Ignoring it would weaken the policy.
   for (const name of given)
     if (flags[name] === '') throw new UsageError(`${FLAGS[name].flag} is empty`)
   if (flags.policy !== undefined) {
@@ -148,7 +148,7 @@ export async function policyOf(flags: PolicyFlags, io: CliIo): Promise<Policy | 
   return policy
 }
 
-/** Every flag has to have a meaning beside the one that says who has to have signed. */
+/** Refuses flags that have no effect together with the flag that names the signer. */
 function assertTogether(given: readonly (keyof PolicyFlags)[]): void {
   const first = given
     .map((name) => FLAGS[name])
@@ -170,7 +170,7 @@ const KINDS: readonly (PolicyKey | undefined)[] = ['key', 'identity', 'issuer']
 async function keyPolicy(flags: PolicyFlags, io: CliIo): Promise<Policy> {
   const key = await readKeyText(io, flags.key ?? flags.verifyKey ?? '', 'the public key')
   const evidence = evidenceOf(flags)
-  // Without a log nothing but the key is needed, unless a root is named.
+  // Without a log only the key is needed, unless a trusted root is named.
   const needsRoot = evidence.requireTransparencyLog || flags.trustedRoot !== undefined
   return { key, ...evidence, ...(needsRoot ? { trustedRoot: await trustedRootOf(flags, io) } : {}) }
 }

@@ -11,7 +11,7 @@ import { ask } from '../terminal/prompt.ts'
 import { isOn, switchOption } from '../terminal/switch-option.ts'
 import { readTextFile } from '../terminal/text-file.ts'
 
-/** Flags that say which services vouch for a signature; their names are cosign's. */
+/** Flags that name the services used for signing, with cosign's names. */
 export interface ServiceFlags {
   readonly fulcioUrl?: string
   readonly rekorUrl?: string
@@ -40,14 +40,14 @@ export function addServiceOptions(command: Command): Command {
     .addOption(new Option('-y, --yes', 'skip the confirmation prompt'))
 }
 
-/** Who is asked, and what their answers are checked against. */
+/** The services used for signing, and the trusted root for their responses. */
 export interface Signing {
   readonly services: SigningServices
   readonly trustedRoot: unknown
 }
 
 /**
- * The public instance, unless others are named: then nobody but those is asked.
+ * The public instance, unless other services are named: then only those are used.
  */
 export async function readSigning(flags: ServiceFlags, io: CliIo): Promise<Signing> {
   const services = await readServices(flags, io)
@@ -98,18 +98,18 @@ function isPublicGood(url: string): boolean {
   return /(?:^|\.)sigstore\.dev$/.test(new URL(url).hostname)
 }
 
-/** Nobody publishes anything for ever without having said so. */
+/** Asks for confirmation before anything is published permanently. */
 export async function confirmPublic(
   { services: { fulcio, rekor } }: Signing,
   isKeyless: boolean,
   flags: ServiceFlags,
   io: CliIo,
 ): Promise<void> {
-  const told = [
+  const published = [
     ...(rekor === false ? [] : [rekor.url]),
     ...(isKeyless && fulcio !== false ? [fulcio] : []),
   ]
-  if (flags.yes === true || !told.some(isPublicGood)) return
+  if (flags.yes === true || !published.some(isPublicGood)) return
   const what = isKeyless
     ? 'your identity, such as an e-mail address, and the digest'
     : 'your public key and the digest'

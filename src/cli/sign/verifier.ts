@@ -6,7 +6,7 @@ import type { Output } from '../terminal/output.ts'
 import { type PolicyFlags, policyOf } from './policy-flags.ts'
 import { type RemoteFlags, remoteOptions } from '../registry/remote.ts'
 
-/** What the flags ask for, as the library's verbs take it; `undefined` when they ask for nothing. */
+/** The verifier for the policy of the flags; `undefined` if there is none. */
 export async function readVerifier(
   flags: PolicyFlags & RemoteFlags,
   io: CliIo,
@@ -21,7 +21,7 @@ export async function readVerifier(
   )
 }
 
-/** Another repository for signatures, as cosign knows it; `undefined` when they are beside the artifact. */
+/** The repository of signatures in `COSIGN_REPOSITORY`; `undefined` if they are stored next to the artifact. */
 export function signaturesOf({ env }: CliIo): Reference | undefined {
   const text = env['COSIGN_REPOSITORY']
   if (text === undefined || text === '') return undefined

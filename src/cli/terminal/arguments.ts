@@ -6,7 +6,7 @@ import type { Reference } from '../../types.ts'
 import { nonEmpty } from '../../node/files/environment.ts'
 import { type CliIo, UsageError } from './io.ts'
 
-/** Parsers of what is typed. What they refuse is wrong usage: exit code 2. */
+/** Parsers of arguments and flag values. Errors are usage errors: exit code 2. */
 
 export function referenceArgument(text: string): Reference {
   try {
@@ -16,22 +16,22 @@ export function referenceArgument(text: string): Reference {
   }
 }
 
-/** Of an argument that may be given more than once. */
+/** For a repeatable argument. */
 export function referenceArguments(text: string, before?: readonly Reference[]): Reference[] {
   return [...(before ?? []), referenceArgument(text)]
 }
 
-/** `HOST[:PORT]`; of a URL, only that is kept. Docker Hub's other names become `docker.io`. */
+/** `HOST[:PORT]`, also from a URL. Docker Hub's other names become `docker.io`. */
 export function serverArgument(text: string): string {
   return registryArgument(text).registry
 }
 
-/** As `serverArgument`, with the scheme of a URL: how the registry is reached. */
+/** Like `serverArgument`, with the scheme of a URL. */
 export function registryArgument(text: string): Pick<Reference, 'registry' | 'scheme'> {
   const [scheme = ''] = /^https?:\/\//i.exec(text) ?? []
   const host = text.slice(scheme.length).replace(/\/.*$/, '')
   try {
-    // A host without a dot or port would be read as the beginning of a name.
+    // A host without a dot or port would be parsed as part of the repository name.
     if (!/[.:]/.test(host) && host !== 'localhost')
       throw new Error('it has neither a dot nor a port')
     return parseReference(`${scheme}${host}/x`)
@@ -40,7 +40,7 @@ export function registryArgument(text: string): Pick<Reference, 'registry' | 'sc
   }
 }
 
-/** `KEY=VALUE`, each time it is given one more. */
+/** `KEY=VALUE`, repeatable. */
 export function pairOption(
   text: string,
   before: ReadonlyMap<string, string> = new Map(),
@@ -50,7 +50,7 @@ export function pairOption(
   return new Map(before).set(text.slice(0, equals), text.slice(equals + 1))
 }
 
-/** As `pairOption`, where of two values for one key one would be ignored. */
+/** Like `pairOption`, but refuses a second value for a key. */
 export function distinctPairOption(
   text: string,
   before: ReadonlyMap<string, string> = new Map(),
@@ -77,14 +77,14 @@ export function sizeOption(text: string): number {
   return Number(digits) * (binary === '' ? 1000 : 1024) ** power
 }
 
-/** Milliseconds from seconds, as in `30` or `0.5`; `false` for `0`, which stands for no limit. */
+/** Milliseconds from seconds, for example `30` or `0.5`; `false` (no limit) for `0`. */
 export function timeLimitOption(text: string): number | false {
   if (!/^\d{1,6}(?:\.\d{1,3})?$/.test(text))
     throw new InvalidArgumentError('Write seconds, as in 30 or 0.5; 0 for no limit.')
   return Math.round(Number(text) * 1000) || false
 }
 
-/** A time as RFC 3339 has it, or whole seconds since 1970, as in `SOURCE_DATE_EPOCH`. */
+/** A time in RFC 3339 format, or whole seconds since 1970 as in `SOURCE_DATE_EPOCH`. */
 export function timeOption(text: string): Date {
   const date = /^\d{1,11}$/.test(text) ? new Date(Number(text) * 1000) : new Date(text)
   const isDate =
@@ -102,7 +102,7 @@ export interface Address {
   readonly port: number
 }
 
-/** `HOST:PORT`, `[IPV6]:PORT` or `:PORT`, which is this machine only. */
+/** `HOST:PORT`, `[IPV6]:PORT`, or `:PORT` for loopback. */
 export function addressOption(text: string): Address {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^[\]:/]*)):(\d{1,5})$/i.exec(text)
   const port = Number(match?.[3])
@@ -114,7 +114,7 @@ export function addressOption(text: string): Address {
   }
 }
 
-/** What a variable of the environment says, read as the flag that it stands for. */
+/** Parses an environment variable like the flag that it replaces. */
 export function variableOf<T>(
   { env }: Pick<CliIo, 'env'>,
   name: string,
@@ -124,27 +124,27 @@ export function variableOf<T>(
   try {
     return text === undefined ? undefined : read(text)
   } catch (error) {
-    // Commander says what is wrong with a flag, and nothing of what it has not read itself.
+    // Commander reports such errors only for flags.
     if (error instanceof InvalidArgumentError) throw new UsageError(`${name}: ${error.message}`)
     throw error
   }
 }
 
-/** Of bcrypt: what it is told to repeat, as a power of two. */
+/** A bcrypt cost, the binary logarithm of its rounds. */
 export function costOption(text: string): number {
   const cost = /^\d{1,2}$/.test(text) ? Number(text) : 0
   if (cost < 4 || cost > 31) throw new InvalidArgumentError('Write a whole number from 4 to 31.')
   return cost
 }
 
-/** Origin of pages, each time it is given one more. */
+/** An origin for CORS, repeatable. */
 export function originOption(text: string, before: readonly string[] = []): readonly string[] {
   return oneMore(before, text, 'Write an origin, as in https://app.example.', () =>
     assertOrigins({ origins: [text] }),
   )
 }
 
-/** Host name that a server answers to, each time it is given one more. */
+/** A host name that a server accepts, repeatable. */
 export function hostNameOption(text: string, before: readonly string[] = []): readonly string[] {
   return oneMore(before, text, 'Write a host name, as in registry.test or *.registry.test.', () =>
     createHostCheck([text]),

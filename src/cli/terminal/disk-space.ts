@@ -2,15 +2,15 @@ import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isSpindleError, SpindleError } from '../../errors.ts'
 
-/** A folder that is written to, and the option that names another one. */
+/** A folder that is written to, and the option that changes it. */
 export interface DiskPlace {
   readonly folder: string
   readonly option: 'cacheDir' | 'output'
 }
 
 /**
- * Runs `work` with the bytes that an application may have where it is written to disk: what is free in
- * the fullest of the places. No flag makes a disk larger, so beyond that the error is about space.
+ * Runs `work` with the maximum size of an application that is written to disk: the free space of
+ * the fullest folder. An error about that limit advises to free space, because no flag can raise it.
  * @param given The limit of the user, which replaces that of the disks.
  */
 export async function withinDisk<T>(
@@ -39,7 +39,7 @@ export async function withinDisk<T>(
   }
 }
 
-/** In bytes, where a folder is or will be made. */
+/** Free bytes on the disk of a folder, which need not exist yet. */
 async function freeSpace(folder: string): Promise<number> {
   for (let at = resolve(folder); ; at = dirname(at)) {
     const found = await statfs(at).catch(() => undefined)

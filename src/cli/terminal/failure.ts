@@ -7,15 +7,15 @@ import { flagFor } from './limit-flags.ts'
 import { systemHint, systemProblem } from './system-failure.ts'
 import { paintFor, printableBlock } from './text.ts'
 
-/** Longer chains repeat themselves. */
+/** Maximum causes that are printed. */
 const MAX_CAUSES = 6
 
 /**
- * Says on stderr why a command failed, and returns its exit code: 1 failed, 2 wrong usage.
- * @param command The one that failed; its flags are named where the library names options.
+ * Prints on stderr why a command failed, and returns its exit code: 1 failure, 2 usage error.
+ * @param command The command that failed. Its flags replace option names of the library in hints.
  */
 export function reportFailure(error: unknown, io: CliIo, command?: Command): number {
-  // Commander has said it already; its code 0 is for help that was asked for.
+  // Already printed by commander. Its code 0 is for requested help.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const paint = paintFor(io.stderr, io.env)
   if (io.signal.aborted) {
@@ -40,37 +40,37 @@ export function reportFailure(error: unknown, io: CliIo, command?: Command): num
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.message !== '') return systemProblem(error) ?? problemOf(error)
-  // Node's connection attempts to several addresses fail together, without a word of their own.
+  // Node reports failed connections to several addresses as one error without a message.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   const { code } = error as { code?: unknown }
   return typeof code === 'string' ? code : error.name
 }
 
-/** Without the advice about an option of the library: the hint names the flag in its place. */
+/** The message without advice about an option of the library: the hint names the flag. */
 function problemOf(error: Error): string {
   return isSpindleError(error) && error.remedy !== undefined ? error.problem : error.message
 }
 
-/** What `fetch` itself says of any failure; its cause says more. */
-const NO_NEWS = 'fetch failed'
+/** The message of every failed `fetch`; its cause has the details. */
+const FETCH_FAILED = 'fetch failed'
 
-/** Messages of the causes that say something new. */
+/** Messages of the causes that add information. */
 function causesOf(error: unknown): string[] {
-  // Its findings are the whole story; the parser's error shows the same place once more.
+  // The findings are complete; the error of the parser repeats them.
   if (isSpindleError(error) && error.code === 'ERR_APP_INVALID') return []
   const causes: string[] = []
   let said = messageOf(error)
   let current: unknown = error instanceof Error ? error.cause : undefined
   for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth++) {
     const message = messageOf(current)
-    if (message !== NO_NEWS && !said.includes(message)) causes.push(message)
+    if (message !== FETCH_FAILED && !said.includes(message)) causes.push(message)
     said += `\n${message}`
     current = current instanceof Error ? current.cause : undefined
   }
   return causes
 }
 
-/** What to do at a shell; the message itself says what is true everywhere. */
+/** The next step at a shell. The message itself applies everywhere. */
 function hintFor(error: unknown, io: CliIo, command: Command | undefined): string | undefined {
   const system = firstOf(error, (one) => systemHint(one, io, command))
   if (system !== undefined) return system
@@ -79,7 +79,7 @@ function hintFor(error: unknown, io: CliIo, command: Command | undefined): strin
   const { remedy } = found
   const flag = remedy === undefined ? undefined : flagFor(remedy, command)
   if (remedy !== undefined && flag !== undefined) return adviceOf(remedy, flag)
-  // What it says is about the proxy; all below is about servers.
+  // The error is about the proxy; the hints below are about servers.
   if (found instanceof ProxyError) return undefined
   const { code, message } = found
   if (code === 'ERR_UNAUTHORIZED' && found instanceof ResponseError && isOfBindle(found.url)) {
@@ -88,14 +88,14 @@ function hintFor(error: unknown, io: CliIo, command: Command | undefined): strin
   if (code === 'ERR_UNAUTHORIZED' && !message.includes('registry login')) {
     return `log in with "spindle registry login ${hostOf(found) ?? 'HOST'}"; logins of Docker and podman are used too`
   }
-  // Elsewhere it is not for want of https.
+  // Other network errors are not about a server without HTTPS.
   if (code === 'ERR_NETWORK' && / https:/.test(message) && !message.includes('ENOTFOUND')) {
     return 'use --insecure for a server without HTTPS; add your own certificate authority with NODE_EXTRA_CA_CERTS'
   }
   return undefined
 }
 
-/** The registry that refused; a token service of another name is not what one logs in to. */
+/** The registry that refused the request; a token service on another host is not a registry. */
 function hostOf(error: SpindleError): string | undefined {
   if (!(error instanceof ResponseError) || !URL.canParse(error.url)) return undefined
   const { host, pathname } = new URL(error.url)
@@ -110,7 +110,7 @@ function withCode(error: unknown): SpindleError | undefined {
   return firstOf(error, (one) => (isSpindleError(one) ? one : undefined))
 }
 
-/** What an error or the first of its causes gives. */
+/** The first result for an error and its causes. */
 function firstOf<T>(error: unknown, read: (one: Error) => T | undefined): T | undefined {
   for (let current = error, depth = 0; depth < MAX_CAUSES && current instanceof Error; depth++) {
     const found = read(current)

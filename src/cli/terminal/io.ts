@@ -9,22 +9,22 @@ export interface TextOutput {
   readonly columns?: number
 }
 
-/** All that the command line touches of its process, so that it can run inside another. */
+/** The process as the command line sees it, so that tests can run commands in their own process. */
 export interface CliIo extends Environment {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly stdout: NodeJS.WritableStream & TextOutput
   readonly stderr: NodeJS.WritableStream & TextOutput
-  /** The folder that relative paths start from. */
+  /** The folder for relative paths. */
   readonly cwd: string
-  /** Aborted by an {@link Interrupted} when the user wants to stop. */
+  /** Aborted with an {@link Interrupted} when the user stops the command. */
   readonly signal: AbortSignal
-  /** The built file of the thread that applications run in. Default: they run in this one. */
+  /** The built file of the worker thread for applications. Default: they run in the current thread. */
   readonly worker?: URL
   /** Default: the global `fetch`. */
   readonly fetch?: FetchLike
 }
 
-/** What the signal is aborted with: its exit code says which signal it was. */
+/** The reason of an abort by a signal, with the exit code. */
 export class Interrupted extends Error {
   override readonly name: string = 'Interrupted'
   readonly exitCode: number
@@ -35,15 +35,15 @@ export class Interrupted extends Error {
   }
 }
 
-/** A command that was called in a way it can't be: exit code 2. */
+/** A usage error: exit code 2. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError'
 }
 
-/** A command that can't do its work, for a reason that is not the library's. */
+/** A failed command, for a reason outside the library: exit code 1. */
 export class CommandError extends Error {
   override readonly name: string = 'CommandError'
-  /** What to do, where it is not what the cause would have one do. */
+  /** The next step, in place of the hint for the cause. */
   readonly hint?: string
 
   constructor(message: string, options: { cause?: unknown; hint?: string } = {}) {

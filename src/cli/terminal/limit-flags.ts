@@ -4,7 +4,7 @@ import type { Remedy } from '../../errors.ts'
 import { countOption, sizeOption } from './arguments.ts'
 import { UsageError } from './io.ts'
 
-/** The flags that stand for options of the library at a shell, the most fitting one first. */
+/** The flags for options of the library, the best first. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   cacheDir: ['--cache-dir'],
   chunkSize: ['--chunk-size'],
@@ -23,19 +23,19 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   timeout: ['--response-timeout'],
 }
 
-/** The flag of a command that does what a remedy advises, if it has one. */
+/** The flag of a command for the option of a remedy, if it has one. */
 export function flagFor({ option }: Remedy, command: Command | undefined): string | undefined {
   return FLAGS[option]?.find((flag) => command?.options.some(({ long }) => long === flag))
 }
 
-/** Flags of every command that fetches or reads a whole application. */
+/** Flags of commands that read a complete application. */
 export interface SizeFlags {
-  /** In bytes. Default: what the machine has. */
+  /** In bytes. Default: the space or memory of the machine. */
   readonly maxSize?: number
   readonly maxFiles?: number
 }
 
-/** @param what The command takes by default, as in "the free space on disk". */
+/** @param what The default limit, for example "the free space on disk". */
 export function addSizeOptions(command: Command, what: string): Command {
   return command
     .option(
@@ -51,8 +51,8 @@ export function addSizeOptions(command: Command, what: string): Command {
 }
 
 /**
- * Refuses flags that change nothing of what a command was given: who gives a limit relies on it.
- * @param what The command was given, as in "a .wasm file".
+ * Refuses flags that have no effect on a source: the user relies on a given limit.
+ * @param what The source, for example "a .wasm file".
  */
 export function refuseIdleFlags<T>(
   flags: T,

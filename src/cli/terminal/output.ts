@@ -2,15 +2,15 @@ import { formatFinding, type Finding } from '../../errors.ts'
 import type { CliIo } from './io.ts'
 import { paintFor, printable, printableBlock, printableLine } from './text.ts'
 
-/** What a command says, by what it is for. */
+/** The output of a command, by purpose. */
 export interface Output {
-  /** A line for people on stdout; left out when the answer is JSON. */
+  /** A line on stdout; omitted with `--json`. */
   line(text: string): void
-  /** The same for a text of several lines that a formatter made, as TOML or JSON. */
+  /** Like `line`, for a text of several lines, such as TOML or JSON. */
   document(text: string): void
-  /** The answer for programs on stdout; left out when it is for people. */
+  /** The result on stdout with `--json`; omitted otherwise. */
   json(value: unknown): void
-  /** A line beside the answer, on stderr. */
+  /** A line on stderr. */
   note(text: string): void
   warn(text: string): void
   warnOf(findings: readonly Finding[]): void

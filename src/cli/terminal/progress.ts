@@ -2,33 +2,33 @@ import type { TransferEvent } from '../../types.ts'
 import { type CliIo, isTerminal } from './io.ts'
 import { formatCount, formatSize, paintFor, widthOf } from './text.ts'
 
-/** Milliseconds between two pictures on a terminal: below that they only flicker. */
+/** Milliseconds between two frames on a terminal; shorter intervals flicker. */
 const FRAME = 80
 /** Milliseconds between two lines in a log. */
 const LOG_EVERY = 5000
-/** Columns of a bar, and the fewest that still show something. */
+/** Maximum and minimum columns of a bar. */
 const WIDTH = 28
 const MIN_WIDTH = 6
 
-/** What a transfer came to. */
+/** Totals of a transfer. */
 interface TransferSummary {
   readonly blobs: number
   /** Blobs that went over the wire, and their bytes. */
   readonly sent: number
   readonly sentBytes: number
-  /** Blobs that the registry took from another of its repositories. */
+  /** Blobs mounted from another repository of the registry. */
   readonly mounted: number
 }
 
 interface Progress {
   readonly onProgress: (event: TransferEvent) => void
-  /** Takes the bar away. */
+  /** Removes the bar. */
   end(): TransferSummary
 }
 
 /**
- * Shows how far some work has come: a bar on a terminal, now and then a line elsewhere; on stderr,
- * so that answers stay clean.
+ * Shows the progress of `work` on stderr: a bar on a terminal, a line from time to time
+ * elsewhere.
  */
 export async function withProgress<T>(
   io: CliIo,
@@ -46,7 +46,7 @@ export async function withProgress<T>(
   }
 }
 
-/** What went over the wire, and what didn't have to. */
+/** Describes how many blobs were sent, mounted and skipped. */
 export function describeTransfer({ blobs, sent, sentBytes, mounted }: TransferSummary): string {
   const skipped = blobs - sent - mounted
   const others = [
@@ -127,7 +127,7 @@ async function createBar(io: CliIo): Promise<Drawing> {
   const paint = paintFor(io.stderr, io.env)
   const show = (picture: Picture): void => {
     const part = picture.total === 0 ? 0 : picture.loaded / picture.total
-    // On one line, or it would be broken between a number and what it counts.
+    // Keep everything on one line: wrapping would separate numbers from units.
     const room = widthOf(io.stderr) - picture.word.length - 1
     const percent = `${String(Math.floor(part * 100)).padStart(3)} %`
     const all = `${percent}  ${describe(picture)}`

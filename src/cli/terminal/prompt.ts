@@ -3,10 +3,10 @@ import { decodeUtf8 } from '../../bytes/text.ts'
 import { Readable } from 'node:stream'
 import { type CliIo, Interrupted, UsageError } from './io.ts'
 
-/** Longest password from stdin: tokens of cloud registries have a few KiB. */
+/** Maximum size of a password from stdin. Tokens of cloud registries have a few KiB. */
 const MAX_BYTES = 64 * 1024
 
-/** Asks the user on the terminal; `hidden` shows nothing of what is typed. */
+/** Prompts on the terminal; `hidden` does not echo the input. */
 export async function ask(
   io: CliIo,
   prompt: string,
@@ -21,7 +21,7 @@ export async function ask(
   try {
     return await read({ prompt, silent: how.hidden, input: io.stdin, output: io.stderr })
   } catch {
-    // The terminal is in raw mode while it asks, so Ctrl-C comes as a key and not as a signal.
+    // The terminal is in raw mode during the prompt, so Ctrl-C is a key and not a signal.
     throw new Interrupted('SIGINT')
   } finally {
     if (how.hidden) io.stderr.write('\n')
@@ -29,8 +29,8 @@ export async function ask(
 }
 
 /**
- * All of stdin, without the one line end that `echo` and files put there.
- * @param otherwise Says after "there is no password on stdin" what else can be done.
+ * Reads a password from stdin, without one trailing newline.
+ * @param otherwise Text after "there is no password on stdin", with an alternative.
  */
 export async function readPasswordFromStdin(io: CliIo, otherwise = ''): Promise<string> {
   const stream = Readable.toWeb(io.stdin as Readable) as ReadableStream<Uint8Array>

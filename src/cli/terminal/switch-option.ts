@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
 
-/** What a switch may be given: this tells switches from other flags. */
+/** The value placeholder of a switch, which distinguishes switches from other flags. */
 const VALUE = '[boolean]'
 
-/** A flag that is written as `--name`, `--name=true` or `--name=false`, as cosign's are. */
+/** A flag in the style of cosign: `--name`, `--name=true` or `--name=false`. */
 export function switchOption(flag: string, description: string): Option {
   return new Option(`${flag} ${VALUE}`, description).choices(['true', 'false'])
 }
@@ -12,7 +12,7 @@ export function isOn(value: boolean | string | undefined): boolean {
   return value === true || value === 'true'
 }
 
-/** Completes bare switches, or the argument behind one would be taken for its value. */
+/** Expands bare switches to `--name=true`; otherwise the next argument would become the value. */
 export function spellSwitches(args: readonly string[], program: Command): string[] {
   const switches = new Set(switchesOf(program))
   const end = args.indexOf('--')

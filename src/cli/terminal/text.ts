@@ -3,24 +3,24 @@ import { escapeUnseen } from '../../bytes/visible.ts'
 import { type CliIo, hasColor, type TextOutput } from './io.ts'
 
 /**
- * Untrusted text of several lines, fit for a terminal: what could move the cursor, change colours or
- * turn writing around is shown as its code. Everything that a command prints passes through this
+ * Escapes untrusted text of several lines for a terminal: characters that could move the cursor, change
+ * colours or the writing direction are shown as codes. All output of commands passes through this
  * function or `printableLine`.
  */
 export function printable(text: string): string {
   return text.split('\n').map(printableLine).join('\n')
 }
 
-/** Untrusted text for one line: a line break in it is shown as its code too, and forges no line. */
+/** Escapes untrusted text for one line. Line breaks are escaped too, so that no line can be forged. */
 export function printableLine(text: string): string {
   return text.split('\t').map(escapeUnseen).join('\t')
 }
 
 const ESCAPE = '\u001b'
-/** Select Graphic Rendition: what sets colours and weight of the text that follows, and nothing else. */
+/** Select Graphic Rendition: escape sequences for colours and weight. */
 const COLOURS = new RegExp(`${ESCAPE}\\[[\\d;:]*m`, 'g')
 
-/** Like `printableLine`, with the colours that are in the text, up to its end. */
+/** Like `printableLine`, but keeps colours, and resets them at the end. */
 export function colouredLine(text: string): string {
   const colours = text.match(COLOURS)
   if (colours === null) return printableLine(text)
@@ -32,17 +32,17 @@ export function withoutColours(text: string): string {
   return text.replace(COLOURS, '')
 }
 
-/** Untrusted text after a label: further lines are indented, so that none looks like a line of ours. */
+/** Escapes untrusted text after a label: further lines are indented, so that no message can be forged. */
 export function printableBlock(text: string): string {
   return text.split('\n').map(printableLine).join('\n  ')
 }
 
-/** One argument of a command line to be copied into a POSIX shell. */
+/** Quotes one argument for a POSIX shell. */
 export function quoteArgument(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
 
-/** Columns of a terminal that doesn't say how many it has. */
+/** Default width of a terminal. */
 const COLUMNS = 80
 
 export function widthOf(output: TextOutput): number {
@@ -50,8 +50,8 @@ export function widthOf(output: TextOutput): number {
 }
 
 /**
- * Breaks paragraphs anew whose lines are longer than a width. What is indented is typed, or set out
- * already, and stays as it is.
+ * Rewraps paragraphs with lines longer than a width. Indented lines, such as commands, stay
+ * unchanged.
  */
 export function wrapProse(text: string, width: number): string {
   return text.replace(/(?:^\S[^\n]*\n)+/gm, (paragraph) => {
@@ -67,7 +67,7 @@ export function wrapProse(text: string, width: number): string {
   })
 }
 
-/** As `3.4 MB`: decimal units, as registries count. */
+/** For example `3.4 MB`: decimal units, as registries use them. */
 export function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`
   let value = bytes
@@ -79,14 +79,14 @@ export function formatSize(bytes: number): string {
   return `${value.toFixed(1)} ${['kB', 'MB', 'GB', 'TB'][unit]}`
 }
 
-/** As `1 file`, `3 files`. */
+/** For example `1 file`, `3 files`. */
 export function formatCount(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 type Paint = (style: 'red' | 'yellow' | 'cyan' | 'dim' | 'bold', text: string) => string
 
-/** Colours where the output takes them. */
+/** A function that colours text if the output supports it. */
 export function paintFor(output: TextOutput, env: CliIo['env']): Paint {
   if (!hasColor(output, env)) return (_, text) => text
   return (style, text) => styleText(style, text, { validateStream: false })

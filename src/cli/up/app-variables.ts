@@ -9,14 +9,14 @@ import { CommandError, type CliIo } from '../terminal/io.ts'
 import type { VariableProvider } from './runtime-config.ts'
 import { readTextFile } from '../terminal/text-file.ts'
 
-/** `KEY=VALUE`, `KEY=@FILE`, `@FILE.json` or `@FILE.toml`, kept as typed: files are read later. */
+/** `KEY=VALUE`, `KEY=@FILE`, `@FILE.json` or `@FILE.toml`, unparsed: files are read later. */
 export function variableOption(text: string, before: readonly string[] = []): readonly string[] {
   if (!text.startsWith('@') && text.indexOf('=') < 1)
     throw new InvalidArgumentError('Write KEY=VALUE, KEY=@FILE, @FILE.json or @FILE.toml.')
   return [...before, text]
 }
 
-/** Spin's own provider, after all that are configured. */
+/** The prefix of Spin's default provider, which comes after all configured ones. */
 const PREFIX = 'SPIN_VARIABLE'
 
 /**
@@ -88,8 +88,9 @@ async function valuesOf(
 }
 
 /**
- * What to say of values for variables that the application does not have. Spin takes them in silence,
- * so they are no error; of a misspelt name nobody would learn. A file may serve several applications.
+ * Warnings about values for undeclared variables. Spin ignores such values silently, so they are not
+ * an error, but a misspelt name would go unnoticed. Values from files are not reported: a
+ * file can serve several applications.
  */
 export function undeclaredVariables(
   given: readonly string[],
@@ -124,7 +125,7 @@ async function readFileOf(path: string): Promise<[string, string][]> {
   })
 }
 
-/** Far more than settings take. */
+/** Maximum bytes of a `.env` file. */
 const MAX_DOT_ENV = 256 * 1024
 
 async function readDotEnv(path: string, { env }: CliIo): Promise<ReadonlyMap<string, string>> {

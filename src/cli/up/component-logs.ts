@@ -16,7 +16,7 @@ export interface ComponentLogs {
 
 export interface LogFolder {
   readonly path: string
-  /** Made at once, and an error when it can't be; otherwise with the first line, and a warning. */
+  /** If true, the folder is created at once, and a failure is an error. Otherwise it is created with the first line, and a failure is a warning. */
   readonly isGiven: boolean
 }
 
@@ -50,7 +50,7 @@ export async function createComponentLogs(
       try {
         mkdirSync(path, { recursive: true })
       } catch {
-        // The file says so.
+        // Opening the file reports the error.
       }
       file = createWriteStream(join(path, name), { flags: 'a' })
       file.on('error', (error) =>
@@ -104,7 +104,7 @@ async function emptyFiles(folder: string): Promise<void> {
     if (/std(?:out|err)\.txt$/.test(name)) await writeFile(join(folder, name), '')
 }
 
-/** As Spin names the file of a component whose id may be anything: without what is no name somewhere. */
+/** The file name that Spin uses for a component id: without characters that some systems refuse. */
 function fileName(id: string): string {
   const name = id
     .replace(/[/?<>\\:*|"\p{Cc}]/gu, '')
@@ -118,10 +118,10 @@ function fileName(id: string): string {
     .replace(/\ufffd+$/, '')
 }
 
-/** Streams that are full, and when they no longer are: one listener for all that wait. */
+/** Full streams, and a promise for when they have drained: one listener for all writers. */
 const full = new WeakMap<NodeJS.WritableStream, Promise<void>>()
 
-/** Writes; gives a Promise when the stream has more than it wants, which resolves once it has written that. */
+/** Writes to a stream; returns a promise if its buffer is full, which resolves when it has drained. */
 function written(
   stream: NodeJS.WritableStream & TextOutput,
   text: string,
@@ -134,7 +134,7 @@ function written(
         full.delete(stream)
         resolve()
       }
-      // One that fails takes nothing any more.
+      // A failed stream accepts no more data.
       for (const event of ['drain', 'close', 'error']) stream.once(event, done)
     })
     full.set(stream, drained)

@@ -9,13 +9,13 @@ import type { Output } from '../terminal/output.ts'
 import { watchFolder } from './watch-folder.ts'
 
 export interface Reloader {
-  /** Resolves once nothing is started any more. */
+  /** Stops reloading. Resolves when the last reload has finished. */
   close(): Promise<void>
 }
 
 /**
- * Starts an application anew when its files have changed; what doesn't load leaves the old one running.
- * @param own Folders that the running one writes to.
+ * Reloads an application when its files change. If it fails to load, the previous version keeps running.
+ * @param own Folders that the running application writes to.
  */
 export function createReloader(
   { place }: Extract<AppPlace, { kind: 'folder' }>,
@@ -32,7 +32,7 @@ export function createReloader(
   const reload = async (): Promise<void> => {
     if (isClosed) return
     try {
-      // A build that was asked for is not run again: its own output would start the next one.
+      // A requested build is not run again: its output would trigger the next reload.
       const app = await loadLocalApp(
         place,
         { ...localAppOptions(flags, io), build: false },
@@ -66,7 +66,7 @@ export function createReloader(
   }
 }
 
-/** Folders beside the application's that have some of its Wasm. */
+/** Folders outside the application's that contain its Wasm. */
 function outsideFolders(app: App, directory: string): string[] {
   const depth = app.manifestPath.split('/').length - 1
   if (depth === 0) return []
@@ -77,7 +77,7 @@ function outsideFolders(app: App, directory: string): string[] {
   return [...new Set(beside.map((path) => dirname(resolve(top, path))))]
 }
 
-/** The lock as text: the same for the same files. */
+/** The locked application as text, which is equal for equal files. */
 async function lockOf(app: App): Promise<string | undefined> {
   return lockApp(app).then(
     ({ locked }) => JSON.stringify(locked),

@@ -71,17 +71,17 @@ interface StartOptions {
 }
 
 interface Running extends FetchHandler {
-  /** What is stored in memory before each start. */
+  /** The initial state in memory, stored before each start. */
   readonly first: FirstState
   readonly lines: (url: string) => string[]
   close(): Promise<void>
 }
 
 const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 3000 }
-/** Beside a local manifest. What comes from elsewhere has no place of its own. */
+/** Next to a local manifest. Other applications have no state folder by default. */
 const DEFAULT_STATE = '.spin'
 
-/** Runs an application until the user wants to stop. */
+/** Runs an application until the user stops the command. */
 export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promise<void> {
   const output = createOutput(io, flags)
   const address =
@@ -126,7 +126,7 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
     const { onLog } = logs
     const start = async (wanted: App | PulledApp): Promise<Running> => {
       const next = await startApp(wanted, place, flags, io, { config, stateDir, first, onLog })
-      // What is in files is not stored again when the application is started anew.
+      // State in files is not stored again after a reload.
       first = next.first
       return next
     }
@@ -158,7 +158,7 @@ export async function runApp(place: AppPlace, flags: RunFlags, io: CliIo): Promi
       },
     )
   } finally {
-    // A thread that is left would keep the process alive.
+    // A running worker thread would keep the process alive.
     await reloader?.close()
     await running?.close()
     await logs?.close()
@@ -232,7 +232,7 @@ async function startApp(
   return { ...handler, lines, first: rest, close: () => Promise.resolve() }
 }
 
-/** `undefined` where neither a flag nor the runtime configuration says anything of outbound requests. */
+/** `undefined` if neither a flag nor the runtime configuration affects outbound requests. */
 function outboundOptions(
   flags: RunFlags,
   config: RuntimeConfig,
@@ -255,7 +255,7 @@ function assertComponents(app: App | PulledApp, ids: readonly string[], flag: st
     )
 }
 
-/** Where Spin has them, too: below the folder of state. `undefined` for none. */
+/** The log folder: as in Spin, inside the state folder by default. `undefined` for none. */
 function logFolder(
   stateDir: string | undefined,
   flags: RunFlags,
@@ -279,7 +279,7 @@ function stateFolder(
   return folder === '' ? undefined : resolve(io.cwd, folder)
 }
 
-/** As guests get it: `HOST:PORT`. */
+/** The client address in the format of guests: `HOST:PORT`. */
 function addressOfClient(request: Request): string {
   const { address, port } = clientAddress(request) ?? { address: '0.0.0.0', port: 0 }
   return `${address.includes(':') ? `[${address}]` : address}:${port}`

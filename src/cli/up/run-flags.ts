@@ -7,7 +7,7 @@ import { addPolicyOptions } from '../sign/policy-flags.ts'
 import { addDownloadOptions } from '../registry/remote.ts'
 import { addAllowHostOption } from '../serve/server-access.ts'
 
-/** Bytes of a request's line and headers. As Spin, by hyper's buffer of 8 KiB and 100 pages. */
+/** Bytes of a request's line and headers. Same as Spin: hyper's buffer of 8 KiB and 100 pages. */
 export const MAX_HEADER_SIZE: number = 8192 + 100 * 4096
 
 /**
@@ -21,7 +21,7 @@ const oneMore = (text: string, before: readonly string[] = []): readonly string[
   text,
 ]
 
-/** Flags of `up` and `registry run`; their names are Spin's where it has them. */
+/** Flags of `up` and `registry run`, with Spin's names where it has them. */
 export function addRunOptions(command: Command): Command {
   command
     .option(

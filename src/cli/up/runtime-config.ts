@@ -8,7 +8,7 @@ import { nonEmpty } from '../../node/files/environment.ts'
 import { CommandError, type CliIo } from '../terminal/io.ts'
 import { readTextFile } from '../terminal/text-file.ts'
 
-/** Where variables get their values, of several the first that has one. */
+/** A source of variable values. The first provider with a value wins. */
 export type VariableProvider =
   | { readonly type: 'static'; readonly values: Readonly<Record<string, string>> }
   | { readonly type: 'env'; readonly prefix: string; readonly dotenv: string | undefined }
@@ -30,7 +30,7 @@ export interface RuntimeConfig {
   /** Files by label; `undefined` for memory. */
   readonly keyValue: ReadonlyMap<string, string | undefined>
   readonly sqlite: ReadonlyMap<string, string | undefined>
-  /** What to say of it at the start. */
+  /** A line about the configuration, printed at the start. */
   readonly summary: string | undefined
 }
 
@@ -41,7 +41,7 @@ const NONE: RuntimeConfig = {
   summary: undefined,
 }
 
-/** What a table of Spin's configures that is not there, and what to do instead. */
+/** Tables of Spin that are not supported, with advice. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   client_tls: 'client certificates are not supported: leave the table out',
   llm_compute: 'language models are not supported: leave the table out',
@@ -52,8 +52,8 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
 }
 
 /**
- * Reads Spin's runtime configuration, from the file given or named by `RUNTIME_CONFIG_FILE`. What it
- * configures that is not supported is refused by name, and so are keys that Spin doesn't know.
+ * Reads Spin's runtime configuration from the given file or `RUNTIME_CONFIG_FILE`. Unsupported
+ * tables and keys that Spin does not know are refused by name.
  * @see https://spinframework.dev/dynamic-configuration
  */
 export async function readRuntimeConfig(
@@ -85,7 +85,7 @@ export async function readRuntimeConfig(
   const stateDir = reader.text(root, 'state_dir')
   const logDir = reader.text(root, 'log_dir')
   const maxMemory = reader.size(root, 'max_instance_memory')
-  // As Spin has it: stores beside the file, databases below the working directory.
+  // As in Spin: stores are relative to the file, databases to the working directory.
   const keyValue = files(reader, root, 'key_value_store', dirname(path))
   const sqlite = files(reader, root, 'sqlite_database', io.cwd)
   const outbound = outboundOf(reader, root)
@@ -110,7 +110,7 @@ export async function readRuntimeConfig(
   }
 }
 
-/** How components' requests are sent: as Spin has it, for HTTP the only protocol of the command. */
+/** Options for outbound requests of components. HTTP is the only supported protocol. */
 function outboundOf(reader: Reader, root: JsonObject): RuntimeConfig['outbound'] {
   const http = reader.table(root, 'outbound_http')
   const networking = reader.table(root, 'outbound_networking')
@@ -137,11 +137,11 @@ function outboundOf(reader: Reader, root: JsonObject): RuntimeConfig['outbound']
       'outbound_http.max_concurrent_requests',
       'is the older name of max_connections: leave it out',
     )
-  // There are no sockets to limit.
+  // Checked only: sockets are not supported.
   count('outbound_networking', 'max_socket_connections')
   const limits = [
     ofHttp,
-    // As Spin counts the older name: zero lets one through.
+    // Spin counts the older name from zero: zero allows one.
     older === undefined ? undefined : older + 1,
     count('outbound_networking', 'max_total_connections'),
   ].filter((limit) => limit !== undefined)
@@ -163,7 +163,7 @@ function outboundOf(reader: Reader, root: JsonObject): RuntimeConfig['outbound']
   }
 }
 
-/** Services that keep what a label names, in Spin. */
+/** Store types of Spin that need an external service. */
 const SERVICES: ReadonlySet<string> = new Set(['aws_dynamo', 'azure_cosmos', 'libsql', 'redis'])
 
 /** The files of a table of labels, each of type `spin`. */
@@ -258,7 +258,7 @@ interface Reader {
   refuseUnknown(table: JsonObject, known: ReadonlySet<string>, place?: string): void
 }
 
-/** Reads what a key has, or says which key has something else. */
+/** Creates a reader of typed values, whose errors name the file and the key. */
 function createReader(path: string): Reader {
   const wrong = (place: string, what: string): CommandError =>
     new CommandError(`${path}: ${place} ${what}`)

@@ -4,7 +4,7 @@ import { isPulledApp, type RunApp } from '../../run/app/run-app.ts'
 import type { App } from '../../spin/source/app.ts'
 import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
 
-/** What `spin up` says when it listens: one line per route, the component's description under it. */
+/** The output of `spin up` at the start: one line per route, followed by the component's description. */
 export function describeRoutes(app: App | PulledApp, run: RunApp, url: string): string[] {
   const descriptions = descriptionsOf(app)
   const lines = run.triggers.flatMap(({ id, config }) => {
@@ -35,7 +35,7 @@ function descriptionsOf(app: App | PulledApp): ReadonlyMap<string, string> {
   return found
 }
 
-/** Only some components, with the triggers that start them, and more environment for all. */
+/** Selects components and their triggers, and adds environment variables to all. */
 export function narrowApp(
   app: App | PulledApp,
   ids: ReadonlySet<string> | undefined,

@@ -11,7 +11,7 @@ import { CommandError, type CliIo, UsageError } from '../terminal/io.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import { readTextFile } from '../terminal/text-file.ts'
 
-/** Flags about what components store. */
+/** Flags about stored data of components. */
 export interface StateFlags {
   /** Empty for none. */
   readonly stateDir?: string
@@ -19,13 +19,13 @@ export interface StateFlags {
   readonly sqlite?: readonly string[]
 }
 
-/** What Spin calls them, so that each can go on with what the other has stored. */
+/** Spin's file names, so that both programs can use the same data. */
 const KEY_VALUE_FILE = 'sqlite_key_value.db'
 const SQLITE_FILE = 'sqlite_db.db'
-/** The label that is always there. */
+/** The default label, which always exists. */
 const DEFAULT = 'default'
 
-/** Each label that is used, with its file. Throws as Spin does for one that nothing is behind. */
+/** The labels in use, with their files. Throws for an undefined label, as Spin does. */
 export function stateFiles(
   run: RunApp,
   first: FirstState,
@@ -95,7 +95,7 @@ export function stateFiles(
   }
 }
 
-/** What `--key-value` and `--sqlite` have stored at the start; files are read. */
+/** The initial state from `--key-value` and `--sqlite`; files are read. */
 export async function readFirstState(flags: StateFlags, io: CliIo): Promise<FirstState> {
   return {
     keyValue: Array.from(flags.keyValue ?? [], ([key, value]) => [DEFAULT, key, value] as const),
@@ -117,7 +117,7 @@ function fileAndLabel(text: string): readonly [file: string, label: string] {
   return [file.trim(), label.trim()]
 }
 
-/** Stores in files what is to be there first, and gives what is left for memory, which a new thread has anew. */
+/** Stores initial state in files, and returns the rest, which each new thread stores in memory. */
 export async function storeInFiles(
   files: Pick<AppState, 'keyValue' | 'sqlite'>,
   first: FirstState,
@@ -137,7 +137,7 @@ export async function storeInFiles(
   }
 }
 
-/** Where what components store will be, as Spin says it. */
+/** The locations of stored data, in the wording of Spin. */
 export function describeState({ keyValue, sqlite }: AppState, cwd: string): string[] {
   const line = (what: string, file: string | undefined): string[] =>
     file === undefined

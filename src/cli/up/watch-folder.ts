@@ -1,12 +1,12 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { resolve, sep } from 'node:path'
 
-/** Milliseconds of quiet after a change: a build or an editor writes more than once. */
+/** Milliseconds without a change before the callback: builds and editors write more than once. */
 const QUIET = 300
-/** Folders that programs write to while nothing of the application changes. */
+/** Folders whose changes are ignored. */
 const NOISE = /(?:^|[\\/])(?:\.git|\.spin|node_modules)(?:[\\/]|$)/
 
-/** Calls back when something below a folder has changed and rests, but for what is in a folder of `own`. */
+/** Calls `onChange` after changes in a folder, except in the folders of `own`. */
 export function watchFolder(
   folder: string,
   own: readonly string[],
@@ -21,7 +21,7 @@ export function watchFolder(
     if (name !== null && (NOISE.test(name) || isOwn(resolve(folder, name)))) return
     clearTimeout(timer)
     timer = setTimeout(() => {
-      // Node 20 and 22 on Linux don't watch a file any more that was replaced, as editors do.
+      // Node 20 and 22 on Linux stop watching a file that was replaced, as editors do.
       start()
       onChange()
     }, QUIET)
@@ -32,7 +32,7 @@ export function watchFolder(
       watcher = watch(folder, { recursive: true }, (_event, name) => later(name))
       watcher.on('error', onError)
     } catch (error) {
-      // Some file systems can't be watched: the application runs all the same.
+      // Some file systems cannot be watched; the application runs anyway.
       onError(error as Error)
     }
   }

@@ -6,10 +6,10 @@ import { MAIN_MODULE, workerModules } from '../../run/worker-loader/worker-modul
 import type { OperationOptions } from '../../types.ts'
 import { writeFolder, type WrittenFolder } from '../registry/write-folder.ts'
 
-// A date on which all that is used is on without a flag.
+// A date on which all features in use are enabled without a flag.
 const COMPATIBILITY_DATE = '2025-11-17'
 
-/** Where an application came from: what was asked for, and the digest that it had. */
+/** The source of an application, and its digest. */
 interface WorkerOrigin {
   readonly source: string
   readonly digest: string | undefined
@@ -21,7 +21,7 @@ interface WrittenWorker extends WrittenFolder {
 }
 
 /**
- * Writes an application into a new folder as a Worker that can be deployed as it is.
+ * Writes an application to a new folder as a Worker that is ready to deploy.
  * @throws `ERR_UNSUPPORTED` for names that no binding can have; see `bindingsOf`.
  */
 export async function writeWorker(
@@ -60,7 +60,7 @@ function wranglerConfig(name: string, keyValue: readonly string[]): string {
   return `${JSON.stringify(config, undefined, 2)}\n`
 }
 
-/** As the platform takes names: small letters, digits and hyphens, 63 at most. */
+/** A valid Worker name: lower-case letters, digits and hyphens, at most 63 characters. */
 function workerName(name: string): string {
   const plain = name
     .toLowerCase()

@@ -6,10 +6,10 @@ import { isSpindleError, SpindleError } from '../../errors.ts'
 import type { AuthScope, Credentials } from '../../types.ts'
 import { readFileBounded } from '../files/bounded-file.ts'
 
-/** Far above any real list of logins. */
+/** Maximum bytes of a login file, far above real ones. */
 const MAX_BYTES = 4 * 1024 * 1024
 
-/** All names that Docker Hub's one registry goes by in login files. */
+/** The names of Docker Hub in login files. */
 const HUB_NAMES: ReadonlySet<string> = new Set([
   'docker.io',
   'index.docker.io',
@@ -32,7 +32,7 @@ export interface AuthFile {
 
 /**
  * Reads `config.json` or `auth.json`; `undefined` when there is none.
- * @throws `ERR_CREDENTIALS_INVALID` for what is there but can't be understood.
+ * @throws `ERR_CREDENTIALS_INVALID` for a file that is invalid or cannot be read.
  */
 export async function loadAuthFile(path: string): Promise<AuthFile | undefined> {
   const value = await loadJsonObject(path)
@@ -51,19 +51,19 @@ function readAuthFile(value: JsonObject, path: string): AuthFile {
   const member = (name: string): ReadonlyMap<string, unknown> => {
     const entry = Object.hasOwn(value, name) ? value[name] : undefined
     if (entry === undefined || entry === null) return new Map()
-    if (!isJsonObject(entry)) throw invalid(path, `"${name}" is no object`)
+    if (!isJsonObject(entry)) throw invalid(path, `"${name}" is not an object`)
     return new Map(Object.entries(entry))
   }
   const credHelpers = new Map<string, string>()
   for (const [key, helper] of member('credHelpers')) {
     if (helper !== null && typeof helper !== 'string')
-      throw invalid(path, `"credHelpers" has no helper's name for ${JSON.stringify(key)}`)
+      throw invalid(path, `"credHelpers" has no helper name for ${JSON.stringify(key)}`)
     // Docker reads null as the empty name: no helper for this registry, "credsStore" neither.
     credHelpers.set(key, helper ?? '')
   }
   const store = Object.hasOwn(value, 'credsStore') ? value['credsStore'] : undefined
   if (store !== undefined && store !== null && typeof store !== 'string')
-    throw invalid(path, '"credsStore" is no helper\'s name')
+    throw invalid(path, '"credsStore" is not a helper name')
   return {
     path,
     auths: member('auths'),
@@ -78,7 +78,7 @@ export async function loadJsonObject(path: string): Promise<JsonObject | undefin
   try {
     bytes = await readFileBounded(path, MAX_BYTES)
   } catch (cause) {
-    throw invalid(path, `it can't be read: ${(cause as Error).message}`, cause)
+    throw invalid(path, `it cannot be read: ${(cause as Error).message}`, cause)
   }
   if (bytes === undefined) return undefined
   const text = decodeUtf8(bytes)
@@ -94,10 +94,10 @@ function parseJsonObject(text: string, path: string): JsonObject {
   } catch (error) {
     if (isSpindleError(error) && error.code === 'ERR_LIMIT_EXCEEDED')
       throw invalid(path, error.message)
-    // Not the parser's words, nor as the cause: it quotes the text around the place.
+    // Without the parser's error: it quotes the text around the position.
     throw invalid(path, 'it is not JSON')
   }
-  if (!isJsonObject(value)) throw invalid(path, 'it is no JSON object')
+  if (!isJsonObject(value)) throw invalid(path, 'it is not a JSON object')
   return value
 }
 
@@ -114,7 +114,7 @@ export function findEntry<T>(
   for (const [key, value] of entries) {
     const name = canonicalKey(key)
     if (name !== wanted && !wanted.startsWith(`${name}/`)) continue
-    // Of two spellings of one name the plain one wins: it is the newer way of writing it.
+    // Of two spellings of one name the plain one wins: it is the newer one.
     const rank = name.length * 2 + (key === name ? 1 : 0)
     if (best === undefined || rank > best.rank) best = { key, value, rank }
   }
@@ -138,7 +138,7 @@ function canonicalHost(host: string): string {
   return HUB_NAMES.has(lower) ? 'docker.io' : lower
 }
 
-/** What a credential helper knows a registry by. */
+/** The name of a registry for credential helpers. */
 export function helperServer(registry: string): string {
   return canonicalHost(registry) === 'docker.io' ? 'https://index.docker.io/v1/' : registry
 }
@@ -155,11 +155,11 @@ export function readAuthEntry(
 ): Credentials | undefined {
   if (entry === null) return undefined
   const place = `the login for ${JSON.stringify(key)}`
-  if (!isJsonObject(entry)) throw invalid(file.path, `${place} is no object`)
+  if (!isJsonObject(entry)) throw invalid(file.path, `${place} is not an object`)
   const text = (name: string): string => {
     const value = Object.hasOwn(entry, name) ? entry[name] : undefined
     if (value !== undefined && value !== null && typeof value !== 'string')
-      throw invalid(file.path, `"${name}" of ${place} is no text`)
+      throw invalid(file.path, `"${name}" of ${place} is not a string`)
     return value ?? ''
   }
   const refreshToken = text('identitytoken')
@@ -206,10 +206,10 @@ export function invalid(path: string, problem: string, cause?: unknown): Spindle
   const next =
     path === AUTH_VARIABLE
       ? 'correct the variable, or unset it'
-      : 'mend it, or log in anew with "spindle registry login"'
+      : 'fix the file, or log in again with "spindle registry login"'
   return new SpindleError(
     'ERR_CREDENTIALS_INVALID',
-    `${path} holds logins that can't be used: ${problem}; ${next}`,
+    `${path} has invalid logins: ${problem}; ${next}`,
     cause === undefined ? undefined : { cause },
   )
 }

@@ -3,12 +3,12 @@ import { Worker } from 'node:worker_threads'
 import { SpindleError } from '../../errors.ts'
 import { createFairQueue } from './fair-queue.ts'
 
-/** Passwords that wait to be compared. At the usual cost each takes a tenth of a second. */
+/** Maximum passwords that wait for comparison. At the usual cost each takes a tenth of a second. */
 export const MAX_PENDING_PASSWORDS = 64
 
 /**
- * What the thread runs: a constant, so that it needs no file of its own beside every build. All
- * hashes are computed, whichever matches: the time must not tell which.
+ * The code of the thread: a constant, so that builds need no extra file. All
+ * hashes are computed, so that the time does not reveal which one matches.
  */
 const THREAD = `
 const { parentPort, workerData } = require('node:worker_threads')
@@ -29,13 +29,13 @@ interface Guess {
 type ComparePassword = (
   password: string,
   hashes: readonly string[],
-  /** Who asks: clients take turns. */
+  /** The client: clients take turns. */
   client: string,
 ) => Promise<boolean>
 
 /**
  * Compares passwords with bcrypt hashes in a thread of its own, one after the other: the caller's
- * thread goes on meanwhile. The thread starts with the first password and does not keep the process
+ * thread is not blocked. The thread starts with the first password and does not keep the process
  * alive.
  *
  * @returns A function that rejects with `ERR_LIMIT_EXCEEDED` when `maxPending` passwords wait.

@@ -5,9 +5,9 @@ import { SpindleError } from '../../errors.ts'
 import type { Credentials } from '../../types.ts'
 import { AUTH_VARIABLE, fromPair, oneLine } from './auth-file.ts'
 
-/** Tokens of cloud registries have a few KiB. */
+/** Maximum bytes of a helper's output. Tokens of cloud registries have a few KiB. */
 const MAX_OUTPUT = 1024 * 1024
-/** A key chain may ask its owner for leave first. In milliseconds. */
+/** Milliseconds for a helper: a keychain can prompt the user first. */
 const MAX_WAIT = 60_000
 
 interface HelperOptions {
@@ -56,9 +56,10 @@ export async function askCredentialHelper(
   }
   if (outcome.code !== 0) {
     // The protocol has errors on stdout. A broken helper may have written the secret there too.
-    const said = oneLine(outcome.stdout.length > 0 ? outcome.stdout : outcome.stderr)
-    if (said.includes('credentials not found')) return undefined
-    const shown = said === '' || said.includes('{') || /secret/i.test(said) ? '' : `: ${said}`
+    const message = oneLine(outcome.stdout.length > 0 ? outcome.stdout : outcome.stderr)
+    if (message.includes('credentials not found')) return undefined
+    const shown =
+      message === '' || message.includes('{') || /secret/i.test(message) ? '' : `: ${message}`
     throw failed(
       `${named} failed with exit code ${outcome.code} for ${server}${shown}`,
       `run it by hand: echo ${server} | ${program} get`,
@@ -124,7 +125,7 @@ function run(program: string, server: string, env: HelperOptions['env']): Promis
       clearTimeout(timer)
       resolve({ code, stdout: concat(stdout), stderr: concat(stderr) })
     })
-    // A helper that ends without reading its input is judged by what it said.
+    // A helper can exit without reading its input; its output counts.
     child.stdin.on('error', () => {})
     child.stdin.end(`${server}\n`)
   })

@@ -86,7 +86,7 @@ export function createPodmanKeychain(options: EnvironmentOptions = {}): Keychain
   }, environment)
 }
 
-/** Asks one after another until one has credentials. */
+/** Queries keychains in order until one has credentials. */
 export function firstOf(keychains: readonly Keychain[]): Keychain {
   return async (scope) => {
     for (const keychain of keychains) {

@@ -1,9 +1,9 @@
 /**
- * A bounded queue whose clients take turns: who sends a thousand items waits behind none of the
- * others', and they wait behind one of its.
+ * A bounded queue whose clients take turns: a client with a thousand items does not delay the items
+ * of others by more than one.
  */
 interface FairQueue<T> {
-  /** @returns The item that has no room: this one, or the newest of the client with the most. */
+  /** @returns The item that was dropped because the queue is full: the newest of the client with the most. */
   readonly push: (client: string, item: T) => T | undefined
   readonly shift: () => T | undefined
 }

@@ -63,7 +63,7 @@ export async function createHashChoice(
   }
 }
 
-/** Names what stands there, and shows none of it. */
+/** Describes the format of an entry, without its content. */
 function describe(entry: string): string {
   const hash = entry.slice(entry.indexOf(':') + 1)
   const [, format = 'something else'] = WEAK_FORMATS.find(([pattern]) => pattern.test(hash)) ?? []

@@ -12,7 +12,7 @@ export interface IdentityTokenOptions extends ServiceOptions {
   env?: Readonly<Record<string, string | undefined>>
 }
 
-/** A program that hangs must not hang a pipeline. */
+/** Milliseconds for a program, so that a hanging one does not block a pipeline. */
 const MAX_PROGRAM_WAIT = 30_000
 
 /**
@@ -41,7 +41,7 @@ export async function fetchIdentityToken(options: IdentityTokenOptions = {}): Pr
   )
 }
 
-/** Whether this process runs where `fetchIdentityToken` finds somebody to ask. */
+/** Whether the environment has a source of identity tokens for `fetchIdentityToken`. */
 export function hasIdentityToken(env: Readonly<Record<string, string | undefined>>): boolean {
   return Boolean(
     env['SIGSTORE_ID_TOKEN'] ||
@@ -61,7 +61,7 @@ async function fetchGitHub(
   if (url.protocol !== 'https:')
     throw new SpindleError(
       'ERR_CREDENTIALS_INVALID',
-      'ACTIONS_ID_TOKEN_REQUEST_URL is no https address',
+      'ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL',
     )
   url.searchParams.set('audience', audience)
   const headers = { authorization: `Bearer ${token}` }

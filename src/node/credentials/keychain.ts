@@ -28,7 +28,7 @@ export interface NodeKeychainOptions extends EnvironmentOptions {
 export function createNodeKeychain(options: NodeKeychainOptions = {}): Keychain {
   return firstOf([
     ...(options.credentials === undefined ? [] : [options.credentials]),
-    // What is set for one job counts before what is stored for all.
+    // A variable that is set for one job takes precedence over stored logins.
     createVariableKeychain(options),
     createLoginFile(options).keychain,
     createDockerKeychain(options),

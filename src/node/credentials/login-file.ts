@@ -41,7 +41,7 @@ export function createLoginFile(options: EnvironmentOptions = {}): LoginFile {
   const load = async (): Promise<{ file: JsonObject; auths: ReadonlyMap<string, unknown> }> => {
     const file = (await loadJsonObject(path)) ?? {}
     const auths = Object.hasOwn(file, 'auths') ? file['auths'] : {}
-    if (!isJsonObject(auths)) throw invalid(path, '"auths" is no object')
+    if (!isJsonObject(auths)) throw invalid(path, '"auths" is not an object')
     return { file, auths: new Map(Object.entries(auths)) }
   }
   const store = async (file: JsonObject, auths: ReadonlyMap<string, unknown>): Promise<void> => {
@@ -66,7 +66,7 @@ export function createLoginFile(options: EnvironmentOptions = {}): LoginFile {
     },
     save: async (registry, { username, password }) => {
       if (username === '' || username.includes(':'))
-        throw new TypeError('a user name is not empty and has no colon')
+        throw new TypeError('the user name must not be empty or contain a colon')
       const { file, auths } = await load()
       const [name = registry, ...others] = namesOf(registry)
       const next = new Map(auths)

@@ -168,7 +168,7 @@ async function runFetch(flags: FetchFlags, io: CliIo): Promise<void> {
         `the signature of the label ${JSON.stringify(entry.label)} was not made by that key of the server`,
       )
   if (entries.length === 0) output.warn(`${client.server.href} publishes no keys`)
-  // What a server says of its own keys counts for its own role only.
+  // A server can vouch only for its own role.
   await addToKeyring(
     entries.map((entry) => ({ ...entry, roles: ['host'] })),
     flags,

@@ -45,7 +45,7 @@ export function addMigrateCommand(bindle: Command, io: CliIo): void {
     .command('migrate')
     .description('copy an application from a Bindle server to an OCI registry')
     .argument('<id>', 'for example ann/hello/1.0.0; with --all a name, for example ann/hello')
-    .argument('<reference>', 'destination, for example ghcr.io/ann/hello', placeArgument)
+    .argument('<reference>', 'destination, for example ghcr.io/ann/hello', destinationArgument)
     .option('--all', 'migrate every version of the name, oldest first')
     .option('--dry-run', 'print what would be written, without writing')
     .option('-p, --path <path>', 'standalone bindle: its folder, the parent folder, or its tarball')
@@ -57,8 +57,8 @@ export function addMigrateCommand(bindle: Command, io: CliIo): void {
     .action((id: string, to: Reference, flags: MigrateFlags) => runMigrate(id, to, flags, io))
 }
 
-/** Kept without a default tag: the version makes one. */
-function placeArgument(text: string): Reference {
+/** Parses a reference without a default tag: the version becomes the tag. */
+function destinationArgument(text: string): Reference {
   try {
     return parseReference(text, { defaultRegistry: 'docker.io' })
   } catch (error) {
@@ -98,7 +98,7 @@ async function runMigrate(
           ? {}
           : { annotations: Object.fromEntries(flags.annotation) }),
       }
-      for await (const result of run(options)) moved.push(told(result, output))
+      for await (const result of run(options)) moved.push(report(result, output))
     })
   }
   if (flags.all === true) {
@@ -134,7 +134,7 @@ async function sourceOf(
 
 const WORDS = { migrated: 'migrated', exists: 'already there', planned: 'would write' } as const
 
-function told(
+function report(
   { id, reference, tag, descriptor, status }: MigrateBindleResult,
   output: Output,
 ): object {

@@ -85,7 +85,7 @@ async function runPull(id: BindleId, flags: PullFlags, io: CliIo): Promise<void>
   const { directory, form } = targetOf(flags, io.cwd)
   const { disk, maxFiles, maxKeys } = standaloneLimits(flags)
   const server = bindleServer(flags, io)
-  // Before anything is fetched.
+  // Checked before anything is fetched.
   if (form === 'app') await assertVacant(directory)
   const client = await bindleClient(server, io, output)
   const verify = await verificationOf(flags, io)

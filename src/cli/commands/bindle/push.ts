@@ -90,7 +90,7 @@ async function runPush(id: BindleId | undefined, flags: PushFlags, io: CliIo): P
     id === undefined
       ? await loadBindle(app, io, output)
       : await openStandalone(folder, id, limits, io)
-  const bindle = await signed(made, client, signing, io.signal)
+  const bindle = await signIfNeeded(made, client, signing, io.signal)
   if (staging !== undefined) await writeStandalone(bindle, staging, 'folder', io)
   const { summary } = await withProgress(io, 'Pushing', (onProgress) =>
     pushStandalone(client, bindle, {
@@ -131,8 +131,8 @@ function withAdvice(error: unknown): unknown {
   )
 }
 
-/** Servers from 0.9 on want a signature, older ones refuse one by somebody unknown. */
-async function signed(
+/** Servers since 0.9 require a signature; older ones refuse a signature by an unknown key. */
+async function signIfNeeded(
   bindle: StandaloneBindle,
   client: BindleClient,
   signing: SigningOptions,

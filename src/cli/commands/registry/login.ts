@@ -56,9 +56,9 @@ type Server = ReturnType<typeof registryArgument>
 async function runLogin(at: Server, flags: LoginFlags, io: CliIo): Promise<void> {
   const { registry: server } = at
   const login = await readLogin(flags, io)
-  let isTried: boolean
+  let isTested: boolean
   try {
-    isTried = await tryLogin(at, login, flags, io)
+    isTested = await tryLogin(at, login, flags, io)
   } catch (error) {
     io.signal.throwIfAborted()
     const said = `cannot authenticate as ${login.username} to registry ${server}: ${(error as Error).message}`
@@ -70,7 +70,7 @@ async function runLogin(at: Server, flags: LoginFlags, io: CliIo): Promise<void>
   }
   await createLoginFile(io).save(server, login)
   createOutput(io, {}).line(
-    isTried
+    isTested
       ? `Successfully logged in as ${login.username} to registry ${server}`
       : `Stored the login of ${login.username} for registry ${server}. It was not tested: the registry allows anonymous access, and does not check logins`,
   )
@@ -99,9 +99,9 @@ async function readLogin(flags: LoginFlags, io: CliIo): Promise<Login> {
 }
 
 /**
- * Asks for `/v2/`, which every registry has and every login may see.
- * @returns Whether the registry has looked at the login: one that answers everybody may not have.
- * @throws for a login that is refused.
+ * Tests a login with a request for `/v2/`, which every registry has and every user can read.
+ * @returns Whether the registry checked the login: one that allows anonymous access may not.
+ * @throws if the login is refused.
  */
 async function tryLogin(
   { registry: server, scheme }: Server,
@@ -109,10 +109,10 @@ async function tryLogin(
   flags: LoginFlags,
   io: CliIo,
 ): Promise<boolean> {
-  let isAsked = false
+  let isChallenged = false
   const transport = createTransport({
     credentials: () => {
-      isAsked = true
+      isChallenged = true
       return credentials
     },
     ...(io.fetch === undefined ? {} : { fetch: io.fetch }),
@@ -132,12 +132,12 @@ async function tryLogin(
       }),
     )
   } catch (error) {
-    if (isAsked || !(error instanceof ResponseError)) throw error
-    // It does not say how to log in; a login may be taken all the same.
+    if (isChallenged || !(error instanceof ResponseError)) throw error
+    // The response has no challenge; the registry may still accept a login.
     refusal = error
   }
-  if (isAsked) return true
-  /** Whether it was taken, unasked; `false` too where it can't be sent, as to another origin. */
+  if (isChallenged) return true
+  /** Sends a login without a challenge. Resolves with whether it was accepted; `false` after a redirect to another origin. */
   const send = async (login: Login): Promise<boolean> => {
     const headers = { authorization: formatBasic(login) }
     const response = await transport.fetch({
@@ -150,12 +150,12 @@ async function tryLogin(
     discard(response)
     return response.ok
   }
-  const isTaken = await send(credentials)
-  if (refusal !== undefined && !isTaken) throw refusal
-  if (refusal !== undefined || !isTaken) return isTaken
-  // Taken like none at all: a login that nobody has tells whether it was looked at.
-  const stranger = { username: `no-such-user-${randomUUID()}`, password: randomUUID() }
-  return send(stranger).then(
+  const isAccepted = await send(credentials)
+  if (refusal !== undefined && !isAccepted) throw refusal
+  if (refusal !== undefined || !isAccepted) return isAccepted
+  // Accepted like an anonymous request: made-up credentials show whether logins are checked.
+  const unknown = { username: `no-such-user-${randomUUID()}`, password: randomUUID() }
+  return send(unknown).then(
     () => false,
     (error: unknown) => isSpindleError(error) && error.code === 'ERR_UNAUTHORIZED',
   )

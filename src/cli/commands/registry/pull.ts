@@ -97,7 +97,7 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
   const root = cacheRoot(io, flags.cacheDir)
   const remote = remoteOptions(io, output, flags, [reference])
   const { concurrency } = remote
-  // Before anything is fetched.
+  // Checked before anything is fetched.
   const verify = await readVerifier(flags, io, output)
   if (directory !== undefined) await assertVacant(directory)
   if (layout !== undefined) await assertLayout(layout)
@@ -125,7 +125,7 @@ async function runPull(reference: Reference, flags: PullFlags, io: CliIo): Promi
         ...operation,
         cache,
         readImage,
-        // Of images, which are unpacked in memory to find their application.
+        // For container images, which are unpacked in memory to find their application.
         maxBytes: memory,
         ...(maxFiles === undefined ? {} : { maxFiles }),
         ...(verify === undefined ? {} : { verify }),

@@ -19,7 +19,7 @@ export function addRunCommand(registry: Command, io: CliIo): void {
   addRunOptions(run)
     .addHelpText('after', EXAMPLE)
     .action(async (reference: Reference, flags: RunFlags) => {
-      // An engine for components, which other commands need not wait for.
+      // Imported here, because other commands do not need the engine.
       const { runApp } = await import('../../up/run-app.ts')
       await runApp({ kind: 'registry', reference }, flags, io)
     })
