@@ -2,10 +2,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { runInWorker } from '../run/web-worker/run-in-worker.ts'
 import { type AppState, openAppState } from './state/app-state.ts'
 
-/** The thread that an application runs in: started by `startAppThread` alone. */
+/** The worker thread of an application, started by `startAppThread`. */
 const port = parentPort
 if (port === null) throw new Error('this file is started as a worker thread')
-// Messages wait until somebody listens.
+// Messages are queued until a listener is added.
 const state = await openAppState(workerData as AppState)
 runInWorker(
   {

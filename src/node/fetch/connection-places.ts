@@ -26,7 +26,7 @@ export function createPlaces(limit: number): Places {
         }
         let isHeld = true
         const leave = slots.take(() => {
-          // At once where one is free, before there is anything to stop.
+          // Called immediately if a slot is free, before the timer exists.
           queueMicrotask(stop)
           resolve(() => {
             if (isHeld) slots.give()

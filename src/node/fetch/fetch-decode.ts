@@ -67,7 +67,7 @@ export function decodeBody(
   }
 }
 
-/** A decoder's complaint about what it got, other than that it ends too early: that is a broken transfer. */
+/** Whether a decoder found malformed data. Data that ends early is a broken transfer instead. */
 function isMalformed(error: unknown): boolean {
   return /^(?:Z_DATA_ERROR|ERR_.*FORMAT|ERR_PADDING|ZSTD_error)/.test(String(codeOf(error)))
 }
@@ -96,7 +96,7 @@ async function* removeCoding(
   const chunks = source[Symbol.asyncIterator]()
   let first = await chunks.next()
   while (first.done !== true && first.value.length === 0) first = await chunks.next()
-  // Nothing needs no decoder, which would miss its header.
+  // An empty body needs no decoder, which would expect a header.
   if (first.done === true) return
   const decoder = createDecoder(coding, first.value)
   if (decoder === undefined) throw codingError(coding, what)

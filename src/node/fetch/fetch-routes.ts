@@ -94,7 +94,7 @@ export function createRoutes({
   }
 }
 
-/** A server that speaks before it is asked might have its words taken for the answer to what is asked next. */
+/** Closes idle connections that receive data: it could be taken for the response to the next request. */
 function watchIdle<T extends PlainAgent>(agent: T): T {
   const keep = agent.keepSocketAlive.bind(agent) as (socket: Socket) => boolean
   const reuse = agent.reuseSocket.bind(agent)
@@ -123,7 +123,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 function trustAlso(ca: string | readonly string[]): nodeTls.SecureContext {
   const given = [ca].flat().flatMap((text) => text.match(CERTIFICATE) ?? [])
   try {
-    // OpenSSL passes over in silence what it can't read.
+    // OpenSSL silently ignores certificates that it cannot parse.
     for (const certificate of given) new X509Certificate(certificate)
   } catch (cause) {
     throw new TypeError(
@@ -138,7 +138,7 @@ function trustAlso(ca: string | readonly string[]): nodeTls.SecureContext {
   return nodeTls.createSecureContext({ ca: [...ownAuthorities(), ...given] })
 }
 
-/** All that count without us; on Node 20 those built in, as it tells no more. */
+/** The default certificate authorities; on Node 20, only the built-in ones. */
 function ownAuthorities(): readonly string[] {
   const { getCACertificates } = nodeTls as { getCACertificates?: (type: 'default') => string[] }
   return getCACertificates?.('default') ?? nodeTls.rootCertificates

@@ -16,7 +16,7 @@ const MAX_HEADER_BYTES: number = 64 * 1024
 /** As long as Node's own `fetch` waits; the transport gives up before. */
 const IDLE_TIMEOUT: number = 5 * 60 * 1000
 
-/** Of the connection, not of the request: nobody sets them but who opens it, as in browsers. */
+/** Headers of the connection, which callers cannot set, as in browsers. */
 const OWN_HEADERS: ReadonlySet<string> = new Set([
   'connection',
   'content-length',

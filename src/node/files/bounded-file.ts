@@ -10,7 +10,7 @@ import { withDescriptor } from './descriptors.ts'
  * A whole file of at most `limit` bytes, or `undefined` when there is none.
  *
  * Only as much as allowed is read, whatever the file's size says: it may be a device or grow.
- * @throws `ERR_LIMIT_EXCEEDED`, or the system's own error for what is there but can't be read.
+ * @throws `ERR_LIMIT_EXCEEDED`, or the system error for a file that cannot be read.
  */
 export async function readFileBounded(
   path: string,
@@ -81,7 +81,7 @@ export async function writeThrough(
   mode: number | undefined,
   write: (file: FileHandle) => Promise<unknown>,
 ): Promise<void> {
-  // `wx`: a link that somebody put there in the meantime is not followed.
+  // `wx`: a link that was created in the meantime is not followed.
   const file = await retryWithFolder(temporary, () =>
     withDescriptor(() => open(temporary, 'wx', mode)),
   )
@@ -98,7 +98,7 @@ export async function writeThrough(
   }
 }
 
-/** As `writeThrough`, at once and in a folder that is there. */
+/** Like `writeThrough`, but synchronous, and in an existing folder. */
 export function writeThroughSync(
   temporary: string,
   path: string,

@@ -84,7 +84,7 @@ export async function readDirectory(
 }
 
 interface Folder {
-  /** As the application names it, with a slash at the end unless it is the root. */
+  /** The path in the application, with a trailing slash unless it is the root. */
   readonly path: string
   readonly real: string
   /** Real paths on the way here, which a link may not lead back to. */

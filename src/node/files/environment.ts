@@ -2,7 +2,7 @@ import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import process from 'node:process'
 
-/** Where a user's files are looked for; what isn't given comes from the process. */
+/** The environment of a user. Missing members come from the process. */
 export interface EnvironmentOptions {
   /** Environment variables. Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -27,28 +27,28 @@ export function readEnvironment(options: EnvironmentOptions = {}): Environment {
   }
 }
 
-/** Where programs keep settings, as Spin's `dirs` library has it. */
+/** The configuration folder, as in Spin's `dirs` library. */
 export function configFolder({ env, home, platform }: Environment): string {
   if (platform === 'darwin') return join(home, 'Library', 'Application Support')
   if (platform === 'win32') return nonEmpty(env['APPDATA']) ?? join(home, 'AppData', 'Roaming')
   return absolute(env['XDG_CONFIG_HOME']) ?? join(home, '.config')
 }
 
-/** Where programs keep what their user made, as Bindle's `dirs` library has it. */
+/** The data folder, as in Bindle's `dirs` library. */
 export function dataFolder({ env, home, platform }: Environment): string {
   if (platform === 'darwin') return join(home, 'Library', 'Application Support')
   if (platform === 'win32') return nonEmpty(env['APPDATA']) ?? join(home, 'AppData', 'Roaming')
   return absolute(env['XDG_DATA_HOME']) ?? join(home, '.local', 'share')
 }
 
-/** Where programs keep what can be made again, as Spin's `dirs` library has it. */
+/** The cache folder, as in Spin's `dirs` library. */
 export function cacheFolder({ env, home, platform }: Environment): string {
   if (platform === 'darwin') return join(home, 'Library', 'Caches')
   if (platform === 'win32') return nonEmpty(env['LOCALAPPDATA']) ?? join(home, 'AppData', 'Local')
   return absolute(env['XDG_CACHE_HOME']) ?? join(home, '.cache')
 }
 
-/** Where podman keeps logins by default. @see containers-auth.json(5) */
+/** The default login files of podman. @see containers-auth.json(5) */
 export function podmanAuthFiles({ env, home, platform }: Environment): readonly string[] {
   const own = join(home, '.config', 'containers', 'auth.json')
   if (platform !== 'linux') return [own]
@@ -64,7 +64,7 @@ export function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value
 }
 
-// The XDG rules say that a relative path there is to be ignored.
+// The XDG specification ignores relative paths.
 function absolute(value: string | undefined): string | undefined {
   return value !== undefined && isAbsolute(value) ? value : undefined
 }

@@ -6,7 +6,7 @@ import type { StoredHead } from '../../serve/storage/port.ts'
 /** Up to this size a value's etag is its hash; above it, what the file system says of the file. */
 export const HASHED_BYTES = 4096
 
-/** What tells one version of a file from another. */
+/** Identifies a version of a file. */
 export interface FileFacts {
   readonly ino: bigint
   readonly size: bigint

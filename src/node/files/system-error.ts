@@ -1,4 +1,4 @@
-/** The code of a system error, as `ENOENT`. */
+/** The code of a system error, for example `ENOENT`. */
 export function codeOf(error: unknown): unknown {
   return (error as { readonly code?: unknown } | null | undefined)?.code
 }
@@ -10,12 +10,12 @@ export function withPath(error: unknown, path: string): unknown {
     : error
 }
 
-/** Whether a system error says that there is no such file. */
+/** Whether a system error means that there is no such file. */
 export function isMissing(error: unknown): boolean {
   return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
 }
 
-/** `undefined` for what is not there; a file where a folder should be means the same. */
+/** Returns `undefined` for a missing file, also if a parent is a file; rethrows other errors. */
 export function absent(error: unknown): undefined {
   if (isMissing(error)) return undefined
   throw error

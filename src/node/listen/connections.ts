@@ -11,7 +11,7 @@ import { isClosed, isComplete, MAX_STREAMS, resetStream, streamOf } from './http
  */
 const MAX_CONNECTIONS = 1000
 
-/** Where few files may be open, the server still answers somebody. */
+/** Minimum connections, even with a low limit of open files. */
 const MIN_CONNECTIONS = 8
 
 /** Requests on one connection that have no answer yet. Benchmarks send 16, browsers one. */
@@ -74,11 +74,11 @@ interface Connection {
 
 /** Looks after the connections of one server: slow clients are cut, idle ones make room. */
 export interface Connections {
-  /** A connection was accepted. `reject` answers it when there is no room for it. */
+  /** Called for an accepted connection. `reject` responds when the limit is reached. */
   open(socket: Socket, reject: (refusal: Refusal) => void): void
   /** A request was received. `false` when it must not be answered: its connection is gone. */
   begin(request: IncomingMessage, response: ServerResponse): boolean
-  /** Whether an answer has begun on it, so that another would garble it. */
+  /** Whether a response has begun on it, so that another would corrupt it. */
   isAnswering(socket: Socket): boolean
   /** Cuts all of them, TLS handshakes too. */
   close(): void
@@ -323,7 +323,7 @@ function isAnyAwaited({ exchanges }: Connection): boolean {
 
 /** Answers on a bare connection, and ends it. */
 export function rejectOn(socket: Socket, { status, message, headers = {} }: Refusal): void {
-  // Who doesn't read what was sent before will not read this.
+  // A client that did not read earlier data will not read this.
   if (!socket.writable || socket.writableLength > 0) return void socket.destroy()
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -27,7 +27,7 @@ const MAX_REJECTED_STREAMS = 100
 /** MB that one connection may hold. Node's own. */
 const MAX_SESSION_MEMORY = 10
 
-/** What an HTTP/2 client sends first. RFC 9113, 3.4. */
+/** The connection preface of HTTP/2. RFC 9113, 3.4. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 
 interface Http2Options {

@@ -52,7 +52,7 @@ const MAX_UNSENT_BYTES = 256 * 1024 * 1024
 
 /** `allowedHosts` defaults to those of loopback where it listens on loopback, else to any. */
 export interface ListenOptions extends HostNameOptions {
-  /** Address to listen on. Default `127.0.0.1`: nobody outside the machine reaches it. */
+  /** Address to listen on. Default `127.0.0.1`, which other machines cannot reach. */
   host?: string
   /** Default 0: any free port. */
   port?: number
@@ -87,7 +87,7 @@ export interface ListenOptions extends HostNameOptions {
 }
 
 export interface Listener {
-  /** As `http://127.0.0.1:43567`, or `https:` with `tls`, without a slash at the end. */
+  /** For example `http://127.0.0.1:43567`, or `https:` with `tls`, without a trailing slash. */
   readonly url: string
   /** Takes no more requests, waits five seconds for those under way, then cuts them off. */
   close(): Promise<void>

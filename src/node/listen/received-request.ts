@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { pairsOf, type Wire } from '../../http/wire.ts'
 
-/** What a request was on the wire. */
+/** A request as it was received. */
 export function wireOfRequest(request: IncomingMessage): Wire {
   return {
     target: targetOf(request.url ?? '/'),
@@ -24,7 +24,7 @@ function targetOf(url: string): string {
   })
 }
 
-/** What `srvx` adds to the requests that it makes. */
+/** Members that `srvx` adds to its requests. */
 interface ServedRequest extends Request {
   readonly runtime?: {
     readonly node?: {
@@ -35,7 +35,7 @@ interface ServedRequest extends Request {
   }
 }
 
-/** Where the other end of a request's connection is; `undefined` without one. */
+/** The remote address of a request's connection; `undefined` without one. */
 export function clientAddress(
   request: ServedRequest,
 ): { address: string; port: number } | undefined {

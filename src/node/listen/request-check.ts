@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** What is answered in place of the handler. */
+/** The response in place of the handler's. */
 export interface Refusal {
   readonly status: number
   readonly message: string
@@ -35,7 +35,7 @@ export function refusalOf(request: IncomingMessage): Refusal | undefined {
     return { status: 431, message: `the request has more than ${MAX_HEADERS} headers` }
   const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && isHost(rawHeaders[i - 1]))
   if (hosts.length > 1) return bad('the request has more than one Host header')
-  // Of HTTP/2, which need not have the header.
+  // The `:authority` of HTTP/2, where the header is optional.
   const authority = request.headers[':authority'] as string | undefined
   const host = hosts[0] ?? authority
   if (authority !== undefined && authority.toLowerCase() !== host?.toLowerCase())

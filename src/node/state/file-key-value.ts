@@ -4,7 +4,7 @@ import type { SqliteDatabase, SqliteResult, SqliteValue } from '../../run/host/s
 import { createFileSqlite } from './file-sqlite.ts'
 import type { SqliteWasmFiles } from './sqlite-files.ts'
 
-/** As Spin makes it, which keeps the stores of one file apart by their labels. */
+/** The table of Spin, which separates the stores of one file by label. */
 const TABLE = `CREATE TABLE IF NOT EXISTS spin_key_value (
   store TEXT NOT NULL,
   key   TEXT NOT NULL,

@@ -327,7 +327,7 @@ function openTemporary(): number {
   try {
     unlinkSync(path)
   } catch {
-    // Where an open file can't be removed, it stays until somebody tidies up.
+    // On systems where an open file cannot be removed, it stays.
   }
   return descriptor
 }

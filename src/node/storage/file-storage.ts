@@ -23,14 +23,14 @@ import { openFileLimit } from '../files/descriptors.ts'
 
 const EMPTY = new Uint8Array(0)
 
-/** Files open at once: what a usual limit of 1024 leaves room for beside connections. */
+/** Maximum open files. A usual limit of 1024 leaves this many beside connections. */
 const MAX_OPEN_FILES = 48
 /** The part of the process's limit that is for files of one storage. */
 const OPEN_FILES_SHARE = 1 / 8
 /** Milliseconds after which what an interrupted write left behind is removed. */
 const MAX_LEFTOVER_AGE: number = 60 * 60 * 1000
 
-/** What systems say of a full disk, a used quota and a limit on files. */
+/** Error codes of a full disk, an exceeded quota and a file size limit. */
 const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /** Up to this size a value is read while its file is open, above it as it is asked for. */

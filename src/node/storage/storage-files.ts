@@ -55,7 +55,7 @@ export function createStorageFiles(options: {
     gate,
     withFile,
 
-    // Opened anew for each piece: a slow reader holds no descriptor, however many there are.
+    // Reopened for each piece, so that slow readers hold no descriptors.
     read(path, seen, from, end) {
       let at = from
       return new ReadableStream<Uint8Array>(

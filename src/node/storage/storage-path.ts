@@ -15,7 +15,7 @@ const PLAIN = /^[a-z0-9_+@,.-]$/
 /** Windows has devices of these names in every folder, whatever follows the dot. */
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/
 
-/** Where a key's value is, as names from the root on. */
+/** The location of a key's value, as names from the root. */
 export function namesOfKey(key: string): string[] {
   const segments = key.split('/')
   const last = segments.pop() ?? ''

@@ -18,7 +18,7 @@ export async function* walkKeys(
   gate: Gate,
 ): AsyncGenerator<string> {
   const whole = prefix.slice(0, prefix.lastIndexOf('/') + 1)
-  // A prefix comes from a client's words: what is no path of a key has no keys.
+  // A prefix comes from a client: one that is not a path of a key has no keys.
   if (/(?:^|\/)(?:\.{0,2})\//.test(whole) || /[^\x21-\x7e]|\\/.test(whole)) return
   yield* walk(join(root, ...namesOfFolder(whole)), whole)
 
