@@ -91,7 +91,7 @@ describe('private keys', () => {
     ).toBe(true)
   })
 
-  it('that may not be exported sign only with their public half beside them', async () => {
+  it('that are not extractable sign only as part of a pair', async () => {
     const pair = await generateKeyPair({ extractable: false })
     await expect(createKeySigner(pair.privateKey)).rejects.toThrow(/pass the key pair/)
     await expect(signChecked(await createKeySigner(pair), bytes)).resolves.toBeInstanceOf(
@@ -99,7 +99,7 @@ describe('private keys', () => {
     )
   })
 
-  it('that may not be exported, and public ones, are wrong arguments to what writes them', async () => {
+  it('that are not extractable, and public ones, cannot be exported', async () => {
     const { privateKey, publicKey } = await generateKeyPair({ extractable: false })
     for (const write of [formatPrivateKey, (key: WebKey) => exportCosignKey(key, '')]) {
       await expect(write(privateKey)).rejects.toThrow(/^the private key is not extractable/)
@@ -109,7 +109,7 @@ describe('private keys', () => {
     }
   })
 
-  it('of another kind, or damaged, are refused', async () => {
+  it('of an unsupported kind, or damaged, are rejected', async () => {
     const x25519 = generateKeyPairSync('x25519', {
       privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
       publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -137,7 +137,7 @@ describe('private keys', () => {
     })
   })
 
-  it('in a service that signs with something else are noticed before anything is written', async () => {
+  it('in a service that signs with another key are detected before anything is stored', async () => {
     const [ours, other] = [await generateKeyPair(), await createKeySigner(await generateKeyPair())]
     const liar = { ...other, publicKey: (await createKeySigner(ours)).publicKey }
     await expect(signChecked(liar, bytes)).rejects.toMatchObject({ code: 'ERR_SIGNATURE_INVALID' })
@@ -157,7 +157,7 @@ describe('public keys', () => {
     })
   })
 
-  it('on a curve that nobody signs with are refused', async () => {
+  it('on an unsupported curve are rejected', async () => {
     const { publicKey } = generateKeyPairSync('ec', {
       namedCurve: 'secp256k1',
       publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -166,7 +166,7 @@ describe('public keys', () => {
     await expect(loadPublicKey(publicKey)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
   })
 
-  it('are not private ones', async () => {
+  it('are rejected if they are private keys', async () => {
     const { privateKey } = await generateKeyPair()
     await expect(loadPublicKey(privateKey)).rejects.toThrow(TypeError)
     await expect(loadPublicKey(await formatPrivateKey(privateKey))).rejects.toMatchObject({
@@ -183,7 +183,7 @@ describe('cosign.key', () => {
     return formatPem('ENCRYPTED SIGSTORE PRIVATE KEY', encodeUtf8(JSON.stringify(file)))
   }
 
-  it('is written and read again, with and without a password', async () => {
+  it('is exported and imported, with and without a password', async () => {
     const { privateKey, publicKey } = await generateKeyPair()
     for (const password of ['', 'hello ☃']) {
       const pem = await exportCosignKey(privateKey, password)
@@ -249,7 +249,7 @@ describe('cosign.key', () => {
   })
 })
 
-// Its parameters are what the cases above change; the ciphertext is never reached.
+// The cases above change its parameters; its ciphertext is never decrypted.
 const COSIGN_KEY = formatPem(
   'ENCRYPTED SIGSTORE PRIVATE KEY',
   encodeUtf8(

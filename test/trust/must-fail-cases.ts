@@ -470,7 +470,7 @@ export const MUST_PASS: Readonly<Record<string, readonly string[]>> = {
   'an index under the tag with wrong types': [
     'under an index by a tag whose descriptors have wrong types',
   ],
-  'keys with an empty password': ['is written and read again, with and without a password'],
+  'keys with an empty password': ['is exported and imported, with and without a password'],
   'a high s': ['a signature with a high s'],
   'an unusable key of another log in the trusted root': [
     'a signature under a trusted root with another log, whose key nobody here can use',

@@ -1,4 +1,4 @@
-// sigstore's own verifier as a judge: what it refuses, we never accept.
+// Compared with sigstore's own verifier: we never accept what it rejects.
 import { bundleFromJSON } from '@sigstore/bundle'
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify'
 import { createHash } from 'node:crypto'
@@ -111,12 +111,12 @@ function mutate(
 const RUNS = process.env['CI'] === 'true' ? 2400 : 240
 
 describe('against @sigstore/verify', () => {
-  it('accepts what we write with a log of version 1', async () => {
+  it('accepts our signatures with Rekor v1', async () => {
     const made = await signKeyless({ version: 1 })
     expect(createOracle(made.root())(made.bundle())).toBe(true)
   })
 
-  it('accepts what we write with a log of version 2, but for what it compares the log with', async () => {
+  it('accepts our signatures with Rekor v2, except for its comparison with the log entry', async () => {
     const made = await signKeyless({ version: 2 })
     expect(createOracle(made.root(), correctDigest)(made.bundle())).toBe(true)
     expect(createOracle(made.root())(made.bundle())).toBe(false)

@@ -1,4 +1,4 @@
-// What is refused of a policy at run time is refused by the compiler too: `npm run typecheck` checks this file.
+// The compiler rejects the policies that are rejected at run time: `npm run typecheck` checks this file.
 import { describe, expect, it } from 'vitest'
 import type { Policy } from '../../src/trust/policy/policy.ts'
 import { loadPolicy } from '../../src/trust/policy/load-policy.ts'
@@ -8,7 +8,7 @@ const person = { identity: 'a', issuer: 'b', trustedRoot: {} } as const
 const any = { anyOf: [key, key] } as const
 const all = { allOf: [key, key] } as const
 
-// By a variable, of which the compiler does not ask that all its keys be known.
+// Through a variable, for which the compiler does not check excess properties.
 const wide = {
   time: { ...key, time: 'any' } as const,
   requireSct: { ...key, requireSct: true } as const,
@@ -83,12 +83,12 @@ const REFUSED: Readonly<Record<string, () => Policy>> = {
   'no rule': () => ({}),
 }
 
-describe('the compiler and the library refuse', () => {
+describe('the compiler and the library reject', () => {
   it.each(Object.entries(REFUSED))('%s', async (_, make) => {
     await expect(loadPolicy(make())).rejects.toThrow(TypeError)
   })
 
-  it('neither a threshold beside anyOf nor what stands in its rules', () => {
+  it('no threshold with anyOf, and no keys in its rules', () => {
     const policy: Policy = {
       anyOf: [{ ...key, annotations: { a: 'b' } }, { ...person, time: 'any' }, { ...any }],
       threshold: 2,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { callService } from '../../src/trust/wire/service-request.ts'
 
-describe('a service that sends elsewhere', () => {
-  // As a page sees it, and as Node and Workers do.
+describe('a service that redirects', () => {
+  // The redirect in a browser, and in Node and Workers.
   const opaque = (): Response =>
     Object.defineProperties(Response.error(), { type: { value: 'opaqueredirect' } })
   const moved = (): Response => Response.redirect('https://elsewhere.test/?secret=1', 308)
@@ -25,8 +25,8 @@ describe('a service that sends elsewhere', () => {
   })
 })
 
-describe('a service that refuses a token', () => {
-  it('is quoted without it, however it puts it', async () => {
+describe('a service that rejects a token', () => {
+  it('is quoted without the token in any form', async () => {
     const token = `eyJhbGciOiJFUzI1NiJ9.${'eyJzdWIiOiJtZSJ9'.repeat(90)}.c2lnbmF0dXJl_-`
     for (const message of [`${token} is no good`, `it was {"oidcIdentityToken":"${token}"}`]) {
       const failure = await callService(
@@ -53,11 +53,11 @@ describe('a service that fails once', () => {
     return asked
   }
 
-  it.each([429, 500, 503, 520, 529])('is asked again after %i', async (status) => {
+  it.each([429, 500, 503, 520, 529])('is retried after %i', async (status) => {
     expect(await attempts(status)).toBe(2)
   })
 
-  it.each([400, 404, 501, 505])('is not asked again after %i', async (status) => {
+  it.each([400, 404, 501, 505])('is not retried after %i', async (status) => {
     expect(await attempts(status)).toBe(1)
   })
 })

@@ -9,13 +9,13 @@ interface Seeds {
 }
 
 describe('the public-good trusted root', () => {
-  it('is the one that sigstore ships in its own client', () => {
+  it('equals the root in the client of sigstore', () => {
     const seeds = createRequire(import.meta.url)('@sigstore/tuf/seeds.json') as Seeds
     const target = seeds['https://tuf-repo-cdn.sigstore.dev']!.targets['trusted_root.json']!
     expect(publicGoodRoot).toEqual(JSON.parse(Buffer.from(target, 'base64').toString()))
   })
 
-  it('has a root to be updated from, which signs itself', async () => {
+  it('has a TUF root for updates that is signed by itself', async () => {
     const seeds = createRequire(import.meta.url)('@sigstore/tuf/seeds.json') as Record<
       string,
       { 'root.json': string }
@@ -26,7 +26,7 @@ describe('the public-good trusted root', () => {
     await assertSigned(document, document, 'root')
   })
 
-  it('has today’s logs and authorities beside those of the past', () => {
+  it('has current and former logs and authorities', () => {
     const { tlogs, ctlogs, certificateAuthorities, timestampAuthorities } =
       parseTrustedRoot(publicGoodRoot)
     expect(
@@ -79,13 +79,13 @@ describe('a trusted root', () => {
     )
   })
 
-  it('is said to be refused once', () => {
+  it('has a message that mentions the trusted root once', () => {
     expect(() => parseTrustedRoot({ mediaType: 'application/json' })).toThrow(
       /^the trusted root is invalid: its media type is not supported \(versions 0\.1 and 0\.2 are\)$/,
     )
   })
 
-  it('with a key of an unsupported kind fails only those who need that key', () => {
+  it('with an unsupported key fails only signatures that need the key', () => {
     const root = parseTrustedRoot(
       edited((json) => (json.tlogs[0].publicKey.rawBytes = 'MAkwBAYCKgMDAQA=')),
     )
