@@ -51,6 +51,8 @@ const LAYERS: Readonly<Record<string, ReadonlyArray<string | readonly string[]>>
     'cosign',
     'services',
     'keyless',
+    ['policy-verifier.ts', 'policy-types.ts'],
+    'verifier.ts',
   ],
   serve: [
     'storage',

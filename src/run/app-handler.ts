@@ -1,5 +1,7 @@
 import type { App } from '../spin/source/app.ts'
 import type { PulledApp } from '../spin/artifact/pulled-app.ts'
+import type { Policy } from '../trust/policy/policy.ts'
+import { openVerifier } from '../trust/verifier.ts'
 import { assertVerifyOption } from '../store/verify-option.ts'
 import type { FetchHandler, FetchLike, Verifier } from '../types.ts'
 import type { Compile } from './component/compile.ts'
@@ -13,7 +15,7 @@ import type { OpenSqlite } from './host/spin/sqlite.ts'
 
 export interface AppHandlerOptions {
   /** Runs nothing that this refuses; for what was pulled, whose digest it is asked about. See `createVerifier`. */
-  readonly verify?: Verifier
+  readonly verify?: Verifier | Policy
   /** Values of the application's variables; required ones must be among them. */
   readonly variables?: Readonly<Record<string, string>>
   /** How components reach the network, as far as `allowed_outbound_hosts` lets them. Default: the global `fetch`. */
@@ -84,8 +86,9 @@ export async function createAppHandler(
 }
 
 /** Contents are read by digest from the one that is verified, so nothing else can run. */
-async function assertVerified(app: App | PulledApp, verify: Verifier): Promise<void> {
+async function assertVerified(app: App | PulledApp, verify: Verifier | Policy): Promise<void> {
   if (!isPulledApp(app))
     throw new TypeError('`verify` is for applications from a registry: others have no digest')
-  await verify({ store: app.store, descriptor: app.descriptor })
+  const verifier = await openVerifier(verify, () => import('../trust/policy-verifier.ts'))
+  await verifier({ store: app.store, descriptor: app.descriptor })
 }

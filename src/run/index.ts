@@ -1,5 +1,6 @@
 /** Running applications: exported as `spindle/run`. */
 export type * from '../spin/app-types.ts'
+export type * from '../trust/policy-types.ts'
 export type { FetchHandler, FetchLike, ReferrerStore, Verifier } from '../types.ts'
 export { createAppHandler, type AppHandlerOptions } from './app-handler.ts'
 export type { Compile } from './component/compile.ts'

@@ -1,5 +1,3 @@
-import type { Verifier } from '../types.ts'
-
 /** Names that can only be meant to verify something, and that no option has. */
 const MISTAKEN =
   /^(?:ver.*|policy|key|identity|issuer|anyOf|allOf|threshold|annotations|trustedRoot|requireTransparencyLog|signatures?)$/i
@@ -9,10 +7,11 @@ const MISTAKEN =
  * would be accepted.
  * @throws `TypeError` that names the option.
  */
-export function assertVerifyOption(options: { readonly verify?: Verifier }): void {
+export function assertVerifyOption(options: { readonly verify?: unknown }): void {
   const { verify } = options
-  if (verify !== undefined && typeof verify !== 'function')
-    throw new TypeError('`verify` is a function, as `createVerifier` makes it of a policy')
+  const isPolicy = typeof verify === 'object' && verify !== null && !Array.isArray(verify)
+  if (verify !== undefined && typeof verify !== 'function' && !isPolicy)
+    throw new TypeError('`verify` is a policy, or a verifier as `createVerifier` returns it')
   for (const [name, value] of Object.entries(options))
     if (name !== 'verify' && value !== undefined && MISTAKEN.test(name))
       throw new TypeError(

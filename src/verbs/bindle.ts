@@ -92,5 +92,11 @@ export {
   migrateBindles,
 } from './migrate-bindle.ts'
 export { prepareBindle } from './prepare-bindle.ts'
-export { type BindleSource, pullBindle, type PullBindleOptions } from './pull-bindle.ts'
+export {
+  type BindlePolicy,
+  type BindleSource,
+  type BindleVerifier,
+  pullBindle,
+  type PullBindleOptions,
+} from './pull-bindle.ts'
 export { pushBindle, type PushBindleOptions } from './push-bindle.ts'

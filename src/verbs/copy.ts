@@ -2,6 +2,8 @@ import { copyGraph } from '../store/copy-graph.ts'
 import { copyReferrers } from '../store/copy-referrers.ts'
 import { onSide } from '../store/side.ts'
 import { assertVerifyOption } from '../store/verify-option.ts'
+import type { Policy } from '../trust/policy/policy.ts'
+import { openVerifier } from '../trust/verifier.ts'
 import { SpindleError } from '../errors.ts'
 import type { Descriptor, Keychain, Location, RemoteOptions, Source, Verifier } from '../types.ts'
 import {
@@ -13,6 +15,7 @@ import {
 } from './location.ts'
 
 export type * from '../registry/remote-types.ts'
+export type * from '../trust/policy-types.ts'
 export type {
   Location,
   ReadStore,
@@ -30,7 +33,7 @@ export interface CopyOptions extends Omit<RemoteOptions, 'credentials'> {
   /** Also copies signatures and other referrers, before the tag is written. Default false. */
   referrers?: boolean
   /** Verifies the artifact before anything is copied. See `createVerifier`. */
-  verify?: Verifier
+  verify?: Verifier | Policy
   /** Most manifests of the artifact, and of each of its referrers. Default 1000. */
   maxManifests?: number
   /** Most referrers to copy. Default 10000. */
@@ -66,6 +69,8 @@ export async function copy(
 ): Promise<Descriptor> {
   assertVerifyOption(options)
   const { referrers = false, verify, maxManifests, maxReferrers, ...rest } = options
+  const verifier =
+    verify && (await openVerifier(verify, () => import('../trust/policy-verifier.ts')))
   const remote = withTransport(rest)
   const source = openSource(from, remote)
   const target = openLocation(to, remote)
@@ -79,8 +84,8 @@ export async function copy(
       `${target.reference} can't name ${root.digest}; give a tag, or no digest`,
     )
   }
-  if (verify !== undefined)
-    await onSide('source', verify({ store: source.store, descriptor: root }, remote))
+  if (verifier !== undefined)
+    await onSide('source', verifier({ store: source.store, descriptor: root }, remote))
   const tag =
     target.reference === undefined
       ? target.ref

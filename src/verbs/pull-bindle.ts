@@ -3,7 +3,11 @@ import type { BindleId } from '../bindle/id.ts'
 import type { Invoice, Label } from '../bindle/invoice.ts'
 import type { Keyring } from '../bindle/keyring.ts'
 import { openBindle } from '../bindle/open-bindle.ts'
-import { verifyInvoice, type VerifyInvoiceOptions } from '../bindle/signature.ts'
+import {
+  type VerifiedInvoiceSigner,
+  verifyInvoice,
+  type VerifyInvoiceOptions,
+} from '../bindle/signature.ts'
 import type { StandaloneBindle } from '../bindle/standalone.ts'
 import { openStream } from '../bytes/stream.ts'
 import { SpindleError } from '../errors.ts'
@@ -30,15 +34,25 @@ const ID_ANNOTATION = 'spindle.bindle.id'
  */
 const SIGNATURES_ANNOTATION = 'spindle.bindle.signatures'
 
+/** Which signatures of an invoice count, by keys of which keyring. */
+export interface BindlePolicy extends VerifyInvoiceOptions {
+  /** Trusted keys. */
+  readonly keyring: Keyring
+}
+
+/** Decides whether an invoice can be used: returns the signers that count, or rejects. */
+export type BindleVerifier = (
+  invoice: Invoice,
+  options?: OperationOptions,
+) => Promise<readonly VerifiedInvoiceSigner[]>
+
 /** Options of `pullBindle`. */
 export interface PullBindleOptions extends UnpackOptions {
   /**
-   * Requires signatures by keys of this keyring. Default: digests are checked, signatures are not.
+   * Requires signatures by keys of a keyring, or what a function accepts. Default: digests are checked,
+   * signatures are not.
    */
-  verify?: VerifyInvoiceOptions & {
-    /** Trusted keys. */
-    readonly keyring: Keyring
-  }
+  verify?: BindlePolicy | BindleVerifier
 }
 
 /**
@@ -70,8 +84,7 @@ export async function packBindle(
 ): Promise<{ packed: PackedApp; invoice: Invoice }> {
   const bindle = 'client' in from ? await openBindle(from.client, from.id, options) : from
   const { invoice } = bindle
-  if (options.verify !== undefined)
-    await verifyInvoice(invoice, options.verify.keyring, options.verify)
+  if (options.verify !== undefined) await assertVerified(invoice, options.verify, options)
   options.onProgress?.(planOf(invoice))
   const lock = await bindleToLock(invoice, (label) => parcelOf(bindle, label), options)
   return {
@@ -81,6 +94,19 @@ export async function packBindle(
     }),
     invoice,
   }
+}
+
+async function assertVerified(
+  invoice: Invoice,
+  verify: BindlePolicy | BindleVerifier,
+  options: OperationOptions,
+): Promise<void> {
+  const signers: unknown =
+    typeof verify === 'function'
+      ? await verify(invoice, options)
+      : await verifyInvoice(invoice, verify.keyring, verify)
+  if (!Array.isArray(signers))
+    throw new TypeError('`verify` returned no list of signers: pass `{ keyring }`, or a verifier')
 }
 
 function planOf({ parcel = [] }: Invoice): TransferEvent {

@@ -2,11 +2,14 @@ import { type PulledApp, unpackApp, type UnpackOptions } from '../spin/artifact/
 import { withCache } from '../store/cached.ts'
 import { onSide } from '../store/side.ts'
 import { assertVerifyOption } from '../store/verify-option.ts'
+import type { Policy } from '../trust/policy/policy.ts'
+import { openVerifier } from '../trust/verifier.ts'
 import type { RemoteOptions, Source, Store, Verifier } from '../types.ts'
 import { openSource } from './location.ts'
 
 export type { Json } from '../bytes/json.ts'
 export type * from '../registry/remote-types.ts'
+export type * from '../trust/policy-types.ts'
 export type {
   ComponentContents,
   PulledApp,
@@ -39,7 +42,7 @@ export type {
 /** Options of `pull`. */
 export interface PullOptions extends RemoteOptions, UnpackOptions {
   /** Verifies the manifest before anything it points at is read. See `createVerifier`. */
-  verify?: Verifier
+  verify?: Verifier | Policy
   /** Store for content by digest: content in it is verified and not fetched again. */
   cache?: Store
 }
@@ -66,11 +69,15 @@ export async function pull(from: Source, options: PullOptions = {}): Promise<Pul
 }
 
 async function open(from: Source, options: PullOptions): Promise<PulledApp> {
+  // First, so that an invalid policy is refused whatever the registry has.
+  const verifier =
+    options.verify &&
+    (await openVerifier(options.verify, () => import('../trust/policy-verifier.ts')))
   const { store, ref } = openSource(from, options)
   const { cache } = options
   const through = cache === undefined ? store : withCache(store, cache)
   const descriptor = await through.resolve(ref, { ...options, withBytes: true })
-  const signatures = await options.verify?.({ store, descriptor }, options)
+  const signatures = await verifier?.({ store, descriptor }, options)
   // Reads by digest from here on: a moved tag cannot replace the verified content.
   const app = await unpackApp(descriptor, through, options)
   return signatures === undefined ? app : { ...app, signatures }

@@ -93,7 +93,14 @@ describe('a call is refused', () => {
     ['pull', { verfy: verifier }, 'verfy'],
     ['pull', { key: policy.key }, 'key'],
     ['pull', { verify: null }, 'verify'],
-    ['pull', { verify: policy }, 'verify'],
+    ['pull', { verify: {} }, 'key'],
+    ['pull', { verify: { ...policy, treshold: 2 } }, 'threshold'],
+    ['pull', { verify: [policy] }, 'verify'],
+    ['pull', { verify: 'policy' }, 'verify'],
+    ['pull', { verify: createVerifier }, 'verify'],
+    ['pull', { verify: () => true }, 'verify'],
+    ['copy', { verify: { key: '' } }, 'key'],
+    ['copy', { verify: createVerifier }, 'verify'],
     ['copy', { policy }, 'policy'],
     ['copy', { verify: false }, 'verify'],
     ['createAppHandler', { policy }, 'policy'],
@@ -118,6 +125,13 @@ describe('a call is refused', () => {
     expect(refusal).toBeInstanceOf(TypeError)
     expect((refusal as TypeError).message).toContain(named)
     expect((await store.resolve(ref)).digest).toBe(before)
+  })
+
+  it('createAppHandler with `createVerifier` itself', async () => {
+    const app = { store, descriptor: await store.resolve(ref), locked: { components: [] } } as Json
+    await expect(createAppHandler(app, { verify: createVerifier as never })).rejects.toThrow(
+      'createVerifier(policy)',
+    )
   })
 
   it('sign with a countersigner beside a signer that has its own', async () => {

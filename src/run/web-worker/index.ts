@@ -1,5 +1,6 @@
 /** Applications in a Worker that can be ended: exported as `spindle/run-worker`. */
 export type * from '../../spin/app-types.ts'
+export type * from '../../trust/policy-types.ts'
 export type { FetchHandler, FetchLike, ReferrerStore, Verifier } from '../../types.ts'
 export type { AppHandlerOptions } from '../app-handler.ts'
 export type { Compile } from '../component/compile.ts'
