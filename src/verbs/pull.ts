@@ -65,7 +65,8 @@ export interface PullOptions extends RemoteOptions, UnpackOptions {
  */
 export async function pull(from: Source, options: PullOptions = {}): Promise<PulledApp> {
   assertVerifyOption(options)
-  return onSide('source', open(from, options))
+  const opened = open(from, options)
+  return onSide('source', opened)
 }
 
 async function open(from: Source, options: PullOptions): Promise<PulledApp> {
