@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLimiter } from '../../src/http/limiter.ts'
 
-describe('the pace of a host', () => {
+describe('the rate limit of a host', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
@@ -17,12 +17,12 @@ describe('the pace of a host', () => {
     throw new Error('never')
   }
 
-  it('is free as long as nothing was refused', async () => {
+  it('is absent before a 429', async () => {
     const limiter = createLimiter()
     for (let count = 0; count < 100; count++) expect(await waitOf(limiter.turn())).toBe(0)
   })
 
-  it('pauses as long as asked, then is slower, and rises again', async () => {
+  it('pauses as requested, then lowers the rate and raises it again', async () => {
     const limiter = createLimiter()
     limiter.slow(500)
     expect(await waitOf(limiter.turn())).toBe(500)
@@ -39,7 +39,7 @@ describe('the pace of a host', () => {
     expect(await waitOf(limiter.turn())).toBe(1000)
   })
 
-  it('lets go of who aborts', async () => {
+  it('rejects a waiting request on abort', async () => {
     const limiter = createLimiter()
     limiter.slow(10_000)
     const abort = new AbortController()

@@ -79,7 +79,7 @@ describe('a server on loopback', () => {
     },
   )
 
-  it('is asked once for a process, whatever transport asks', async () => {
+  it('is detected once per process, for all transports', async () => {
     const { asked, fetch, transport } = machine({ https: notTls, http: 200 })
     await Promise.all(Array.from({ length: 8 }, () => transport.protocol('localhost:5000')))
     await createTransport({ fetch }).protocol('localhost:5000')
@@ -88,7 +88,7 @@ describe('a server on loopback', () => {
     expect(asked).toHaveLength(2)
   })
 
-  it('is asked again after it was not there', async () => {
+  it('is detected again after a refused connection', async () => {
     const answers = { https: failure('ECONNREFUSED') as number | TypeError, http: 200 }
     const { transport } = machine(answers)
     expect(await transport.protocol('localhost:5000')).toBe('http:')
@@ -96,19 +96,19 @@ describe('a server on loopback', () => {
     expect(await transport.protocol('localhost:5000')).toBe('https:')
   })
 
-  it('that does not answer is waited for no longer than told', async () => {
+  it('that does not respond is limited by the timeout', async () => {
     const transport = createTransport({ fetch: () => new Promise(() => {}), timeout: 20 })
     expect(await transport.protocol('localhost:5000')).toBe('https:')
   })
 
-  it('is left when the caller stops', async () => {
+  it('ends the detection on abort', async () => {
     const reason = new Error('enough')
     const transport = createTransport({ fetch: () => new Promise(() => {}) })
     const asked = transport.protocol('localhost:5000', { signal: AbortSignal.abort(reason) })
     await expect(asked).rejects.toBe(reason)
   })
 
-  it('is reached by plain http from pages, which can’t find out', async () => {
+  it('is reached by plain http from pages, which can’t detect it', async () => {
     const { asked, fetch } = machine({ https: 200, http: 200 })
     const page = createTransportOn({ isBrowser: true, origin: 'http://localhost:3000' }, { fetch })
     expect(await page.protocol('localhost:5000')).toBe('http:')
@@ -116,7 +116,7 @@ describe('a server on loopback', () => {
     expect(asked).toEqual([])
   })
 
-  it('named in "insecure" is reached by plain http, unasked', async () => {
+  it('named in "insecure" is reached by plain http without detection', async () => {
     const { asked, transport } = machine(
       { https: 200, http: 200 },
       { insecure: ['localhost:5000'] },
@@ -156,18 +156,18 @@ describe('a scheme before a reference', () => {
     }
   }
 
-  it('decides on loopback, and nothing is found out', async () => {
+  it('takes precedence over detection', async () => {
     expect((await resolve('https://localhost:5000/a')).origins).toEqual(['https://localhost:5000'])
     expect((await resolve('http://localhost:5000/a')).origins).toEqual(['http://localhost:5000'])
     expect((await resolve('HTTPS://localhost:5000/a')).origins).toEqual(['https://localhost:5000'])
   })
 
-  it('https wins over "insecure"', async () => {
+  it('https takes precedence over "insecure"', async () => {
     const { origins } = await resolve('https://r.test/a', { insecure: ['r.test'] })
     expect(origins).toEqual(['https://r.test'])
   })
 
-  it('http elsewhere needs "insecure" as well, and is not taken for https', async () => {
+  it('http elsewhere needs "insecure" as well, and is not changed to https', async () => {
     const { error, origins } = await resolve('http://r.test/a')
     expect(error).toMatchObject({
       code: 'ERR_UNSUPPORTED',
@@ -188,7 +188,7 @@ describe('a scheme before a reference', () => {
   })
 })
 
-it('a secret never goes by plain http to what speaks TLS', async () => {
+it('sends no secret by plain http to a server that speaks TLS', async () => {
   const sent: string[] = []
   const fetch: FetchLike = async (request) => {
     sent.push(`${request.url} ${request.headers.get('authorization')}`)

@@ -38,7 +38,7 @@ function open(form: 'basic' | 'token', status = 401) {
 
 describe('credentials that are refused', () => {
   for (const form of ['basic', 'token'] as const)
-    it(`are asked of the keychain anew, and the request is made with them (${form})`, async () => {
+    it(`are looked up again, and the request is repeated with the new ones (${form})`, async () => {
       const { state, get } = open(form)
       await get()
       await get()
@@ -51,7 +51,7 @@ describe('credentials that are refused', () => {
     })
 
   for (const form of ['basic', 'token'] as const)
-    it(`are asked for once a call while the keychain has no others (${form})`, async () => {
+    it(`are looked up once per call while the keychain has no others (${form})`, async () => {
       const { state, get } = open(form)
       await get()
       state.good = 'second'
@@ -65,7 +65,7 @@ describe('credentials that are refused', () => {
       expect(await get()).toBe('it')
     })
 
-  it('are forgotten when they were wrong from the start', async () => {
+  it('are not cached when they were wrong from the start', async () => {
     const { state, get } = open('token')
     state.kept = 'wrong'
     await expect(get()).rejects.toMatchObject({ status: 401 })
@@ -75,7 +75,7 @@ describe('credentials that are refused', () => {
     expect(state.asked).toBe(2)
   })
 
-  it('end after one fresh lookup, though the keychain gives others each time', async () => {
+  it('are looked up again only once, though the keychain returns others each time', async () => {
     const { state, get } = open('basic')
     await get()
     state.good = 'nobody has it'
@@ -86,7 +86,7 @@ describe('credentials that are refused', () => {
     expect(state.requests).toBe(2)
   })
 
-  it('may be forbidden as ECR forbids expired ones, when they are some time old', async () => {
+  it('are looked up again after 403 when they are old, as ECR answers for expired ones', async () => {
     const { state, get } = open('basic', 403)
     await get()
     state.good = state.kept = 'second'

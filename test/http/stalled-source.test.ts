@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createTransportOn } from '../../src/http/transport.ts'
 
 describe('the source of an upload in a page', () => {
-  it('is left on an abort, though it stalls', async () => {
+  it('is cancelled on abort while it stalls', async () => {
     let left: unknown
     const stalled = new ReadableStream<Uint8Array>({ cancel: (reason) => void (left = reason) })
     const { fetch } = createTransportOn(

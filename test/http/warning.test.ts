@@ -10,14 +10,14 @@ function tell(...headers: readonly string[]): readonly string[] {
 }
 
 describe('Warning headers', () => {
-  it('are handed on once, with the host, several of one header too', () => {
+  it('are reported once, with the host, also several of one header', () => {
     expect(tell('299 - "old"', '299 - "old", 299 r "says \\"soon\\""')).toEqual([
       'r.test:5000: old',
       'r.test:5000: says "soon"',
     ])
   })
 
-  it('of other codes, or malformed, are not', () => {
+  it('of other codes, or malformed, are ignored', () => {
     expect(tell('110 - "stale"', '299 "no agent"', '299 - unquoted')).toEqual([])
   })
 
@@ -25,7 +25,7 @@ describe('Warning headers', () => {
     expect(tell('299 - "your password=hunter22 is old"').join()).not.toContain('hunter22')
   })
 
-  it('end after a hundred different ones', () => {
+  it('are limited to a hundred different ones', () => {
     expect(tell(...Array.from({ length: 300 }, (_, at) => `299 - "n${at}"`))).toHaveLength(100)
   })
 })

@@ -12,7 +12,7 @@ function fetchWith(sender: Sender): FetchLike {
 
 describe('a redirected upload', () => {
   for (const status of [307, 308])
-    it(`is sent again, whole, on ${status}`, async () => {
+    it(`is sent again completely on ${status}`, async () => {
       const bodies: string[] = []
       const { fetch } = createTransport({
         async fetch(request) {
@@ -29,7 +29,7 @@ describe('a redirected upload', () => {
 })
 
 describe('a fetch with a sender', () => {
-  it('is given a request in its parts, and no Request', async () => {
+  it('receives a request in its parts, and no Request', async () => {
     const given: unknown[] = []
     const sender: Sender = async (url, { method, headers, body, redirect }) => {
       given.push([method, url.href, headers.get('x-a'), body, redirect])
@@ -44,8 +44,8 @@ describe('a fetch with a sender', () => {
   })
 })
 
-describe('a length that is no number', () => {
-  it('goes out as it was given, not as another', async () => {
+describe('an invalid Content-Length', () => {
+  it('is sent unchanged', async () => {
     const given: unknown[] = []
     const sender: Sender = async (_, { headers }) => {
       given.push(headers.get('content-length'))
@@ -63,8 +63,8 @@ describe('a length that is no number', () => {
   })
 })
 
-describe('the time for an answer', () => {
-  it('is no less for an upload so large that timers can’t hold it', async () => {
+describe('the timeout', () => {
+  it('is not shorter for an upload that exceeds the range of timers', async () => {
     const given: number[] = []
     const sender: Sender = async (_, { deadline }) => {
       given.push(deadline!.milliseconds)
@@ -80,15 +80,15 @@ describe('the time for an answer', () => {
     expect(given).toEqual([30_000, 30_000 + 2 ** 15, 2 ** 31 - 1])
   })
 
-  it('is a number of milliseconds, or none by false', () => {
+  it('is a number of milliseconds, or disabled by false', () => {
     for (const timeout of [0, -1, NaN, Infinity])
       expect(() => createTransport({ timeout })).toThrow(/"timeout" must be milliseconds or false/)
     expect(() => createTransport({ timeout: false })).not.toThrow()
   })
 })
 
-describe('an answer with too many headers', () => {
-  it('is told from a connection that fails, with the way to raise the limit', async () => {
+describe('a response with too many headers', () => {
+  it('is reported with the option that raises the limit', async () => {
     const { fetch } = createTransport({
       retry: false,
       fetch: async () => {
@@ -117,7 +117,7 @@ describe('a certificate that is refused', () => {
     return asked
   }
 
-  it('is not asked for again, as a connection that broke is', async () => {
+  it('is not retried, unlike a broken connection', async () => {
     expect(await attempts('SELF_SIGNED_CERT_IN_CHAIN')).toBe(1)
     expect(await attempts('ECONNRESET')).toBe(3)
   })

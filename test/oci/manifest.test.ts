@@ -18,21 +18,21 @@ const bytes = (value: unknown) =>
   encodeUtf8(typeof value === 'string' ? value : JSON.stringify(value))
 
 describe('manifests', () => {
-  it('take their type from how they came when they do not say it', () => {
+  it('have the type of their delivery when they name none', () => {
     expect(parseManifest(bytes(image)).mediaType).toBe(IMAGE_MANIFEST)
     expect(parseManifest(bytes({ schemaVersion: 2, manifests: [] })).kind).toBe('index')
   })
-  it('may list a layer twice', () => {
+  it('can list a layer twice', () => {
     expect(successorsOf(parseManifest(bytes(image)))).toHaveLength(3)
   })
-  it('may hold raw control characters in strings, as Spin wrote them', () => {
+  it('can contain raw control characters in strings, as Spin wrote them', () => {
     const text = JSON.stringify({ ...image, annotations: { note: 'one two' } }).replace(
       'one two',
       'one\ntwo',
     )
     expect(parseManifest(bytes(text)).annotations).toEqual({ note: 'one\ntwo' })
   })
-  it('keep an annotation called __proto__ an annotation', () => {
+  it('keep an annotation named __proto__', () => {
     const manifest = parseManifest(
       bytes(
         '{"schemaVersion":2,"config":' +
@@ -79,7 +79,7 @@ describe('manifests', () => {
       }),
     )
   })
-  it('are refused when delivered as another kind than they say', () => {
+  it('are refused when delivered as another type than they name', () => {
     expect(() =>
       parseManifest(bytes({ ...image, mediaType: IMAGE_MANIFEST }), IMAGE_INDEX),
     ).toThrow(expect.objectContaining({ code: 'ERR_CONTENT_INVALID' }))

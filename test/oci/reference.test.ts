@@ -57,7 +57,7 @@ describe('references', () => {
     expect(parseReference('ghcr.io/team/app').tag).toBeUndefined()
   })
 
-  it('come back from their canonical form', () => {
+  it('are restored from their canonical form', () => {
     const word = fc.stringMatching(/^[a-z0-9]{1,8}$/)
     const name = fc
       .array(
@@ -91,7 +91,7 @@ describe('references', () => {
     )
   })
 
-  it('never fail otherwise than with a coded error', () => {
+  it('fail only with a coded error', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-z.:/@-]{0,30}$/)), (input) => {
         try {

@@ -29,7 +29,7 @@ describe.each([
     const create = () =>
       createBaseChallengePersona(createRegistryHandler(), { ...login, status, scheme })
 
-    it('is pushed to and pulled from, and /v2/ is asked once', async () => {
+    it('is pushed to and pulled from with one request to /v2/', async () => {
       const persona = create()
       const repository = open(persona.fetch, login)
       const { manifest, layer } = await pushArtifact(repository, 'x', 'v1')
@@ -38,7 +38,7 @@ describe.each([
       expect(asksForBase(persona.requests)).toBe(1)
     })
 
-    it('is read first: a manifest, a blob, whether there is one, tags, referrers', async () => {
+    it('answers first reads of a manifest, a blob, its existence, tags and referrers', async () => {
       const persona = create()
       const { manifest, layer } = await pushArtifact(open(persona.fetch, login), 'x', 'v1')
       for (const read of [
@@ -53,7 +53,7 @@ describe.each([
         expect(await read()).toBeTruthy()
     })
 
-    it('is asked once for many requests at once', async () => {
+    it('receives one request to /v2/ for many concurrent requests', async () => {
       const persona = create()
       const repository = open(persona.fetch, login)
       const blobs = await Promise.all(Array.from({ length: 16 }, (_, n) => blobOf(`blob ${n}`)))
@@ -61,7 +61,7 @@ describe.each([
       expect(asksForBase(persona.requests)).toBe(1)
     })
 
-    it('refuses a wrong password as before, without a circle', async () => {
+    it('refuses a wrong password without looping', async () => {
       const persona = create()
       const repository = open(persona.fetch, { ...login, password: 'wrong' })
       const { descriptor, bytes } = await blobOf('x')
@@ -74,7 +74,7 @@ describe.each([
 )
 
 describe('without credentials', () => {
-  it.each([403, 404] as const)('/v2/ is not asked after %i', async (status) => {
+  it.each([403, 404] as const)('/v2/ is not requested after %i', async (status) => {
     const persona = createBaseChallengePersona(createRegistryHandler(), { ...login, status })
     for (const credentials of [undefined, () => undefined]) {
       await expect(open(persona.fetch, credentials).resolve('v1')).rejects.toMatchObject({
@@ -85,7 +85,7 @@ describe('without credentials', () => {
     expect(asksForBase(persona.requests)).toBe(0)
   })
 
-  it('an anonymous token is had from the challenge of /v2/ after 401', async () => {
+  it('fetches an anonymous token by the challenge of /v2/ after 401', async () => {
     const repository = open(async (request) => {
       const { pathname, origin } = new URL(request.url)
       if (pathname === '/token') return Response.json({ token: 'for-everybody' })
@@ -131,7 +131,7 @@ describe('/v2/ that offers no challenge', () => {
     )
   })
 
-  it('is asked again when it got no answer', async () => {
+  it('is requested again after a failure', async () => {
     let bases = 0
     const repository = open(async (request) => {
       if (!request.url.endsWith('/v2/')) return new Response(null, { status: 403 })
@@ -144,7 +144,7 @@ describe('/v2/ that offers no challenge', () => {
     expect(bases).toBe(2)
   })
 
-  it('is believed beside 200, as zot sends it', async () => {
+  it('is accepted with status 200, as zot sends it', async () => {
     const { asked, repository } = answering(200, { 'www-authenticate': 'Basic realm="zot"' })
     await expect(repository.fetch((await blobOf('x')).descriptor)).rejects.toMatchObject({
       status: 403,
@@ -158,7 +158,7 @@ describe('/v2/ that offers no challenge', () => {
 })
 
 describe('a keychain', () => {
-  it('that fails is reported when a registry asks for credentials, not by a 404', async () => {
+  it('that fails is reported for a challenge, not for a 404', async () => {
     const broken = (_: AuthScope) => Promise.reject(new Error('the keychain is locked'))
     const open404 = open(async () => new Response(null, { status: 404 }), broken)
     await expect(open404.resolve('v1')).rejects.toMatchObject({ status: 404 })
@@ -166,7 +166,7 @@ describe('a keychain', () => {
     await expect(open(persona.fetch, broken).resolve('v1')).rejects.toThrow('is locked')
   })
 
-  it('is not asked by a registry that lets in everybody', async () => {
+  it('is not called for a registry that allows anonymous access', async () => {
     let asked = 0
     const { fetch } = createRegistryHandler()
     await pushArtifact(
@@ -181,7 +181,7 @@ describe('a keychain', () => {
   })
 })
 
-it('a token that is refused later without a challenge is renewed by the one of /v2/', async () => {
+it('renews a token that is refused without a challenge by the challenge of /v2/', async () => {
   let token = 0
   const repository = open(async (request) => {
     const { pathname, origin } = new URL(request.url)

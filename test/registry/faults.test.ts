@@ -32,7 +32,7 @@ describe('a push', () => {
   // A push of an artifact is 3 × (POST, PUT) less one, all of which break once at some time.
   for (const fault of ['cut', 'lost', 408, 429, 500, 502, 503, 504, 507, 520, 529] as const)
     for (let stage = 0; stage < 5; stage++)
-      it(`gets over ${fault} at request ${stage}`, async () => {
+      it(`recovers from ${fault} at request ${stage}`, async () => {
         const registry = createRegistryHandler()
         const { repository } = openFlaky(registry, (_, count) =>
           count === stage ? fault : undefined,
@@ -42,7 +42,7 @@ describe('a push', () => {
         await readVerified(await repository.fetch(layer.descriptor), layer.descriptor)
       })
 
-  it('in chunks goes on where it was cut', async () => {
+  it('in chunks is resumed after an interruption', async () => {
     let patches = 0
     const { repository, requests } = openFlaky(
       createRegistryHandler(),
@@ -60,7 +60,7 @@ describe('a push', () => {
     expect(requests.filter((request) => request.startsWith('POST')).length).toBe(1)
   })
 
-  it('ends with a coded error when nothing helps, and leaves no tag', async () => {
+  it('rejects with a coded error after the last retry, and leaves no tag', async () => {
     const registry = createRegistryHandler()
     const { repository, requests } = openFlaky(registry, (request) =>
       request.method === 'PUT' ? 503 : undefined,
@@ -75,7 +75,7 @@ describe('a push', () => {
     await pushArtifact(plain, bytes, 'v1')
   })
 
-  it('of a stream that can be read once is not begun again', async () => {
+  it('of a stream is not retried', async () => {
     const { repository, requests } = openFlaky(createRegistryHandler(), (request) =>
       request.method === 'PUT' ? 'cut' : undefined,
     )
@@ -86,7 +86,7 @@ describe('a push', () => {
     expect(requests.filter((request) => request.startsWith('PUT')).length).toBe(1)
   })
 
-  it('of bytes that are not those of the digest is refused', async () => {
+  it('of bytes that do not match the digest rejects', async () => {
     const { repository } = openFlaky(createRegistryHandler(), () => undefined)
     const blob = await blobOf(bytes)
     await expect(
@@ -102,7 +102,7 @@ describe('a push', () => {
     expect(await repository.has(blob.descriptor)).toBe(false)
   })
 
-  it('stops with the reason of its signal', async () => {
+  it('rejects with the reason of its signal', async () => {
     const stop = new AbortController()
     const reason = new Error('enough')
     const { repository } = openFlaky(createRegistryHandler(), (request) => {
@@ -115,7 +115,7 @@ describe('a push', () => {
     ).rejects.toBe(reason)
   })
 
-  it('waits no longer for an answer than told', async () => {
+  it('rejects when the timeout is over', async () => {
     const repository = createRepository('registry.test/t/a', {
       fetch: () => new Promise(() => {}),
       timeout: 20,
@@ -126,7 +126,7 @@ describe('a push', () => {
 })
 
 describe('a pull', () => {
-  it('goes on where it was cut, again and again', async () => {
+  it('is resumed after repeated interruptions', async () => {
     const registry = createRegistryHandler()
     const blob = await blobOf(bytes)
     await openFlaky(registry, () => undefined).repository.push(blob.descriptor, blob.bytes)
@@ -148,7 +148,7 @@ describe('a pull', () => {
     ])
   })
 
-  it('of a small blob as a whole is mended as well, and checked', async () => {
+  it('of a small buffered blob is resumed too, and verified', async () => {
     const registry = createRegistryHandler()
     const blob = await blobOf(bytes)
     const other = await blobOf(bytes.subarray(1))
@@ -169,7 +169,7 @@ describe('a pull', () => {
     await expect(always.whole(blob.descriptor)).rejects.toMatchObject({ code: 'ERR_NETWORK' })
   })
 
-  it('begins again where ranges are not known', async () => {
+  it('starts over if the registry does not support ranges', async () => {
     const registry = createRegistryHandler()
     const blob = await blobOf(bytes)
     await openFlaky(registry, () => undefined).repository.push(blob.descriptor, blob.bytes)
@@ -186,7 +186,7 @@ describe('a pull', () => {
     )
   })
 
-  it('of damaged bytes errors', async () => {
+  it('of corrupt bytes errors', async () => {
     const registry = createRegistryHandler()
     const { layer, manifest } = await pushArtifact(
       openFlaky(registry, () => undefined).repository,
@@ -204,7 +204,7 @@ describe('a pull', () => {
     ['before it is read', 0],
     ['half way', 1],
   ] as const)
-    it(`that is cancelled ${when} lets its connection go`, async () => {
+    it(`that is cancelled ${when} closes its connection`, async () => {
       const blob = await blobOf(bytes)
       let left: unknown
       let at = 0
@@ -224,7 +224,7 @@ describe('a pull', () => {
       expect(left).toBe('left')
     })
 
-  it('is refused with the status when it is not there', async () => {
+  it('rejects with the status for a missing blob', async () => {
     const { repository } = openFlaky(createRegistryHandler(), () => undefined)
     const { descriptor } = await blobOf('none')
     await expect(repository.fetch(descriptor)).rejects.toMatchObject({

@@ -48,7 +48,7 @@ const QUIRKS: HeadQuirk[] = [
   'cut',
 ]
 
-describe.each(QUIRKS)('where HEAD of a manifest is answered badly (%s), GET decides', (quirk) => {
+describe.each(QUIRKS)('GET decides when HEAD of a manifest is inconclusive (%s)', (quirk) => {
   const create = () => createHeadQuirksPersona(createRegistryHandler(), quirk)
 
   it('for a pull, with and without a cache, and again', async () => {
@@ -80,7 +80,7 @@ describe.each(QUIRKS)('where HEAD of a manifest is answered badly (%s), GET deci
     }
   })
 
-  it('for what a tag names', async () => {
+  it('for a tag', async () => {
     const persona = create()
     const { manifest } = await pushArtifact(open(persona), 'x', '1')
     const { digest } = await resolve(REF, { fetch: persona.fetch, ...options })
@@ -88,8 +88,8 @@ describe.each(QUIRKS)('where HEAD of a manifest is answered badly (%s), GET deci
   })
 })
 
-describe('a manifest that is not there', () => {
-  it.each(QUIRKS)('is not found by what HEAD answers (%s)', async (quirk) => {
+describe('a missing manifest', () => {
+  it.each(QUIRKS)('is reported as not found (%s)', async (quirk) => {
     const persona = createHeadQuirksPersona(createRegistryHandler(), quirk)
     await expect(open(persona).resolve('none')).rejects.toMatchObject({
       code: 'ERR_NOT_FOUND',
@@ -101,7 +101,7 @@ describe('a manifest that is not there', () => {
 })
 
 describe('HEAD', () => {
-  it('is not sent again: GET is, in its place', async () => {
+  it('is not retried: GET follows instead', async () => {
     const persona = createHeadQuirksPersona(createRegistryHandler(), 500)
     await pushArtifact(open(persona), 'x', '1')
     persona.requests.length = 0
@@ -109,14 +109,14 @@ describe('HEAD', () => {
     expect(persona.requests).toEqual(['HEAD manifests/1', 'GET manifests/1'])
   })
 
-  it('of a manifest that is pushed and not there costs one request', async () => {
+  it('of a missing manifest costs a push one request', async () => {
     const persona = createHeadQuirksPersona(createRegistryHandler(), 404)
     const { descriptor } = await manifestOf([])
     await open(persona).has(descriptor)
     expect(persona.requests).toEqual([`HEAD manifests/${descriptor.digest}`])
   })
 
-  it.each([429, 503])('after %i with a time to wait leaves the server alone', async (status) => {
+  it.each([429, 503])('is not followed by GET after %i with Retry-After', async (status) => {
     let asked = 0
     const fetch = async (): Promise<Response> => {
       asked++
@@ -126,7 +126,7 @@ describe('HEAD', () => {
     expect(asked).toBe(1)
   })
 
-  it('does not ask a token service twice that has refused', async () => {
+  it('does not contact a token service again after its refusal', async () => {
     let tokens = 0
     const fetch = async ({ url }: Request): Promise<Response> => {
       const { origin, pathname } = new URL(url)

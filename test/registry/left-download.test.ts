@@ -29,13 +29,13 @@ async function open(
   return repository.fetch(descriptor, { signal })
 }
 
-it('a download that is left unread lets its connection go', async () => {
+it('an unread download that is cancelled closes its connection', async () => {
   const { answer, left } = half(false)
   await (await open([async () => answer])).cancel()
   expect(left()).toBe(true)
 })
 
-it('a download that is left while a chunk is waited for lets its connection go', async () => {
+it('a download that is cancelled during a read closes its connection', async () => {
   const { answer, left } = half(false)
   const reader = (await open([async () => answer])).getReader()
   await reader.read()
@@ -45,7 +45,7 @@ it('a download that is left while a chunk is waited for lets its connection go',
   expect(left()).toBe(true)
 })
 
-it('a download that is left while it is taken up answers at once, and leaves what comes', async () => {
+it('a download that is cancelled while it is resumed ends at once and ignores the response', async () => {
   let give = (_: Response): void => {}
   let isAsked = false
   const late = half(false)
@@ -66,7 +66,7 @@ it('a download that is left while it is taken up answers at once, and leaves wha
   await expect.poll(late.left).toBe(true)
 })
 
-it('an abort lets the connection of a download go that nobody reads', async () => {
+it('an abort closes the connection of an unread download', async () => {
   const { answer, left } = half(false)
   const stop = new AbortController()
   await open([async () => answer], stop.signal)

@@ -50,13 +50,13 @@ async function pullThrough(
 }
 
 describe('a mirror', () => {
-  it('is asked in the place of the registry', async () => {
+  it('is requested instead of the registry', async () => {
     const all = await upstream()
     const { asked } = await pullThrough({ 'near.test': all }, { 'up.test': ['https://near.test'] })
     expect(asked.every((line) => line.includes(' near.test '))).toBe(true)
   })
 
-  it('below a path, that serves several registries, is told which', async () => {
+  it('of several registries, below a path, receives the name of the registry', async () => {
     const all = await upstream()
     const near: Answer = (request) => {
       const url = new URL(request.url)
@@ -80,7 +80,7 @@ describe('a mirror', () => {
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     ],
   ] as const satisfies readonly (readonly [string, Answer])[])
-    it(`that ${what} is passed over`, async () => {
+    it(`that ${what} is skipped`, async () => {
       const all = await upstream()
       const { asked } = await pullThrough(
         { 'near.test': near, 'up.test': all },
@@ -92,7 +92,7 @@ describe('a mirror', () => {
         expect(asked.filter((line) => line.includes(' near.test ')).length).toBe(1)
     })
 
-  it('never gets the registry’s credentials', async () => {
+  it('never receives the registry’s credentials', async () => {
     const all = await upstream()
     const { secrets } = await pullThrough(
       {
@@ -111,7 +111,7 @@ describe('a mirror', () => {
     expect(secrets.every((secret) => secret.startsWith('up.test '))).toBe(true)
   })
 
-  it('may send on to its storage, by an address of its own', async () => {
+  it('can redirect to its storage, also by a relative URL', async () => {
     const all = await upstream()
     const near: Answer = async (request) => {
       const { pathname } = new URL(request.url)
@@ -123,7 +123,7 @@ describe('a mirror', () => {
     expect(asked.some((line) => line.includes(' near.test blobs'))).toBe(true)
   })
 
-  it('is no place for lies: what it sends is checked', async () => {
+  it('does not need to be trusted: its content is verified', async () => {
     const all = await upstream()
     const near: Answer = async (request) =>
       new URL(request.url).pathname.includes('/blobs/')
@@ -134,7 +134,7 @@ describe('a mirror', () => {
     ).rejects.toThrow()
   })
 
-  it('is for content only: signatures and tags are the registry’s to list', async () => {
+  it('serves content only: the registry lists tags and signatures', async () => {
     const all = await upstream()
     const { fetch, asked } = network({ 'up.test': all })
     const mirrored = createMirrorFetch({ 'up.test': ['https://near.test'] }, { fetch })
@@ -143,7 +143,7 @@ describe('a mirror', () => {
     expect(asked).toEqual(['GET up.test tags'])
   })
 
-  it('is for pulls: a push is refused', async () => {
+  it('serves pulls only: a push rejects', async () => {
     const all = await upstream()
     const { fetch } = network({ 'near.test': all, 'up.test': createRegistryHandler().fetch })
     const mirrored = createMirrorFetch({ 'up.test': ['https://near.test'] }, { fetch })
@@ -153,7 +153,7 @@ describe('a mirror', () => {
     })
   })
 
-  it('must be an address', () => {
+  it('must be a URL', () => {
     for (const url of ['near.test', 'ftp://near.test', 'https://ann:secret@near.test'])
       expect(() => createMirrorFetch({ 'up.test': [url] })).toThrow(TypeError)
   })

@@ -25,7 +25,7 @@ const open = (handler: FetchHandler, options: RepositoryOptions = {}, path = 're
 const login = { username: 'user', password: 'pa:ss' }
 
 describe('a registry with a token service', () => {
-  it('gets one token for a whole push, however many go at once', async () => {
+  it('issues one token for a push of many concurrent requests', async () => {
     const persona = createTokenAuthPersona(createRegistryHandler(), login)
     const repository = open(persona, { credentials: login })
     const blobs = await Promise.all(Array.from({ length: 16 }, (_, n) => blobOf(`blob ${n}`)))
@@ -35,7 +35,7 @@ describe('a registry with a token service', () => {
     expect(persona.issued).toEqual([{ method: 'GET', scopes: ['repository:t/a:pull,push'] }])
   })
 
-  it('pulls without credentials, and says to log in for a push', async () => {
+  it('allows pulls without credentials, and a push reports that a login is needed', async () => {
     const persona = createTokenAuthPersona(createRegistryHandler(), login)
     await pushArtifact(open(persona, { credentials: login }), 'x', 'v1')
     expect((await open(persona).resolve('v1')).size).toBeGreaterThan(0)
@@ -46,7 +46,7 @@ describe('a registry with a token service', () => {
     })
   })
 
-  it('asks for both repositories of a mount in one token', async () => {
+  it('issues one token for both repositories of a mount', async () => {
     const persona = createTokenAuthPersona(createRegistryHandler(), login)
     const { layer } = await pushArtifact(
       open(persona, { credentials: login }, 'registry.test/t/from'),
@@ -61,7 +61,7 @@ describe('a registry with a token service', () => {
     ])
   })
 
-  it('gets another token when one is revoked midway, or about to end', async () => {
+  it('issues a new token when one is revoked or about to expire', async () => {
     // Time stands still, so that no token ends before it was used, however slow the machine is.
     vi.useFakeTimers({ toFake: ['Date'] })
     onTestFinished(() => void vi.useRealTimers())
@@ -76,7 +76,7 @@ describe('a registry with a token service', () => {
     expect(persona.issued.length).toBe(before + 1)
   })
 
-  it('takes a refresh token, under either name', async () => {
+  it('accepts a refresh token in either form', async () => {
     const persona = createTokenAuthPersona(createRegistryHandler(), {
       ...login,
       refresh: true,
@@ -89,7 +89,7 @@ describe('a registry with a token service', () => {
     expect(persona.issued.map(({ method }) => method)).toEqual(['POST', 'POST'])
   })
 
-  it('asks a keychain once per scope, and ends with what it throws', async () => {
+  it('needs one lookup per scope, and a keychain’s error ends the call', async () => {
     const persona = createTokenAuthPersona(createRegistryHandler(), { ...login, anonymous: false })
     const asked: string[] = []
     const repository = open(persona, {
@@ -109,7 +109,7 @@ describe('a registry with a token service', () => {
 })
 
 describe('a registry with blobs elsewhere', () => {
-  it('follows without the credentials', async () => {
+  it('receives no credentials at the redirect target', async () => {
     const registry = createRegistryHandler()
     const storage = createRedirectingBlobsPersona(registry)
     const gate = createTokenAuthPersona(storage, { ...login, anonymous: false })
@@ -145,7 +145,7 @@ describe('GHCR', () => {
     expect(found.map(({ digest }) => digest)).toEqual([signature.descriptor.digest])
   })
 
-  it('gets a blob whole when its chunks are too large', async () => {
+  it('receives a blob in one request when its chunks are too large', async () => {
     const repository = open(createGhcrPersona(createRegistryHandler()), { chunkSize: 5_000_000 })
     const large = await blobOf(new Uint8Array(6_000_000))
     await repository.push(large.descriptor, large.bytes)
@@ -154,7 +154,7 @@ describe('GHCR', () => {
 })
 
 describe('ECR', () => {
-  it('is logged in to by Basic, believed in nothing, and gets blobs whole', async () => {
+  it('uses Basic, drops chunks and sends unreliable headers, so blobs are sent in one request', async () => {
     const persona = createEcrPersona(createRegistryHandler(), 'twelve hours')
     const repository = open(persona, {
       credentials: { username: 'AWS', password: 'twelve hours' },
@@ -170,7 +170,7 @@ describe('ECR', () => {
 })
 
 describe('ACR', () => {
-  it('takes an exchanged Entra token', async () => {
+  it('accepts an exchanged Entra token', async () => {
     const persona = createAcrPersona(createRegistryHandler(), 'entra')
     const credentials = await exchangeAzureToken('registry.test', 'entra', { fetch: persona.fetch })
     await pushArtifact(open(persona, { credentials }), 'x', 'v1')
@@ -182,7 +182,7 @@ describe('ACR', () => {
 })
 
 describe('Docker Hub', () => {
-  it('is found at its hosts, and its limit is said at once, not waited for', async () => {
+  it('is reached at its API host, and its rate limit is reported at once', async () => {
     const persona = createDockerHubPersona(createRegistryHandler(), { ...login, pulls: 1 })
     const hub = open(persona, { credentials: login }, 'docker.io/team/hello')
     const { manifest } = await pushArtifact(hub, 'x', 'v1')
@@ -210,14 +210,14 @@ describe('other registries', () => {
     )
   })
 
-  it('chunks of a least size are kept to', async () => {
+  it('respects a minimum chunk size', async () => {
     const persona = createChunkMinimumPersona(createRegistryHandler(), 4000)
     const blob = await blobOf(new Uint8Array(10_000))
     await open(persona, { chunkSize: 1000 }).push(blob.descriptor, blob.bytes)
     expect(persona.chunks).toEqual([4000, 4000, 2000])
   })
 
-  it('tags come sorted, over pages without brackets', async () => {
+  it('lists tags in order, over pages with links without brackets', async () => {
     const registry = createRegistryHandler()
     const { manifest } = await pushArtifact(open(registry), 'x', 'b')
     for (const tag of ['c', 'a', 'd']) await open(registry).tag(manifest.descriptor, tag)
@@ -231,7 +231,7 @@ describe('other registries', () => {
       ).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  it('without the referrers API, the tag is used, and with it, it is not', async () => {
+  it('uses the referrers tag only without the referrers API', async () => {
     for (const [handler, tags] of [
       [createRegistryHandler(), 1],
       [createNoReferrersPersona(createRegistryHandler()), 2],
@@ -253,7 +253,7 @@ describe('other registries', () => {
     }
   })
 
-  it('in a page, a registry without CORS is told from one that is down as far as can be', async () => {
+  it('in a page, the error for a registry without CORS names the headers that it must allow', async () => {
     const page = { isBrowser: true, origin: 'https://app.test' }
     const transport = createTransportOn(page, { fetch: createNoCorsPersona().fetch, retry: false })
     const repository = createRepository('registry.test/t/a', { transport })

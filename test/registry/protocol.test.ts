@@ -37,7 +37,7 @@ function changed(
 }
 
 describe('manifests', () => {
-  it('are asked for with all their types, by GET and by HEAD', async () => {
+  it('are requested with all media types, by GET and HEAD', async () => {
     const { repository, asked } = changed((response) => response)
     const { manifest } = await pushArtifact(repository, 'x', 'v1')
     await repository.resolve('v1')
@@ -70,7 +70,7 @@ describe('manifests', () => {
     expect(asked.at(-1)?.method).toBe('GET')
   })
 
-  it('are fetched where HEAD is not to be had', async () => {
+  it('are fetched if HEAD is not supported', async () => {
     const { repository } = changed((response, { method }) =>
       method === 'HEAD' ? new Response(null, { status: 405 }) : response,
     )
@@ -78,7 +78,7 @@ describe('manifests', () => {
     expect(await repository.resolve('v1')).toEqual(manifest.descriptor)
   })
 
-  it('come with what a tag names when they are read next, in the algorithm of the registry', async () => {
+  it('are fetched along with resolving a tag, in the algorithm of the registry', async () => {
     const { bytes } = await manifestOf([])
     for (const algorithm of ['sha256', 'sha512'] as const) {
       const digest = await digestOf(bytes, algorithm)
@@ -99,14 +99,14 @@ describe('manifests', () => {
     }
   })
 
-  it('come so by sha256 where the registry names a digest that is none', async () => {
+  it('are then identified by sha256 if the registry sends an invalid digest', async () => {
     const { descriptor, bytes } = await manifestOf([])
     const headers = { 'content-type': IMAGE_MANIFEST, 'docker-content-digest': 'sha512:0' }
     const { repository } = answering(() => new Response(bytes, { headers }))
     expect(await repository.resolve('v1', { withBytes: true })).toEqual(descriptor)
   })
 
-  it('that came so are given for nothing else: another size is a lie all the same', async () => {
+  it('fetched so do not match a descriptor of another size', async () => {
     const { repository } = changed((response) => response)
     await pushArtifact(repository, 'x', 'v1')
     const found = await repository.resolve('v1', { withBytes: true })
@@ -114,7 +114,7 @@ describe('manifests', () => {
     await expect(repository.fetch(longer)).rejects.toMatchObject({ code: 'ERR_DIGEST_MISMATCH' })
   })
 
-  it('may be delivered with parameters of their type, but not as another', async () => {
+  it('can have parameters in their Content-Type, but not another type', async () => {
     const { descriptor, bytes } = await manifestOf([])
     const as = (type: string): Repository =>
       answering(() => new Response(bytes, { headers: { 'content-type': type } })).repository
@@ -124,7 +124,7 @@ describe('manifests', () => {
     })
   })
 
-  it('are put once more when the registry has not noticed their last blob yet', async () => {
+  it('are put again if the registry does not know their last blob yet', async () => {
     let refused = 0
     const { repository } = changed((response, { method, url }) =>
       method === 'PUT' && url.includes('manifests') && refused++ === 0
@@ -138,7 +138,7 @@ describe('manifests', () => {
 })
 
 describe('an upload', () => {
-  it('is a POST without a body, then one PUT that keeps what the location says', async () => {
+  it('is a POST without a body, then one PUT that keeps the query of the location', async () => {
     const { descriptor, bytes } = await blobOf('x'.repeat(1000))
     const { repository, asked } = answering(({ method }) =>
       method === 'POST'
@@ -158,7 +158,7 @@ describe('an upload', () => {
     expect(asked[1]?.headers.get('content-length')).toBe('1000')
   })
 
-  it('goes on at the same registry, credentials and all, whether it says its port or not', async () => {
+  it('continues at the same registry with credentials, with or without its default port', async () => {
     const { descriptor, bytes } = await blobOf('x')
     const { repository, asked } = answering(
       ({ method, headers }) =>
@@ -177,7 +177,7 @@ describe('an upload', () => {
     expect(asked.at(-1)?.headers.get('authorization')).toBe(`Basic ${btoa('u:p')}`)
   })
 
-  it('is believed to be what the registry kept, in whatever algorithm it says so', async () => {
+  it('compares the digest that the registry stored, in the same algorithm', async () => {
     const bytes = new TextEncoder().encode('x')
     const digest = await digestOf(bytes, 'sha512')
     const kept = await digestOf(bytes)
@@ -191,7 +191,7 @@ describe('an upload', () => {
 })
 
 describe('a download', () => {
-  it('by sha512 is checked by sha512', async () => {
+  it('by sha512 is verified by sha512', async () => {
     const bytes = new TextEncoder().encode('x'.repeat(100))
     const target = {
       mediaType: 'text/plain',
@@ -235,7 +235,7 @@ describe('a download', () => {
   })
 })
 
-describe('what is refused', () => {
+describe('an error', () => {
   it.each([400, 401, 403, 404, 413, 416, 501, 505])(
     'with %i is not tried again',
     async (status) => {
@@ -259,7 +259,7 @@ describe('what is refused', () => {
     },
   )
 
-  it('with 507 tells that the disk of the server is full', async () => {
+  it('of status 507 reports that the disk of the server is full', async () => {
     const { repository } = answering(
       () => new Response(null, { status: 507, headers: { 'retry-after': '0' } }),
     )
@@ -268,7 +268,7 @@ describe('what is refused', () => {
     )
   })
 
-  it('for longer than is waited is told at once', async () => {
+  it('with a longer Retry-After than the limit is reported at once', async () => {
     const { repository, asked } = answering(
       () => new Response(null, { status: 503, headers: { 'retry-after': '3600' } }),
     )
@@ -276,7 +276,7 @@ describe('what is refused', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('in plain text is told as it was said', async () => {
+  it('in plain text is quoted', async () => {
     const { repository } = answering(
       () =>
         new Response('404 page not found', {
@@ -291,7 +291,7 @@ describe('what is refused', () => {
 })
 
 describe('lists', () => {
-  it('of tags end where a page brings nothing new', async () => {
+  it('of tags end at a page without new tags', async () => {
     const { repository, asked } = answering(() =>
       Response.json(
         { name: 'a', tags: ['b', 'a'] },
@@ -302,7 +302,7 @@ describe('lists', () => {
     expect(asked).toHaveLength(2)
   })
 
-  it('of referrers are filtered here when the registry did not', async () => {
+  it('of referrers are filtered if the registry does not', async () => {
     const inner = createRegistryHandler()
     const { repository } = answering((request) => {
       const url = new URL(request.url)
@@ -318,7 +318,7 @@ describe('lists', () => {
     expect(found.map(({ artifactType }) => artifactType)).toEqual(['a/b'])
   })
 
-  it('of referrers under a tag say what the manifests say, not what was written beside them', async () => {
+  it('of referrers under a tag describe the manifests, not the entries of the list', async () => {
     const inner = createRegistryHandler()
     const { repository } = answering((request) =>
       request.url.includes('/referrers/') ? refusal(404, 'NOT_FOUND') : inner.fetch(request),

@@ -23,7 +23,7 @@ async function createSource() {
   return { store, root, referrer, other: manifest }
 }
 
-describe.each([400, 401, 403, 404, 405, 501, 503])('where reads are answered %i', (status) => {
+describe.each([400, 401, 403, 404, 405, 501, 503])('with reads answered %i', (status) => {
   it('an artifact is pushed, and pushed again', async () => {
     const registry = createRegistryHandler()
     const { store, root } = await createSource()
@@ -35,7 +35,7 @@ describe.each([400, 401, 403, 404, 405, 501, 503])('where reads are answered %i'
   })
 })
 
-describe('credentials that may push and not read', () => {
+describe('credentials for pushing only', () => {
   it('push an artifact with its referrers, the tag last', async () => {
     const registry = createRegistryHandler()
     const { store, root, referrer } = await createSource()
@@ -50,7 +50,7 @@ describe('credentials that may push and not read', () => {
     ])
   })
 
-  it('push what can’t be mounted', async () => {
+  it('push blobs that can’t be mounted', async () => {
     const registry = createRegistryHandler()
     const { fetch } = createPushOnlyPersona(registry, 403)
     const { store } = await createSource()
@@ -61,7 +61,7 @@ describe('credentials that may push and not read', () => {
     expect(await createRepository(REF, { fetch: registry.fetch }).resolve('1')).toBeTruthy()
   })
 
-  it('push chunks, and begin anew where they may not ask how far they came', async () => {
+  it('push chunks, and start over if the status of the session is refused', async () => {
     const registry = createRegistryHandler()
     const { fetch } = createPushOnlyPersona(registry, 403)
     let patches = 0
@@ -81,7 +81,7 @@ describe('credentials that may push and not read', () => {
     expect(sessions).toBe(2)
   })
 
-  it('do not push a referrer that nobody could find', async () => {
+  it('do not push a referrer that could not be found', async () => {
     const registry = createRegistryHandler()
     const { fetch } = createPushOnlyPersona(registry, 403)
     const repository = createRepository(REF, {
@@ -125,7 +125,7 @@ describe.each([400, 401, 403])('a token service that answers %i to a scope with 
   }
   const credentials = () => ({ username: 'robot', password: 'good' })
 
-  it('does not stop a push, and is asked for pull and push together once', async () => {
+  it('does not stop a push, and receives one request for pull and push together', async () => {
     const registry = createRegistryHandler()
     const { store, root } = await createSource()
     const { fetch, scopes } = behindService(registry)
@@ -137,7 +137,7 @@ describe.each([400, 401, 403])('a token service that answers %i to a scope with 
     expect(scopes.filter((scope) => scope === 'repository:t/a:push')).toHaveLength(1)
   })
 
-  it('stops a push with a wrong password, which is tried without pull once for a push', async () => {
+  it('stops a push with a wrong password, after one request without pull', async () => {
     const { store } = await createSource()
     const { fetch, scopes } = behindService(createRegistryHandler(), 'other')
     await expect(
@@ -147,13 +147,13 @@ describe.each([400, 401, 403])('a token service that answers %i to a scope with 
   })
 })
 
-describe('what stops a push all the same', () => {
+describe('a push still fails for', () => {
   const pushWith = async (fetch: FetchLike): Promise<unknown> => {
     const { store } = await createSource()
     return copy({ store, ref: '1' }, REF, { fetch, retry: false })
   }
 
-  it('a registry that can’t be reached, asked no more than before', async () => {
+  it('an unreachable registry, without more requests than before', async () => {
     let asked = 0
     await expect(
       pushWith(async () => {
@@ -185,7 +185,7 @@ describe('what stops a push all the same', () => {
   })
 })
 
-describe('what comes back as something else', () => {
+describe('a response of another kind', () => {
   it.each([
     'application/vnd.docker.distribution.manifest.v2+json',
     'application/json',

@@ -24,7 +24,7 @@ describe.each([
     ...(type !== undefined && { type }),
   })
 
-  it('is refused by name by all that reads it', async () => {
+  it('is refused by name by every reader', async () => {
     const { privateKey, publicKey } = await generateKeyPair()
     const key = { key: publicKey, requireTransparencyLog: false }
     for (const call of [

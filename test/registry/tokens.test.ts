@@ -51,7 +51,7 @@ describe('a token', () => {
   beforeEach(() => vi.useFakeTimers({ toFake: ['Date'] }))
   afterEach(() => vi.useRealTimers())
 
-  it('is taken under either of its names', async () => {
+  it('is read under either member name', async () => {
     for (const answer of [
       { token: 't' },
       { access_token: 't' },
@@ -91,7 +91,7 @@ describe('a token', () => {
     expect(asked).toHaveLength(2)
   })
 
-  it('is asked for by form where GET is not to be had', async () => {
+  it('is requested by POST if GET is not supported', async () => {
     const { asked, open } = behindTokens(({ method }) =>
       method === 'GET' ? new Response(null, { status: 404 }) : Response.json({ token: 't' }),
     )
@@ -108,7 +108,7 @@ describe('a token', () => {
     })
   })
 
-  it('that grants less than was asked ends in what the registry says, not in a circle', async () => {
+  it('that grants less than requested ends in the error of the registry, without looping', async () => {
     const { asked, open, requests } = behindTokens(
       (_, count) => Response.json({ token: `less-${count}` }),
       () => false,
@@ -121,7 +121,7 @@ describe('a token', () => {
     expect(requests()).toBeLessThanOrEqual(4)
   })
 
-  it('is asked for again with the scope that a registry wants beyond what was meant', async () => {
+  it('is requested again with a larger scope that the registry demands', async () => {
     const { asked, open } = behindTokens(
       ({ query }) => Response.json({ token: query.getAll('scope').join('+') }),
       (token) => token?.includes('registry:catalog:*') === true,
@@ -136,7 +136,7 @@ describe('a token', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it('in hand is sent as it is, and no service is asked', async () => {
+  it('in the credentials is sent unchanged, without a token service', async () => {
     const { asked, open } = behindTokens(
       () => new Response(null, { status: 500 }),
       (token) => token === 'mine',
@@ -165,7 +165,7 @@ describe('a request that names no repository', () => {
   }
   const realm = 'Bearer realm="https://auth.test/token"'
 
-  it('asks for no scope, by GET and by form', async () => {
+  it('requests no scope, by GET and POST', async () => {
     for (const queries of [
       await ask(`${realm},service="s"`, login),
       await ask(`${realm},service="by form"`, login),

@@ -44,7 +44,7 @@ describe('copying a graph', () => {
     expect(await to.store.resolve('v1')).toEqual(root)
   })
 
-  it('sends nothing but the name when the root is there', async () => {
+  it('sends only the tag when the root exists', async () => {
     const from = createMemoryStore()
     const root = await putArtifact(from, ['one'])
     const inner = createMemoryStore()
@@ -57,7 +57,7 @@ describe('copying a graph', () => {
     expect(await inner.resolve('again')).toEqual(root)
   })
 
-  it("does not ask for blobs that the tag's manifest lists", async () => {
+  it("does not check blobs that the tag's manifest lists", async () => {
     const from = createMemoryStore()
     const old = await putArtifact(from, ['one', 'two'])
     const root = await putArtifact(from, ['one', 'two', 'three'])
@@ -69,7 +69,7 @@ describe('copying a graph', () => {
     expect(to.calls.filter((call) => call === 'push plain')).toHaveLength(1)
   })
 
-  it('tells plan, blobs and manifest in this order, and done only once the other side has it', async () => {
+  it('reports plan, blobs and manifest in this order, and done only after the other side has acknowledged', async () => {
     const from = createMemoryStore()
     const root = await putArtifact(from, ['one', 'two'])
     const inner = createMemoryStore()
@@ -119,7 +119,7 @@ describe('copying a graph', () => {
     expect(found).toMatchObject([{ digest: signature.digest, artifactType: 'x/signature' }])
   })
 
-  it('leaves no name and goes on where it stopped after a failure', async () => {
+  it('leaves no tag after a failure, and the next copy resumes', async () => {
     const from = createMemoryStore()
     const root = await putArtifact(from, ['one', 'two', 'three'])
     const inner = createMemoryStore()
@@ -153,7 +153,7 @@ describe('copying a graph', () => {
     )
   })
 
-  it('refuses content that does not fit its descriptor, and keeps none of it', async () => {
+  it('refuses content that does not match its descriptor, and stores none of it', async () => {
     const from = createMemoryStore()
     const root = await putArtifact(from, ['one'])
     const lying = {
