@@ -6,7 +6,7 @@ import type { AppHandlerOptions } from './app-handler.ts'
 // Before the others: a Worker's script and what carries it then lie close enough to compress as one.
 import { loadRuntimes, runtimeKey, type Runtime } from './runtimes.ts'
 import { createBudget, explainEnd, MAX_MEMORY } from './budget.ts'
-import type { ExecutorConfig } from './component-runtime.ts'
+import type { ExecutorConfig } from './executors/load-executor.ts'
 import { hasJspi } from './component/abi/jspi.ts'
 import { builtInResponse } from './http/built-in.ts'
 import { awaitedBody, takeResponse, type TakenResponse } from './http/client-body.ts'

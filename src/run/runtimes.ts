@@ -1,5 +1,5 @@
 import { mapBounded } from '../bytes/concurrency.ts'
-import { loadExecutor, type ExecutorConfig, type LoadOptions } from './component-runtime.ts'
+import { loadExecutor, type ExecutorConfig, type LoadOptions } from './executors/load-executor.ts'
 import type { Executor } from './http/execution.ts'
 import type { RunApp, RunComponent } from './app/run-app.ts'
 import type { Target } from './target.ts'

@@ -1,6 +1,6 @@
 import type { Json } from '../bytes/json.ts'
 import { SpindleError, AppInvalid } from '../errors.ts'
-import type { ExecutorConfig } from './component-runtime.ts'
+import type { ExecutorConfig } from './executors/load-executor.ts'
 import { staticResponse } from './http/built-in.ts'
 import type { RunApp, RunTrigger } from './app/run-app.ts'
 

@@ -5,7 +5,12 @@ import { lowerAsync } from './async/async-lower.ts'
 import { lift, lower } from './abi/canon.ts'
 import type { CompiledComponent } from './compile.ts'
 import { createInstance } from './abi/handles.ts'
-import { importFromHost, type CoreHost, type HostImports, type HostResources } from './host.ts'
+import {
+  importFromHost,
+  type CoreHost,
+  type HostImports,
+  type HostResources,
+} from './abi/host-imports.ts'
 import { importsOf } from './typed-module/externs.ts'
 import type { Item } from './abi/items.ts'
 import { assertFits } from './abi/match.ts'

@@ -1,6 +1,6 @@
 import type { FetchLike } from '../../types.ts'
 import type { Budget } from '../budget.ts'
-import type { HostImports } from '../component/host.ts'
+import type { HostImports } from '../component/abi/host-imports.ts'
 import type { HostInterface } from '../component/abi/items.ts'
 import type { RunComponent } from '../app/run-app.ts'
 import { createKeyValueHosts, type OpenKeyValue } from './spin/key-value.ts'

@@ -1,5 +1,5 @@
 import type { FetchLike } from '../../types.ts'
-import type { CoreHost, HostImports } from '../component/host.ts'
+import type { CoreHost, HostImports } from '../component/abi/host-imports.ts'
 import { asDependency, sharesFiles } from '../app/dependencies.ts'
 import { createHosts, type HostOptions } from './hosts.ts'
 import type { RunComponent } from '../app/run-app.ts'

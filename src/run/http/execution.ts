@@ -1,6 +1,6 @@
 import type { FetchLike } from '../../types.ts'
 import type { Budget } from '../budget.ts'
-import type { CoreHost, HostImports } from '../component/host.ts'
+import type { CoreHost, HostImports } from '../component/abi/host-imports.ts'
 import type { DirectoryNode } from '../host/wasi/file-system.ts'
 import type { OutputStream } from '../host/wasi/streams.ts'
 import type { RouteMatch } from './router.ts'

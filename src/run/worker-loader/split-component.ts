@@ -6,7 +6,7 @@ import {
   eachSection,
   isInterfaceSection,
   readCoreInterface,
-} from '../component/typed-module/core-interface.ts'
+} from '../component/binary/core-interface.ts'
 import { meterModule } from '../component/binary/meter-module.ts'
 import { formatPlaceholder } from '../component/binary/placeholder.ts'
 import { parseComponent, wasmKind } from '../component/binary/parse.ts'

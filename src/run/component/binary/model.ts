@@ -5,7 +5,7 @@
  * @see WebAssembly component model, `design/mvp/Binary.md`
  */
 
-import type { CoreInterface } from '../typed-module/core-interface.ts'
+import type { CoreInterface } from './core-interface.ts'
 import type { World } from '../typed-module/read-world.ts'
 
 export type Primitive =

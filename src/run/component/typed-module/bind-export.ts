@@ -1,5 +1,5 @@
 import { SpindleError } from '../../../errors.ts'
-import type { CoreInterface } from './core-interface.ts'
+import type { CoreInterface } from '../binary/core-interface.ts'
 import { ROOT } from './core-names.ts'
 import type { LiftedAs } from './core-signature.ts'
 

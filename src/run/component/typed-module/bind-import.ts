@@ -1,5 +1,5 @@
 import { SpindleError } from '../../../errors.ts'
-import type { CoreImport } from './core-interface.ts'
+import type { CoreImport } from '../binary/core-interface.ts'
 import {
   parseCoreModule,
   parseCoreName,

@@ -9,7 +9,7 @@ import {
   reallocOf,
 } from './bind-export.ts'
 import { bindImport, type Binding } from './bind-import.ts'
-import { formatSignature, type CoreImport, type CoreSignature } from './core-interface.ts'
+import { formatSignature, type CoreImport, type CoreSignature } from '../binary/core-interface.ts'
 import {
   liftedSignature,
   loweredSignature,
@@ -18,7 +18,7 @@ import {
   usesMemory,
 } from './core-signature.ts'
 import { createInstance, createStore } from '../abi/handles.ts'
-import { importFromHost, type HostResources } from '../host.ts'
+import { importFromHost, type HostResources } from '../abi/host-imports.ts'
 import type { TypedModule } from '../binary/model.ts'
 import { exportsOf, openModule } from './open-module.ts'
 import { PREVIEW1, PREVIEW1_SIGNATURES } from './preview1-signatures.ts'

@@ -1,5 +1,5 @@
 import { MAX_FLAT_PARAMS, type Codec, type CoreType } from '../abi/codec.ts'
-import { formatSignature, type CoreSignature } from './core-interface.ts'
+import { formatSignature, type CoreSignature } from '../binary/core-interface.ts'
 import type { Signature } from '../abi/types.ts'
 
 function flatOf(codecs: readonly Codec[]): readonly CoreType[] {

@@ -1,7 +1,7 @@
 import { SpindleError } from '../../../errors.ts'
 import { liftAsync } from '../async/async-lift.ts'
 import { createTask, lift, type CanonContext } from '../abi/canon.ts'
-import type { CoreHost } from '../host.ts'
+import type { CoreHost } from '../abi/host-imports.ts'
 import type { InstanceItem, Item } from '../abi/items.ts'
 import { createEntry } from '../abi/jspi.ts'
 import type { CanonOptions, ExternType, TypedModule } from '../binary/model.ts'

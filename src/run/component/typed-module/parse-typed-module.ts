@@ -1,5 +1,5 @@
 import { checkModule } from './check-module.ts'
-import { readCoreInterface, type CoreInterface } from './core-interface.ts'
+import { readCoreInterface, type CoreInterface } from '../binary/core-interface.ts'
 import { parseCoreModule, parseCoreName, ROOT } from './core-names.ts'
 import type { ComponentDef, Declaration, TypedModule } from '../binary/model.ts'
 import { PREVIEW1 } from './preview1-signatures.ts'

@@ -1,6 +1,6 @@
 import { SpindleError } from '../../../errors.ts'
 import { fromCore } from '../abi/canon.ts'
-import type { CoreHost } from '../host.ts'
+import type { CoreHost } from '../abi/host-imports.ts'
 import { mayWait, standStill } from '../abi/jspi.ts'
 import {
   isPromise,

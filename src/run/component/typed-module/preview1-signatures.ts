@@ -1,4 +1,4 @@
-import { formatSignature, type CoreSignature } from './core-interface.ts'
+import { formatSignature, type CoreSignature } from '../binary/core-interface.ts'
 
 /** The module's name in imports. */
 export const PREVIEW1 = 'wasi_snapshot_preview1'

@@ -1,18 +1,10 @@
-import { SpindleError } from '../../errors.ts'
-import { supplyAdvice } from '../app/unsupplied.ts'
-import { isPromise, type ResourceType } from './abi/runtime.ts'
-import type { HostInterface, InstanceItem, Item, LinkedInterface, Stoppable } from './abi/items.ts'
-import { declareType } from './abi/match.ts'
-import type { Declaration, ExternType } from './binary/model.ts'
-import {
-  at,
-  createScope,
-  invalid,
-  isAsync,
-  spend,
-  type Scope,
-  type TypeEntry,
-} from './abi/types.ts'
+import { SpindleError } from '../../../errors.ts'
+import { supplyAdvice } from '../../app/unsupplied.ts'
+import { isPromise, type ResourceType } from './runtime.ts'
+import type { HostInterface, InstanceItem, Item, LinkedInterface, Stoppable } from './items.ts'
+import { declareType } from './match.ts'
+import type { Declaration, ExternType } from '../binary/model.ts'
+import { at, createScope, invalid, isAsync, spend, type Scope, type TypeEntry } from './types.ts'
 
 /**
  * Finds what the host has under an import's full name, such as `wasi:http/types@0.2.3`. With the

@@ -8,8 +8,8 @@ import {
   unknown,
   VALUE,
   type Cursor,
-} from '../binary/instructions.ts'
-import { SECTION, takeName } from '../binary/read-module.ts'
+} from './instructions.ts'
+import { SECTION, takeName } from './read-module.ts'
 
 /** A core function type as text, such as `(i32, i64) -> (i32)`: equal types have equal texts. */
 export type CoreSignature = string
