@@ -8,7 +8,7 @@ export type {
   SqliteLimits,
   SqliteResult,
   SqliteValue,
-} from '../run/host/spin/sqlite.ts'
+} from '../run/host/spin/sqlite-database.ts'
 export type { Pointer as SqlitePointer, SqliteWasm } from '../run/host/spin/sqlite-connection.ts'
 export type { Authenticate } from '../serve/http/basic.ts'
 export type { HostNameOptions } from '../serve/http/host-names.ts'

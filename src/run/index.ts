@@ -2,7 +2,8 @@
 export type * from '../spin/app-types.ts'
 export type * from '../trust/policy-types.ts'
 export type { FetchHandler, FetchLike, ReferrerStore, Verifier } from '../types.ts'
-export { createAppHandler, type AppHandlerOptions } from './app-handler.ts'
+export { createAppHandler } from './app-handler.ts'
+export type { AppHandlerOptions } from './app-handler-options.ts'
 export type { Compile } from './component/compile.ts'
 export type { HostFunction, HostInterface } from './component/abi/items.ts'
 export type { LogLine, OnLog } from './host/logs.ts'
@@ -17,7 +18,7 @@ export type {
   SqliteLimits,
   SqliteResult,
   SqliteValue,
-} from './host/spin/sqlite.ts'
+} from './host/spin/sqlite-database.ts'
 export { createSqliteWasm, type SqliteWasmOptions } from './host/spin/sqlite-wasm.ts'
 export { createStaticResponder } from './static-responder.ts'
 export { splitComponent, type SplitComponent } from './worker-loader/split-component.ts'

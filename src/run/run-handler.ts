@@ -2,7 +2,7 @@ import { whenAborted } from '../bytes/abort.ts'
 import { isSpindleError, SpindleError } from '../errors.ts'
 import { takeRequestBody } from '../http/wire.ts'
 import type { FetchHandler, FetchLike } from '../types.ts'
-import type { AppHandlerOptions } from './app-handler.ts'
+import type { AppHandlerOptions } from './app-handler-options.ts'
 // Before the others: a Worker's script and what carries it then lie close enough to compress as one.
 import { loadRuntimes, runtimeKey, type Runtime } from './runtimes.ts'
 import { createBudget, explainEnd, MAX_MEMORY } from './budget.ts'

@@ -1,6 +1,10 @@
 import { SpindleError } from '../../errors.ts'
 import type { KeyValueStore } from '../../run/host/spin/key-value-store.ts'
-import type { SqliteDatabase, SqliteResult, SqliteValue } from '../../run/host/spin/sqlite.ts'
+import type {
+  SqliteDatabase,
+  SqliteResult,
+  SqliteValue,
+} from '../../run/host/spin/sqlite-database.ts'
 import { createFileSqlite } from './file-sqlite.ts'
 import type { SqliteWasmFiles } from './sqlite-files.ts'
 

@@ -2,7 +2,7 @@ import { closeSync, constants, mkdirSync, openSync, readSync, realpathSync } fro
 import { dirname, resolve } from 'node:path'
 import { SpindleError } from '../../errors.ts'
 import { createSqliteWasm } from '../../run/host/spin/sqlite-wasm.ts'
-import type { SqliteDatabase } from '../../run/host/spin/sqlite.ts'
+import type { SqliteDatabase } from '../../run/host/spin/sqlite-database.ts'
 import { allowFile, type SqliteWasmFiles } from './sqlite-files.ts'
 import { isMissing } from '../files/system-error.ts'
 

@@ -1,5 +1,4 @@
-import type { RunDependency } from './dependencies.ts'
-import type { RunApp, RunComponent } from './run-app.ts'
+import type { RunDependency, RunApp, RunComponent } from './run-app.ts'
 import { readBytes } from '../../bytes/read-bytes.ts'
 
 /** What running needs to know of an application, but its bytes: plain data, that JSON can hold. */

@@ -1,21 +1,14 @@
 import { SpindleError, AppInvalid } from '../../errors.ts'
-import { compileComponent, type CompileOptions } from '../component/compile.ts'
-import type { ComponentDependency } from '../component/dependency.ts'
+import {
+  compileComponent,
+  type CompileOptions,
+  type ComponentDependency,
+} from '../component/compile.ts'
 import type { ComponentDef } from '../component/binary/model.ts'
 import { exportNamesOf, importsOf } from '../component/typed-module/externs.ts'
 import { parseWasm } from '../component/parse-wasm.ts'
-import type { RunComponent } from './run-app.ts'
+import type { RunComponent, RunDependency } from './run-app.ts'
 import { exportForImport, fillsImport } from '../../spin/manifest/import-names.ts'
-
-/** A component that stands in for imports of another, and what of that one's grants it shares. */
-export interface RunDependency {
-  /** The import: `ns:package[/interface][@version]`, or a plain name. */
-  readonly name: string
-  /** The export that fills it. Default: the one of the import's own name. */
-  readonly export: string | undefined
-  readonly inherit: 'all' | readonly string[]
-  readonly wasm: () => Promise<Uint8Array>
-}
 
 function inherits({ inherit }: RunDependency, what: string): boolean {
   return inherit === 'all' || inherit.includes(what)

@@ -4,7 +4,6 @@ import { convertAllowedHttpHosts } from '../../spin/manifest/allowed-http-hosts.
 import type { App, AppComponent } from '../../spin/source/app.ts'
 import type { LockedApp, LockedComponent } from '../../spin/lock/locked-app.ts'
 import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
-import type { RunDependency } from './dependencies.ts'
 import { readBytes } from '../../bytes/read-bytes.ts'
 import type { Descriptor, FileTree } from '../../types.ts'
 
@@ -41,6 +40,16 @@ export interface RunComponent {
   readonly wasm: () => Promise<Uint8Array>
   readonly files: () => Promise<FileTree>
   readonly dependencies: readonly RunDependency[]
+}
+
+/** A component that stands in for imports of another, and what of that one's grants it shares. */
+export interface RunDependency {
+  /** The import: `ns:package[/interface][@version]`, or a plain name. */
+  readonly name: string
+  /** The export that fills it. Default: the one of the import's own name. */
+  readonly export: string | undefined
+  readonly inherit: 'all' | readonly string[]
+  readonly wasm: () => Promise<Uint8Array>
 }
 
 /** A locked application and what reads its contents. Without a descriptor it has no digest. */

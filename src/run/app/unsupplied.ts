@@ -1,3 +1,4 @@
+import { supplyAdvice } from '../component/abi/host-imports.ts'
 import type { RunComponent } from './run-app.ts'
 
 /** Services of Spin's that an application reaches through a host, and how a manifest asks for one. */
@@ -10,12 +11,6 @@ const SERVICES: ReadonlyArray<readonly [service: RegExp, isAsked: (of: RunCompon
     [/[:/]llm[/@]/, ({ aiModels }) => aiModels.length > 0],
     [/[:/]sqlite[/@]/, ({ sqliteDatabases }) => sqliteDatabases.length > 0],
   ]
-
-/** The option that supplies an interface. */
-export function supplyAdvice(name: string): string {
-  const option = /(?:^|[:/])sqlite(?:[/@]|$)/.test(name) ? 'sqlite' : 'interfaces'
-  return `supply it by the option "${option}"`
-}
 
 /**
  * What to say at the start of an interface that is linked and that nobody supplies: nothing where the

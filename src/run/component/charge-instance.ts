@@ -1,6 +1,7 @@
 import { bytesOfInstance, costOf, PAGE } from './binary/module-cost.ts'
 import { METER } from './binary/meter-module.ts'
-import { THROWING_STACK_BYTES, type Store } from './abi/runtime.ts'
+import { THROWING_STACK_BYTES } from './abi/runtime.ts'
+import type { Store } from './abi/model.ts'
 
 type Imports = Record<string, Readonly<Record<string, unknown>>>
 

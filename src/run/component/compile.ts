@@ -1,7 +1,6 @@
 import { SpindleError } from '../../errors.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
-import type { ComponentDependency } from './dependency.ts'
 import { missingFeature } from './binary/engine-features.ts'
 import { meterModule } from './binary/meter-module.ts'
 import type { ComponentDef, CoreModule } from './binary/model.ts'
@@ -14,6 +13,15 @@ export interface CompiledComponent {
   readonly modules: ReadonlyMap<CoreModule, WebAssembly.Module>
   /** What fills imports of it instead of the host. */
   readonly dependencies?: readonly ComponentDependency[]
+}
+
+/** Another component whose exports are imports of this one: both share an instance tree. */
+export interface ComponentDependency {
+  /** By which the host tells its imports from those of the component itself. */
+  readonly name: string
+  readonly compiled: CompiledComponent
+  /** The export by the import that it fills. */
+  readonly filled: ReadonlyMap<string, string>
 }
 
 /**

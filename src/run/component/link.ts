@@ -18,7 +18,8 @@ import { linkModule } from './typed-module/link-module.ts'
 import type { Definition, ExternType, TypedModule } from './binary/model.ts'
 import { chargeInstance } from './charge-instance.ts'
 import { resourceDrop, resourceNew, resourceRep } from './abi/resource-builtins.ts'
-import { assertAlive, poison, type CoreFunction, type Store } from './abi/runtime.ts'
+import { assertAlive, poison } from './abi/runtime.ts'
+import type { CoreFunction, Store } from './abi/model.ts'
 import {
   alias,
   canonContext,

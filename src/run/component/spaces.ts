@@ -1,8 +1,7 @@
 import { exportOf, type FuncItem, type InstanceItem, type Item } from './abi/items.ts'
 import { outerScope, outerType } from './abi/match.ts'
 import type { Alias, CanonOptions, CoreSort, SortIndex } from './binary/model.ts'
-import type { CanonContext } from './abi/canon.ts'
-import type { CoreFunction, Instance, ResourceType } from './abi/runtime.ts'
+import type { CanonContext, CoreFunction, Instance, ResourceType } from './abi/model.ts'
 import { at, invalid, resourceAt, type Scope } from './abi/types.ts'
 
 /** All index spaces of one component while it is put together. */

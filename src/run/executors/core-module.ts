@@ -1,4 +1,4 @@
-import { supplyAdvice } from '../app/unsupplied.ts'
+import { supplyAdvice } from '../component/abi/host-imports.ts'
 import { SpindleError } from '../../errors.ts'
 import type { Budget } from '../budget.ts'
 import { chargeInstance } from '../component/charge-instance.ts'
@@ -6,13 +6,8 @@ import { createStore } from '../component/abi/handles.ts'
 import type { HostInterface } from '../component/abi/items.ts'
 import { METER } from '../component/binary/meter-module.ts'
 import { promising, suspending, waitsWithoutJspi } from '../component/abi/jspi.ts'
-import {
-  assertAlive,
-  poison,
-  type CoreFunction,
-  type CoreValue,
-  type Store,
-} from '../component/abi/runtime.ts'
+import { assertAlive, poison } from '../component/abi/runtime.ts'
+import type { CoreFunction, CoreValue, Store } from '../component/abi/model.ts'
 
 /** An instance of a core module that talks to the host without the component model. */
 export interface CoreModuleInstance {

@@ -1,6 +1,6 @@
 import { SpindleError } from '../../errors.ts'
 import type { HostInterface } from '../component/abi/items.ts'
-import type { SqliteValue } from '../host/spin/sqlite.ts'
+import type { SqliteValue } from '../host/spin/sqlite-database.ts'
 import type { Result } from '../host/wasi/result.ts'
 import type { Execution } from '../http/execution.ts'
 import type { Access } from './legacy-memory.ts'

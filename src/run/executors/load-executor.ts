@@ -1,20 +1,24 @@
 import { rewordError } from '../../bytes/reword-error.ts'
 import { SpindleError } from '../../errors.ts'
-import { compileComponent, compileCore, type CompileOptions } from '../component/compile.ts'
-import type { ComponentDependency } from '../component/dependency.ts'
-import type { HostImports } from '../component/abi/host-imports.ts'
+import {
+  compileComponent,
+  compileCore,
+  type CompileOptions,
+  type ComponentDependency,
+} from '../component/compile.ts'
+import { type HostImports, supplyAdvice } from '../component/abi/host-imports.ts'
 import type { HostInterface } from '../component/abi/items.ts'
 import { exportNamesOf, importsOf } from '../component/typed-module/externs.ts'
 import { wasmKind } from '../component/binary/parse.ts'
 import { parseWasm } from '../component/parse-wasm.ts'
 import type { ComponentDef } from '../component/binary/model.ts'
-import { loadDependency, type RunDependency } from '../app/dependencies.ts'
+import { loadDependency } from '../app/dependencies.ts'
+import type { RunDependency } from '../app/run-app.ts'
 import { createInboundExecutor } from './inbound-http.ts'
 import { createLegacyExecutor } from './legacy-module.ts'
 import { createWagiComponentExecutor, createWagiModuleExecutor } from './wagi.ts'
 import { createWasiHttpExecutor } from './wasi-http.ts'
 import { createWasiHttp3Executor } from './wasi-http-3.ts'
-import { supplyAdvice } from '../app/unsupplied.ts'
 import type { Executor } from '../http/execution.ts'
 
 /** What a trigger says about how its component is called. */

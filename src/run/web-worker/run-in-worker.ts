@@ -1,6 +1,6 @@
 import { isSpindleError } from '../../errors.ts'
 import { dataOf } from '../../bytes/reword-error.ts'
-import type { AppHandlerOptions } from '../app-handler.ts'
+import type { AppHandlerOptions } from '../app-handler-options.ts'
 import { restoreApp } from '../app/app-snapshot.ts'
 import { createRunHandler } from '../run-handler.ts'
 import { UNKNOWN_ADDRESS } from '../unknown-address.ts'

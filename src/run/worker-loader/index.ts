@@ -2,7 +2,7 @@
 export type * from '../../spin/app-types.ts'
 export type * from '../../trust/policy-types.ts'
 export type { FetchHandler, FetchLike, ReferrerStore, Verifier } from '../../types.ts'
-export type { AppHandlerOptions } from '../app-handler.ts'
+export type { AppHandlerOptions } from '../app-handler-options.ts'
 export type { Compile } from '../component/compile.ts'
 export type { HostFunction, HostInterface } from '../component/abi/items.ts'
 export type { LogLine, OnLog } from '../host/logs.ts'
@@ -15,7 +15,7 @@ export type {
   SqliteLimits,
   SqliteResult,
   SqliteValue,
-} from '../host/spin/sqlite.ts'
+} from '../host/spin/sqlite-database.ts'
 export type { WorkerModulesOptions } from './worker-modules.ts'
 export { toWorkerCode, type WorkerCode, type WorkerCodeOptions } from './worker-code.ts'
 export { createWorkerHost, type WorkerHostOptions } from './worker-host.ts'

@@ -1,33 +1,20 @@
-import type { Codec } from './codec.ts'
+import type {
+  CanonContext,
+  Codec,
+  Call,
+  CallScope,
+  CoreFunction,
+  CoreValue,
+  Instance,
+  Task,
+  CallControl,
+} from './model.ts'
 import { arrive, createEntry, during, mayWait, standStill } from './jspi.ts'
 import { signatureOf, type Signature, type TypeEntry } from './types.ts'
-import type { CallControl, FuncItem } from './items.ts'
-import { allocate, assertRange, settleCharges, type Call } from './memory.ts'
+import type { FuncItem } from './items.ts'
+import { allocate, assertRange, settleCharges } from './memory.ts'
 import { settleLends } from './resource.ts'
-import {
-  assertAlive,
-  isOnStack,
-  isPromise,
-  poison,
-  trap,
-  whileOutside,
-  type CallScope,
-  type CoreFunction,
-  type CoreValue,
-  type Instance,
-  type Task,
-} from './runtime.ts'
-
-/** Canonical options with their indices resolved. */
-export interface CanonContext {
-  readonly instance: Instance
-  readonly encoding: Call['encoding']
-  readonly memory: Call['memory']
-  readonly realloc: CoreFunction | undefined
-  readonly postReturn: CoreFunction | undefined
-  readonly async: boolean
-  readonly callback: CoreFunction | undefined
-}
+import { assertAlive, isOnStack, isPromise, poison, trap, whileOutside } from './runtime.ts'
 
 export function beginCall(context: CanonContext, scope: CallScope = createCallScope()): Call {
   const { instance, memory, realloc, encoding } = context

@@ -1,51 +1,8 @@
+import type { CoreType, Flat, Codec, Call, CoreValue } from './model.ts'
 import type { Primitive } from '../binary/model.ts'
-import { views, type Call } from './memory.ts'
+import { views } from './memory.ts'
 import { loadString, storeString } from './strings.ts'
-import { trap, type CoreValue } from './runtime.ts'
-
-export type CoreType = 'i32' | 'i64' | 'f32' | 'f64'
-
-/** Core values in order, taken one by one. */
-export interface Flat {
-  readonly values: readonly CoreValue[]
-  at: number
-}
-
-/**
- * How values of one type pass between a component and us. `load` and `store` go through memory,
- * `lift` and `lower` through core parameters and results.
- *
- * Values on our side: numbers, `bigint` for 64 bits, strings (also for `char` and enums), arrays for
- * lists and tuples (`Uint8Array` for `list<u8>`), objects with camelCase keys for records and flags,
- * `{ tag, val }` for variants and results, `undefined` or the value for options (an option within an
- * option is `{ tag, val }`), the representation for the host's resources.
- *
- * @see component model, `CanonicalABI.md`
- */
-export interface Codec {
-  /** Equal types have one codec within an instance, and mostly within a component. */
-  readonly id: number
-  /** Whether there is a borrowed handle anywhere in it. */
-  readonly borrows: boolean
-  /** Whether there is any handle of a resource in it: resources are another type in each instance. */
-  readonly handles: boolean
-  /** Whether there is a string or list anywhere in it, whose content lies in memory. */
-  readonly pointers: boolean
-  readonly kind: string
-  readonly size: number
-  readonly align: number
-  /**
-   * Bytes that a value takes on our side beside its place in an array or object, measured in V8.
-   * What lists and strings hold is counted when they pass.
-   */
-  readonly held: number
-  /** At most `FLAT_CAP` long: beyond that values go through memory anyway. */
-  readonly flat: readonly CoreType[]
-  readonly load: (call: Call, at: number) => unknown
-  readonly store: (call: Call, value: unknown, at: number) => void
-  readonly lift: (call: Call, flat: Flat) => unknown
-  readonly lower: (call: Call, value: unknown, out: CoreValue[]) => void
-}
+import { trap } from './runtime.ts'
 
 export type CodecBody = Omit<Codec, 'id' | 'borrows' | 'handles' | 'pointers'>
 

@@ -1,15 +1,8 @@
 import { SpindleError } from '../../../errors.ts'
 import type { Budget } from '../../budget.ts'
 import { copiesBeyond } from './transfer.ts'
-import {
-  poison,
-  STACK_BYTES,
-  trap,
-  type Entry,
-  type HandleTable,
-  type Instance,
-  type Store,
-} from './runtime.ts'
+import { poison, STACK_BYTES, trap } from './runtime.ts'
+import type { Entry, HandleTable, Instance, Store } from './model.ts'
 
 // As in the canonical ABI: indices stay below 2^28. Far more than a request needs.
 const MAX_HANDLES = 1 << 20

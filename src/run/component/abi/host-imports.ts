@@ -1,6 +1,6 @@
 import { SpindleError } from '../../../errors.ts'
-import { supplyAdvice } from '../../app/unsupplied.ts'
-import { isPromise, type ResourceType } from './runtime.ts'
+import { isPromise } from './runtime.ts'
+import type { ResourceType } from './model.ts'
 import type { HostInterface, InstanceItem, Item, LinkedInterface, Stoppable } from './items.ts'
 import { declareType } from './match.ts'
 import type { Declaration, ExternType } from '../binary/model.ts'
@@ -111,6 +111,12 @@ export function importFromHost(
         `the component imports a ${type.kind}, "${name}": a host has only interfaces`,
       )
   }
+}
+
+/** The option that supplies an interface. */
+export function supplyAdvice(name: string): string {
+  const option = /(?:^|[:/])sqlite(?:[/@]|$)/.test(name) ? 'sqlite' : 'interfaces'
+  return `supply it by the option "${option}"`
 }
 
 function unknownImport(name: string): SpindleError {

@@ -1,4 +1,4 @@
-import type { ResourceType } from './runtime.ts'
+import type { CallControl, ResourceType } from './model.ts'
 import { invalid, type ComponentClosure, type Signature, type TypeEntry } from './types.ts'
 
 /** What a component imports from us, one function of an interface. Arguments and results: see `Codec`. */
@@ -37,14 +37,6 @@ export interface FuncItem {
   readonly outside?: boolean
   /** Only so many of its calls are in flight. */
   readonly inTurn?: boolean
-}
-
-/** What caller and callee tell each other while something waits. */
-export interface CallControl {
-  /** Set by the caller, who is told the result at once: what `call` gives comes a turn later. */
-  readonly resolve?: (value: unknown) => void
-  /** Set by the callee. True when that ends it; otherwise it gives `CANCELLED`, or its result. */
-  cancel?: () => boolean
 }
 
 export const CANCELLED: unique symbol = Symbol('cancelled')

@@ -1,5 +1,4 @@
-import type { CoreType } from './codec.ts'
-import type { CoreValue } from './runtime.ts'
+import type { CoreType, CoreValue } from './model.ts'
 
 /** The core type that can carry either: cases of a variant share their places. */
 export function join(a: CoreType, b: CoreType): CoreType {

@@ -1,14 +1,6 @@
 import { SpindleError } from '../../../errors.ts'
-import {
-  changed,
-  isPromise,
-  until,
-  type CoreFunction,
-  type CoreValue,
-  type Instance,
-  type Store,
-  type Task,
-} from './runtime.ts'
+import { changed, isPromise, until } from './runtime.ts'
+import type { CoreFunction, CoreValue, Instance, Store, Task } from './model.ts'
 
 interface SuspendingWebAssembly {
   Suspending?: new (fn: CoreFunction) => CoreFunction

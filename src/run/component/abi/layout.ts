@@ -1,5 +1,5 @@
-import type { Codec } from './codec.ts'
-import { views, type Call } from './memory.ts'
+import type { Codec, Call } from './model.ts'
+import { views } from './memory.ts'
 import { trap } from './runtime.ts'
 
 /** Largest value: what a 32-bit memory holds. */

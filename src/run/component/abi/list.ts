@@ -1,5 +1,6 @@
-import { HELD, pair, type Codec, type CodecBody } from './codec.ts'
-import { allocate, assertRange, charge, chargeLifted, views, type Call } from './memory.ts'
+import { HELD, pair, type CodecBody } from './codec.ts'
+import type { Codec, Call } from './model.ts'
+import { allocate, assertRange, charge, chargeLifted, views } from './memory.ts'
 
 export function list(element: Codec): CodecBody {
   return pair(

@@ -1,19 +1,5 @@
-import { trap, type CoreFunction, type Instance, type CallScope } from './runtime.ts'
-
-/** What a lift or lower works with: its options resolved, its instance, the call it serves. */
-export interface Call {
-  readonly instance: Instance
-  readonly memory: { readonly buffer: ArrayBufferLike } | undefined
-  readonly realloc: CoreFunction | undefined
-  readonly encoding: 'utf8' | 'utf16' | 'latin1+utf16'
-  readonly scope: CallScope
-  /** Views over the memory; `growable` memory gets new ones once its buffer changes. */
-  views: { readonly bytes: Uint8Array; readonly data: DataView } | undefined
-  /** Bytes that have been copied out of memory so far. */
-  lifted: number
-  /** Bytes charged for the values of this call. */
-  charged: number
-}
+import type { Call } from './model.ts'
+import { trap } from './runtime.ts'
 
 // As Wasmtime has it for one call. Items may lie over each other, so that memory itself is no bound.
 export const MOST_LIFTED: number = 128 * 1024 * 1024

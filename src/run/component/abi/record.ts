@@ -1,4 +1,5 @@
-import { FLAT_CAP, HELD, takeNumber, type Codec, type CodecBody } from './codec.ts'
+import { FLAT_CAP, HELD, takeNumber, type CodecBody } from './codec.ts'
+import type { Codec } from './model.ts'
 import { alignTo, checkSize, loadUnsigned, most, storeUnsigned } from './layout.ts'
 
 /** Records and tuples: `gather` makes our value of the parts, `spread` takes it apart again. */

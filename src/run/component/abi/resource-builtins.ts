@@ -1,6 +1,6 @@
 import { fromCore, fromCoreAnywhere } from './canon.ts'
 import { addOwned, destroy, handleAt, takeHandle } from './resource.ts'
-import type { CoreFunction, Instance, ResourceType } from './runtime.ts'
+import type { CoreFunction, Instance, ResourceType } from './model.ts'
 
 export function resourceNew(instance: Instance, type: ResourceType): CoreFunction {
   return fromCore(instance, 'resource.new', (representation) =>

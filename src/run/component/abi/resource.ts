@@ -1,15 +1,7 @@
 import { HELD, takeNumber, type CodecBody } from './codec.ts'
-import { views, type Call } from './memory.ts'
-import {
-  assertAlive,
-  chain,
-  isOnStack,
-  trap,
-  type Entry,
-  type Handle,
-  type Instance,
-  type ResourceType,
-} from './runtime.ts'
+import { views } from './memory.ts'
+import type { Call, Entry, Handle, Instance, ResourceType } from './model.ts'
+import { assertAlive, chain, isOnStack, trap } from './runtime.ts'
 
 /** A guest's resource in the host's hands. Pass it back as it is; `dropResource` ends an owned one. */
 export interface GuestResource {

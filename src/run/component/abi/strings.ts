@@ -1,4 +1,5 @@
-import { allocate, assertRange, charge, chargeLifted, views, type Call } from './memory.ts'
+import { allocate, assertRange, charge, chargeLifted, views } from './memory.ts'
+import type { Call } from './model.ts'
 import { trap } from './runtime.ts'
 
 const UTF16_TAG = 0x8000_0000

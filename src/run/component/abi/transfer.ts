@@ -1,8 +1,9 @@
-import type { Codec, CodecBody } from './codec.ts'
+import type { CodecBody } from './codec.ts'
+import type { Codec, Call, Entry, Instance } from './model.ts'
 import { loadItems, storeItems } from './list.ts'
-import { assertRange, settleCharges, type Call } from './memory.ts'
+import { assertRange, settleCharges } from './memory.ts'
 import { handleCodec } from './resource.ts'
-import { poison, trap, type Entry, type Instance } from './runtime.ts'
+import { poison, trap } from './runtime.ts'
 import type { Waitable } from './waitable.ts'
 
 export const COMPLETED = 0

@@ -1,14 +1,7 @@
 import { SpindleError } from '../../../errors.ts'
-import {
-  MAX_FLAT_ASYNC_PARAMS,
-  MAX_FLAT_PARAMS,
-  primitive,
-  type Codec,
-  type CodecBody,
-  type CoreType,
-} from './codec.ts'
+import { MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, primitive, type CodecBody } from './codec.ts'
+import type { Codec, CoreType, ResourceType } from './model.ts'
 import { list } from './list.ts'
-import type { ResourceType } from './runtime.ts'
 import type { ComponentDef, TypeDef, ValueType } from '../binary/model.ts'
 import { MAX_DEPTH } from '../binary/reader.ts'
 import { flags, record, tuple } from './record.ts'

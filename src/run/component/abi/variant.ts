@@ -1,15 +1,8 @@
-import {
-  FLAT_CAP,
-  HELD,
-  takeNumber,
-  type Codec,
-  type CodecBody,
-  type CoreType,
-  type Flat,
-} from './codec.ts'
+import { FLAT_CAP, HELD, takeNumber, type CodecBody } from './codec.ts'
+import type { Codec, CoreType, Flat, CoreValue } from './model.ts'
 import { join, narrow, widen } from './joined.ts'
 import { alignTo, checkSize, loadUnsigned, most, storeUnsigned } from './layout.ts'
-import { trap, type CoreValue } from './runtime.ts'
+import { trap } from './runtime.ts'
 
 type Case = readonly [label: string, codec: Codec | undefined]
 

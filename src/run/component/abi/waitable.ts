@@ -1,4 +1,5 @@
-import { changed, trap, until, type Entry, type Instance, type Store } from './runtime.ts'
+import { changed, trap, until } from './runtime.ts'
+import type { Entry, Instance, Store } from './model.ts'
 
 /** What a guest is told: a code, the index that it is about, and how it went. */
 export type Event = readonly [code: number, index: number, payload: number]

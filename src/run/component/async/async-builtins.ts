@@ -1,19 +1,11 @@
 import { cancelTask, returnFromTask, takeCancellation } from './async-lift.ts'
 import { cancelSubtask, dropSubtask } from './async-lower.ts'
-import { beginCall, fromCore, fromCoreAnywhere, type CanonContext } from '../abi/canon.ts'
+import { beginCall, fromCore, fromCoreAnywhere } from '../abi/canon.ts'
+import type { CanonContext, Call, CoreFunction, CoreValue, Instance, Task } from '../abi/model.ts'
 import { mayWait, standStill } from '../abi/jspi.ts'
-import { assertRange, views, type Call } from '../abi/memory.ts'
+import { assertRange, views } from '../abi/memory.ts'
 import type { AsyncBuiltin, CanonOptions } from '../binary/model.ts'
-import {
-  changed,
-  nextTurn,
-  trap,
-  until,
-  type CoreFunction,
-  type CoreValue,
-  type Instance,
-  type Task,
-} from '../abi/runtime.ts'
+import { changed, nextTurn, trap, until } from '../abi/runtime.ts'
 import {
   cancelCopy,
   copy,

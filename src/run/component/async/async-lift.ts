@@ -1,12 +1,5 @@
-import {
-  beginCall,
-  createTask,
-  leave,
-  loadAt,
-  lowerArgs,
-  settleBorrows,
-  type CanonContext,
-} from '../abi/canon.ts'
+import { beginCall, createTask, leave, loadAt, lowerArgs, settleBorrows } from '../abi/canon.ts'
+import type { CanonContext, AsyncWork, CoreFunction, CoreValue, Task } from '../abi/model.ts'
 import { MAX_FLAT_PARAMS } from '../abi/codec.ts'
 import { CANCELLED, type FuncItem } from '../abi/items.ts'
 import { settleCharges } from '../abi/memory.ts'
@@ -21,10 +14,6 @@ import {
   poison,
   trap,
   until,
-  type AsyncWork,
-  type CoreFunction,
-  type CoreValue,
-  type Task,
 } from '../abi/runtime.ts'
 import type { Signature, TypeEntry } from '../abi/types.ts'
 import {

@@ -1,18 +1,18 @@
-import { beginCall, fromCore, loadAt, storeAt, type CanonContext } from '../abi/canon.ts'
+import { beginCall, fromCore, loadAt, storeAt } from '../abi/canon.ts'
+import type {
+  CanonContext,
+  Call,
+  CoreFunction,
+  CoreValue,
+  Entry,
+  Instance,
+  CallControl,
+} from '../abi/model.ts'
 import { bytesOf, callInTurn } from './host-call.ts'
-import { CANCELLED, type CallControl, type FuncItem } from '../abi/items.ts'
-import { settleCharges, type Call } from '../abi/memory.ts'
+import { CANCELLED, type FuncItem } from '../abi/items.ts'
+import { settleCharges } from '../abi/memory.ts'
 import { settleLends } from '../abi/resource.ts'
-import {
-  isPromise,
-  poison,
-  trap,
-  whileOutside,
-  type CoreFunction,
-  type CoreValue,
-  type Entry,
-  type Instance,
-} from '../abi/runtime.ts'
+import { isPromise, poison, trap, whileOutside } from '../abi/runtime.ts'
 import { signatureOf, type Signature } from '../abi/types.ts'
 import {
   announce,

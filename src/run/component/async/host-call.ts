@@ -1,5 +1,6 @@
-import { CANCELLED, type CallControl } from '../abi/items.ts'
-import { isPromise, type Store } from '../abi/runtime.ts'
+import { CANCELLED } from '../abi/items.ts'
+import type { CallControl, Store } from '../abi/model.ts'
+import { isPromise } from '../abi/runtime.ts'
 
 /**
  * Calls a function of the host's whose results may be large and come later: only so many are in flight

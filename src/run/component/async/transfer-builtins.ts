@@ -1,7 +1,7 @@
-import { beginCall, type CanonContext } from '../abi/canon.ts'
-import type { Codec } from '../abi/codec.ts'
+import { beginCall } from '../abi/canon.ts'
+import type { CanonContext, Codec, Instance } from '../abi/model.ts'
 import { standStill } from '../abi/jspi.ts'
-import { trap, type Instance } from '../abi/runtime.ts'
+import { trap } from '../abi/runtime.ts'
 import {
   COMPLETED,
   createEnd,

@@ -6,7 +6,6 @@
  */
 
 import type { CoreInterface } from './core-interface.ts'
-import type { World } from '../typed-module/read-world.ts'
 
 export type Primitive =
   | 'bool'
@@ -154,6 +153,14 @@ export interface CoreModule {
   readonly kind: 'core module'
   /** A part of the component's file. None once the engine has compiled them. */
   bytes: Uint8Array
+}
+
+/** A world that bindings were generated for, as a core module carries it. */
+export interface World {
+  /** The custom section that it stands in, for messages. */
+  readonly section: string
+  readonly encoding: CanonOptions['encoding']
+  readonly declarations: readonly Declaration[]
 }
 
 /** A core module with what its imports and exports mean. */

@@ -10,7 +10,7 @@ import {
 import type { CanonOptions, ValueType } from '../binary/model.ts'
 import type { OpenWorlds, WorldFunction } from './open-worlds.ts'
 import { MAX_DEPTH } from '../binary/reader.ts'
-import type { ResourceType } from '../abi/runtime.ts'
+import type { ResourceType } from '../abi/model.ts'
 import { at, createScope, invalid, spend, type Scope, type TypeEntry } from '../abi/types.ts'
 
 /** A type by its index, and the index space that it is of. */

@@ -1,4 +1,5 @@
-import { MAX_FLAT_PARAMS, type Codec, type CoreType } from '../abi/codec.ts'
+import { MAX_FLAT_PARAMS } from '../abi/codec.ts'
+import type { Codec, CoreType } from '../abi/model.ts'
 import { formatSignature, type CoreSignature } from '../binary/core-interface.ts'
 import type { Signature } from '../abi/types.ts'
 

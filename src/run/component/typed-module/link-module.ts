@@ -1,11 +1,12 @@
 import { SpindleError } from '../../../errors.ts'
 import { liftAsync } from '../async/async-lift.ts'
-import { createTask, lift, type CanonContext } from '../abi/canon.ts'
+import { createTask, lift } from '../abi/canon.ts'
+import type { CanonContext, CoreFunction, Instance } from '../abi/model.ts'
 import type { CoreHost } from '../abi/host-imports.ts'
 import type { InstanceItem, Item } from '../abi/items.ts'
 import { createEntry } from '../abi/jspi.ts'
 import type { CanonOptions, ExternType, TypedModule } from '../binary/model.ts'
-import { poison, type CoreFunction, type Instance } from '../abi/runtime.ts'
+import { poison } from '../abi/runtime.ts'
 import { createScope, isAsync, type Scope, type TypeEntry } from '../abi/types.ts'
 import {
   bindExport,

@@ -1,9 +1,9 @@
 import { asyncBuiltin, type BuiltinPlace } from '../async/async-builtins.ts'
 import { lowerAsync } from '../async/async-lower.ts'
-import { lower, type CanonContext } from '../abi/canon.ts'
+import { lower } from '../abi/canon.ts'
+import type { CanonContext, CoreFunction, Instance } from '../abi/model.ts'
 import type { CanonOptions } from '../binary/model.ts'
 import { resourceDrop, resourceNew, resourceRep } from '../abi/resource-builtins.ts'
-import type { CoreFunction, Instance } from '../abi/runtime.ts'
 import { invalid, type Scope } from '../abi/types.ts'
 import type { Binding } from './bind-import.ts'
 

@@ -2,7 +2,7 @@ import { destructorOf } from './bind-export.ts'
 import type { Item } from '../abi/items.ts'
 import type { ExternType, TypedModule } from '../binary/model.ts'
 import { openWorlds, type OpenWorlds, type WorldFunction } from './open-worlds.ts'
-import type { CoreFunction, Instance, ResourceType } from '../abi/runtime.ts'
+import type { CoreFunction, Instance, ResourceType } from '../abi/model.ts'
 import type { Scope } from '../abi/types.ts'
 
 interface OpenModuleOptions {

@@ -1,9 +1,8 @@
 import { ROOT } from './core-names.ts'
 import { exportOf, type FuncItem, type InstanceItem, type Item } from '../abi/items.ts'
 import { declareType } from '../abi/match.ts'
-import type { Declaration, ExternType } from '../binary/model.ts'
-import type { World } from './read-world.ts'
-import type { ResourceType } from '../abi/runtime.ts'
+import type { Declaration, ExternType, World } from '../binary/model.ts'
+import type { ResourceType } from '../abi/model.ts'
 import {
   at,
   createScope,

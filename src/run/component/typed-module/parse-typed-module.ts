@@ -1,9 +1,9 @@
 import { checkModule } from './check-module.ts'
 import { readCoreInterface, type CoreInterface } from '../binary/core-interface.ts'
 import { parseCoreModule, parseCoreName, ROOT } from './core-names.ts'
-import type { ComponentDef, Declaration, TypedModule } from '../binary/model.ts'
+import type { ComponentDef, Declaration, TypedModule, World } from '../binary/model.ts'
 import { PREVIEW1 } from './preview1-signatures.ts'
-import { readWorld, type World } from './read-world.ts'
+import { readWorld } from './read-world.ts'
 
 /**
  * Reads a core module that says which worlds its bindings were generated for, in its `component-type`

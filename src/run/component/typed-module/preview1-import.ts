@@ -2,13 +2,8 @@ import { SpindleError } from '../../../errors.ts'
 import { fromCore } from '../abi/canon.ts'
 import type { CoreHost } from '../abi/host-imports.ts'
 import { mayWait, standStill } from '../abi/jspi.ts'
-import {
-  isPromise,
-  poison,
-  whileOutside,
-  type CoreFunction,
-  type Instance,
-} from '../abi/runtime.ts'
+import { isPromise, poison, whileOutside } from '../abi/runtime.ts'
+import type { CoreFunction, Instance } from '../abi/model.ts'
 import { PREVIEW1 } from './preview1-signatures.ts'
 
 /** The core function that a module is given for an import of preview1: values pass as they are. */

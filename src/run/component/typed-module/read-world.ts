@@ -1,16 +1,8 @@
 import { rewordError } from '../../../bytes/reword-error.ts'
 import { isSpindleError } from '../../../errors.ts'
-import type { CanonOptions, Declaration, Definition, TypeDef } from '../binary/model.ts'
+import type { CanonOptions, Declaration, Definition, TypeDef, World } from '../binary/model.ts'
 import { readComponent } from '../binary/parse.ts'
 import { createReader, type Reader } from '../binary/reader.ts'
-
-/** A world that bindings were generated for, as a core module carries it. */
-export interface World {
-  /** The custom section that it stands in, for messages. */
-  readonly section: string
-  readonly encoding: CanonOptions['encoding']
-  readonly declarations: readonly Declaration[]
-}
 
 const ENCODINGS: ReadonlyArray<CanonOptions['encoding']> = ['utf8', 'utf16', 'latin1+utf16']
 /** Of wit-bindgen before 0.17: a string encoding and the world's name before a package of many worlds. */

@@ -1,7 +1,7 @@
 import { SpindleError } from '../../../errors.ts'
 import { decodeUtf8, decodeUtf8Lossy, encodeUtf8 } from '../../../bytes/text.ts'
 import { rowBytes } from './sqlite-rows.ts'
-import type { SqliteCursor, SqliteDatabase, SqliteLimits, SqliteValue } from './sqlite.ts'
+import type { SqliteCursor, SqliteDatabase, SqliteLimits, SqliteValue } from './sqlite-database.ts'
 
 /** An address in the memory of SQLite's module. */
 export type Pointer = number

@@ -3,7 +3,7 @@ import type { Readable } from '../../component/abi/transfer.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { READY } from '../wasi/streams.ts'
 import { streamOfItems } from '../wasi3/transfers.ts'
-import type { SqliteCursor, SqliteLimits, SqliteResult, SqliteValue } from './sqlite.ts'
+import type { SqliteCursor, SqliteLimits, SqliteResult, SqliteValue } from './sqlite-database.ts'
 
 /** What `execute-async` gives: columns, rows, and how they ended. */
 type RowStream = readonly [columns: readonly string[], rows: Readable, outcome: Readable]

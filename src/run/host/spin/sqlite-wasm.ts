@@ -1,6 +1,6 @@
 import { MAX_MEMORY } from '../../budget.ts'
 import { openConnection, type SqliteWasm } from './sqlite-connection.ts'
-import type { SqliteDatabase } from './sqlite.ts'
+import type { SqliteDatabase } from './sqlite-database.ts'
 
 export interface SqliteWasmOptions {
   /** A file of the virtual file system `vfs`. Default: a database in memory, the same for all connections. */
