@@ -1,4 +1,4 @@
-import type { AppHandlerOptions } from './app-handler-options.ts'
+import type { AppHandlerOptions } from './handler/app-handler-options.ts'
 import type { App } from '../spin/source/app.ts'
 import type { PulledApp } from '../spin/artifact/pulled-app.ts'
 import type { Policy } from '../trust/policy/policy.ts'
@@ -7,7 +7,7 @@ import { assertVerifyOption } from '../store/verify-option.ts'
 import type { FetchHandler, Verifier } from '../types.ts'
 import { openRunApp } from './app/open-run-app.ts'
 import { isPulledApp } from './app/run-app.ts'
-import { createRunHandler } from './run-handler.ts'
+import { createRunHandler } from './handler/run-handler.ts'
 
 /**
  * Makes an application answer requests: `fetch(Request)` to `Response`, as Spin's HTTP trigger does.

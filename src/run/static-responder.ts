@@ -3,7 +3,7 @@ import type { PulledApp } from '../spin/artifact/pulled-app.ts'
 import { builtInResponse } from './http/built-in.ts'
 import { createRouter } from './http/router.ts'
 import { runAppOf } from './app/run-app.ts'
-import { targetOf } from './target.ts'
+import { targetOf } from './handler/target.ts'
 
 /**
  * Answers what an application declares without WebAssembly: static responses, redirects among them,

@@ -1,7 +1,7 @@
 import type { Sqlite3Static } from '@sqlite.org/sqlite-wasm'
 import { SpindleError } from '../../errors.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
-import type { AppHandlerOptions } from '../../run/app-handler-options.ts'
+import type { AppHandlerOptions } from '../../run/handler/app-handler-options.ts'
 import { createMemoryKeyValue, type KeyValueStore } from '../../run/host/spin/key-value-store.ts'
 import { createSqliteWasm } from '../../run/host/spin/sqlite-wasm.ts'
 import { createFileKeyValue } from './file-key-value.ts'

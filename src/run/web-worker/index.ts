@@ -2,7 +2,7 @@
 export type * from '../../spin/app-types.ts'
 export type * from '../../trust/policy-types.ts'
 export type { FetchHandler, FetchLike, ReferrerStore, Verifier } from '../../types.ts'
-export type { AppHandlerOptions } from '../app-handler-options.ts'
+export type { AppHandlerOptions } from '../handler/app-handler-options.ts'
 export type { Compile } from '../component/compile.ts'
 export type { HostFunction, HostInterface } from '../component/abi/items.ts'
 export type { LogLine, OnLog } from '../host/logs.ts'

@@ -1,6 +1,6 @@
 import type { HeaderPairs } from '../../http/wire.ts'
 import type { ErrorCode } from '../../errors.ts'
-import type { AppHandlerOptions } from '../app-handler-options.ts'
+import type { AppHandlerOptions } from '../handler/app-handler-options.ts'
 import type { AppSnapshot } from '../app/app-snapshot.ts'
 import type { LogLine } from '../host/logs.ts'
 

@@ -1,5 +1,5 @@
 import { concat } from '../../bytes/stream.ts'
-import type { AppHandlerOptions } from '../app-handler-options.ts'
+import type { AppHandlerOptions } from '../handler/app-handler-options.ts'
 import type { AppOutline, AppSnapshot } from '../app/app-snapshot.ts'
 
 /** Where in the content something is: offset and length. */

@@ -1,6 +1,6 @@
 import { encodeUtf8 } from '../../bytes/text.ts'
 import type { Digest } from '../../types.ts'
-import type { AppHandlerOptions } from '../app-handler-options.ts'
+import type { AppHandlerOptions } from '../handler/app-handler-options.ts'
 import { snapshotOf } from '../app/app-snapshot.ts'
 import type { RunApp } from '../app/run-app.ts'
 import { packSnapshot, type WorkerDescription } from './packed-snapshot.ts'

@@ -1,8 +1,8 @@
-import type { Json } from '../bytes/json.ts'
-import { SpindleError, AppInvalid } from '../errors.ts'
-import type { ExecutorConfig } from './executors/load-executor.ts'
-import { staticResponse } from './http/built-in.ts'
-import type { RunApp, RunTrigger } from './app/run-app.ts'
+import type { Json } from '../../bytes/json.ts'
+import { SpindleError, AppInvalid } from '../../errors.ts'
+import type { ExecutorConfig } from '../executors/load-executor.ts'
+import { staticResponse } from '../http/built-in.ts'
+import type { RunApp, RunTrigger } from '../app/run-app.ts'
 
 /** What a trigger answers with. */
 export type Target =

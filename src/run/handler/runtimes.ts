@@ -1,9 +1,9 @@
-import { mapBounded } from '../bytes/concurrency.ts'
-import { loadExecutor, type ExecutorConfig, type LoadOptions } from './executors/load-executor.ts'
-import type { Executor } from './http/execution.ts'
-import type { RunApp, RunComponent } from './app/run-app.ts'
+import { mapBounded } from '../../bytes/concurrency.ts'
+import { loadExecutor, type ExecutorConfig, type LoadOptions } from '../executors/load-executor.ts'
+import type { Executor } from '../http/execution.ts'
+import type { RunApp, RunComponent } from '../app/run-app.ts'
 import type { Target } from './target.ts'
-import { loadFileSystem } from './host/wasi/file-system.ts'
+import { loadFileSystem } from '../host/wasi/file-system.ts'
 
 export interface Runtime {
   readonly component: RunComponent

@@ -1,10 +1,10 @@
-import type { Policy } from '../trust/policy/policy.ts'
-import type { FetchLike, Verifier } from '../types.ts'
-import type { HostInterface } from './component/abi/items.ts'
-import type { Compile } from './component/compile.ts'
-import type { OnLog } from './host/logs.ts'
-import type { KeyValueStore } from './host/spin/key-value-store.ts'
-import type { OpenSqlite } from './host/spin/sqlite-database.ts'
+import type { Policy } from '../../trust/policy/policy.ts'
+import type { FetchLike, Verifier } from '../../types.ts'
+import type { HostInterface } from '../component/abi/items.ts'
+import type { Compile } from '../component/compile.ts'
+import type { OnLog } from '../host/logs.ts'
+import type { KeyValueStore } from '../host/spin/key-value-store.ts'
+import type { OpenSqlite } from '../host/spin/sqlite-database.ts'
 
 export interface AppHandlerOptions {
   /** Runs nothing that this refuses; for what was pulled, whose digest it is asked about. See `createVerifier`. */
