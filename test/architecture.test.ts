@@ -62,6 +62,26 @@ const LAYERS: Readonly<Record<string, ReadonlyArray<string | readonly string[]>>
     ['bindle', 'relay', 'token-service.ts'],
     'index.ts',
   ],
+  run: [
+    'slots.ts',
+    'budget.ts',
+    'component/binary',
+    'component/abi',
+    'component/async',
+    'component/typed-module',
+    'component',
+    'app',
+    'host/wasi',
+    'host/wasi3',
+    'host/spin',
+    'host',
+    'http',
+    'executors',
+    'handler',
+    ['app-handler.ts', 'static-responder.ts'],
+    ['web-worker', 'worker-loader'],
+    'index.ts',
+  ],
   node: [
     'files',
     'listen',
@@ -85,9 +105,6 @@ const LAYERS: Readonly<Record<string, ReadonlyArray<string | readonly string[]>>
     ['main.ts', 'bindle-server.ts'],
   ],
 }
-
-/** Rooms whose files are not in layers yet. */
-const UNSORTED: ReadonlySet<string> = new Set(['run'])
 
 /** The files through which a package comes in; `src/node` and `src/cli` are Node's own. */
 const DOORS: Readonly<Record<string, RegExp>> = {
@@ -197,10 +214,7 @@ function importCircles(): string[][] {
   const imports = new Map(
     files.map((file) => [
       file.path,
-      file.imports
-        .filter(isRelative)
-        .map((specifier) => targetOf(file.path, specifier))
-        .filter((target) => !UNSORTED.has(roomOf(target))),
+      file.imports.filter(isRelative).map((specifier) => targetOf(file.path, specifier)),
     ]),
   )
   // Tarjan's algorithm for strongly connected components.
@@ -221,7 +235,7 @@ function importCircles(): string[][] {
     const circle = stack.splice(stack.indexOf(path))
     if (circle.length > 1) circles.push(circle.toSorted())
   }
-  for (const { path } of files) if (!indexes.has(path) && !UNSORTED.has(roomOf(path))) visit(path)
+  for (const { path } of files) if (!indexes.has(path)) visit(path)
   return circles
 }
 
@@ -245,9 +259,7 @@ describe('the house', () => {
     const rooms = new Set(
       files.filter(({ path }) => path.split('/').length > 2).map(({ path }) => roomOf(path)),
     )
-    expect([...rooms].filter((room) => !UNSORTED.has(room)).toSorted()).toEqual(
-      Object.keys(LAYERS).toSorted(),
-    )
+    expect([...rooms].toSorted()).toEqual(Object.keys(LAYERS).toSorted())
     expect(
       files
         .filter(({ path }) => LAYERS[roomOf(path)] !== undefined && layerOf(path) === undefined)

@@ -6,6 +6,9 @@ import type { OnLog } from '../host/logs.ts'
 import type { KeyValueStore } from '../host/spin/key-value-store.ts'
 import type { OpenSqlite } from '../host/spin/sqlite-database.ts'
 
+/** The default of `clientAddress`; also what Spin reports for a request from another component. */
+export const UNKNOWN_ADDRESS = '0.0.0.0:0'
+
 export interface AppHandlerOptions {
   /** Runs nothing that this refuses; for what was pulled, whose digest it is asked about. See `createVerifier`. */
   readonly verify?: Verifier | Policy

@@ -1,5 +1,5 @@
 import type { FetchHandler } from '../../types.ts'
-import { UNKNOWN_ADDRESS } from '../unknown-address.ts'
+import { UNKNOWN_ADDRESS } from '../handler/app-handler-options.ts'
 import { createAnswerer } from './answer.ts'
 import { createAsker } from './ask.ts'
 import type { AnswerMessage, AskMessage } from './messages.ts'

@@ -8,7 +8,7 @@ import { snapshotOf } from '../app/app-snapshot.ts'
 import type { OnLog } from '../host/logs.ts'
 import { MAX_TIMER } from '../../http/timing.ts'
 import { openRunApp } from '../app/open-run-app.ts'
-import { UNKNOWN_ADDRESS } from '../unknown-address.ts'
+import { UNKNOWN_ADDRESS } from '../handler/app-handler-options.ts'
 import { createAsker, failedResponse, type Asked, type Asker } from './ask.ts'
 import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
 
