@@ -1,9 +1,8 @@
 import type { App } from '../spin/source/app.ts'
 import type { PulledApp } from '../spin/artifact/pulled-app.ts'
 import { builtInResponse } from './http/built-in.ts'
-import { createRouter } from './http/router.ts'
 import { runAppOf } from './app/run-app.ts'
-import { targetOf } from './handler/target.ts'
+import { routerOf, targetOf } from './handler/target.ts'
 
 /**
  * Answers what an application declares without WebAssembly: static responses, redirects among them,
@@ -24,13 +23,7 @@ export function createStaticResponder(
   app: App | PulledApp,
 ): (request: Request) => Response | undefined {
   const run = runAppOf(app)
-  const router = createRouter(
-    run.base,
-    run.triggers.flatMap((trigger) => {
-      const route = trigger.config['route'] ?? '/'
-      return typeof route === 'string' ? [{ route, target: targetOf(trigger, run) }] : []
-    }),
-  )
+  const router = routerOf(run, (trigger) => targetOf(trigger, run))
   return ({ url }) => {
     const { pathname } = new URL(url)
     const builtIn = builtInResponse(pathname, run)

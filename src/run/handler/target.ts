@@ -2,6 +2,7 @@ import type { Json } from '../../bytes/json.ts'
 import { SpindleError, AppInvalid } from '../../errors.ts'
 import type { ExecutorConfig } from '../executors/load-executor.ts'
 import { staticResponse } from '../http/built-in.ts'
+import { createRouter, type Router } from '../http/router.ts'
 import type { RunApp, RunTrigger } from '../app/run-app.ts'
 
 /** What a trigger answers with. */
@@ -27,6 +28,20 @@ export function targetOf({ id, config }: RunTrigger, run: RunApp): Target {
     ])
   }
   return { kind: 'component', id: component, executor: executorOf(id, config['executor']) }
+}
+
+/** The router of an application's triggers. A private route has no path: only other components reach it. */
+export function routerOf(
+  run: RunApp,
+  targetFor: (trigger: RunTrigger, index: number) => Target,
+): Router<Target> {
+  return createRouter(
+    run.base,
+    run.triggers.flatMap((trigger, i) => {
+      const route = trigger.config['route'] ?? '/'
+      return typeof route === 'string' ? [{ route, target: targetFor(trigger, i) }] : []
+    }),
+  )
 }
 
 function executorOf(id: string, value: Json | undefined): ExecutorConfig {

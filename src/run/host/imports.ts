@@ -7,6 +7,12 @@ import type { CliOptions } from './wasi/cli.ts'
 import type { DirectoryNode } from './wasi/file-system.ts'
 import { createPreview1 } from './wasi/preview1.ts'
 
+/** Options that are the same for all components and requests of an application. */
+export type SharedHosts = Pick<
+  HostOptions,
+  'variables' | 'keyValue' | 'sqlite' | 'jspi' | 'interfaces'
+>
+
 interface ImportsOptions extends Omit<HostOptions, 'send' | 'cli'> {
   /** Sends what the component may reach: itself, or what a dependency shares of it. */
   readonly sendFor: (component: RunComponent) => FetchLike

@@ -28,7 +28,7 @@ export function awaitedBody(
   )
 }
 
-export interface TakenResponse {
+interface TakenResponse {
   readonly response: Response
   /** Resolves when the client has the body, or wants no more of it. */
   readonly done: Promise<void>

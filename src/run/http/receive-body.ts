@@ -1,10 +1,25 @@
 import { createBodyRoom, type ReceivedBody } from '../../http/body-room.ts'
 import { takeRequestBody } from '../../http/wire.ts'
 import type { Ledger } from '../budget.ts'
-import { RefusedRequest, slowClient } from './refused-request.ts'
+import { SpindleError, type PlainErrorCode } from '../../errors.ts'
 
 /** Bytes of one body: it is held in full, here and in the guest. */
 const MAX_BODY = 64 * 1024 * 1024
+
+/** A request that its client is answered for: no fault of the component. */
+export class RefusedRequest extends SpindleError {
+  readonly status: number
+
+  constructor(status: number, code: PlainErrorCode, message: string) {
+    super(code, message)
+    this.status = status
+  }
+}
+
+/** For a client that others need not wait for any longer. */
+export function slowClient(): RefusedRequest {
+  return new RefusedRequest(408, 'ERR_TIMEOUT', 'the client was too slow while others queued')
+}
 
 /** Receives whole bodies, before their guests take a place. */
 interface Receiver {
