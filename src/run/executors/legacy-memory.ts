@@ -1,6 +1,6 @@
 import { encodeUtf8 } from '../../bytes/text.ts'
 import type { Ledger } from '../budget.ts'
-import { MOST_LIFTED } from '../component/abi/memory.ts'
+import { MAX_LIFTED } from '../component/abi/memory.ts'
 import { trap } from '../component/abi/runtime.ts'
 import type { CoreModuleInstance } from './core-module.ts'
 
@@ -89,8 +89,8 @@ export function createMemoryAccess(instance: () => CoreModuleInstance, ledger: L
       (pair: number): T => {
         const length = view().getUint32(pair + 4, true)
         // Items may lie over each other, so that memory itself is no bound.
-        if ((taken += length) > MOST_LIFTED)
-          trap(`one call passes more than ${MOST_LIFTED} bytes out of memory`)
+        if ((taken += length) > MAX_LIFTED)
+          trap(`one call passes more than ${MAX_LIFTED} bytes out of memory`)
         return take(view().getUint32(pair, true), length)
       }
     const within = { text: part(text), copy: part(copy) }

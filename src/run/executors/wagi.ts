@@ -12,14 +12,14 @@ import { cgiResponse, wagiArguments, wagiEnvironment } from '../http/cgi.ts'
 import { wholeBody, type Answer, type Execution, type Executor } from '../http/execution.ts'
 
 // A program's output is held until it ends: its headers come first, and it may print anything.
-const MOST_OUTPUT = 64 * 1024 * 1024
+const MAX_OUTPUT = 64 * 1024 * 1024
 
 function createCollector(ledger: Ledger): OutputStream & { bytes(): Uint8Array } {
   // One block that grows: a program may print byte by byte.
   let block = new Uint8Array()
   let size = 0
   const grow = (least: number): void => {
-    const next = Math.min(MOST_OUTPUT, Math.max(least, 2 * block.length, 4096))
+    const next = Math.min(MAX_OUTPUT, Math.max(least, 2 * block.length, 4096))
     ledger.charge(next)
     const larger = new Uint8Array(next)
     larger.set(block.subarray(0, size))
@@ -28,12 +28,12 @@ function createCollector(ledger: Ledger): OutputStream & { bytes(): Uint8Array }
   }
   return {
     pollable: READY,
-    room: () => MOST_OUTPUT,
+    room: () => MAX_OUTPUT,
     write(bytes) {
-      if (size + bytes.length > MOST_OUTPUT)
+      if (size + bytes.length > MAX_OUTPUT)
         throw new SpindleError(
           'ERR_LIMIT_EXCEEDED',
-          `the program prints more than ${MOST_OUTPUT} bytes`,
+          `the program prints more than ${MAX_OUTPUT} bytes`,
         )
       if (size + bytes.length > block.length) grow(size + bytes.length)
       block.set(bytes, size)

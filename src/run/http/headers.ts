@@ -92,7 +92,7 @@ export function componentHeaders(
   return [['host', facts.host], ...given, ...spinHeaders(request, facts)]
 }
 
-const LONGEST_QUOTED = 100
+const MAX_QUOTED = 100
 
 /** A header that a component gave as text, as its bytes. Those of the connection are the host's: `undefined`. */
 export function givenHeader(name: string, value: string): HeaderPairs[number] | undefined {
@@ -102,7 +102,7 @@ export function givenHeader(name: string, value: string): HeaderPairs[number] | 
     throw new SpindleError(
       'ERR_TRAP',
       // Whatever it is, the log is to stay readable.
-      `the component answered with an invalid header ${JSON.stringify(name.slice(0, LONGEST_QUOTED))}`,
+      `the component answered with an invalid header ${JSON.stringify(name.slice(0, MAX_QUOTED))}`,
     )
   }
   return problem === undefined ? [name, binary(bytes)] : undefined

@@ -6,9 +6,9 @@ import type { KeyValueStore } from '../host/spin/key-value-store.ts'
 import { HOST_PATHS, hostUrl, sendTo } from './host-protocol.ts'
 
 // As the parent's `createWorkerHost` bounds what is set.
-const MOST_VALUE = 25 * 1024 * 1024
+const MAX_VALUE = 25 * 1024 * 1024
 // Names of 160 bytes for as many keys as a list of Workers KV gives.
-const MOST_KEYS = 16 * 1024 * 1024
+const MAX_KEYS = 16 * 1024 * 1024
 
 export function createHostFetch(host: FetchHandler): FetchLike {
   return (request) =>
@@ -47,12 +47,12 @@ export function createHostKeyValue(host: FetchHandler, label: string): KeyValueS
   return {
     async get(key) {
       const response = await ask({ key })
-      return response.status === 204 ? undefined : read(response, MOST_VALUE)
+      return response.status === 204 ? undefined : read(response, MAX_VALUE)
     },
     set: async (key, value) =>
       void (await ask({ key }, { method: 'PUT', body: value as Uint8Array<ArrayBuffer> })),
     delete: async (key) => void (await ask({ key }, { method: 'DELETE' })),
     keys: async () =>
-      parseJson(await read(await ask({}), MOST_KEYS), 'the list of keys') as readonly string[],
+      parseJson(await read(await ask({}), MAX_KEYS), 'the list of keys') as readonly string[],
   }
 }

@@ -100,8 +100,8 @@ function createConsoleLog(): WorkerLog {
 }
 
 // A guest that can't wait may print without end before anybody has the time to send it on.
-const MOST_LINES = 10_000
-const MOST_BYTES = 8 * 1024 * 1024
+const MAX_LINES = 10_000
+const MAX_BYTES = 8 * 1024 * 1024
 // As soon as there is so much it is sent, whether or not a request ends.
 const SEND_AT = 64 * 1024
 
@@ -135,9 +135,9 @@ function createHostLog(host: FetchHandler): WorkerLog {
   }
   return {
     line(line) {
-      if (lines.length > MOST_LINES || bytes > MOST_BYTES) return undefined
+      if (lines.length > MAX_LINES || bytes > MAX_BYTES) return undefined
       bytes += line.text.length
-      if (lines.length === MOST_LINES || bytes > MOST_BYTES)
+      if (lines.length === MAX_LINES || bytes > MAX_BYTES)
         lines.push({ component: '', stream: 'host', text: 'more was printed than can be kept' })
       else lines.push(line)
       if (bytes < SEND_AT) return undefined

@@ -15,9 +15,9 @@ export interface WorkerHostOptions {
 }
 
 // Workers KV takes 25 MiB; more is no value of any store.
-const MOST_VALUE = 25 * 1024 * 1024
+const MAX_VALUE = 25 * 1024 * 1024
 // A loaded Worker holds so many lines at most, and sends them in one go.
-const MOST_LOG = 16 * 1024 * 1024
+const MAX_LOG = 16 * 1024 * 1024
 
 /**
  * What a loaded Worker asks of its parent: the network, stores, the log.
@@ -47,7 +47,7 @@ export function createWorkerHost(options: WorkerHostOptions = {}): FetchHandler 
           searchParams.get('key'),
         )
       case HOST_PATHS.log: {
-        const lines = parseJson(await readBody(request, MOST_LOG, 'the log'), 'the log')
+        const lines = parseJson(await readBody(request, MAX_LOG, 'the log'), 'the log')
         for (const line of lines as readonly LogLine[]) options.onLog?.(line)
         return new Response(null, { status: 204 })
       }
@@ -72,7 +72,7 @@ async function answerKeyValue(
   if (key === null) return Response.json([...(await store.keys())])
   switch (request.method) {
     case 'PUT':
-      await store.set(key, await readBody(request, MOST_VALUE, 'a value'))
+      await store.set(key, await readBody(request, MAX_VALUE, 'a value'))
       break
     case 'DELETE':
       await store.delete(key)

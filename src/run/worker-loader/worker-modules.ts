@@ -5,7 +5,9 @@ import { snapshotOf } from '../app/app-snapshot.ts'
 import type { RunApp } from '../app/run-app.ts'
 import { packSnapshot, type WorkerDescription } from './packed-snapshot.ts'
 import { splitComponent } from './split-component.ts'
-import { workerScript } from './worker-script.ts'
+
+/** `createWorkerApp` as one module without imports; the build inserts it. */
+declare const SPINDLE_WORKER_SCRIPT: string
 
 /** One module of a Worker. */
 type WorkerModule =
@@ -16,7 +18,7 @@ export interface WorkerModulesOptions extends Pick<AppHandlerOptions, 'timeout' 
   readonly maxMemory?: number
 }
 
-const MOST_MEMORY = 64 * 1024 * 1024
+const MAX_WORKER_MEMORY = 64 * 1024 * 1024
 
 /** The first of a Worker's modules. */
 export const MAIN_MODULE = 'index.js'
@@ -39,7 +41,7 @@ export default createWorkerApp({ app, content, modules })
 /** An application as the modules of a Worker, by their names; {@link MAIN_MODULE} is the first to run. */
 export async function workerModules(
   run: RunApp,
-  { maxMemory = MOST_MEMORY, timeout, concurrency }: WorkerModulesOptions = {},
+  { maxMemory = MAX_WORKER_MEMORY, timeout, concurrency }: WorkerModulesOptions = {},
 ): Promise<ReadonlyMap<string, WorkerModule>> {
   const snapshot = await snapshotOf(run)
   const skeletons = new Map<string, Uint8Array>()
@@ -59,7 +61,7 @@ export async function workerModules(
   return new Map<string, WorkerModule>([
     [MAIN_MODULE, { js: MAIN }],
     [BOUND_MODULES, { js: formatBoundModules([...cores.keys()]) }],
-    ['spindle.js', { js: workerScript() }],
+    ['spindle.js', { js: SPINDLE_WORKER_SCRIPT }],
     ['app.bin', { data: encodeUtf8(JSON.stringify(description)) }],
     ['content.bin', { data: content }],
     ...Array.from(cores, ([digest, wasm]) => [fileOf(digest), { wasm }] as const),

@@ -19,7 +19,7 @@ export interface WorkersKeyValueOptions {
 }
 
 // A listing goes by a thousand: this many keys is more than a guest can take in one answer.
-const MOST_KEYS = 100_000
+const MAX_KEYS = 100_000
 
 /**
  * A key-value store in a KV namespace of Workers. What is written may be seen elsewhere only after
@@ -47,8 +47,8 @@ export function createWorkersKeyValue(
       do {
         const page = await namespace.list({ prefix, ...(cursor !== undefined && { cursor }) })
         for (const { name } of page.keys) names.push(name.slice(prefix.length))
-        if (names.length > MOST_KEYS)
-          throw new SpindleError('ERR_LIMIT_EXCEEDED', `the store has more than ${MOST_KEYS} keys`)
+        if (names.length > MAX_KEYS)
+          throw new SpindleError('ERR_LIMIT_EXCEEDED', `the store has more than ${MAX_KEYS} keys`)
         cursor = page.list_complete ? undefined : page.cursor
       } while (cursor !== undefined)
       return names

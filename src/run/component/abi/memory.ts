@@ -2,12 +2,12 @@ import type { Call } from './model.ts'
 import { trap } from './runtime.ts'
 
 // As Wasmtime has it for one call. Items may lie over each other, so that memory itself is no bound.
-export const MOST_LIFTED: number = 128 * 1024 * 1024
+export const MAX_LIFTED: number = 128 * 1024 * 1024
 
 /** Counts what is about to be copied out of the guest's memory; `held` is what it takes on our side. */
 export function chargeLifted(call: Call, bytes: number, held: number): void {
-  if ((call.lifted += bytes) > MOST_LIFTED)
-    trap(`one call passes more than ${MOST_LIFTED} bytes out of memory`)
+  if ((call.lifted += bytes) > MAX_LIFTED)
+    trap(`one call passes more than ${MAX_LIFTED} bytes out of memory`)
   charge(call, held)
 }
 

@@ -28,7 +28,7 @@ import {
 } from '../abi/waitable.ts'
 
 // As the canonical ABI has it.
-const MOST_BACKPRESSURE = 2 ** 16 - 1
+const MAX_BACKPRESSURE = 2 ** 16 - 1
 
 function transferType(of: 'stream' | 'future', index: number, scope: Scope): () => TransferType {
   const entry = at(scope.types, index, 'type')
@@ -71,7 +71,7 @@ export function asyncBuiltin(builtin: AsyncBuiltin, place: BuiltinPlace): CoreFu
   switch (builtin.op) {
     case 'backpressure.inc':
       return anywhere(() => {
-        if (++instance.backpressure > MOST_BACKPRESSURE) trap('too much backpressure')
+        if (++instance.backpressure > MAX_BACKPRESSURE) trap('too much backpressure')
       })
     case 'backpressure.dec':
       return anywhere(() => {

@@ -106,7 +106,7 @@ const OPERANDS: ReadonlyArray<Operands | undefined> = Array.from({ length: 256 }
 )
 
 // Whatever LEB128 number an engine takes has ten bytes at most: 64 bits.
-const LONGEST_NUMBER = 10
+const MAX_LEB_BYTES = 10
 
 /** Where a type index may stand: a heap type, and the two prefixes of a reference to one. */
 const NULLABLE = 0x63
@@ -152,7 +152,7 @@ export function each(cursor: Cursor, read: (index: number) => void): number {
 }
 
 function skipNumber(cursor: Cursor): void {
-  for (let i = 0; i < LONGEST_NUMBER; i++) if (takeByte(cursor) < 0x80) return
+  for (let i = 0; i < MAX_LEB_BYTES; i++) if (takeByte(cursor) < 0x80) return
   malformed('number is too large', cursor.at)
 }
 

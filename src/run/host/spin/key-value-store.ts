@@ -19,9 +19,9 @@ export interface KeyValueStore {
 }
 
 // What a store in memory holds in all: a guest must not fill the host's.
-const MOST_BYTES = 64 * 1024 * 1024
+const MAX_BYTES = 64 * 1024 * 1024
 // Each takes some 300 bytes beside its own, however short it is.
-const MOST_KEYS = 100_000
+const MAX_KEYS = 100_000
 
 /**
  * A store that lives as long as the page or process does. What `get` gives is not to be changed: it is
@@ -32,8 +32,8 @@ const MOST_KEYS = 100_000
 export function createMemoryKeyValue(
   options: { readonly maxBytes?: number; readonly maxKeys?: number } = {},
 ): KeyValueStore {
-  const limit = options.maxBytes ?? MOST_BYTES
-  const most = options.maxKeys ?? MOST_KEYS
+  const limit = options.maxBytes ?? MAX_BYTES
+  const most = options.maxKeys ?? MAX_KEYS
   const values = new Map<string, Uint8Array>()
   let total = 0
   const size = (key: string): number => {

@@ -12,7 +12,7 @@ import { type Answer, numbered, opener, settle, waitsAll } from './labelled.ts'
 export type OpenKeyValue = (label: string) => KeyValueStore | undefined
 
 // As Spin has it: keys are short, values fit a request.
-const LONGEST_KEY = 255
+const MAX_KEY = 255
 
 // What a name takes in a list of them, beside its characters.
 const NAME_BYTES = 48
@@ -25,8 +25,8 @@ const trying = (action: () => unknown, shape?: (value: unknown) => unknown): Ans
   settle(action, failed, shape)
 
 function checked(key: string, action: () => Answer): Answer {
-  return key.length > LONGEST_KEY
-    ? err({ tag: 'other', val: `key is longer than ${LONGEST_KEY}` })
+  return key.length > MAX_KEY
+    ? err({ tag: 'other', val: `key is longer than ${MAX_KEY}` })
     : action()
 }
 

@@ -48,7 +48,7 @@ interface Numbered<T> {
 }
 
 /** As Spin has it. A guest that never closes would fill the host's memory beside its own. */
-export const MOST_OPEN = 256
+export const MAX_OPEN = 256
 
 /**
  * The way before resources; `invalid` is the interface's word for a number that is none, `full` what
@@ -67,7 +67,7 @@ export function numbered<T>(
       open: (label: string) => {
         const opened = open(label)
         if (opened.tag === 'err') return opened
-        if (all.size >= MOST_OPEN) return err(full)
+        if (all.size >= MAX_OPEN) return err(full)
         all.set(++last, opened.val as T)
         return ok(last)
       },

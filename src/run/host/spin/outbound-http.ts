@@ -25,7 +25,7 @@ export interface LegacyResponse {
 }
 
 // It is held in full, here and in the guest.
-const MOST_BODY = 64 * 1024 * 1024
+const MAX_BODY = 64 * 1024 * 1024
 
 function urlOf(uri: string): URL | undefined {
   try {
@@ -89,7 +89,7 @@ export async function sendLegacy(
     )
     const body = await readBounded(
       response.body?.pipeThrough(counter) ?? new Uint8Array(),
-      MOST_BODY,
+      MAX_BODY,
       'the response to a component',
       signal,
     )

@@ -9,7 +9,7 @@ import type {
 import type { HostInterface } from '../../component/abi/items.ts'
 import { chain, isPromise } from '../../component/abi/runtime.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
-import { type Answer, MOST_OPEN, numbered, opener, settle, waitsAll } from './labelled.ts'
+import { type Answer, MAX_OPEN, numbered, opener, settle, waitsAll } from './labelled.ts'
 import { streamOfResult, streamOfRows } from './sqlite-rows.ts'
 
 interface SqliteHostOptions {
@@ -37,7 +37,7 @@ export function createSqliteHosts(
   atEnd(() => connections.forEach(close))
   const openAny = opener(allowed, find, 'no-such-database')
   const open = (label: string): Result<SqliteDatabase> => {
-    if (connections.size >= MOST_OPEN) return err(full) as Result<SqliteDatabase>
+    if (connections.size >= MAX_OPEN) return err(full) as Result<SqliteDatabase>
     try {
       const opened = openAny(label)
       if (opened.tag === 'ok') connections.add(opened.val as SqliteDatabase)

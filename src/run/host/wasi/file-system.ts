@@ -17,8 +17,8 @@ export type Node = FileNode | DirectoryNode
 export type PathError = 'no-entry' | 'not-directory' | 'not-permitted' | 'invalid' | 'name-too-long'
 
 // As most systems have them.
-const LONGEST_PATH = 4096
-const LONGEST_NAME = 255
+const MAX_PATH = 4096
+const MAX_NAME = 255
 
 /**
  * The files of one component as a tree in memory. It never changes: guests see a read-only mount.
@@ -55,7 +55,7 @@ export async function loadFileSystem(files: FileTree): Promise<DirectoryNode> {
 export function walk(from: DirectoryNode, path: string): Node | PathError {
   if (path === '') return 'no-entry'
   if (path.includes('\0')) return 'invalid'
-  if (path.length > LONGEST_PATH) return 'name-too-long'
+  if (path.length > MAX_PATH) return 'name-too-long'
   if (path.startsWith('/')) return 'not-permitted'
   const trail: Node[] = [from]
   for (const name of path.split('/')) {
@@ -67,7 +67,7 @@ export function walk(from: DirectoryNode, path: string): Node | PathError {
       trail.pop()
       continue
     }
-    if (name.length > LONGEST_NAME) return 'name-too-long'
+    if (name.length > MAX_NAME) return 'name-too-long'
     const next = here.entries.get(name)
     if (next === undefined) return 'no-entry'
     trail.push(next)

@@ -23,7 +23,7 @@ const READ_ONLY = err('read-only')
 const refuse = (): Result => READ_ONLY
 
 // One read gives this much at most, however much a guest asks for.
-const MOST_AT_ONCE = 1_048_576n
+const MAX_AT_ONCE = 1_048_576n
 
 function at(descriptor: Descriptor, path: string): Node | Result {
   if (descriptor.node.kind !== 'directory') return err('not-directory')
@@ -66,7 +66,7 @@ function read({ node }: Descriptor, length: bigint, offset: bigint): Result {
   if (node.kind !== 'file') return err('is-directory')
   const size = BigInt(node.bytes.length)
   const start = offset < size ? offset : size
-  const most = length < MOST_AT_ONCE ? length : MOST_AT_ONCE
+  const most = length < MAX_AT_ONCE ? length : MAX_AT_ONCE
   const part = node.bytes.subarray(Number(start), Number(start + most))
   return ok([part, start + BigInt(part.length) >= size])
 }

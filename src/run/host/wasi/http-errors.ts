@@ -53,15 +53,15 @@ function tagOf(code: string): string | undefined {
 }
 
 // `fetch` has the cause in its error, a proxy's in that, and attempts at several addresses in one.
-const MOST_CAUSES = 4
+const MAX_CAUSES = 4
 
 function codesOf(error: unknown, depth = 0): string[] {
-  if (typeof error !== 'object' || error === null || depth > MOST_CAUSES) return []
+  if (typeof error !== 'object' || error === null || depth > MAX_CAUSES) return []
   const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown }
   return [
     ...(typeof code === 'string' ? [code] : []),
     ...(Array.isArray(errors)
-      ? errors.slice(0, MOST_CAUSES).flatMap((one) => codesOf(one, depth + 1))
+      ? errors.slice(0, MAX_CAUSES).flatMap((one) => codesOf(one, depth + 1))
       : []),
     ...codesOf(cause, depth + 1),
   ]

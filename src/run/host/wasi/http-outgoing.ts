@@ -47,7 +47,7 @@ export function targetOf({ path }: Pick<OutgoingRequest, 'path'>): string {
 export const SENDING_BYTES: number = 64 * 1024
 
 // Where requests can't be made of streams, a body is held in full.
-const MOST_WHOLE = 64 * 1024 * 1024
+const MAX_BUFFERED_BODY = 64 * 1024 * 1024
 
 interface SentRequest {
   readonly method: string
@@ -148,7 +148,7 @@ export function sendRequest(
   const answered = whole
     ? readBounded(
         body.pipeThrough(counter()),
-        MOST_WHOLE,
+        MAX_BUFFERED_BODY,
         'the body of a request',
         abort.signal,
       ).then((bytes) => send(withWire(new Request(made, { body: bytes }), wire)))

@@ -23,10 +23,10 @@ function failed(error: unknown): Result {
 }
 
 // One read gives this much at most, however much a guest asks for.
-const MOST_AT_ONCE = 1024 * 1024
+const MAX_AT_ONCE = 1024 * 1024
 
 function bounded(length: bigint): number {
-  return length > BigInt(MOST_AT_ONCE) ? MOST_AT_ONCE : Number(length)
+  return length > BigInt(MAX_AT_ONCE) ? MAX_AT_ONCE : Number(length)
 }
 
 function read(stream: InputStream, length: bigint): Result<Uint8Array> {
@@ -39,10 +39,10 @@ function read(stream: InputStream, length: bigint): Result<Uint8Array> {
 }
 
 /** As many as are ever permitted at once: a stream that is told of fewer would lie to the guest. */
-const MOST_ZEROES = 64 * 1024 * 1024
+const MAX_ZEROES = 64 * 1024 * 1024
 
 function zeroes(length: bigint): Uint8Array {
-  if (length > MOST_ZEROES)
+  if (length > MAX_ZEROES)
     throw new SpindleError('ERR_TRAP', `component trapped: it writes ${length} zeroes at once`)
   return new Uint8Array(Number(length))
 }

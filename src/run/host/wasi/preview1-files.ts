@@ -20,7 +20,7 @@ const PATH_ERRNO: Readonly<Record<PathError, number>> = {
 }
 
 // Far above what a request needs.
-const MOST_FILES = 4096
+const MAX_FILES = 4096
 // Of one write.
 const MAX_WRITE_BYTES = 1024 * 1024
 // More characters than a path may have, whatever they are.
@@ -122,8 +122,8 @@ export function createFileFunctions(
     if ((how & 2) !== 0 && found.kind !== 'directory') return ERRNO.notdir
     const free = files.indexOf(undefined, 3)
     const index = free === -1 ? files.length : free
-    if (index >= MOST_FILES)
-      throw new SpindleError('ERR_LIMIT_EXCEEDED', `component opens more than ${MOST_FILES} files`)
+    if (index >= MAX_FILES)
+      throw new SpindleError('ERR_LIMIT_EXCEEDED', `component opens more than ${MAX_FILES} files`)
     files[index] = { kind: 'node', node: found, preopen: false, position: 0 }
     u32(out, index)
     return ERRNO.success

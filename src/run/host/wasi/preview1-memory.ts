@@ -32,7 +32,7 @@ export interface GuestMemory {
 }
 
 // A guest that wants more calls again.
-const MOST_VECTORS = 1024
+const MAX_VECTORS = 1024
 
 export function createGuestMemory(memory: () => WebAssembly.Memory | undefined): GuestMemory {
   const buffer = (): ArrayBuffer => {
@@ -54,7 +54,7 @@ export function createGuestMemory(memory: () => WebAssembly.Memory | undefined):
     u32: (at, value) => data().setUint32(at >>> 0, value, true),
     u64: (at, value) => data().setBigUint64(at >>> 0, value, true),
     vectors: (at, count) =>
-      Array.from({ length: Math.min(count >>> 0, MOST_VECTORS) }, (_, i) => {
+      Array.from({ length: Math.min(count >>> 0, MAX_VECTORS) }, (_, i) => {
         const view = data()
         const pair = (at >>> 0) + i * 8
         return bytes(view.getUint32(pair, true), view.getUint32(pair + 4, true))

@@ -2,14 +2,14 @@ import { createTimer, monotonicNow } from './clocks.ts'
 import { ERRNO, type GuestMemory } from './preview1-memory.ts'
 
 // Far above what a program waits for at once.
-const MOST_SUBSCRIPTIONS = 4096
+const MAX_SUBSCRIPTIONS = 4096
 
 type Poll = (from: number, to: number, count: number, out: number) => number | Promise<number>
 
 /** `poll_oneoff`. Files are always ready; for clocks alone the guest waits, where the engine lets it. */
 export function createPoll({ data, bytes, u32, u64 }: GuestMemory): Poll {
   return (from, to, count, out) => {
-    if (count >>> 0 === 0 || count >>> 0 > MOST_SUBSCRIPTIONS) return ERRNO.inval
+    if (count >>> 0 === 0 || count >>> 0 > MAX_SUBSCRIPTIONS) return ERRNO.inval
     const view = data()
     const started = monotonicNow()
     const subscriptions = Array.from({ length: count >>> 0 }, (_, i) => {

@@ -4,13 +4,13 @@ import type { HostInterface } from '../../component/abi/items.ts'
 // `getRandomValues` gives this much at a time.
 const QUOTA = 65_536
 // More at once is a mistake or an attack.
-const MOST_BYTES = 16 * 1024 * 1024
+const MAX_BYTES = 16 * 1024 * 1024
 
 export function randomBytes(length: bigint | number): Uint8Array {
-  if (length > MOST_BYTES) {
+  if (length > MAX_BYTES) {
     throw new SpindleError(
       'ERR_LIMIT_EXCEEDED',
-      `component asks for ${length} random bytes, more than ${MOST_BYTES} at once`,
+      `component asks for ${length} random bytes, more than ${MAX_BYTES} at once`,
     )
   }
   const bytes = new Uint8Array(Number(length))
