@@ -1,3 +1,4 @@
+import { leb } from '../../bytes/leb.ts'
 import { concat } from '../../bytes/stream.ts'
 import { digestOf } from '../../bytes/digest.ts'
 import type { Digest } from '../../types.ts'
@@ -86,15 +87,7 @@ function emptied(component: Uint8Array, next: () => Uint8Array): Uint8Array {
       continue
     }
     const inner = id === CORE_MODULE ? next() : emptied(body, next)
-    parts.push(Uint8Array.of(id), leb(inner.length), inner)
+    parts.push(Uint8Array.of(id, ...leb(inner.length)), inner)
   }
   return concat(parts)
-}
-
-function leb(value: number): Uint8Array {
-  const bytes: number[] = []
-  for (let rest = value; ; rest >>>= 7) {
-    if (rest < 0x80) return Uint8Array.from([...bytes, rest])
-    bytes.push((rest & 0x7f) | 0x80)
-  }
 }

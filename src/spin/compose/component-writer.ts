@@ -1,3 +1,4 @@
+import { leb, signedLeb } from '../../bytes/leb.ts'
 import { concat } from '../../bytes/stream.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import { SpindleError } from '../../errors.ts'
@@ -24,22 +25,6 @@ import {
 const MAX_TYPES = 1_000_000
 
 export type Part = number | Uint8Array | readonly Part[]
-
-/** A number below 2^32 as unsigned LEB128. */
-export function leb(value: number): number[] {
-  const bytes: number[] = []
-  for (let left = value; ; left = Math.floor(left / 128)) {
-    if (left < 128) return [...bytes, left]
-    bytes.push((left % 128) | 0x80)
-  }
-}
-
-/** The same as signed LEB128: constants, and references to value types. */
-export function signedLeb(value: number): number[] {
-  const bytes = leb(value)
-  const last = bytes.at(-1) as number
-  return last < 0x40 ? bytes : [...bytes.slice(0, -1), last | 0x80, 0]
-}
 
 export function text(value: string): Part {
   const bytes = encodeUtf8(value)

@@ -1,3 +1,4 @@
+import { leb } from '../../bytes/leb.ts'
 import { compareVersions, parseVersion } from '../../bindle/semver.ts'
 import { SpindleError, AppInvalid } from '../../errors.ts'
 import { compatibleName } from '../manifest/import-names.ts'
@@ -13,7 +14,6 @@ import {
   type ComponentWriter,
   createComponentWriter,
   createTypeBudget,
-  leb,
   type Part,
   text,
   type TypeScope,

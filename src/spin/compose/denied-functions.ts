@@ -19,7 +19,8 @@ import {
   type ValueType,
   VARIANT,
 } from './component-types.ts'
-import { bytesOf, leb, type Part, signedLeb, sized, text, vector } from './component-writer.ts'
+import { leb, signedLeb } from '../../bytes/leb.ts'
+import { bytesOf, type Part, sized, text, vector } from './component-writer.ts'
 import { alignTo, casesOf, discriminantSize, F32, I32, I64, layoutOf } from './layout.ts'
 
 /** Core parameters of a function at most; more are passed in memory. */

@@ -1,3 +1,4 @@
+import { leb } from '../../bytes/leb.ts'
 import { SpindleError } from '../../errors.ts'
 import {
   type FuncType,
@@ -11,7 +12,6 @@ import {
   type ComponentWriter,
   createComponentWriter,
   createTypeBudget,
-  leb,
   writeType as writeInto,
 } from './component-writer.ts'
 import { I32 } from './layout.ts'

@@ -1,7 +1,7 @@
 import { concat } from '../../../bytes/stream.ts'
 import { encodeUtf8 } from '../../../bytes/text.ts'
 import { CALL, MEMORY_GROW } from './instructions.ts'
-import { leb, signedLeb } from './leb.ts'
+import { leb, signedLeb } from '../../../bytes/leb.ts'
 import { bytesOfParts, COST_SECTION, type ModuleCost } from './module-cost.ts'
 import { readModule, SECTION, type Edit, type ModuleLayout } from './read-module.ts'
 

@@ -16,7 +16,7 @@ import {
   type Visit,
 } from './instructions.ts'
 import { readBody, type Body, type FirstFunction } from './read-body.ts'
-import { leb } from './leb.ts'
+import { leb } from '../../../bytes/leb.ts'
 import { MAX_TABLE_GROWTH, PAGE, type ModuleParts } from './module-cost.ts'
 
 export const SECTION = {
