@@ -272,6 +272,7 @@ interface Keychain {
  * for the first registry only.
  */
 function createKeychain(source: CredentialSource | undefined): Keychain {
+  if (source !== undefined && typeof source !== 'function') assertCredentialsOption(source)
   const found = new Map<string, Lookup>()
   let owner: string | undefined
   const keyOf = ([scope]: readonly AuthScope[]): string =>
@@ -321,7 +322,36 @@ function createKeychain(source: CredentialSource | undefined): Keychain {
   }
 }
 
+/** What the option `credentials` takes, for messages. */
+const CREDENTIAL_FORMS =
+  '{ username, password }, { token }, { refreshToken } or a function that returns one of them'
+
+/** Refuses credentials that would be taken for none, or sent as nonsense. The message shows no value. */
+function assertCredentialsOption(value: unknown): asserts value is Credentials {
+  const refuse = (what: string, meant = ''): never => {
+    throw new TypeError(`"credentials" is ${what}: pass ${CREDENTIAL_FORMS}${meant}`)
+  }
+  if (value === null) refuse('null', '; leave it out for anonymous access')
+  if (typeof value !== 'object' || Array.isArray(value))
+    refuse(Array.isArray(value) ? 'an array' : `a ${typeof value}`)
+  const given = value as Readonly<Record<string, unknown>>
+  const isText = (name: string): boolean => typeof given[name] === 'string'
+  if ((isText('username') && isText('password')) || isText('token') || isText('refreshToken'))
+    return
+  const names = Object.keys(given)
+  refuse(
+    names.length === 0 ? 'an empty object' : `an object with ${names.slice(0, 5).join(', ')}`,
+    names.some((name) => /^(?:user|pass)$/.test(name))
+      ? '; user is username, pass is password'
+      : '',
+  )
+}
+
 function assertCredentials(value: Credentials | undefined): Credentials | undefined {
+  if (typeof value === 'function')
+    throw new TypeError(
+      '"credentials" returned a function: pass the result of calling it, such as createNodeKeychain()',
+    )
   if (value === undefined || 'username' in value || 'token' in value || 'refreshToken' in value)
     return value
   throw new SpindleError(
