@@ -4,7 +4,7 @@ import type { HostInterface } from '../component/abi/items.ts'
 import type { Compile } from '../component/compile.ts'
 import type { OnLog } from '../host/logs.ts'
 import type { KeyValueStore } from '../host/spin/key-value-store.ts'
-import type { OpenSqlite } from '../host/spin/sqlite-database.ts'
+import type { OpenSqlite, SqliteDatabase } from '../host/spin/sqlite-database.ts'
 
 /** The default of `clientAddress`; also what Spin reports for a request from another component. */
 export const UNKNOWN_ADDRESS = '0.0.0.0:0'
@@ -16,10 +16,11 @@ export interface AppHandlerOptions {
   readonly variables?: Readonly<Record<string, string>>
   /** How components reach the network, as far as `allowed_outbound_hosts` lets them. Default: the global `fetch`. */
   readonly fetch?: FetchLike
-  /** The store of a label. Default: one in memory for `default`, none for others. */
-  readonly keyValue?: (label: string) => KeyValueStore | undefined
-  /** The SQLite database of a label, as `createSqliteWasm` opens them. Default: none, and a call is refused. */
-  readonly sqlite?: OpenSqlite
+  /** Stores by label, or a function of the label. Default: one in memory for `default`, none for others. */
+  readonly keyValue?:
+    Readonly<Record<string, KeyValueStore>> | ((label: string) => KeyValueStore | undefined)
+  /** What opens SQLite databases, by label, such as `createSqliteWasm(…)`, or a function of the label. Default: none, and a call is refused. */
+  readonly sqlite?: Readonly<Record<string, () => SqliteDatabase>> | OpenSqlite
   /** Interfaces of your own, such as `fermyon:spin/redis@2.0.0`; with or without the version. They win over built-in ones. */
   readonly interfaces?: Readonly<Record<string, HostInterface>>
   /** For runtimes that forbid compiling: gives the module bound at build time, by its bytes or their sha256. */

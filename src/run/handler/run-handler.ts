@@ -6,6 +6,7 @@ import { createBudget, MAX_MEMORY } from '../budget.ts'
 import { hasJspi } from '../component/abi/jspi.ts'
 import { createImports, type SharedHosts } from '../host/imports.ts'
 import { createLogs } from '../host/logs.ts'
+import { keyValueByLabel, sqliteByLabel } from '../host/spin/by-label.ts'
 import { createMemoryKeyValue } from '../host/spin/key-value-store.ts'
 import { createVariables } from '../host/spin/variables.ts'
 import { builtInResponse, WELL_KNOWN } from '../http/built-in.ts'
@@ -35,8 +36,8 @@ export async function createRunHandler(
   const memory = createMemoryKeyValue()
   const hosts: SharedHosts = {
     variables,
-    keyValue: options.keyValue ?? ((label) => (label === 'default' ? memory : undefined)),
-    sqlite: options.sqlite,
+    keyValue: keyValueByLabel(options.keyValue ?? { default: memory }),
+    sqlite: options.sqlite && sqliteByLabel(options.sqlite),
     jspi: options.jspi ?? hasJspi(),
     interfaces: options.interfaces ?? {},
   }

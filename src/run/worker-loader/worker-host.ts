@@ -2,14 +2,16 @@ import { parseJson } from '../../bytes/json.ts'
 import { readBounded } from '../../bytes/stream.ts'
 import type { FetchHandler, FetchLike } from '../../types.ts'
 import type { LogLine } from '../host/logs.ts'
+import { keyValueByLabel } from '../host/spin/by-label.ts'
 import type { KeyValueStore } from '../host/spin/key-value-store.ts'
 import { HOST_PATHS, sendTo } from './host-protocol.ts'
 
 export interface WorkerHostOptions {
   /** How components reach the network; the loaded Worker has applied `allowed_outbound_hosts` before. Default: the global `fetch`. */
   readonly fetch?: FetchLike
-  /** The store of a label. Default: none. */
-  readonly keyValue?: (label: string) => KeyValueStore | undefined
+  /** Stores by label, or a function of the label. Default: none. */
+  readonly keyValue?:
+    Readonly<Record<string, KeyValueStore>> | ((label: string) => KeyValueStore | undefined)
   /** Called for each line that a component prints, and with stream `host` for what went wrong around it. */
   readonly onLog?: (line: LogLine) => void
 }
@@ -35,6 +37,7 @@ const MAX_LOG = 16 * 1024 * 1024
  */
 export function createWorkerHost(options: WorkerHostOptions = {}): FetchHandler {
   const outside: FetchLike = options.fetch ?? ((request) => globalThis.fetch(request))
+  const keyValue = options.keyValue && keyValueByLabel(options.keyValue)
   const fetch = async (request: Request): Promise<Response> => {
     const { pathname, searchParams } = new URL(request.url)
     switch (pathname) {
@@ -43,7 +46,7 @@ export function createWorkerHost(options: WorkerHostOptions = {}): FetchHandler 
       case HOST_PATHS.keyValue:
         return answerKeyValue(
           request,
-          options.keyValue?.(searchParams.get('label') ?? ''),
+          keyValue?.(searchParams.get('label') ?? ''),
           searchParams.get('key'),
         )
       case HOST_PATHS.log: {

@@ -27,7 +27,7 @@ let databases = 0
  * import initSqlite from '@sqlite.org/sqlite-wasm'
  *
  * const connect = createSqliteWasm(await initSqlite())
- * createAppHandler(app, { sqlite: (label) => (label === 'default' ? connect() : undefined) })
+ * createAppHandler(app, { sqlite: { default: connect } })
  *
  * As in Spin, foreign keys are enforced, and no statement attaches a file. Throws `ERR_UNSUPPORTED`
  * when the database can't be opened.
