@@ -3,6 +3,7 @@ import { SpindleError } from '../../errors.ts'
 import { encodeUtf8 } from '../../bytes/text.ts'
 import type { AppHandlerOptions } from '../../run/handler/app-handler-options.ts'
 import { createMemoryKeyValue, type KeyValueStore } from '../../run/host/spin/key-value-store.ts'
+import type { OpenSqlite } from '../../run/host/spin/sqlite-database.ts'
 import { createSqliteWasm } from '../../run/host/spin/sqlite-wasm.ts'
 import { createFileKeyValue } from './file-key-value.ts'
 import { createFileSqlite } from './file-sqlite.ts'
@@ -31,8 +32,10 @@ export interface AppState {
   readonly outbound?: OutboundFetchOptions
 }
 
-type Stores = Required<Pick<AppHandlerOptions, 'fetch' | 'keyValue'>> &
-  Pick<AppHandlerOptions, 'sqlite'>
+interface Stores extends Required<Pick<AppHandlerOptions, 'fetch'>> {
+  readonly keyValue: (label: string) => KeyValueStore | undefined
+  readonly sqlite?: OpenSqlite
+}
 
 /** Opens what an application keeps. Folders and files are made when a component asks for them. */
 export async function openAppState(state: AppState): Promise<Stores> {

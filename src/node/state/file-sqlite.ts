@@ -24,7 +24,7 @@ const WRITE_AHEAD = 2
  * import initSqlite from '@sqlite.org/sqlite-wasm'
  *
  * const connect = createFileSqlite('./state/sqlite_db.db', await initSqlite())
- * createAppHandler(app, { sqlite: (label) => (label === 'default' ? connect() : undefined) })
+ * createAppHandler(app, { sqlite: { default: connect } })
  *
  * Throws `ERR_UNSUPPORTED` for a database with a write-ahead log, which takes memory that processes share.
  */
