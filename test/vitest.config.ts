@@ -157,6 +157,20 @@ export default defineConfig({
           },
         }),
       ),
+      {
+        plugins: [sharedVectors(), recipes()],
+        define: { ...define },
+        test: {
+          name: 'firefox-pages',
+          environment: 'node',
+          env: { PAGES_IN: 'firefox' },
+          include: ['test/browser/{habits,journey,playground*,uploader}.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          expect: { poll: { timeout: 20_000 } },
+          retry,
+        },
+      },
       browserProject('firefox', playwright({ launchOptions: firefoxLaunch() })),
       browserProject('webkit', webkit()),
       {

@@ -14,6 +14,7 @@ import {
   PATIENCE,
   startPages,
   type Pages,
+  itInChromium,
 } from './pages.ts'
 import { registryWithProbe } from './playground-app.ts'
 
@@ -42,19 +43,22 @@ describe.skipIf(executablePath === undefined)('in a person’s hands', { timeout
   const shown = () => page.frameLocator('iframe[name="spindle-preview"]').locator('body')
 
   describe('the uploader', () => {
-    it('finds after a reload, and on the way back, what was typed over what a link said', async () => {
-      page = await pages.open('/?to=registry.example/team/linked:1')
-      expect(await reference().inputValue()).toBe('registry.example/team/linked:1')
-      await reference().fill('registry.example/team/typed:2')
-      await page.locator('#username').fill('ann')
-      await page.reload()
-      expect(await reference().inputValue()).toBe('registry.example/team/typed:2')
-      await page.getByRole('link', { name: 'Run an application' }).click()
-      await page.waitForURL(/playground/)
-      await page.goBack()
-      expect(await reference().inputValue()).toBe('registry.example/team/typed:2')
-      expect(await page.locator('#username').inputValue()).toBe('ann')
-    })
+    itInChromium(
+      'finds after a reload, and on the way back, what was typed over what a link said',
+      async () => {
+        page = await pages.open('/?to=registry.example/team/linked:1')
+        expect(await reference().inputValue()).toBe('registry.example/team/linked:1')
+        await reference().fill('registry.example/team/typed:2')
+        await page.locator('#username').fill('ann')
+        await page.reload()
+        expect(await reference().inputValue()).toBe('registry.example/team/typed:2')
+        await page.getByRole('link', { name: 'Run an application' }).click()
+        await page.waitForURL(/playground/)
+        await page.goBack()
+        expect(await reference().inputValue()).toBe('registry.example/team/typed:2')
+        expect(await page.locator('#username').inputValue()).toBe('ann')
+      },
+    )
 
     it('pushes once for two clicks, to an address that was pasted with spaces around it', async () => {
       const registry = createRegistryHandler({ cors: { origins: [pages.origin] } })
@@ -77,67 +81,71 @@ describe.skipIf(executablePath === undefined)('in a person’s hands', { timeout
       expect(tags.filter((url) => url.endsWith('/1.0.0'))).toHaveLength(1)
     })
 
-    it('says what to choose when what was dropped is no application, and keeps what was typed', async () => {
-      page = await pages.open('/')
-      await reference().fill('registry.example/team/typed:2')
-      await drop(page, join(folder, 'notes.txt'))
-      await state('invalid')
-      await expectText(page.locator('#findings-next'), 'Choose the folder that spin.toml is in')
-      await expectText(page.locator('#findings-message'), 'there is no spin.toml')
-      expect(await reference().inputValue()).toBe('registry.example/team/typed:2')
-      await page.getByRole('button', { name: 'Push', exact: true }).click()
-      await expectText(page.locator('#push-hint'), 'Choose an application first')
-    })
-  })
+    itInChromium(
+      'says what to choose when what was dropped is no application, and keeps what was typed',
+      async () => {
+        page = await pages.open('/')
+        await reference().fill('registry.example/team/typed:2')
+        await drop(page, join(folder, 'notes.txt'))
+        await state('invalid')
+        await expectText(page.locator('#findings-next'), 'Choose the folder that spin.toml is in')
+        await expectText(page.locator('#findings-message'), 'there is no spin.toml')
+        expect(await reference().inputValue()).toBe('registry.example/team/typed:2')
+        await page.getByRole('button', { name: 'Push', exact: true }).click()
+        await expectText(page.locator('#push-hint'), 'Choose an application first')
+      },
+    )
 
-  describe('the uploader, while it pushes', () => {
-    it('says so to whoever drops or picks something else, loses nothing, and takes it afterwards', async () => {
-      const registry = createRegistryHandler({ cors: { origins: [pages.origin] } })
-      let goOn = (): void => undefined
-      const held = new Promise<void>((done) => (goOn = done))
-      const host = await pages.serve({
-        async fetch(request) {
-          if (request.method === 'PUT') await held
-          return registry.fetch(request)
-        },
-      })
-      const status = () => page.locator('#status')
-      page = await pages.open('/')
-      await page.getByRole('button', { name: 'Try a sample app' }).click()
-      await state('ready')
-      await page.getByLabel('a registry').check()
-      await reference().fill(`${host}/team/hello:1.0.0`)
-      await page.getByRole('button', { name: 'Push', exact: true }).click()
-      await state('pushing')
-      const call = await page.locator('#call').innerText()
-      await drop(page, join(folder, 'notes.txt'))
-      await expectText(status(), /^A push is running.* Cancel it first, or drop it again/)
-      await expectState(page, 'pushing', 'pushing-dropped')
-      // Scrolled to the end of a small window, it is in sight, too.
-      await page.setViewportSize({ width: 390, height: 600 })
-      await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
-      expect((await status().boundingBox())?.y).toBe(0)
-      const above = await page.evaluate(() => {
-        const push = document.querySelector('#push')!
-        push.scrollIntoView({ behavior: 'instant' })
-        scrollBy({ top: push.getBoundingClientRect().top, behavior: 'instant' })
-        const { left, top } = push.getBoundingClientRect()
-        return document.elementFromPoint(left + 5, top + 5)?.id
-      })
-      expect(above).toBe('status')
-      await page.setViewportSize({ width: 1280, height: 900 })
-      expect(await focusedId(page)).toBe('cancel')
-      // The system's dialogue, which was open when the push began.
-      await page.locator('#files').setInputFiles(join(folder, 'notes.txt'))
-      await expectText(status(), /^A push is running.* or choose it again/)
-      expect(await page.locator('#call').innerText()).toBe(call)
-      goOn()
-      await state('done')
-      expect(await page.locator('#app-name').innerText()).toBe('hello 1.0.0')
-      await resolve(`${host}/team/hello:1.0.0`)
-      await drop(page, join(folder, 'notes.txt'))
-      await state('invalid')
-    })
+    itInChromium(
+      'says while it pushes that what is dropped or chosen has to wait, loses nothing, and takes it afterwards',
+      async () => {
+        const registry = createRegistryHandler({ cors: { origins: [pages.origin] } })
+        let goOn = (): void => undefined
+        const held = new Promise<void>((done) => (goOn = done))
+        const host = await pages.serve({
+          async fetch(request) {
+            if (request.method === 'PUT') await held
+            return registry.fetch(request)
+          },
+        })
+        const status = () => page.locator('#status')
+        page = await pages.open('/')
+        await page.getByRole('button', { name: 'Try a sample app' }).click()
+        await state('ready')
+        await page.getByLabel('a registry').check()
+        await reference().fill(`${host}/team/hello:1.0.0`)
+        await page.getByRole('button', { name: 'Push', exact: true }).click()
+        await state('pushing')
+        const call = await page.locator('#call').innerText()
+        await drop(page, join(folder, 'notes.txt'))
+        await expectText(status(), /^A push is running.* Cancel it first, or drop it again/)
+        await expectState(page, 'pushing', 'pushing-dropped')
+        // Scrolled to the end of a small window, it is in sight, too.
+        await page.setViewportSize({ width: 390, height: 600 })
+        await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
+        expect((await status().boundingBox())?.y).toBe(0)
+        const above = await page.evaluate(() => {
+          const push = document.querySelector('#push')!
+          push.scrollIntoView({ behavior: 'instant' })
+          scrollBy({ top: push.getBoundingClientRect().top, behavior: 'instant' })
+          const { left, top } = push.getBoundingClientRect()
+          return document.elementFromPoint(left + 5, top + 5)?.id
+        })
+        expect(above).toBe('status')
+        await page.setViewportSize({ width: 1280, height: 900 })
+        expect(await focusedId(page)).toBe('cancel')
+        // The system's dialogue, which was open when the push began.
+        await page.locator('#files').setInputFiles(join(folder, 'notes.txt'))
+        await expectText(status(), /^A push is running.* or choose it again/)
+        expect(await page.locator('#call').innerText()).toBe(call)
+        goOn()
+        await state('done')
+        expect(await page.locator('#app-name').innerText()).toBe('hello 1.0.0')
+        await resolve(`${host}/team/hello:1.0.0`)
+        await drop(page, join(folder, 'notes.txt'))
+        await state('invalid')
+      },
+    )
   })
 
   describe('the playground', () => {

@@ -6,7 +6,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { bytesOfFile } from '../run/fixtures.ts'
 import { drop } from './drop.ts'
-import { executablePath, expectText, startPages, type Pages } from './pages.ts'
+import {
+  chooseFolder,
+  executablePath,
+  expectText,
+  isFirefox,
+  startPages,
+  type Pages,
+} from './pages.ts'
 
 if (executablePath === undefined)
   console.warn('left out: no Chromium found, so nobody goes from one page to the other')
@@ -36,6 +43,10 @@ files = ["static/*"]
 greeting = "{{ greeting }}"
 `
 
+/** A drop, or the folder dialog where no driver can drop. */
+const give = (page: Page, folder: string): Promise<void> =>
+  isFirefox ? chooseFolder(page.locator('#folder'), folder) : drop(page, folder)
+
 describe.skipIf(executablePath === undefined)(
   'from a folder to an answer in the browser',
   { timeout: 240_000 },
@@ -63,7 +74,7 @@ describe.skipIf(executablePath === undefined)(
     it('drop, push, sign, follow the link: the signed application answers', async () => {
       const host = await pages.serve(createRegistryHandler({ cors: { origins: [pages.origin] } }))
       page = await pages.open(`/?to=${host}/team/greeter:2`)
-      await drop(page, folder)
+      await give(page, folder)
       await page.locator('body[data-state="ready"]').waitFor()
       await page.getByLabel('sign it with a key').check()
       await page.getByRole('button', { name: 'Push', exact: true }).click()
@@ -81,7 +92,7 @@ describe.skipIf(executablePath === undefined)(
       page = await pages.open()
       await page.locator('body[data-prepared]').waitFor()
       await page.getByLabel('the demo registry in this page').check()
-      await drop(page, folder)
+      await give(page, folder)
       await page.locator('body[data-state="ready"]').waitFor()
       await page.getByRole('button', { name: 'Push', exact: true }).click()
       await page.locator('body[data-state="done"]').waitFor()

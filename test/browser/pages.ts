@@ -1,16 +1,47 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright'
-import { expect } from 'vitest'
+import { basename, join } from 'node:path'
+import {
+  type Browser,
+  type BrowserContext,
+  chromium,
+  firefox,
+  type Locator,
+  type Page,
+} from 'playwright'
+import { expect, it } from 'vitest'
 import { RELAY_PREFIX, servePages } from '../../examples/pages.mjs'
 import { listen, type Listener } from '../../src/node/listen/listen.ts'
 import { createRelayHandler } from '../../src/serve/relay/handler.ts'
 import type { FetchHandler } from '../../src/types.ts'
 import { CHROMIUM_FLAGS, findChromium } from '../lanes/chromium.mjs'
+import { findFirefox, firefoxLaunch } from '../lanes/firefox.mjs'
 
-export const executablePath = findChromium()
+/** The lane of Firefox sets it. */
+export const isFirefox: boolean = process.env['PAGES_IN'] === 'firefox'
+
+export const executablePath = isFirefox ? findFirefox() : findChromium()
+
+/**
+ * A case for which a driver needs Chromium's own protocol: a drop from outside, a file that is saved, the
+ * end of a Service Worker, a full disk, the way back through the page cache.
+ */
+export const itInChromium: typeof it | (() => void) = isFirefox ? () => {} : it
+
+function launch(): Promise<Browser> {
+  return isFirefox
+    ? firefox.launch(firefoxLaunch())
+    : chromium.launch({ executablePath: executablePath as string, args: CHROMIUM_FLAGS })
+}
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -71,10 +102,7 @@ export async function startPages(trustedRoot?: object): Promise<Pages> {
         fetch: (request) => (behind?.fetch ?? nobody)(request),
       }),
   })
-  const browser: Browser = await chromium.launch({
-    executablePath: executablePath as string,
-    args: CHROMIUM_FLAGS,
-  })
+  const browser = await launch()
   const stopServing = async (): Promise<void> => {
     await Promise.all([served.page.close(), served.preview.close()])
   }
@@ -82,7 +110,10 @@ export async function startPages(trustedRoot?: object): Promise<Pages> {
   const asked = new Set<string>()
   const watch = (page: Page): Page => {
     page.setDefaultTimeout(PATIENCE)
-    page.on('pageerror', (error) => problems.push(error.message))
+    page.on('pageerror', ({ message }) => {
+      // Firefox reports each request that CORS forbids as an error of the page.
+      if (!message.startsWith('The Same Origin Policy disallows')) problems.push(message)
+    })
     page.on('console', (message) => {
       if (/Content Security Policy|Trusted/i.test(message.text())) problems.push(message.text())
     })
@@ -98,7 +129,7 @@ export async function startPages(trustedRoot?: object): Promise<Pages> {
     async open(path = '/') {
       const context = await browser.newContext({
         viewport: SIZES.wide,
-        permissions: ['clipboard-read', 'clipboard-write'],
+        ...(isFirefox ? {} : { permissions: ['clipboard-read', 'clipboard-write'] }),
       })
       contexts.push(context)
       const page = watch(await context.newPage())
@@ -196,4 +227,26 @@ export async function lookAtLayout(page: Page): Promise<{ small: string[]; overf
       .map((target) => `${target.id} ${target.textContent?.trim()}`),
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   }))
+}
+
+/** As the folder dialog does it. Firefox takes no folder from a driver: it gets its files. */
+export async function chooseFolder(input: Locator, folder: string): Promise<void> {
+  if (!isFirefox) return input.setInputFiles(folder)
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => statSync(join(folder, path)).isFile())
+    .map((path) => ({
+      path: `${basename(folder)}/${path}`,
+      base64: readFileSync(join(folder, path), 'base64'),
+    }))
+  await input.evaluate((element, chosen) => {
+    const transfer = new DataTransfer()
+    for (const { path, base64 } of chosen) {
+      const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+      const file = new File([bytes], path.slice(path.lastIndexOf('/') + 1))
+      Object.defineProperty(file, 'webkitRelativePath', { value: path })
+      transfer.items.add(file)
+    }
+    ;(element as HTMLInputElement).files = transfer.files
+    element.dispatchEvent(new Event('change', { bubbles: true }))
+  }, files)
 }

@@ -11,6 +11,7 @@ import {
   PATIENCE,
   startPages,
   type Pages,
+  itInChromium,
 } from './pages.ts'
 import { createSigstoreInstance } from '../../mocks/sigstore/instance.ts'
 import { IDENTITY, ISSUER, keylessSigner } from '../portable/trust-fixture.ts'
@@ -106,7 +107,7 @@ describe.skipIf(executablePath === undefined)(
       await expectText(shown(), 'Hello, you!')
     })
 
-    it('goes on after the browser has ended its Service Worker', async () => {
+    itInChromium('goes on after the browser has ended its Service Worker', async () => {
       page = await pages.open('/playground/?sample')
       await expectText(shown(), 'It runs.')
       const frame = page.frame({ name: 'spindle-preview' })
@@ -173,20 +174,26 @@ describe.skipIf(executablePath === undefined)(
       await expectText(page.locator('#app-facts'), 'from the registry')
     })
 
-    it('runs all the same when the browser has no room, and says what that means', async () => {
-      const { registry } = await registryWithProbe(pages.origin)
-      const host = await pages.serve(registry)
-      page = await pages.open('/playground/')
-      const browser = await page.context().newCDPSession(page)
-      await browser.send('Storage.overrideQuotaForOrigin', { origin: pages.origin, quotaSize: 500 })
-      await page.getByRole('textbox', { name: 'Reference' }).fill(`${host}/team/probe:1`)
-      await page.getByRole('button', { name: 'Open', exact: true }).click()
-      await page.locator('body[data-state="running"]').waitFor()
-      await expectText(page.locator('#note'), 'no room to keep it')
-      await expectState(page, 'running', 'playground-full')
-      await go('/var/word')
-      await expectText(shown(), 'fine')
-    })
+    itInChromium(
+      'runs all the same when the browser has no room, and says what that means',
+      async () => {
+        const { registry } = await registryWithProbe(pages.origin)
+        const host = await pages.serve(registry)
+        page = await pages.open('/playground/')
+        const browser = await page.context().newCDPSession(page)
+        await browser.send('Storage.overrideQuotaForOrigin', {
+          origin: pages.origin,
+          quotaSize: 500,
+        })
+        await page.getByRole('textbox', { name: 'Reference' }).fill(`${host}/team/probe:1`)
+        await page.getByRole('button', { name: 'Open', exact: true }).click()
+        await page.locator('body[data-state="running"]').waitFor()
+        await expectText(page.locator('#note'), 'no room to keep it')
+        await expectState(page, 'running', 'playground-full')
+        await go('/var/word')
+        await expectText(shown(), 'fine')
+      },
+    )
 
     it('asks for a login where one is needed, and runs once it is right', async () => {
       const cors = { origins: [pages.origin] }

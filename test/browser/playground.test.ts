@@ -12,6 +12,7 @@ import {
   PATIENCE,
   startPages,
   type Pages,
+  itInChromium,
 } from './pages.ts'
 import { composedApp, registryWithProbe } from './playground-app.ts'
 
@@ -160,17 +161,20 @@ describe.skipIf(executablePath === undefined)('the playground', { timeout: 240_0
     await expectText(shown(), '200 from outside')
   })
 
-  it('has its frame on the application’s origin before it goes anywhere: on the way there it would miss where to', async () => {
-    await openProbe('&path=/out/127.0.0.1:9/x')
-    // The first page waits for an answer, so the frame is still where it was before.
-    await expectText(page.locator('#prompt-text'), 'wants to reach')
-    const { origin, pathname } = new URL(page.frame({ name: 'spindle-preview' })?.url() ?? '')
-    expect(origin).toMatch(/^http:\/\/[0-9a-f]{16}\.spindle\.localhost:/)
-    expect(pathname).toBe('/spindle-preview-empty.html')
-    expect(await address().inputValue()).toBe('/out/127.0.0.1:9/x')
-    await go('/var/word')
-    await expectText(shown(), 'fine')
-  })
+  itInChromium(
+    'has its frame on the application’s origin before it goes anywhere: on the way there it would miss where to',
+    async () => {
+      await openProbe('&path=/out/127.0.0.1:9/x')
+      // The first page waits for an answer, so the frame is still where it was before.
+      await expectText(page.locator('#prompt-text'), 'wants to reach')
+      const { origin, pathname } = new URL(page.frame({ name: 'spindle-preview' })?.url() ?? '')
+      expect(origin).toMatch(/^http:\/\/[0-9a-f]{16}\.spindle\.localhost:/)
+      expect(pathname).toBe('/spindle-preview-empty.html')
+      expect(await address().inputValue()).toBe('/out/127.0.0.1:9/x')
+      await go('/var/word')
+      await expectText(shown(), 'fine')
+    },
+  )
 
   it('never lets an application reach the servers of its own page', async () => {
     const own = new URL(pages.origin)

@@ -10,6 +10,7 @@ import { verify } from '../../src/verbs/verify.ts'
 import { bytesOfFile } from '../run/fixtures.ts'
 import { drop } from './drop.ts'
 import {
+  chooseFolder,
   executablePath,
   expectState,
   focusedId,
@@ -18,6 +19,7 @@ import {
   RELAYED_HOST,
   startPages,
   type Pages,
+  itInChromium,
 } from './pages.ts'
 
 if (executablePath === undefined)
@@ -75,7 +77,7 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
   const allowPage = () => ({ cors: { origins: [uploader.origin] } })
 
   async function choose(name: string): Promise<void> {
-    await page.locator('#folder').setInputFiles(join(folder, name))
+    await chooseFolder(page.locator('#folder'), join(folder, name))
   }
   async function pushTo(to: string): Promise<void> {
     await reference().fill(to)
@@ -123,7 +125,7 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     expect(await page.locator('#findings-message').innerText()).toMatch(/zip/)
   })
 
-  it('takes a dropped folder from anywhere in the window', async () => {
+  itInChromium('takes a dropped folder from anywhere in the window', async () => {
     page = await uploader.open()
     await drop(page, join(folder, 'good'))
     await expectState(page, 'ready', 'ready-dropped')
@@ -140,47 +142,50 @@ describe.skipIf(executablePath === undefined)('the uploader', { timeout: 120_000
     expect(await hint.innerText()).toBe('Bytes go to https://ghcr.io, and nowhere else.')
   })
 
-  it('pushes over the network, signed, once the password is right, and keeps what was typed', async () => {
-    const host = await uploader.serve(
-      createRegistryHandler({
-        ...allowPage(),
-        authorize: createBasicAuthorizer({
-          authenticate: (name, password) =>
-            name === 'ann' && password === 'right' ? name : undefined,
+  itInChromium(
+    'pushes over the network, signed, once the password is right, and keeps what was typed',
+    async () => {
+      const host = await uploader.serve(
+        createRegistryHandler({
+          ...allowPage(),
+          authorize: createBasicAuthorizer({
+            authenticate: (name, password) =>
+              name === 'ann' && password === 'right' ? name : undefined,
+          }),
         }),
-      }),
-    )
-    page = await uploader.open()
-    await choose('good')
-    await page.getByLabel('User name').fill('ann')
-    await page.getByLabel('Password or token').fill('wrong')
-    await page.getByLabel('sign it with a key').check()
-    await pushTo(`${host}/team/greeter:2`)
-    await expectState(page, 'failed', 'failed-login')
-    expect(await focused()).toBe('failure-title')
-    expect(await page.locator('#failure').innerText()).not.toContain('wrong')
-    expect(await page.getByLabel('User name').inputValue()).toBe('ann')
-    await page.getByLabel('Password or token').fill('right')
-    const download = page.waitForEvent('download')
-    await page.getByRole('button', { name: 'Download the public key' }).click()
-    const key = readFileSync(await (await download).path(), 'utf8')
-    await page.getByRole('button', { name: 'Try again' }).click()
-    await expectState(page, 'done')
-    expect(page.url()).toBe(`${uploader.origin}/`)
-    const credentials = { username: 'ann', password: 'right' }
-    const { descriptor } = await verify(
-      `${host}/team/greeter:2`,
-      { key, requireTransparencyLog: false },
-      { credentials },
-    )
-    expect(await page.locator('#result-list code').first().getAttribute('title')).toBe(
-      `${host}/team/greeter@${descriptor.digest}`,
-    )
-    expect(await page.locator('#call').innerText()).not.toContain('right')
-    await page.getByRole('button', { name: 'Push', exact: true }).click()
-    await page.getByText('All of it was there already').waitFor()
-    await expectState(page, 'done', 'done-again')
-  })
+      )
+      page = await uploader.open()
+      await choose('good')
+      await page.getByLabel('User name').fill('ann')
+      await page.getByLabel('Password or token').fill('wrong')
+      await page.getByLabel('sign it with a key').check()
+      await pushTo(`${host}/team/greeter:2`)
+      await expectState(page, 'failed', 'failed-login')
+      expect(await focused()).toBe('failure-title')
+      expect(await page.locator('#failure').innerText()).not.toContain('wrong')
+      expect(await page.getByLabel('User name').inputValue()).toBe('ann')
+      await page.getByLabel('Password or token').fill('right')
+      const download = page.waitForEvent('download')
+      await page.getByRole('button', { name: 'Download the public key' }).click()
+      const key = readFileSync(await (await download).path(), 'utf8')
+      await page.getByRole('button', { name: 'Try again' }).click()
+      await expectState(page, 'done')
+      expect(page.url()).toBe(`${uploader.origin}/`)
+      const credentials = { username: 'ann', password: 'right' }
+      const { descriptor } = await verify(
+        `${host}/team/greeter:2`,
+        { key, requireTransparencyLog: false },
+        { credentials },
+      )
+      expect(await page.locator('#result-list code').first().getAttribute('title')).toBe(
+        `${host}/team/greeter@${descriptor.digest}`,
+      )
+      expect(await page.locator('#call').innerText()).not.toContain('right')
+      await page.getByRole('button', { name: 'Push', exact: true }).click()
+      await page.getByText('All of it was there already').waitFor()
+      await expectState(page, 'done', 'done-again')
+    },
+  )
 
   it('explains a registry that does not let pages in, and offers the one in the page', async () => {
     const host = await uploader.serve(createRegistryHandler())

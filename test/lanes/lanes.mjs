@@ -103,9 +103,9 @@ export const lanes = [
   },
   {
     name: 'firefox',
-    what: 'Firefox, portable cases',
+    what: 'Firefox, portable cases and both pages',
     program: process.execPath,
-    projects: ['firefox'],
+    projects: ['firefox', 'firefox-pages'],
     workers: Math.ceil(CORES / 2),
     missing:
       findFirefox() === undefined && 'no Firefox found; install firefox-esr or name one in FIREFOX',
