@@ -73,7 +73,13 @@ function nodeProject(
       environment: 'node',
       setupFiles: ['test/lanes/byte-equality.ts'],
       include: only.length > 0 ? only : files.include,
-      exclude: ['test/workerd/**', '**/node_modules/**', ...leftOut, ...(files.exclude ?? [])],
+      exclude: [
+        'test/workerd/**',
+        WEBKIT_PAGES,
+        '**/node_modules/**',
+        ...leftOut,
+        ...(files.exclude ?? []),
+      ],
       isolate: files.isolate,
       // A busy machine is slow, not broken; what hangs still ends.
       testTimeout: 30_000,
@@ -81,6 +87,21 @@ function nodeProject(
       expect: { poll: { timeout: 20_000 } },
       retry,
     },
+  }
+}
+
+/** It needs WebKit's driver, and is the lane of WebKit's alone. */
+const WEBKIT_PAGES = 'test/browser/webkit-pages.test.ts'
+
+/** What drives the pages in another browser. */
+function pagesIn(browser: string): TestProjectInlineConfiguration['test'] {
+  return {
+    name: `${browser}-pages`,
+    environment: 'node',
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000 } },
+    retry,
   }
 }
 
@@ -161,16 +182,12 @@ export default defineConfig({
         plugins: [sharedVectors(), recipes()],
         define: { ...define },
         test: {
-          name: 'firefox-pages',
-          environment: 'node',
+          ...pagesIn('firefox'),
           env: { PAGES_IN: 'firefox' },
           include: ['test/browser/{habits,journey,playground*,uploader}.test.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
-          expect: { poll: { timeout: 20_000 } },
-          retry,
         },
       },
+      { test: { ...pagesIn('webkit'), include: [WEBKIT_PAGES] } },
       browserProject('firefox', playwright({ launchOptions: firefoxLaunch() })),
       browserProject('webkit', webkit()),
       {

@@ -112,9 +112,9 @@ export const lanes = [
   },
   {
     name: 'webkit',
-    what: 'WebKitGTK, portable cases',
+    what: 'WebKitGTK, portable cases and both pages',
     program: process.execPath,
-    projects: ['webkit'],
+    projects: ['webkit', 'webkit-pages'],
     workers: Math.ceil(CORES / 2),
     missing: findWebKit() === undefined && 'no WebKitGTK found; install webkit2gtk-driver and xvfb',
   },
