@@ -5,10 +5,10 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildUploader } from '../../examples/uploader/build.mjs'
 
-/** Bytes, minified and gzipped, of what opening the page fetches before it can be used. */
-const OPENING = 70_000
+/** Bytes, minified and gzipped, of what opening the page fetches before it can be used. A loose ceiling. */
+const OPENING = 80_000
 /** And of all of it: pushing, composing, signing, the registry in the page and the sample application too. */
-const ALL = 145_000
+const ALL = 185_000
 
 describe('the uploader page', () => {
   const folder = mkdtempSync(join(tmpdir(), 'spindle-uploader-size-'))
@@ -31,7 +31,7 @@ describe('the uploader page', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  it('opens with 70 kB, library included', () => {
+  it('opens with 80 kB, library included', () => {
     const size = opening.reduce((sum, name) => sum + gzipped(name), 0)
     console.log(`uploader: ${(size / 1000).toFixed(1)} kB min+gz to open`)
     expect(size).toBeLessThanOrEqual(OPENING)

@@ -297,7 +297,7 @@ const PLACES: readonly Place[] = [
     runs: 8,
     async check(text) {
       const folder = createMachine().path('out')
-      const app = { ...appOf(text), manifest: new Uint8Array() }
+      const app = { ...appOf(text), manifestBytes: new Uint8Array() }
       const contents = new Map(
         app.locked.components.map(({ source }) => [source.digest, sliceableOf(HELLO)] as const),
       )
