@@ -1,7 +1,7 @@
 import type { HostInterface } from '../../component/abi/items.ts'
 import type { InputStream, OutputStream } from './streams.ts'
 
-/** What a guest's `exit` throws through it. Not an error: a command that exits with 0 has succeeded. */
+/** Thrown by a guest's `exit` to unwind it. Not an error: a command that exits with 0 has succeeded. */
 export interface ExitSignal {
   readonly exitCode: number
 }
@@ -10,7 +10,7 @@ export function isExitSignal(value: unknown): value is ExitSignal {
   return typeof value === 'object' && value !== null && 'exitCode' in value
 }
 
-/** Whether a guest has ended itself, with nothing wrong. */
+/** Whether a guest exited with code 0. */
 export function isSuccess(value: unknown): boolean {
   return isExitSignal(value) && value.exitCode === 0
 }
@@ -18,7 +18,7 @@ export function isSuccess(value: unknown): boolean {
 export interface CliOptions {
   readonly env: ReadonlyArray<readonly [string, string]>
   readonly args: readonly string[]
-  /** Opened anew whenever the guest asks. */
+  /** Opens a new stream per call. */
   readonly stdin: () => InputStream
   readonly stdout: () => OutputStream
   readonly stderr: () => OutputStream

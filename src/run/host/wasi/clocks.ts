@@ -11,13 +11,13 @@ export function monotonicNow(): bigint {
 export function createTimer(nanos: bigint): Pollable {
   if (nanos <= 0n) return READY
   const end = monotonicNow() + nanos
-  // Ready by the clock, or by having waited: in Workers the clock stands still while a guest runs.
+  // Ready by the clock or after the wait: on Cloudflare Workers the clock does not advance while a guest runs.
   let waited = false
   let waiting: Promise<void> | undefined
   let drop = (): void => {}
   return {
     ready: () => waited || monotonicNow() >= end,
-    // One timer, however often it is asked for: a guest may poll with it again and again.
+    // One timer for all calls: a guest can poll it repeatedly.
     wait: () =>
       (waiting ??= new Promise((resolve) => {
         const left = Number((end - monotonicNow()) / NANOS) + 1
@@ -50,7 +50,7 @@ export const monotonicClock: HostInterface = {
     resolution: () => NANOS,
     'subscribe-instant': (when: bigint) => createTimer(when - monotonicNow()),
     'subscribe-duration': createTimer,
-    // The draft of October 2023.
+    // From the October 2023 draft.
     subscribe: (when: bigint, absolute: boolean) =>
       createTimer(absolute ? when - monotonicNow() : when),
   },

@@ -12,7 +12,7 @@ export interface Fields {
   held?: number
 }
 
-// What a field takes beside its name and value: measured are 280 bytes.
+// Overhead per field besides name and value: 280 bytes measured.
 const FIELD_BYTES = 320
 
 function bytesOfFields({ entries }: Pick<Fields, 'entries'>): number {
@@ -22,7 +22,7 @@ function bytesOfFields({ entries }: Pick<Fields, 'entries'>): number {
   )
 }
 
-/** Charges fields for what they have come to. */
+/** Adjusts the charge of fields to their current size. */
 export function chargeFields(ledger: Ledger, fields: Fields): Fields {
   const bytes = bytesOfFields(fields)
   const before = fields.held ?? 0
@@ -32,13 +32,13 @@ export function chargeFields(ledger: Ledger, fields: Fields): Fields {
   return fields
 }
 
-/** Fields that are gone. Once: who owned them may be dropped later. */
+/** Releases the charge of fields. Idempotent: their owner can be dropped later. */
 export function releaseFields(ledger: Ledger, fields: Fields): void {
   ledger.release(fields.held ?? 0)
   fields.held = 0
 }
 
-// Fields of the connection, which only the host sets. The same list as in Wasmtime's wasi:http.
+// Connection-specific fields, which only the host sets. The same list as Wasmtime's wasi:http.
 const FORBIDDEN: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -51,12 +51,12 @@ const FORBIDDEN: ReadonlySet<string> = new Set([
   'http2-settings',
 ])
 
-// A message with more is a mistake or an attack on whoever reads it, and on the host that holds it.
+// Fields per message; bounds the memory of the host and of the recipient.
 export const MAX_FIELDS = 10_000
-// As Wasmtime has it, names and values together.
+// Names and values together; the limit of Wasmtime.
 export const MAX_FIELD_BYTES: number = 128 * 1024
 
-/** Whether one message may have so many fields, as text or as bytes. */
+/** Whether fields fit the limits of one message, by number and by bytes. */
 export function fitsMessage(
   entries: ReadonlyArray<readonly [name: string, value: ArrayLike<unknown>]>,
 ): boolean {
@@ -64,7 +64,7 @@ export function fitsMessage(
   return entries.length <= MAX_FIELDS && bytes <= MAX_FIELD_BYTES
 }
 
-/** Whether a field belongs to the connection: it is not passed from one message to another. */
+/** Whether a field is connection-specific, and so not copied from one message to another. */
 export function isForbiddenField(name: string): boolean {
   return FORBIDDEN.has(name.toLowerCase())
 }
@@ -72,11 +72,11 @@ export function isForbiddenField(name: string): boolean {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 function isValue(value: Uint8Array): boolean {
-  // No control characters but tab: a line break would start a header of the guest's own making.
+  // No control characters except tab: a line break would inject a header.
   return value.every((byte) => byte === 9 || (byte >= 32 && byte !== 127))
 }
 
-/** Why a field can't be set, if it can't. */
+/** Returns why a field cannot be set, or `undefined` when it can. */
 export function fieldProblem(
   name: string,
   value: Uint8Array,
@@ -92,13 +92,13 @@ export function fieldsOf(headers: Iterable<readonly [string, string]>): Fields {
   }
 }
 
-/** `Headers` carry bytes as characters up to U+00FF; what a host adds itself may be beyond. */
+/** Encodes a header value. `Headers` carry bytes as characters up to U+00FF; values with other characters are encoded as UTF-8. */
 export function latin1(text: string): Uint8Array {
   if (/[\u0100-\uffff]/.test(text)) return encodeUtf8(text)
   return Uint8Array.from(text, (character) => character.charCodeAt(0))
 }
 
-/** What belongs to the connection stays out: a guest may pass on what it got. */
+/** Name and value pairs without connection-specific fields: a guest can forward the fields it received. */
 export function pairsOfFields({ entries }: Pick<Fields, 'entries'>): HeaderPairs {
   return entries
     .filter(([name]) => !isForbiddenField(name))
@@ -107,7 +107,7 @@ export function pairsOfFields({ entries }: Pick<Fields, 'entries'>): HeaderPairs
 
 export function binary(value: Uint8Array): string {
   let text = ''
-  // Character by character it would be a tree of a node for each, until somebody reads it.
+  // In chunks: appending single characters builds a rope with one node per character.
   for (let i = 0; i < value.length; i += 4096)
     text += String.fromCharCode(...value.subarray(i, i + 4096))
   return text
@@ -162,15 +162,15 @@ function fromList(
   return ok(fields) as Result<Fields>
 }
 
-/** The same fields once more, for another owner. */
+/** Copies fields for another owner, and charges the copy. */
 export function copyFields(ledger: Ledger, { entries }: Fields, mutable: boolean): Fields {
   return chargeFields(ledger, { entries, mutable })
 }
 
-/** All of the resource `fields`; `ledger` pays for what guests put into them. */
+/** The functions of the resource `fields`; `ledger` is charged for their contents. */
 export function createFieldsFunctions(ledger: Ledger): HostInterface['functions'] {
   return {
-    // The draft of October 2023 has the entries here and no way to say that they are wrong.
+    // The October 2023 draft passes the entries here and has no error result.
     '[constructor]fields': (entries?: ReadonlyArray<readonly [string, Uint8Array]>): Fields => {
       const made = fromList(ledger, entries ?? [])
       return made.tag === 'ok' ? (made.val as Fields) : { entries: [], mutable: true }

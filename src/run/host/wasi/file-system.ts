@@ -13,17 +13,17 @@ export interface DirectoryNode {
 }
 export type Node = FileNode | DirectoryNode
 
-/** Why a path leads nowhere, in the words of `wasi:filesystem`. */
+/** Why a path does not resolve, as an error code of `wasi:filesystem`. */
 export type PathError = 'no-entry' | 'not-directory' | 'not-permitted' | 'invalid' | 'name-too-long'
 
-// As most systems have them.
+// The limits of most operating systems.
 const MAX_PATH = 4096
 const MAX_NAME = 255
 
 /**
  * The files of one component as a tree in memory. It never changes: guests see a read-only mount.
  *
- * Contents are read in full here, because a guest that reads a file can't always wait.
+ * Contents are buffered here, because a guest cannot always wait while it reads a file.
  */
 export async function loadFileSystem(files: FileTree): Promise<DirectoryNode> {
   let count = 0
@@ -49,8 +49,8 @@ export async function loadFileSystem(files: FileTree): Promise<DirectoryNode> {
 }
 
 /**
- * What a path leads to from an opened directory. `..` never leads out of it: a path that would is
- * refused, not clamped, as are absolute paths.
+ * Resolves a path from an opened directory. A path that leaves it by `..`, and an absolute path, is
+ * rejected, not clamped.
  */
 export function walk(from: DirectoryNode, path: string): Node | PathError {
   if (path === '') return 'no-entry'

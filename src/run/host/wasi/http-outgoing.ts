@@ -18,7 +18,7 @@ import {
 import { err, ok, type Result } from './result.ts'
 import { createBytesInput, createWebInput, FREE } from './streams.ts'
 
-/** A request URL that has no host: it goes to the application itself. */
+/** Origin of requests without an authority, which go to the application itself. */
 export const SELF_ORIGIN = 'http://self.alt'
 
 function urlOf(request: Pick<OutgoingRequest, 'scheme' | 'authority' | 'path'>): URL | undefined {
@@ -37,30 +37,30 @@ function urlOf(request: Pick<OutgoingRequest, 'scheme' | 'authority' | 'path'>):
   }
 }
 
-/** Path and query as a guest has them, for a request line: without a fragment. */
+/** Path and query as the guest set them, for a request line: without a fragment. */
 export function targetOf({ path }: Pick<OutgoingRequest, 'path'>): string {
   const [target = ''] = (path ?? '/').split('#', 1)
   return target.startsWith('/') ? target : `/${target}`
 }
 
-// What a request takes on its way, its connection included.
+// Bytes charged for a request in flight, including its connection.
 export const SENDING_BYTES: number = 64 * 1024
 
-// Where requests can't be made of streams, a body is held in full.
+// Limit of a request body where `Request` cannot take a stream, so that the body is buffered.
 const MAX_BUFFERED_BODY = 64 * 1024 * 1024
 
 interface SentRequest {
   readonly method: string
   readonly headers: Iterable<readonly [name: string, value: string]>
-  /** Path and query as the guest has them. */
+  /** Path and query as the guest set them. */
   readonly target?: string | undefined
   readonly body: ReadableStream<Uint8Array> | undefined
   readonly trailers?: () => HeaderPairs | undefined
   /** Nanoseconds until the response begins. */
   readonly firstByte: bigint | undefined
-  /** Nanoseconds until there is a connection. */
+  /** Nanoseconds until the connection is established. */
   readonly connect?: bigint | undefined
-  /** Nanoseconds between two pieces of the response. */
+  /** Nanoseconds between two chunks of the response. */
   readonly betweenBytes?: bigint | undefined
 }
 
@@ -69,15 +69,15 @@ function milliseconds(nanoseconds: bigint | undefined): number | undefined {
   return Math.max(1, Math.min(Number(nanoseconds / 1_000_000n), MAX_TIMER))
 }
 
-/** Reads a body that nobody has use for. */
+/** Reads and discards a body. */
 function drop(body: ReadableStream<Uint8Array> | undefined): void {
   if (body?.locked === false) void body.pipeTo(new WritableStream()).catch(() => {})
 }
 
-/** What the guest gets: `fetch` removes codings, but not what says that they are there. */
+/** Response headers for the guest. `fetch` decodes the body but keeps `content-encoding` and `content-length`, so both are removed. */
 export function responseHeaders(response: Response): HeaderPairs {
   const headers = exactHeaders(response).filter(([name]) => !isForbiddenField(name))
-  // Of the network, and not made by somebody here who knows what is in it.
+  // From the network, and not constructed in this process with exact headers.
   const isDecoded = response.url !== '' && wireOf(response) === undefined
   return isDecoded && response.headers.has('content-encoding')
     ? headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
@@ -89,7 +89,7 @@ interface Sending<T> {
   readonly abort: () => void
 }
 
-/** Sends a guest's request; `undefined` when `fetch` can't carry it. Redirects are the guest's to follow. */
+/** Sends a guest's request; returns `undefined` when `Request` rejects it. Redirects are not followed. */
 export function sendRequest(
   send: FetchLike,
   url: URL,
@@ -97,7 +97,7 @@ export function sendRequest(
   ledger: Ledger = FREE,
 ): Sending<Response> | undefined {
   const { method, body, firstByte } = sent
-  // Whether an answer is awaited before the rest of a body is nothing that two hops can agree on.
+  // Waiting for `100 Continue` cannot be negotiated across two hops.
   const headers = [...sent.headers].filter(([name]) => name.toLowerCase() !== 'expect')
   const abort = new AbortController()
   const sends = body !== undefined && method !== 'GET' && method !== 'HEAD'
@@ -116,7 +116,7 @@ export function sendRequest(
   }
   let isTaken = false
   let held = 0
-  /** Of a body in one piece: its chunks, then all of them in one, until it is sent. */
+  /** Charges a buffered body twice until it is sent: for its chunks and for the joined copy. */
   const counter = (): TransformStream<Uint8Array, Uint8Array> =>
     new TransformStream({
       transform(chunk, controller) {
@@ -164,7 +164,7 @@ export function sendRequest(
       return ok(response)
     })
     .catch((error: unknown) => {
-      // Whatever of its body was not sent is held for nobody.
+      // The unsent rest of the body is not needed any more.
       if (body?.locked === false) void body.cancel().catch(() => {})
       return err(httpErrorOf(error))
     })
@@ -177,21 +177,21 @@ export function sendRequest(
   return { settled, abort: () => abort.abort() }
 }
 
-/** An answer, its headers and its connection paid: `SENDING_BYTES` as long as its body may come. */
+/** A response with its headers charged, and `SENDING_BYTES` for the connection until the body ends. */
 export interface Answer {
   readonly response: Response
   readonly headers: Fields
 }
 
 /**
- * Sends a guest's request, and pays for it: for what it holds until it is answered, then for the answer.
- * Returns the guest's error for what can't be sent.
+ * Sends a guest's request and charges its memory to `ledger` until the response, then the response's.
+ * Returns an `HttpError` for the guest when the request cannot be sent.
  */
 export function sendCharged(
   send: FetchLike,
   request: Pick<OutgoingRequest, 'method' | 'scheme' | 'authority' | 'path' | 'headers' | 'held'>,
   sent: Pick<SentRequest, 'trailers' | 'firstByte' | 'connect' | 'betweenBytes'> & {
-    /** Called only for what can be sent. */
+    /** Called only when the URL is valid. */
     readonly body: () => ReadableStream<Uint8Array> | undefined
   },
   ledger: Ledger,
@@ -230,7 +230,7 @@ export function sendCharged(
   return { settled, abort: sending.abort }
 }
 
-/** What a guest gets of an answer. */
+/** The `incoming-response` resource for a response. */
 function incomingResponse({ response, headers }: Answer, ledger: Ledger): IncomingResponse {
   const { body } = response
   return {
@@ -249,8 +249,8 @@ function incomingResponse({ response, headers }: Answer, ledger: Ledger): Incomi
 }
 
 /**
- * `wasi:http/outgoing-handler`. `send` decides what may be reached: it rejects with
- * `ERR_POLICY_REJECTED` what may not. Redirects are the guest's to follow, so each is decided anew.
+ * `wasi:http/outgoing-handler`. `send` enforces the allowed hosts: it rejects other requests with
+ * `ERR_POLICY_REJECTED`. Redirects are not followed, so each target is checked as a new request.
  */
 export function createOutgoingHandler(send: FetchLike, ledger: Ledger = FREE): HostInterface {
   const handle = (request: OutgoingRequest, options?: RequestOptions): Result => {

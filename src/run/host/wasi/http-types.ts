@@ -45,12 +45,12 @@ export interface IncomingResponse {
   consumed: boolean
 }
 
-/** A body that a guest writes; `pipe` is made when the body is asked for. */
+/** A body that a guest writes; `pipe` is created with it. */
 export interface OutgoingBody {
   readonly pipe: BodyPipe
   taken: boolean
   finished: boolean
-  /** What the guest sends after it. */
+  /** Trailers that the guest set. */
   trailers?: HeaderPairs
 }
 
@@ -61,7 +61,7 @@ export interface OutgoingRequest {
   authority: string | undefined
   path: string | undefined
   body: OutgoingBody | undefined
-  /** Bytes charged for the texts of it. */
+  /** Bytes charged for its strings. */
   held?: number
 }
 
@@ -135,7 +135,7 @@ function consume(message: IncomingRequest | IncomingResponse): Result {
   return ok(message.body)
 }
 
-/** A body that nobody will read any more: who sends it is told, and its connection is free. */
+/** Closes an unread body: cancels its source and frees the connection. */
 function leave(body: IncomingBody): void {
   if (body.taken) return
   body.taken = true
@@ -159,13 +159,13 @@ function setter<K extends string>(
   return ok()
 }
 
-/** A message that is never sent: nobody reads its body. */
+/** Releases a message that is never sent, and cancels its body. */
 function discard(ledger: Ledger, { headers, body }: OutgoingRequest | OutgoingResponse): void {
   releaseFields(ledger, headers)
   void body?.pipe.stream.cancel().catch(() => {})
 }
 
-/** The texts of a request, which may be as long as a guest likes. */
+/** The strings of a request; their length is up to the guest. */
 interface Texts {
   readonly headers: Fields
   readonly method: Variant
@@ -175,7 +175,7 @@ interface Texts {
   held?: number
 }
 
-/** What a request has taken is held no more: it was sent, or never will be. */
+/** Releases the charge of a request that was sent or never will be. */
 export function releaseRequest(ledger: Ledger, request: Texts): void {
   releaseFields(ledger, request.headers)
   ledger.release(request.held ?? 0)
@@ -204,7 +204,7 @@ function timeout(key: keyof RequestOptions): HostInterface['functions'] {
     else options[key] = value
     return ok()
   }
-  // The drafts of 2023 have `-ms` in the names, with the same unit.
+  // The 2023 drafts name the functions with `-ms`; the unit is the same.
   return {
     [`[method]request-options.${name}`]: get,
     [`[method]request-options.set-${name}`]: set,
@@ -213,14 +213,14 @@ function timeout(key: keyof RequestOptions): HostInterface['functions'] {
   }
 }
 
-/** Made once: they hold nothing but numbers. */
+/** Shared by all components: the functions have no state. */
 const OPTIONS: HostInterface['functions'] = {
   ...timeout('connect'),
   ...timeout('firstByte'),
   ...timeout('betweenBytes'),
 }
 
-/** All of `wasi:http/types` 0.2.x. `createPipe` says how bodies are buffered, `ledger` pays for the rest. */
+/** `wasi:http/types` 0.2.x. `createPipe` decides how bodies are buffered; `ledger` is charged for the rest. */
 export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): HostInterface {
   const body = (holder: OutgoingRequest | OutgoingResponse): Result => openBody(holder, createPipe)
   const setText = <K extends 'method' | 'path' | 'scheme' | 'authority'>(
@@ -316,11 +316,11 @@ export function createHttpTypes(createPipe: () => BodyPipe, ledger: Ledger): Hos
     '[method]outgoing-body.write': (outgoing: OutgoingBody) => {
       if (outgoing.taken) return err()
       outgoing.taken = true
-      // Dropping the stream doesn't end the body: `finish` does, and without it the body is broken off.
+      // Dropping the stream doesn't end the body. `finish` does; without it the body is aborted.
       return ok({ ...outgoing.pipe.output, close() {} })
     },
     '[static]outgoing-body.finish': (outgoing: OutgoingBody, trailers?: Fields) => {
-      // They stay charged: nobody says when they have been sent.
+      // The trailers stay charged: there is no event for when they have been sent.
       if (trailers !== undefined) outgoing.trailers = pairsOfFields(trailers)
       return finish(outgoing)
     },

@@ -2,7 +2,7 @@ import { sizeOf, type Node } from './file-system.ts'
 import { ERRNO, type GuestMemory } from './preview1-memory.ts'
 import type { InputStream, OutputStream } from './streams.ts'
 
-/** What a program's number for an open file stands for. */
+/** An open file of the descriptor table. */
 export type OpenFile =
   | { readonly kind: 'in'; readonly stream: InputStream }
   | { readonly kind: 'out'; readonly stream: OutputStream }
@@ -21,7 +21,7 @@ export function typeOf(node: Node): number {
   return node.kind === 'file' ? REGULAR_FILE : DIRECTORY
 }
 
-/** A `filestat`; without a node, that of a stream. */
+/** Writes a `filestat`; without a node, that of a stream. */
 export function writeFileStat(
   { bytes, data, u64 }: GuestMemory,
   node: Node | undefined,
@@ -35,7 +35,7 @@ export function writeFileStat(
   return ERRNO.success
 }
 
-/** An `fdstat`: what it is, and what may be done with it. */
+/** Writes an `fdstat`: file type and rights. */
 export function writeDescriptorStat(
   { bytes, data, u64 }: GuestMemory,
   file: OpenFile,
@@ -53,7 +53,7 @@ export function writeDescriptorStat(
       : [CHARACTER_DEVICE, file.kind === 'in' ? RIGHT_READ : RIGHT_WRITE]
   data().setUint8(at >>> 0, type)
   u64(at + 8, rights)
-  // With the right to write among them, so that opening to write is refused rather than narrowed.
+  // Inheriting rights include writing, so that opening for writing fails instead of losing the right.
   u64(
     at + 16,
     file.kind === 'node'

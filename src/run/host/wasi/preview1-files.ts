@@ -52,7 +52,7 @@ export function createFileFunctions(
     const file = nodeAt(fd)
     if (file === undefined) return ERRNO.badf
     if (file.node.kind !== 'directory') return ERRNO.notdir
-    // Before it is made a string.
+    // Checked before the path is decoded.
     if (length >>> 0 > MAX_PATH_BYTES) return ERRNO.nametoolong
     const found = walk(file.node, text(path, length))
     return typeof found === 'string' ? PATH_ERRNO[found] : found
@@ -112,7 +112,7 @@ export function createFileFunctions(
     const creates = (how & 1) !== 0
     if (typeof found === 'number') return found === ERRNO.noent && creates ? ERRNO.rofs : found
     if (creates && (how & 4) !== 0) return ERRNO.exist
-    // Truncating, appending, or asking only for writing; read-and-write opens read.
+    // Truncate, append or write-only. A file opened for reading and writing is opened for reading.
     if (
       (how & 8) !== 0 ||
       (flags & 1) !== 0 ||
@@ -150,7 +150,7 @@ export function createFileFunctions(
       view.setUint32(16, encoded.length, true)
       view.setUint8(20, typeOf(node))
       entry.set(encoded, 24)
-      // Cut off at the end of the buffer: the guest asks again from there.
+      // Truncated at the end of the buffer: the guest calls again with the last cookie.
       target.set(entry.subarray(0, target.length - used), used)
       used += Math.min(entry.length, target.length - used)
       if (used === target.length) break
@@ -172,7 +172,7 @@ export function createFileFunctions(
       if (file?.kind !== 'out') return ERRNO.badf
       let total = 0
       for (const part of vectors(at, count)) {
-        // Lists may name the same bytes over and over; what is left over the guest writes again.
+        // The list can name the same bytes repeatedly, so one call is bounded; the guest writes the rest again.
         const piece = part.slice(0, MAX_WRITE_BYTES - total)
         file.stream.write(piece)
         total += piece.length

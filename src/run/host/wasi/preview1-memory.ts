@@ -3,7 +3,7 @@ import { SpindleError } from '../../../errors.ts'
 import type { Ledger } from '../../budget.ts'
 import { HELD } from '../../component/abi/codec.ts'
 
-/** Of the numbers of preview1: those that can come up here. */
+/** The preview1 `errno` values that this host returns. */
 export const ERRNO = {
   success: 0,
   badf: 8,
@@ -20,7 +20,7 @@ export const ERRNO = {
   fault: 21,
 } as const
 
-/** Reads and writes a core module's memory. Outside of it the views throw, which ends the guest. */
+/** Reads and writes a core module's memory. Access out of bounds throws, which ends the guest. */
 export interface GuestMemory {
   data(): DataView
   bytes(at: number, length: number): Uint8Array
@@ -31,7 +31,7 @@ export interface GuestMemory {
   vectors(at: number, count: number): Uint8Array[]
 }
 
-// A guest that wants more calls again.
+// Buffers per call; a guest with more calls again.
 const MAX_VECTORS = 1024
 
 export function createGuestMemory(memory: () => WebAssembly.Memory | undefined): GuestMemory {
@@ -62,7 +62,7 @@ export function createGuestMemory(memory: () => WebAssembly.Memory | undefined):
   }
 }
 
-/** Arguments or environment: their sizes, and the strings themselves. Made when they are asked for. */
+/** The `*_sizes_get` and `*_get` functions of arguments or environment. Strings are encoded on first use. */
 export function createStrings(
   { u32, bytes }: GuestMemory,
   list: () => readonly string[],

@@ -1,12 +1,12 @@
 import { createTimer, monotonicNow } from './clocks.ts'
 import { ERRNO, type GuestMemory } from './preview1-memory.ts'
 
-// Far above what a program waits for at once.
+// Subscriptions per call.
 const MAX_SUBSCRIPTIONS = 4096
 
 type Poll = (from: number, to: number, count: number, out: number) => number | Promise<number>
 
-/** `poll_oneoff`. Files are always ready; for clocks alone the guest waits, where the engine lets it. */
+/** `poll_oneoff`. Files are always ready; with clocks only, the guest waits if the engine supports it (JSPI). */
 export function createPoll({ data, bytes, u32, u64 }: GuestMemory): Poll {
   return (from, to, count, out) => {
     if (count >>> 0 === 0 || count >>> 0 > MAX_SUBSCRIPTIONS) return ERRNO.inval

@@ -13,19 +13,19 @@ import { FREE, type InputStream, type OutputStream } from './streams.ts'
 interface Preview1Options {
   readonly env: ReadonlyArray<readonly [string, string]>
   readonly args: readonly string[]
-  /** All that will come: a program of this ABI can't be told to come back for more. */
+  /** Complete input: this ABI cannot report that more will follow. */
   readonly stdin: InputStream
   readonly stdout: OutputStream
   readonly stderr: OutputStream
   readonly files: DirectoryNode | undefined
-  /** Pays for arguments and environment as the program gets them. */
+  /** Charged for the encoded arguments and environment. */
   readonly ledger?: Ledger
 }
 
 /** `wasi_snapshot_preview1` for one core module. */
 interface Preview1 {
   readonly host: HostInterface
-  /** Before the first call: the module's memory. */
+  /** Sets the module's memory; call it before the first host call. */
   attach(memory: WebAssembly.Memory): void
 }
 

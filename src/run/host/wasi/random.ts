@@ -1,9 +1,9 @@
 import { SpindleError } from '../../../errors.ts'
 import type { HostInterface } from '../../component/abi/items.ts'
 
-// `getRandomValues` gives this much at a time.
+// Bytes that one call of `getRandomValues` can fill.
 const QUOTA = 65_536
-// More at once is a mistake or an attack.
+// Bytes per call of a guest.
 const MAX_BYTES = 16 * 1024 * 1024
 
 export function randomBytes(length: bigint | number): Uint8Array {
@@ -27,7 +27,7 @@ export const random: HostInterface = {
   functions: { 'get-random-bytes': randomBytes, 'get-random-u64': randomU64 },
 }
 
-/** No weaker than the other: guests use it to seed hash maps. */
+/** Same source as `random`: guests use it to seed hash maps. */
 export const insecureRandom: HostInterface = {
   functions: { 'get-insecure-random-bytes': randomBytes, 'get-insecure-random-u64': randomU64 },
 }

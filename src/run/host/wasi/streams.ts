@@ -1,26 +1,26 @@
 import type { Ledger } from '../../budget.ts'
 
-/** Pays for nothing: for what no guest has caused. */
+/** A ledger that charges nothing, for resources that no guest caused. */
 export const FREE: Ledger = { charge() {}, release() {} }
 
 /** Something a guest can wait for. `wait` may resolve early: ask `ready` again. */
 export interface Pollable {
   ready(): boolean
   wait(): Promise<unknown>
-  /** Nobody will ask again; who waits still is let go. */
+  /** Called when the pollable is no longer used; releases pending waiters. */
   drop?(): void
 }
 
 export interface InputStream {
   readonly pollable: Pollable
-  /** What is there, up to `max` bytes; empty while nothing is, `undefined` at the end. Throws when the source failed. */
+  /** Returns available bytes, at most `max`; empty when none are available yet, `undefined` at the end. Throws when the source failed. */
   read(max: number): Uint8Array | undefined
   close(): void
 }
 
 export interface OutputStream {
   readonly pollable: Pollable
-  /** Bytes that it takes now, `undefined` once nobody listens. */
+  /** Bytes that can be written now; `undefined` once the reader is gone. */
   room(): number | undefined
   write(bytes: Uint8Array): void
   close(): void
@@ -28,7 +28,7 @@ export interface OutputStream {
 
 export const READY: Pollable = { ready: () => true, wait: () => Promise.resolve() }
 
-/** At once when it is ready, so that a guest needs JSPI only for what really isn't. */
+/** Calls `then` synchronously when the pollable is ready, so that a guest needs JSPI only for real waits. */
 export function whenReady<T>(pollable: Pollable, then: () => T): T | Promise<T> {
   if (pollable.ready()) return then()
   return (async () => {
@@ -37,10 +37,10 @@ export function whenReady<T>(pollable: Pollable, then: () => T): T | Promise<T> 
   })()
 }
 
-/** Who waits for each pollable: it is asked once, however many wait and however often. */
+/** Waiters of each pollable. `wait` is called once per pollable, regardless of the number of waiters. */
 const waiting = new WeakMap<Pollable, Set<() => void>>()
 
-/** Resolves when one of them may be ready. Leaves nothing behind at the others. */
+/** Resolves when one of the pollables may be ready, and removes its waiters from the others. */
 export function waitForAny(pollables: Iterable<Pollable>): Promise<void> {
   const distinct = new Set(pollables)
   return new Promise((resolve) => {
@@ -80,7 +80,10 @@ export function createBytesInput(bytes: Uint8Array): InputStream {
   }
 }
 
-/** A guest's input from a web stream; nothing is read before the guest asks. `ledger` pays for what was read, and has paid `overhead` for the source. */
+/**
+ * A guest's input stream over a web stream, read on demand. Buffered bytes are charged to `ledger`;
+ * `overhead` bytes are already charged and are released at the end.
+ */
 export function createWebInput(
   source: ReadableStream<Uint8Array>,
   ledger: Ledger = FREE,
@@ -148,27 +151,27 @@ export function createWebInput(
       end()
       chunk = new Uint8Array()
       settle()
-      // A locked source is cancelled through its reader; failures of a source nobody reads matter to nobody.
+      // A locked source is cancelled through its reader. Failures are ignored: nothing reads the source any more.
       void (reader === undefined ? source.cancel() : reader.cancel()).catch(() => {})
     },
   }
 }
 
-/** Where whole lines go, and who pays for what is no line yet. */
+/** Receives complete lines; `ledger` is charged for an incomplete one. */
 interface LineSink {
   readonly line: (text: string) => void
-  /** Whether more may come; always, where nobody can wait. */
+  /** Backpressure. Default: always ready. */
   readonly pollable?: Pollable
   readonly ledger?: Ledger
 }
 
-/** An output that hands on whole lines; what is left at the end is a line too. */
+/** An output stream that emits complete lines; the remainder at the end is emitted as a line. */
 export function createLineOutput({
   line,
   pollable = READY,
   ledger = FREE,
 }: LineSink): OutputStream {
-  // Longer lines are cut: a guest that never ends one must not fill memory.
+  // Longer lines are split: a guest that never ends a line must not fill memory.
   const longest = 64 * 1024
   const decoder = new TextDecoder()
   let rest = ''
