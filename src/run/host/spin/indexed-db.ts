@@ -10,7 +10,7 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
   })
 }
 
-/** A write is there once its transaction is: before, it may still be undone. */
+/** Resolves when the transaction has completed: until then, a write can be rolled back. */
 function completed(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve()
@@ -19,10 +19,10 @@ function completed(transaction: IDBTransaction): Promise<void> {
 }
 
 /**
- * A store that outlives the page, in the browser's IndexedDB under `name`.
+ * A persistent store in the browser's IndexedDB under `name`.
  *
- * Exported from `spindle/run`. Guests wait for it, so it needs an engine with JSPI. Give each label
- * and application a name of its own.
+ * Exported from `spindle/run`. Its methods are asynchronous, so it needs an engine with JSPI. Use a
+ * separate name for each application and label.
  *
  * @example Keep what an application stores
  * createAppHandler(app, { keyValue: (label) => createIndexedDbKeyValue(`my-app/${label}`) })
@@ -68,12 +68,12 @@ async function connect(name: string, onGone: () => void): Promise<IDBDatabase> {
   const request = indexedDB.open(`spindle-key-value/${name}`, 1)
   request.onupgradeneeded = () => request.result.createObjectStore(STORE)
   const database = await settled(request)
-  // Another page may want to delete it; holding on would block that for ever.
+  // Another page wants to delete or upgrade the database; an open connection would block it.
   database.onversionchange = () => {
     database.close()
     onGone()
   }
-  // The browser has closed it: its data was cleared, for one.
+  // The browser closed the connection, for example because the data was cleared.
   database.onclose = onGone
   return database
 }

@@ -1,8 +1,8 @@
 import { SpindleError } from '../../../errors.ts'
 
 /**
- * Where components keep values. Synchronous answers serve guests in every engine; a Promise makes
- * the guest wait, which needs JSPI.
+ * A key-value store for components. Synchronous results work in every engine; a Promise makes the
+ * guest wait, which needs JSPI.
  *
  * Exported from `spindle/run`.
  */
@@ -12,20 +12,20 @@ export interface KeyValueStore {
   delete(key: string): void | Promise<void>
   keys(): Iterable<string> | Promise<Iterable<string>>
   /**
-   * Does several things of which others see all or none, and what failed undoes the rest; for stores
-   * that answer at once. Default: one after the other.
+   * Runs `work` as one transaction: other readers see all of its writes or none, and a failure rolls
+   * them back. For synchronous stores. Default: writes run one after the other without a transaction.
    */
   together?<T>(work: () => T): T
 }
 
-// What a store in memory holds in all: a guest must not fill the host's.
+// Bytes of keys and values of one in-memory store.
 const MAX_BYTES = 64 * 1024 * 1024
-// Each takes some 300 bytes beside its own, however short it is.
+// Each key takes some 300 bytes of overhead.
 const MAX_KEYS = 100_000
 
 /**
- * A store that lives as long as the page or process does. What `get` gives is not to be changed: it is
- * not copied, as components take copies.
+ * An in-memory store. Do not modify the bytes that `get` returns: they are not copied, because
+ * components receive copies.
  *
  * Exported from `spindle/run`.
  */

@@ -11,13 +11,13 @@ import { type Answer, numbered, opener, settle, waitsAll } from './labelled.ts'
 /** Finds the store of a label; `undefined` when there is none. */
 export type OpenKeyValue = (label: string) => KeyValueStore | undefined
 
-// As Spin has it: keys are short, values fit a request.
+// The limit of Spin, in characters.
 const MAX_KEY = 255
 
-// What a name takes in a list of them, beside its characters.
+// Overhead per key in a list, besides its characters.
 const NAME_BYTES = 48
 
-// What another store says may name its place or key: the guest learns only that it failed.
+// Errors of custom stores can contain paths or credentials: the guest learns only that the store failed.
 const failed = (error: unknown): Result =>
   err({ tag: 'other', val: isSpindleError(error) ? error.message : 'the store failed' })
 
@@ -40,7 +40,7 @@ const exists = (store: KeyValueStore, key: string): Answer =>
     (value) => value !== undefined,
   )
 
-/** All names of a store, `held` while a guest is given them: as many as it likes may be in it. */
+/** All keys of a store, charged while they are passed to the guest: their number is unbounded. */
 const keys = (store: KeyValueStore, ledger: Ledger, hand = withdraw): Answer =>
   trying(
     () => store.keys(),
@@ -62,13 +62,13 @@ const keys = (store: KeyValueStore, ledger: Ledger, hand = withdraw): Answer =>
     },
   )
 
-/** For who is given names at once, and pays for them as they pass. */
+/** Releases the charge at once, for lists that are charged again when they are lowered into the guest. */
 function withdraw(names: readonly string[], release: () => void): unknown {
   release()
   return names
 }
 
-/** `allowed` are the labels that the component's manifest lists; `ledger` pays for what is held of values. */
+/** `allowed` are the labels that the component's manifest lists; `ledger` is charged for buffered values. */
 export function createKeyValueHosts(
   allowed: readonly string[],
   find: OpenKeyValue,
@@ -111,7 +111,7 @@ export function createKeyValueHosts(
       'get-many': (store: KeyValueStore, names: readonly string[]) =>
         trying(
           () => {
-            // All of them are held at once, before the first is handed on.
+            // All values are buffered before the first one is returned.
             let held = 0
             const values = inTurn(names, (name) =>
               chain(store.get(name), (value) => {
@@ -143,7 +143,7 @@ function together(store: KeyValueStore, work: () => unknown): unknown {
   return store.together === undefined ? work() : store.together(work)
 }
 
-/** One after the other; a Promise only when an answer is one. */
+/** Runs the steps sequentially; returns a Promise only when a step does. */
 function inTurn<T>(
   items: readonly T[],
   step: (item: T) => unknown,
@@ -163,7 +163,7 @@ function inTurn<T>(
   return done
 }
 
-/** The interface before resources: stores are numbers, and absence is an error. */
+/** The legacy interface without resources: stores are numbers, and a missing key is an error. */
 function createNumbered(
   open: (label: string) => Result<KeyValueStore>,
   ledger: Ledger,
@@ -196,7 +196,7 @@ interface Cas {
   seen?: Uint8Array | undefined
 }
 
-/** Atomic among requests of this handler, as long as the store answers at once. */
+/** Atomic among requests of this handler if the store is synchronous. */
 function createAtomics(ledger: Ledger): HostInterface {
   const decode = (value: Uint8Array | undefined): bigint => {
     if (value === undefined) return 0n

@@ -5,20 +5,20 @@ import { READY } from '../wasi/streams.ts'
 import { streamOfItems } from '../wasi3/transfers.ts'
 import type { SqliteCursor, SqliteLimits, SqliteResult, SqliteValue } from './sqlite-database.ts'
 
-/** What `execute-async` gives: columns, rows, and how they ended. */
+/** Result of `execute-async`: columns, stream of rows, and future of the outcome. */
 type RowStream = readonly [columns: readonly string[], rows: Readable, outcome: Readable]
 
-/** Rows that are read before the guest asks, as Spin's channel has room for: a short answer ends by itself. */
+/** Rows that are read ahead, as many as Spin's channel buffers: a short result completes without the guest. */
 const READ_AHEAD = 4
-/** What is given to a guest at a time: so many rows, or after so many bytes. */
+/** Rows per read of a guest; a read also ends after `BYTES_AT_ONCE`. */
 const ROWS_AT_ONCE = 1024
 const BYTES_AT_ONCE = 64 * 1024
 
-/** What a row, and a value in it, take beside text or bytes. */
+/** Overhead of a row, and of a value besides its text or bytes. */
 const ROW_BYTES = 48
 const VALUE_BYTES = 96
 
-/** Bytes that a row takes here. */
+/** Bytes charged for a row. */
 export function rowBytes(row: readonly SqliteValue[]): number {
   return row.reduce((sum, value) => {
     if (value.tag === 'text') return sum + VALUE_BYTES + 2 * value.val.length
@@ -26,7 +26,7 @@ export function rowBytes(row: readonly SqliteValue[]): number {
   }, ROW_BYTES)
 }
 
-/** The rows of a statement, each made when the guest reads it. */
+/** Streams the rows of a statement; each is produced when the guest reads it. */
 export function streamOfRows(
   cursor: SqliteCursor,
   limits: SqliteLimits,
@@ -70,14 +70,14 @@ export function streamOfRows(
     close() {
       cursor.close()
       limits.release(ahead.reduce((sum, row) => sum + rowBytes(row), 0))
-      // No effect where the last row was read: it has an outcome.
+      // No effect after the last row: the outcome is already set.
       finish(err({ tag: 'io', val: 'the rows were not read to their end' }))
     },
   })
   return [cursor.columns, rows, createHostFuture(outcome)]
 }
 
-/** Rows that are all there; without them nothing but how they ended. */
+/** Streams buffered rows; without a result, only the outcome. */
 export function streamOfResult(result?: SqliteResult, outcome?: Result): RowStream {
   const { columns = [], rows = [] } = result ?? {}
   return [

@@ -3,13 +3,13 @@ import { openConnection, type SqliteWasm } from './sqlite-connection.ts'
 import type { SqliteDatabase } from './sqlite-database.ts'
 
 export interface SqliteWasmOptions {
-  /** A file of the virtual file system `vfs`. Default: a database in memory, the same for all connections. */
+  /** A file of the virtual file system `vfs`. Default: an in-memory database that all connections share. */
   readonly file?: string
-  /** A virtual file system that SQLite knows, such as `opfs`. Default: SQLite's own. */
+  /** A registered SQLite VFS, such as `opfs`. Default: SQLite's default VFS. */
   readonly vfs?: string
   /**
-   * Bytes of memory that SQLite may take in all, with databases in memory. The least that was ever
-   * given to an engine counts for all of its databases. Default: 512 MiB.
+   * Bytes of memory that SQLite can allocate in total, including in-memory databases. The lowest value
+   * passed for an engine applies to all of its databases. Default: 512 MiB.
    */
   readonly maxMemory?: number
 }
@@ -17,9 +17,9 @@ export interface SqliteWasmOptions {
 let databases = 0
 
 /**
- * Opens a database of [SQLite's own WebAssembly build](https://sqlite.org/wasm), in a page as in Node.
- * Each call of the function that it gives is a new connection, with transactions, `changes()` and
- * temporary tables of its own.
+ * Opens a database of [SQLite's WebAssembly build](https://sqlite.org/wasm), in browsers and Node.
+ * Each call of the returned function opens a new connection with its own transactions, `changes()`
+ * and temporary tables.
  *
  * Exported from `spindle/run`.
  *
@@ -29,8 +29,8 @@ let databases = 0
  * const connect = createSqliteWasm(await initSqlite())
  * createAppHandler(app, { sqlite: { default: connect } })
  *
- * As in Spin, foreign keys are enforced, and no statement attaches a file. Throws `ERR_UNSUPPORTED`
- * when the database can't be opened.
+ * As in Spin, foreign keys are enforced and statements cannot attach files. Throws `ERR_UNSUPPORTED`
+ * when the database cannot be opened.
  */
 export function createSqliteWasm(
   sqlite: SqliteWasm,
@@ -39,12 +39,12 @@ export function createSqliteWasm(
   const { maxMemory = MAX_MEMORY } = options
   if (!Number.isSafeInteger(maxMemory) || maxMemory < 1)
     throw new TypeError(`"maxMemory" must be a positive number of bytes, not ${maxMemory}`)
-  // A name that begins with a slash is shared among the connections of one engine.
+  // A `memdb` name that begins with a slash is shared among the connections of one engine.
   const file = options.file ?? `file:/spindle-${(databases += 1)}?vfs=memdb`
   const open = (): SqliteDatabase => openConnection(sqlite, file, { vfs: options.vfs, maxMemory })
   let kept: SqliteDatabase | undefined
   return () => {
-    // What is in memory lasts as long as one connection.
+    // An in-memory database exists as long as one connection is open, so one is kept.
     if (options.file === undefined) kept ??= open()
     return open()
   }

@@ -14,7 +14,7 @@ import { streamOfResult, streamOfRows } from './sqlite-rows.ts'
 
 interface SqliteHostOptions {
   readonly limits: SqliteLimits
-  /** Called once, with what is to be done at the request's end. */
+  /** Called once to register the cleanup at the end of the request. */
   readonly atEnd: (work: () => void) => void
 }
 
@@ -25,7 +25,7 @@ export function createSqliteHosts(
   { limits, atEnd }: SqliteHostOptions,
 ): Readonly<Record<string, HostInterface>> {
   const failed = (error: unknown): Result => {
-    // A guest whose time is over is not told: it ends.
+    // After the deadline the guest is ended instead of receiving an error.
     limits.assertInTime()
     return err({ tag: 'io', val: error instanceof Error ? error.message : 'the database failed' })
   }
@@ -74,11 +74,11 @@ export function createSqliteHosts(
         ? result.catch((error: unknown) => ok(streamOfResult(undefined, failed(error))))
         : result
     } catch (error) {
-      // As in Spin, it is the future that says so.
+      // As in Spin, the future reports the error.
       return ok(streamOfResult(undefined, failed(error)))
     }
   }
-  /** A number that SQLite keeps of the connection; it has nowhere to say that it failed. */
+  /** A counter of the connection; the WIT function has no error result. */
   const counter =
     (own: keyof SqliteCounters, name: string) =>
     (database: SqliteDatabase): unknown =>

@@ -5,7 +5,7 @@ import type { HostInterface } from '../../component/abi/items.ts'
 import type { RunApp, RunComponent } from '../../app/run-app.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 
-/** As manifests may name them. A guest is told that another is none, not why. */
+/** Variable names that manifests allow. For other names, a guest gets an error without the reason. */
 const VARIABLE = /^[a-z][a-z0-9]*(?:_[a-z][a-z0-9]*)*$/
 
 /** Values of the application's variables. Never printed: some are secrets. */
@@ -14,16 +14,16 @@ export interface Variables {
   resolve(template: string): string
 }
 
-// A template may name a variable over and over; no value that an application needs is so long.
+// Characters of a resolved value: a template can repeat a variable.
 const MAX_RESOLVED = 1024 * 1024
 
-/** Given values win over defaults. Throws `ERR_APP_INVALID` when a required variable has none. */
+/** Given values override defaults. Throws `ERR_APP_INVALID` when a required variable has no value. */
 export function createVariables(app: RunApp, given: Readonly<Record<string, string>>): Variables {
   const values = new Map<string, string>()
   for (const [name, { default: fallback }] of app.variables) {
     const value = Object.hasOwn(given, name) ? given[name] : fallback
     if (value === undefined) {
-      // Names come from artifacts: another one must not stand in a line to be typed.
+      // Names come from artifacts: an invalid one must not appear in a suggested command line.
       const flag = VARIABLE.test(name) ? `--variable ${name}=…` : '--variable'
       throw new AppInvalid([
         {
@@ -42,7 +42,7 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
       let length = 0
       const text = resolveTemplate(parsed.parts, (name) => {
         const value = values.get(name)
-        // Before it is made: a template may name a long value over and over.
+        // Checked before the string is built: a template can repeat a long value.
         length += value?.length ?? 0
         if (length > MAX_RESOLVED) return ''
         if (value === undefined) missing = name
@@ -62,7 +62,7 @@ export function createVariables(app: RunApp, given: Readonly<Record<string, stri
   }
 }
 
-/** Names as the component sees them; only what its own table lists. */
+/** Variables by their names in the component; only those that its own table lists. */
 export function createVariableHosts(
   component: RunComponent,
   variables: Variables,
@@ -85,7 +85,7 @@ export function createVariableHosts(
         'get-config': (name: string) => {
           const result = get(name)
           if (result.tag === 'ok') return result
-          // As Spin translates its newer errors for older components.
+          // The mapping by which Spin translates newer errors for older components.
           const known = { 'invalid-name': 'invalid-key', undefined: 'provider' }[
             result.val?.tag ?? ''
           ]
