@@ -7,7 +7,7 @@ import { ok } from '../wasi/result.ts'
 import { whenReady, type OutputStream } from '../wasi/streams.ts'
 import { drain, streamOf } from './transfers.ts'
 
-// What printing by one stream takes until that ends, however little comes: a decoder for one.
+// Overhead of one output stream until it ends, such as its decoder.
 const PRINTING_BYTES = 4096
 
 /** `wasi:cli` 0.3: streams instead of handles to read and write. */
@@ -22,7 +22,7 @@ export function createCli3(
       'write-via-stream': (data: Readable) => {
         ledger.charge(PRINTING_BYTES)
         const stream = open()
-        // Lines that have come are logged even when the guest ends in a trap.
+        // Lines already received are logged even when the guest traps.
         const written = drain(
           data,
           (bytes) => whenReady(stream.pollable, () => stream.write(bytes)),
@@ -32,7 +32,7 @@ export function createCli3(
           stream.close()
         })
         const outcome = written.then(() => ok())
-        // A guest that traps breaks off, and mostly has not asked how it went.
+        // A guest that traps aborts the stream and usually never reads the outcome.
         outcome.catch(() => {})
         return createHostFuture(outcome)
       },

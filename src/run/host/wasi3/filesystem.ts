@@ -7,7 +7,7 @@ import { err, ok, type Result } from '../wasi/result.ts'
 import type { InputStream } from '../wasi/streams.ts'
 import { streamOf, streamOfItems, type StreamAndOutcome } from './transfers.ts'
 
-/** Enums became variants, so that they can carry what has no name. */
+/** 0.3 turned error enums into variants, which can carry unnamed codes. */
 function tagged(result: Result): Result {
   return result.tag === 'err' ? err({ tag: result.val }) : result
 }
@@ -17,7 +17,7 @@ function withType(value: unknown): unknown {
   return { ...rest, type: { tag: type } }
 }
 
-/** One by one: a directory may be large, and opened often. */
+/** Lazy: a directory can be large and opened often. */
 function* entriesOf(entries: Iterable<readonly [string, Node]>): Iterable<unknown> {
   for (const [name, { kind }] of entries)
     yield { name, type: { tag: kind === 'file' ? 'regular-file' : 'directory' } }

@@ -20,7 +20,7 @@ interface Hosts3Options {
 
 const denied = (): unknown => err({ tag: 'access-denied' })
 
-/** What a component may import of WASI 0.3, by name without version. */
+/** The WASI 0.3 interfaces that a component can import, by name without version. */
 export function createHosts3({
   budget,
   cli,
@@ -41,7 +41,7 @@ export function createHosts3({
     },
     'wasi:http/types': createHttpTypes3(budget),
     'wasi:http/client': createClient(send, budget),
-    // Linkable, and every attempt is denied.
+    // Linkable, but every call is denied.
     'wasi:sockets/types': {
       functions: { '[static]tcp-socket.create': denied, '[static]udp-socket.create': denied },
     },

@@ -18,13 +18,13 @@ import {
 import { streamOf, webStreamOf } from './transfers.ts'
 
 interface IncomingOptions {
-  /** Bytes paid for the connection. */
+  /** Bytes charged for the connection. */
   readonly overhead?: number
   /** Called once the body has ended. */
   readonly trailers: () => HeaderPairs | undefined
 }
 
-/** A body of ours for a guest, and how it ends. */
+/** Contents and trailers of a host body for a guest. */
 export function incomingBody(
   body: ReadableStream<Uint8Array> | null,
   ledger: Ledger,
@@ -39,7 +39,7 @@ export function incomingBody(
   return { contents, trailers }
 }
 
-/** A guest's body for us. It fails when the guest says that it broke off. */
+/** A guest's body for the host. It fails when the guest reports an error in its trailers. */
 export function outgoingBody(
   message: Message,
   ledger: Ledger,
@@ -62,7 +62,7 @@ export function outgoingBody(
   return undefined
 }
 
-/** `wasi:http/client`. `send` decides what may be reached, as for `wasi:http/outgoing-handler`. */
+/** `wasi:http/client`. `send` enforces the allowed hosts, as for `wasi:http/outgoing-handler`. */
 export function createClient(send: FetchLike, ledger: Ledger): HostInterface {
   const ask = (request: Request3): Stoppable<Result<Response3, HttpError>> => {
     let trailers: HeaderPairs | undefined

@@ -17,16 +17,16 @@ import { err, ok, type Result } from '../wasi/result.ts'
 import { createBytesInput } from '../wasi/streams.ts'
 import { streamOf } from './transfers.ts'
 
-/** How a body ended: trailers if it had some, or why it broke off. */
+/** Outcome of a body: its trailers, if any, or the error that aborted it. */
 export type BodyOutcome = Result<Fields, HttpError>
 
-/** A request or response on its way, whoever made it. */
+/** A request or response in transit, created by the host or a guest. */
 export interface Message {
   readonly headers: Fields
   readonly contents: Readable | undefined
-  /** Of a `BodyOutcome`. */
+  /** Future of a `BodyOutcome`. */
   readonly trailers: Readable
-  /** Tells who made it how sending it went. */
+  /** Reports to the creator whether it was sent. */
   readonly sent: (result: Result<undefined, HttpError>) => void
 }
 
@@ -36,7 +36,7 @@ export interface Request3 extends Message {
   authority: string | undefined
   path: string | undefined
   readonly options: RequestOptions3 | undefined
-  /** Bytes charged for its texts. */
+  /** Bytes charged for its strings. */
   held?: number
 }
 
@@ -63,7 +63,7 @@ function frozen(fields: Fields): Fields {
   return { ...fields, mutable: false }
 }
 
-/** `new` of both: what is made, and a future of how sending it goes. */
+/** `new` of requests and responses: the message, and a future of the result of sending it. */
 function made<T extends Message>(
   headers: Fields,
   contents: Readable | undefined,
@@ -76,7 +76,7 @@ function made<T extends Message>(
   return [message, createHostFuture(result)]
 }
 
-/** Characters in what an error carries: texts within records. */
+/** Characters in the payload of an error: strings within records. */
 function charactersOf(value: unknown): number {
   if (typeof value === 'string') return value.length
   if (typeof value !== 'object' || value === null) return 0
