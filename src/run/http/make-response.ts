@@ -4,20 +4,20 @@ import { hasNoBody, isStatus } from './execution.ts'
 
 interface Parts {
   readonly status: number
-  /** Checked, without those of the connection. */
+  /** Validated, without connection-specific fields. */
   readonly headers: HeaderPairs
   readonly body: ReadableStream<Uint8Array> | Uint8Array | null
   readonly trailers?: () => HeaderPairs | undefined
-  /** Of an answer to HEAD. */
+  /** Whether it is the response to a HEAD request. */
   readonly isHead: boolean
 }
 
-/** What a component answers, as far as `Response` can carry it. Throws `ERR_TRAP` where it can't. */
+/** Builds the `Response` of a component. Throws `ERR_TRAP` for an invalid status or content-length. */
 export function makeResponse({ status, headers, body, trailers, isHead }: Parts): Response {
   if (!isStatus(status))
     throw new SpindleError('ERR_TRAP', `the component answered with the status ${status}`)
   const bare = isHead || hasNoBody(status)
-  // Read and thrown away: a guest that writes a body for HEAD is not to see it refused.
+  // Read and discarded, so that a guest that writes a body for HEAD gets no write error.
   if (bare && body instanceof ReadableStream) void body.pipeTo(new WritableStream()).catch(() => {})
   const sent = withOneLength(headers)
   const response = new Response(bare ? null : (body as BodyInit | null), {
@@ -27,7 +27,7 @@ export function makeResponse({ status, headers, body, trailers, isHead }: Parts)
   return withWire(response, { headers: sent, trailers })
 }
 
-/** Two lengths would let whoever reads the answer choose where it ends. */
+/** Rejects conflicting `content-length` values, which enable response smuggling; removes repeated ones. */
 function withOneLength(headers: HeaderPairs): HeaderPairs {
   const isLength = ([name]: HeaderPairs[number]): boolean => name.toLowerCase() === 'content-length'
   const lengths = new Set(headers.filter(isLength).map(([, value]) => value.trim()))

@@ -14,7 +14,7 @@ import { SELF_ORIGIN } from '../host/wasi/http-outgoing.ts'
 
 const CHAINING_SUFFIX = '.spin.internal'
 
-/** Where a component's requests may end up. */
+/** Destinations of a component's requests. */
 interface OutboundRoutes {
   /** To the network. */
   readonly fetch: FetchLike
@@ -24,7 +24,7 @@ interface OutboundRoutes {
   readonly component: (id: string, request: Request) => Promise<Response>
 }
 
-/** The hosts that a component's manifest grants it, variables put in. Throws `ERR_APP_INVALID`. */
+/** The hosts that a component's manifest allows, with variables resolved. Throws `ERR_APP_INVALID`. */
 export function allowedHosts(
   app: RunApp,
   component: RunComponent,
@@ -35,7 +35,7 @@ export function allowedHosts(
     if (isUnsetHost(resolved)) return []
     const host = readAllowedHost(resolved)
     if (!('problem' in host)) return [host]
-    // What a variable holds may be a secret: then only the template is named.
+    // The value of a variable can be a secret: the message then contains the template only.
     const why = resolved === text ? host.problem : `"${text}" with its variables put in is no host`
     throw new AppInvalid([
       {
@@ -48,9 +48,9 @@ export function allowedHosts(
 }
 
 /**
- * Sends what a component may send and rejects the rest with `ERR_POLICY_REJECTED`.
+ * Sends requests to allowed hosts and rejects others with `ERR_POLICY_REJECTED`.
  *
- * Redirects come back to the component as they are, so that where they lead is decided anew.
+ * Redirects are returned to the component, so that each target is checked as a new request.
  */
 export function createOutbound(
   allowed: readonly AllowedHost[],

@@ -3,10 +3,10 @@ import { takeRequestBody } from '../../http/wire.ts'
 import type { Ledger } from '../budget.ts'
 import { SpindleError, type PlainErrorCode } from '../../errors.ts'
 
-/** Bytes of one body: it is held in full, here and in the guest. */
+/** Bytes of one body: it is buffered here and in the guest. */
 const MAX_BODY = 64 * 1024 * 1024
 
-/** A request that its client is answered for: no fault of the component. */
+/** A request rejected with a status because of the client, not the component. */
 export class RefusedRequest extends SpindleError {
   readonly status: number
 
@@ -16,22 +16,22 @@ export class RefusedRequest extends SpindleError {
   }
 }
 
-/** For a client that others need not wait for any longer. */
+/** The error for a slow client while other requests are queued. */
 export function slowClient(): RefusedRequest {
   return new RefusedRequest(408, 'ERR_TIMEOUT', 'the client was too slow while others queued')
 }
 
-/** Receives whole bodies, before their guests take a place. */
+/** Buffers request bodies before their guests are admitted. */
 interface Receiver {
   /**
-   * Rejects with a `RefusedRequest` for a body that is too long, and for the slowest when all together
-   * are; with `signal.reason` when aborted. What a component sends to another is paid by `ledger` alone:
-   * it ends nobody else's.
+   * Rejects with a `RefusedRequest` for a body that is too long, and for the slowest one when the total
+   * is exceeded; with `signal.reason` when aborted. Bodies between components are charged to `ledger`
+   * only and never evict others.
    */
   receive(request: Request, signal: AbortSignal, ledger?: Ledger): Promise<ReceivedBody>
 }
 
-/** @param limit Bytes of all bodies that come in or wait for a place. */
+/** @param limit Bytes of all bodies that are being received or wait for admission. */
 export function createReceiver(limit: number): Receiver {
   const room = createBodyRoom(limit, {
     slow: slowClient,

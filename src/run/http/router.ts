@@ -4,7 +4,7 @@ import { AppInvalid } from '../../errors.ts'
 export interface Route<T> {
   /** With the base, without a trailing slash. */
   readonly effective: string
-  /** As the manifest has it. */
+  /** As written in the manifest. */
   readonly raw: string
   readonly target: T
   readonly tokens: readonly Token[]
@@ -18,7 +18,7 @@ type Token =
 export interface RouteMatch<T> {
   readonly route: Route<T>
   readonly params: ReadonlyMap<string, string>
-  /** What a wildcard stands for, with its slash; empty for exact routes. */
+  /** The path that the wildcard matched, with its slash; empty for exact routes. */
   readonly pathInfo: string
 }
 
@@ -40,7 +40,7 @@ export function effectiveRoute(base: string, route: string): string {
   return full === '' ? '/' : full
 }
 
-/** Throws `ERR_APP_INVALID` for a route that is none. */
+/** Throws `ERR_APP_INVALID` for an invalid route. */
 export function createRouter<T>(
   base: string,
   entries: ReadonlyArray<{ readonly route: string; readonly target: T }>,
@@ -52,7 +52,7 @@ export function createRouter<T>(
     const earlier = byRaw.get(route)
     if (earlier !== undefined)
       duplicates.push({ route, replaced: earlier.target, effective: target })
-    // A Map keeps the first one's place: the later trigger takes it over.
+    // `Map` keeps the position of the first entry; the later trigger replaces its value.
     byRaw.set(route, { effective, raw: route, target, tokens: parseRoute(effective) })
   }
   const routes = [...byRaw.values()].sort(compare)
@@ -69,7 +69,7 @@ export function createRouter<T>(
   }
 }
 
-/** Without the slashes at both ends. Not by an expression: it would look for the end from each slash. */
+/** Removes slashes at both ends. Not by a regular expression, which is quadratic in the number of slashes. */
 function trim(path: string): string {
   let [start, end] = [0, path.length]
   while (path[start] === '/') start++
@@ -90,7 +90,7 @@ function parseRoute(route: string): Token[] {
   })
 }
 
-/** A dot between parameters is a separator of its own; next to a literal it belongs to that. */
+/** A dot between parameters is a token of its own; next to a literal it is part of the literal. */
 function parseSection(section: string, route: string): Token[] {
   const tokens: Token[] = []
   const literal = (text: string): void => {

@@ -1,6 +1,6 @@
 import { wireOf } from '../../http/wire.ts'
 
-/** Where a request goes within its application. */
+/** Path and query of a request within its application. */
 interface RequestTarget {
   readonly path: string
   /** Without `?`. */
@@ -8,7 +8,7 @@ interface RequestTarget {
   readonly whole: string
 }
 
-/** Path and query as they were received where that is known: a URL removes `..` and encodes anew. */
+/** Path and query as received, if known: parsing a URL removes `..` and normalizes the encoding. */
 export function requestTarget(request: Request): RequestTarget {
   const received = wireOf(request)?.target
   if (received === undefined) {
