@@ -5,7 +5,7 @@ import type { AnswerMessage, AskMessage } from './messages.ts'
 
 type RequestHead = Extract<AskMessage, { type: 'request' }>
 
-/** The end of a channel that answers: takes what the other end says. */
+/** The answering end of a channel; the returned function handles messages of the asking end. */
 export function createAnswerer(
   post: (message: AnswerMessage) => void,
   fetch: (request: Request, head: RequestHead) => Promise<Response>,
@@ -15,7 +15,7 @@ export function createAnswerer(
 
   const answer = async (head: RequestHead): Promise<void> => {
     const { id, method, url, target, headers, hasBody } = head
-    // Before the guest has its turn: what has not begun may be given to another thread.
+    // Sent before the guest starts: requests that have not begun can be moved to another thread.
     post({ type: 'begun', id })
     const abort = new AbortController()
     aborts.set(id, abort)
@@ -41,7 +41,7 @@ export function createAnswerer(
     } catch (error) {
       post({ type: 'failed', id, message: error instanceof Error ? error.message : String(error) })
     } finally {
-      // From here on, a client that leaves cancels the body.
+      // From here on, a disconnect cancels the response body.
       aborts.delete(id)
     }
   }

@@ -6,25 +6,25 @@ import type { AnswerMessage, AskMessage } from './messages.ts'
 /** A request that waits for its response. */
 export interface Asked {
   readonly request: Request
-  /** `ip:port` of who sent it. */
+  /** `ip:port` of the client. */
   readonly address: string
-  /** When its time began, as milliseconds since 1970. */
+  /** Start of its deadline, as milliseconds since 1970. */
   arrived: number
   readonly resolve: (response: Response) => void
   readonly reject: (reason: unknown) => void
 }
 
-/** The end of a channel that asks. */
+/** The asking end of a channel. */
 export interface Asker {
   send(asked: Asked): void
   handle(message: AnswerMessage): void
-  /** Whether the other end has begun with it. */
+  /** Whether the other end has started the request. */
   hasBegun(asked: Asked): boolean
-  /** Answers a request with a failure, and stops it. Gives whether the other end still works on it. */
+  /** Answers a request with status 500 and aborts it. The returned function tells whether the other end is still running it. */
   giveUp(asked: Asked): () => boolean
-  /** Whether something is under way, be it for nobody. */
+  /** Whether requests or bodies are in flight, including aborted ones. */
   isBusy(): boolean
-  /** Ends what is under way. Gives back what the other end had not begun, and may be sent elsewhere. */
+  /** Ends all requests. Returns those that the other end had not started, which can be sent elsewhere. */
   close(reason: Error): readonly Asked[]
 }
 
@@ -34,7 +34,7 @@ interface Pending {
   readonly onAbort: () => void
 }
 
-/** As everywhere: why it failed is for the log, not for who asked. */
+/** Status 500 without details: the cause is logged, not sent to the client. */
 export function failedResponse(): Response {
   return new Response(null, { status: 500 })
 }
@@ -44,7 +44,7 @@ export function createAsker(
   onFailure: (message: string) => void = () => {},
 ): Asker {
   const pending = new Map<number, Pending>()
-  /** Stopped, which the other end has not said yet. */
+  /** Aborted requests that the other end has not confirmed yet. */
   const stopping = new Set<number>()
   const bodies = createBodies(post)
   let last = 0
@@ -63,7 +63,7 @@ export function createAsker(
     take(id)
     stopping.add(id)
     post({ type: 'abort', id })
-    // Nobody may ever ask for the rest of its body.
+    // The rest of its body may never be pulled.
     bodies.handle({ type: 'cancel', id })
     post({ type: 'break', id, message })
   }
@@ -104,7 +104,7 @@ export function createAsker(
           const { id, status, headers, hasBody } = message
           const entry = take(id)
           stopping.delete(id)
-          // A client that has left takes no body.
+          // The client disconnected: cancel the body.
           if (entry === undefined) return void (hasBody && post({ type: 'cancel', id }))
           const received = hasBody ? bodies.receive(id) : undefined
           const response = new Response((received?.body ?? null) as Response['body'], {
@@ -116,7 +116,7 @@ export function createAsker(
         case 'failed': {
           const entry = take(message.id)
           stopping.delete(message.id)
-          // Why it failed after its client had left is of no interest.
+          // A failure after the client disconnected is not reported.
           if (entry === undefined) return
           onFailure(message.message)
           return entry.asked.resolve(failedResponse())
@@ -138,7 +138,7 @@ export function createAsker(
       bodies.close(reason)
       return [...pending.keys()].flatMap((id) => {
         const { asked, begun } = take(id) as Pending
-        // A body that was read can't be sent again.
+        // A body that was read cannot be sent again.
         const { body, bodyUsed } = asked.request
         if (!begun && !bodyUsed && body?.locked !== true) return [asked]
         asked.resolve(failedResponse())

@@ -3,20 +3,20 @@ import type { BodyMessage } from './messages.ts'
 
 interface Outgoing {
   readonly reader: ReadableStreamDefaultReader<Uint8Array>
-  /** Whose body it is: that knows its trailers. */
+  /** The message of the body, which has its trailers. */
   readonly message: Request | Response
 }
 
-/** Both ends of the bodies that cross between two ends. */
+/** Message bodies in both directions of a channel. */
 export interface Bodies {
-  /** Gives this side's body away: sends it as it is asked for. */
+  /** Sends a body of this end, chunk by chunk as the other end pulls. */
   send(id: number, message: Request | Response, body: ReadableStream<Uint8Array>): void
-  /** The other side's body. */
+  /** Receives a body of the other end. */
   receive(id: number): Received
   handle(message: BodyMessage): void
-  /** Whether a body is under way. */
+  /** Whether a body is in flight. */
   isBusy(): boolean
-  /** Ends what is under way in both directions. */
+  /** Ends the bodies of both directions. */
   close(reason: Error): void
 }
 
@@ -27,7 +27,7 @@ interface Incoming {
 
 interface Received {
   readonly body: ReadableStream<Uint8Array>
-  /** What came after it, once it has ended. */
+  /** Its trailers, once it has ended. */
   readonly trailers: () => HeaderPairs | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Applications in a Worker that can be ended: exported as `spindle/run-worker`. */
+/** Applications in a Worker that can be terminated: exported as `spindle/run-worker`. */
 export type * from '../../spin/app-types.ts'
 export type * from '../../trust/policy-types.ts'
 export type { FetchHandler, FetchLike, ReferrerStore, Verifier } from '../../types.ts'

@@ -4,7 +4,7 @@ import type { AppHandlerOptions } from '../handler/app-handler-options.ts'
 import type { AppSnapshot } from '../app/app-snapshot.ts'
 import type { LogLine } from '../host/logs.ts'
 
-/** What two ends say to each other: who asks, and who answers in another thread or page. */
+/** Messages between the asking end and the answering end in another thread or page. */
 
 interface Head {
   readonly id: number
@@ -12,25 +12,25 @@ interface Head {
   readonly hasBody: boolean
 }
 
-/** To who answers. */
+/** To the answering end. */
 export type AskMessage =
   | (Head & {
       readonly type: 'request'
       readonly method: string
       readonly url: string
-      /** Path and query as they were received, where that is known. */
+      /** Path and query as received, if known. */
       readonly target: string | undefined
       readonly address: string
-      /** When it arrived, as milliseconds since 1970: both ends have one clock. */
+      /** Arrival time, as milliseconds since 1970: both ends share a clock. */
       readonly arrived: number
     })
   | { readonly type: 'abort'; readonly id: number }
   | BodyMessage
 
-/** To who asks. */
+/** To the asking end. */
 export type AnswerMessage =
   | (Head & { readonly type: 'response'; readonly status: number })
-  /** The handler has been called: what it hasn't may be given to another. */
+  /** The handler was called. Requests that have not begun can be moved to another thread. */
   | { readonly type: 'begun'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
   | BodyMessage
@@ -45,7 +45,7 @@ export interface StartMessage {
 export type ToWorker =
   | StartMessage
   | { readonly type: 'ping' }
-  /** So many more lines of the log are written, in their order. */
+  /** Number of further log lines that were written, in order. */
   | { readonly type: 'logged'; readonly lines: number }
   | AskMessage
 
@@ -56,14 +56,14 @@ export type FromWorker =
       /** Absent for an error that is not of this library. */
       readonly code: ErrorCode | undefined
       readonly message: string
-      /** The properties that errors of the code have. */
+      /** The properties of errors with this code. */
       readonly data: Readonly<Record<string, unknown>>
     }
   | { readonly type: 'pong' }
   | { readonly type: 'log'; readonly line: LogLine }
   | AnswerMessage
 
-/** A body goes over piece by piece, each when it is asked for; requests and responses share ids. */
+/** A body is sent chunk by chunk on `pull`; a request and its response share an id. */
 export type BodyMessage =
   | { readonly type: 'pull'; readonly id: number }
   | { readonly type: 'cancel'; readonly id: number }
