@@ -34,8 +34,8 @@ export function sharesFiles(dependency: RunDependency): boolean {
 }
 
 /**
- * Reads and compiles what a component depends on, and finds which of its imports each fills.
- * Rejects with `ERR_APP_INVALID` when one fills none, or lacks the export.
+ * Reads and compiles a dependency of a component, and finds the imports that it satisfies.
+ * Rejects with `ERR_APP_INVALID` when it satisfies no import or lacks the export.
  */
 export async function loadDependency(
   component: ComponentDef,

@@ -13,8 +13,8 @@ import {
 } from './run-app.ts'
 
 /**
- * Reads what running needs of an application. Middleware of triggers is composed into the components
- * that it precedes, as a push does; without middleware, no content is read yet.
+ * Builds a `RunApp`. Middleware of triggers is composed into the components that it precedes, as on
+ * push; without middleware, no content is read.
  *
  * Rejects as `runAppOf` throws, and as `composeLock` for middleware that does not fit.
  */
@@ -23,7 +23,7 @@ export async function openRunApp(app: App | PulledApp): Promise<RunApp> {
 }
 
 async function composeMiddleware(app: App | PulledApp): Promise<LockedContents> {
-  // Loaded for the few applications that have middleware.
+  // Loaded only for applications with middleware.
   const [{ composeLock }, { lockApp }] = await Promise.all([
     import('../../spin/compose/compose-lock.ts'),
     import('../../spin/source/lock-app.ts'),

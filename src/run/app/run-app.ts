@@ -7,24 +7,24 @@ import type { PulledApp } from '../../spin/artifact/pulled-app.ts'
 import { readBytes } from '../../bytes/read-bytes.ts'
 import type { Descriptor, FileTree } from '../../types.ts'
 
-/** What running needs to know of an application, wherever it comes from. */
+/** An application as the runtime needs it, local or pulled. */
 export interface RunApp {
   readonly name: string
   readonly version: string | undefined
-  /** The manifest's digest, of an application from a registry. */
+  /** Digest of the manifest, for an application from a registry. */
   readonly imageDigest: string | undefined
-  /** Prefix of all routes, of manifests before Spin 3. */
+  /** Prefix of all routes, from manifests before Spin 3. */
   readonly base: string
   readonly variables: ReadonlyMap<string, { readonly default?: string | undefined }>
   readonly triggers: readonly RunTrigger[]
-  /** Triggers that nothing runs here: of other types. */
+  /** Triggers of other types, which this host does not run. */
   readonly otherTriggers: ReadonlyArray<{ readonly id: string; readonly type: string }>
   readonly components: ReadonlyMap<string, RunComponent>
 }
 
 export interface RunTrigger {
   readonly id: string
-  /** Of the `http` trigger. */
+  /** Configuration of the `http` trigger. */
   readonly config: Readonly<Record<string, Json>>
 }
 
@@ -42,17 +42,17 @@ export interface RunComponent {
   readonly dependencies: readonly RunDependency[]
 }
 
-/** A component that stands in for imports of another, and what of that one's grants it shares. */
+/** A component that satisfies imports of another, and the permissions that it inherits from it. */
 export interface RunDependency {
   /** The import: `ns:package[/interface][@version]`, or a plain name. */
   readonly name: string
-  /** The export that fills it. Default: the one of the import's own name. */
+  /** The export that satisfies it. Default: the export with the name of the import. */
   readonly export: string | undefined
   readonly inherit: 'all' | readonly string[]
   readonly wasm: () => Promise<Uint8Array>
 }
 
-/** A locked application and what reads its contents. Without a descriptor it has no digest. */
+/** A locked application and functions that read its contents. Without a descriptor it has no digest. */
 export interface LockedContents {
   readonly locked: LockedApp
   readonly descriptor?: Descriptor
@@ -73,7 +73,7 @@ export function hasMiddleware(app: App | PulledApp): boolean {
 }
 
 /**
- * What running needs of an application, contents unread.
+ * Builds a `RunApp` without reading contents.
  *
  * Throws `ERR_UNSUPPORTED` for host requirements that are not met. Components with middleware cannot
  * be read: see `openRunApp`.
@@ -98,7 +98,7 @@ function text(value: Json | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-// What this host can do for an application that asks for it by name.
+// Host requirements that this host supports.
 const FEATURES: ReadonlySet<string> = new Set(['local_service_chaining', 'middleware'])
 
 function checkRequirements(holder: LockedApp | LockedComponent): void {
@@ -117,7 +117,7 @@ function middlewareOf({ trigger_dependencies: roles = {} }: LockedComponent): st
   return Object.entries(roles).find(([, list]) => list.length > 0)?.[0]
 }
 
-/** Reads a component, unless it would run without its middleware, which may decide who gets in. */
+/** Rejects a component whose middleware is not composed: the middleware can implement access control. */
 function readComposed(
   id: string,
   role: string | undefined,

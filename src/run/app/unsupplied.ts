@@ -1,7 +1,7 @@
 import { supplyAdvice } from '../component/abi/host-imports.ts'
 import type { RunComponent } from './run-app.ts'
 
-/** Services of Spin's that an application reaches through a host, and how a manifest asks for one. */
+/** Spin services that the host provides, and how a manifest requests each. */
 const SERVICES: ReadonlyArray<readonly [service: RegExp, isAsked: (of: RunComponent) => boolean]> =
   [
     [/[:/]redis[/@]/, ({ allowedHosts }) => allowedHosts.some((host) => /^rediss?:/.test(host))],
@@ -13,8 +13,8 @@ const SERVICES: ReadonlyArray<readonly [service: RegExp, isAsked: (of: RunCompon
   ]
 
 /**
- * What to say at the start of an interface that is linked and that nobody supplies: nothing where the
- * manifest asks for no such service, as some toolchains import all that there are.
+ * The startup warning for a linked interface without an implementation; `undefined` when the manifest
+ * does not request the service, because some toolchains import all interfaces.
  */
 export function describeUnsupplied(component: RunComponent, name: string): string | undefined {
   const service = SERVICES.find(([pattern]) => pattern.test(name))
