@@ -1,9 +1,9 @@
 import { FREE, type OutputStream } from './streams.ts'
 import type { Ledger } from '../../budget.ts'
 
-// What a guest may have on its way to a slow reader before it must wait.
+// Bytes queued for a slow reader before the guest must wait.
 const HIGH_WATER = 64 * 1024
-// Without JSPI it can't wait, so everything it writes is held; a response above this is cut off.
+// Without JSPI a guest cannot wait, so its output is buffered; a longer response is aborted.
 const MAX_HELD = 64 * 1024 * 1024
 
 // What a body takes itself, and each chunk beside its bytes: measured in V8, rounded up.
@@ -35,7 +35,7 @@ export function createBodyPipe({
 }): BodyPipe {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   let state: 'open' | 'closing' | 'done' = 'open'
-  /** What ends it, once all that was written is read. */
+  /** Error or end to deliver once the queue has been read. */
   let failure: { readonly reason: unknown } | undefined
   let queue: Array<Uint8Array | undefined> = []
   /** Of the queue, what has been read. */
@@ -138,7 +138,7 @@ export function createBodyPipe({
       queue.push(tail.bytes)
     } else {
       count(bytes.length + CHUNK_BYTES)
-      // Part of something larger would keep all of that.
+      // A view would keep its whole underlying buffer alive.
       queue.push(bytes.length < bytes.buffer.byteLength ? bytes.slice() : bytes)
     }
   }
@@ -172,7 +172,7 @@ export function createBodyPipe({
       endReading()
     },
     fail(reason) {
-      // What the guest has ended is whole, whatever becomes of the guest.
+      // A finished body is complete, even if the guest fails later.
       if (state !== 'open') return
       controller?.error(reason)
       finish()

@@ -22,7 +22,7 @@ interface DescriptorFlags {
 const READ_ONLY = err('read-only')
 const refuse = (): Result => READ_ONLY
 
-// One read gives this much at most, however much a guest asks for.
+// Bytes per read.
 const MAX_AT_ONCE = 1_048_576n
 
 function at(descriptor: Descriptor, path: string): Node | Result {
@@ -71,7 +71,7 @@ function read({ node }: Descriptor, length: bigint, offset: bigint): Result {
   return ok([part, start + BigInt(part.length) >= size])
 }
 
-/** Directory entries are handed out one by one. */
+/** Returns an iterator, so that entries are read one by one. */
 function readDirectory({ node }: Descriptor): Result {
   if (node.kind !== 'directory') return err('not-directory')
   return ok(node.entries.entries())

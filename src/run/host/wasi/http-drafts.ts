@@ -21,7 +21,7 @@ export function draft20231110({ functions }: HostInterface): HostInterface {
   return { functions: { ...functions, '[method]future-trailers.get': () => ok(undefined) } }
 }
 
-/** The draft's `error` in the words of 0.2.0's `error-code`, and back. */
+/** Maps the draft's `error` to the `error-code` of 0.2.0, and back. */
 function toError(code: HttpError | undefined): HttpError {
   const text =
     code?.val === undefined ? (code?.tag ?? 'unknown') : `${code.tag}: ${String(code.val)}`
@@ -49,7 +49,7 @@ export function draft20231018({ functions }: HostInterface, ledger: Ledger): Hos
       authority: string | undefined,
       headers: Fields,
     ): OutgoingRequest => {
-      // The headers are borrowed there: the guest goes on owning them.
+      // The draft borrows the headers: the guest keeps ownership.
       const request: OutgoingRequest = {
         headers: copyFields(ledger, headers, false),
         method,

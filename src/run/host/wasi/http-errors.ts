@@ -38,7 +38,7 @@ const TAGS: Readonly<Record<string, string>> = {
   ERR_HTTP_CONTENT_LENGTH_MISMATCH: 'HTTP-request-body-size',
 }
 
-/** What the kinds carry beside their name. */
+/** Payloads of the error codes. */
 const VALUES: Readonly<Record<string, unknown>> = {
   'DNS-error': { rcode: 'address not available', 'info-code': 0 },
 }
@@ -83,7 +83,7 @@ export function httpErrorOf(error: unknown): HttpError {
   return { tag: 'destination-unavailable' }
 }
 
-/** The same for the log. */
+/** Error text for the log. */
 export function describeFailure(error: unknown): string {
   const [code] = codesOf(error)
   const { tag } = httpErrorOf(error)

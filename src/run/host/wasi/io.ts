@@ -22,7 +22,7 @@ function failed(error: unknown): Result {
   return err({ tag: 'last-operation-failed', val: { message } satisfies IoError })
 }
 
-// One read gives this much at most, however much a guest asks for.
+// Bytes per read.
 const MAX_AT_ONCE = 1024 * 1024
 
 function bounded(length: bigint): number {
@@ -65,7 +65,7 @@ function write(stream: OutputStream, bytes: Uint8Array): Result {
   return ok()
 }
 
-/** Takes all bytes, waiting as often as the stream is full, then until it is flushed. */
+/** Writes all bytes, waiting while the stream is full, then until it is flushed. */
 function writeAll(stream: OutputStream, bytes: Uint8Array): Result | Promise<Result> {
   return whenReady(stream.pollable, (): Result | Promise<Result> => {
     const room = stream.room()
@@ -106,7 +106,7 @@ export const ioError: HostInterface = {
 export const ioPoll: HostInterface = {
   functions: {
     poll,
-    // As the drafts of 2023 have them.
+    // Names of the 2023 drafts.
     'poll-list': poll,
     'poll-one': (pollable: Pollable) => whenReady(pollable, () => undefined),
     '[resource-drop]pollable': (pollable: Pollable) => pollable.drop?.(),
