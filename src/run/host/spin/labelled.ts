@@ -2,8 +2,8 @@ import type { HostInterface, LinkedInterface } from '../../component/abi/items.t
 import { chain, isPromise } from '../../component/abi/runtime.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 
-// What stores and databases have alike: they are opened by labels that a manifest lists, may answer
-// late, and were numbers before they were resources.
+// Shared by stores and databases: opened by labels that a manifest lists, possibly asynchronous, and
+// numbers in the interfaces before resources.
 
 export type Answer = Result | Promise<Result>
 
@@ -47,7 +47,7 @@ interface Numbered<T> {
   ) => (id: number, ...rest: Rest) => Answer
 }
 
-/** As Spin has it. A guest that never closes would fill the host's memory beside its own. */
+/** The limit of Spin. Bounds host memory if a guest never closes its handles. */
 export const MAX_OPEN = 256
 
 /**

@@ -10,7 +10,7 @@ import { err, ok, type Result } from '../wasi/result.ts'
 import { FREE } from '../wasi/streams.ts'
 import { responseHeaders, SELF_ORIGIN, SENDING_BYTES, targetOf } from '../wasi/http-outgoing.ts'
 
-/** `fermyon:spin/http-types`, as records. Bodies are whole. */
+/** `fermyon:spin/http-types`, as records. Bodies are buffered. */
 export interface LegacyRequest {
   readonly method: string
   readonly uri: string
@@ -24,7 +24,7 @@ export interface LegacyResponse {
   readonly body?: Uint8Array | undefined
 }
 
-// It is held in full, here and in the guest.
+// Bytes of a body, which is buffered here and in the guest.
 const MAX_BODY = 64 * 1024 * 1024
 
 function urlOf(uri: string): URL | undefined {
@@ -108,7 +108,7 @@ export async function sendLegacy(
   }
 }
 
-/** `signal` aborts when nobody waits for a response any more. */
+/** `signal` aborts when the response is no longer needed. */
 export function createLegacyHttp(
   send: FetchLike,
   ledger: Ledger,

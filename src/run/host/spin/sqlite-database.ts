@@ -1,4 +1,4 @@
-/** A value in a row or for a parameter, as SQLite has them. */
+/** An SQLite value, in a row or as a parameter. */
 export type SqliteValue =
   | { readonly tag: 'integer'; readonly val: bigint }
   | { readonly tag: 'real'; readonly val: number }
@@ -11,24 +11,24 @@ export interface SqliteResult {
   readonly rows: ReadonlyArray<readonly SqliteValue[]>
 }
 
-/** The rows of a statement that is under way. */
+/** The rows of a running statement. */
 export interface SqliteCursor {
   readonly columns: readonly string[]
   /** The next row; `undefined` after the last one. */
   next(): readonly SqliteValue[] | undefined
-  /** Ends the statement. It may be called again. */
+  /** Ends the statement. Idempotent. */
   close(): void
 }
 
-/** What a statement may take: of the request that it belongs to. */
+/** Limits of a statement, from the request that it belongs to. */
 export interface SqliteLimits {
-  /** Throws once the request's time is over. To be called now and then while a statement runs. */
+  /** Throws after the request's deadline. Call it regularly while a statement runs. */
   assertInTime(): void
-  /** Takes so many bytes of the request's memory. Throws when they are too many. */
+  /** Charges bytes to the request's memory. Throws when they exceed the limit. */
   charge(bytes: number): void
-  /** Gives back bytes that were charged. */
+  /** Releases charged bytes. */
   release(bytes: number): void
-  /** Bytes that the request may still take. */
+  /** Bytes that remain for the request. */
   readonly free: number
 }
 
@@ -44,7 +44,7 @@ export interface SqliteCounters {
  * Exported from `spindle/run`.
  */
 export interface SqliteDatabase {
-  /** Runs the first statement of a text, and gives all of its rows. */
+  /** Runs the first statement of a text and returns all rows. */
   execute(
     statement: string,
     parameters: readonly SqliteValue[],
@@ -60,5 +60,5 @@ export interface SqliteDatabase {
   close?(): void
 }
 
-/** Finds a database by its label: a new connection, or one that is shared. `undefined` when there is none. */
+/** Opens a database by label: a new or a shared connection. `undefined` when there is none. */
 export type OpenSqlite = (database: string) => SqliteDatabase | undefined
