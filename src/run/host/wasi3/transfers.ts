@@ -9,12 +9,12 @@ import type { Readable } from '../../component/abi/transfer.ts'
 import { err, ok, type Result } from '../wasi/result.ts'
 import { READY, type InputStream } from '../wasi/streams.ts'
 
-// What is asked of a guest at a time.
+// Bytes per read from a guest.
 const CHUNK = 64 * 1024
-// Of items that are no bytes, what a guest gets at a time.
+// Items, other than bytes, per read of a guest.
 const ITEMS_AT_ONCE = 1024
 
-/** A stream, and a future that says how it ended. */
+/** A stream, and a future of its outcome. */
 export type StreamAndOutcome = readonly [stream: Readable, outcome: Readable]
 
 /** Bytes for a guest. `outcome` makes of the failure that ended them, if any did, what their future says. */
@@ -102,7 +102,7 @@ export function webStreamOf(
   )
 }
 
-/** Takes all that a guest writes. */
+/** Reads a guest's stream to its end. */
 export async function drain(
   readable: Readable,
   take: (bytes: Uint8Array) => void | Promise<void>,
