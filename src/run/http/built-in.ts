@@ -3,7 +3,7 @@ import { isJsonObject, type Json } from '../../bytes/json.ts'
 import type { RunApp } from '../app/run-app.ts'
 import { hasNoBody } from './execution.ts'
 
-/** Paths that no route reaches. */
+/** Reserved paths, which are answered before routes. */
 export const WELL_KNOWN = '/.well-known/spin/'
 
 /** What Spin answers itself, before any route. */
@@ -38,7 +38,7 @@ export function staticResponse(id: string, config: Json): () => Response {
       status: status as number,
       headers,
     })
-    // Spin sends no type unless the manifest names one.
+    // Like Spin: no content-type unless the manifest sets one.
     if (!Object.keys(headers).some((name) => name.toLowerCase() === 'content-type'))
       response.headers.delete('content-type')
     return response

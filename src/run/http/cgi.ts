@@ -9,7 +9,7 @@ import { requestTarget } from './target.ts'
 const NOT_PASSED: ReadonlySet<string> = new Set([
   'HTTP_AUTHORIZATION',
   'HTTP_CONNECTION',
-  // Programs take it for the proxy that they should use: https://httpoxy.org
+  // Programs use HTTP_PROXY as their outbound proxy: https://httpoxy.org
   'HTTP_PROXY',
 ])
 
@@ -51,7 +51,7 @@ export function wagiEnvironment(
     if (header.includes('_')) continue
     const variable = `HTTP_${header.toUpperCase().replaceAll('-', '_')}`
     if (NOT_PASSED.has(variable)) continue
-    // Of a repeated one, RFC 3875 4.1.18 asks for a single value.
+    // RFC 3875 4.1.18 asks for a single value of repeated headers.
     const before = env.get(variable)
     const separator = header === 'cookie' ? '; ' : ', '
     env.set(variable, before === undefined ? value : `${before}${separator}${value}`)
@@ -84,7 +84,7 @@ export function wagiArguments(template: string, { request }: Execution): readonl
   const values = { SCRIPT_NAME: path, ARGS: query.replaceAll('&', ' ') }
   const valueOf = (name: string): string => values[name as keyof typeof values]
   let length = template.length
-  // In one go: a path may look like a placeholder.
+  // In a single pass: a path can contain a placeholder's text.
   for (const [, name = ''] of template.matchAll(PLACEHOLDER)) length += valueOf(name).length
   if (length > MAX_ARGUMENT_CHARACTERS)
     throw new SpindleError(
@@ -97,7 +97,7 @@ export function wagiArguments(template: string, { request }: Execution): readonl
     .filter((argument, i) => i === 0 || argument !== '')
 }
 
-/** What a WAGI program printed, as a response. Throws `ERR_TRAP` when it isn't one. */
+/** Parses the output of a WAGI program as a response. Throws `ERR_TRAP` when it is invalid. */
 export function cgiResponse(output: Uint8Array, isHead: boolean): Response {
   if (output.length === 0) throw new SpindleError('ERR_TRAP', 'the program printed nothing')
   const end = headerEnd(output)

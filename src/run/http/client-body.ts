@@ -30,7 +30,7 @@ export function awaitedBody(
 
 interface TakenResponse {
   readonly response: Response
-  /** Resolves when the client has the body, or wants no more of it. */
+  /** Resolves when the client has received or cancelled the body. */
   readonly done: Promise<void>
 }
 
@@ -42,7 +42,7 @@ export function takeResponse(response: Response, place: Place, signal: AbortSign
   const { body } = response
   if (body === null) return { response, done: Promise.resolve() }
   const reader = body.getReader()
-  // Until its client asks for the first bytes.
+  // Until the client pulls the first bytes.
   place.wait()
   let waits = true
   const resume = (): void => {

@@ -9,7 +9,7 @@ interface Deadline {
    * to the engine only, no timer fires.
    */
   assertInTime(): void
-  /** Ends the request for another reason, if it can be ended. */
+  /** Aborts the request for another reason, if it is abortable. */
   abort(reason: unknown): void
   /** The response has begun, or never will. */
   met(): void
@@ -34,7 +34,7 @@ export function createDeadline(
   timeout: number | undefined,
   { waited = 0, canAbort = false }: DeadlineOptions = {},
 ): Deadline {
-  // A signal of our own would be a good part of what a small request costs.
+  // No signal is created: it would be a large part of the cost of a small request.
   if (timeout === undefined && !canAbort)
     return {
       signal: requested,

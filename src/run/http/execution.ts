@@ -19,7 +19,7 @@ export interface Execution {
   /** The client's, and Spin's after them. */
   readonly headers: ReadonlyArray<readonly [string, string]>
   readonly jspi: boolean
-  /** What the instance may take, and make its host hold. */
+  /** Memory budget of the instance and of the host on its behalf. */
   readonly budget: Budget
   /** Ends the guest: the client has left, or its time is over. */
   readonly signal: AbortSignal
@@ -40,7 +40,7 @@ export interface Answer {
   readonly response: Response
   /** Resolves when the guest has returned, which may be after its response has: with what ended it, if it failed. */
   readonly finished: Promise<unknown>
-  /** Bytes of a body that is all there, and that nobody has paid for. */
+  /** Bytes of a buffered body that are not charged yet. */
   readonly held?: number
 }
 
@@ -57,12 +57,12 @@ export function wholeBody({ body }: Execution): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array()
 }
 
-/** `Response` refuses a body with these. */
+/** Statuses for which `Response` rejects a body. */
 export function hasNoBody(status: number): boolean {
   return [101, 103, 204, 205, 304].includes(status)
 }
 
-/** What `fetch` can carry; anything else is the component's mistake. */
+/** Statuses that `Response` accepts. */
 export function isStatus(status: number): boolean {
   return status >= 200 && status <= 599
 }

@@ -51,7 +51,7 @@ const HOST_ONLY: ReadonlySet<string> = new Set([
   'spin-client-addr',
 ])
 
-/** What Spin tells a component about its request. */
+/** The `spin-*` headers of a request. */
 function spinHeaders(
   request: Request,
   { match, base, clientAddress, host }: RequestFacts,
@@ -101,7 +101,7 @@ export function givenHeader(name: string, value: string): HeaderPairs[number] | 
   if (problem === 'invalid-syntax') {
     throw new SpindleError(
       'ERR_TRAP',
-      // Whatever it is, the log is to stay readable.
+      // The name can contain anything; keep the log readable.
       `the component answered with an invalid header ${JSON.stringify(name.slice(0, MAX_QUOTED))}`,
     )
   }

@@ -1,14 +1,14 @@
-/** Where a guest runs. While it waits for its client, it lets others run. */
+/** A slot for a running guest. While the guest waits for its client, others can run. */
 export interface Place {
-  /** The guest needs something of its client from here on. */
+  /** The guest starts to wait for its client. */
   wait(): void
-  /** It has got that. Each `wait` has one. */
+  /** The wait has ended. Call once per `wait`. */
   resume(): void
   /** The guest has ended. */
   release(): void
 }
 
-/** Lets a number of guests run at once; the others queue in order. */
+/** Limits the number of concurrently running guests; others queue in order. */
 export interface Limiter {
   /**
    * Rejects with `signal.reason` when aborted before. `evict` is called when there are too many guests
@@ -62,7 +62,7 @@ export function createLimiter(limit: number): Limiter {
       },
       resume() {
         if (!isOpen || --waits > 0) return
-        // Above the limit, if others came in meanwhile: it holds its memory anyway.
+        // Can exceed the limit if others were admitted meanwhile: the guest's memory is in use anyway.
         waiting.delete(place)
         running++
       },
@@ -88,7 +88,7 @@ export function createLimiter(limit: number): Limiter {
         const go = (): void => {
           queue.delete(go)
           signal.removeEventListener('abort', onAbort)
-          // Taken here, so that nobody else comes in before the waiter goes on.
+          // Acquired here, so that no other guest is admitted before the waiter resumes.
           resolve(open(evict))
         }
         queue.add(go)
