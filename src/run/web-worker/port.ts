@@ -4,7 +4,7 @@ import { createAnswerer } from './answer.ts'
 import { createAsker } from './ask.ts'
 import type { AnswerMessage, AskMessage } from './messages.ts'
 
-/** What is used of a `MessagePort`. */
+/** The subset of `MessagePort` that is used. */
 export interface PortLike {
   postMessage(message: unknown): void
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
@@ -12,7 +12,7 @@ export interface PortLike {
 }
 
 /**
- * Asks a handler at the other end of a port: `answerPort` is there.
+ * Creates a handler that forwards requests to the other end of a port, which `answerPort` serves.
  *
  * Exported from `spindle/run-worker`. A Service Worker can't start a Worker, but a page can, and
  * give it a port.

@@ -7,7 +7,7 @@ import { createAnswerer } from './answer.ts'
 import type { AskMessage, FromWorker, StartMessage, ToWorker } from './messages.ts'
 import type { PortLike } from './port.ts'
 
-/** What the Worker decides itself, as functions can't be sent to it. */
+/** Options that the Worker sets itself, because functions cannot be posted to it. */
 export type InWorkerOptions = Pick<
   AppHandlerOptions,
   'fetch' | 'keyValue' | 'sqlite' | 'interfaces' | 'compile' | 'jspi'
@@ -27,7 +27,7 @@ export type InWorkerOptions = Pick<
  */
 export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): void {
   const post = (message: FromWorker): void => scope.postMessage(message)
-  /** Lines that the other side has not written: what is posted is in memory until then. */
+  /** Lines posted but not written by the other end yet: they take memory until then. */
   const unwritten: Array<() => void> = []
   let answer: ((message: AskMessage) => void) | undefined
 
@@ -45,7 +45,7 @@ export function runInWorker(scope: PortLike, options: InWorkerOptions = {}): voi
         clientAddress: (request) => heads.get(request)?.address ?? UNKNOWN_ADDRESS,
         waited: (request) => Math.max(0, Date.now() - (heads.get(request)?.arrived ?? Infinity)),
       })
-      // Compiled by now, and this is a copy of what the other side has.
+      // Already compiled; this is a copy of the other end's bytes.
       app.wasm.clear()
       answer = createAnswerer(post, (request, head) => {
         heads.set(request, head)

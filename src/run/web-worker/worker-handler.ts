@@ -12,7 +12,7 @@ import { UNKNOWN_ADDRESS } from '../handler/app-handler-options.ts'
 import { createAsker, failedResponse, type Asked, type Asker } from './ask.ts'
 import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
 
-/** What is used of a `Worker`. */
+/** The subset of `Worker` that is used. */
 export interface WorkerLike {
   postMessage(message: unknown): void
   addEventListener(
@@ -44,19 +44,19 @@ export interface WorkerHandlerOptions {
   readonly maxMemory?: number
   /** Called for each line that a component prints, and with stream `host` for what went wrong around it. */
   readonly onLog?: OnLog
-  /** `ip:port` of who sent a request. Default `0.0.0.0:0`. */
+  /** Returns the client's `ip:port`. Default `0.0.0.0:0`. */
   readonly clientAddress?: (request: Request) => string
 }
 
 export interface WorkerHandler extends FetchHandler {
-  /** Ends the Worker, and what it has under way. */
+  /** Terminates the Worker and its requests. */
   close(): Promise<void>
 }
 
-/** Milliseconds between two looks at whether the Worker still answers. */
+/** Milliseconds between pings of a busy Worker. */
 const LOOK_EVERY = 1000
 
-/** Milliseconds after the timeout until a Worker that does nothing about it is ended. */
+/** Milliseconds after the timeout until an unresponsive Worker is terminated. */
 function graceOf(timeout: number): number {
   return Math.min(1000, Math.max(100, timeout / 10))
 }
@@ -69,10 +69,10 @@ interface Thread {
   onPong: () => void
 }
 
-/** The time of one request. */
+/** Deadline state of one request. */
 interface Clock {
   readonly timer: ReturnType<typeof setTimeout>
-  /** It began again, as its Worker was ended before it had begun with the request. */
+  /** Restarted, because its Worker was terminated before it began the request. */
   readonly isAgain: boolean
   /** Where it was sent. */
   thread?: Thread
@@ -162,7 +162,7 @@ export async function createWorkerHandler(
       post(start)
     })
 
-  /** Ends a Worker and starts another in its place. */
+  /** Terminates a Worker and starts a replacement. */
   const ended = new WeakSet<Thread>()
   const replace = async (thread: Thread, reason: string): Promise<void> => {
     if (ended.has(thread)) return
@@ -178,7 +178,7 @@ export async function createWorkerHandler(
     log(reason)
     startAnew()
     for (const asked of left) {
-      // It has waited for the fault of another. Not more than once, or that could go on for ever.
+      // Another request caused the wait, so its time restarts; once only, so that it is bounded.
       if (clocks.get(asked)?.isAgain === false) {
         asked.arrived = Date.now()
         startClock(asked, true)
@@ -198,7 +198,7 @@ export async function createWorkerHandler(
     })
   }
 
-  /** Asks a Worker that has something to do whether it still has a turn to give. */
+  /** Pings a Worker that has requests, to detect a guest that blocks it. */
   const look = async (): Promise<void> => {
     watch = undefined
     if (most === undefined || isClosed) return
@@ -222,7 +222,7 @@ export async function createWorkerHandler(
   const busyReason = `a component kept its Worker busy for more than ${most} ms and was ended`
   const clocks = new WeakMap<Asked, Clock>()
 
-  /** Measures the time of a request here as well: its Worker may have no turn to do so. */
+  /** Measures the timeout in this thread as well: a blocked Worker cannot. */
   const startClock = (asked: Asked, isAgain = false): void => {
     const { timeout } = rest
     if (timeout === undefined) return
