@@ -2,7 +2,7 @@ import { quotePath } from '../../bytes/path.ts'
 import { SpindleError } from '../../errors.ts'
 import type { RunApp } from '../app/run-app.ts'
 
-/** Variables in a Worker's environment, as Spin has them in a process's. */
+/** Variables in a Worker's environment, named as Spin names them in a process environment. */
 export const VARIABLE_PREFIX = 'SPIN_VARIABLE_'
 
 export function variableBinding(name: string): string {

@@ -5,7 +5,7 @@ import type { FetchHandler, FetchLike } from '../../types.ts'
 import type { KeyValueStore } from '../host/spin/key-value-store.ts'
 import { HOST_PATHS, hostUrl, sendTo } from './host-protocol.ts'
 
-// As the parent's `createWorkerHost` bounds what is set.
+// The limit of the parent's `createWorkerHost` for values.
 const MAX_VALUE = 25 * 1024 * 1024
 // Names of 160 bytes for as many keys as a list of Workers KV gives.
 const MAX_KEYS = 16 * 1024 * 1024
@@ -15,7 +15,7 @@ export function createHostFetch(host: FetchHandler): FetchLike {
     host.fetch(sendTo(hostUrl(HOST_PATHS.outbound, { url: request.url }), request))
 }
 
-/** Which of the labels the parent has a store for: only it knows, and a guest is told when it opens one. */
+/** Asks the parent for which labels it has a store. A guest gets the error when it opens a missing one. */
 export async function askHostStores(
   host: FetchHandler,
   labels: Iterable<string>,

@@ -1,6 +1,6 @@
 /**
- * How a loaded Worker asks its parent: by `fetch`, the one thing that both have. What a guest chose
- * is only ever a parameter, so that it can't ask for anything else.
+ * Protocol between a loaded Worker and its parent, over `fetch`. Values chosen by a guest are query
+ * parameters only, so that they cannot select another operation.
  */
 const HOST_ORIGIN = 'https://host.spindle.invalid'
 
@@ -18,7 +18,7 @@ export function hostUrl(path: string, parameters: Readonly<Record<string, string
   return `${HOST_ORIGIN}${path}?${new URLSearchParams(parameters)}`
 }
 
-/** The same request, sent elsewhere. Redirects are the component's to follow. */
+/** The same request with another URL. Redirects are not followed. */
 export function sendTo(url: string, request: Request): Request {
   const { method, headers, body, signal } = request
   return new Request(url, {

@@ -2,7 +2,7 @@ import { concat } from '../../bytes/stream.ts'
 import type { AppHandlerOptions } from '../handler/app-handler-options.ts'
 import type { AppOutline, AppSnapshot } from '../app/app-snapshot.ts'
 
-/** Where in the content something is: offset and length. */
+/** Offset and length in the content, in bytes. */
 type Place = readonly [offset: number, length: number]
 
 /** An application as JSON beside one block of bytes: a Worker has a module each, however many files. */
@@ -14,7 +14,7 @@ interface PackedSnapshot {
   >
 }
 
-/** All of an application that a Worker reads before it starts, as JSON. */
+/** The JSON description of an application that a Worker reads before it starts. */
 export interface WorkerDescription {
   readonly app: PackedSnapshot
   readonly options: Pick<AppHandlerOptions, 'timeout' | 'concurrency' | 'maxMemory'>

@@ -99,10 +99,10 @@ function createConsoleLog(): WorkerLog {
   }
 }
 
-// A guest that can't wait may print without end before anybody has the time to send it on.
+// Bounds the buffered log of a guest that cannot wait and so leaves no turn for sending.
 const MAX_LINES = 10_000
 const MAX_BYTES = 8 * 1024 * 1024
-// As soon as there is so much it is sent, whether or not a request ends.
+// The log is sent at this size, even before a request ends.
 const SEND_AT = 64 * 1024
 
 function createHostLog(host: FetchHandler): WorkerLog {
@@ -142,7 +142,7 @@ function createHostLog(host: FetchHandler): WorkerLog {
       else lines.push(line)
       if (bytes < SEND_AT) return undefined
       const promise = nextSent()
-      // In a turn of its own: a guest that prints on has it sent together.
+      // In a later turn, so that lines printed meanwhile are sent together.
       if (bytes - line.text.length < SEND_AT) setTimeout(() => void flush().catch(() => {}))
       return promise
     },
@@ -160,7 +160,7 @@ function variablesIn(env: Readonly<Record<string, unknown>>): Readonly<Record<st
   )
 }
 
-/** None in memory: another isolate would not see it. */
+/** No in-memory store: other isolates would not see its values. */
 async function storesOf(
   app: RunApp,
   env: Readonly<Record<string, unknown>>,
@@ -178,7 +178,7 @@ async function storesOf(
   }
 }
 
-/** The platform's word: it overwrites what a client sends. The port is not known. */
+/** Client address as set by the platform, which overwrites a client's own header. The port is unknown. */
 function addressOf(request: Request): string {
   const ip = request.headers.get('cf-connecting-ip') ?? '0.0.0.0'
   return `${ip.includes(':') ? `[${ip}]` : ip}:0`

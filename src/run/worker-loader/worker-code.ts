@@ -6,7 +6,7 @@ import { openRunApp } from '../app/open-run-app.ts'
 import { HOST_BINDING, variableBinding } from './bindings.ts'
 import { MAIN_MODULE, workerModules, type WorkerModulesOptions } from './worker-modules.ts'
 
-/** What `get` and `load` of a Worker Loader take. */
+/** Argument of `get` and `load` of a Worker Loader. */
 export interface WorkerCode {
   compatibilityDate: string
   mainModule: string
@@ -31,7 +31,7 @@ export interface WorkerCodeOptions extends WorkerModulesOptions {
   readonly compatibilityDate?: string
 }
 
-// The first of which all that is used here is on without a flag.
+// The first date that enables all features used here without a flag.
 const COMPATIBILITY_DATE = '2025-11-17'
 
 /**

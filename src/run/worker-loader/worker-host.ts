@@ -16,9 +16,9 @@ export interface WorkerHostOptions {
   readonly onLog?: (line: LogLine) => void
 }
 
-// Workers KV takes 25 MiB; more is no value of any store.
+// Largest value: the limit of Workers KV, 25 MiB.
 const MAX_VALUE = 25 * 1024 * 1024
-// A loaded Worker holds so many lines at most, and sends them in one go.
+// The most that a loaded Worker buffers and sends in one request.
 const MAX_LOG = 16 * 1024 * 1024
 
 /**

@@ -1,7 +1,7 @@
 import { SpindleError } from '../../errors.ts'
 import type { KeyValueStore } from '../host/spin/key-value-store.ts'
 
-/** What is used of a `KVNamespace` of Workers. */
+/** The subset of Workers' `KVNamespace` that is used. */
 export interface WorkersKeyValueNamespace {
   get(key: string, type: 'arrayBuffer'): Promise<ArrayBuffer | null>
   put(key: string, value: ArrayBuffer | ArrayBufferView): Promise<void>
@@ -14,7 +14,7 @@ export interface WorkersKeyValueNamespace {
 }
 
 export interface WorkersKeyValueOptions {
-  /** Before each key, so that stores may share a namespace. Default `''`. */
+  /** Prefix of each key, so that stores can share a namespace. Default `''`. */
   readonly prefix?: string
 }
 
@@ -22,8 +22,8 @@ export interface WorkersKeyValueOptions {
 const MAX_KEYS = 100_000
 
 /**
- * A key-value store in a KV namespace of Workers. What is written may be seen elsewhere only after
- * a minute: the platform's own promise is no more.
+ * A key-value store in a Workers KV namespace. It is eventually consistent: writes can take a minute
+ * or more to be visible in other locations.
  *
  * Exported from `spindle/worker-loader`.
  *
