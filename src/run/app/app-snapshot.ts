@@ -11,7 +11,7 @@ export interface AppOutline extends Omit<RunApp, 'variables' | 'components'> {
   >
 }
 
-/** An application with all its bytes in hand, so that it can go to another thread or Worker. */
+/** An application with all contents buffered, so that it can be posted to another thread or Worker. */
 export interface AppSnapshot {
   readonly outline: AppOutline
   /**
@@ -26,7 +26,7 @@ function keyOf(id: string, dependency: string): string {
   return JSON.stringify([id, dependency])
 }
 
-/** Reads all that the application consists of, but components that no trigger starts. */
+/** Reads all contents of the application, except components without a trigger. */
 export async function snapshotOf(app: RunApp): Promise<AppSnapshot> {
   const { variables, components, ...rest } = app
   const started = new Set(app.triggers.map(({ config }) => config['component']))

@@ -14,7 +14,7 @@ function inherits({ inherit }: RunDependency, what: string): boolean {
   return inherit === 'all' || inherit.includes(what)
 }
 
-/** A component with no more than what a dependency of it shares. */
+/** A component restricted to the permissions that a dependency inherits. */
 export function asDependency(component: RunComponent, dependency: RunDependency): RunComponent {
   const shared = <T>(what: string, value: T, nothing: T): T =>
     inherits(dependency, what) ? value : nothing
