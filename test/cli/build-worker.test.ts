@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Miniflare, type MiniflareOptions } from 'miniflare'
+import type { Miniflare } from 'miniflare'
 import { afterEach, expect, it } from 'vitest'
 import { createRegistryHandler } from '../../src/serve/registry/handler.ts'
 import { createMemoryStorage } from '../../src/serve/storage/memory.ts'
+import { deployWorker } from '../fixtures/deploy-worker.ts'
 import { createSession } from './session.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -17,29 +18,8 @@ afterEach(async () => {
   worker = undefined
 })
 
-/** Starts a folder as the platform does: by its wrangler.jsonc, and modules by how they end. */
-function deploy(folder: string, bindings: Readonly<Record<string, string>> = {}): Miniflare {
-  const config = JSON.parse(readFileSync(join(folder, 'wrangler.jsonc'), 'utf8')) as {
-    main: string
-    compatibility_date: string
-    kv_namespaces?: { binding: string }[]
-  }
-  worker = new Miniflare({
-    compatibilityDate: config.compatibility_date,
-    modulesRoot: folder,
-    // The first is the main one.
-    modules: [config.main, ...readdirSync(folder).filter((name) => name !== config.main)].flatMap(
-      (name) => {
-        const type = { js: 'ESModule', wasm: 'CompiledWasm', bin: 'Data' }[
-          /\w+$/.exec(name)?.[0] ?? ''
-        ]
-        return type === undefined ? [] : [{ type, path: join(folder, name) }]
-      },
-    ),
-    kvNamespaces: (config.kv_namespaces ?? []).map(({ binding }) => binding),
-    bindings,
-  } as MiniflareOptions)
-  return worker
+function deploy(folder: string, bindings: Readonly<Record<string, string>> = {}): void {
+  worker = deployWorker(folder, bindings)
 }
 
 const textOf = async (path: string): Promise<string> =>

