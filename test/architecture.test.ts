@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
-/** A file imports from its own room or from a lower floor; never upward, nor from a neighbour. */
-const FLOORS: Readonly<Record<string, number>> = {
+/** A file imports from its own folder or from a lower layer, never upward, and never from a neighbour. */
+const LAYER_OF: Readonly<Record<string, number>> = {
   'errors.ts': 0,
   'types.ts': 0,
   bytes: 1,
@@ -25,7 +25,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 }
 
 /**
- * Layers of the rooms that have folders, lowest first; those in one list are neighbours. A file
+ * Layers within the folders that have subfolders, lowest first; those in one list are neighbours. A file
  * imports from its own layer or from a lower one.
  */
 const LAYERS: Readonly<Record<string, ReadonlyArray<string | readonly string[]>>> = {
@@ -106,8 +106,8 @@ const LAYERS: Readonly<Record<string, ReadonlyArray<string | readonly string[]>>
   ],
 }
 
-/** The files through which a package comes in; `src/node` and `src/cli` are Node's own. */
-const DOORS: Readonly<Record<string, RegExp>> = {
+/** The files that import a package; `src/node` and `src/cli` may import any. */
+const IMPORTERS: Readonly<Record<string, RegExp>> = {
   '@noble/ciphers': /^trust\/keys\/cosign-key\.ts$/,
   '@noble/curves': /^trust\/keys\/verify-digest\.ts$/,
   '@noble/ed25519': /^bytes\/ed25519\.ts$/,
@@ -123,7 +123,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
 /** The bounded reader, and the version of this package. */
 const UNBOUNDED_JSON: ReadonlySet<string> = new Set(['bytes/json.ts', 'cli/program.ts'])
 
-/** What only Node has. The compiler finds the names; this also finds them behind `globalThis`. */
+/** Globals of Node. The compiler finds the names; this also finds them behind `globalThis`. */
 const NODE_NAMES = new Set([
   'Buffer',
   'process',
@@ -165,13 +165,13 @@ function findFiles(): SourceFile[] {
   })
 }
 
-const roomOf = (path: string): string => path.split('/', 1)[0] ?? path
-/** The rooms that run in Node only. */
-const isOfNode = (path: string): boolean => ['node', 'cli'].includes(roomOf(path))
-/** The longest entry of its room's layers that holds a file, and how high it is. */
+const folderOf = (path: string): string => path.split('/', 1)[0] ?? path
+/** The folders that run in Node only. */
+const isOfNode = (path: string): boolean => ['node', 'cli'].includes(folderOf(path))
+/** The longest entry of the folder's layers that contains a file, and its height. */
 function layerOf(path: string): { readonly name: string; readonly height: number } | undefined {
-  const rest = path.slice(roomOf(path).length + 1)
-  const found = (LAYERS[roomOf(path)] ?? [])
+  const rest = path.slice(folderOf(path).length + 1)
+  const found = (LAYERS[folderOf(path)] ?? [])
     .flatMap((layer, height) => [layer].flat().map((name) => ({ name, height })))
     .filter(({ name }) => rest === name || rest.startsWith(`${name}/`))
   return found.toSorted((a, b) => b.name.length - a.name.length)[0]
@@ -209,8 +209,8 @@ function nodesThat(isWrong: (node: ts.Node, file: SourceFile) => boolean): strin
   return found
 }
 
-/** Files that import each other round about: each list is one knot. */
-function importCircles(): string[][] {
+/** Files that import each other in a cycle: each list is one cycle. */
+function importCycles(): string[][] {
   const imports = new Map(
     files.map((file) => [
       file.path,
@@ -221,7 +221,7 @@ function importCircles(): string[][] {
   const indexes = new Map<string, number>()
   const lowest = new Map<string, number>()
   const stack: string[] = []
-  const circles: string[][] = []
+  const cycles: string[][] = []
   const visit = (path: string): void => {
     indexes.set(path, indexes.size)
     lowest.set(path, indexes.size - 1)
@@ -232,45 +232,45 @@ function importCircles(): string[][] {
         lowest.set(path, Math.min(lowest.get(path) ?? 0, lowest.get(target) ?? 0))
     }
     if (lowest.get(path) !== indexes.get(path)) return
-    const circle = stack.splice(stack.indexOf(path))
-    if (circle.length > 1) circles.push(circle.toSorted())
+    const cycle = stack.splice(stack.indexOf(path))
+    if (cycle.length > 1) cycles.push(cycle.toSorted())
   }
   for (const { path } of files) if (!indexes.has(path)) visit(path)
-  return circles
+  return cycles
 }
 
-describe('the house', () => {
-  it('has a floor for every room', () => {
-    const rooms = new Set(files.map((file) => roomOf(file.path)))
-    expect([...rooms].filter((room) => FLOORS[room] === undefined)).toEqual([])
+describe('the layers', () => {
+  it('have every folder', () => {
+    const folders = new Set(files.map((file) => folderOf(file.path)))
+    expect([...folders].filter((folder) => LAYER_OF[folder] === undefined)).toEqual([])
   })
 
-  it('has no import from a higher floor or a neighbour', () => {
+  it('allow no import from a higher layer or a neighbour', () => {
     const wrong = importsThat((file, specifier) => {
       if (!isRelative(specifier)) return false
-      const from = roomOf(file.path)
-      const to = roomOf(targetOf(file.path, specifier))
-      return from !== to && !((FLOORS[to] ?? Infinity) < (FLOORS[from] ?? -1))
+      const from = folderOf(file.path)
+      const to = folderOf(targetOf(file.path, specifier))
+      return from !== to && !((LAYER_OF[to] ?? Infinity) < (LAYER_OF[from] ?? -1))
     })
     expect(wrong).toEqual([])
   })
 
-  it('has a layer for every file of a room with folders', () => {
-    const rooms = new Set(
-      files.filter(({ path }) => path.split('/').length > 2).map(({ path }) => roomOf(path)),
+  it('have every file of a folder with subfolders', () => {
+    const folders = new Set(
+      files.filter(({ path }) => path.split('/').length > 2).map(({ path }) => folderOf(path)),
     )
-    expect([...rooms].toSorted()).toEqual(Object.keys(LAYERS).toSorted())
+    expect([...folders].toSorted()).toEqual(Object.keys(LAYERS).toSorted())
     expect(
       files
-        .filter(({ path }) => LAYERS[roomOf(path)] !== undefined && layerOf(path) === undefined)
+        .filter(({ path }) => LAYERS[folderOf(path)] !== undefined && layerOf(path) === undefined)
         .map(({ path }) => path),
     ).toEqual([])
   })
 
-  it('has no import from a higher layer of the same room or a neighbour there', () => {
+  it('allow no import from a higher layer of the same folder, or from a neighbour there', () => {
     const wrong = importsThat((file, specifier) => {
       const to = targetOf(file.path, specifier)
-      if (!isRelative(specifier) || roomOf(file.path) !== roomOf(to)) return false
+      if (!isRelative(specifier) || folderOf(file.path) !== folderOf(to)) return false
       const [from, target] = [layerOf(file.path), layerOf(to)]
       if (from === undefined || target === undefined || from.name === target.name) return false
       return target.height >= from.height
@@ -278,20 +278,20 @@ describe('the house', () => {
     expect(wrong).toEqual([])
   })
 
-  it('has no circle of imports, of types neither', () => {
-    expect(importCircles()).toEqual([])
+  it('allow no cycle of imports, including those of types', () => {
+    expect(importCycles()).toEqual([])
   })
 
-  it('lets packages in by their doors only', () => {
+  it('import each package in its own files only', () => {
     const wrong = importsThat((file, specifier) => {
       if (isRelative(specifier) || specifier.startsWith('node:') || isOfNode(file.path))
         return false
-      return !DOORS[packageOf(specifier)]?.test(file.path)
+      return !IMPORTERS[packageOf(specifier)]?.test(file.path)
     })
     expect(wrong).toEqual([])
   })
 
-  it('imports all that package.json depends on, and nothing else', () => {
+  it('import every dependency of package.json, and no other package', () => {
     const manifest = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')) as {
       dependencies: Record<string, string>
       peerDependencies: Record<string, string>
@@ -308,13 +308,13 @@ describe('the house', () => {
     )
   })
 
-  it('imports Node in src/node and src/cli only', () => {
+  it('import Node in src/node and src/cli only', () => {
     expect(
       importsThat((file, specifier) => specifier.startsWith('node:') && !isOfNode(file.path)),
     ).toEqual([])
   })
 
-  it('reads JSON through the one reader that bounds it', () => {
+  it('read JSON with the bounded reader only', () => {
     const calls = nodesThat((node, file) => {
       if (UNBOUNDED_JSON.has(file.path) || !ts.isCallExpression(node)) return false
       const { expression } = node
@@ -328,7 +328,7 @@ describe('the house', () => {
     expect(calls).toEqual([])
   })
 
-  it('names what only Node has in src/node and src/cli only', () => {
+  it('use globals of Node in src/node and src/cli only', () => {
     const names = nodesThat((node, file) => {
       if (isOfNode(file.path) || !ts.isIdentifier(node) || !NODE_NAMES.has(node.text)) return false
       return isGlobalName(node)
@@ -372,8 +372,12 @@ describe('files', () => {
   })
 
   it('export only what another file names', () => {
-    const users = ['src', 'test', 'mocks', 'examples', 'bench'].flatMap((room) =>
-      ts.sys.readDirectory(join(src, '..', room), ['.ts', '.mjs'], ['**/node_modules', '**/dist']),
+    const users = ['src', 'test', 'mocks', 'examples', 'bench'].flatMap((folder) =>
+      ts.sys.readDirectory(
+        join(src, '..', folder),
+        ['.ts', '.mjs'],
+        ['**/node_modules', '**/dist'],
+      ),
     )
     const named = new Map<string, number>()
     for (const path of users)
