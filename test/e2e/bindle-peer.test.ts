@@ -119,7 +119,7 @@ describe.runIf(bindlePeer !== undefined)('the reference implementation of Bindle
         const id = `hello/${stored.bindle.version}`
         await pushBindle(app, client, { signer: await signer() })
         const pulled = await pullBindle({ client, id })
-        expect(await pulled.component('web')).toEqual(app.components[0]?.wasm)
+        expect(await pulled.component('web')).toEqual(await app.components[0]?.wasm())
         const files = await pulled.files('web')
         expect([...files.keys()].sort()).toEqual([...app.components[0]!.fileTree.keys()].sort())
         for (const [name, content] of app.components[0]!.fileTree)
