@@ -6,7 +6,13 @@ import { verifyArtifact, type VerifyResult } from '../trust/cosign/verify-artifa
 import type { RemoteOptions, Source, Verifier } from '../types.ts'
 import { openSource, optionsElsewhere, REMOTE_OPTIONS } from './location.ts'
 
-export type { ErrorCode, PlainErrorCode, RejectedSignature, Remedy, SpindleError } from '../errors.ts'
+export type {
+  ErrorCode,
+  PlainErrorCode,
+  RejectedSignature,
+  Remedy,
+  SpindleError,
+} from '../errors.ts'
 export type * from '../registry/remote-types.ts'
 export type { ReadStore, ReferrerStore, Source, VerifiedSignature, Verifier } from '../types.ts'
 export type { CertificateExtensions, CertificateIdentity } from '../trust/x509/identity.ts'
