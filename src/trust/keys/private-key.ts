@@ -90,8 +90,9 @@ export async function importPrivateKey(
   options: { extractable?: boolean } = {},
 ): Promise<WebKey> {
   const { extractable = true } = options
-  if (typeof input === 'string') return importPkcs8(pkcs8OfPem(input), extractable)
-  if (input instanceof Uint8Array) return importPkcs8(input, extractable)
+  // Awaited: workerd reports a rejection that a returned promise has at once as unhandled.
+  if (typeof input === 'string') return await importPkcs8(pkcs8OfPem(input), extractable)
+  if (input instanceof Uint8Array) return await importPkcs8(input, extractable)
   const algorithm = algorithmOfJwk(input)
   return withImportError(
     crypto.subtle.importKey('jwk', input as JsonWebKey, algorithm, extractable, ['sign']),
